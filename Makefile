@@ -1,0 +1,1 @@
+RUN ?= .venv/bin/python -m xnorforge

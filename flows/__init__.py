@@ -1,0 +1,1 @@
+"""Compiling: export, lower, fold, generate, synth, report."""

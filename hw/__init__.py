@@ -1,0 +1,1 @@
+"""The operator library: contracts in Python, RTL, boards."""

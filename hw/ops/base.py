@@ -1,0 +1,153 @@
+"""What every operator is: a contract in Python, a module in SystemVerilog, and a cycle count.
+
+An operator is one folder `hw/ops/<name>/` with `op.py`, whose class is bound to the module name `Op`, and its `.sv`.
+`execute_node` is the meaning; the bit simulator, the RTL and the netlist are compared with it.
+
+Tensors carry integers, channels last: (N, H, W, C) or (N, C); N is any batch. Bits are 0 and 1 and stand for -1 and +1.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from onnx import helper
+from qonnx.core.datatype import DataType
+from qonnx.custom_op.base import CustomOp
+from qonnx.custom_op.registry import getCustomOp
+
+DOMAIN = "xnorforge.hw.ops"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How one tensor travels: `lanes` elements per beat, element 0 in the least significant bits, last axis fastest.
+
+    Attributes:
+        shape: one frame without batch, channels last.
+        lanes: elements per beat; divides the last axis, or is a whole multiple of it that divides the frame.
+        bits: bits per element; signed elements are two's complement.
+    """
+
+    shape: tuple[int, ...]
+    lanes: int
+    bits: int = 1
+    signed: bool = False
+
+    @property
+    def width(self) -> int:
+        """Bits per beat."""
+        return self.lanes * self.bits
+
+    @property
+    def beats(self) -> int:
+        """Beats per frame."""
+        return prod(self.shape) // self.lanes
+
+    @property
+    def datatype(self) -> DataType:
+        """The qonnx data type of one element."""
+        return DataType["BINARY" if self.bits == 1 and not self.signed else f"{'INT' if self.signed else 'UINT'}{self.bits}"]
+
+    def pack(self, values) -> np.ndarray:
+        """Frames (N, *shape) of integers to beats: uint32 (N * beats, words), word 0 holds the lowest bits."""
+        values = np.asarray(values).astype(np.int64).reshape(-1, self.lanes)
+        bits = (values[:, :, None] >> np.arange(self.bits)) & 1
+        bits = bits.reshape(len(values), self.width).astype(np.uint8)
+        words = -(-self.width // 32)
+        bits = np.pad(bits, ((0, 0), (0, words * 32 - self.width)))
+        return np.packbits(bits, axis=1, bitorder="little").view("<u4")
+
+    def unpack(self, beats) -> np.ndarray:
+        """Beats as `pack` makes them back to int64 frames (N, *shape)."""
+        raw = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)
+        bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width].reshape(-1, self.lanes, self.bits)
+        weight = 2 ** np.arange(self.bits, dtype=np.int64)
+        if self.signed:
+            weight[-1] = -weight[-1]
+        return (bits.astype(np.int64) @ weight).reshape(-1, *self.shape)
+
+
+class HwOp(CustomOp):
+    """Base of all operators.
+
+    A subclass states
+        module      name of its top SystemVerilog module (default variant), file `<module>.sv` in its folder
+        arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights", "thresholds")
+    and implements
+        get_nodeattr_types()   attributes, snake_case
+        in_stream(), out_stream()   -> Stream
+        execute_node(context, graph)   the contract
+        cycles()    clock cycles between two frames in the steady state, neither side stalling
+        rtl()       -> (module, {UpperCamelCase parameter: int}) for the chosen variant
+        memories()  -> {string parameter: (bits per word, list of word values)}, default none
+        estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
+        examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
+    `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
+    """
+
+    module: str
+    arrays: tuple[str, ...] = ()
+
+    def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
+        super().__init__(onnx_node, onnx_opset_version)
+        self.arrays_of = arrays_of or {}
+
+    @classmethod
+    def make(cls, name: str = "dut", arrays: dict | None = None, **attributes) -> "HwOp":
+        """An operator that stands alone: tensors `<name>_in`, `<name>_out`, constants `<name>_<array>`."""
+        arrays = arrays or {}
+        inputs = [f"{name}_in", *(f"{name}_{key}" for key in cls.arrays if key in arrays)]
+        node = helper.make_node(cls.__name__, inputs, [f"{name}_out"], name=name, domain=DOMAIN, **attributes)
+        return cls(node, arrays_of=dict(arrays))
+
+    @classmethod
+    def of(cls, model, node) -> "HwOp":
+        """The operator behind a node of a `ModelWrapper`, with its constants."""
+        op = getCustomOp(node)
+        given = (model.get_initializer(tensor) for tensor in node.input[1:])
+        op.arrays_of = dict(zip(op.arrays, given))
+        return op
+
+    @property
+    def name(self) -> str:
+        """The node's name, used in messages, file names and reports."""
+        return self.onnx_node.name
+
+    def run(self, x) -> np.ndarray:
+        """Execute on integers (N, *in_stream().shape); returns int64 (N, *out_stream().shape)."""
+        node = self.onnx_node
+        context = {node.input[0]: np.asarray(x)}
+        context.update((tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[1:]))
+        self.execute_node(context, None)
+        return np.asarray(context[node.output[0]]).astype(np.int64)
+
+    def random_input(self, seed: int, frames: int = 2) -> np.ndarray:
+        """Seeded integers over the whole range of the input's data type, (frames, *shape)."""
+        stream = self.in_stream()
+        low = -(2 ** (stream.bits - 1)) if stream.signed else 0
+        return np.random.default_rng(seed).integers(low, low + 2**stream.bits, (frames, *stream.shape))
+
+    def memories(self) -> dict:
+        """String parameters that name a `$readmemh` file: {parameter: (bits per word, words)}."""
+        return {}
+
+    def latency(self) -> int | None:
+        """Cycles from the first input beat to the first output beat where the operator knows it, else None."""
+        return None
+
+    # What qonnx wants of a custom op.
+    def make_shape_compatible_op(self, model):
+        """A constant of the right shape: qonnx infers the output's shape from it."""
+        batch = (model.get_tensor_shape(self.onnx_node.input[0]) or [1])[0]
+        return self.make_const_shape_op([batch, *self.out_stream().shape])
+
+    def infer_node_datatype(self, model):
+        """Annotate the output with the stream's data type."""
+        model.set_tensor_datatype(self.onnx_node.output[0], self.out_stream().datatype)
+
+    def verify_node(self):
+        """Nothing beyond what the methods check themselves."""
+
+    def __str__(self) -> str:
+        attributes = (f"{a.name}={helper.get_attribute_value(a)}" for a in self.onnx_node.attribute)
+        return f"{type(self).__name__}({', '.join(attributes)})"

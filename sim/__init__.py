@@ -1,0 +1,1 @@
+"""Running: bit simulator, Verilator, netlist simulation, comparison."""

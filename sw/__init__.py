@@ -1,0 +1,1 @@
+"""Training: methods, tasks, networks, shipped weights."""
