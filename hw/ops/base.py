@@ -80,6 +80,7 @@ class HwOp(CustomOp):
         cycles()    clock cycles between two frames in the steady state, neither side stalling
         rtl()       -> (module, {UpperCamelCase parameter: int}) for the chosen variant
         memories()  -> {string parameter: (bits per word, list of word values)}, default none
+        generated() -> {file name: SystemVerilog text} written for this instance, default none
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -129,6 +130,10 @@ class HwOp(CustomOp):
 
     def memories(self) -> dict:
         """String parameters that name a `$readmemh` file: {parameter: (bits per word, words)}."""
+        return {}
+
+    def generated(self) -> dict[str, str]:
+        """Modules written for this instance: {file name: text}; equal names mean equal texts."""
         return {}
 
     def latency(self) -> int | None:
