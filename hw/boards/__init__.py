@@ -1,0 +1,55 @@
+"""What a board is: data in `hw/boards/<name>/board.toml`, read here and checked."""
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+from xnorforge.errors import unknown
+from xnorforge.plugins import names
+
+FAMILIES = ("xc7", "xcup", "ecp5")
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board.
+
+    Attributes:
+        name: folder name, the key on the command line.
+        title: name and maker, for reports.
+        part: the device as its maker spells it.
+        family: `xc7`, `xcup` or `ecp5`; decides how Yosys maps and what the cells are called.
+        clock_mhz, clock_kind: clock in MHz and where that figure comes from.
+        interval: cycles per frame that a folding aims at when nobody asks for another.
+        intervals: the same for networks by name.
+        capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts them.
+        links: addresses of the board's and the part's documentation.
+    """
+
+    name: str
+    title: str
+    part: str
+    family: str
+    clock_mhz: float
+    clock_kind: str
+    interval: int
+    intervals: dict[str, int]
+    capacity: dict[str, int]
+    links: dict[str, str]
+
+    def interval_for(self, net: str) -> int:
+        """The interval to aim at for a network, cycles per frame."""
+        return self.intervals.get(net, self.interval)
+
+
+def load(name: str) -> Board:
+    """Read a board by its folder name.
+
+    Raises:
+        UserError: no such board; the text names those that exist and the nearest.
+    """
+    if name not in names("hw.boards"):
+        raise unknown("hw.boards", name, names("hw.boards"))
+    data = tomllib.loads((files("xnorforge.hw.boards") / name / "board.toml").read_text())
+    clock = data.pop("clock")
+    return Board(name=name, clock_mhz=clock["mhz"], clock_kind=clock["kind"], **data)
