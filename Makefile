@@ -1,1 +1,143 @@
-RUN ?= .venv/bin/python -m xnorforge
+# xnorforge: a binary network to a proven accelerator, one file per stage.
+#
+#   make build BOARD=pynq-z2        the whole street for the default network
+#   make help                       targets, variables, and the networks, methods and boards found on disk
+#
+# Every target stands on files: a stage's <stage>.json is written last and whole, so that a killed build goes on where
+# it was. Settings are files too (.fold, .sim, …): their date changes only when their text does.
+
+NET      ?= mnist-cnn#      network of sw/shipped
+METHOD   ?= ste#            training method of sw/methods
+BOARD    ?= pynq-z2#        board of hw/boards
+MODEL    ?=#                a QONNX file instead of NET
+SCALE    ?=#                with MODEL: value of one input step, where the file does not say
+INTERVAL ?=#                cycles per frame to aim at (default: the fastest that fits)
+FOLDING  ?=#                a FINN folding_config.json instead of our own search
+IMAGES   ?= 100#            images through the RTL at full rate
+STALLED  ?= 20#             of these, again under random stalls
+WAVES    ?=#                1: write waves.vcd of the first frames
+EPOCHS   ?=#                make train: epochs (default: the network's recipe)
+SEED     ?= 1#              make train: seed
+PYTHON   ?= python3.11#     the interpreter that .venv is made with
+
+XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
+export XNORFORGE_DATA
+
+MAKEFLAGS += --no-print-directory -j2
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+STAGES := export lower fold generate sim synth netlist report
+.PHONY: help doctor build train $(STAGES) test test-full bench clean $(STAGES:%=clean_%) request FORCE
+
+NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NET)$(if $(filter-out ste,$(METHOD)),-$(METHOD)))
+DIR  := out/$(NAME)
+ACC  := $(DIR)/rtl-$(BOARD)
+
+# A .venv that is a link is somebody's own environment and is used as it is.
+VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)
+PY   := .venv/bin/python
+RUN  := $(PY) -m xnorforge
+
+# Which source a stage is made by: an edit restarts the street there.
+BASE     := $(wildcard src/xnorforge/a*.py)
+SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NET)*/*)
+SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export*.py flows/import*.py)
+SRC_LOW  := $(BASE) $(wildcard flows/lower*.py flows/*/*.py flows/finn*.py)
+SRC_FOLD := $(BASE) $(wildcard flows/fold*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
+SRC_RTL  := $(BASE) $(wildcard flows/backends/*.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
+SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/*/*)
+SRC_SYN  := $(BASE) $(wildcard flows/synth*.py)
+SRC_REP  := $(wildcard flows/report/*)
+
+help:  ## list targets, variables, and what is found on disk
+	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@printf '  make clean_STAGE   remove what STAGE made and all that follows; the stages are: $(STAGES)\n'
+	@printf '\nvariables\n'; awk -F ' *[?]= *|# +' '/^[A-Z]+ +[?]=/ {sub(/#$$/, "", $$2); printf "  %-10s %-12s %s\n", $$1, $$2, $$3}' Makefile
+	@printf '\nfound on disk\n'
+	@printf '  NET        %s\n' '$(sort $(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/))))'
+	@printf '  METHOD     %s\n' '$(sort $(filter-out base,$(basename $(notdir $(filter-out sw/methods/_%,$(wildcard sw/methods/*.py))))))'
+	@printf '  BOARD      %s\n' '$(sort $(filter-out __pycache__,$(notdir $(patsubst %/,%,$(wildcard hw/boards/*/)))))'
+	@printf '  data       %s\n' '$(or $(XNORFORGE_DATA),none: MNIST is shipped in part, the rest is downloaded when asked for)'
+
+doctor:  ## name each missing tool, package, data set, and its cure
+	@PYTHONPATH=src "$$(command -v .venv/bin/python || command -v $(PYTHON) || command -v python3)" -m xnorforge.doctor
+
+build: $(ACC)/report.json  ## everything up to the report for BOARD
+	@echo "build     $(ACC)/report.html (text: report.md, data: report.json)"
+
+.venv/installed: requirements.lock tools/install.sh
+	@tools/install.sh $(PYTHON) $< $@
+
+# Names are looked up before anything is built; the command line knows the near matches.
+ifeq ($(MODEL),)
+WRONG := $(if $(wildcard sw/shipped/$(NET)),,net) $(if $(wildcard sw/methods/$(METHOD).py),,method)
+endif
+WRONG := $(strip $(WRONG) $(if $(wildcard hw/boards/$(BOARD)/board.toml),,board))
+REQUEST := $(VENV) $(if $(WRONG),request)
+request: | $(VENV)
+	@$(RUN) check $(if $(MODEL),,--net $(NET) --method $(METHOD)) --board $(BOARD)
+
+# $(call keep,WORDS) writes WORDS to the target unless it holds them already.
+keep = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@
+$(DIR)/.export: FORCE | $(REQUEST)
+	$(call keep,$(NET) $(METHOD) $(MODEL) $(SCALE))
+$(ACC)/.fold: FORCE | $(REQUEST)
+	$(call keep,$(INTERVAL) $(FOLDING))
+$(ACC)/.sim: FORCE | $(REQUEST)
+	$(call keep,$(IMAGES) $(STALLED) $(WAVES))
+
+$(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(MODEL) | $(REQUEST)
+	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NET) --method $(METHOD)) -o $(DIR)
+$(DIR)/lower.json: $(DIR)/export.json $(SRC_LOW) | $(REQUEST)
+	@$(RUN) lower $(DIR)
+$(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(FOLDING) | $(REQUEST)
+	@$(RUN) fold $(DIR) --board $(BOARD) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) -o $(ACC)
+$(ACC)/rtl/rtl.json: $(ACC)/fold.json $(SRC_RTL) | $(REQUEST)
+	@$(RUN) generate $(ACC)
+$(ACC)/sim.json: $(ACC)/rtl/rtl.json $(ACC)/.sim $(SRC_SIM) | $(REQUEST)
+	@$(RUN) sim $(ACC) --images $(IMAGES) --stalled $(STALLED) $(WAVES:%=--waves)
+$(ACC)/synth.json: $(ACC)/rtl/rtl.json $(SRC_SYN) | $(REQUEST)
+	@$(RUN) synth $(ACC)
+$(ACC)/netlist.json: $(ACC)/synth.json | $(REQUEST)
+	@$(RUN) netlist $(ACC)
+$(ACC)/report.json: $(ACC)/sim.json $(ACC)/netlist.json $(SRC_REP) | $(REQUEST)
+	@$(RUN) report $(ACC)
+
+train: | $(REQUEST)  ## train NET with METHOD; the next build takes these weights
+	@$(RUN) train $(NET) --method $(METHOD) $(EPOCHS:%=--epochs %) --seed $(SEED) -o $(DIR)/train
+export: $(DIR)/export.json  ## the trained network as QONNX, with golden scores
+lower: $(DIR)/lower.json  ## the same function on integers only
+fold: $(ACC)/fold.json  ## parallelism and FIFOs for BOARD
+generate: $(ACC)/rtl/rtl.json  ## SystemVerilog and memory files
+sim: $(ACC)/sim.json  ## bit simulator and RTL against the golden scores, cycles
+synth: $(ACC)/synth.json  ## Yosys cells per operator
+netlist: $(ACC)/netlist.json  ## the synthesised netlist against the golden scores
+report: $(ACC)/report.json  ## report.html, report.md, report.json
+	@$(RUN) report --show $(ACC)
+
+test: | $(VENV)  ## all quick tests
+	@$(PY) -m pytest -n 2
+test-full: | $(VENV)  ## the quick tests and those of whole networks
+	@$(PY) -m pytest -n 2 -m 'full or not full'
+bench: | $(VENV)  ## time the stages and simulators of NET on this machine
+	@$(PY) -m xnorforge bench $(ACC)
+
+clean:  ## remove out/ (the environment stays)
+	rm -rf out
+clean_export:
+	rm -rf $(DIR)
+clean_lower:
+	rm -rf $(DIR)/lower* $(DIR)/rtl-*
+clean_fold:
+	rm -rf $(ACC)
+clean_generate: clean_sim clean_synth
+	rm -rf $(ACC)/rtl
+clean_sim: clean_report
+	rm -rf $(ACC)/sim.json $(ACC)/waves*
+clean_synth: clean_netlist
+	rm -rf $(ACC)/synth.json $(ACC)/netlist
+clean_netlist: clean_report
+	rm -f $(ACC)/netlist.json
+clean_report:
+	rm -rf $(ACC)/report* $(ACC)/metrics.json
+FORCE:

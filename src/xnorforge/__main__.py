@@ -1,0 +1,265 @@
+"""The command line: one verb per stage, each reading and writing files under `out/`.
+
+    python -m xnorforge export mnist-cnn -o out/mnist-cnn     and so on; `make build` calls them in order
+
+Standard output carries data, standard error what a person reads. Exit codes: 0 done, 1 a check failed, 2 the request cannot
+be met, 4 a tool is missing, 130 interrupted. Heavy imports stay inside the verbs, so that --help is quick.
+"""
+
+import errno
+import json
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from xnorforge.artifacts import read_json
+from xnorforge.errors import MismatchError, ToolMissing, UserError, unknown
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = 1 << 20  # bytes free below which any failure is put down to the full disk
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="xnorforge")
+def cli():
+    """Binary neural networks into proven gates."""
+
+
+@contextmanager
+def stage(name: str, folder: Path, result: Path | None = None):
+    """One stage: a line at its start, its checks and a line at its end; a check that failed ends the program.
+
+    Args:
+        folder: where the stage writes; named when the disk is full.
+        result: the record the stage leaves, `<stage>.json`.
+
+    Raises:
+        MismatchError: the record holds a check with mismatches, or one that compared nothing.
+        UserError: the disk is full.
+    """
+    say(f"{name:<9} {folder}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        yield
+    except (UserError, MismatchError, ToolMissing, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if getattr(error, "errno", None) in FULL or free(folder) < NO_ROOM:
+            raise UserError(f"{folder}: no space left on the disk for {name}; free some (a build takes about 200 MB) and start again.") from error
+        raise
+    if result is None:
+        return
+    record = read_json(result)
+    for check in record.get("checks", []):
+        say(f"{name:<9}   {check['name']}: {check['images']:,} images, {check['mismatches']:,} of {check['integers']:,} integers differ")
+    bad = [check["name"] for check in record.get("checks", []) if check["mismatches"] or not check["images"]]
+    if bad:
+        raise MismatchError(f"{name}: {', '.join(bad)} failed; the figures are in {result}.")
+    say(f"{name:<9} done in {record.get('run', {}).get('wall_s', 0):.1f} s -> {result}")
+
+
+def say(text: str) -> None:
+    """One line for a person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def free(folder: Path) -> int:
+    """Bytes free where `folder` lies or would lie."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left unfinished (`artifacts.whole` names it after the process)."""
+    for part in folder.glob(".*.part"):
+        if not Path(f"/proc/{part.name.split('.')[-2]}").exists():
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+@cli.command()
+@click.argument("net")
+@click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, curves and card.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
+@click.option("--seed", type=int, default=1, show_default=True)
+def train(net, method, out, epochs, seed):
+    """Train NET."""
+    from xnorforge.sw.train import train
+
+    with stage("train", out):
+        train(net, method, out, epochs=epochs, seed=seed)
+
+
+@cli.command()
+@click.argument("net", required=False)
+@click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
+@click.option("--model", type=FILE, help="A QONNX file instead of NET.")
+@click.option("--input-scale", type=float, help="With --model: value of one input step, where the file does not say.")
+@click.option("-o", "--out", type=FOLDER, required=True)
+def export(net, method, model, input_scale, out):
+    """Write NET as QONNX with golden scores."""
+    if (net is None) == (model is None):
+        raise UserError("export: give either a network or --model FILE, not both.")
+    with stage("export", out, out / "export.json"):
+        if model:
+            from xnorforge.flows.importing import import_model
+
+            import_model(model, out, input_scale=input_scale)
+        else:
+            from xnorforge.flows.export import export
+            from xnorforge.sw.zoo import golden, load
+
+            module, meta = load(net, method)
+            images, labels, provenance = golden(net)
+            export(module, images, labels, out, {**meta, "images": provenance})
+
+
+@cli.command()
+@click.argument("net_dir", type=FOLDER)
+def lower(net_dir):
+    """Write the network of NET_DIR on integers only."""
+    from xnorforge.flows.lower import lower
+
+    with stage("lower", net_dir, net_dir / "lower.json"):
+        lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
+
+
+@cli.command()
+@click.argument("net_dir", type=FOLDER)
+@click.option("--board", required=True, help="Board of hw/boards.")
+@click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at.")
+@click.option("--folding", type=FILE, help="A FINN folding_config.json instead of the search.")
+@click.option("-o", "--out", type=FOLDER, required=True)
+def fold(net_dir, board, interval, folding, out):
+    """Choose parallelism and FIFOs of NET_DIR for a board."""
+    from xnorforge.flows.fold import fold
+
+    with stage("fold", out, out / "fold.json"):
+        fold(net_dir, board, out, interval=interval, folding=folding)
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
+def generate(acc):
+    """Write the SystemVerilog of the folded network in ACC."""
+    from xnorforge.flows.backends.rtl import generate
+
+    with stage("generate", acc, acc / "rtl/rtl.json"):
+        generate(acc / "folded.onnx", acc / "rtl")
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
+@click.option("--images", type=click.IntRange(1), default=100, show_default=True, help="Through the RTL at full rate.")
+@click.option("--stalled", type=click.IntRange(0), default=20, show_default=True, help="Of these, again under stalls.")
+@click.option("--waves", is_flag=True, help="Write waves of the first frames.")
+def sim(acc, images, stalled, waves):
+    """Run the bit simulator and the RTL of ACC against the golden scores."""
+    from xnorforge.sim.stage import simulate
+
+    with stage("sim", acc, acc / "sim.json"):
+        simulate(acc, acc.parent, images, stalled, waves)
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Layers mapped side by side.")
+def synth(acc, jobs):
+    """Map the RTL of ACC with Yosys and count cells per operator."""
+    from xnorforge.flows.synth import synthesise
+
+    with stage("synth", acc, acc / "synth.json"):
+        synthesise(acc, acc.parent, jobs)
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
+@click.option("--images", type=click.IntRange(2), default=2, show_default=True)
+def netlist(acc, images):
+    """Simulate the synthesised netlist of ACC against the golden scores."""
+    from xnorforge.sim.netlist import simulate_netlist
+
+    with stage("netlist", acc, acc / "netlist.json"):
+        simulate_netlist(acc, acc.parent, images)
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
+@click.option("--show", is_flag=True, help="Print the report that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def report(acc, show, as_json):
+    """Write report.html, report.md and report.json of ACC, and print the short form."""
+    from xnorforge.flows.report import brief, write
+
+    if not show:
+        with stage("report", acc):
+            write(acc)
+    record = read_json(acc / "report.json")
+    click.echo(json.dumps(brief.as_record(record, acc), indent=1) if as_json else brief.as_text(record))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def list_(as_json):
+    """Networks, methods, boards and operators found."""
+    found = catalogue()
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(f"{k:<9} {' '.join(v)}" for k, v in found.items()))
+
+
+@cli.command()
+@click.option("--net")
+@click.option("--method")
+@click.option("--board")
+def check(**request):
+    """Say whether these names exist; an unknown one is answered with the nearest."""
+    found = catalogue()
+    for kind, given in request.items():
+        if given is not None and given not in found[f"{kind}s"]:
+            raise unknown(kind.upper(), given, found[f"{kind}s"])
+
+
+def catalogue() -> dict[str, list[str]]:
+    """What can be asked for, by kind."""
+    from xnorforge.plugins import names
+
+    kinds = {"nets": "sw.shipped", "methods": "sw.methods", "boards": "hw.boards", "operators": "hw.ops"}
+    return {kind: names(package) for kind, package in kinds.items()}
+
+
+@cli.command()
+def doctor():
+    """Name what this machine lacks, and the cure."""
+    from xnorforge.doctor import main
+
+    sys.exit(main())
+
+
+def main() -> int:
+    """Run a command line and turn what went wrong into one sentence and an exit code."""
+    try:
+        cli.main(standalone_mode=False, prog_name="xnorforge")
+        return 0
+    except (UserError, MismatchError, ToolMissing) as error:
+        say(str(error))
+        return {UserError: 2, MismatchError: 1, ToolMissing: 4}[type(error)]
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted; the same command goes on from here")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

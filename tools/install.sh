@@ -1,0 +1,36 @@
+#!/bin/sh
+# Makes .venv from requirements.lock: exactly the packages of the lock, nothing that they declare beyond it.
+#
+#   tools/install.sh PYTHON LOCK STAMP      STAMP, a copy of LOCK, is written last: without it the next call starts afresh
+#
+# torch decides for itself where it comes from: `pip install torch==…` takes the CPU build where pip's configuration
+# (find-links, index) offers one. Three pips run side by side, since unpacking, not the network, takes the time;
+# byte code is left to the first import.
+set -eu
+python=$1 lock=$2 stamp=$3 venv=$(dirname "$3")
+say() { printf '%s\n' "$*" >&2; }
+
+if cmp -s "$lock" "$stamp"; then touch "$stamp"; exit 0; fi
+command -v "$python" >/dev/null || { say "install: no '$python' on PATH; install Python 3.11 (Debian: python3.11, python3.11-venv) or name it with PYTHON=…"; exit 4; }
+"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { say "install: '$python' is $("$python" -V 2>&1), and the lock was made for Python 3.11; name one with PYTHON=…"; exit 4; }
+
+say "install   $(grep -c '^[a-z]' "$lock") packages of $lock into $venv"
+start=$(date +%s)
+"$python" -m venv --clear "$venv"
+rm -rf "$venv/lock"; mkdir "$venv/lock"
+grep '^torch==' "$lock" > "$venv/lock/torch"
+grep '^[A-Za-z]' "$lock" | grep -v '^torch==' | awk -v to="$venv/lock/" '{ print > (to (NR % 2 ? "odd" : "even")) }'
+pip() { "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
+fail() { say "install: pip could not install $1 (its own message is above)"; exit 1; }
+pip --no-deps -r "$venv/lock/torch" & torch=$!
+pip --no-deps -r "$venv/lock/odd" & odd=$!
+pip --no-deps -r "$venv/lock/even" & even=$!
+trap 'kill $torch $odd $even 2>/dev/null; exit 130' INT TERM
+status=0
+for job in $torch $odd $even; do wait $job || status=1; done
+[ $status = 0 ] || fail "a package of $lock"
+# A torch build for CUDA brings libraries of its own; the CPU build finds all it needs in the lock and adds nothing.
+pip --constraint "$lock" -r "$venv/lock/torch" || fail torch
+pip --no-deps --no-build-isolation --editable . || fail xnorforge
+cp "$lock" "$stamp"
+say "install   done in $(($(date +%s) - start)) s"
