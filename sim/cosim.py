@@ -4,6 +4,7 @@ A *lane* is one stream into and one stream out of the device. A network's `xf_to
 holds any number of operators side by side, one lane each, so that one build tests them all.
 """
 
+import os
 import re
 import subprocess
 import tempfile
@@ -196,25 +197,37 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
             (folder / name).write_text(text)
         command = [device.program, job, result, seed, int(probe), *([Path(waves).absolute()] if waves else [])]
         done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            said = next(
-                (line for line in (done.stdout + done.stderr).splitlines() if "%Error" in line or "ssert" in line), ""
-            )
-            raise Fault(
-                f"{', '.join(lane.name for lane in device.lanes)[:80]}: the simulation stopped: {said or done.stderr[-200:]}"
-            )
-        fills = re.findall(r"^XF_FILL (\S+) (\d+)", done.stdout, re.M)
-        with result.open("rb") as file:
-            return [_read(file, device, index, len(x), fills) for index, x in enumerate(inputs)]
+        said = done.stdout + done.stderr
+        broken = re.search(r"%Warning: (\S*): *\$readmem.*", said)
+        if broken or done.returncode and "Assertion failed" not in said:
+            raise Fault(f"{_names(device)}: the simulation stopped: {broken[0] if broken else said[-300:].strip()}")
+        with result.open("rb") if result.exists() else open(os.devnull, "rb") as file:
+            return [_read(file, device, index, len(x), said) for index, x in enumerate(inputs)]
 
 
-def _read(file, device: Device, index: int, frames: int, fills) -> Run | MismatchError:
-    lane, beats = device.lanes[index], frames * device.lanes[index].sink.beats
-    accepted, arrived, first, stopped, surplus, fault, at = np.fromfile(file, "<u8", 7).tolist()
+def _names(device: Device) -> str:
+    names = [lane.name for lane in device.lanes]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _read(file, device: Device, index: int, frames: int, said: str) -> Run | MismatchError:
+    """The next lane's result; `said` is what the simulation printed."""
+    lane, own = device.lanes[index], rf"\S*\.u_lane_{index}\." if len(device.lanes) > 1 else r"\S*?"
+    assertion = re.search(rf"%Error: \S+: Assertion failed in ({own}\S+)", said)
+    head = np.fromfile(file, "<u8", 7).tolist()
+    if not head or assertion:
+        where = assertion[1].rstrip(":") if assertion else "another lane"
+        fault = Fault(f"{lane.name}: an assertion fails in {where}.")
+    if not head:
+        return fault
+    accepted, arrived, first, stopped, surplus, rule, at = head
+    beats = frames * lane.sink.beats
     cycles = np.fromfile(file, "<u8", beats).astype(np.int64)
     data = np.fromfile(file, "<u4", beats * -(-lane.widths[1] // 32)).reshape(beats, -1)
-    if fault:
-        return Fault(f"{lane.name}: {FAULTS[fault]} (cycle {at}).")
+    if assertion:
+        return fault
+    if rule:
+        return Fault(f"{lane.name}: {FAULTS[rule]} (cycle {at}).")
     if arrived < beats:
         return Hang(
             f"{lane.name}: hangs at cycle {stopped}: {arrived} of {beats} output beats arrived, "
@@ -222,9 +235,8 @@ def _read(file, device: Device, index: int, frames: int, fills) -> Run | Mismatc
         )
     if surplus:
         return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
-    own = f".u_lane_{index}." if len(device.lanes) > 1 else "."
-    filled = {path: int(count) for path, count in fills if own in path}
-    return Run(lane.sink.unpack(data), cycles.reshape(frames, -1), first, filled)
+    fills = {path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)}
+    return Run(lane.sink.unpack(data), cycles.reshape(frames, -1), first, fills)
 
 
 def _header(clock: str, lanes: list[Lane]) -> str:

@@ -193,6 +193,8 @@ int main(int argc, char** argv) {
   const bool probe = argv[4][0] == '1';
   context->randReset(2);  // registers start with noise, so that a forgotten reset shows
   context->randSeed(static_cast<int>(seed % 0x7ffffffe) + 1);
+  context->fatalOnError(false);  // an assertion prints its path; the other lanes go on
+  context->errorLimit(1000);
   if (argc > 5) context->traceEverOn(true);
   auto top = std::make_unique<Top>(context.get());
 #if VM_TRACE

@@ -42,6 +42,9 @@ module test_add #(
       count_q <= '0;
     end
   end
+  `ifdef XF_CHECK
+  NotFive_A : assert property (@(posedge clk_i) disable iff (!rst_ni) Break != 5 || count_q != 5);
+  `endif
   final $display("XF_FILL %m %0d", count_q);
 endmodule
 """
