@@ -112,30 +112,41 @@ def patience(ops) -> int:
 
 
 def bench(ops: list[HwOp], checked=True, waves=False, level="-O1") -> Device:
-    """Build a top that holds the operators side by side, each on a lane of its own (`lane_<n>`)."""
+    """Build a top that holds the operators side by side, each on a lane of its own; assertions on if `checked`."""
+    with tempfile.TemporaryDirectory() as folder:
+        sources, lanes, memories = write_bench(ops, Path(folder))
+        options = {"includes": include_folders(), "checked": checked, "waves": waves, "level": level}
+        program = verilate.build("xf_bench", sources, _header("clk_i", lanes), **options)
+    return Device(program, lanes, memories)
+
+
+def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
+    """Write the top `xf_bench` and a wrapper `lane_<n>` per operator; returns all sources, the lanes, the memory files."""
     texts, memories, lanes, cells, ports = {}, {}, [], [], ["  input logic clk_i"]
     for index, op in enumerate(ops):
         name = f"lane_{index}"
-        texts[f"{name}.sv"], files = wrapper(op, name)
         texts |= op.generated()
+        texts[f"{name}.sv"], files = wrapper(op, name)
         memories |= files
         source, sink = op.in_stream(), op.out_stream()
         signals = [("input", 1, "rst_ni"), ("input", source.width, "s_data_i"), ("input", 1, "s_valid_i")]
         signals += [("output", 1, "s_ready_o"), ("output", sink.width, "m_data_o"), ("output", 1, "m_valid_o")]
         signals += [("input", 1, "m_ready_i")]
-        ports += [f"  {way} logic [{bits - 1}:0] {name}_{port}" for way, bits, port in signals]
+        ports += [
+            f"  {way} logic {f'[{bits - 1}:0] ' if 'data' in port else ''}{name}_{port}" for way, bits, port in signals
+        ]
         cells.append(f"  {name} u_{name} (.clk_i, {', '.join(f'.{port}({name}_{port})' for *_, port in signals)});\n")
         roles = dict(zip(ROLES, (f"{name}_{port}" for *_, port in signals)))
         lanes.append(Lane(op.name, roles, source, sink, (source.width, sink.width), patience([op])))
-    texts["xf_bench.sv"] = f"module xf_bench (\n{f',{chr(10)}'.join(ports)}\n);\n{''.join(cells)}endmodule\n"
-    with tempfile.TemporaryDirectory() as folder:
-        sources = library(ops)
-        for file, text in texts.items():
-            sources.append(Path(folder) / file)
-            sources[-1].write_text(text)
-        options = {"includes": sorted({path.parent for path in headers()}), "checked": checked, "waves": waves}
-        program = verilate.build("xf_bench", sources, _header("clk_i", lanes), level=level, **options)
-    return Device(program, lanes, memories)
+    texts["xf_bench.sv"] = f"module xf_bench (\n{f',{chr(10)}'.join(ports)}\n);\n{''.join(cells)}endmodule : xf_bench\n"
+    for file, text in texts.items():
+        (folder / file).write_text(text)
+    return [*library(ops), *(folder / file for file in texts)], lanes, memories
+
+
+def include_folders() -> list[Path]:
+    """Where the library's included files are."""
+    return sorted({path.parent for path in headers()})
 
 
 def network(rtl: Path, ops: list[HwOp], checked=False, waves=False) -> Device:

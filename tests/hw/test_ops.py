@@ -1,0 +1,84 @@
+"""Conformance: every operator found, every one of its examples, RTL against the contract in Python.
+
+One bench per operator holds all its examples, so that one build serves all tests.
+"""
+
+import numpy as np
+import pytest
+
+from xnorforge import plugins
+from xnorforge.sim import cosim, verilate
+
+FRAMES = 5
+OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
+EXAMPLES = {name: op.examples() for name, op in OPS.items()}
+each = pytest.mark.parametrize(
+    "name, index", [pytest.param(name, i, id=f"{name}-{i}") for name in OPS for i in range(len(EXAMPLES[name]))]
+)
+every = pytest.mark.parametrize("name", OPS)
+PACES = {"flowing": 0.0, "both sides pause half the time": 0.5, "slow sink": (0.1, 0.7)}
+
+
+@pytest.fixture(scope="session")
+def bench():
+    """The bench of an operator and its runs, built and run at the first test that asks."""
+    devices, runs = {}, {}
+
+    def get(name, pace, reset=False):
+        ops = EXAMPLES[name]
+        if name not in devices:
+            devices[name] = cosim.bench(ops)
+        if (name, pace, reset) not in runs:
+            frames = [op.random_input(seed=index, frames=FRAMES) for index, op in enumerate(ops)]
+            at = [op.cycles() * 3 // 2 + index for index, op in enumerate(ops)] if reset else None
+            probe = pace == "both sides pause half the time"
+            runs[name, pace, reset] = cosim.attempt(
+                devices[name], frames, stall=PACES[pace], seed=7, reset_at=at, probe=probe
+            )
+        return runs[name, pace, reset]
+
+    return get
+
+
+def taken(runs, index):
+    """A lane's run, or its error."""
+    if isinstance(runs[index], Exception):
+        raise runs[index]
+    return runs[index]
+
+
+def expected(name, index):
+    op = EXAMPLES[name][index]
+    return op.run(op.random_input(seed=index, frames=FRAMES))
+
+
+@each
+@pytest.mark.parametrize("pace", PACES)
+def test_rtl_equals_the_contract_at_any_pace(bench, name, index, pace):
+    np.testing.assert_array_equal(taken(bench(name, pace), index).output, expected(name, index))
+
+
+@each
+def test_frames_back_to_back_come_in_the_predicted_cycles(bench, name, index):
+    run = taken(bench(name, "flowing"), index)
+    assert run.interval == EXAMPLES[name][index].cycles(), run.gaps
+    latency = EXAMPLES[name][index].latency()
+    assert latency is None or run.latency == latency
+
+
+@each
+def test_a_reset_in_mid_stream_leaves_nothing_behind(bench, name, index):
+    run = taken(bench(name, "both sides pause half the time", reset=True), index)
+    np.testing.assert_array_equal(run.output, expected(name, index))
+
+
+@every
+@pytest.mark.parametrize("defines", [(), ("XF_SIM", "XF_CHECK")], ids=["plain", "checked"])
+def test_the_modules_of_an_operator_are_free_of_warnings(tmp_path, name, defines):
+    sources, _, _ = cosim.write_bench(EXAMPLES[name], tmp_path)
+    verilate.lint("xf_bench", sources, cosim.include_folders(), defines)
+
+
+@every
+def test_an_operator_has_at_least_twenty_examples_of_different_parameters(name):
+    assert len(set(map(str, EXAMPLES[name]))) >= 20
