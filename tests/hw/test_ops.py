@@ -10,8 +10,18 @@ from xnorforge import plugins
 from xnorforge.sim import cosim, verilate
 
 FRAMES = 5
-OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
-EXAMPLES = {name: op.examples() for name, op in OPS.items()}
+
+
+def examples(name):
+    """The operator's examples; none where it does not load, which is one failing test and not the end of all others."""
+    try:
+        return plugins.load("hw.ops", name).Op.examples()
+    except Exception:  # noqa: BLE001
+        return []
+
+
+OPS = plugins.names("hw.ops")
+EXAMPLES = {name: examples(name) for name in OPS}
 each = pytest.mark.parametrize(
     "name, index", [pytest.param(name, i, id=f"{name}-{i}") for name in OPS for i in range(len(EXAMPLES[name]))]
 )
@@ -81,4 +91,4 @@ def test_the_modules_of_an_operator_are_free_of_warnings(tmp_path, name, defines
 
 @every
 def test_an_operator_has_at_least_twenty_examples_of_different_parameters(name):
-    assert len(set(map(str, EXAMPLES[name]))) >= 20
+    assert len(set(map(str, plugins.load("hw.ops", name).Op.examples()))) >= 20
