@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Block RAM cells of the 7 series for simulating a mapped netlist, in the modes that Yosys' memory mapping writes:
+// no output register, no cascade, no reset of the output. All other cells come from Yosys' own cells_sim.v, where these
+// two have timing and no function. Facts: Xilinx UG473, chapter 1 (write modes, parity) and chapter 3 (parameters).
+//
+// A port of width 9, 18, 36 or 72 holds one parity bit per eight data bits. An address counts data bits; those below the
+// port's width are ignored. A read beside a write to the same word sees the old word, as READ_FIRST promises.
+// What a model cannot stand for stops the run.
+
+module xf_ramb #(
+  parameter integer Words = 512,  // of 64 data bits and 8 parity bits
+  parameter integer ReadA = 0, parameter integer ReadB = 0,
+  parameter integer WriteA = 0, parameter integer WriteB = 0,
+  parameter ModeA = "READ_FIRST", parameter ModeB = "READ_FIRST",
+  parameter [Words*64-1:0] Init = 0,
+  parameter [Words*8-1:0] InitP = 0
+) (
+  input clk_a, en_a, reset_a, clk_b, en_b, reset_b,
+  input [14:0] addr_a, addr_b,
+  input [63:0] di_a, di_b,
+  input [7:0] we_a, we_b, dip_a, dip_b,
+  output [63:0] do_a, do_b,
+  output [7:0] dop_a, dop_b
+);
+  localparam integer AddrW = $clog2(Words) + 6;
+
+  reg [63:0] data [0:Words-1];
+  reg [7:0] parity [0:Words-1];
+
+  integer k;
+  initial
+    for (k = 0; k < Words; k = k + 1) begin
+      data[k] = Init[k*64 +: 64];
+      parity[k] = InitP[k*8 +: 8];
+    end
+
+  xf_ramb_read #(.Width(ReadA), .Writes(WriteA != 0), .Mode(ModeA)) read_a (
+    .clk(clk_a), .en(en_a), .reset(reset_a), .we(|we_a), .bit_i(addr_a[5:0]),
+    .data(data[addr_a[AddrW-1:6]]), .parity(parity[addr_a[AddrW-1:6]]), .q(do_a), .p(dop_a)
+  );
+  xf_ramb_read #(.Width(ReadB), .Writes(WriteB != 0), .Mode(ModeB)) read_b (
+    .clk(clk_b), .en(en_b), .reset(reset_b), .we(|we_b), .bit_i(addr_b[5:0]),
+    .data(data[addr_b[AddrW-1:6]]), .parity(parity[addr_b[AddrW-1:6]]), .q(do_b), .p(dop_b)
+  );
+
+  generate if (WriteA != 0) begin : gen_write_a
+    localparam integer Bits = WriteA >= 9 ? WriteA / 9 * 8 : WriteA;
+    localparam integer Lane = Bits < 8 ? Bits : 8;
+    wire [5:0] first = addr_a[5:0] & ~6'(Bits - 1);
+    integer i;
+    always @(posedge clk_a)
+      if (en_a)
+        for (i = 0; i < Bits / Lane; i = i + 1)
+          if (we_a[i]) begin
+            data[addr_a[AddrW-1:6]][first + 6'(i * Lane) +: Lane] <= di_a[i*Lane +: Lane];
+            if (WriteA >= 9) parity[addr_a[AddrW-1:6]][3'(first / 8) + 3'(i)] <= dip_a[i];
+          end
+  end endgenerate
+
+  generate if (WriteB != 0) begin : gen_write_b
+    localparam integer Bits = WriteB >= 9 ? WriteB / 9 * 8 : WriteB;
+    localparam integer Lane = Bits < 8 ? Bits : 8;
+    wire [5:0] first = addr_b[5:0] & ~6'(Bits - 1);
+    integer i;
+    always @(posedge clk_b)
+      if (en_b)
+        for (i = 0; i < Bits / Lane; i = i + 1)
+          if (we_b[i]) begin
+            data[addr_b[AddrW-1:6]][first + 6'(i * Lane) +: Lane] <= di_b[i*Lane +: Lane];
+            if (WriteB >= 9) parity[addr_b[AddrW-1:6]][3'(first / 8) + 3'(i)] <= dip_b[i];
+          end
+  end endgenerate
+endmodule
+
+module xf_ramb_read #(
+  parameter integer Width = 0, parameter Writes = 0, parameter Mode = "READ_FIRST"
+) (
+  input clk, en, reset, we,
+  input [5:0] bit_i,
+  input [63:0] data,
+  input [7:0] parity,
+  output [63:0] q,
+  output [7:0] p
+);
+  generate if (Width == 0) begin : gen_unused
+    assign q = 64'b0;
+    assign p = 8'b0;
+  end else begin : gen_read
+    localparam integer Bits = Width >= 9 ? Width / 9 * 8 : Width;
+    wire [5:0] first = bit_i & ~6'(Bits - 1);
+    reg [63:0] q_q;
+    reg [7:0] p_q;
+    initial
+      if (Writes && Mode == "WRITE_FIRST") $fatal(1, "%m: reading what the same port writes is not modelled");
+    always @(posedge clk)
+      if (en) begin
+        if (reset) $fatal(1, "%m: the reset of an output is not modelled");
+        if (!(Writes && we && Mode == "NO_CHANGE")) begin
+          q_q <= 64'(data[first +: Bits]);
+          if (Width >= 9) p_q <= parity >> (first / 8);
+        end
+      end
+    assign q = q_q;
+    assign p = Width >= 9 ? p_q : 8'b0;
+  end endgenerate
+endmodule
+
+module RAMB36E1 #(
+  parameter [255:0] INIT_00 = 256'h0, INIT_01 = 256'h0, INIT_02 = 256'h0, INIT_03 = 256'h0, INIT_04 = 256'h0,
+    INIT_05 = 256'h0, INIT_06 = 256'h0, INIT_07 = 256'h0, INIT_08 = 256'h0, INIT_09 = 256'h0, INIT_0A = 256'h0,
+    INIT_0B = 256'h0, INIT_0C = 256'h0, INIT_0D = 256'h0, INIT_0E = 256'h0, INIT_0F = 256'h0, INIT_10 = 256'h0,
+    INIT_11 = 256'h0, INIT_12 = 256'h0, INIT_13 = 256'h0, INIT_14 = 256'h0, INIT_15 = 256'h0, INIT_16 = 256'h0,
+    INIT_17 = 256'h0, INIT_18 = 256'h0, INIT_19 = 256'h0, INIT_1A = 256'h0, INIT_1B = 256'h0, INIT_1C = 256'h0,
+    INIT_1D = 256'h0, INIT_1E = 256'h0, INIT_1F = 256'h0, INIT_20 = 256'h0, INIT_21 = 256'h0, INIT_22 = 256'h0,
+    INIT_23 = 256'h0, INIT_24 = 256'h0, INIT_25 = 256'h0, INIT_26 = 256'h0, INIT_27 = 256'h0, INIT_28 = 256'h0,
+    INIT_29 = 256'h0, INIT_2A = 256'h0, INIT_2B = 256'h0, INIT_2C = 256'h0, INIT_2D = 256'h0, INIT_2E = 256'h0,
+    INIT_2F = 256'h0, INIT_30 = 256'h0, INIT_31 = 256'h0, INIT_32 = 256'h0, INIT_33 = 256'h0, INIT_34 = 256'h0,
+    INIT_35 = 256'h0, INIT_36 = 256'h0, INIT_37 = 256'h0, INIT_38 = 256'h0, INIT_39 = 256'h0, INIT_3A = 256'h0,
+    INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0, INIT_40 = 256'h0,
+    INIT_41 = 256'h0, INIT_42 = 256'h0, INIT_43 = 256'h0, INIT_44 = 256'h0, INIT_45 = 256'h0, INIT_46 = 256'h0,
+    INIT_47 = 256'h0, INIT_48 = 256'h0, INIT_49 = 256'h0, INIT_4A = 256'h0, INIT_4B = 256'h0, INIT_4C = 256'h0,
+    INIT_4D = 256'h0, INIT_4E = 256'h0, INIT_4F = 256'h0, INIT_50 = 256'h0, INIT_51 = 256'h0, INIT_52 = 256'h0,
+    INIT_53 = 256'h0, INIT_54 = 256'h0, INIT_55 = 256'h0, INIT_56 = 256'h0, INIT_57 = 256'h0, INIT_58 = 256'h0,
+    INIT_59 = 256'h0, INIT_5A = 256'h0, INIT_5B = 256'h0, INIT_5C = 256'h0, INIT_5D = 256'h0, INIT_5E = 256'h0,
+    INIT_5F = 256'h0, INIT_60 = 256'h0, INIT_61 = 256'h0, INIT_62 = 256'h0, INIT_63 = 256'h0, INIT_64 = 256'h0,
+    INIT_65 = 256'h0, INIT_66 = 256'h0, INIT_67 = 256'h0, INIT_68 = 256'h0, INIT_69 = 256'h0, INIT_6A = 256'h0,
+    INIT_6B = 256'h0, INIT_6C = 256'h0, INIT_6D = 256'h0, INIT_6E = 256'h0, INIT_6F = 256'h0, INIT_70 = 256'h0,
+    INIT_71 = 256'h0, INIT_72 = 256'h0, INIT_73 = 256'h0, INIT_74 = 256'h0, INIT_75 = 256'h0, INIT_76 = 256'h0,
+    INIT_77 = 256'h0, INIT_78 = 256'h0, INIT_79 = 256'h0, INIT_7A = 256'h0, INIT_7B = 256'h0, INIT_7C = 256'h0,
+    INIT_7D = 256'h0, INIT_7E = 256'h0, INIT_7F = 256'h0, INITP_00 = 256'h0, INITP_01 = 256'h0, INITP_02 = 256'h0,
+    INITP_03 = 256'h0, INITP_04 = 256'h0, INITP_05 = 256'h0, INITP_06 = 256'h0, INITP_07 = 256'h0, INITP_08 =
+    256'h0, INITP_09 = 256'h0, INITP_0A = 256'h0, INITP_0B = 256'h0, INITP_0C = 256'h0, INITP_0D = 256'h0, INITP_0E
+    = 256'h0, INITP_0F = 256'h0,
+  parameter INIT_A = 0, parameter INIT_B = 0, parameter SRVAL_A = 0, parameter SRVAL_B = 0,
+  parameter RAM_EXTENSION_A = "NONE", parameter RAM_EXTENSION_B = "NONE",
+  parameter RAM_MODE = "TDP", parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
+  parameter DOA_REG = 0, parameter DOB_REG = 0,
+  parameter integer READ_WIDTH_A = 0, parameter integer READ_WIDTH_B = 0,
+  parameter integer WRITE_WIDTH_A = 0, parameter integer WRITE_WIDTH_B = 0
+) (
+  input CLKARDCLK, CLKBWRCLK, ENARDEN, ENBWREN, REGCEAREGCE, REGCEB,
+  input RSTRAMARSTRAM, RSTRAMB, RSTREGARSTREG, RSTREGB,
+  input [15:0] ADDRARDADDR, ADDRBWRADDR,
+  input [31:0] DIADI, DIBDI,
+  input [3:0] DIPADIP, DIPBDIP, WEA,
+  input [7:0] WEBWE,
+  output [31:0] DOADO, DOBDO,
+  output [3:0] DOPADOP, DOPBDOP
+);
+  localparam WideRead = READ_WIDTH_A == 72;    // port A reads over the pins of both
+  localparam WideWrite = WRITE_WIDTH_B == 72;  // port B writes over the pins of both
+  wire [63:0] q_a, q_b;
+  wire [7:0] p_a, p_b;
+
+  initial
+    if (DOA_REG != 0 || DOB_REG != 0 || RAM_EXTENSION_A != "NONE" || RAM_EXTENSION_B != "NONE") $fatal(1, "%m: output registers and cascades are not modelled");
+
+  xf_ramb #(
+    .Words(512), .ModeA(WRITE_MODE_A), .ModeB(WRITE_MODE_B),
+    .ReadA(READ_WIDTH_A), .ReadB(READ_WIDTH_B), .WriteA(WRITE_WIDTH_A), .WriteB(WRITE_WIDTH_B),
+    .Init({
+      INIT_7F, INIT_7E, INIT_7D, INIT_7C, INIT_7B, INIT_7A, INIT_79, INIT_78, INIT_77, INIT_76, INIT_75, INIT_74,
+      INIT_73, INIT_72, INIT_71, INIT_70, INIT_6F, INIT_6E, INIT_6D, INIT_6C, INIT_6B, INIT_6A, INIT_69, INIT_68,
+      INIT_67, INIT_66, INIT_65, INIT_64, INIT_63, INIT_62, INIT_61, INIT_60, INIT_5F, INIT_5E, INIT_5D, INIT_5C,
+      INIT_5B, INIT_5A, INIT_59, INIT_58, INIT_57, INIT_56, INIT_55, INIT_54, INIT_53, INIT_52, INIT_51, INIT_50,
+      INIT_4F, INIT_4E, INIT_4D, INIT_4C, INIT_4B, INIT_4A, INIT_49, INIT_48, INIT_47, INIT_46, INIT_45, INIT_44,
+      INIT_43, INIT_42, INIT_41, INIT_40, INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A, INIT_39, INIT_38,
+      INIT_37, INIT_36, INIT_35, INIT_34, INIT_33, INIT_32, INIT_31, INIT_30, INIT_2F, INIT_2E, INIT_2D, INIT_2C,
+      INIT_2B, INIT_2A, INIT_29, INIT_28, INIT_27, INIT_26, INIT_25, INIT_24, INIT_23, INIT_22, INIT_21, INIT_20,
+      INIT_1F, INIT_1E, INIT_1D, INIT_1C, INIT_1B, INIT_1A, INIT_19, INIT_18, INIT_17, INIT_16, INIT_15, INIT_14,
+      INIT_13, INIT_12, INIT_11, INIT_10, INIT_0F, INIT_0E, INIT_0D, INIT_0C, INIT_0B, INIT_0A, INIT_09, INIT_08,
+      INIT_07, INIT_06, INIT_05, INIT_04, INIT_03, INIT_02, INIT_01, INIT_00
+    }),
+    .InitP({
+      INITP_0F, INITP_0E, INITP_0D, INITP_0C, INITP_0B, INITP_0A, INITP_09, INITP_08, INITP_07, INITP_06, INITP_05,
+      INITP_04, INITP_03, INITP_02, INITP_01, INITP_00
+    })
+  ) ram (
+    .clk_a(CLKARDCLK), .en_a(ENARDEN), .reset_a(RSTRAMARSTRAM), .addr_a(ADDRARDADDR[14:0]),
+    .di_a(64'(DIADI)), .dip_a(8'(DIPADIP)), .we_a(8'(WEA)), .do_a(q_a), .dop_a(p_a),
+    .clk_b(CLKBWRCLK), .en_b(ENBWREN), .reset_b(RSTRAMB), .addr_b(ADDRBWRADDR[14:0]),
+    .di_b(WideWrite ? 64'({DIBDI, DIADI}) : 64'(DIBDI)), .dip_b(WideWrite ? 8'({DIPBDIP, DIPADIP}) : 8'(DIPBDIP)),
+    .we_b(8'(WEBWE)), .do_b(q_b), .dop_b(p_b)
+  );
+  assign DOADO = q_a[31:0];
+  assign DOPADOP = p_a[3:0];
+  assign DOBDO = WideRead ? q_a[63:32] : q_b[31:0];
+  assign DOPBDOP = WideRead ? p_a[7:4] : p_b[3:0];
+endmodule
+
+module RAMB18E1 #(
+  parameter [255:0] INIT_00 = 256'h0, INIT_01 = 256'h0, INIT_02 = 256'h0, INIT_03 = 256'h0, INIT_04 = 256'h0,
+    INIT_05 = 256'h0, INIT_06 = 256'h0, INIT_07 = 256'h0, INIT_08 = 256'h0, INIT_09 = 256'h0, INIT_0A = 256'h0,
+    INIT_0B = 256'h0, INIT_0C = 256'h0, INIT_0D = 256'h0, INIT_0E = 256'h0, INIT_0F = 256'h0, INIT_10 = 256'h0,
+    INIT_11 = 256'h0, INIT_12 = 256'h0, INIT_13 = 256'h0, INIT_14 = 256'h0, INIT_15 = 256'h0, INIT_16 = 256'h0,
+    INIT_17 = 256'h0, INIT_18 = 256'h0, INIT_19 = 256'h0, INIT_1A = 256'h0, INIT_1B = 256'h0, INIT_1C = 256'h0,
+    INIT_1D = 256'h0, INIT_1E = 256'h0, INIT_1F = 256'h0, INIT_20 = 256'h0, INIT_21 = 256'h0, INIT_22 = 256'h0,
+    INIT_23 = 256'h0, INIT_24 = 256'h0, INIT_25 = 256'h0, INIT_26 = 256'h0, INIT_27 = 256'h0, INIT_28 = 256'h0,
+    INIT_29 = 256'h0, INIT_2A = 256'h0, INIT_2B = 256'h0, INIT_2C = 256'h0, INIT_2D = 256'h0, INIT_2E = 256'h0,
+    INIT_2F = 256'h0, INIT_30 = 256'h0, INIT_31 = 256'h0, INIT_32 = 256'h0, INIT_33 = 256'h0, INIT_34 = 256'h0,
+    INIT_35 = 256'h0, INIT_36 = 256'h0, INIT_37 = 256'h0, INIT_38 = 256'h0, INIT_39 = 256'h0, INIT_3A = 256'h0,
+    INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0, INITP_00 = 256'h0,
+    INITP_01 = 256'h0, INITP_02 = 256'h0, INITP_03 = 256'h0, INITP_04 = 256'h0, INITP_05 = 256'h0, INITP_06 =
+    256'h0, INITP_07 = 256'h0,
+  parameter INIT_A = 0, parameter INIT_B = 0, parameter SRVAL_A = 0, parameter SRVAL_B = 0,
+  parameter RAM_MODE = "TDP", parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
+  parameter DOA_REG = 0, parameter DOB_REG = 0,
+  parameter integer READ_WIDTH_A = 0, parameter integer READ_WIDTH_B = 0,
+  parameter integer WRITE_WIDTH_A = 0, parameter integer WRITE_WIDTH_B = 0
+) (
+  input CLKARDCLK, CLKBWRCLK, ENARDEN, ENBWREN, REGCEAREGCE, REGCEB,
+  input RSTRAMARSTRAM, RSTRAMB, RSTREGARSTREG, RSTREGB,
+  input [13:0] ADDRARDADDR, ADDRBWRADDR,
+  input [15:0] DIADI, DIBDI,
+  input [1:0] DIPADIP, DIPBDIP, WEA,
+  input [3:0] WEBWE,
+  output [15:0] DOADO, DOBDO,
+  output [1:0] DOPADOP, DOPBDOP
+);
+  localparam WideRead = READ_WIDTH_A == 36;    // port A reads over the pins of both
+  localparam WideWrite = WRITE_WIDTH_B == 36;  // port B writes over the pins of both
+  wire [63:0] q_a, q_b;
+  wire [7:0] p_a, p_b;
+
+  initial
+    if (DOA_REG != 0 || DOB_REG != 0) $fatal(1, "%m: output registers and cascades are not modelled");
+
+  xf_ramb #(
+    .Words(256), .ModeA(WRITE_MODE_A), .ModeB(WRITE_MODE_B),
+    .ReadA(READ_WIDTH_A), .ReadB(READ_WIDTH_B), .WriteA(WRITE_WIDTH_A), .WriteB(WRITE_WIDTH_B),
+    .Init({
+      INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A, INIT_39, INIT_38, INIT_37, INIT_36, INIT_35, INIT_34,
+      INIT_33, INIT_32, INIT_31, INIT_30, INIT_2F, INIT_2E, INIT_2D, INIT_2C, INIT_2B, INIT_2A, INIT_29, INIT_28,
+      INIT_27, INIT_26, INIT_25, INIT_24, INIT_23, INIT_22, INIT_21, INIT_20, INIT_1F, INIT_1E, INIT_1D, INIT_1C,
+      INIT_1B, INIT_1A, INIT_19, INIT_18, INIT_17, INIT_16, INIT_15, INIT_14, INIT_13, INIT_12, INIT_11, INIT_10,
+      INIT_0F, INIT_0E, INIT_0D, INIT_0C, INIT_0B, INIT_0A, INIT_09, INIT_08, INIT_07, INIT_06, INIT_05, INIT_04,
+      INIT_03, INIT_02, INIT_01, INIT_00
+    }),
+    .InitP({
+      INITP_07, INITP_06, INITP_05, INITP_04, INITP_03, INITP_02, INITP_01, INITP_00
+    })
+  ) ram (
+    .clk_a(CLKARDCLK), .en_a(ENARDEN), .reset_a(RSTRAMARSTRAM), .addr_a({1'b0, ADDRARDADDR}),
+    .di_a(64'(DIADI)), .dip_a(8'(DIPADIP)), .we_a(8'(WEA)), .do_a(q_a), .dop_a(p_a),
+    .clk_b(CLKBWRCLK), .en_b(ENBWREN), .reset_b(RSTRAMB), .addr_b({1'b0, ADDRBWRADDR}),
+    .di_b(WideWrite ? 64'({DIBDI, DIADI}) : 64'(DIBDI)), .dip_b(WideWrite ? 8'({DIPBDIP, DIPADIP}) : 8'(DIPBDIP)),
+    .we_b(8'(WEBWE)), .do_b(q_b), .dop_b(p_b)
+  );
+  assign DOADO = q_a[15:0];
+  assign DOPADOP = p_a[1:0];
+  assign DOBDO = WideRead ? q_a[31:16] : q_b[15:0];
+  assign DOPBDOP = WideRead ? p_a[3:2] : p_b[1:0];
+endmodule
