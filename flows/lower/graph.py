@@ -1,0 +1,83 @@
+"""The walk itself: a cleaned QONNX graph becomes a graph of integer operators, or is refused by name."""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.errors import UserError
+
+from . import chain, joins, linear, moves, quantise  # noqa: F401  they enter their rules
+from .joins import one_leaf
+from .values import Leaf
+from .walk import RULES, Lowered, Walk, refuse
+
+# The nearest form that works, for float operators that people do put into networks.
+NEAREST = {
+    "Softmax": "drop it, the largest score is the same",
+    "LogSoftmax": "drop it, the largest score is the same",
+    "Sigmoid": "drop it behind the last layer, or use a QuantHardTanh (Clip and Quant) inside the network",
+    "Tanh": "use brevitas.nn.QuantHardTanh (Clip and Quant)",
+    "Elu": "use brevitas.nn.QuantReLU (Relu and Quant)",
+    "Gelu": "use brevitas.nn.QuantReLU (Relu and Quant)",
+    "ConvTranspose": "use a nearest Resize and a Conv",
+    "LayerNormalization": "use BatchNormalization, whose constants are known when the network is built",
+    "InstanceNormalization": "use BatchNormalization, whose constants are known when the network is built",
+    "TopK": "drop it, the build adds the index of the largest score itself",
+    "ArgMax": "drop it, the build adds the index of the largest score itself",
+    "Transpose": "export the network channels first, without a Transpose of activations",
+}
+
+
+
+def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float) -> Lowered:
+    """Lower a network.
+
+    Args:
+        model: cleaned QONNX, one float input (1, C, H, W) or (1, F), one output.
+        lo, hi, scale: the input's integers; value = integer * scale.
+
+    Raises:
+        UserError: an operator has no exact integer form; the text names node, reason and the nearest form that works.
+    """
+    walk = Walk(model)
+    graph = model.graph
+    inputs = [i for i in graph.input if i.name not in walk.constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise UserError(
+            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, and one of each can be built; "
+            "cut it into networks of one input and one output."
+        )
+    _check_constants(walk)
+    _, channels, *image = model.get_tensor_shape(inputs[0].name)
+    ends = (np.full(channels, end, np.int64) for end in (lo, hi))
+    leaf = walk.leaves["input"] = Leaf("input", (*image, channels), *ends, "input")
+    walk.values[inputs[0].name] = walk.value_of(leaf, Fraction(float(np.float32(scale))), Fraction(0))
+    readers = Counter(name for node in graph.node for name in node.input)
+    for node in graph.node:
+        if node.op_type not in RULES:
+            near = NEAREST.get(node.op_type, "quantise in front of it, or write it with " + ", ".join(sorted(RULES)))
+            raise refuse(node, "a float operator is left over that no integer operator equals", near)
+        at = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        value = RULES[node.op_type](walk, node, at)
+        if value is None:
+            continue
+        if value.base is None and readers[node.output[0]] > 1:
+            value = one_leaf(walk, value, node)
+        walk.values[node.output[0]] = value
+    name = graph.output[0].name
+    output = one_leaf(walk, walk.values[name], model.find_producer(name))
+    return Lowered(walk.nodes, walk.leaves, output, walk.activations, walk.rounded)
+
+
+def _check_constants(walk: Walk) -> None:
+    """Refuse NaN and infinite constants."""
+    for node in walk.model.graph.node:
+        for name in node.input:
+            given = walk.constants.get(name)
+            if given is not None and given.dtype.kind == "f" and not np.isfinite(given).all():
+                where = np.argwhere(~np.isfinite(given))[0].tolist()
+                why = f"constant {name} is {given[tuple(where)]} at {where}"
+                raise refuse(node, why, "train and export the network again")

@@ -1,0 +1,194 @@
+"""Convolutions and dense layers over one integer leaf.
+
+With one scale g over the input channels, x[c] = g m[c] n[c] + B[c], weights ws[o] W[o, c]:
+    y[o] = ws[o] g * sum W m n  +  ws[o] * sum W B
+so small integer ratios m and signs fold into the weights, and B into the offset. Where n is a bit and W is +-1 the sum is
+counted as matches p of K:  sum W n = p - (number of -1 weights).
+
+A padded border has the value 0, which is the integer -B / (g m). For plain +-1 bits that is one half: no bit stands for
+it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`).
+"""
+
+from fractions import Fraction
+
+import numpy as np
+
+from .joins import one_leaf
+from .values import Value, append, common_grid, exact
+from .walk import refuse, rule
+
+CHEAPEST_RATIO = 2**8  # larger ratios between channel scales are refused
+
+
+def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
+    """Rows and columns of windows over (H, W, …)."""
+    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(shape, kernel, stride, dilation))
+
+
+def spatial(node, at):
+    """Stride, dilation and pads [top, left, bottom, right] of a 2-D node; other forms are refused."""
+    if at.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise refuse(node, f"auto_pad {at['auto_pad'].decode()} depends on the shape", "export explicit pads")
+    if at.get("ceil_mode", 0):
+        raise refuse(node, "ceil_mode reads beyond the border", "use ceil_mode=False")
+    pads = list(at.get("pads", [0] * 4))
+    return list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1])), pads
+
+
+@rule("Conv")
+def _conv(walk, node, at):
+    weights, scale = _weights(walk, node)
+    if weights.ndim != 4:
+        raise refuse(node, f"its kernel has {weights.ndim - 2} dimensions", "use a 2-D convolution")
+    return _linear(walk, node, weights, scale, *spatial(node, at), at.get("group", 1))
+
+
+@rule("Gemm", "MatMul")
+def _dense(walk, node, at):
+    if len(walk.value(node).shape) != 1:
+        raise refuse(node, "it multiplies images, not vectors", "flatten in front of it")
+    if at.get("alpha", 1.0) != 1.0 or at.get("beta", 1.0) != 1.0 or at.get("transA", 0):
+        raise refuse(node, "alpha, beta or transA differ from their defaults", "fold them into the weights")
+    weights, scale = _weights(walk, node, turned=not at.get("transB", 0))
+    order = walk.value(node).leaf.order
+    weights = weights if order is None else weights[:, order]
+    return _linear(walk, node, weights[:, :, None, None], scale)
+
+
+def _weights(walk, node, turned: bool = False):
+    """Integers (outputs, inputs, …) of the node's weights and their scale per output."""
+    if node.input[1] not in walk.constants:
+        raise refuse(node, "its weights are not constant", "export them as constants")
+    name = node.input[1]
+    weights, scale = walk.weights.get(name) or _found(walk, node, name, turned)
+    scale = np.broadcast_to(scale, weights.shape)
+    if turned:
+        weights, scale = weights.T, scale.T
+    flat = scale.reshape(len(weights), -1)
+    if (flat != flat[:, :1]).any():
+        raise refuse(node, "its weight scale varies over the inputs", "use one scale, or one per output")
+    return weights, flat[:, 0]
+
+
+def _found(walk, node, name, turned):
+    """Integers and scale of weights that no Quant node explains."""
+    raw = walk.constants[name]
+    declared = walk.model.get_tensor_datatype(name).name
+    if declared in ("BIPOLAR", "BINARY"):
+        allowed = (-1, 1) if declared == "BIPOLAR" else (0, 1)
+        bad = raw[~np.isin(raw, allowed)]
+        if bad.size:
+            raise refuse(
+                node,
+                f"{bad.size} of {raw.size} binary weights of {name} are not {allowed[0]} or {allowed[1]}, "
+                f"the first is {bad[0]:g}",
+                "binarise the weights before export",
+            )
+    rows = raw.T if turned else raw
+    integers, scales = [], []
+    for row in rows.reshape(len(rows), -1):
+        numbers = exact(row)
+        grid = common_grid(numbers) or Fraction(1)
+        integers.append([int(x / grid) for x in numbers])
+        scales.append(grid)
+    integers = np.array(integers, object).reshape(rows.shape)
+    if max(abs(x) for x in integers.flat) > 2**15:
+        raise refuse(
+            node,
+            f"its weights {name} are floating-point numbers",
+            "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)",
+        )
+    integers, scale = integers.astype(np.int64), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
+    return (integers.T, scale.T) if turned else (integers, scale)
+
+
+def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0, 0, 0, 0), groups=1) -> Value:
+    """weights (O, C/groups, kh, kw) on the node's first input; a vector is an image of one pixel."""
+    value = one_leaf(walk, walk.value(node), node)
+    name, a = value.single
+    leaf = walk.leaves[name]
+    flat = len(leaf.shape) == 1
+    outputs, inside, *kernel = weights.shape
+    if inside * groups != leaf.channels:
+        raise refuse(node, f"it reads {inside * groups} channels of {leaf.channels}", "match them")
+    kind = "dense" if flat else "conv"
+    layer = f"{kind}{walk.layers}"
+    walk.layers += 1
+    grid = common_grid(a) or Fraction(1)
+    ratio = np.array([int(x / grid) for x in a], object)
+    if max(abs(x) for x in ratio) >= CHEAPEST_RATIO:
+        raise refuse(node, "its input channels have different scales", "put a quantiser of one scale in front of it")
+    ratio = ratio.astype(np.int64)
+
+    # W m, laid out (kh, kw, C/groups, O); channel k of output o reads input channel source[k, o]
+    taps = weights.transpose(2, 3, 1, 0)
+    source = np.arange(inside)[:, None] + np.arange(outputs)[None, :] // (outputs // groups) * inside
+    folded = taps * ratio[source]
+
+    op, lo, hi, step = "Dense" if flat else "Conv", leaf.lo, leaf.hi, grid
+    padding = {}
+    if any(pads):
+        border = {-b / x if x else Fraction(0) for x, b in zip(a, value.offset)}
+        if border == {Fraction(1, 2)} and leaf.range == (0, 1):
+            op, padding, step = "SignedConv", {"pads": list(pads)}, grid / 2
+            lo, hi = 2 * lo - 1, 2 * hi - 1
+        else:
+            leaf = padded(walk, node, leaf, a, value.offset, Fraction(0), pads, layer)
+            lo, hi = leaf.lo, leaf.hi
+    ends = folded * lo[source], folded * hi[source]
+    low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
+    top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
+    xnor = op != "SignedConv" and groups == 1 and leaf.range[0] >= 0 and leaf.range[1] <= 1 and (abs(folded) == 1).all()
+    if xnor:
+        low, high = 0, inside * kernel[0] * kernel[1]
+    shape = (outputs,)
+    if not flat:
+        h, w, _ = leaf.shape
+        if "pads" in padding:
+            h, w = h + pads[0] + pads[2], w + pads[1] + pads[3]
+        shape = (*window_shape((h, w), kernel, stride, dilation), outputs)
+        if min(shape) < 1:
+            raise refuse(node, f"its kernel {kernel} is larger than the image {h}x{w}", "use a smaller kernel or pad")
+        padding |= {"stride": list(stride), "dilation": list(dilation), "groups": groups}
+    matrix = folded[0, 0] if flat else folded
+    out = walk.emit(op, [leaf], shape, low, high, layer, weights=matrix, xnor=bool(xnor), top=top, **padding)
+
+    # sum W B; none where the value is plain a/2 (2 n - 1). Matches count the negative weights as well.
+    rest = _whole(np.zeros(outputs)) if op == "SignedConv" else _dot(taps.sum((0, 1)), value.offset[source])
+    if xnor:
+        rest = rest - step * _whole((folded < 0).sum((0, 1, 2)))
+    result = walk.value_of(out, scale * step, scale * rest)
+    bias = walk.constant(node, 2) if len(node.input) > 2 else None
+    return result if bias is None else append(result, "add", np.broadcast_to(bias.reshape(-1), outputs))
+
+
+def _whole(numbers) -> np.ndarray:
+    return np.array([Fraction(int(x)) for x in numbers], object)
+
+
+def _dot(integers, offsets) -> np.ndarray:
+    """sum over axis 0 of integers times Fractions."""
+    if (offsets == offsets.flat[0]).all():
+        return offsets.flat[0] * _whole(integers.sum(0))
+    return np.array([sum((int(i) * b for i, b in zip(*column)), Fraction(0)) for column in zip(integers.T, offsets.T)], object)
+
+
+def padded(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
+    """Emit a Pad whose border has the value `border` in every channel."""
+    integers = {(border - b) / x if x else Fraction(0) for x, b in zip(a, offset)}
+    if len(integers) > 1:
+        raise refuse(node, "the padded value is another integer in every channel", "pad behind a quantiser of one scale")
+    value = integers.pop()
+    if value.denominator != 1:
+        raise refuse(
+            node,
+            f"the padded value {float(border):g} is not a value of its input",
+            "pad with one, -1 for binary activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution",
+        )
+    top, left, bottom, right = pads
+    h, w, c = leaf.shape
+    low, high = np.minimum(leaf.lo, int(value)), np.maximum(leaf.hi, int(value))
+    shape = (h + top + bottom, w + left + right, c)
+    return walk.emit(
+        "Pad", [leaf], shape, low, high, f"{layer}_pad", leaf.layer, pads=list(pads), value=int(value)
+    )  # fmt: skip

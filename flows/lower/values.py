@@ -1,0 +1,194 @@
+"""What the lowering knows about a tensor: an exact affine form over integers, and how float32 arrives at it.
+
+Every tensor of the network is  value[c] = sum_k A_k[c] * n_k + B[c]  with integer tensors n_k (`Leaf`) and exact rational
+A_k, B. A value of one leaf also keeps its chain: the per-channel float32 operations between leaf and value. Correctly
+rounded +, *, / by a constant, ReLU and clipping are monotone, so every chain is monotone in float32 as well, and the
+threshold of the quantiser behind it can be searched on the numbers that the reference really computes (`quantise.py`).
+"""
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import gcd, lcm
+
+import numpy as np
+
+F32 = np.float32
+LINEAR = {"bn", "mul", "div", "add", "rsub"}
+
+
+@dataclass
+class Leaf:
+    """One integer tensor: channels-last shape of a frame, (H, W, C) or (F,), and the reachable range per channel.
+
+    `order`: element i of a flattened frame is element order[i] in the network's own (channels-first) order; None where
+    both agree. `layer` is the name that operators behind this tensor derive theirs from.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    lo: np.ndarray
+    hi: np.ndarray
+    layer: str = ""
+    order: np.ndarray | None = None
+
+    @property
+    def channels(self) -> int:
+        """Length of the last axis."""
+        return self.shape[-1]
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Least and greatest integer over all channels."""
+        return int(self.lo.min()), int(self.hi.max())
+
+
+@dataclass
+class Node:
+    """One operator of the integer graph; `integers.py` states the meaning of `op`, `out` is its leaf."""
+
+    name: str
+    op: str
+    inputs: list[str]
+    out: str
+    at: dict
+
+
+@dataclass
+class Value:
+    """The exact affine form of one tensor of the network.
+
+    Attributes:
+        terms: {leaf name: A per channel}, None while a nonlinear chain stands between leaf and value.
+        offset: B per channel.
+        base: (leaf name, A, B) where the chain starts, None for several leaves.
+        chain: [(operation, constants…)] applied to the base value in float32.
+        rising: +1, 0, -1 per channel, the direction from the base leaf to the value.
+        leaf: any of the leaves; shape and order are common to all of them.
+    """
+
+    leaf: Leaf
+    terms: dict | None
+    offset: np.ndarray
+    base: tuple | None = None
+    chain: list = field(default_factory=list)
+    rising: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels-last shape of a frame."""
+        return self.leaf.shape
+
+    @property
+    def channels(self) -> int:
+        """Length of the last axis."""
+        return self.leaf.channels
+
+    @property
+    def single(self) -> tuple[str, np.ndarray]:
+        """The one leaf and its A; only for values of one leaf."""
+        ((leaf, scale),) = self.terms.items()
+        return leaf, scale
+
+
+def of_leaf(leaf: Leaf, scale, offset) -> Value:
+    """A n + B over one leaf, with an empty chain."""
+    a = np.broadcast_to(np.asarray(scale, object), (leaf.channels,))
+    b = np.broadcast_to(np.asarray(offset, object), (leaf.channels,))
+    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), [], signs(a))
+
+
+def append(value: Value, op: str, *given) -> Value:
+    """The value behind one more per-channel operation; `given` are its constants per channel.
+
+    bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high); the last two only on values with a base.
+    """
+    chain = [*value.chain, (op, *given)] if value.base else []
+    if op not in LINEAR:
+        return replace(value, terms=None, chain=chain)
+    numbers, one = exact(given[0]), exact(np.ones(value.channels))
+    if op in ("bn", "mul", "div"):
+        times = one / numbers if op == "div" else numbers
+        plus = exact(given[1]) if op == "bn" else one * 0
+    else:
+        times, plus = (-one if op == "rsub" else one), numbers
+    terms = value.terms and {leaf: a * times for leaf, a in value.terms.items()}
+    offset = value.offset * times + plus if value.terms else value.offset
+    rising = None if value.rising is None else value.rising * signs(times)
+    return replace(value, terms=terms, offset=offset, chain=chain, rising=rising)
+
+
+def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
+    """The same chain over another leaf, every channel's constants `repeat` times: what a move does to a value."""
+    _, a, b = value.base
+    moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat))
+    for op, *given in value.chain:
+        moved = append(moved, op, *(np.tile(c, repeat) for c in given))
+    return moved
+
+
+def signs(numbers) -> np.ndarray:
+    """+1, 0, -1 per entry of an object array."""
+    return np.array([(x > 0) - (x < 0) for x in numbers], np.int64)
+
+
+def exact(numbers) -> np.ndarray:
+    """Float constants as exact Fractions, flat."""
+    return np.array([Fraction(float(x)) for x in np.asarray(numbers, np.float64).ravel()], dtype=object)
+
+
+def common_grid(numbers) -> Fraction:
+    """The largest rational that divides all numbers; 0 when all are 0."""
+    numbers = [x for x in numbers if x]
+    if not numbers:
+        return Fraction(0)
+    below = lcm(*{x.denominator for x in numbers})
+    return Fraction(gcd(*{abs(x.numerator) * (below // x.denominator) for x in numbers}), below)
+
+
+def fits_float32(a, b, lo, hi) -> bool:
+    """Whether float32 holds A n + B, and every partial sum towards it, for all n in lo .. hi of every channel."""
+    grid = common_grid([*a, *b])
+    if not grid:
+        return True
+    if grid.denominator & (grid.denominator - 1):
+        return False
+    odd = grid.numerator // (grid.numerator & -grid.numerator)
+    top = max(abs(x) * max(abs(int(low)), abs(int(high))) + abs(y) for x, y, low, high in zip(a, b, lo, hi))
+    return top / grid * odd <= 2**24
+
+
+def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
+    """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before it touches the data."""
+    gamma, beta, mean, var = (np.asarray(x, F32) for x in (gamma, beta, mean, var))
+    scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))
+    return scale, beta - mean * scale
+
+
+def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
+    """The value in the reference's own float32 arithmetic.
+
+    Args:
+        n: int64, shape (channels, any), integers of the base leaf.
+
+    Returns:
+        float32 of the same shape.
+    """
+    _, a, b = value.base
+    x = (n * a.astype(np.float64)[:, None] + b.astype(np.float64)[:, None]).astype(F32)
+    for op, *given in value.chain:
+        p = [np.asarray(c, F32).reshape(-1, 1) for c in given]
+        if op == "bn":
+            x = x * p[0] + p[1]
+        elif op == "mul":
+            x = x * p[0]
+        elif op == "div":
+            x = x / p[0]
+        elif op == "add":
+            x = x + p[0]
+        elif op == "rsub":
+            x = p[0] - x
+        elif op == "prelu":
+            x = np.where(x >= 0, x, x * p[0])
+        elif op == "clip":
+            x = np.clip(x, p[0], p[1])
+    return x

@@ -1,0 +1,116 @@
+"""State of the walk over a QONNX graph, and the table of rules that `graph.py` applies to it.
+
+Rules live in `chain.py`, `quantise.py`, `linear.py`, `joins.py` and `moves.py` and enter themselves into `RULES`. A rule
+is `rule(walk, node, at) -> Value` with `at` the node's attributes; None for a constant. It returns the value of the node's
+output and adds integer operators where it must. What no rule can do exactly is refused by name.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.errors import UserError
+
+from . import integers
+from .values import Leaf, Node, Value, fits_float32, of_leaf
+
+RULES = {}
+
+def rule(*ops: str):
+    """Enter a function as the rule of these operators."""
+
+    def enter(function):
+        RULES.update(dict.fromkeys(ops, function))
+        return function
+
+    return enter
+
+
+def refuse(node, why: str, instead: str) -> UserError:
+    """The error for a node that cannot be lowered: node, reason, nearest form that works."""
+    return UserError(f"{node.name} ({node.op_type}): {why}; {instead}.")
+
+
+@dataclass
+class Lowered:
+    """An integer graph.
+
+    Attributes:
+        nodes: operators in order; leaves: every integer tensor by name, the first is the input.
+        output: the scores as a value of one leaf.
+        activations: {tensor of the QONNX graph: Value} of every quantiser.
+        rounded: names of operators whose sums the reference rounds in float32, so that equality is shown by comparison
+            and not by construction.
+    """
+
+    nodes: list[Node]
+    leaves: dict[str, Leaf]
+    output: Value
+    activations: dict[str, Value]
+    rounded: list[str]
+
+    def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Every integer tensor for inputs (N, H, W, C), int64."""
+        tensors = {next(iter(self.leaves)): np.asarray(x, np.int64)}
+        for node in self.nodes:
+            tensors[node.out] = integers.run(node.op, [tensors[name] for name in node.inputs], node.at)
+        return tensors
+
+
+class Walk:
+    """Constants, quantised weights, values by tensor name, and the integer graph so far."""
+
+    def __init__(self, model: ModelWrapper):
+        self.model = model
+        self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+        self.weights, self.values = {}, {}
+        self.nodes, self.leaves, self.activations, self.rounded = [], {}, {}, []
+        self.layers = 0
+
+    # What rules use.
+    def value(self, node, index: int = 0) -> Value:
+        """The value of an input of the node."""
+        return self.values[node.input[index]]
+
+    def constant(self, node, index: int) -> np.ndarray | None:
+        """A constant input of the node, None where it is absent."""
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        if node.input[index] not in self.constants:
+            raise refuse(node, f"input {index} is not a constant", "export it as one")
+        return self.constants[node.input[index]]
+
+    def emit(self, op, inputs, shape, lo, hi, name: str, layer: str = "", order=None, **at) -> Leaf:
+        """Add an integer operator; its output's leaf is returned. `name` is made unique."""
+        unique, count = name, 0
+        while unique in self.leaves:
+            count += 1
+            unique = f"{name}_{count}"
+        ends = (np.broadcast_to(np.asarray(end, np.int64), (shape[-1],)).copy() for end in (lo, hi))
+        leaf = self.leaves[unique] = Leaf(unique, tuple(shape), *ends, layer or unique, order)
+        self.nodes.append(Node(unique, op, [i.name for i in inputs], unique, at))
+        return leaf
+
+    def value_of(self, leaf: Leaf, scale, offset) -> Value:
+        """A n + B over a new leaf; remembers where the reference has to round."""
+        value = of_leaf(leaf, scale, offset)
+        if leaf.name not in self.rounded and not fits_float32(*value.base[1:], leaf.lo, leaf.hi):
+            self.rounded.append(leaf.name)
+        return value
+
+    def per_channel(self, node, constant, value: Value) -> np.ndarray:
+        """A constant as ONNX broadcasts it against the value, one number per channel."""
+        constant = np.asarray(constant)
+        if constant.size == 1:
+            return np.full(value.channels, constant.reshape(-1)[0])
+        shape = (1, value.channels, *value.shape[:-1])
+        try:
+            full = np.broadcast_to(constant, shape)
+        except ValueError:
+            raise refuse(node, f"a constant of shape {constant.shape} changes the shape {shape}", "use one per channel")
+        flat = full.reshape(value.channels, -1)
+        if (flat != flat[:, :1]).any():
+            raise refuse(node, "its constant varies over the image", "use one number per channel")
+        return flat[:, 0] if value.leaf.order is None else flat[value.leaf.order, 0]
