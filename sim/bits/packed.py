@@ -1,0 +1,40 @@
+"""Packed bit tensors: 64 bits of a segment per word."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Bits of N frames, cut into segments that start on a word of their own.
+
+    A segment is what one pixel holds (its channels); windows and flattened images are rows of whole segments, so
+    neither moves a bit. Unused bits of a segment's last word are 0.
+
+    Attributes:
+        words: uint64 (N, segments, words per segment), bit c of a segment in word c // 64 at c % 64.
+        bits: bits per segment.
+    """
+
+    words: np.ndarray
+    bits: int
+
+    def rows(self, length: int) -> "Packed":
+        """The same bits, with rows of `length` bits made of whole segments; cut anew only where that does not divide."""
+        return self if length % self.bits == 0 else pack(self.unpack().reshape(len(self.words), -1, length))
+
+    def unpack(self) -> np.ndarray:
+        """The bits as uint8 (N, segments, bits)."""
+        raw = np.ascontiguousarray(self.words).view(np.uint8)
+        return np.unpackbits(raw, axis=-1, bitorder="little")[..., : self.bits]
+
+
+def pack(bits) -> Packed:
+    """Bits (N, …, C) of any integer type; the last axis becomes the segment."""
+    bits = np.asarray(bits)
+    bits = bits.reshape(len(bits), -1, bits.shape[-1]).astype(np.uint8)
+    words = -(-bits.shape[-1] // 64)
+    raw = np.packbits(bits, axis=-1, bitorder="little")
+    raw = np.pad(raw, ((0, 0), (0, 0), (0, 8 * words - raw.shape[-1])))
+    return Packed(raw.view("<u8"), bits.shape[-1])

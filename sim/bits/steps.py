@@ -1,0 +1,168 @@
+"""What each operator does to packed bits or plain integers. An operator not named here runs its own `execute_node`.
+
+A value between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape).
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from xnorforge.sim.bits.kernels import unequal, unequal_at_most
+from xnorforge.sim.bits.packed import Packed, pack
+
+
+def is_bits(stream) -> bool:
+    """Whether a stream's values are kept packed."""
+    return stream.bits == 1 and not stream.signed
+
+
+def xnor_mvu(op):
+    """XnorMvu: matches = mw - unequal bits."""
+    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    thresholds = op.arrays_of.get("thresholds")
+    mw, mh, shape = *weights.shape, op.out_stream().shape
+    limit = None if thresholds is None else mw - np.asarray(thresholds).astype(np.int64)
+    packed = {}
+
+    def step(x: Packed):
+        x = x.rows(mw)
+        if x.bits not in packed:  # a column of weights, cut into the segments of a row
+            columns = pack(weights.T.reshape(mh, -1, x.bits)).words
+            packed[x.bits] = np.ascontiguousarray(columns.reshape(mh, -1).T)
+        frames = len(x.words)
+        rows = np.ascontiguousarray(x.words).reshape(-1, len(packed[x.bits]))
+        if limit is None:
+            out = np.empty((len(rows), mh), np.int32)
+            unequal(rows, packed[x.bits], out)
+            return (mw - out).reshape(frames, *shape)
+        out = np.empty((len(rows), -(-mh // 64)), np.uint64)
+        unequal_at_most(rows, packed[x.bits], limit, out)
+        return Packed(out.reshape(frames, -1, out.shape[1]), mh)
+
+    return step
+
+
+def byte_mvu(op):
+    """ByteMvu: sums of ±x as a floating-point product, whose integers are exact below 2^24 or 2^53."""
+    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    thresholds = op.arrays_of.get("thresholds")
+    exact = np.float32 if len(weights) << op.in_stream().bits <= 1 << 24 else np.float64
+    signs, shape = (2 * weights - 1).astype(exact), op.out_stream().shape
+
+    def step(x):
+        sums = x.reshape(len(x), -1, len(signs)).astype(exact) @ signs
+        if thresholds is None:
+            return sums.astype(np.int64).reshape(len(x), *shape)
+        return pack(sums >= np.asarray(thresholds).astype(exact))
+
+    return step
+
+
+def window(op):
+    """Window: views of the padded image, copied once."""
+    (height, width, _), pads = op.get_nodeattr("ifm"), op.get_nodeattr("pads")
+    kernel, stride, dilation = (op.get_nodeattr(key) for key in ("kernel", "stride", "dilation"))
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+
+    def windows(x, value):
+        """x (N, H, W, C) to (N, OH, OW, kh, kw, C)."""
+        top, left, bottom, right = pads
+        if any(pads):
+            grown = np.empty((len(x), height + top + bottom, width + left + right, x.shape[-1]), x.dtype)
+            grown[:] = value
+            grown[:, top : top + height, left : left + width] = x
+            x = grown
+        view = sliding_window_view(x, reach, (1, 2))[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
+        return np.ascontiguousarray(np.moveaxis(view, 3, 5))
+
+    def step(x):
+        fill = op.get_nodeattr("pad_value")
+        if not isinstance(x, Packed):
+            return windows(x, fill).reshape(len(x), *op.out_stream().shape)
+        one = pack(np.full((1, x.bits), fill)).words[0, 0]
+        image = x.words.reshape(len(x.words), height, width, -1)
+        if x.words.shape[1] != height * width:  # pixels of several segments (a window of a window)
+            one = np.tile(one, image.shape[-1] // len(one))
+        return Packed(windows(image, one).reshape(len(image), -1, x.words.shape[-1]), x.bits)
+
+    return step
+
+
+def or_pool(op):
+    """OrPool: OR (AND) of whole words."""
+    height, width, _ = op.get_nodeattr("ifm")
+    (kh, kw), (sh, sw) = op.get_nodeattr("kernel"), op.get_nodeattr("stride")
+    join = np.bitwise_and if op.get_nodeattr("all") else np.bitwise_or
+
+    def step(x: Packed):
+        image = x.words.reshape(len(x.words), height, width, -1)
+        oh, ow = (height - kh) // sh + 1, (width - kw) // sw + 1
+        taps = [
+            image[:, y : y + sh * (oh - 1) + 1 : sh, c : c + sw * (ow - 1) + 1 : sw]
+            for y in range(kh)
+            for c in range(kw)
+        ]
+        out = taps[0].copy()
+        for tap in taps[1:]:
+            join(out, tap, out=out)
+        return Packed(out.reshape(len(out), -1, x.words.shape[-1]), x.bits)
+
+    return step
+
+
+def threshold(op):
+    """Threshold: how many of a channel's thresholds are reached."""
+    thresholds = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)
+    direction = np.asarray(op.arrays_of.get("direction", np.ones(len(thresholds)))).astype(np.int64)
+    bits = is_bits(op.out_stream())
+
+    def step(x):
+        x = integers(x, op.in_stream()) * direction
+        level = np.zeros(x.shape, np.int64)
+        for step_of_channel in thresholds.T:
+            level += x >= step_of_channel
+        return pack(level) if bits else level
+
+    return step
+
+
+def top_k(op):
+    """TopK: the scores, then the indices of the largest, first on ties."""
+    k = op.get_nodeattr("k")
+
+    def step(x):
+        x = integers(x, op.in_stream())
+        return np.concatenate([x, np.argsort(-x, axis=-1, kind="stable")[..., :k]], axis=-1)
+
+    return step
+
+
+def same(op):
+    """Fifo and Width change how values travel, not what they are."""
+    return lambda x: x
+
+
+def reference(op):
+    """The operator's own `execute_node`, for one without a form of its own here."""
+
+    def step(x):
+        out = op.run(integers(x, op.in_stream()))
+        return pack(out) if is_bits(op.out_stream()) else out
+
+    return step
+
+
+def integers(x, stream) -> np.ndarray:
+    """A value as int64 (N, *shape), packed or not."""
+    return (x.unpack() if isinstance(x, Packed) else np.asarray(x)).astype(np.int64).reshape(-1, *stream.shape)
+
+
+STEPS = {
+    "XnorMvu": xnor_mvu,
+    "ByteMvu": byte_mvu,
+    "Window": window,
+    "OrPool": or_pool,
+    "Threshold": threshold,
+    "TopK": top_k,
+    "Fifo": same,
+    "Width": same,
+}
