@@ -52,14 +52,18 @@ def stage(name: str, folder: Path, result: Path | None = None):
         raise
     except Exception as error:
         if getattr(error, "errno", None) in FULL or free(folder) < NO_ROOM:
-            raise UserError(f"{folder}: no space left on the disk for {name}; free some (a build takes about 200 MB) and start again.") from error
+            raise UserError(
+                f"{folder}: no space left on the disk for {name}; free some (a build takes about 200 MB) and start again."
+            ) from error
         raise
     if result is None:
         return
     record = read_json(result)
     for check in record.get("checks", []):
-        say(f"{name:<9}   {check['name']}: {check['images']:,} images, {check['mismatches']:,} of {check['integers']:,} integers differ")
-    bad = [check["name"] for check in record.get("checks", []) if check["mismatches"] or not check["images"]]
+        say(
+            f"{name:<9}   {check['name']}: {check['images']:,} images, {check['mismatches']:,} of {check['integers']:,} integers differ"
+        )
+    bad = [check["name"] for check in record.get("checks", []) if check["mismatches"] or not check["integers"]]
     if bad:
         raise MismatchError(f"{name}: {', '.join(bad)} failed; the figures are in {result}.")
     say(f"{name:<9} done in {record.get('run', {}).get('wall_s', 0):.1f} s -> {result}")
@@ -136,7 +140,7 @@ def lower(net_dir):
 @click.argument("net_dir", type=FOLDER)
 @click.option("--board", required=True, help="Board of hw/boards.")
 @click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at.")
-@click.option("--folding", type=FILE, help="A FINN folding_config.json instead of the search.")
+@click.option("--folding", type=FILE, help="JSON {operator: {pe, simd, depth}}; the rest is searched.")
 @click.option("-o", "--out", type=FOLDER, required=True)
 def fold(net_dir, board, interval, folding, out):
     """Choose parallelism and FIFOs of NET_DIR for a board."""

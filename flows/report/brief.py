@@ -1,0 +1,46 @@
+"""The short form of a report: what the terminal shows after a build."""
+
+from pathlib import Path
+
+from xnorforge.flows.report.vivado import number
+
+
+def as_text(record: dict) -> str:
+    """About twenty lines: verdict, equality of every stage, speed, size, the slowest layer."""
+    cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
+    lines = [f"{record['verdict']}  {record['net']} on {record['board_title']}, {part['part']}", ""]
+    for row in record["stages"]:
+        verdict = "did not run" if not row["ran"] else f"{row['mismatches']:,} mismatches"
+        lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
+    lines.append("")
+    for row in record["accuracy"]:
+        lines.append(
+            f"  accuracy  {100 * row['top1']:.2f} % ({row['correct']:,} of {row['images']:,}, {row['set']}; {row['stage']})"
+        )
+    lines += [
+        f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
+        f"  speed     {number(record['fps']['value'])} frames/s, latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
+    ]
+    for name, title in {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP"}.items():
+        has = part["capacity"].get(name)
+        if has:
+            lines.append(
+                f"  {title:<9} {number(part[name]):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), {part['kind']}"
+            )
+    lines.append(f"  bitstream {record['bitstream']}")
+    return "\n".join(lines)
+
+
+def as_record(record: dict, acc: Path) -> dict:
+    """The object that --json prints: verdict, flat metrics, files, warnings."""
+    from xnorforge.flows.report import metrics
+
+    names = ("report.html", "report.md", "report.json", "metrics.json", "utilization.txt")
+    warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
+    return {
+        "schema": "xnorforge-brief-1",
+        "verdict": record["verdict"],
+        "metrics": metrics(record),
+        "files": [str(acc / name) for name in names],
+        "warnings": warnings,
+    }

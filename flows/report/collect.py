@@ -1,0 +1,256 @@
+"""The records of a build become one report: numbers are read, joined and divided, never typed.
+
+Every figure keeps its kind: `est` (formula or cost model), `sim` (counted in RTL simulation), `yosys` (cells before packing and
+routing), `target` (what the clock is set to). What nobody measured is null, with the reason beside it.
+"""
+
+import platform
+import shutil
+import subprocess
+from math import sqrt
+from pathlib import Path
+
+from xnorforge.artifacts import digest, read_json
+from xnorforge.errors import MismatchError
+from xnorforge.flows.report import operators
+from xnorforge.hw import boards, graph
+
+SCHEMA = "xnorforge-report-1"
+STAGES = {"export": "..", "lower": "..", "fold": ".", "generate": "rtl", "sim": ".", "synth": ".", "netlist": "."}
+# Stages that must have compared images; the others count, and compare what they counted.
+COMPARING = ("export", "lower", "fold", "sim", "netlist")
+RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
+
+
+def records(acc: Path) -> dict[str, dict]:
+    """The record of every stage.
+
+    Raises:
+        MismatchError: a stage left none; a report without it would show a check that did not run as if nothing were wrong.
+    """
+    paths = {
+        stage: acc / folder / f"{'rtl' if stage == 'generate' else stage}.json" for stage, folder in STAGES.items()
+    }
+    for stage, path in paths.items():
+        if not path.exists():
+            raise MismatchError(
+                f"report: {stage} left no {path}; run that stage (`make {stage}`), its checks have not been made."
+            )
+    return {stage: read_json(path) for stage, path in paths.items()}
+
+
+def report(acc: Path) -> dict:
+    """The whole report of one accelerator; `run` holds all that differs between two builds of the same inputs."""
+    found = records(acc)
+    ops = graph.operators(acc / "folded.onnx")
+    fold, sim, synth, export = (found[name] for name in ("fold", "sim", "synth", "export"))
+    board = boards.load(fold["board"])
+    rows = layers(ops, synth, board)
+    bound = max(op.cycles() for op in ops)
+    interval = sim["interval"]
+    stages, audits = compared(found)
+    total = synth["total"]
+    return {
+        "schema": SCHEMA,
+        "verdict": "FAIL" if any(row["mismatches"] or not row["ran"] for row in stages + audits) else "PASS",
+        "net": export["net"],
+        "method": export["method"],
+        "source": export["source"],
+        "board": board.name,
+        "board_title": board.title,
+        "command": command(acc, board.name),
+        "stages": stages,
+        "audits": audits,
+        "accuracy": [with_interval(row) for row in accuracy(found)],
+        "images": export["images"],
+        "cycles": {
+            "interval_bound": bound,
+            "interval_simulated": interval,
+            "latency": sim["latency"],
+            "bottleneck": [row["name"] for row in rows if row["cycles"] == bound],
+        },
+        "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
+        "fps": {
+            "value": round(board.clock_mhz * 1e6 / interval, 1),
+            "kind": f"cycles simulated, clock {board.clock_kind}",
+        },
+        "latency_us": {"value": round(sim["latency"] / board.clock_mhz, 2), "kind": "one image in flight"},
+        "resources": {
+            **{name: total[name] for name in RESOURCES},
+            "part": board.part,
+            "family": board.family,
+            "kind": "Yosys cells, before packing and routing",
+            "capacity": board.capacity,
+            "share": {name: used(total, name) / has for name, has in board.capacity.items()},
+            "per_operator": [
+                {
+                    "name": row["name"],
+                    "op": row["op"],
+                    "module": row["module"],
+                    **{name: row[name] for name in RESOURCES},
+                }
+                for row in synth["operators"]
+            ],
+            "top": {name: synth["top"][name] for name in RESOURCES},
+        },
+        "layers": rows,
+        "streams": streams(ops, sim, synth),
+        "memory": memory(rows),
+        "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
+        "roofline": operators.operations(ops),
+        "energy": {"value": None, "why": "not measured: no board was used"},
+        "bitstream": bitstream(board),
+        "utilization": {name: {"used": used(total, name), "available": has} for name, has in board.capacity.items()},
+        "fmax": {},
+        "critical_paths": [],
+        "files": files(acc),
+        "run": run(found),
+    }
+
+
+def used(total: dict, name: str) -> float:
+    """The amount of a board's resource; boards name the carry cell of their family."""
+    return total["carry" if name.startswith("carry") else name]
+
+
+def command(acc: Path, board: str) -> str:
+    """The command that makes this folder again."""
+    return f"make build NET={acc.parent.name} BOARD={board}"
+
+
+def compared(found: dict) -> tuple[list[dict], list[dict]]:
+    """All checks: those on images, and those on counts; a stage that should have compared images and did not is a row too."""
+    stages, audits = [], []
+    for stage, record in found.items():
+        checks = record.get("checks", [])
+        for check in checks:
+            row = {"stage": stage, **check, "ran": check["integers"] > 0}
+            (stages if check["images"] else audits).append(row)
+        if stage in COMPARING and not any(check["images"] for check in checks):
+            what = "the stage compared no image"
+            stages.append(
+                {"stage": stage, "name": stage, "images": 0, "mismatches": 0, "integers": 0, "what": what, "ran": False}
+            )
+    return stages, audits
+
+
+def accuracy(found: dict) -> list[dict]:
+    """Rows {stage, set, images, correct, top1} of every record that states an accuracy."""
+    return [row for record in found.values() for row in record.get("accuracy", [])]
+
+
+def with_interval(row: dict) -> dict:
+    """Add Wilson's 95 % interval of the share of correct images (Wilson 1927), as fractions `low` and `high`."""
+    n, share, z = row["images"], row["correct"] / row["images"], 1.96
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return {**row, "low": round(centre - half, 5), "high": round(centre + half, 5)}
+
+
+def layers(ops, synth: dict, board) -> list[dict]:
+    """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the others."""
+    bound = max(op.cycles() for op in ops)
+    cells = {row["name"]: row for row in synth["operators"]}
+    rows = []
+    for op in ops:
+        if type(op).__name__ == "Fifo":
+            continue
+        row = operators.facts(op)
+        counted = {name: cells[op.name][name] for name in RESOURCES}
+        busy = row["cycles"] / bound
+        rows.append(
+            {
+                **row,
+                "bottleneck": row["cycles"] == bound,
+                "busy": round(busy, 5),
+                "efficiency": round(row["macs"] / (row["lanes"] * bound), 5) if row["lanes"] else None,
+                **counted,
+                "lut_share": counted["lut"] / board.capacity["lut"],
+                "lut_per_lane": round(counted["lut"] / row["lanes"], 2) if row["lanes"] else None,
+            }
+        )
+    return rows
+
+
+def streams(ops, sim: dict, synth: dict) -> list[dict]:
+    """The FIFOs with their highest fill in simulation and their cells."""
+    cells = {row["name"]: row for row in synth["operators"]}
+    fills = sim.get("fifos", {})
+    return [
+        {**row, "fill": fills.get(row["name"]), **{name: cells[row["name"]][name] for name in ("lut", "ff", "bram36")}}
+        for row in operators.streams(ops)
+    ]
+
+
+def memory(rows: list[dict]) -> list[dict]:
+    """Constant memories per operator; efficiency is bits stored over the bits of the block RAMs that were taken."""
+    found = []
+    for row in rows:
+        bits = sum(one["bits"] for one in row["memories"])
+        blocks = 36864 * row["ramb36"] + 18432 * row["ramb18"]
+        if bits:
+            shapes = [f"{one['what']} {one['depth']}x{one['width']}" for one in row["memories"]]
+            found.append(
+                {
+                    "layer": row["name"],
+                    "shapes": shapes,
+                    "bits": bits,
+                    "ramb36": row["ramb36"],
+                    "ramb18": row["ramb18"],
+                    "efficiency": round(bits / blocks, 5) if blocks else None,
+                }
+            )
+    return found
+
+
+def bitstream(board) -> str:
+    """One sentence: nothing here makes a bitstream for this part."""
+    if board.family == "ecp5":
+        return "not built: place and route is not part of this build"
+    path = shutil.which("vivado")
+    return (
+        "not built: Vivado is on PATH, this build does not call it" if path else "not built, Vivado not found on PATH"
+    )
+
+
+def files(acc: Path) -> list[dict]:
+    """Products that are equal for equal inputs, with size and SHA-256; folders as one."""
+    found = []
+    for name, opens in {
+        "../model.onnx": "Netron, qonnx",
+        "../golden.npz": "numpy",
+        "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
+        "folded.onnx": "Netron, qonnx",
+        "rtl": "any SystemVerilog tool; file list rtl.f",
+        "netlist": "any Verilog tool with the family's cell models",
+    }.items():
+        path = acc / name
+        parts = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json") if path.is_dir() else [path]
+        if path.exists():
+            size = sum(part.stat().st_size for part in parts)
+            found.append({"file": name, "bytes": size, "sha256": digest(*parts), "opens_with": opens})
+    return found
+
+
+def run(found: dict) -> dict:
+    """What varies: times, memory, tools, machine, commit."""
+    ran = {stage: record["run"] for stage, record in found.items() if "run" in record}
+    tools = {name: given for one in ran.values() for name, given in one.get("tools", {}).items()}
+    return {
+        "stages": [
+            {"stage": stage, **{key: one.get(key) for key in ("wall_s", "cpu_s", "peak_mb")}}
+            for stage, one in ran.items()
+        ],
+        "tools": {"python": platform.python_version(), **dict(sorted(tools.items()))},
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "commit": commit(),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the working tree, with `+` where tracked files differ; None outside of git."""
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None

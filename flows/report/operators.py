@@ -1,0 +1,131 @@
+"""What the folded graph itself says of its operators: shapes, lanes, cycles, memories, and what one step more would bring.
+
+Only formulas and attributes are read here; nothing in it was measured, so every figure of this module is tagged est.
+"""
+
+from math import prod
+
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+def attribute(op: HwOp, name: str):
+    """An attribute of the operator, or None where its kind has none of that name."""
+    return op.get_nodeattr(name) if name in op.get_nodeattr_types() else None
+
+
+def stream(s: Stream) -> dict:
+    """A stream as the report lists it."""
+    return {"shape": list(s.shape), "lanes": s.lanes, "bits": s.bits, "width": s.width, "beats": s.beats}
+
+
+def macs(op: HwOp) -> int:
+    """Multiplications by a weight bit per frame: one XNOR and one count each."""
+    mw = attribute(op, "mw")
+    return mw * attribute(op, "mh") * attribute(op, "vectors") if mw else 0
+
+
+def facts(op: HwOp) -> dict:
+    """One operator's row: everything that follows from its attributes alone."""
+    pe, simd, mw = (attribute(op, name) for name in ("pe", "simd", "mw"))
+    estimate = op.estimate()
+    return {
+        "name": op.name,
+        "op": type(op).__name__,
+        "module": op.rtl()[0],
+        "variant": attribute(op, "variant"),
+        "input": stream(op.in_stream()),
+        "output": stream(op.out_stream()),
+        "pe": pe,
+        "simd": simd,
+        "lanes": pe * simd if mw else 0,
+        "macs": macs(op),
+        "cycles": op.cycles(),
+        "weight_bits": mw * attribute(op, "mh") if mw else 0,
+        "lut_estimate": round(estimate.get("lut", 0), 1),
+        "memories": [
+            {"what": key, "width": bits, "depth": len(words), "bits": bits * len(words)}
+            for key, (bits, words) in op.memories().items()
+        ],
+    }
+
+
+def streams(ops: list[HwOp]) -> list[dict]:
+    """One row per FIFO: the operators on both sides (width converters included), its stream and depth."""
+    rows = []
+    for index, op in enumerate(ops):
+        if type(op).__name__ != "Fifo":
+            continue
+        before = next((o.name for o in reversed(ops[:index]) if type(o).__name__ != "Fifo"), "input")
+        after = next((o.name for o in ops[index + 1 :] if type(o).__name__ != "Fifo"), "output")
+        wire = op.in_stream()
+        rows.append(
+            {
+                "name": op.name,
+                "from": before,
+                "to": after,
+                "width": wire.width,
+                "beats": wire.beats,
+                "depth": op.get_nodeattr("depth"),
+            }
+        )
+    return rows
+
+
+def wider(op: HwOp) -> dict[str, HwOp]:
+    """The same operator with the next larger Pe, and with the next larger Simd, where one divides the matrix."""
+    found = {}
+    for name, length in (("pe", "mh"), ("simd", "mw")):
+        now, total = attribute(op, name), attribute(op, length)
+        step = next((n for n in range(now + 1, total + 1) if total % n == 0), None) if total else None
+        if step:
+            given = {
+                key: op.get_nodeattr(key)
+                for key in op.get_nodeattr_types()
+                if key in {a.name for a in op.onnx_node.attribute}
+            }
+            found[name] = type(op).make(op.name, op.arrays_of, **{**given, name: step})
+    return found
+
+
+def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> list[dict]:
+    """What each of the slowest layers would cost to make faster.
+
+    Args:
+        ops: the chain.
+        lut: of the whole design, synthesised.
+        capacity: LUT of the part.
+        clock_mhz: clock the frames per second are stated for.
+
+    Returns:
+        Rows for every operator as slow as the slowest: the new Pe or Simd, the interval of the whole chain after this
+        step alone, its frames/s, the design's LUT (counted, plus the cost model's difference), and whether that fits.
+    """
+    bound = max(op.cycles() for op in ops)
+    rows = []
+    for slow in (op for op in ops if op.cycles() == bound):
+        others = max((op.cycles() for op in ops if op is not slow), default=0)
+        for name, op in wider(slow).items():
+            interval = max(op.cycles(), others)
+            cost = round(lut + op.estimate()["lut"] - slow.estimate()["lut"])
+            rows.append(
+                {
+                    "layer": slow.name,
+                    "change": f"{name} {slow.get_nodeattr(name)} -> {op.get_nodeattr(name)}",
+                    "interval": interval,
+                    "fps": round(clock_mhz * 1e6 / interval, 1),
+                    "lut": cost,
+                    "fits": cost <= capacity,
+                }
+            )
+    return rows
+
+
+def operations(ops: list[HwOp]) -> dict:
+    """For the roofline: operations per frame (a XNOR and a count are two), input bytes, lanes built, input port."""
+    source = ops[0].in_stream()
+    return {
+        "operations": 2 * sum(macs(op) for op in ops),
+        "input_bytes": prod(source.shape) * source.bits / 8,
+        "lanes": sum(attribute(op, "pe") * attribute(op, "simd") for op in ops if macs(op)),
+        "input_bytes_per_cycle": source.width / 8,
+    }

@@ -1,0 +1,48 @@
+"""report.html and report.md: two templates over the record of report.json, which they read and never change."""
+
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from xnorforge.flows.report import svg, vivado
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """A share as percent, without the sign: the column head carries it."""
+    return "---" if fraction is None else f"{100 * fraction:.{digits}f}"
+
+
+def _render(name: str, record: dict, **more) -> str:
+    folder = files(__package__)
+    env = Environment(
+        loader=DictLoader({name: (folder / name).read_text()}),
+        autoescape=name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    env.filters |= {"n": vivado.number, "pct": percent}
+    return env.get_template(name).render(r=record, **more)
+
+
+def html(record: dict) -> str:
+    """The page: one file, nothing fetched, no script."""
+    clock, interval = record["clock_mhz"]["value"], record["cycles"]["interval_simulated"]
+    return _render(
+        "report.html.j2",
+        record,
+        css=Markup((files(__package__) / "style.css").read_text()),
+        mismatches=sum(row["mismatches"] for row in record["stages"]),
+        integers=sum(row["integers"] for row in record["stages"]),
+        device=vivado.device_rows(record["resources"]),
+        columns=vivado.COLUMNS,
+        hierarchy=vivado.hierarchy_rows(record),
+        share=lambda *given: Markup(svg.share(*given)),
+        chart_pipeline=Markup(svg.pipeline(record["layers"])),
+        chart_roofline=Markup(svg.roofline(record["roofline"], clock, interval)),
+    )
+
+
+def markdown(record: dict) -> str:
+    """The same for a terminal, a pull request or a notebook."""
+    return _render("report.md.j2", record)

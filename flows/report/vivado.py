@@ -1,0 +1,70 @@
+"""Utilisation as Vivado spells it, so that existing scripts and eyes find their rows; the first line says who counted.
+
+Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; children and own make the parent.
+"""
+
+HEAD = "Yosys {version}, not Vivado | cells after synth, before packing and routing | part {part}"
+COLUMNS = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP Blocks")
+KEYS = ("lut", "lut_logic", "lut_ram", "srl", "ff", "ramb36", "ramb18", "dsp")
+
+
+def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
+    """Rows (Site Type, Used, Available) of the device table; Available is None where the part's figure is not in board.toml."""
+    has, carry = resources["capacity"], "CARRY8" if resources["family"] == "xcup" else "CARRY4"
+    return [
+        ("Slice LUTs", resources["lut"], has["lut"]),
+        ("  LUT as Logic", resources["lut_logic"], has["lut"]),
+        ("  LUT as Memory", resources["lut_ram"] + resources["srl"], None),
+        ("Slice Registers", resources["ff"], has["ff"]),
+        (carry, resources["carry"], has.get(carry.lower())),
+        ("Block RAM Tile", resources["bram36"], has["bram36"]),
+        ("  RAMB36", resources["ramb36"], has["bram36"]),
+        ("  RAMB18", resources["ramb18"], 2 * has["bram36"]),
+        ("DSPs", resources["dsp"], has["dsp"]),
+    ]
+
+
+def hierarchy_rows(report: dict) -> list[tuple]:
+    """Rows (Instance, Module, the eight counts): the top, its own cells, then its operators."""
+    resources = report["resources"]
+    counts = lambda row: tuple(row[key] for key in KEYS)
+    return [
+        ("xf_top", "(top)", *counts(resources)),
+        ("  (xf_top)", "xf_top", *counts(resources["top"])),
+        *((f"  {row['name']}", row["module"], *counts(row)) for row in resources["per_operator"]),
+    ]
+
+
+def number(value: float | None) -> str:
+    """12,345 or 72.5; three dashes where nothing is known."""
+    return "---" if value is None else f"{value:,.1f}".removesuffix(".0")
+
+
+def _plain(value: float | None) -> str:
+    """As `number`, but without commas: programs read these tables."""
+    return number(value).replace(",", "")
+
+
+def text(report: dict) -> str:
+    """utilization.txt: both tables."""
+    resources, tools = report["resources"], report["run"]["tools"]
+    head = HEAD.format(version=tools.get("pyosys", "---"), part=resources["part"])
+    device = [
+        (site, _plain(used), _plain(has), "---" if not has else f"{100 * used / has:.2f}")
+        for site, used, has in device_rows(resources)
+    ]
+    hierarchy = [(row[0], row[1], *map(_plain, row[2:])) for row in hierarchy_rows(report)]
+    return "\n".join(
+        [head, "", *_grid(("Site Type", "Used", "Available", "Util%"), device, 1)]
+        + ["", *_grid(("Instance", "Module", *COLUMNS), hierarchy, 2), ""]
+    )
+
+
+def _grid(head: tuple, rows: list[tuple], left: int) -> list[str]:
+    """Lines of a table framed with + and |, the first `left` columns to the left."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+    line = lambda row: (
+        "|" + "|".join(f" {c:<{w}} " if i < left else f" {c:>{w}} " for i, (c, w) in enumerate(zip(row, widths))) + "|"
+    )
+    return [rule, line(head), rule, *map(line, rows), rule]
