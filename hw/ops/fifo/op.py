@@ -1,0 +1,74 @@
+"""A queue between two operators."""
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.base import HwOp, Stream
+
+KINDS = {"auto": 0, "lut": 1, "block": 2}
+
+
+class Fifo(HwOp):
+    """Identity. Up to `depth` beats wait; a depth of 2 or less is a skid, which holds two.
+
+    With memory, `depth` counts the beats in the memory; one more waits in the output register.
+    `kind`: memory of LUTs, block RAM, or "auto", which leaves it to synthesis.
+    """
+
+    module = "xf_fifo"
+
+    def get_nodeattr_types(self):
+        return {
+            "shape": ("ints", True, []),
+            "lanes": ("i", False, 1),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0),
+            "depth": ("i", False, 2),
+            "kind": ("s", False, "auto"),
+        }
+
+    def in_stream(self) -> Stream:
+        depth, kind = self.get_nodeattr("depth"), self.get_nodeattr("kind")
+        if depth < 1:
+            raise UserError(f"{self.name}: depth={depth} holds no beat; use 1 or more.")
+        if kind not in KINDS:
+            raise UserError(f"{self.name}: kind='{kind}' is no memory; use one of {', '.join(KINDS)}.")
+        shape, bits = tuple(self.get_nodeattr("shape")), self.get_nodeattr("bits")
+        return Stream(shape, self.get_nodeattr("lanes"), bits, bool(self.get_nodeattr("signed")))
+
+    def out_stream(self) -> Stream:
+        return self.in_stream()
+
+    def execute_node(self, context, graph):
+        context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """Through the memory and its output register, or the skid's register."""
+        return 1 if self.get_nodeattr("depth") <= 2 else 2
+
+    def rtl(self):
+        kind = KINDS[self.get_nodeattr("kind")]
+        return self.module, {"Width": self.in_stream().width, "Depth": self.get_nodeattr("depth"), "Kind": kind}
+
+    def estimate(self):
+        return {"lut": 0.0, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(shape, lanes, bits, signed, depth, kind)"""
+        points = [
+            ((12,), 1, 8, 0, 1, "auto"), ((12,), 1, 8, 0, 2, "auto"), ((12,), 2, 8, 1, 3, "auto"), ((12,), 3, 4, 0, 4, "auto"),
+            ((12,), 4, 1, 0, 5, "auto"), ((24,), 1, 2, 1, 6, "lut"), ((24,), 2, 3, 0, 7, "lut"), ((24,), 1, 16, 0, 8, "lut"),
+            ((3, 3, 8), 8, 1, 0, 9, "auto"), ((3, 3, 8), 4, 1, 0, 16, "auto"), ((3, 3, 8), 2, 1, 0, 17, "lut"),
+            ((3, 3, 8), 1, 1, 0, 31, "lut"), ((3, 3, 8), 8, 2, 0, 32, "auto"), ((4, 4, 4), 1, 2, 0, 33, "auto"),
+            ((4, 4, 4), 1, 8, 1, 64, "auto"), ((4, 4, 4), 2, 9, 0, 65, "block"), ((4, 4, 4), 4, 9, 0, 100, "block"),
+            ((8, 40), 40, 1, 0, 2, "auto"), ((8, 40), 40, 1, 0, 12, "block"), ((8, 72), 72, 1, 0, 20, "auto"),
+            ((100,), 1, 1, 0, 512, "block"), ((3,), 3, 5, 0, 4, "auto"),
+        ]  # fmt: skip
+        names = ("shape", "lanes", "bits", "signed", "depth", "kind")
+        return [cls.make(f"fifo_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = Fifo

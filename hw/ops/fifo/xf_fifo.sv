@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Queue of beats: a skid for Depth <= 2, else a memory of Depth beats with an output register behind it.
+//
+// A full memory takes no beat in the cycle in which it gives one away.
+//
+// Rate       one beat per cycle
+// Latency    1 cycle as skid, 2 cycles with memory
+// Reset      synchronous, control state only; data registers and memory keep what they had
+// Bit model  op.py, Fifo.execute_node
+
+`include "xf_assert.svh"
+
+module xf_fifo #(
+  parameter  int unsigned Width  = 8,   // bits per beat
+  parameter  int unsigned Depth  = 16,  // beats the memory holds
+  parameter  int unsigned Kind   = 0,   // memory: 0 as synthesis finds cheaper, 1 LUT, 2 block
+  localparam int unsigned AddrW  = (Depth > 1) ? $clog2(Depth) : 1,
+  localparam int unsigned CountW = $clog2(Depth + 1)
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  input  logic [Width-1:0] s_data_i,
+  input  logic             s_valid_i,
+  output logic             s_ready_o,
+  output logic [Width-1:0] m_data_o,
+  output logic             m_valid_o,
+  input  logic             m_ready_i
+);
+
+  logic [CountW-1:0] count_q;  // beats that wait: in the memory, or in the whole skid
+  logic              push, pop;
+
+  assign push = s_valid_i & s_ready_o;
+
+  if (Depth <= 2) begin : gen_skid
+
+    xf_skid #(.Width(Width)) u_skid (.*);
+    assign pop = m_valid_o & m_ready_i;
+
+  end else begin : gen_memory
+
+    logic [AddrW-1:0] write_q, read_q;
+    logic [Width-1:0] data_q;
+    logic             valid_q, full_q, empty_q;
+
+    assign pop = ~empty_q & (m_ready_i | ~valid_q);
+
+    // An attribute's value cannot be a parameter, hence one memory per kind.
+    if (Kind == 1) begin : gen_lut
+      (* ram_style = "distributed" *) logic [Width-1:0] mem [Depth];
+      always_ff @(posedge clk_i) begin
+        if (push) mem[write_q] <= s_data_i;
+        if (pop) data_q <= mem[read_q];
+      end
+    end else if (Kind == 2) begin : gen_block
+      (* ram_style = "block" *) logic [Width-1:0] mem [Depth];
+      always_ff @(posedge clk_i) begin
+        if (push) mem[write_q] <= s_data_i;
+        if (pop) data_q <= mem[read_q];
+      end
+    end else begin : gen_auto
+      logic [Width-1:0] mem [Depth];
+      always_ff @(posedge clk_i) begin
+        if (push) mem[write_q] <= s_data_i;
+        if (pop) data_q <= mem[read_q];
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        write_q <= '0;
+        read_q  <= '0;
+        valid_q <= 1'b0;
+        full_q  <= 1'b0;
+        empty_q <= 1'b1;
+      end else begin
+        if (push) write_q <= (write_q == AddrW'(Depth - 1)) ? '0 : write_q + 1'b1;
+        if (pop) read_q <= (read_q == AddrW'(Depth - 1)) ? '0 : read_q + 1'b1;
+        if (pop) valid_q <= 1'b1;
+        else if (m_ready_i) valid_q <= 1'b0;
+        if (push != pop) begin
+          full_q  <= push && count_q == CountW'(Depth - 1);
+          empty_q <= pop && count_q == CountW'(1);
+        end
+      end
+    end
+
+    assign s_ready_o = ~full_q;
+    assign m_valid_o = valid_q;
+    assign m_data_o  = data_q;
+
+    `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+    `XF_ASSERT(FlagsFollowCount_A, full_q == (count_q == CountW'(Depth)) && empty_q == (count_q == '0))
+
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) count_q <= '0;
+    else count_q <= count_q + CountW'(push) - CountW'(pop);
+  end
+
+`ifdef XF_SIM
+  // The depth this run needed: beats in the queue right after the fullest push.
+  int unsigned fill_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) fill_q <= 0;
+    else if (push && 32'(count_q) + 1 > fill_q) fill_q <= 32'(count_q) + 1;
+  end
+  final $display("XF_FILL %m %0d", fill_q);
+`endif
+
+endmodule : xf_fifo

@@ -1,0 +1,130 @@
+"""Multi-threshold: integers to the level they reach."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Threshold(HwOp):
+    """Integers (…, C) to levels (…, C): the number of the channel's thresholds t with direction * x >= t.
+
+    Arrays: `thresholds` (C, steps), integers, ascending per channel, 1 to 255 steps; `direction` (C,) of +1 and -1, all
+    +1 where it is absent. A level is UINT of bit_length(steps) bits, a plain bit for one step.
+    """
+
+    module = "xf_threshold"
+    arrays = ("thresholds", "direction")
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "in_bits": ("i", True, 0),
+            "in_signed": ("i", False, 0),
+        }
+
+    def tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """Thresholds (C, steps) and directions (C,), int64.
+
+        Raises:
+            UserError: they do not fit the input, do not ascend or are too many.
+        """
+        channels = self.get_nodeattr("in_shape")[-1]
+        thresholds = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)
+        given = self.arrays_of.get("direction")
+        direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
+        if thresholds.ndim != 2 or len(thresholds) != channels or direction.shape != (channels,):
+            raise UserError(
+                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong to {channels} "
+                f"channels; use ({channels}, steps) and ({channels},)."
+            )
+        if not 1 <= thresholds.shape[1] <= 255:
+            raise UserError(f"{self.name}: {thresholds.shape[1]} thresholds per channel are not possible; use 1 .. 255.")
+        falls = (np.diff(thresholds, axis=1) < 0).any(axis=1)
+        if falls.any():
+            raise UserError(f"{self.name}: the thresholds of channel {falls.argmax()} do not ascend; sort them.")
+        if (abs(direction) != 1).any():
+            raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
+        return thresholds, direction
+
+    @property
+    def bits(self) -> int:
+        """Bits of a level."""
+        return np.asarray(self.arrays_of["thresholds"]).shape[-1].bit_length()
+
+    def in_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", shape[-1])
+        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+
+    def out_stream(self) -> Stream:
+        source = self.in_stream()
+        return Stream(source.shape, source.lanes, self.bits)
+
+    def execute_node(self, context, graph):
+        thresholds, direction = self.tables()
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        reached = (x * direction)[..., None] >= thresholds
+        context[self.onnx_node.output[0]] = reached.sum(axis=-1).astype(np.float32)
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """One comparison per bit of the level."""
+        return self.bits
+
+    def rtl(self):
+        source = self.in_stream()
+        return self.module, {
+            "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes,
+            "InBits": source.bits, "Signed": source.signed, "Bits": self.bits,
+        }  # fmt: skip
+
+    def memories(self):
+        """Words by lane, fold and place in the search, each a power of two; see the module."""
+        thresholds, direction = self.tables()
+        source, bits = self.in_stream(), self.bits
+        low, high = value_range(source.bits, source.signed)
+        top = high - low
+        # The hardware has u = x - low, or top - u where turned: -x >= t is top - u >= t + high.
+        shift = np.where(direction > 0, -low, high)
+        steps = np.full((len(thresholds), (1 << bits) - 1), top + 1)
+        steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
+        order = [((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1 for k in range(bits) for node in range(1 << k, 2 << k)]
+        channels = np.concatenate([(direction < 0).astype(np.int64)[:, None], steps[:, order]], axis=1)
+        lanes, folds = source.lanes, source.shape[-1] // source.lanes
+        lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
+        words = np.zeros((lane_span, fold_span, 1 << bits), np.int64)
+        words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
+        return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
+
+    def estimate(self):
+        return {"lut": 0.0, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, in_bits, in_signed, steps)"""
+        points = [
+            ((2, 3, 4), 1, 8, 0, 1), ((2, 3, 4), 2, 8, 1, 1), ((4,), 4, 5, 0, 1), ((2, 2, 6), 3, 7, 1, 1), ((5, 1), 1, 6, 1, 1),
+            ((2, 3, 4), 1, 8, 0, 3), ((2, 3, 4), 4, 8, 1, 3), ((3, 6), 2, 4, 1, 2), ((3, 6), 6, 9, 0, 2), ((2, 2, 3), 1, 12, 1, 3),
+            ((2, 3, 4), 2, 6, 0, 7), ((2, 3, 4), 1, 6, 1, 7), ((3, 5), 5, 8, 1, 5), ((4, 4), 2, 3, 0, 4), ((4, 4), 2, 3, 1, 6),
+            ((2, 4), 1, 8, 1, 15), ((2, 4), 2, 8, 0, 9), ((2, 3), 1, 10, 1, 16), ((2, 3), 3, 6, 0, 31), ((2, 2), 1, 9, 1, 255),
+            ((3, 2), 2, 8, 0, 100), ((6,), 1, 1, 0, 1), ((3, 4), 2, 2, 1, 3), ((2, 10), 1, 16, 1, 1),
+        ]  # fmt: skip
+        found = []
+        for index, (shape, pe, bits, signed, steps) in enumerate(points):
+            rng = np.random.default_rng(index)
+            low, high = value_range(bits, bool(signed))
+            reach = max(-low, high) + 2  # some are always or never reached
+            arrays = {"thresholds": np.sort(rng.integers(-reach, reach + 1, (shape[-1], steps)), axis=1)}
+            if index % 2:
+                arrays["direction"] = rng.choice([-1, 1], shape[-1])
+            found.append(cls.make(f"threshold_{index}", arrays, in_shape=shape, pe=pe, in_bits=bits, in_signed=signed))
+        return found
+
+
+Op = Threshold

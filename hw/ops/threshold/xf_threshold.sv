@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Level of an integer: how many of its channel's thresholds t it reaches, x >= t, or -x >= t where the channel is
+// turned round. Pe channels per beat.
+//
+// Thresholds ascend, so the level is found bit by bit, highest first, one comparison in each of Bits stages. A
+// channel has 2**Bits words: word 0 is 1 where the channel is turned round, word 1 the middle threshold, words 2 and 3
+// the middles of the halves below and above it, and so on. Inputs are unsigned here (a sign bit is inverted first),
+// and the bits of a turned input are inverted; the thresholds in the file are shifted to fit.
+//
+// Rate       one beat per cycle
+// Latency    Bits cycles
+// Reset      synchronous, control state only; data registers keep what they had
+// Bit model  op.py, Threshold.execute_node
+
+`include "xf_assert.svh"
+
+module xf_threshold #(
+  parameter  int unsigned Folds         = 4,  // beats per pixel
+  parameter  int unsigned Pe            = 1,  // channels per beat
+  parameter  int unsigned InBits        = 8,
+  parameter  int unsigned Signed        = 0,  // 1: the input is two's complement
+  parameter  int unsigned Bits          = 1,  // bits of a level
+  parameter               ThresholdFile = "",
+  localparam int unsigned FoldW         = (Folds > 1) ? $clog2(Folds) : 1,
+  localparam int unsigned LaneW         = (Pe > 1) ? $clog2(Pe) : 1,
+  localparam int unsigned WordW         = InBits + 1,  // one more value than an input: never reached
+  localparam int unsigned AddrW         = LaneW + FoldW + Bits
+) (
+  input  logic                 clk_i,
+  input  logic                 rst_ni,
+  input  logic [Pe*InBits-1:0] s_data_i,
+  input  logic                 s_valid_i,
+  output logic                 s_ready_o,
+  output logic [Pe*Bits-1:0]   m_data_o,
+  output logic                 m_valid_o,
+  input  logic                 m_ready_i
+);
+
+  // Address: lane, fold, word. Every reader has most of it constant, which logic profits from.
+  (* rom_style = "logic" *) logic [WordW-1:0] words [1 << AddrW];
+  initial $readmemh(ThresholdFile, words);
+
+  // One enable moves all stages; stage k knows k bits of the level.
+  logic [Bits-1:0]  valid_q;
+  logic [FoldW-1:0] fold_q [Bits];
+  logic             go;
+
+  assign go = m_ready_i | ~valid_q[Bits-1];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q   <= '0;
+      fold_q[0] <= '0;
+    end else if (go) begin
+      valid_q <= Bits'({valid_q, s_valid_i});
+      if (s_valid_i) fold_q[0] <= (fold_q[0] == FoldW'(Folds - 1)) ? '0 : fold_q[0] + 1'b1;
+    end
+  end
+
+  for (genvar k = 1; k < Bits; k++) begin : gen_fold
+    always_ff @(posedge clk_i) if (go) fold_q[k] <= fold_q[k-1];
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+
+    logic [InBits-1:0] x [Bits+1];
+    logic [Bits-1:0]   level [Bits+1];
+    logic              turned;
+
+    assign turned   = words[{LaneW'(p), fold_q[0], Bits'(0)}][0];
+    assign x[0]     = s_data_i[p*InBits +: InBits] ^ (InBits'(Signed) << (InBits - 1)) ^ {InBits{turned}};
+    assign level[0] = '0;
+
+    for (genvar k = 0; k < Bits; k++) begin : gen_stage
+      logic reached;
+      assign reached = {1'b0, x[k]} >= words[{LaneW'(p), fold_q[k], Bits'(1 << k) | level[k]}];
+      always_ff @(posedge clk_i) begin
+        if (go) begin
+          x[k+1]     <= x[k];
+          level[k+1] <= Bits'({level[k], reached});
+        end
+      end
+    end
+
+    assign m_data_o[p*Bits +: Bits] = level[Bits];
+
+  end
+
+  assign s_ready_o = go;
+  assign m_valid_o = valid_q[Bits-1];
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_threshold

@@ -1,0 +1,72 @@
+"""Scores and the indices of the largest of them."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class TopK(HwOp):
+    """Scores (n,) to (n + k,): the scores themselves, then the indices of the k largest, largest first, first on ties.
+
+    An output element holds a score as well as an index: bits = max(in_bits, bits of n - 1, one more if signed).
+    """
+
+    module = "xf_top_k"
+
+    def get_nodeattr_types(self):
+        return {
+            "n": ("i", True, 0),
+            "k": ("i", False, 1),
+            "in_bits": ("i", True, 0),
+            "in_signed": ("i", False, 0),
+        }
+
+    def in_stream(self) -> Stream:
+        n, k = self.get_nodeattr("n"), self.get_nodeattr("k")
+        if not 1 <= k <= n:
+            raise UserError(f"{self.name}: k={k} of n={n} scores cannot be chosen; use 1 .. {n}.")
+        return Stream((n,), 1, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+
+    def out_stream(self) -> Stream:
+        source = self.in_stream()
+        n = source.shape[0]
+        index_bits = max(1, (n - 1).bit_length()) + source.signed
+        return Stream((n + self.get_nodeattr("k"),), 1, max(source.bits, index_bits), source.signed)
+
+    def execute_node(self, context, graph):
+        scores = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
+        context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1).astype(np.float32)
+
+    def cycles(self) -> int:
+        """One output beat per cycle."""
+        return self.out_stream().beats
+
+    def latency(self) -> int:
+        """The first score goes straight through."""
+        return 1
+
+    def rtl(self):
+        source, sink = self.in_stream(), self.out_stream()
+        return self.module, {
+            "Count": source.shape[0], "Best": self.get_nodeattr("k"),
+            "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits,
+        }  # fmt: skip
+
+    def estimate(self):
+        return {"lut": 0.0, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(n, k, in_bits, in_signed); few bits make many ties"""
+        points = [
+            (10, 1, 10, 0), (10, 1, 8, 1), (10, 1, 2, 0), (10, 1, 2, 1), (10, 5, 3, 0), (10, 5, 4, 1), (10, 10, 3, 1),
+            (10, 10, 12, 0), (1, 1, 4, 0), (1, 1, 4, 1), (2, 1, 1, 0), (2, 2, 3, 1), (3, 2, 2, 0), (16, 3, 4, 0), (16, 3, 4, 1),
+            (17, 2, 3, 1), (33, 1, 2, 0), (100, 5, 6, 1), (100, 5, 6, 0), (7, 6, 16, 1), (5, 4, 20, 0), (64, 1, 1, 0),
+        ]  # fmt: skip
+        names = ("n", "k", "in_bits", "in_signed")
+        return [cls.make(f"top_k_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = TopK

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Passes Count scores through, then gives the indices of the Best largest, largest first, first on ties.
+//
+// Every score is compared with all kept ones at once, so that no cycle holds more than one comparison and a shift.
+//
+// Rate       Count + Best cycles per frame, one beat per cycle
+// Latency    1 cycle
+// Reset      synchronous, control state only; data registers keep what they had
+// Bit model  op.py, TopK.execute_node
+
+`include "xf_assert.svh"
+
+module xf_top_k #(
+  parameter  int unsigned Count   = 10,  // scores per frame
+  parameter  int unsigned Best    = 1,   // indices per frame, 1 .. Count
+  parameter  int unsigned InBits  = 8,   // bits of a score
+  parameter  int unsigned Signed  = 0,   // 1: scores and output are two's complement
+  parameter  int unsigned OutBits = 8,   // bits of an output element, holds a score and an index
+  localparam int unsigned Beats   = Count + Best,
+  localparam int unsigned PosW    = $clog2(Beats),
+  localparam int unsigned IndexW  = (Count > 1) ? $clog2(Count) : 1
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic [InBits-1:0]  s_data_i,
+  input  logic               s_valid_i,
+  output logic               s_ready_o,
+  output logic [OutBits-1:0] m_data_o,
+  output logic               m_valid_o,
+  input  logic               m_ready_i
+);
+
+  logic [PosW-1:0]    pos_q;   // output beat of this frame
+  logic               tail_q;  // scores are through, indices follow
+  logic               valid_q, go, take, last_score, last;
+  logic [OutBits-1:0] data_q, score;
+  logic [InBits-1:0]  key;     // the score in an order that unsigned comparison keeps
+  logic [Best-1:0]    kept_q;  // entries that hold a score of this frame
+  logic [Best-1:0]    beats;   // the new score comes before this entry
+  logic [InBits-1:0]  key_q [Best];
+  logic [IndexW-1:0]  index_q [Best];
+
+  assign go         = m_ready_i | ~valid_q;
+  assign take       = go & s_valid_i & ~tail_q;
+  assign last_score = pos_q == PosW'(Count - 1);
+  assign last       = pos_q == PosW'(Beats - 1);
+
+  if (Signed != 0) begin : gen_signed
+    assign score = OutBits'($signed(s_data_i));
+    assign key   = s_data_i ^ (InBits'(1) << (InBits - 1));
+  end else begin : gen_unsigned
+    assign score = OutBits'(s_data_i);
+    assign key   = s_data_i;
+  end
+
+  for (genvar k = 0; k < Best; k++) begin : gen_entry
+    assign beats[k] = ~kept_q[k] | (key > key_q[k]);
+    always_ff @(posedge clk_i) begin
+      if (take && beats[k]) begin
+        if (k > 0 && beats[(k > 0) ? k-1 : 0]) begin
+          key_q[k]   <= key_q[(k > 0) ? k-1 : 0];
+          index_q[k] <= index_q[(k > 0) ? k-1 : 0];
+        end else begin
+          key_q[k]   <= key;
+          index_q[k] <= IndexW'(pos_q);
+        end
+      end else if (go && tail_q && k + 1 < Best) begin
+        index_q[k] <= index_q[(k + 1 < Best) ? k+1 : k];
+      end
+      if (!rst_ni) kept_q[k] <= 1'b0;
+      else if (take) kept_q[k] <= (k == 0) ? 1'b1 : kept_q[(k > 0) ? k-1 : 0];
+      else if (go && tail_q) kept_q[k] <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      pos_q   <= '0;
+      tail_q  <= 1'b0;
+      valid_q <= 1'b0;
+    end else begin
+      if (go) valid_q <= s_valid_i | tail_q;
+      if (take || (go && tail_q)) begin
+        pos_q  <= last ? '0 : pos_q + 1'b1;
+        tail_q <= (tail_q & ~last) | last_score;
+      end
+    end
+    if (go) data_q <= tail_q ? OutBits'(index_q[0]) : score;
+  end
+
+  assign s_ready_o = go & ~tail_q;
+  assign m_valid_o = valid_q;
+  assign m_data_o  = data_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT(FrameKnowsItsBest_A, tail_q && last_score |-> &kept_q)
+
+endmodule : xf_top_k

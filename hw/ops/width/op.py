@@ -1,0 +1,71 @@
+"""Fewer, wider beats or more, narrower ones."""
+
+from math import prod
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Width(HwOp):
+    """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other."""
+
+    module = "xf_width"
+
+    def get_nodeattr_types(self):
+        return {
+            "shape": ("ints", True, []),
+            "in_lanes": ("i", True, 0),
+            "out_lanes": ("i", True, 0),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0),
+        }
+
+    def _stream(self, name: str) -> Stream:
+        shape, lanes = tuple(self.get_nodeattr("shape")), [self.get_nodeattr(key) for key in ("in_lanes", "out_lanes")]
+        if min(lanes) < 1 or max(lanes) % min(lanes):
+            raise UserError(
+                f"{self.name}: of in_lanes={lanes[0]} and out_lanes={lanes[1]} neither divides the other; "
+                f"put a second width converter between."
+            )
+        if prod(shape) % max(lanes):
+            raise UserError(f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use fewer.")
+        return Stream(shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
+
+    def in_stream(self) -> Stream:
+        return self._stream("in_lanes")
+
+    def out_stream(self) -> Stream:
+        return self._stream("out_lanes")
+
+    def execute_node(self, context, graph):
+        context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
+
+    def cycles(self) -> int:
+        """The narrower side's beats."""
+        return max(self.in_stream().beats, self.out_stream().beats)
+
+    def latency(self) -> int:
+        """A wide beat follows its last part."""
+        return max(1, self.out_stream().lanes // self.in_stream().lanes)
+
+    def rtl(self):
+        return self.module, {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
+
+    def estimate(self):
+        return {"lut": 0.0, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(shape, in_lanes, out_lanes, bits, signed)"""
+        points = [
+            ((12,), 1, 2, 1, 0), ((12,), 1, 3, 1, 0), ((12,), 1, 12, 1, 0), ((12,), 2, 4, 1, 0), ((12,), 3, 6, 8, 1),
+            ((12,), 2, 1, 1, 0), ((12,), 3, 1, 1, 0), ((12,), 12, 1, 1, 0), ((12,), 4, 2, 1, 0), ((12,), 6, 3, 8, 1),
+            ((12,), 4, 4, 3, 0), ((3, 3, 8), 8, 72, 1, 0), ((3, 3, 8), 72, 8, 1, 0), ((3, 3, 8), 2, 24, 1, 0),
+            ((3, 3, 8), 24, 4, 1, 0), ((2, 2, 3), 1, 3, 8, 0), ((2, 2, 3), 3, 1, 8, 0), ((5, 64), 8, 64, 1, 0),
+            ((5, 64), 64, 8, 1, 0), ((7, 5), 1, 5, 7, 1), ((7, 5), 5, 1, 7, 1), ((7, 5), 5, 35, 2, 0), ((4, 40), 40, 40, 1, 0),
+        ]  # fmt: skip
+        names = ("shape", "in_lanes", "out_lanes", "bits", "signed")
+        return [cls.make(f"width_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = Width

@@ -1,0 +1,198 @@
+"""Sliding window: the pixels under a convolution kernel, one kernel position after the other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.window.schedule import Rows
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the image: pixels, kernel, stride, pads before and behind, dilation."""
+
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    behind: int
+    dilation: int
+
+    @property
+    def reach(self) -> int:
+        """From the first to the last pixel of a window."""
+        return (self.kernel - 1) * self.dilation
+
+    @property
+    def out(self) -> int:
+        """Windows."""
+        return (self.size + self.before + self.behind - self.reach - 1) // self.stride + 1
+
+    @property
+    def padded(self) -> bool:
+        return self.before + self.behind > 0
+
+
+class Window(HwOp):
+    """Images (H, W, C) to windows (OH, OW, kh * kw * C), elements in the order ky, kx, c.
+
+    Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or `pad_value` where that
+    lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value otherwise.
+    """
+
+    module = "xf_window"
+
+    def get_nodeattr_types(self):
+        return {
+            "ifm": ("ints", True, []),
+            "kernel": ("ints", True, []),
+            "stride": ("ints", False, [1, 1]),
+            "pads": ("ints", False, [0, 0, 0, 0]),
+            "pad_value": ("i", False, 0),
+            "dilation": ("ints", False, [1, 1]),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0),
+            "simd": ("i", False, 1),
+        }
+
+    def axes(self) -> tuple[Axis, Axis]:
+        """Rows and columns.
+
+        Raises:
+            UserError: the attributes are no window that can be built.
+        """
+        height, width, channels = self.get_nodeattr("ifm")
+        top, left, bottom, right = self.get_nodeattr("pads")
+        pairs = zip(*(self.get_nodeattr(name) for name in ("kernel", "stride", "dilation")))
+        axes = []
+        for what, size, (kernel, stride, dilation), before, behind in zip(
+            ("rows", "columns"), (height, width), pairs, (top, left), (bottom, right)
+        ):
+            if min(size, kernel, stride, dilation) < 1:
+                raise UserError(f"{self.name}: size, kernel, stride and dilation of the {what} must be 1 or more.")
+            axis = Axis(size, kernel, stride, before, behind, dilation)
+            if size + before + behind <= axis.reach:
+                raise UserError(
+                    f"{self.name}: a kernel over {axis.reach + 1} {what} does not fit into {size} with pads {before} and "
+                    f"{behind}; use a smaller kernel or dilation."
+                )
+            if not (0 <= before <= axis.reach and 0 <= behind <= axis.reach):
+                raise UserError(
+                    f"{self.name}: pads {before} and {behind} of the {what} leave windows with nothing but padding; "
+                    f"use 0 .. {axis.reach}."
+                )
+            axes.append(axis)
+        check_divides(self.name, "simd", self.get_nodeattr("simd"), "channels", channels)
+        low, high = value_range(self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
+        value = self.get_nodeattr("pad_value")
+        if not low <= value <= high:
+            raise UserError(f"{self.name}: pad_value={value} is no element of the stream; use {low} .. {high}.")
+        return axes[0], axes[1]
+
+    def _stream(self, shape) -> Stream:
+        bits, signed = self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
+        return Stream(tuple(shape), self.get_nodeattr("simd"), bits, signed)
+
+    def in_stream(self) -> Stream:
+        return self._stream(self.get_nodeattr("ifm"))
+
+    def out_stream(self) -> Stream:
+        y, x = self.axes()
+        return self._stream((y.out, x.out, y.kernel * x.kernel * self.get_nodeattr("ifm")[2]))
+
+    def execute_node(self, context, graph):
+        y, x = self.axes()
+        images = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
+        pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
+        images = np.pad(images, pads, constant_values=self.get_nodeattr("pad_value"))
+        rows = [slice(k * y.dilation, k * y.dilation + (y.out - 1) * y.stride + 1, y.stride) for k in range(y.kernel)]
+        columns = [slice(k * x.dilation, k * x.dilation + (x.out - 1) * x.stride + 1, x.stride) for k in range(x.kernel)]
+        windows = np.concatenate([images[:, row, column] for row in rows for column in columns], axis=-1)
+        context[self.onnx_node.output[0]] = windows.astype(np.float32)
+
+    def same(self) -> bool:
+        """Whether the windows are the stream itself: one pixel each, or one window that is the whole frame."""
+        y, x = self.axes()
+        one_pixel = y.kernel * x.kernel * y.stride * x.stride == 1
+        return not (y.padded or x.padded) and (one_pixel or (y.kernel, x.kernel) == (y.size, x.size))
+
+    def rows(self) -> Rows:
+        """The window's work by whole rows, as the RTL counts it."""
+        y, x = self.axes()
+        beats = self.get_nodeattr("ifm")[2] // self.get_nodeattr("simd")
+        need = tuple(min(y.size, o * y.stride - y.before + y.reach + 1) for o in range(y.out))
+        freed, over = [], 0
+        for o in range(y.out):
+            over += y.stride if o * y.stride >= y.before else 0
+            freed.append(over)
+        freed[-1] = y.size
+        return Rows(y.size, x.size * beats, x.out * y.kernel * x.kernel * beats, need, tuple(freed))
+
+    def address_bits(self) -> int:
+        """The ring has 2 ** this beats: the power of two that holds the rows needed."""
+        rows = self.rows()
+        return max(1, (rows.ring() * rows.write - 1).bit_length())
+
+    def cycles(self) -> int:
+        """The slower side's beats: max(H * W, OH * OW * kh * kw) * C / simd."""
+        return self.in_stream().beats if self.same() else self.rows().interval
+
+    def latency(self) -> int:
+        """All rows of the first window must be there."""
+        rows = self.rows()
+        return 1 if self.same() else rows.need[0] * rows.write + 1
+
+    def rtl(self):
+        y, x = self.axes()
+        source = self.in_stream()
+        parameters = {
+            "ImageH": y.size, "ImageW": x.size, "Beats": source.shape[2] // source.lanes,
+            "Lanes": source.lanes, "Bits": source.bits,
+            "KernelH": y.kernel, "KernelW": x.kernel, "StrideH": y.stride, "StrideW": x.stride,
+            "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,
+            "DilationH": y.dilation, "DilationW": x.dilation, "PadValue": self.get_nodeattr("pad_value"),
+            "AddrW": 1 if self.same() else self.address_bits(),
+        }  # fmt: skip
+        return self.module, parameters
+
+    def estimate(self):
+        return {"lut": 0.0, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(ifm, kernel, stride, pads, dilation, bits, signed, pad_value, simd)"""
+        no = (0, 0, 0, 0)
+        points = [
+            ((5, 6, 4), (3, 3), (1, 1), no, (1, 1), 1, 0, 0, 4),        # plain
+            ((6, 5, 4), (3, 3), (1, 1), no, (1, 1), 1, 0, 0, 2),        # folded
+            ((6, 6, 3), (3, 3), (1, 1), no, (1, 1), 8, 0, 0, 3),        # bytes
+            ((5, 5, 4), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 4),
+            ((5, 5, 4), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 1, 1),
+            ((4, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 4, 1, -3, 1),
+            ((7, 7, 2), (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),
+            ((8, 8, 2), (3, 3), (2, 2), (0, 0, 1, 1), (1, 1), 1, 0, 1, 1),  # the last row of pads never used
+            ((8, 9, 2), (2, 2), (2, 2), no, (1, 1), 1, 0, 0, 2),        # a column over, as fast in as out
+            ((9, 8, 2), (2, 2), (2, 2), no, (1, 1), 2, 0, 0, 2),        # a row over
+            ((7, 8, 3), (1, 1), (2, 2), no, (1, 1), 1, 0, 0, 3),        # input is the slower side
+            ((9, 7, 1), (2, 3), (3, 2), no, (1, 1), 5, 1, 0, 1),
+            ((5, 4, 6), (1, 1), (1, 1), no, (1, 1), 1, 0, 0, 3),        # the stream itself
+            ((3, 4, 2), (3, 4), (1, 1), no, (1, 1), 1, 0, 0, 1),        # one window, the whole frame
+            ((3, 3, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),
+            ((9, 9, 2), (3, 3), (1, 1), no, (2, 2), 1, 0, 0, 2),        # dilated
+            ((8, 8, 2), (3, 3), (1, 1), (2, 2, 2, 2), (2, 2), 1, 0, 1, 1),
+            ((10, 9, 1), (3, 2), (2, 1), (3, 1, 2, 0), (2, 3), 3, 0, 5, 1),
+            ((6, 12, 1), (1, 5), (1, 2), (0, 2, 0, 2), (1, 1), 1, 0, 0, 1),
+            ((12, 3, 2), (5, 1), (1, 1), (2, 0, 2, 0), (1, 1), 1, 0, 1, 2),
+            ((2, 2, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),  # kernel larger than the image
+            ((11, 5, 2), (3, 3), (4, 1), no, (1, 1), 1, 0, 0, 2),       # rows between windows unread
+            ((2, 7, 1), (3, 3), (3, 3), (2, 2, 2, 2), (1, 1), 2, 0, 1, 1),
+            ((1, 9, 2), (1, 3), (1, 1), (0, 1, 0, 1), (1, 1), 1, 0, 0, 2),
+        ]  # fmt: skip
+        names = ("ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd")
+        return [cls.make(f"window_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = Window

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sliding window: gives for every output pixel the KernelH x KernelW pixels under it, row by row, all channels of
+// a pixel in Beats beats.
+//
+// Rows are written into a ring of 2**AddrW beats and read back, once per window that covers them. All addresses
+// count modulo the ring: an image row outside the frame has an address as any other, and its beat is replaced by
+// the pad value on the way out, so that padding costs neither memory nor time. Writer and reader know of each
+// other only the number of whole rows written and freed.
+//
+// Rate       max(input beats, output beats) cycles per frame, where the ring holds Rows as op.py chooses it
+// Latency    (rows of the first window) * ImageW * Beats + 1 cycles; 1 cycle where window and stream are the same
+// Reset      synchronous, control state only; data register and ring keep what they had
+// Bit model  op.py, Window.execute_node
+
+`include "xf_assert.svh"
+
+module xf_window #(
+  parameter  int unsigned ImageH    = 5,
+  parameter  int unsigned ImageW    = 5,
+  parameter  int unsigned Beats     = 1,  // beats per pixel
+  parameter  int unsigned Lanes     = 8,  // elements per beat
+  parameter  int unsigned Bits      = 1,  // bits per element
+  parameter  int unsigned KernelH   = 3,
+  parameter  int unsigned KernelW   = 3,
+  parameter  int unsigned StrideH   = 1,
+  parameter  int unsigned StrideW   = 1,
+  parameter  int unsigned PadTop    = 0,  // every pad is smaller than the span of the kernel
+  parameter  int unsigned PadLeft   = 0,
+  parameter  int unsigned PadBottom = 0,
+  parameter  int unsigned PadRight  = 0,
+  parameter  int unsigned DilationH = 1,
+  parameter  int unsigned DilationW = 1,
+  parameter  int          PadValue  = 0,  // element outside the image
+  parameter  int unsigned AddrW     = 5,  // the ring has 2**AddrW beats
+  localparam int unsigned Width     = Lanes * Bits
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  input  logic [Width-1:0] s_data_i,
+  input  logic             s_valid_i,
+  output logic             s_ready_o,
+  output logic [Width-1:0] m_data_o,
+  output logic             m_valid_o,
+  input  logic             m_ready_i
+);
+
+  logic [Width-1:0] data_q;
+  logic             valid_q, go;
+
+  assign go        = m_ready_i | ~valid_q;
+  assign m_valid_o = valid_q;
+  assign m_data_o  = data_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+  localparam bit Padded  = PadTop + PadLeft + PadBottom + PadRight != 0;
+  localparam bit OnePix  = KernelH * KernelW * StrideH * StrideW == 1;
+  localparam bit OneView = KernelH == ImageH && KernelW == ImageW;
+
+  if (!Padded && (OnePix || OneView)) begin : gen_same
+
+    // The windows in a row are the stream itself.
+    always_ff @(posedge clk_i) begin
+      if (go) data_q <= s_data_i;
+      if (!rst_ni) valid_q <= 1'b0;
+      else if (go) valid_q <= s_valid_i;
+    end
+    assign s_ready_o = go;
+
+  end else begin : gen_ring
+
+    // Extent of kernel and output, in pixels; steps of the reader, in beats.
+    localparam int ReachH   = (KernelH - 1) * DilationH;  // from the first to the last row of a window
+    localparam int ReachW   = (KernelW - 1) * DilationW;
+    localparam int OutH     = (ImageH + PadTop + PadBottom - ReachH - 1) / StrideH + 1;
+    localparam int OutW     = (ImageW + PadLeft + PadRight - ReachW - 1) / StrideW + 1;
+    localparam int AcrossH  = (OutH - 1) * StrideH + ReachH;  // from the first to the last row of all windows
+    localparam int AcrossW  = (OutW - 1) * StrideW + ReachW;
+    localparam int RowBeats = ImageW * Beats;
+    localparam int Rows     = (1 << AddrW) / RowBeats;        // whole rows the ring holds
+    localparam int ToPixel  = (DilationW - 1) * Beats + 1;
+    localparam int ToLine   = DilationH * RowBeats - (ReachW + 1) * Beats + 1;
+    localparam int ToWindow = -ReachH * RowBeats + (StrideW - ReachW - 1) * Beats + 1;
+    localparam int ToRow    = (StrideH - ReachH) * RowBeats - (AcrossW + 1) * Beats + 1;
+    localparam int ToFrame  = (ImageH - AcrossH) * RowBeats - (AcrossW + 1) * Beats + 1;
+
+    // Image rows counted by whole rows: how many an output row needs, and how many are over after it.
+    localparam int LastNeed  = (AcrossH - PadTop + 1 < ImageH) ? AcrossH - PadTop + 1 : ImageH;
+    localparam int FirstNeed = (ReachH - PadTop + 1 < ImageH) ? ReachH - PadTop + 1 : ImageH;
+    localparam int WrapNeed  = ImageH - LastNeed + FirstNeed;
+    localparam int RestNeed  = (ImageH - FirstNeed) % StrideH;
+    localparam int Freeing   = OutH - 1 - ((PadTop + StrideH - 1) / StrideH);  // rows of output that free some
+    localparam int WrapFree  = ImageH - ((Freeing > 0) ? Freeing : 0) * StrideH;
+    localparam int Most      = Rows + ImageH + StrideH + 1;
+
+    localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
+    localparam int unsigned ColW  = $clog2(RowBeats + 1);
+    localparam int unsigned KxW   = $clog2(KernelW + 1);
+    localparam int unsigned KyW   = $clog2(KernelH + 1);
+    localparam int unsigned XW    = $clog2(PadLeft + ImageW + PadRight + 1);
+    localparam int unsigned YW    = $clog2(PadTop + ImageH + PadBottom + 1);
+    localparam int unsigned RowsW = $clog2(Most + 1) + 1;
+
+    logic [Width-1:0] ring [1 << AddrW];
+
+    // Writer.
+    logic [AddrW-1:0] write_q;
+    logic [ColW-1:0]  col_q;
+    logic             push, row_written;
+
+    // Negative: the next output row waits for rows; the writer waits for room.
+    logic signed [RowsW-1:0] ahead_q, room_q;
+    logic signed [RowsW-1:0] need, free;
+
+    assign s_ready_o   = ~room_q[RowsW-1];
+    assign push        = s_valid_i & s_ready_o;
+    assign row_written = push && col_q == ColW'(RowBeats - 1);
+
+    // Reader. x, y: the image position read, modulo 2**XW and 2**YW, so that a position left of or above the image
+    // is a large one.
+    logic [AddrW-1:0] read_q;
+    logic [BeatW-1:0] beat_q;
+    logic [KxW-1:0]   kx_q;
+    logic [KyW-1:0]   ky_q;
+    logic [XW-1:0]    x_q;
+    logic [YW-1:0]    y_q;
+    logic             step, in_image, pixel_end, line_end, window_end, row_end, frame_end;
+
+    assign step       = go & ~ahead_q[RowsW-1];
+    assign pixel_end  = beat_q == BeatW'(Beats - 1);
+    assign line_end   = pixel_end && kx_q == KxW'(KernelW - 1);
+    assign window_end = line_end && ky_q == KyW'(KernelH - 1);
+    assign row_end    = window_end && x_q == XW'(AcrossW - PadLeft);
+    assign frame_end  = row_end && y_q == YW'(AcrossH - PadTop);
+
+    if (PadLeft + PadRight != 0 && PadTop + PadBottom != 0) begin : gen_pad_both
+      assign in_image = x_q < XW'(ImageW) && y_q < YW'(ImageH);
+    end else if (PadLeft + PadRight != 0) begin : gen_pad_columns
+      assign in_image = x_q < XW'(ImageW);
+    end else if (PadTop + PadBottom != 0) begin : gen_pad_rows
+      assign in_image = y_q < YW'(ImageH);
+    end else begin : gen_pad_none
+      assign in_image = 1'b1;
+    end
+
+    // At the end of an output row y_q is the window's last row.
+    if (AcrossH - PadTop + 1 > ImageH) begin : gen_need_clipped
+      localparam int Whole = (ImageH > StrideH) ? ImageH - StrideH : 0;  // rows below which a whole stride follows
+      assign need = frame_end                        ? RowsW'(WrapNeed)
+                  : (Whole > 0 && y_q < YW'(Whole))  ? RowsW'(StrideH)
+                  : (y_q < YW'(ImageH - 1))          ? RowsW'(RestNeed) : '0;
+    end else begin : gen_need
+      assign need = frame_end ? RowsW'(WrapNeed) : RowsW'(StrideH);
+    end
+    if (PadTop != 0) begin : gen_free_clipped
+      assign free = frame_end ? RowsW'(WrapFree) : (y_q >= YW'(ReachH)) ? RowsW'(StrideH) : '0;
+    end else begin : gen_free
+      assign free = frame_end ? RowsW'(WrapFree) : RowsW'(StrideH);
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (push) ring[write_q] <= s_data_i;
+      if (go) data_q <= in_image ? ring[read_q] : {Lanes{Bits'(PadValue)}};
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        write_q <= '0;
+        col_q   <= '0;
+        ahead_q <= RowsW'(-FirstNeed);
+        room_q  <= RowsW'(Rows - 1);
+        read_q  <= AddrW'(-(PadTop * RowBeats + PadLeft * Beats));
+        beat_q  <= '0;
+        kx_q    <= '0;
+        ky_q    <= '0;
+        x_q     <= XW'(-PadLeft);
+        y_q     <= YW'(-PadTop);
+        valid_q <= 1'b0;
+      end else begin
+        if (push) begin
+          write_q <= write_q + 1'b1;
+          col_q   <= row_written ? '0 : col_q + 1'b1;
+        end
+        if (go) valid_q <= step;
+        ahead_q <= ahead_q + RowsW'(row_written) - ((step && row_end) ? need : '0);
+        room_q  <= room_q - RowsW'(row_written) + ((step && row_end) ? free : '0);
+        if (step) begin
+          beat_q <= pixel_end ? '0 : beat_q + 1'b1;
+          if (pixel_end) kx_q <= line_end ? '0 : kx_q + 1'b1;
+          if (line_end) ky_q <= window_end ? '0 : ky_q + 1'b1;
+          read_q <= read_q + (frame_end  ? AddrW'(ToFrame)
+                            : row_end    ? AddrW'(ToRow)
+                            : window_end ? AddrW'(ToWindow)
+                            : line_end   ? AddrW'(ToLine)
+                            : pixel_end  ? AddrW'(ToPixel) : AddrW'(1));
+          if (pixel_end) begin
+            x_q <= x_q + (row_end    ? XW'(-AcrossW)
+                        : window_end ? XW'(StrideW - ReachW)
+                        : line_end   ? XW'(-ReachW) : XW'(DilationW));
+          end
+          if (line_end) begin
+            y_q <= y_q + (frame_end  ? YW'(-AcrossH)
+                        : row_end    ? YW'(StrideH - ReachH)
+                        : window_end ? YW'(-ReachH) : YW'(DilationH));
+          end
+        end
+      end
+    end
+
+    `XF_ASSERT(RowsInRing_A, room_q >= -1)
+
+  end
+
+endmodule : xf_window
