@@ -121,27 +121,45 @@ def bench(ops: list[HwOp], checked=True, waves=False, level="-O1") -> Device:
 
 
 def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
-    """Write the top `xf_bench` and a wrapper `lane_<n>` per operator; returns all sources, the lanes, the memory files."""
-    texts, memories, lanes, cells, ports = {}, {}, [], [], ["  input logic clk_i"]
+    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns all sources, the lanes, the memory files."""
+    texts, memories = {}, {}
     for index, op in enumerate(ops):
-        name = f"lane_{index}"
         texts |= op.generated()
-        texts[f"{name}.sv"], files = wrapper(op, name)
+        texts[f"lane_{index}.sv"], files = wrapper(op, f"lane_{index}")
         memories |= files
-        source, sink = op.in_stream(), op.out_stream()
-        signals = [("input", 1, "rst_ni"), ("input", source.width, "s_data_i"), ("input", 1, "s_valid_i")]
-        signals += [("output", 1, "s_ready_o"), ("output", sink.width, "m_data_o"), ("output", 1, "m_valid_o")]
-        signals += [("input", 1, "m_ready_i")]
-        ports += [
-            f"  {way} logic {f'[{bits - 1}:0] ' if 'data' in port else ''}{name}_{port}" for way, bits, port in signals
-        ]
-        cells.append(f"  {name} u_{name} (.clk_i, {', '.join(f'.{port}({name}_{port})' for *_, port in signals)});\n")
-        roles = dict(zip(ROLES, (f"{name}_{port}" for *_, port in signals)))
-        lanes.append(Lane(op.name, roles, source, sink, (source.width, sink.width), patience([op])))
-    texts["xf_bench.sv"] = f"module xf_bench (\n{f',{chr(10)}'.join(ports)}\n);\n{''.join(cells)}endmodule : xf_bench\n"
+    texts["xf_bench.sv"], lanes = side_by_side(ops, [f"lane_{index}" for index in range(len(ops))])
     for file, text in texts.items():
         (folder / file).write_text(text)
     return [*library(ops), *(folder / file for file in texts)], lanes, memories
+
+
+def layers(rtl: Path, ops: list[HwOp]) -> Device:
+    """Build a bench of the generated layers of the folder `rtl`, each on a lane of its own."""
+    modules = sorted((path.stem for path in rtl.glob("layer_*.sv")), key=lambda stem: int(stem.split("_")[1]))
+    text, lanes = side_by_side(ops, modules)
+    sources = [path for path in _listed(rtl) if path.stem != "top"]
+    with tempfile.TemporaryDirectory() as folder:
+        sources.append(Path(folder) / "xf_bench.sv")
+        sources[-1].write_text(text)
+        program = verilate.build("xf_bench", sources, _header("clk_i", lanes), [rtl])
+    return Device(program, lanes, folder=rtl)
+
+
+def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
+    """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and its lanes."""
+    lanes, cells, ports = [], [], ["  input logic clk_i"]
+    for index, (op, module) in enumerate(zip(ops, modules, strict=True)):
+        source, sink, lane = op.in_stream(), op.out_stream(), f"lane_{index}"
+        signals = [("input", 1, "rst_ni"), ("input", source.width, "s_data_i"), ("input", 1, "s_valid_i")]
+        signals += [("output", 1, "s_ready_o"), ("output", sink.width, "m_data_o"), ("output", 1, "m_valid_o")]
+        signals += [("input", 1, "m_ready_i")]
+        for way, bits, port in signals:
+            ports.append(f"  {way} logic {f'[{bits - 1}:0] ' if 'data' in port else ''}{lane}_{port}")
+        cells.append(f"  {module} u_{lane} (.clk_i, {', '.join(f'.{port}({lane}_{port})' for *_, port in signals)});\n")
+        roles = dict(zip(ROLES, (f"{lane}_{port}" for *_, port in signals)))
+        lanes.append(Lane(op.name, roles, source, sink, (source.width, sink.width), patience([op])))
+    head = ",\n".join(ports)
+    return f"module xf_bench (\n{head}\n);\n{''.join(cells)}endmodule : xf_bench\n", lanes
 
 
 def include_folders() -> list[Path]:
@@ -151,12 +169,11 @@ def include_folders() -> list[Path]:
 
 def network(rtl: Path, ops: list[HwOp], checked=False, waves=False) -> Device:
     """Build the generated accelerator `xf_top` of the folder `rtl`, whose layers are `ops`."""
-    sources = [rtl / line.strip() for line in (rtl / "rtl.f").read_text().splitlines() if line.strip().endswith(".sv")]
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     names = {role: f"{role[0]}_axis_t{role[2:]}" for role in ROLES[1:]} | {"reset_n": "aresetn"}
     widths = tuple(-(-stream.width // 8) * 8 for stream in (source, sink))
     lanes = [Lane("xf_top", names, source, sink, widths, patience(ops))]
-    program = verilate.build("xf_top", sources, _header("aclk", lanes), [rtl], checked=checked, waves=waves)
+    program = verilate.build("xf_top", _listed(rtl), _header("aclk", lanes), [rtl], checked=checked, waves=waves)
     return Device(program, lanes, folder=rtl)
 
 
@@ -248,6 +265,12 @@ def _read(file, device: Device, index: int, frames: int, said: str) -> Run | Mis
         return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
     fills = {path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)}
     return Run(lane.sink.unpack(data), cycles.reshape(frames, -1), first, fills)
+
+
+def _listed(rtl: Path) -> list[Path]:
+    """The SystemVerilog files of a generated folder, in the order of its `rtl.f`."""
+    lines = (line.strip() for line in (rtl / "rtl.f").read_text().splitlines())
+    return [rtl / line for line in lines if line.endswith(".sv")]
 
 
 def _header(clock: str, lanes: list[Lane]) -> str:

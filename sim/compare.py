@@ -1,0 +1,50 @@
+"""Two arrays that must be equal: how many frames differ, and where first."""
+
+import numpy as np
+
+from xnorforge import artifacts
+from xnorforge.errors import MismatchError
+
+
+def frames_unequal(got, expected) -> int:
+    """Frames (first axis) in which any integer differs."""
+    return int((np.asarray(got) != np.asarray(expected)).reshape(len(expected), -1).any(axis=1).sum())
+
+
+def first_difference(got, expected) -> tuple[int, ...] | None:
+    """Index of the first unequal integer, frame first and channel last, or None."""
+    places = np.argwhere(np.asarray(got) != np.asarray(expected))
+    return tuple(places[0].tolist()) if len(places) else None
+
+
+def describe(where: str, what: str, got, expected) -> str:
+    """One sentence on the first difference: image, position, channel, and both values.
+
+    >>> describe("conv0 (XnorMvu)", "RTL", [[[1, 0], [0, 1]]], [[[1, 0], [1, 1]]])
+    'conv0 (XnorMvu): RTL differs in 1 of 1 images; first in image 0, position (1), channel 0: got 0, expected 1.'
+    """
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.shape != expected.shape:
+        return f"{where}: {what} has shape {got.shape}, expected {expected.shape}."
+    image, *position, channel = first_difference(got, expected)
+    place = f"position ({', '.join(map(str, position))}), " if position else ""
+    count = frames_unequal(got, expected)
+    return (
+        f"{where}: {what} differs in {count} of {len(expected)} images; first in image {image}, {place}channel {channel}: "
+        f"got {got[(image, *position, channel)]}, expected {expected[(image, *position, channel)]}."
+    )
+
+
+def equal(where: str, what: str, got, expected) -> None:
+    """Do nothing where the arrays (N, …, C) agree.
+
+    Raises:
+        MismatchError: they do not; the text is `describe`'s.
+    """
+    if np.shape(got) != np.shape(expected) or frames_unequal(got, expected):
+        raise MismatchError(describe(where, what, got, expected))
+
+
+def checked(name: str, got, expected, what: str) -> dict:
+    """The record's line for a comparison (`artifacts.check`)."""
+    return artifacts.check(name, len(expected), frames_unequal(got, expected), int(np.size(expected)), what)

