@@ -31,7 +31,6 @@ NEAREST = {
 }
 
 
-
 def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float) -> Lowered:
     """Lower a network.
 

@@ -88,7 +88,14 @@ def _add_up(walk, value: Value, node) -> Value:
     leaves = [walk.leaves[name] for name in names]
     count = sum(n.op == "Join" for n in walk.nodes)
     out = walk.emit(
-        "Join", leaves, value.shape, low, high, f"join{count}", order=value.leaf.order, multipliers=multipliers.astype(np.int64)
+        "Join",
+        leaves,
+        value.shape,
+        low,
+        high,
+        f"join{count}",
+        order=value.leaf.order,
+        multipliers=multipliers.astype(np.int64),
     )
     return walk.value_of(out, np.array(grid, object), value.offset)
 
@@ -143,13 +150,17 @@ def _rectified(walk, node, leaf: str, a, b):
     def clipped(mul, at):
         ends = (np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at)) for e in (source.lo, source.hi))
         name = f"{source.layer}_clip"
-        out = walk.emit("Clip", [source], source.shape, *ends, name, source.layer, source.order, mul=mul, at=at, direction=rising)
+        out = walk.emit(
+            "Clip", [source], source.shape, *ends, name, source.layer, source.order, mul=mul, at=at, direction=rising
+        )
         return out.name
 
     if common <= 2:
         at = np.array([int(k * common) for k in kink])
         return {clipped(common, at): a / common}, b
-    at = np.array([-(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator for k, up in zip(kink, rising)])
+    at = np.array(
+        [-(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator for k, up in zip(kink, rising)]
+    )
     steps = (at * rising)[:, None]
     bit = walk.emit(
         "Threshold", [source], source.shape, 0, 1, f"{source.layer}_reached", source.layer, source.order,

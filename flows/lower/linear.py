@@ -170,14 +170,18 @@ def _dot(integers, offsets) -> np.ndarray:
     """sum over axis 0 of integers times Fractions."""
     if (offsets == offsets.flat[0]).all():
         return offsets.flat[0] * _whole(integers.sum(0))
-    return np.array([sum((int(i) * b for i, b in zip(*column)), Fraction(0)) for column in zip(integers.T, offsets.T)], object)
+    return np.array(
+        [sum((int(i) * b for i, b in zip(*column)), Fraction(0)) for column in zip(integers.T, offsets.T)], object
+    )
 
 
 def padded(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
     """Emit a Pad whose border has the value `border` in every channel."""
     integers = {(border - b) / x if x else Fraction(0) for x, b in zip(a, offset)}
     if len(integers) > 1:
-        raise refuse(node, "the padded value is another integer in every channel", "pad behind a quantiser of one scale")
+        raise refuse(
+            node, "the padded value is another integer in every channel", "pad behind a quantiser of one scale"
+        )
     value = integers.pop()
     if value.denominator != 1:
         raise refuse(

@@ -24,7 +24,9 @@ def _max_pool(walk, node, at):
     if any(pads):
         if leaf.range[0] < 0 or (direction < 0).any():
             raise refuse(node, "a padded maximum of signed sums has no integer operator", "pool binary activations")
-        leaf = padded(walk, node, leaf, exact([1] * leaf.channels), exact([0] * leaf.channels), Fraction(0), pads, leaf.layer)
+        leaf = padded(
+            walk, node, leaf, exact([1] * leaf.channels), exact([0] * leaf.channels), Fraction(0), pads, leaf.layer
+        )
     shape = (*window_shape(leaf.shape, kernel, stride), leaf.channels)
     out = walk.emit(
         "MaxPool", [leaf], shape, leaf.lo, leaf.hi, f"{leaf.layer}_pool", leaf.layer,

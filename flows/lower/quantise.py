@@ -152,7 +152,9 @@ def _trunc(walk, node, at):
     def level(x):
         return (nearest(np.clip(np.round(x / F32(scale) + F32(zero)) / shift, low, high)) - low).astype(np.int64)
 
-    return quantised(walk, node, level, high - low, exact([out_scale])[0], Fraction(low) - Fraction(zero) / Fraction(shift))
+    return quantised(
+        walk, node, level, high - low, exact([out_scale])[0], Fraction(low) - Fraction(zero) / Fraction(shift)
+    )
 
 
 @rule("MultiThreshold")

@@ -1,8 +1,8 @@
 """Rearrangements of the integer graph that keep every integer: what is cheap comes first, comparisons point upwards.
 
-    Flatten -> Threshold   becomes  Threshold -> Flatten    where all pixels of a channel share their thresholds
-    MaxPool -> Threshold   becomes  Threshold -> MaxPool    T(max n) = max T(n), and min T(n) where T falls: a gate per bit
-    falling comparisons    become   rising ones             on negated weights, where the threshold is their only reader
+Flatten -> Threshold   becomes  Threshold -> Flatten    where all pixels of a channel share their thresholds
+MaxPool -> Threshold   becomes  Threshold -> MaxPool    T(max n) = max T(n), and min T(n) where T falls: a gate per bit
+falling comparisons    become   rising ones             on negated weights, where the threshold is their only reader
 """
 
 from math import prod

@@ -18,6 +18,7 @@ from .values import Leaf, Node, Value, fits_float32, of_leaf
 
 RULES = {}
 
+
 def rule(*ops: str):
     """Enter a function as the rule of these operators."""
 

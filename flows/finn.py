@@ -1,0 +1,46 @@
+"""The one place that starts FINN and knows its private names.
+
+FINN (distribution `finn-plus`, import `finn`) runs here without Vivado: its settings and build folder point into a
+temporary folder, so that it writes nothing into the user's home.
+"""
+
+import atexit
+import logging
+import os
+import tempfile
+from functools import cache
+
+import numpy as np
+from qonnx.core import onnx_exec
+from qonnx.core.modelwrapper import ModelWrapper
+
+
+@cache
+def start() -> None:
+    """Make FINN importable and silent; calls after the first do nothing."""
+    folder = tempfile.TemporaryDirectory(prefix="xnorforge-finn-")
+    atexit.register(folder.cleanup)
+    os.environ["FINN_BUILD_DIR"] = folder.name
+    os.environ["FINN_SETTINGS"] = os.path.join(folder.name, "settings.yaml")
+    logging.getLogger("finn").setLevel(logging.ERROR)
+    from finn.util.settings import initialize_dummy_settings
+
+    initialize_dummy_settings()
+    from finn import xsi
+
+    # finn.builder looks these up when it is imported; they need Vivado's simulator and are never called here.
+    for name in xsi._LAZY_NAMES:
+        setattr(xsi, name, object)
+
+
+def execute(model: ModelWrapper, frame: np.ndarray) -> dict[str, np.ndarray]:
+    """Every tensor of a lowered graph in FINN's and qonnx's own Python execution.
+
+    Args:
+        model: one input, hardware-abstraction nodes (not specialised ones, which need a simulator).
+        frame: one input without batch, integers.
+    """
+    start()
+    name = model.graph.input[0].name
+    given = {name: frame.astype(np.float32).reshape(model.get_tensor_shape(name))}
+    return onnx_exec.execute_onnx(model, given, return_full_exec_context=True)

@@ -1,0 +1,137 @@
+"""A network from elsewhere: any QONNX file becomes the same artefacts as an export of our own."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from qonnx.core import onnx_exec
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.cleanup import cleanup_model
+
+from xnorforge.artifacts import check, measured, whole, write_json
+from xnorforge.errors import MismatchError, UserError
+
+BATCH = 50
+SINGLE = 2  # images that are run one by one as well
+
+
+def import_model(
+    model, images, labels, out_dir, input_scale: float | None = None, provenance: str = "images as given"
+) -> dict:
+    """Clean a QONNX file, run it on the images with qonnx, and write model.onnx, golden.npz and export.json.
+
+    Args:
+        model: path of the file.
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,), -1 where unknown.
+        out_dir: folder of the three files.
+        input_scale: the network's input is image * input_scale; None: 1 where the file declares an integer input
+            (qonnx data type), else 1/255.
+        provenance: a sentence that says which images these are.
+
+    Returns:
+        The record written to export.json.
+
+    Raises:
+        UserError: the file is missing, is no ONNX model, or does not fit the images; the text says what would.
+        MismatchError: running several images at once changes the scores.
+    """
+    model, out_dir = Path(model), Path(out_dir)
+    images, labels = np.asarray(images), np.asarray(labels, np.int64)
+    with measured("qonnx", "onnxruntime", "onnx") as run:
+        network = _cleaned(model)
+        if input_scale is None:
+            declared = network.get_tensor_datatype(network.graph.input[0].name)
+            input_scale = 1.0 if declared.is_integer() else 1 / 255
+        inputs = _inputs(model, network, images, input_scale)
+        scores, wrong = _scores(network, inputs)
+        with whole(out_dir / "model.onnx") as aside:
+            network.save(str(aside))
+        with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
+            np.savez(file, images=images, labels=labels, scores=scores)
+    known = labels >= 0
+    correct = int((scores.argmax(1) == labels)[known].sum())
+    accuracy = {"stage": "qonnx", "set": provenance, "images": int(known.sum()), "correct": correct}
+    if known.any():
+        accuracy["top1"] = round(100 * correct / int(known.sum()), 2)
+    record = {
+        "stage": "export",
+        "net": model.stem,
+        "method": "imported",
+        "source": {"file": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()},
+        "input": {"lo": 0, "hi": 255, "scale": input_scale},
+        "images": provenance,
+        "accuracy": [accuracy] if known.any() else [],
+        "checks": [wrong],
+        "run": run,
+    }
+    write_json(out_dir / "export.json", record)
+    return record
+
+
+def _cleaned(path: Path) -> ModelWrapper:
+    """The file's model: constants folded, shapes inferred, names unique."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the path of a QONNX model, MODEL=folder/net.onnx.")
+    try:
+        raw = onnx.load(str(path))
+    except DecodeError as error:
+        raise UserError(
+            f"{path}: not an ONNX model, or cut short; export it again with brevitas export_qonnx."
+        ) from error
+    if not raw.graph.node or not raw.graph.output:
+        raise UserError(f"{path}: an ONNX model without nodes; export it again with brevitas export_qonnx.")
+    network = ModelWrapper(raw)
+    constants = {i.name for i in raw.graph.initializer}
+    for entry in raw.graph.input:
+        shape = [d.dim_value for d in entry.type.tensor_type.shape.dim]
+        if entry.name not in constants and (not shape or 0 in shape[1:]):
+            raise UserError(
+                f"{path}: input {entry.name} has a dynamic shape {_written(entry)}; export it with a fixed one, only the "
+                "first dimension (batch) may vary."
+            )
+        if entry.name not in constants and shape[0] != 1:
+            network = network.transform(ChangeBatchSize(1))
+    return cleanup_model(network)
+
+
+def _written(entry) -> str:
+    return "[" + ", ".join(d.dim_param or str(d.dim_value) for d in entry.type.tensor_type.shape.dim) + "]"
+
+
+def _inputs(path: Path, network: ModelWrapper, images: np.ndarray, scale: float) -> np.ndarray:
+    """Images as the network takes them, float32 (N, …)."""
+    wanted = network.get_tensor_shape(network.graph.input[0].name)[1:]
+    given = images.shape[1:]
+    if np.prod(wanted) != np.prod(given) or (len(wanted) == 3 and tuple(wanted) != given):
+        raise UserError(
+            f"{path}: the network takes {_times(wanted)} numbers and the images are {_times(given)}; give images of the "
+            " network's own shape."
+        )
+    return (images.astype(np.float32) * np.float32(scale)).reshape(len(images), *wanted)
+
+
+def _times(shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def _scores(network: ModelWrapper, inputs: np.ndarray) -> tuple[np.ndarray, dict]:
+    """Scores of all images, in batches, and the check that batches do not change them."""
+    name, out = network.graph.input[0].name, network.graph.output[0].name
+    parts, batched = [], None
+    for start in range(0, len(inputs), BATCH):
+        part = inputs[start : start + BATCH]
+        if batched is None or len(part) != BATCH:
+            batched = network.transform(ChangeBatchSize(len(part))).transform(InferShapes())
+        parts.append(onnx_exec.execute_onnx(batched, {name: part})[out])
+    scores = np.concatenate(parts).reshape(len(inputs), -1).astype(np.float32)
+    for image in range(min(SINGLE, len(inputs))):
+        alone = onnx_exec.execute_onnx(network, {name: inputs[image : image + 1]})[out].reshape(-1)
+        if (alone != scores[image]).any():
+            raise MismatchError(f"import: image {image} scores {alone} alone and {scores[image]} in a batch.")
+    tried = min(SINGLE, len(inputs))
+    return scores, check("batch = single image", tried, 0, tried * scores.shape[1], "qonnx execution, scores ==")

@@ -1,0 +1,291 @@
+"""The integer graph as ONNX: FINN's hardware-abstraction nodes where they fit, our own elsewhere.
+
+Channels last, batch 1. Tensor `<node>_out` leaves node `<node>`; constants are `<node>_weights` and `<node>_thresholds`.
+A layer is   [FMPadding | Pad] -> [ConvolutionInputGenerator] -> MVAU (match counts or sums) -> [Thresholding],
+a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork   DuplicateStreams.
+A flattening in front of a dense layer is no node: the weights are in stream order (y, x, c).
+"""
+
+import numpy as np
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+
+from xnorforge.errors import UserError
+
+from . import nodes as own
+from .values import Node
+from .walk import Lowered
+
+FINN = "finn.custom_op.fpgadataflow"
+
+
+def type_of(lo, hi) -> str:
+    """The narrowest qonnx data type that holds lo .. hi."""
+    lo, hi = int(np.min(lo)), int(np.max(hi))
+    if lo >= 0:
+        return "BINARY" if hi <= 1 else f"UINT{hi.bit_length()}"
+    return f"INT{max(hi.bit_length(), (-lo - 1).bit_length()) + 1}"
+
+
+def emitted(graph: Lowered) -> ModelWrapper:
+    """The ONNX model of an integer graph.
+
+    Raises:
+        UserError: an integer needs more than the 24 bits that a float tensor of ONNX holds exactly.
+    """
+    return Emission(graph).model()
+
+
+class Emission:
+    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensor its next reader takes."""
+
+    def __init__(self, graph: Lowered):
+        self.graph = graph
+        self.nodes, self.shapes, self.types, self.constants = [], {}, {}, {}
+        self.readers = {leaf: [n for n in graph.nodes if leaf in n.inputs] for leaf in graph.leaves}
+        self.at = {}
+
+    def model(self) -> ModelWrapper:
+        """Emit every operator and wrap the result."""
+        graph = self.graph
+        first, last = next(iter(graph.leaves)), graph.output.single[0]
+        self.place(first, self.tensor(first, self.frame(first), self.type(first)))
+        for node in graph.nodes:
+            inputs = [self.at[name].pop(0) for name in node.inputs]
+            if node.op == "Flatten" and self.readers[node.out] and all(n.op == "Dense" for n in self.readers[node.out]):
+                self.at[node.out] = inputs * len(self.readers[node.out])
+                continue
+            out = self.tensor(f"{node.name}_out", self.frame(node.out), self.type(node.out))
+            getattr(self, node.op.lower())(node, inputs, out)
+            self.place(node.out, out)
+        return self._wrap(first, self.at[last][0])
+
+    def _wrap(self, first: str, last: str) -> ModelWrapper:
+        info = {
+            name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in self.shapes.items()
+        }
+        inner = [value for name, value in info.items() if name not in (first, last)]
+        onnx = helper.make_graph(self.nodes, "lowered", [info[first]], [info[last]], value_info=inner)
+        model = ModelWrapper(qonnx_make_model(onnx, producer_name="xnorforge"))
+        for name, values in self.constants.items():
+            model.set_initializer(name, values)
+        for name, kind in self.types.items():
+            model.set_tensor_datatype(name, DataType[kind])
+        return model
+
+    # Tensors.
+    def frame(self, leaf: str) -> list[int]:
+        """Shape of a leaf with its batch of one."""
+        return [1, *self.graph.leaves[leaf].shape]
+
+    def type(self, leaf: str) -> str:
+        """Data type of a leaf."""
+        lo, hi = self.graph.leaves[leaf].range
+        if max(abs(lo), abs(hi)) > 2**24:
+            raise UserError(
+                f"{leaf}: its integers need {max(abs(lo), abs(hi)).bit_length() + 1} bits and a tensor of lowered.onnx "
+                "holds 24; put the batch-norm constants and scales in front of it on a binary grid, as the export of this "
+                "project does."
+            )
+        return type_of(lo, hi)
+
+    def tensor(self, name: str, shape, kind: str) -> str:
+        """A new tensor."""
+        self.shapes[name], self.types[name] = list(shape), kind
+        return name
+
+    def constant(self, name: str, values, kind: str | None = None) -> str:
+        """A new constant."""
+        self.constants[name] = np.asarray(values, np.float32)
+        self.types[name] = kind or type_of(np.min(values), np.max(values))
+        return name
+
+    def put(self, op: str, name: str, inputs, out, domain: str = FINN, **attributes) -> None:
+        """A new node."""
+        if domain == FINN:
+            attributes["backend"] = "fpgadataflow"
+        outs = [out] if isinstance(out, str) else out
+        self.nodes.append(helper.make_node(op, inputs, outs, name=name, domain=domain, **attributes))
+
+    def put_own(self, op: str, node: Node, inputs, out: str, **attributes) -> None:
+        """A new node of our own domain; its arrays are the operator's attributes of the same name."""
+        kind = getattr(own, op)
+        arrays = [self.constant(f"{node.name}_{name}", node.at[name]) for name in kind.arrays]
+        attributes |= {name: node.at[name] for name in kind.numbers}
+        if op in own.INSTEAD and not (op == "DirectedPool" and (node.at["direction"] < 0).all()):
+            attributes["instead"] = own.INSTEAD[op]
+        self.put(op, node.name, [*inputs, *arrays], out, own.DOMAIN, **attributes)
+
+    def place(self, leaf: str, tensor: str) -> None:
+        """One tensor per reader of the leaf."""
+        count = len(self.readers[leaf])
+        if count < 2:
+            self.at[leaf] = [tensor]
+            return
+        shape, kind, name = self.shapes[tensor], self.types[tensor], tensor.removesuffix("_out")
+        copies = [self.tensor(f"{name}_fork_{k}", shape, kind) for k in range(count)]
+        self.put(
+            "DuplicateStreams", f"{name}_fork", [tensor], copies, NumChannels=shape[-1], PE=1, NumOutputStreams=count,
+            inputDataType=kind, numInputVectors=shape[:-1],
+        )  # fmt: skip
+        self.at[leaf] = list(copies)
+
+    def window(self, node: Node, x: str, kernel, depthwise: bool) -> str:
+        """Windows of x as (1, OH, OW, kh kw C); x itself for a window of one pixel."""
+        stride, dilation = list(node.at["stride"]), list(node.at.get("dilation", [1, 1]))
+        kernel = list(kernel)
+        if kernel == [1, 1] and stride == [1, 1]:
+            return x
+        _, *image, channels = self.shapes[x]
+        size = self.frame(node.out)[1:3]
+        kind = self.types[x]
+        out = self.tensor(f"{node.name}_window_out", [1, *size, channels * kernel[0] * kernel[1]], kind)
+        self.put(
+            "ConvolutionInputGenerator", f"{node.name}_window", [x], out, ConvKernelDim=kernel, IFMChannels=channels,
+            IFMDim=image, OFMDim=size, SIMD=1, Stride=stride, Dilation=dilation, inputDataType=kind, outputDataType=kind,
+            depthwise=int(depthwise),
+        )  # fmt: skip
+        return out
+
+    # Operators.
+    def dense(self, node, inputs, out):
+        """MVAU on one vector."""
+        self._matrix(node, inputs[0], out, node.at["weights"], [1])
+
+    def conv(self, node, inputs, out):
+        """Windows and MVAU; VVAU where every channel has its own kernel."""
+        weights, groups = node.at["weights"], node.at["groups"]
+        channels, outputs = self.shapes[inputs[0]][-1], weights.shape[-1]
+        if groups == 1:
+            x = self.window(node, inputs[0], weights.shape[:2], False)
+            self._matrix(node, x, out, weights.reshape(-1, outputs), self.frame(node.out)[:-1])
+        elif groups == channels == outputs:
+            x = self.window(node, inputs[0], weights.shape[:2], True)
+            values = weights.transpose(3, 2, 0, 1)
+            w = self.constant(f"{node.name}_weights", values, _weight_type(values))
+            self.put(
+                "VVAU", node.name, [x, w], out, PE=1, SIMD=1, Dim=self.frame(node.out)[1:3], Channels=channels,
+                Kernel=list(weights.shape[:2]), inputDataType=self.types[x], weightDataType=self.types[w],
+                outputDataType=self.types[out], noActivation=1, binaryXnorMode=0,
+            )  # fmt: skip
+        else:
+            self.put_own("GroupedConv", node, inputs, out)
+
+    def signedconv(self, node, inputs, out):
+        """Ours: FINN has no masked taps."""
+        self.put_own("SignedConv", node, inputs, out)
+
+    def _matrix(self, node, x, out, matrix, vectors):
+        xnor = int(node.at["xnor"])
+        values, kind = ((matrix + 1) // 2, "BINARY") if xnor else (matrix, _weight_type(matrix))
+        w = self.constant(f"{node.name}_weights", values, kind)
+        self.put(
+            "MVAU", node.name, [x, w], out, MW=matrix.shape[0], MH=matrix.shape[1], SIMD=1, PE=1,
+            inputDataType=self.types[x], weightDataType=kind, outputDataType=self.types[out],
+            accDataType=self.types[out], noActivation=1, binaryXnorMode=xnor, numInputVectors=vectors,
+        )  # fmt: skip
+
+    def threshold(self, node, inputs, out):
+        """Thresholding where every comparison points upwards."""
+        if (node.at["direction"] < 0).any():
+            self.put_own("Threshold", node, inputs, out)
+            return
+        steps = node.at["thresholds"]
+        t = self.constant(f"{node.name}_thresholds", steps)
+        self.put(
+            "Thresholding", node.name, [inputs[0], t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
+            inputDataType=self.types[inputs[0]], weightDataType=self.types[t], outputDataType=self.types[out], ActVal=0,
+            numInputVectors=self.shapes[out][:-1],
+        )  # fmt: skip
+
+    def pad(self, node, inputs, out):
+        """FMPadding for a border of zeros."""
+        if node.at["value"]:
+            self.put_own("Pad", node, inputs, out)
+            return
+        _, *image, channels = self.shapes[inputs[0]]
+        self.put(
+            "FMPadding", node.name, inputs, out, ImgDim=image, Padding=list(node.at["pads"]), NumChannels=channels,
+            SIMD=1, inputDataType=self.types[inputs[0]],
+        )  # fmt: skip
+
+    def maxpool(self, node, inputs, out):
+        """Windows and Pool where all channels take the maximum."""
+        if (node.at["direction"] < 0).any():
+            self.put_own("DirectedPool", node, inputs, out)
+        else:
+            self._pool(node, inputs[0], out, "MaxPool")
+
+    def sumpool(self, node, inputs, out):
+        """Windows and Pool that adds."""
+        self._pool(node, inputs[0], out, "AccPool")
+
+    def _pool(self, node, x, out, function):
+        windows = self.window(node, x, node.at["kernel"], True)
+        kind = DataType[self.types[out]]
+        self.put(
+            "Pool", node.name, [windows], out, Channels=self.shapes[out][-1], PE=1, KernelSize=list(node.at["kernel"]),
+            Function=function, OutImgDims=self.shapes[out][1:3], InputDataType=self.types[x],
+            OutputDataType=self.types[out], AccumBits=kind.bitwidth(),
+        )  # fmt: skip
+
+    def clip(self, node, inputs, out):
+        """Ours."""
+        self.put_own("Clip", node, inputs, out)
+
+    def flatten(self, node, inputs, out):
+        """A plain Reshape, where its reader is not a dense layer."""
+        shape = f"{node.name}_shape"
+        self.constants[shape] = np.array(self.frame(node.out), np.int64)
+        self.put("Reshape", node.name, [inputs[0], shape], out, domain="")
+
+    def upsample(self, node, inputs, out):
+        """Every pixel repeated."""
+        _, rows, columns, channels = self.shapes[inputs[0]]
+        self.put(
+            "UpsampleNearestNeighbour", node.name, inputs, out, SIMD=1, HO=self.shapes[out][1], WO=self.shapes[out][2],
+            HI=rows, WI=columns, NumChannels=channels, inputDataType=self.types[inputs[0]],
+        )  # fmt: skip
+
+    def concat(self, node, inputs, out):
+        """Channels side by side."""
+        self.put(
+            "StreamingConcat", node.name, inputs, out, SIMD=1, ChannelsPerStream=[self.shapes[x][-1] for x in inputs],
+            inputDataTypes=[self.types[x] for x in inputs], numInputVectors=self.shapes[out][:-1],
+        )  # fmt: skip
+
+    def join(self, node, inputs, out):
+        """Products with constants, then additions two by two; a multiplier of one everywhere is left out."""
+        shape, terms = self.shapes[out], []
+        for k, (x, leaf) in enumerate(zip(inputs, node.inputs)):
+            multiplier, given = node.at["multipliers"][k], self.graph.leaves[leaf]
+            if (multiplier == 1).all():
+                terms.append((x, given.lo, given.hi))
+                continue
+            ends = multiplier * given.lo, multiplier * given.hi
+            low, high = np.minimum(*ends), np.maximum(*ends)
+            y = self.tensor(f"{node.name}_scale_{k}_out", shape, type_of(low, high))
+            c = self.constant(f"{node.name}_scale_{k}_multipliers", multiplier)
+            self._elementwise("ElementwiseMul", f"{node.name}_scale_{k}", x, c, y, rhs_style="const")
+            terms.append((y, low, high))
+        total, low, high = terms[0]
+        for k, (y, more_low, more_high) in enumerate(terms[1:], 1):
+            low, high = low + more_low, high + more_high
+            last = k == len(terms) - 1
+            name = node.name if last else f"{node.name}_part_{k}"
+            sum_ = out if last else self.tensor(f"{name}_out", shape, type_of(low, high))
+            self._elementwise("ElementwiseAdd", name, total, y, sum_)
+            total = sum_
+
+    def _elementwise(self, op, name, x, y, out, **style):
+        right = self.shapes.get(y) or list(self.constants[y].shape)
+        self.put(
+            op, name, [x, y], out, lhs_dtype=self.types[x], rhs_dtype=self.types[y], out_dtype=self.types[out],
+            lhs_shape=self.shapes[x], rhs_shape=right, out_shape=self.shapes[out], PE=1, **style,
+        )  # fmt: skip
+
+
+def _weight_type(values) -> str:
+    return "BIPOLAR" if (abs(values) == 1).all() else type_of(values.min(), values.max())

@@ -1,0 +1,99 @@
+"""Integer operators that FINN lacks, as nodes of `lowered.onnx`; the domain is this module.
+
+They run like any qonnx operator, on integers, channels last. Where no operator of the hardware library computes one, its
+attribute `instead` says what to write in the network; it is empty where one does.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+from qonnx.custom_op.base import CustomOp
+
+from . import integers
+
+DOMAIN = __name__
+
+
+class IntegerNode(CustomOp):
+    """Base: `op` names the meaning in `integers.py`, `numbers` the attributes, `arrays` the constant inputs."""
+
+    op = ""
+    numbers: ClassVar[dict[str, str]] = {}
+    arrays: tuple[str, ...] = ()
+
+    def get_nodeattr_types(self):
+        """Attributes as qonnx wants them."""
+        types = {name: (kind, True, 0 if kind == "i" else []) for name, kind in self.numbers.items()}
+        return types | {"instead": ("s", False, "")}
+
+    def execute_node(self, context, graph):
+        """Run the operator of the same meaning."""
+        node = self.onnx_node
+        at = {name: self.get_nodeattr(name) for name in self.numbers}
+        at |= {name: np.rint(context[key]).astype(np.int64) for name, key in zip(self.arrays, node.input[1:])}
+        x = np.rint(context[node.input[0]]).astype(np.int64)
+        context[node.output[0]] = integers.run(self.op, [x], at | {"xnor": 0}).astype(np.float32)
+
+    def make_shape_compatible_op(self, model):
+        """A constant of the annotated shape."""
+        return self.make_const_shape_op(model.get_tensor_shape(self.onnx_node.output[0]))
+
+    def infer_node_datatype(self, model):
+        """Data types are annotated when the node is made."""
+
+    def verify_node(self):
+        """Nothing beyond what qonnx checks."""
+
+
+class Pad(IntegerNode):
+    """A border of `value` around (H, W, C); `pads` are top, left, bottom, right."""
+
+    op = "Pad"
+    numbers: ClassVar[dict[str, str]] = {"pads": "ints", "value": "i"}
+
+
+class Threshold(IntegerNode):
+    """level = number of thresholds t (C, steps) with direction (C,) * x >= t."""
+
+    op = "Threshold"
+    arrays = ("thresholds", "direction")
+
+
+class DirectedPool(IntegerNode):
+    """Maximum over each window where direction (C,) is +1, minimum where it is -1; an AND of bits where all are -1."""
+
+    op = "MaxPool"
+    numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints"}
+    arrays = ("direction",)
+
+
+class Clip(IntegerNode):
+    """mul * x, not below `at` (C,) where direction (C,) is +1, not above it where it is -1."""
+
+    op = "Clip"
+    numbers: ClassVar[dict[str, str]] = {"mul": "i"}
+    arrays = ("at", "direction")
+
+
+class GroupedConv(IntegerNode):
+    """Convolution, weights (kh, kw, C / groups, O); |sum| <= top."""
+
+    op = "Conv"
+    numbers: ClassVar[dict[str, str]] = {"stride": "ints", "dilation": "ints", "groups": "i", "top": "i"}
+    arrays = ("weights",)
+
+
+class SignedConv(GroupedConv):
+    """Convolution of bits read as -1 and +1 inside a border of zeros, whose taps add nothing."""
+
+    op = "SignedConv"
+    numbers: ClassVar[dict[str, str]] = {**GroupedConv.numbers, "pads": "ints"}
+
+
+# What to write in the network where the hardware library has no such operator.
+INSTEAD = {
+    "SignedConv": "pad binary activations with -1, nn.ConstantPad2d(1, -1.0) in front of a convolution with padding=0",
+    "GroupedConv": "use groups=1, or one group per channel (depthwise)",
+    "DirectedPool": "place the max pool behind the binary activation, or keep the batch-norm weights between them positive",
+    "Clip": "place a quantiser behind the ReLU",
+}
