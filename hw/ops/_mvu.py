@@ -1,0 +1,177 @@
+"""What XnorMvu and ByteMvu share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
+
+from math import prod
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors, ascending."""
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+class Mvu(HwOp):
+    """A matrix of one-bit weights times vectors; `simd` elements of a vector and `pe` rows per cycle.
+
+    Weights are 0 and 1 and stand for -1 and +1, shape (mw, mh); thresholds, one per row, are optional.
+    A frame has `vectors` vectors of mw elements, each of which makes mh results.
+
+    The hardware counts, per row, S = start + sum of (x where the weight is 1, else the bitwise inverse of x), x as an
+    unsigned number of `in_bits` bits. A subclass says what S is to the result: `result(x, weights)` is the contract,
+    `offset(weights)` = S - start - result per row, and `result_bits` the width of a result without threshold.
+    """
+
+    arrays = ("weights", "thresholds")
+    in_bits = 1
+    in_signed = False
+    result_signed = False
+
+    def get_nodeattr_types(self):
+        return {
+            "mw": ("i", True, 0),
+            "mh": ("i", True, 0),
+            "simd": ("i", False, 1),
+            "pe": ("i", False, 1),
+            "vectors": ("i", False, 1),
+            "in_shape": ("ints", True, []),
+            "out_shape": ("ints", True, []),
+            "variant": ("s", False, "folded", {"folded"}),
+            "rom": ("s", False, "auto", {"auto", "block", "logic"}),
+        }
+
+    @property
+    def raw(self) -> bool:
+        """Whether results leave as numbers; else as bits, result >= threshold."""
+        return len(self.onnx_node.input) < 3
+
+    def fold(self) -> tuple[int, int, int, int]:
+        """mw, mh, simd, pe, after a check of folding, shapes and arrays.
+
+        Raises:
+            UserError: simd does not divide mw, pe does not divide mh, a shape or an array does not fit.
+        """
+        mw, mh, simd, pe, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "simd", "pe", "vectors"))
+        for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
+            if part < 1 or total % part:
+                raise UserError(f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}.")
+        for key, length in (("in_shape", mw), ("out_shape", mh)):
+            shape = [int(size) for size in self.get_nodeattr(key)]
+            if prod(shape) != vectors * length:
+                raise UserError(
+                    f"{self.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} are "
+                    f"{vectors * length}; change {key} or vectors."
+                )
+        for key, shape in (("weights", (mw, mh)), ("thresholds", (mh,))):
+            if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
+                raise UserError(f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; mw={mw}, mh={mh} need {shape}.")
+        return mw, mh, simd, pe
+
+    def in_stream(self) -> Stream:
+        """Vectors, simd elements per beat."""
+        return Stream(tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("simd"), self.in_bits, self.in_signed)
+
+    def out_stream(self) -> Stream:
+        """Results, pe rows per beat."""
+        shape, pe = tuple(self.get_nodeattr("out_shape")), self.get_nodeattr("pe")
+        return Stream(shape, pe, self.result_bits, self.result_signed) if self.raw else Stream(shape, pe)
+
+    def execute_node(self, context, graph):
+        """result(x, weights), or result >= thresholds where there are thresholds."""
+        x, weights, *thresholds = (np.asarray(context[name]) for name in self.onnx_node.input)
+        # Exact: every partial sum is an integer below 2**24, or below 2**53.
+        kind = np.float32 if weights.shape[0] << self.in_bits < 2**24 else np.float64
+        result = self.result(x.astype(kind).reshape(-1, weights.shape[0]), weights.astype(kind))
+        if thresholds:
+            result = (result >= thresholds[0]).astype(np.float32)
+        context[self.onnx_node.output[0]] = result.reshape(-1, *self.get_nodeattr("out_shape"))
+
+    def cycles(self) -> int:
+        """Clock cycles per frame when neither side stalls: each weight word is read once per vector, without a gap."""
+        mw, mh, simd, pe = self.fold()
+        return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
+
+    def latency(self) -> int:
+        """Cycles from the first input beat to the first output beat, neither side stalling."""
+        mw, _, simd, _ = self.fold()
+        return mw // simd + 2 + cost.dot(simd, self.in_bits).latency
+
+    @property
+    def top(self) -> int:
+        """The largest sum a row can count, its start excluded."""
+        return self.get_nodeattr("mw") * (2**self.in_bits - 1)
+
+    @property
+    def acc_bits(self) -> int:
+        """Width of an accumulator: a result, or start + sum with the answer of the threshold as highest bit."""
+        return self.result_bits if self.raw else self.top.bit_length() + 1
+
+    def has_starts(self) -> bool:
+        """Whether the accumulators start from something else than zero."""
+        return True
+
+    def in_block(self) -> tuple[bool, bool]:
+        """Whether the weights and whether the starts lie in block RAM."""
+        mw, mh, simd, pe = self.fold()
+        rom, words = self.get_nodeattr("rom"), mw // simd * (mh // pe)
+        weights = cost.logic_rom(simd * pe, words) > cost.LARGEST_LOGIC_ROM if rom == "auto" else rom == "block"
+        return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
+
+    def rtl(self) -> tuple[str, dict]:
+        """Module and parameters of the folded variant."""
+        mw, mh, simd, pe = self.fold()
+        weights, starts = self.in_block()
+        return self.module, {
+            "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Thresholds": int(not self.raw),
+            "WeightBlock": int(weights), "StartBlock": int(starts),
+        }  # fmt: skip
+
+    def memories(self) -> dict:
+        """Weights, word pass * (mw/simd) + beat; starts of the accumulators, one word per pass."""
+        mw, mh, simd, pe = self.fold()
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        lanes = weights.reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1).reshape(-1, pe * simd)
+        files = {"WeightFile": (pe * simd, words(lanes, 1))}
+        if self.has_starts():
+            files["StartFile"] = (pe * self.acc_bits, words(self.starts(weights).reshape(-1, pe), self.acc_bits))
+        return files
+
+    def starts(self, weights) -> np.ndarray:
+        """What each row's accumulator starts from, int64 (mh,), 0 .. 2**acc_bits - 1.
+
+        Without thresholds: -offset, so that the sum is the result. With thresholds: half the range less the smallest
+        sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of reach is exact.
+        """
+        offset = self.offset(weights)
+        if self.raw:
+            return -offset % 2**self.acc_bits
+        needed = np.asarray(self.arrays_of["thresholds"]).astype(np.int64) + offset
+        return 2 ** (self.acc_bits - 1) - np.clip(needed, 0, self.top + 1)
+
+    def estimate(self) -> dict:
+        """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
+        mw, mh, simd, pe = self.fold()
+        weights, starts = self.in_block()
+        return cost.unit(mw, mh, simd, pe, self.in_bits, self.acc_bits if self.has_starts() else 0, self.acc_bits, weights, starts)
+
+    @classmethod
+    def seeded(cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False, **attributes):
+        """An instance with random weights and, unless raw, thresholds near the middle, some always and some never met."""
+        attributes |= dict(mw=mw, mh=mh, simd=simd, pe=pe, vectors=vectors, in_shape=[vectors, mw], out_shape=[vectors, mh])
+        rng = np.random.default_rng(seed)
+        arrays = {"weights": rng.integers(0, 2, (mw, mh))}
+        if not raw:
+            low, high = cls.make(**attributes).result_range()
+            near = rng.normal((low + high) / 2, (high - low) / 8, mh).round()
+            arrays["thresholds"] = np.select(
+                [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07], [low, high, high + 1], near
+            ).astype(np.int64)
+        return cls.make(arrays=arrays, **attributes)
+
+
+def words(lanes, bits: int) -> list[int]:
+    """Rows of numbers of `bits` bits, first in the lowest bits, as one integer per row."""
+    return [sum(int(value) << (bits * k) for k, value in enumerate(row)) for row in lanes]

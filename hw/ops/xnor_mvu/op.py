@@ -1,0 +1,72 @@
+"""Binary matrix-vector unit: counts of equal bits, compared with thresholds or as they are."""
+
+from xnorforge.hw.ops._mvu import Mvu
+
+
+class XnorMvu(Mvu):
+    """Count equal bits of vectors (mw bits) and weight columns (mw, mh); give the counts or matches >= T.
+
+    Bits are 0 and 1 and stand for -1 and +1, so that the signed dot product is 2 * matches - mw.
+    With thresholds T, 0 <= T <= mw + 1 (0: always, mw + 1: never), the output is one bit per row; else UINT 0 .. mw.
+    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    """
+
+    module = "xf_xnor_mvu"
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of a count."""
+        return self.get_nodeattr("mw").bit_length()
+
+    def result(self, x, weights):
+        """matches = (signed dot product + mw) / 2, of x (vectors, mw) and weights (mw, mh) of 0 and 1."""
+        return ((2 * x - 1) @ (2 * weights - 1) + len(weights)) / 2
+
+    def result_range(self) -> tuple[int, int]:
+        """No bit equal .. all equal."""
+        return 0, self.get_nodeattr("mw")
+
+    def offset(self, weights):
+        """The unit counts matches themselves."""
+        return 0 * weights.sum(axis=0)
+
+    def has_starts(self) -> bool:
+        """Raw counts start from zero."""
+        return not self.raw
+
+    @classmethod
+    def examples(cls):
+        """Folds of 1, odd sizes, wide words, block memories, raw counts."""
+        points = [  # mw, mh, simd, pe, vectors, raw
+            (1, 1, 1, 1, 5, False),
+            (1, 1, 1, 1, 5, True),
+            (8, 1, 1, 1, 3, False),
+            (8, 1, 8, 1, 6, False),
+            (8, 4, 8, 4, 6, False),
+            (8, 4, 8, 4, 6, True),
+            (9, 6, 3, 2, 3, False),
+            (9, 6, 1, 3, 2, True),
+            (9, 5, 9, 1, 3, False),
+            (15, 4, 5, 2, 2, True),
+            (27, 16, 9, 4, 4, False),
+            (16, 16, 2, 16, 4, False),
+            (24, 10, 24, 10, 5, True),
+            (36, 12, 12, 4, 3, False),
+            (49, 7, 7, 7, 3, False),
+            (64, 64, 16, 4, 2, False),
+            (64, 32, 64, 1, 2, False),
+            (100, 10, 4, 1, 1, True),
+            (100, 3, 50, 3, 4, False),
+            (144, 4, 48, 2, 4, False),
+            (192, 8, 192, 1, 3, False),
+            (256, 4, 128, 4, 4, True),
+            (288, 6, 96, 3, 3, False),
+            (576, 4, 576, 2, 2, False),
+            (20, 260, 20, 1, 1, False),  # thresholds in block RAM
+            (160, 2, 1, 1, 2, False),  # input buffer in block RAM
+        ]
+        made = [cls.seeded(seed, *point) for seed, point in enumerate(points)]
+        return made + [cls.seeded(90, 64, 32, 8, 8, rom=rom) for rom in ("block", "logic")]
+
+
+Op = XnorMvu

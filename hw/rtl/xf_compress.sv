@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sum of a heap of bits: column c holds bits of weight 2**c; xf_heap.svh states the levels.
+//
+// One instance is one level, and the next level is the same module with the heights that are left.
+// bits_i carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share a carry chain.
+//
+// Rate       one heap per cycle of clk_i with en_i high
+// Latency    heap_latency(Heights) such cycles for Level = 0
+// Reset      none: data only
+
+module xf_compress #(
+  parameter logic [287:0] Heights = 288'd1,
+  parameter int unsigned  Bits    = 1,  // in all columns
+  parameter int unsigned  SumW    = 1,  // holds the sum
+  parameter int unsigned  Level   = 0
+) (
+  input  logic            clk_i,
+  input  logic            en_i,
+  input  logic [Bits-1:0] bits_i,
+  output logic [SumW-1:0] sum_o
+);
+
+`include "xf_heap.svh"
+
+  localparam bit Last = heap_highest(Heights) <= 3;
+
+  logic [Bits-1:0] bits;
+
+  if (Last || Level % 2 == 0) begin : gen_register
+    logic [Bits-1:0] bits_q;
+    always_ff @(posedge clk_i) if (en_i) bits_q <= bits_i;
+    assign bits = bits_q;
+  end else begin : gen_wire
+    assign bits = bits_i;
+  end
+
+  if (Last) begin : gen_add
+    // Up to three rows; every bit has a place in row 0, 1 or 2 of its column.
+    /* verilator lint_off UNUSEDSIGNAL */  // rows above and below the adder
+    logic [SumW-1:0] row0, row1, row2;
+    /* verilator lint_on UNUSEDSIGNAL */
+    logic [SumW-1:0] sum, sum_q;
+    for (genvar c = 0; c < SumW; c++) begin : gen_column
+      localparam int unsigned Height = heap_height(Heights, c);
+      localparam int unsigned Offset = heap_offset(Heights, c);
+      if (Height > 0) begin : gen_row0
+        assign row0[c] = bits[Offset];
+      end else begin : gen_no_row0
+        assign row0[c] = 1'b0;
+      end
+      if (Height > 1) begin : gen_row1
+        assign row1[c] = bits[Offset+1];
+      end else begin : gen_no_row1
+        assign row1[c] = 1'b0;
+      end
+      if (Height > 2) begin : gen_row2
+        assign row2[c] = bits[Offset+2];
+      end else begin : gen_no_row2
+        assign row2[c] = 1'b0;
+      end
+    end
+    // Columns below the first with two bits are sums already.
+    localparam int unsigned Low  = heap_single(Heights, SumW);
+    localparam int unsigned High = heap_columns(Heights);
+    if (Low > 0) begin : gen_pass
+      assign sum[Low-1:0] = row0[Low-1:0];
+    end
+    if (Low < SumW && heap_highest(Heights) == 3) begin : gen_ternary
+      localparam int unsigned Width = ((High < SumW) ? High : SumW) - Low;
+      localparam int unsigned OutW  = (SumW - Low > Width + 2) ? Width + 2 : SumW - Low;
+      logic [OutW-1:0] out;
+      xf_add3 #(.Width(Width), .SumW(OutW)) u_add (
+        .a_i(row0[Low +: Width]), .b_i(row1[Low +: Width]), .c_i(row2[Low +: Width]), .sum_o(out)
+      );
+      assign sum[SumW-1:Low] = (SumW-Low)'(out);
+    end else if (Low < SumW) begin : gen_binary
+      assign sum[SumW-1:Low] = row0[SumW-1:Low] + row1[SumW-1:Low];
+    end
+    always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
+    assign sum_o = sum_q;
+  end else begin : gen_level
+    localparam logic [287:0] Next     = heap_next(Heights);
+    localparam int unsigned  NextBits = heap_offset(Next, 24);
+    localparam int unsigned  Columns  = heap_columns(Heights);
+
+    logic [NextBits-1:0] left;
+
+    for (genvar c = 0; c < Columns; c++) begin : gen_column
+      localparam int unsigned Height = heap_height(Heights, c);
+      localparam int unsigned Offset = heap_offset(Heights, c);
+      localparam int unsigned Sixes  = heap_sixes(Heights, c);
+      localparam int unsigned Above  = heap_sixes(Heights, c - 2);
+      localparam int unsigned Three  = heap_threes(Heights, c);
+      localparam int unsigned Rest   = heap_rest(Heights, c);
+
+      // A group whose number exists two columns below continues the chain that starts there.
+      for (genvar i = Above; i < Sixes; i++) begin : gen_six
+        localparam int unsigned Groups = heap_chain(Heights, c, i);
+        logic [6*Groups-1:0] six;
+        logic [2*Groups:0]   out;
+        for (genvar g = 0; g < Groups; g++) begin : gen_group
+          localparam int unsigned From = heap_offset(Heights, c + 2 * g) + 6 * i;
+          if (6 * i + 6 <= heap_height(Heights, c + 2 * g)) begin : gen_full
+            assign six[6*g +: 6] = bits[From +: 6];
+          end else begin : gen_five
+            assign six[6*g +: 6] = {1'b0, bits[From +: 5]};
+          end
+          assign left[heap_offset(Next, c + 2 * g) + i] = out[2*g];
+          assign left[heap_offset(Next, c + 2 * g + 1) + heap_sixes(Heights, c + 2 * g + 1) + i] = out[2*g+1];
+        end
+        assign left[heap_offset(Next, c + 2 * Groups) + heap_sixes(Heights, c + 2 * Groups - 1) + i] = out[2*Groups];
+        xf_count6 #(.Groups(Groups)) u_count (.bits_i(six), .sum_o(out));
+      end
+
+      localparam int unsigned To = heap_offset(Next, c) + heap_from_sixes(Heights, c);
+      if (Three == 1) begin : gen_three
+        logic [1:0] out;
+        xf_count3 u_count (.bits_i(bits[Offset + 6 * Sixes +: 3]), .count_o(out));
+        assign left[To] = out[0];
+        assign left[heap_offset(Next, c + 1) + heap_from_sixes(Heights, c + 1) + heap_threes(Heights, c + 1)] = out[1];
+      end
+      for (genvar k = 3 * Three; k < Rest; k++) begin : gen_rest
+        assign left[To + Three + heap_threes(Heights, c - 1) + k - 3 * Three] = bits[Offset + 6 * Sixes + k];
+      end
+    end
+
+    xf_compress #(.Heights(Next), .Bits(NextBits), .SumW(SumW), .Level(Level + 1)) u_next (
+      .clk_i, .en_i, .bits_i(left), .sum_o
+    );
+  end
+
+endmodule : xf_compress

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a heap of bits shrinks, as constant functions. Included inside a module, behind its header.
+//
+// (Yosys knows no `return`; the name of the function is assigned.)
+//
+// A heap is described by its heights: 24 columns of 12 bits, column c (weight 2**c) in bits 12*c +: 12.
+// One level (xf_compress) turns six bits of a column into three (xf_count6) and, where that helps, three into two
+// (xf_count3); levels go on until no column is higher than three, then one adder ends it (xf_add3 or a plain one).
+
+/* verilator lint_off VARHIDDEN */  // every module of a hierarchy includes its own copy
+
+function automatic int unsigned heap_height(input logic [287:0] heights, input int c);
+  heap_height = (c < 0) ? 0 : 32'((heights >> (12 * c)) & 288'hfff);
+endfunction
+
+// A heap of `bits` bits in column c and nothing else.
+function automatic logic [287:0] heap_column(input int unsigned bits, input int c);
+  heap_column = 288'(bits) << (12 * c);
+endfunction
+
+// Groups of six in a column; five left over make a group too.
+function automatic int unsigned heap_sixes(input logic [287:0] heights, input int c);
+  heap_sixes = (heap_height(heights, c) + 1) / 6;
+endfunction
+
+// Bits of a column outside its groups of six, 0 .. 4.
+function automatic int unsigned heap_rest(input logic [287:0] heights, input int c);
+  heap_rest = (heap_height(heights, c) % 6 == 5) ? 0 : heap_height(heights, c) % 6;
+endfunction
+
+// Bits that groups of six of this level put into column c: their two sums, and the carries no group of c takes in.
+function automatic int unsigned heap_from_sixes(input logic [287:0] heights, input int c);
+  int unsigned own, above;
+  own = heap_sixes(heights, c);
+  above = heap_sixes(heights, c - 2);
+  heap_from_sixes = own + heap_sixes(heights, c - 1) + ((above > own) ? above - own : 0);
+endfunction
+
+// 1 where three bits of column c go through a full adder: only if the column would stay higher than three.
+function automatic int unsigned heap_threes(input logic [287:0] heights, input int c);
+  int unsigned three;
+  three = 0;
+  for (int k = 0; k <= c; k++) begin
+    if (heap_rest(heights, k) >= 3 && heap_from_sixes(heights, k) + three + heap_rest(heights, k) > 3) three = 1;
+    else three = 0;
+  end
+  heap_threes = three;
+endfunction
+
+// Heights after one level.
+function automatic logic [287:0] heap_next(input logic [287:0] heights);
+  logic [287:0] next;
+  int unsigned three, below;
+  next = '0;
+  below = 0;
+  for (int c = 0; c < 24; c++) begin
+    three = heap_threes(heights, c);
+    next = next | heap_column(heap_from_sixes(heights, c) + below + heap_rest(heights, c) - 2 * three, c);
+    below = three;
+  end
+  heap_next = next;
+endfunction
+
+function automatic int unsigned heap_highest(input logic [287:0] heights);
+  int unsigned highest;
+  highest = 0;
+  for (int c = 0; c < 24; c++) begin
+    if (heap_height(heights, c) > highest) highest = heap_height(heights, c);
+  end
+  heap_highest = highest;
+endfunction
+
+// Bits below column c; c = 24 gives all of them.
+function automatic int unsigned heap_offset(input logic [287:0] heights, input int c);
+  int unsigned offset;
+  offset = 0;
+  for (int k = 0; k < c; k++) offset = offset + heap_height(heights, k);
+  heap_offset = offset;
+endfunction
+
+// One more than the highest column in use.
+function automatic int unsigned heap_columns(input logic [287:0] heights);
+  int unsigned columns;
+  columns = 0;
+  for (int c = 0; c < 24; c++) begin
+    if (heap_height(heights, c) > 0) columns = c + 1;
+  end
+  heap_columns = columns;
+endfunction
+
+// The first column with more than one bit, or `columns` where there is none.
+function automatic int unsigned heap_single(input logic [287:0] heights, input int unsigned columns);
+  int unsigned single;
+  single = columns;
+  for (int c = 0; c < 24; c++) begin
+    if (single == columns && c < columns && heap_height(heights, c) > 1) single = c;
+  end
+  heap_single = single;
+endfunction
+
+// Groups of six with index i in columns c, c+2, c+4, .. without a gap: the length of their carry chain.
+function automatic int unsigned heap_chain(input logic [287:0] heights, input int c, input int i);
+  int unsigned length;
+  length = 0;
+  for (int k = 0; k < 12; k++) begin
+    if (length == k && i < heap_sixes(heights, c + 2 * k)) length = k + 1;
+  end
+  heap_chain = length;
+endfunction
+
+// Clock cycles of xf_compress: registers before every second level and before and behind the last adder.
+function automatic int unsigned heap_latency(input logic [287:0] heights);
+  logic [287:0] left;
+  int unsigned levels;
+  left = heights;
+  levels = 0;
+  for (int k = 0; k < 16; k++) begin
+    if (heap_highest(left) > 3) begin
+      left = heap_next(left);
+      levels = levels + 1;
+    end
+  end
+  heap_latency = levels / 2 + levels % 2 + 2;
+endfunction
+
+// Heights behind the first gates of a dot product: counts of three pairs for bits, sums of two for wider elements.
+function automatic logic [287:0] heap_of_dot(input int unsigned simd, input int unsigned bits);
+  logic [287:0] heights;
+  heights = '0;
+  if (bits == 1) begin
+    heights = heap_column((simd + 2) / 3, 0) | heap_column((simd + 1) / 3, 1);
+  end else begin
+    for (int unsigned c = 0; c < bits; c++) heights = heights | heap_column((simd > 1) ? simd / 2 : 1, c);
+    if (simd > 1) heights = heights | heap_column(simd / 2, bits);
+    if (simd > 1 && simd % 2 == 1) heights = heights | heap_column(1, bits + 1);
+  end
+  heap_of_dot = heights;
+endfunction
+
+// Clock cycles of xf_popcount (bits = 1) and xf_signed_sum.
+function automatic int unsigned dot_latency(input int unsigned simd, input int unsigned bits);
+  dot_latency = heap_latency(heap_of_dot(simd, bits)) + ((bits > 1 && simd > 1 && simd % 2 == 1) ? 1 : 0);
+endfunction
+
+/* verilator lint_on VARHIDDEN */

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Folded matrix-vector unit: the body of xf_xnor_mvu and xf_byte_mvu.
+//
+// Per vector of Mw elements (Beats = Mw/Simd input beats) it makes Mh sums in Passes = Mh/Pe output beats:
+// sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise inverse), modulo 2**AccW.
+// An output element is the OutW highest bits of the sum; a threshold T is start = 2**(AccW-1) - T and OutW = 1.
+//
+// Rate       one vector per Beats * Passes cycles, no bubble while both sides stay ready
+// Latency    Beats + 2 + dot_latency(Simd, Bits) cycles from the first beat taken to the first valid
+// Reset      synchronous, control state only; data registers never reach a handshake
+// Pipeline   buffer and weights | Latency of the dot product | accumulator = output register.
+//            All of it waits while an output waits to be read.
+
+`include "xf_assert.svh"
+
+module xf_mvu #(
+  parameter  int unsigned Mw          = 64,
+  parameter  int unsigned Mh          = 64,
+  parameter  int unsigned Simd        = 16,
+  parameter  int unsigned Pe          = 1,
+  parameter  int unsigned Bits        = 1,   // per input element, unsigned
+  parameter  int unsigned AccW        = 8,
+  parameter  int unsigned OutW        = 1,
+  parameter  int unsigned Start       = 1,   // 0: all rows start from 0, no StartFile
+  parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
+  parameter  int unsigned StartBlock  = 0,
+  parameter               WeightFile  = "",
+  parameter               StartFile   = "",
+  localparam int unsigned Beats       = Mw / Simd,
+  localparam int unsigned Passes      = Mh / Pe
+) (
+  input  logic                 clk_i,
+  input  logic                 rst_ni,
+  input  logic [Simd*Bits-1:0] s_data_i,
+  input  logic                 s_valid_i,
+  output logic                 s_ready_o,
+  output logic [Pe*OutW-1:0]   m_data_o,
+  output logic                 m_valid_o,
+  input  logic                 m_ready_i
+);
+
+  if (Mw % Simd != 0) begin : gen_bad_simd
+    $error("xf_mvu: Simd must divide Mw; got Simd=%0d, Mw=%0d", Simd, Mw);
+  end
+  if (Mh % Pe != 0) begin : gen_bad_pe
+    $error("xf_mvu: Pe must divide Mh; got Pe=%0d, Mh=%0d", Pe, Mh);
+  end
+
+`include "xf_heap.svh"
+
+  localparam int unsigned Latency = dot_latency(Simd, Bits);
+  localparam int unsigned Depth   = Beats * Passes;
+  localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
+  localparam int unsigned SumW    = $clog2(Simd * (2**Bits - 1) + 1);
+
+  logic                 en, step, last;
+  logic [AddrW-1:0]     addr;
+  logic [Simd*Bits-1:0] x;
+  logic [Pe*Simd-1:0]   w;
+  logic [Latency:0]     valid_q, last_q;   // of the beat at each stage; the dot product leaves with the last
+  logic                 first_q, m_valid_q;
+
+  assign en = m_ready_i | ~m_valid_q;
+
+  xf_replay #(.Width(Simd * Bits), .Beats(Beats), .Passes(Passes)) u_replay (
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
+    .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x)
+  );
+
+  xf_rom #(.Width(Pe * Simd), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)) u_weights (
+    .clk_i, .en_i(en), .addr_i(addr), .data_o(w)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q   <= '0;
+      first_q   <= 1'b1;
+      m_valid_q <= 1'b0;
+    end else if (en) begin
+      valid_q   <= {valid_q[Latency-1:0], step};
+      m_valid_q <= valid_q[Latency] & last_q[Latency];
+      if (valid_q[Latency]) first_q <= last_q[Latency];
+    end
+    if (en) last_q <= {last_q[Latency-1:0], last};
+  end
+
+  // What the rows of this pass start from; a block RAM is asked one stage earlier.
+  logic [Pe*AccW-1:0] start;
+  if (Start != 0) begin : gen_start
+    localparam int unsigned PassW = (Passes > 1) ? $clog2(Passes) : 1;
+    localparam int unsigned Stage = (StartBlock != 0) ? Latency - 1 : Latency;
+    logic [PassW-1:0] pass;
+    if (Passes > 1) begin : gen_pass
+      logic [PassW-1:0] pass_q;
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) pass_q <= '0;
+        else if (en && valid_q[Stage] && last_q[Stage]) begin
+          pass_q <= (pass_q == PassW'(Passes - 1)) ? '0 : pass_q + 1'b1;
+        end
+      end
+      assign pass = pass_q;
+    end else begin : gen_one_pass
+      assign pass = 1'b0;
+    end
+    xf_rom #(.Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : 0), .File(StartFile)) u_start (
+      .clk_i, .en_i(en), .addr_i(pass), .data_o(start)
+    );
+  end else begin : gen_zero
+    assign start = '0;
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_row
+    logic [SumW-1:0] sum;
+    logic [AccW-1:0] acc_q;
+    if (Bits == 1) begin : gen_bits
+      xf_popcount #(.Simd(Simd)) u_dot (.clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum));
+    end else begin : gen_elements
+      xf_signed_sum #(.Simd(Simd), .Bits(Bits)) u_dot (
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum)
+      );
+    end
+    always_ff @(posedge clk_i) begin
+      if (en && valid_q[Latency]) acc_q <= AccW'(sum) + (first_q ? start[p*AccW +: AccW] : acc_q);
+    end
+    assign m_data_o[p*OutW +: OutW] = acc_q[AccW-1 -: OutW];
+  end
+
+  assign m_valid_o = m_valid_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_mvu

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sum of unsigned elements, each bitwise inverted where its weight bit is 0.
+//
+// An inverted element is 2**Bits - 1 - x, so that the sum is (sum of +-x) + (2**Bits - 1) * (weights that are 0):
+// the constant of a row goes into what its accumulator starts from, and a sign costs nothing in the adders.
+// Two elements share an adder (xf_add2); an odd one joins the first of these sums a cycle later.
+//
+// Rate       one result per cycle of clk_i with en_i high
+// Latency    dot_latency(Simd, Bits) such cycles
+// Reset      none: data only
+// Bit model  op.py of byte_mvu
+
+module xf_signed_sum #(
+  parameter  int unsigned Simd = 3,   // elements
+  parameter  int unsigned Bits = 8,   // 2 or more, per element
+  localparam int unsigned SumW = $clog2(Simd * (2**Bits - 1) + 1)
+) (
+  input  logic                 clk_i,
+  input  logic                 en_i,
+  input  logic [Simd*Bits-1:0] x_i,
+  input  logic [Simd-1:0]      w_i,
+  output logic [SumW-1:0]      sum_o
+);
+
+`include "xf_heap.svh"
+
+`ifdef XF_SIM
+  localparam int unsigned Latency = dot_latency(Simd, Bits);
+  logic [Bits-1:0] element;
+  logic [SumW-1:0] sum;
+  logic [SumW-1:0] sum_q [Latency];
+
+  always_comb begin
+    sum = '0;
+    for (int unsigned k = 0; k < Simd; k++) begin
+      element = x_i[k*Bits +: Bits] ~^ {Bits{w_i[k]}};  // named: a cast around it would invert the padding
+      sum     = sum + SumW'(element);
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      sum_q[0] <= sum;
+      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
+    end
+  end
+  assign sum_o = sum_q[Latency-1];
+`else
+  localparam int unsigned  Pairs    = Simd / 2;
+  localparam bit           Odd      = (Simd % 2 == 1) && (Simd > 1);
+  localparam logic [287:0] Heights  = heap_of_dot(Simd, Bits);
+  localparam int unsigned  HeapBits = heap_offset(Heights, 24);
+
+  logic [HeapBits-1:0] heap;
+
+  if (Simd == 1) begin : gen_single
+    assign heap = x_i ~^ {Bits{w_i}};
+  end else begin : gen_pairs
+    // Column c of the heap holds bit c of all sums; only the first sum may have one bit more.
+    for (genvar k = 0; k < Pairs; k++) begin : gen_pair
+      logic [Bits:0] sum;
+      xf_add2 #(.Width(Bits)) u_add (
+        .a_i(x_i[2*k*Bits +: Bits]), .wa_i(w_i[2*k]), .b_i(x_i[(2*k+1)*Bits +: Bits]), .wb_i(w_i[2*k+1]), .sum_o(sum)
+      );
+      if (Odd) begin : gen_wait
+        logic [Bits:0] sum_q;
+        always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
+        if (k == 0) begin : gen_join
+          logic [Bits-1:0] x_q;
+          logic            w_q;
+          logic [Bits+1:0] joined;
+          always_ff @(posedge clk_i) begin
+            if (en_i) begin
+              x_q <= x_i[(Simd-1)*Bits +: Bits];
+              w_q <= w_i[Simd-1];
+            end
+          end
+          assign joined = {1'b0, sum_q} + {2'b0, x_q ~^ {Bits{w_q}}};
+          for (genvar c = 0; c < Bits + 2; c++) begin : gen_column
+            assign heap[c*Pairs] = joined[c];
+          end
+        end else begin : gen_plain
+          for (genvar c = 0; c < Bits + 1; c++) begin : gen_column
+            assign heap[c*Pairs+k] = sum_q[c];
+          end
+        end
+      end else begin : gen_now
+        for (genvar c = 0; c < Bits + 1; c++) begin : gen_column
+          assign heap[c*Pairs+k] = sum[c];
+        end
+      end
+    end
+  end
+
+  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW)) u_sum (.clk_i, .en_i, .bits_i(heap), .sum_o);
+`endif
+
+endmodule : xf_signed_sum
