@@ -40,21 +40,21 @@ RUN  := $(PY) -m xnorforge
 
 # Which source a stage is made by: an edit restarts the street there.
 BASE     := $(wildcard src/xnorforge/a*.py)
-SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NET)*/*)
-SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export*.py flows/import*.py)
-SRC_LOW  := $(BASE) $(wildcard flows/lower*.py flows/*/*.py flows/finn*.py)
-SRC_FOLD := $(BASE) $(wildcard flows/fold*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
+SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NET)-$(METHOD)/*)
+SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
+SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
+SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/search.py flows/bind.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
 SRC_RTL  := $(BASE) $(wildcard flows/backends/*.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
-SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/*/*)
-SRC_SYN  := $(BASE) $(wildcard flows/synth*.py)
-SRC_REP  := $(wildcard flows/report/*)
+SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/bits/*.py)
+SRC_SYN  := $(BASE) $(wildcard flows/synth.py flows/cells.py flows/yosys_job.py)
+SRC_REP  := $(wildcard flows/report/*.*)
 
 help:  ## list targets, variables, and what is found on disk
 	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@printf '  make clean_STAGE   remove what STAGE made and all that follows; the stages are: $(STAGES)\n'
 	@printf '\nvariables\n'; awk -F ' *[?]= *|# +' '/^[A-Z]+ +[?]=/ {sub(/#$$/, "", $$2); printf "  %-10s %-12s %s\n", $$1, $$2, $$3}' Makefile
 	@printf '\nfound on disk\n'
-	@printf '  NET        %s\n' '$(sort $(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/))))'
+	@printf '  NET        %s\n' '$(sort $(patsubst %-ste,%,$(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/)))))'
 	@printf '  METHOD     %s\n' '$(sort $(filter-out base,$(basename $(notdir $(filter-out sw/methods/_%,$(wildcard sw/methods/*.py))))))'
 	@printf '  BOARD      %s\n' '$(sort $(filter-out __pycache__,$(notdir $(patsubst %/,%,$(wildcard hw/boards/*/)))))'
 	@printf '  data       %s\n' '$(or $(XNORFORGE_DATA),none: MNIST is shipped in part, the rest is downloaded when asked for)'
@@ -70,7 +70,7 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 
 # Names are looked up before anything is built; the command line knows the near matches.
 ifeq ($(MODEL),)
-WRONG := $(if $(wildcard sw/shipped/$(NET)),,net) $(if $(wildcard sw/methods/$(METHOD).py),,method)
+WRONG := $(if $(wildcard sw/shipped/$(NET)-$(METHOD)),,net)
 endif
 WRONG := $(strip $(WRONG) $(if $(wildcard hw/boards/$(BOARD)/board.toml),,board))
 REQUEST := $(VENV) $(if $(WRONG),request)
@@ -86,8 +86,10 @@ $(ACC)/.fold: FORCE | $(REQUEST)
 $(ACC)/.sim: FORCE | $(REQUEST)
 	$(call keep,$(IMAGES) $(STALLED) $(WAVES))
 
-$(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(MODEL) | $(REQUEST)
-	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NET) --method $(METHOD)) -o $(DIR)
+# Weights of `make train`, where there are any, go before the shipped ones.
+TRAINED := $(wildcard $(DIR)/train/weights.safetensors)
+$(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(MODEL) $(TRAINED) | $(REQUEST)
+	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NET) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
 $(DIR)/lower.json: $(DIR)/export.json $(SRC_LOW) | $(REQUEST)
 	@$(RUN) lower $(DIR)
 $(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(FOLDING) | $(REQUEST)
@@ -124,8 +126,8 @@ bench: | $(VENV)  ## time the stages and simulators of NET on this machine
 
 clean:  ## remove out/ (the environment stays)
 	rm -rf out
-clean_export:
-	rm -rf $(DIR)
+clean_export: clean_lower
+	rm -rf $(DIR)/export.json $(DIR)/model.onnx $(DIR)/golden.npz
 clean_lower:
 	rm -rf $(DIR)/lower* $(DIR)/rtl-*
 clean_fold:

@@ -91,39 +91,44 @@ def sweep(folder: Path) -> None:
 @cli.command()
 @click.argument("net")
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
-@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for weights, curves and card.")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, weights, curve and card.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
 @click.option("--seed", type=int, default=1, show_default=True)
 def train(net, method, out, epochs, seed):
-    """Train NET."""
+    """Train NET, or go on where a run in the same folder stopped."""
     from xnorforge.sw.train import train
 
+    typed = f"make train NET={net} METHOD={method}{f' EPOCHS={epochs}' if epochs else ''} SEED={seed}"
     with stage("train", out):
-        train(net, method, out, epochs=epochs, seed=seed)
+        train(net, method, out, epochs=epochs, seed=seed, command=typed)
+    say(f"train     done -> {out}; `make build NET={net} METHOD={method}` takes these weights from now on")
 
 
 @cli.command()
 @click.argument("net", required=False)
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
+@click.option("--weights", type=FOLDER, help="Folder of a training run; default: the shipped weights.")
 @click.option("--model", type=FILE, help="A QONNX file instead of NET.")
 @click.option("--input-scale", type=float, help="With --model: value of one input step, where the file does not say.")
 @click.option("-o", "--out", type=FOLDER, required=True)
-def export(net, method, model, input_scale, out):
+def export(net, method, weights, model, input_scale, out):
     """Write NET as QONNX with golden scores."""
     if (net is None) == (model is None):
         raise UserError("export: give either a network or --model FILE, not both.")
     with stage("export", out, out / "export.json"):
         if model:
             from xnorforge.flows.importing import import_model
+            from xnorforge.pictures import for_model
 
-            import_model(model, out, input_scale=input_scale)
+            images, labels, which = for_model(model)
+            import_model(model, images, labels, out, input_scale, which)
         else:
             from xnorforge.flows.export import export
             from xnorforge.sw.zoo import golden, load
 
-            module, meta = load(net, method)
-            images, labels, provenance = golden(net)
-            export(module, images, labels, out, {**meta, "images": provenance})
+            module, meta = load(net, method, weights)
+            images, labels, which = golden(net)
+            export(module, images, labels, out, {**meta, "images": which})
 
 
 @cli.command()
@@ -162,15 +167,15 @@ def generate(acc):
 
 @cli.command()
 @click.argument("acc", type=FOLDER)
-@click.option("--images", type=click.IntRange(1), default=100, show_default=True, help="Through the RTL at full rate.")
-@click.option("--stalled", type=click.IntRange(0), default=20, show_default=True, help="Of these, again under stalls.")
+@click.option("--images", type=click.IntRange(2), default=100, show_default=True, help="Through the RTL at full rate.")
+@click.option("--stalled", type=click.IntRange(1), default=20, show_default=True, help="Of these, again under stalls.")
 @click.option("--waves", is_flag=True, help="Write waves of the first frames.")
 def sim(acc, images, stalled, waves):
     """Run the bit simulator and the RTL of ACC against the golden scores."""
     from xnorforge.sim.stage import simulate
 
     with stage("sim", acc, acc / "sim.json"):
-        simulate(acc, acc.parent, images, stalled, waves)
+        simulate(acc, acc.parent, images, stalled, waves, lambda text: say(f"sim         {text}"))
 
 
 @cli.command()
@@ -233,9 +238,10 @@ def check(**request):
 def catalogue() -> dict[str, list[str]]:
     """What can be asked for, by kind."""
     from xnorforge.plugins import names
+    from xnorforge.sw import networks
 
-    kinds = {"nets": "sw.shipped", "methods": "sw.methods", "boards": "hw.boards", "operators": "hw.ops"}
-    return {kind: names(package) for kind, package in kinds.items()}
+    kinds = {"methods": "sw.methods", "boards": "hw.boards", "operators": "hw.ops"}
+    return {"nets": sorted(networks.names()), **{kind: names(package) for kind, package in kinds.items()}}
 
 
 @cli.command()

@@ -1,0 +1,59 @@
+"""Imports cross between the folders only in the allowed directions: flows and sim use hw, nothing else crosses."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src"}
+ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
+TOGETHER = {f"src/xnorforge/{name}.py" for name in ("__main__", "pictures", "bench")}  # what puts the four together
+
+
+def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:
+    """(line, module) of every import in `text` that `folder` may not make; bare names (`import hw`) count too.
+
+    Relative imports are read from `package`, the dotted name of the folder the file lies in.
+    """
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            modules = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for module in modules:
+            parts = module.split(".")
+            to = parts[1] if parts[0] == "xnorforge" and len(parts) > 1 else parts[0]
+            bare = parts[0] in FOLDERS
+            if to in FOLDERS and (bare or (to != folder and to not in ALLOWED[folder])):
+                found.append((node.lineno, module))
+    return found
+
+
+def package_of(path: Path) -> str:
+    """The shipped name of the package a file of the four folders lies in; nothing for the root package."""
+    parts = path.relative_to(ROOT).parts[:-1]
+    return "xnorforge" if parts[0] == "src" else ".".join(["xnorforge", *parts])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_imports_keep_to_the_allowed_directions(folder):
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for path in sorted(FOLDERS[folder].rglob("*.py"))
+        if str(path.relative_to(ROOT)) not in TOGETHER
+        for line, module in crossings(path.read_text(), folder, package_of(path))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_forbidden_import_is_seen_in_every_form():
+    text = "import xnorforge.sw.train\nfrom xnorforge import sim\nfrom xnorforge.flows.lower import lower\nimport hw.ops\nfrom sw import zoo"
+    assert [line for line, _ in crossings(text, "hw")] == [1, 2, 3, 4, 5]
+    assert crossings("from ...sim import cosim", "hw", "xnorforge.hw.ops") == [(1, "xnorforge.sim.cosim")]
+    assert crossings("from xnorforge.hw.ops.base import HwOp\nfrom xnorforge import artifacts", "sim") == []
