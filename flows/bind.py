@@ -1,10 +1,11 @@
 """Lowered nodes to our operators: one chain of streams, still without parallelism.
 
-    [FMPadding] ConvolutionInputGenerator            -> Window
-    MVAU on bits with xnor, [Thresholding]           -> XnorMvu, thresholds inside
-    MVAU on integers with +-1 weights, [Thresholding] -> ByteMvu, thresholds inside
-    ConvolutionInputGenerator (depthwise) Pool       -> OrPool
-    [ElementwiseMul by +-1] Thresholding             -> Threshold
+    [FMPadding | Pad] ConvolutionInputGenerator         -> Window
+    MVAU on bits with xnor, [Thresholding]              -> XnorMvu, thresholds inside
+    MVAU on integers with +-1 weights, [Thresholding]   -> ByteMvu, thresholds inside
+    ConvolutionInputGenerator (depthwise) Pool on bits  -> OrPool
+    DirectedPool on bits, minimum in all channels       -> OrPool, all
+    Thresholding | Threshold                            -> Threshold
     the last scores, where logits are one positive scale times them plus one bias -> TopK behind them
 
 A window that is the whole image needs no operator: its elements arrive in that order anyway.
@@ -23,6 +24,8 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.plugins import load, names
 
 WORKS = "a chain of convolutions, dense layers, thresholds and maximum pools on bits can be built"
+PADS = ("FMPadding", "Pad")
+THRESHOLDS = ("Thresholding", "Threshold")
 MISSING = {
     "DuplicateStreams": "an operator that forks a stream",
     "ElementwiseAdd": "an operator that adds two streams",
@@ -93,34 +96,38 @@ def _chain(model: ModelWrapper) -> list:
 
 def _step(model: ModelWrapper, chain: list, before: list[Bound]) -> tuple[int, list[Bound]]:
     """The operators that the first nodes of `chain` become, and how many nodes they are."""
-    kinds = [node.op_type for node in chain[:3]] + [""] * 3
-    if kinds[0] == "FMPadding" and kinds[1] == "ConvolutionInputGenerator" and not _get(chain[1], "depthwise"):
-        return 2, [_window(model, chain[1], chain[0])]
-    if kinds[0] == "ConvolutionInputGenerator" and not _get(chain[0], "depthwise"):
-        return 1, _plain_window(model, chain[0])
-    if kinds[:2] == ["ConvolutionInputGenerator", "Pool"]:
-        return 2, [_or_pool(model, chain[0], chain[1])]
+    first, second = chain[0], chain[1] if len(chain) > 1 else None
+    kinds = first.op_type, second.op_type if second is not None else ""
+    if kinds[0] in PADS and kinds[1] == "ConvolutionInputGenerator" and not _get(second, "depthwise"):
+        return 2, [_window(model, second, first)]
+    if kinds[0] == "ConvolutionInputGenerator" and not _get(first, "depthwise"):
+        return 1, _plain_window(model, first)
+    if kinds == ("ConvolutionInputGenerator", "Pool"):
+        return 2, [_pool_behind_window(model, first, second)]
+    if kinds[0] == "DirectedPool":
+        return 1, [_or_pool(model, first, _ints(first, "kernel"), _ints(first, "stride"), [first.name])]
     if kinds[0] == "MVAU":
-        fused = kinds[1] == "Thresholding" and _get(chain[1], "numSteps") == 1
-        return 1 + fused, [_mvu(model, chain[0], chain[1] if fused else None, before)]
-    if kinds[0] == "Thresholding":
-        return 1, [_threshold(model, chain[0], None)]
-    if kinds[:2] == ["ElementwiseMul", "Thresholding"] and _is_sign(model.get_initializer(chain[0].input[1])):
-        return 2, [_threshold(model, chain[1], chain[0])]
-    node = chain[0]
-    lacks = MISSING.get(node.op_type, f"an operator for {node.op_type}")
-    raise UserError(f"{node.name}: {lacks} is missing in hw/ops; {WORKS}.")
+        fused = kinds[1] == "Thresholding" and _get(second, "numSteps") == 1
+        return 1 + fused, [_mvu(model, first, second if fused else None, before)]
+    if kinds[0] in THRESHOLDS:
+        return 1, [_threshold(model, first)]
+    lacks = MISSING.get(kinds[0], f"an operator for {kinds[0]}")
+    raise UserError(f"{first.name}: {lacks} is missing in hw/ops; {_instead(first) or WORKS}.")
 
 
 def _window(model: ModelWrapper, node, pad=None) -> Bound:
     given = model.get_tensor_datatype((pad or node).input[0])
+    pads, value = [0, 0, 0, 0], 0
+    if pad is not None:
+        pads = _ints(pad, "Padding" if pad.op_type == "FMPadding" else "pads")
+        value = 0 if pad.op_type == "FMPadding" else _get(pad, "value")
     attributes = {
         "ifm": _shape(model, (pad or node).input[0]),
         "kernel": _ints(node, "ConvKernelDim"),
         "stride": _ints(node, "Stride"),
         "dilation": _ints(node, "Dilation"),
-        "pads": _ints(pad, "Padding") if pad is not None else [0, 0, 0, 0],
-        "pad_value": 0,
+        "pads": pads,
+        "pad_value": value,
         "bits": given.bitwidth(),
         "signed": int(given.signed()),
     }
@@ -133,19 +140,29 @@ def _plain_window(model: ModelWrapper, node) -> list[Bound]:
     return [] if window.attributes["kernel"] == window.attributes["ifm"][:2] else [window]
 
 
-def _or_pool(model: ModelWrapper, window, pool) -> Bound:
-    given = model.get_tensor_datatype(window.input[0])
+def _pool_behind_window(model: ModelWrapper, window, pool) -> Bound:
     function = getCustomOp(pool).get_nodeattr("Function")
-    if function != "MaxPool" or given.bitwidth() != 1:
-        raise UserError(f"{pool.name}: {function} on {given.name} has no operator in hw/ops; a maximum pool on bits can be built.")
+    if function != "MaxPool":
+        raise UserError(f"{pool.name}: {function} has no operator in hw/ops; a maximum pool on bits can be built.")
     if _ints(window, "Dilation") != [1, 1]:
         raise UserError(f"{pool.name}: a pool with dilation {_ints(window, 'Dilation')} has no operator in hw/ops; use dilation 1.")
-    attributes = {
-        "ifm": _shape(model, window.input[0]),
-        "kernel": _ints(window, "ConvKernelDim"),
-        "stride": _ints(window, "Stride"),
-    }
-    return Bound("OrPool", pool.name, attributes, nodes=[window.name, pool.name])
+    names = [window.name, pool.name]
+    return _or_pool(model, window, _ints(window, "ConvKernelDim"), _ints(window, "Stride"), names, pool.name)
+
+
+def _or_pool(model: ModelWrapper, node, kernel: list[int], stride: list[int], nodes: list[str], name: str = "") -> Bound:
+    """A pool on bits: the maximum, or the minimum where the node says so for all channels."""
+    name, given = name or node.name, model.get_tensor_datatype(node.input[0])
+    if given.bitwidth() != 1:
+        raise UserError(
+            f"{name}: a pool on {given.name} has no operator in hw/ops; {_instead(node) or 'place it behind the binary activation'}."
+        )
+    every = node.op_type == "DirectedPool"
+    if every and (model.get_initializer(node.input[1]) > 0).any():
+        raise UserError(f"{name}: a pool that mixes maximum and minimum has no operator in hw/ops; {_instead(node)}.")
+    if kernel != stride:
+        raise UserError(f"{name}: a pool of {kernel} with stride {stride} has no operator in hw/ops; windows that do not overlap can be built.")
+    return Bound("OrPool", name, {"ifm": _shape(model, node.input[0]), "kernel": kernel, "stride": stride, "all": int(every)}, nodes=nodes)
 
 
 def _mvu(model: ModelWrapper, node, threshold, before: list[Bound]) -> Bound:
@@ -153,6 +170,8 @@ def _mvu(model: ModelWrapper, node, threshold, before: list[Bound]) -> Bound:
     given, weights = model.get_tensor_datatype(node.input[0]), model.get_initializer(node.input[1])
     length, outputs = weights.shape
     xnor = bool(_get(node, "binaryXnorMode"))
+    if not xnor and given.bitwidth() == 1:
+        raise UserError(f"{node.name}: bits that count as 0 and 1 have no operator in hw/ops; bits that count as -1 and +1 can be built.")
     if not np.isin(weights, (0, 1) if xnor else (-1, 1)).all():
         kind = model.get_tensor_datatype(node.input[1]).name
         raise UserError(f"{node.name}: weights of {kind} have no operator in hw/ops; weights of -1 and +1 can be built.")
@@ -184,20 +203,18 @@ def _reach(given, length: int) -> tuple[int, int]:
     return -largest, largest + 1
 
 
-def _threshold(model: ModelWrapper, node, sign) -> Bound:
-    tensor = (sign if sign is not None else node).input[0]
-    given, shape = model.get_tensor_datatype(tensor), _shape(model, tensor)
+def _threshold(model: ModelWrapper, node) -> Bound:
+    given, shape = model.get_tensor_datatype(node.input[0]), _shape(model, node.input[0])
     arrays = {"thresholds": _thresholds(model, node, shape[-1])}
-    if sign is not None:
-        directions = np.asarray(model.get_initializer(sign.input[1])).ravel()
-        arrays["direction"] = np.broadcast_to(directions, shape[-1:]).astype(np.int64)
+    if node.op_type == "Threshold":
+        arrays["direction"] = model.get_initializer(node.input[2]).astype(np.int64)
     attributes = {"in_shape": shape, "in_bits": given.bitwidth(), "in_signed": int(given.signed())}
-    return Bound("Threshold", node.name, attributes, arrays, [one.name for one in (sign, node) if one is not None])
+    return Bound("Threshold", node.name, attributes, arrays, [node.name])
 
 
 def _thresholds(model: ModelWrapper, node, channels: int) -> np.ndarray:
     """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
-    if _get(node, "ActVal"):
+    if node.op_type == "Thresholding" and _get(node, "ActVal"):
         raise UserError(f"{node.name}: levels start at {_get(node, 'ActVal')}; levels that start at 0 can be built.")
     steps = np.ceil(model.get_initializer(node.input[1])).astype(np.int64)
     return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
@@ -219,8 +236,10 @@ def _output(bound: Bound) -> list[int]:
     return list(bound.make().out_stream().shape)
 
 
-def _is_sign(constant) -> bool:
-    return constant is not None and bool(np.all(np.abs(constant) == 1))
+def _instead(node) -> str:
+    """What the lowering says to write instead of a node of its own; empty for others."""
+    attributes = {one.name: one.s.decode() for one in node.attribute if one.name == "instead"}
+    return attributes.get("instead", "")
 
 
 def _get(node, attribute: str) -> int:

@@ -1,0 +1,126 @@
+"""Synthesis counts: circuits whose cells are known beforehand, the table's completeness, the capacity's message."""
+
+import json
+
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.flows import cells, synth
+from xnorforge.hw import boards
+
+PORTS = """
+  input logic clk_i, input logic rst_ni, input logic [5:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
+  output logic [0:0] m_data_o, output logic m_valid_o, input logic m_ready_i"""
+
+# Parity of six bits is one LUT6 in front of one register; valid is a second register. Nothing else is left to map.
+PARITY = f"""module layer_00_parity ({PORTS});
+  always_ff @(posedge clk_i) m_data_o <= ^s_data_i;
+  always_ff @(posedge clk_i) if (!rst_ni) m_valid_o <= 1'b0; else m_valid_o <= s_valid_i;
+  assign s_ready_o = m_ready_i;
+endmodule
+"""
+
+TOP = """module xf_top (
+  input logic aclk, input logic aresetn, input logic [7:0] s_axis_tdata, input logic s_axis_tvalid, output logic s_axis_tready,
+  output logic [7:0] m_axis_tdata, output logic m_axis_tvalid, input logic m_axis_tready, output logic m_axis_tlast);
+  logic bit_q;
+  layer_00_parity u_layer (.clk_i(aclk), .rst_ni(aresetn), .s_data_i(s_axis_tdata[5:0]), .s_valid_i(s_axis_tvalid),
+    .s_ready_o(s_axis_tready), .m_data_o(m_axis_tdata[0]), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready));
+  assign m_axis_tdata[7:1] = '0;
+  always_ff @(posedge aclk) bit_q <= m_axis_tvalid & m_axis_tready;
+  assign m_axis_tlast = bit_q;
+endmodule
+"""
+
+
+@pytest.fixture
+def acc(tmp_path, monkeypatch):
+    """An accelerator folder with one hand-written layer."""
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "parity" / "rtl-pynq-z2"
+    (folder / "rtl").mkdir(parents=True)
+    (folder / "rtl" / "layer_00_parity.sv").write_text(PARITY)
+    (folder / "rtl" / "top.sv").write_text(TOP)
+    layer = {"module": "layer_00_parity", "file": "layer_00_parity.sv", "node": "parity", "op": "Parity", "memories": [], "generated": []}
+    rtl = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [layer]}
+    (folder / "rtl" / "rtl.json").write_text(json.dumps(rtl))
+    (folder / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 1}))
+    return folder
+
+
+def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(acc):
+    record = synth.synthesise(acc, acc.parent)
+    (layer,) = record["operators"]
+    assert layer["cells"] == {"FDRE": 2, "INV": 1, "LUT6": 1}
+    assert (layer["lut"], layer["ff"], layer["carry"], layer["bram36"]) == (2, 2, 0, 0)  # the reset's inverter is a LUT
+    assert record["top"]["cells"] == {"FDRE": 1, "LUT2": 1}
+    assert (record["total"]["lut"], record["total"]["ff"]) == (3, 3)
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0]
+    assert all(check["integers"] for check in record["checks"])
+    assert record["used"]["lut"] == 3 and record["capacity"]["lut"] == 53200
+    assert sorted(path.name for path in (acc / "netlist").iterdir()) == ["layer_00_parity.v", "xf_top.v"]
+
+
+def test_a_second_synthesis_takes_the_cache_and_gives_the_same_bytes(acc, monkeypatch):
+    synth.synthesise(acc, acc.parent)
+    first = {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()}
+    monkeypatch.setattr(synth, "_yosys_process", lambda folder, job: pytest.fail(f"{job['top']} was not cached"))
+    synth.synthesise(acc, acc.parent)
+    assert {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()} == first
+
+
+def test_a_changed_source_is_mapped_again(acc, monkeypatch):
+    synth.synthesise(acc, acc.parent)
+    source = acc / "rtl" / "layer_00_parity.sv"
+    source.write_text(source.read_text().replace("^s_data_i;", "&s_data_i[1:0];"))
+    assert synth.synthesise(acc, acc.parent)["operators"][0]["cells"] == {"FDRE": 2, "INV": 1, "LUT2": 1}
+
+
+def test_what_yosys_cannot_read_is_one_sentence(acc):
+    (acc / "rtl" / "layer_00_parity.sv").write_text("module layer_00_parity (input logic clk_i); wat endmodule\n")
+    with pytest.raises(UserError, match=r"^synth: Yosys cannot map \S+ for the family xc7: .*ERROR: .*"):
+        synth.synthesise(acc, acc.parent)
+
+
+@pytest.mark.parametrize("family", ["xcup", "ecp5"])
+def test_other_families_count_their_own_cells(acc, monkeypatch, family):
+    board = {"xcup": "ultra96", "ecp5": "ulx3s"}[family]
+    (acc / "fold.json").write_text(json.dumps({"board": board, "interval": 1}))
+    record = synth.synthesise(acc, acc.parent)
+    assert record["family"] == family
+    assert record["operators"][0]["ff"] == 2
+    assert 1 <= record["operators"][0]["lut"] <= 8  # a parity of six takes at least two LUT4
+
+
+def test_resources_know_halves_sites_and_pairs():
+    counted = cells.resources({"LUT6_2": 3, "LUT2": 1, "INV": 2, "RAM32M": 2, "SRLC32E": 1, "RAMB36E1": 1, "RAMB18E1": 3, "FDRE": 7}, "xc7")
+    assert counted["lut_logic"] == 6 and counted["lut_ram"] == 8 and counted["srl"] == 1
+    assert counted["lut"] == 15
+    assert counted["bram36"] == 2.5
+    assert counted["ff"] == 7
+
+
+def test_an_unknown_cell_is_not_left_out_in_silence():
+    with pytest.raises(KeyError, match="no cost for the xc7 cell 'ICAPE2'"):
+        cells.resources({"ICAPE2": 1}, "xc7")
+
+
+def test_every_family_of_a_board_has_a_table():
+    assert set(cells.CELLS) == set(boards.FAMILIES)
+
+
+def test_a_design_larger_than_the_part_says_what_is_over_and_what_to_change():
+    board = boards.load("pynq-z2")
+    with pytest.raises(UserError) as error:
+        synth.over_capacity(board, {"lut": 61204, "ff": 100, "bram36": 12.5}, 1024)
+    assert str(error.value) == (
+        "pynq-z2: the design takes 61,204 LUT and the part has 53,200; "
+        "ask for more than 1,024 cycles per frame or pick another board."
+    )
+    with pytest.raises(UserError) as error:
+        synth.over_capacity(board, {"lut": 61204, "ff": 100, "bram36": 140.5}, 1024, " by the cost model")
+    assert str(error.value) == (
+        "pynq-z2: the design takes 61,204 LUT and 140.5 BRAM36 and the part has 53,200 and 140 by the cost model; "
+        "ask for more than 1,024 cycles per frame or pick another board."
+    )
+    synth.over_capacity(board, {"lut": 53200, "ff": 106400, "bram36": 140}, 1024)
