@@ -1,0 +1,205 @@
+"""The command line: what a wrong request is answered with, word for word, and with which exit code."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge import __main__ as cli
+from xnorforge import progress
+from xnorforge.artifacts import check, whole, write_json
+from xnorforge.errors import MismatchError, ToolMissing, UserError
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command line in this process: (exit code, standard output, standard error)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
+        code = cli.main()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "answer"),
+    [
+        ("--board", "pynq-z3", "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
+        ("--net", "mnist-cn", "NET: no 'mnist-cn' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?"),
+        ("--method", "sta", "METHOD: no 'sta' among ste. Did you mean 'ste'?"),
+        ("--method", "zzz", "METHOD: no 'zzz' among ste."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_those_that_exist_and_the_nearest(call, option, given, answer):
+    assert call("check", option, given) == (2, "", f"{answer}\n")
+
+
+def test_known_names_pass_without_a_word(call):
+    assert call("check", "--net", "mnist-cnn", "--method", "ste", "--board", "pynq-z2") == (0, "", "")
+
+
+def test_a_truncated_onnx_file_is_one_sentence(call, tmp_path):
+    model = tmp_path / "cut.onnx"
+    model.write_bytes(b"\x08\x07\x12\x07pytorch:\xff\xff")
+    code, out, err = call("export", "--model", model, "-o", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"{model}: no readable ONNX file (")
+    assert err.splitlines()[-1].endswith("); export it again.")
+    assert "Traceback" not in err
+
+
+def test_a_missing_onnx_file_is_one_sentence(call, tmp_path):
+    code, _, err = call("export", "--model", tmp_path / "none.onnx", "-o", tmp_path / "out")
+    assert code == 2
+    assert "none.onnx: no readable ONNX file (" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words", [["export", "-o", "x"], ["export", "mnist-cnn", "--model", "m.onnx", "-o", "x"]], ids=["neither", "both"]
+)
+def test_export_takes_a_network_or_a_file(call, words):
+    assert call(*words) == (2, "", "export: give either a network or --model FILE, not both.\n")
+
+
+def test_an_unknown_option_is_a_bad_request(call):
+    code, out, err = call("sim", "--imagse", 3)
+    assert (code, out) == (2, "")
+    assert "No such option: --imagse" in err or "No such option '--imagse'" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 4)],
+    ids=["request", "mismatch", "tool"],
+)
+def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(cli, "catalogue", fail)
+    assert call("list") == (code, "", "where: why.\n")
+
+
+def test_an_interruption_is_130(call, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "catalogue", interrupt)
+    assert call("list") == (130, "", "\ninterrupted; the same command goes on from here\n")
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+
+    def full(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UserError) as caught, cli.stage("lower", folder):
+        write_json(folder / "lower.json", {})
+    wanted = "no space left on the disk for lower; free some (a build takes about 200 MB) and start again."
+    assert str(caught.value) == f"{folder}: {wanted}"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_tool_that_dies_of_a_full_disk_is_the_same_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "free", lambda folder: 4096)
+    with pytest.raises(UserError, match="no space left on the disk for sim; free some"), cli.stage("sim", tmp_path):
+        raise subprocess.CalledProcessError(1, "g++")
+
+
+def test_another_failure_keeps_its_traceback(tmp_path):
+    with pytest.raises(ZeroDivisionError), cli.stage("sim", tmp_path):
+        raise ZeroDivisionError
+
+
+def on_a_disk_of(kilobytes: int, folder: Path, command: str) -> subprocess.CompletedProcess | None:
+    """Run a shell command with a memory disk of that size on `folder`; None where the machine allows no such mount."""
+    mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs {folder}"
+    outside = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    try:
+        allowed = subprocess.run([*outside, mount], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return None
+    return (
+        subprocess.run([*outside, f"{mount} && {command}"], capture_output=True, text=True, check=False)
+        if allowed
+        else None
+    )
+
+
+def test_a_disk_that_is_really_full_is_one_sentence(tmp_path):
+    command = f"{sys.executable} -m xnorforge export --model {tmp_path}/small.onnx -o {tmp_path}/out"
+    write_identity(tmp_path / "small.onnx")
+    (tmp_path / "out").mkdir()
+    done = on_a_disk_of(8, tmp_path / "out", command)
+    if done is None:
+        pytest.skip("this machine does not let a test mount a disk of its own")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"{tmp_path}/out: no space left on the disk for export; free some")
+    assert "Traceback" not in done.stderr
+
+
+def write_identity(path: Path) -> None:
+    """A network of one node, 3 x 32 x 32 in and out, that export can read."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 5]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+
+
+def test_a_stage_with_a_mismatch_fails_and_names_the_check(tmp_path):
+    record = tmp_path / "lower.json"
+    text = r"^lower: lowered = qonnx failed; the figures are in .*lower.json\.$"
+    with pytest.raises(MismatchError, match=text), cli.stage("lower", tmp_path, record):
+        write_json(record, {"checks": [check("fine", 2, 0, 20), check("lowered = qonnx", 2, 1, 20)]})
+
+
+def test_a_check_that_compared_nothing_fails(tmp_path):
+    record = tmp_path / "lower.json"
+    with pytest.raises(MismatchError, match="^lower: lowered = qonnx failed"), cli.stage("lower", tmp_path, record):
+        write_json(record, {"checks": [check("lowered = qonnx", 0, 0, 0)]})
+
+
+def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_file(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = [tmp_path / f".rtl.{dead.pid}.part", tmp_path / f".sim.json.{dead.pid}.part"]
+    left[0].mkdir()
+    left[1].touch()
+    with whole(tmp_path / "mine") as mine:
+        mine.touch()
+        cli.sweep(tmp_path)
+        assert mine.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+
+
+def test_help_does_not_import_what_only_stages_need():
+    heavy = ("torch", "numpy", "qonnx", "onnx", "rich", "numba", "jinja2", "jsonschema")
+    program = f"import sys; import xnorforge.__main__; print([n for n in {heavy} if n in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_list_prints_data_alone_on_standard_output(call):
+    code, out, err = call("list", "--json")
+    assert (code, err) == (0, "")
+    assert set(json.loads(out)) == {"nets", "methods", "boards", "operators"}
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 6.0, 6.0, 7.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.progress("sim: RTL", 1200, "images") as advance:
+        for _ in range(4):
+            advance(300)
+    assert capsys.readouterr().err == "sim: RTL: 600 of 1,200 images\n"
