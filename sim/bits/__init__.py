@@ -7,8 +7,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
 from xnorforge.sim.bits.kernels import use_threads
-from xnorforge.sim.bits.packed import pack
-from xnorforge.sim.bits.steps import STEPS, integers, is_bits, reference
+from xnorforge.sim.bits.steps import STEPS, held, integers, reference
 
 
 class BitSimulator:
@@ -31,11 +30,9 @@ class BitSimulator:
             op.name: [] for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]
         }
         for start in range(0, len(images), block):
-            x = enter(self.ops[0], images[start : start + block])
-            if is_bits(self.ops[0].in_stream()):
-                x = pack(x)
+            x = held(enter(self.ops[0], images[start : start + block]), self.ops[0].in_stream())
             for op, step in zip(self.ops, self.steps):
-                x = step(x)
+                x = held(step(x), op.out_stream())
                 if op.name in kept:
                     kept[op.name].append(integers(x, op.out_stream()))
         return {name: np.concatenate(parts) for name, parts in kept.items()}

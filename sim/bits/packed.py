@@ -33,8 +33,8 @@ class Packed:
 def pack(bits) -> Packed:
     """Bits (N, …, C) of any integer type; the last axis becomes the segment."""
     bits = np.asarray(bits)
-    bits = bits.reshape(len(bits), -1, bits.shape[-1]).astype(np.uint8)
+    bits = np.ascontiguousarray(bits.reshape(len(bits), -1, bits.shape[-1]), np.uint8)
     words = -(-bits.shape[-1] // 64)
     raw = np.packbits(bits, axis=-1, bitorder="little")
-    raw = np.pad(raw, ((0, 0), (0, 0), (0, 8 * words - raw.shape[-1])))
+    raw = np.ascontiguousarray(np.pad(raw, ((0, 0), (0, 0), (0, 8 * words - raw.shape[-1]))))
     return Packed(raw.view("<u8"), bits.shape[-1])

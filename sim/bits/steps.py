@@ -10,9 +10,16 @@ from xnorforge.sim.bits.kernels import unequal, unequal_at_most
 from xnorforge.sim.bits.packed import Packed, pack
 
 
-def is_bits(stream) -> bool:
-    """Whether a stream's values are kept packed."""
-    return stream.bits == 1 and not stream.signed
+def held(x, stream):
+    """A value in the form its stream asks for."""
+    if stream.bits > 1 or stream.signed:
+        return integers(x, stream)
+    return x if isinstance(x, Packed) else pack(x.reshape(-1, *stream.shape))
+
+
+def integers(x, stream) -> np.ndarray:
+    """A value as int64 (N, *shape), packed or not."""
+    return (x.unpack() if isinstance(x, Packed) else x).astype(np.int64, copy=False).reshape(-1, *stream.shape)
 
 
 def xnor_mvu(op):
@@ -49,9 +56,10 @@ def byte_mvu(op):
     signs, shape = (2 * weights - 1).astype(exact), op.out_stream().shape
 
     def step(x):
+        x = integers(x, op.in_stream())
         sums = x.reshape(len(x), -1, len(signs)).astype(exact) @ signs
         if thresholds is None:
-            return sums.astype(np.int64).reshape(len(x), *shape)
+            return sums.astype(np.int64).reshape(-1, *shape)
         return pack(sums >= np.asarray(thresholds).astype(exact))
 
     return step
@@ -113,14 +121,13 @@ def threshold(op):
     """Threshold: how many of a channel's thresholds are reached."""
     thresholds = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)
     direction = np.asarray(op.arrays_of.get("direction", np.ones(len(thresholds)))).astype(np.int64)
-    bits = is_bits(op.out_stream())
 
     def step(x):
         x = integers(x, op.in_stream()) * direction
         level = np.zeros(x.shape, np.int64)
         for step_of_channel in thresholds.T:
             level += x >= step_of_channel
-        return pack(level) if bits else level
+        return level
 
     return step
 
@@ -145,15 +152,9 @@ def reference(op):
     """The operator's own `execute_node`, for one without a form of its own here."""
 
     def step(x):
-        out = op.run(integers(x, op.in_stream()))
-        return pack(out) if is_bits(op.out_stream()) else out
+        return op.run(integers(x, op.in_stream()))
 
     return step
-
-
-def integers(x, stream) -> np.ndarray:
-    """A value as int64 (N, *shape), packed or not."""
-    return (x.unpack() if isinstance(x, Packed) else np.asarray(x)).astype(np.int64).reshape(-1, *stream.shape)
 
 
 STEPS = {

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -90,3 +93,35 @@ def make_add():
         return Add.make(name, {"add": np.array([add])}, shape=shape, lanes=lanes, bits=bits, fault=fault)
 
     return make
+
+
+def chain(ops):
+    """A folded graph whose nodes are the operators, one behind the other."""
+    tensors = [f"t{index}" for index in range(len(ops) + 1)]
+    nodes, arrays = [], {}
+    for index, op in enumerate(ops):
+        node = op.onnx_node
+        names = [f"{tensors[index + 1]}_{key}" for key in op.arrays if key in op.arrays_of]
+        arrays |= dict(zip(names, (op.arrays_of[key] for key in op.arrays if key in op.arrays_of)))
+        copy = type(node)()
+        copy.CopyFrom(node)
+        copy.name = f"{type(op).__name__.lower()}_{index}"
+        del copy.input[:], copy.output[:]
+        copy.input.extend([tensors[index], *names])
+        copy.output.append(tensors[index + 1])
+        nodes.append(copy)
+    first, last = ops[0].in_stream().shape, ops[-1].out_stream().shape
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape])
+        for name, shape in ((tensors[0], first), (tensors[-1], last))
+    ]
+    model = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "chain", [ends[0]], [ends[1]])))
+    for name, values in arrays.items():
+        model.set_initializer(name, np.asarray(values, np.float32))
+    return model
+
+
+@pytest.fixture(name="chain")
+def chain_fixture():
+    """Make a folded graph of operators."""
+    return chain

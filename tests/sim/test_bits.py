@@ -1,0 +1,126 @@
+"""The bit simulator gives what the operators' own `execute_node` gives, on random chains and at odd sizes."""
+
+import numpy as np
+import pytest
+
+from xnorforge import plugins
+from xnorforge.hw import graph
+from xnorforge.sim.bits import BitSimulator, simulate_bits
+from xnorforge.sim.bits.packed import pack
+
+OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
+EXAMPLES = [pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(cls.examples())]
+
+
+@pytest.mark.parametrize("channels", [1, 7, 63, 64, 65, 200])
+def test_packing_keeps_every_bit_and_leaves_the_rest_zero(channels):
+    bits = np.random.default_rng(channels).integers(0, 2, (3, 4, channels))
+    packed = pack(bits)
+    np.testing.assert_array_equal(packed.unpack(), bits)
+    ones = sum(int(word).bit_count() for word in packed.words.ravel())
+    assert ones == bits.sum()
+
+
+def test_rows_cut_anew_hold_the_same_bits_in_the_same_order():
+    bits = np.random.default_rng(0).integers(0, 2, (2, 6, 10))
+    np.testing.assert_array_equal(pack(bits).rows(4).unpack().reshape(2, -1), bits.reshape(2, -1))
+
+
+@pytest.mark.parametrize("op", EXAMPLES)
+def test_every_example_of_every_operator_equals_its_contract(op):
+    x = op.random_input(seed=3, frames=3)
+    simulator = BitSimulator([op])
+    np.testing.assert_array_equal(simulator.run(x.reshape(3, -1))[op.name], op.run(x))
+
+
+def random_chain(seed):
+    """Bytes or bits in, then windows, matrices, pools, thresholds and queues of seeded sizes."""
+    rng = np.random.default_rng(seed)
+    size, channels, first = int(rng.integers(6, 13)), int(rng.choice([1, 3, 5, 64, 70])), bool(rng.integers(2))
+    ops, shape, bits = [], [size, size, channels], 8 if first else 1
+    for _ in range(int(rng.integers(1, 4))):
+        kernel = int(rng.integers(1, 4))
+        if min(shape[:2]) < kernel:
+            break
+        pad, stride = int(rng.integers(0, kernel)), int(rng.integers(1, 3))
+        ops.append(
+            OPS["window"].make(
+                ifm=shape,
+                kernel=[kernel] * 2,
+                stride=[stride] * 2,
+                pads=[pad] * 4,
+                pad_value=int(rng.integers(2)),
+                bits=bits,
+            )
+        )
+        seen = list(ops[-1].out_stream().shape)
+        mw, mh = seen[-1], int(rng.choice([1, 10, 64, 65, 130]))
+        kind = "byte_mvu" if bits == 8 else "xnor_mvu"
+        size = dict(mw=mw, mh=mh, vectors=seen[0] * seen[1], in_shape=seen, out_shape=[*seen[:2], mh])
+        arrays = {"weights": rng.integers(0, 2, (mw, mh))}
+        if rng.integers(3):
+            arrays["thresholds"] = (
+                rng.integers(-200, 200, mh)
+                if bits == 8
+                else np.clip(rng.integers(mw // 2 - 2, mw // 2 + 4, mh), 0, mw + 1)
+            )
+            ops.append(OPS[kind].make(arrays=arrays, **size))
+        else:
+            ops.append(OPS[kind].make(arrays=arrays, **size))
+            sums = ops[-1].out_stream()
+            low = -(2 ** (sums.bits - 1)) if sums.signed else 0
+            steps = rng.integers(low, low + 2**sums.bits, (mh, 1))
+            arrays = {"thresholds": steps, "direction": rng.choice([-1, 1], mh)}
+            arrays["thresholds"] *= arrays["direction"][:, None]
+            ops.append(
+                OPS["threshold"].make(
+                    arrays=arrays, in_shape=list(sums.shape), in_bits=sums.bits, in_signed=int(sums.signed)
+                )
+            )
+        shape, bits = [*seen[:2], mh], 1
+        ops.append(OPS["fifo"].make(shape=shape, depth=4))
+        if min(shape[:2]) >= 2 and rng.integers(2):
+            ops.append(OPS["or_pool"].make(ifm=shape, kernel=[2, 2], stride=[2, 2], all=int(rng.integers(2))))
+            shape = list(ops[-1].out_stream().shape)
+    mw = int(np.prod(shape))
+    ops.append(
+        OPS["xnor_mvu"].make(
+            arrays={"weights": rng.integers(0, 2, (mw, 10))}, mw=mw, mh=10, in_shape=shape, out_shape=[10]
+        )
+    )
+    ops.append(OPS["top_k"].make(n=10, k=2, in_bits=ops[-1].out_stream().bits))
+    return ops
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_random_chain_equals_the_reference_walk_at_every_operator(chain, seed):
+    model = chain(random_chain(seed))
+    ops = graph.operators(model)
+    images = ops[0].random_input(seed, frames=5).transpose(0, 3, 1, 2).astype(np.uint8)
+    expected = graph.execute(ops, images, keep="all", block=2)
+    got = BitSimulator(model).run(images, keep="all", block=3)
+    assert list(got) == list(expected)
+    for name in expected:
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+
+
+def test_an_operator_without_a_packed_form_runs_its_contract_and_is_named(chain, make_add):
+    add = make_add([4], 1, 8, add=3, name="plus")
+    simulator = BitSimulator([add])
+    assert simulator.plain == ["plus"]
+    np.testing.assert_array_equal(simulator.run(np.full((1, 4), 254, np.uint8))["plus"], [[1, 1, 1, 1]])
+
+
+def test_a_file_gives_what_its_graph_gives(chain, tmp_path):
+    model = chain(random_chain(1))
+    model.save(str(tmp_path / "folded.onnx"))
+    ops = graph.operators(model)
+    images = ops[0].random_input(0, frames=2).transpose(0, 3, 1, 2).astype(np.uint8)
+    np.testing.assert_array_equal(simulate_bits(tmp_path / "folded.onnx", images), simulate_bits(model, images))
+
+
+def test_the_walk_refuses_a_graph_that_is_no_chain_of_operators(chain):
+    model = chain(random_chain(2))
+    model.graph.node[1].input[0] = "elsewhere"
+    with pytest.raises(ValueError, match="does not continue the chain"):
+        graph.operators(model)
