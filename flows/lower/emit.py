@@ -188,15 +188,20 @@ class Emission:
         )  # fmt: skip
 
     def threshold(self, node, inputs, out):
-        """Thresholding where every comparison points upwards."""
+        """Thresholding; channels that compare downwards are multiplied by -1 first."""
+        x = inputs[0]
         if (node.at["direction"] < 0).any():
-            self.put_own("Threshold", node, inputs, out)
-            return
+            leaf = self.graph.leaves[node.inputs[0]]
+            ends = node.at["direction"] * leaf.lo, node.at["direction"] * leaf.hi
+            y = self.tensor(f"{node.name}_sign_out", self.shapes[x], type_of(np.minimum(*ends), np.maximum(*ends)))
+            c = self.constant(f"{node.name}_sign_direction", node.at["direction"], "BIPOLAR")
+            self._elementwise("ElementwiseMul", f"{node.name}_sign", x, c, y, rhs_style="const")
+            x = y
         steps = node.at["thresholds"]
         t = self.constant(f"{node.name}_thresholds", steps)
         self.put(
-            "Thresholding", node.name, [inputs[0], t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
-            inputDataType=self.types[inputs[0]], weightDataType=self.types[t], outputDataType=self.types[out], ActVal=0,
+            "Thresholding", node.name, [x, t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
+            inputDataType=self.types[x], weightDataType=self.types[t], outputDataType=self.types[out], ActVal=0,
             numInputVectors=self.shapes[out][:-1],
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ def windows(x: np.ndarray, kernel, stride, dilation=(1, 1)) -> np.ndarray:
 def product(x: np.ndarray, w: np.ndarray, top: int) -> np.ndarray:
     """x (…, K) times w (K, O), exact: float32 holds every sum up to 2^24, float64 up to 2^53; `top` bounds them."""
     kind = np.float32 if top < 2**24 else np.float64
-    return np.rint(x.astype(kind) @ w.astype(kind)).astype(np.int64)
+    return (x.astype(kind, copy=False) @ w.astype(kind)).astype(np.int64)
 
 
 def conv(x, at):

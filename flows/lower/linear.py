@@ -61,13 +61,12 @@ def _weights(walk, node, turned: bool = False):
         raise refuse(node, "its weights are not constant", "export them as constants")
     name = node.input[1]
     weights, scale = walk.weights.get(name) or _found(walk, node, name, turned)
-    scale = np.broadcast_to(scale, weights.shape)
+    scale = scale.reshape((1,) * (weights.ndim - scale.ndim) + scale.shape)
     if turned:
         weights, scale = weights.T, scale.T
-    flat = scale.reshape(len(weights), -1)
-    if (flat != flat[:, :1]).any():
+    if max(scale.shape[1:], default=1) > 1:
         raise refuse(node, "its weight scale varies over the inputs", "use one scale, or one per output")
-    return weights, flat[:, 0]
+    return weights, np.broadcast_to(scale.reshape(-1), len(weights))
 
 
 def _found(walk, node, name, turned):
@@ -154,7 +153,7 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     out = walk.emit(op, [leaf], shape, low, high, layer, weights=matrix, xnor=bool(xnor), top=top, **padding)
 
     # sum W B; none where the value is plain a/2 (2 n - 1). Matches count the negative weights as well.
-    rest = _whole(np.zeros(outputs)) if op == "SignedConv" else _dot(taps.sum((0, 1)), value.offset[source])
+    rest = _whole(np.zeros(outputs)) if op == "SignedConv" else _dot(taps.sum((0, 1)), value.offset, source)
     if xnor:
         rest = rest - step * _whole((folded < 0).sum((0, 1, 2)))
     result = walk.value_of(out, scale * step, scale * rest)
@@ -166,13 +165,12 @@ def _whole(numbers) -> np.ndarray:
     return np.array([Fraction(int(x)) for x in numbers], object)
 
 
-def _dot(integers, offsets) -> np.ndarray:
-    """sum over axis 0 of integers times Fractions."""
-    if (offsets == offsets.flat[0]).all():
-        return offsets.flat[0] * _whole(integers.sum(0))
-    return np.array(
-        [sum((int(i) * b for i, b in zip(*column)), Fraction(0)) for column in zip(integers.T, offsets.T)], object
-    )
+def _dot(weights, offsets, source) -> np.ndarray:
+    """sum W[k, o] B[source[k, o]] over k."""
+    if len(set(offsets)) == 1:
+        return offsets[0] * _whole(weights.sum(0))
+    columns = zip(weights.T.tolist(), offsets[source].T)
+    return np.array([sum((w * b for w, b in zip(*column)), Fraction(0)) for column in columns], object)
 
 
 def padded(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):

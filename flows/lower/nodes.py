@@ -52,13 +52,6 @@ class Pad(IntegerNode):
     numbers: ClassVar[dict[str, str]] = {"pads": "ints", "value": "i"}
 
 
-class Threshold(IntegerNode):
-    """level = number of thresholds t (C, steps) with direction (C,) * x >= t."""
-
-    op = "Threshold"
-    arrays = ("thresholds", "direction")
-
-
 class DirectedPool(IntegerNode):
     """Maximum over each window where direction (C,) is +1, minimum where it is -1; an AND of bits where all are -1."""
 
