@@ -1,0 +1,117 @@
+"""A trained module becomes QONNX and golden vectors, and both are shown to be the same function.
+
+    module, images  ->  model.onnx, golden.npz, export.json
+"""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.cleanup import cleanup_model
+from torch import nn
+
+from xnorforge.artifacts import check, measured, whole, write_json
+from xnorforge.errors import MismatchError
+
+BATCH = 100
+
+
+def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
+    """Write a module as QONNX with the scores it gives, and run the QONNX file on every image.
+
+    Args:
+        module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,), -1 where unknown.
+        out_dir: folder of the three files.
+        meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated elsewhere).
+
+    Returns:
+        The record written to export.json. Equal modules and images give equal bytes of model.onnx and golden.npz.
+
+    Raises:
+        MismatchError: a score of the QONNX file differs from the module's.
+    """
+    out_dir, images, labels = Path(out_dir), np.asarray(images, np.uint8), np.asarray(labels, np.int64)
+    with measured("torch", "brevitas", "qonnx", "onnxruntime") as run:
+        scores = module_scores(module, images)
+        network = as_qonnx(module, images.shape[1:])
+        same = _compared(scores, qonnx_scores(network, images.astype(np.float32)))
+        with whole(out_dir / "model.onnx") as aside:
+            network.save(str(aside))
+        with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
+            np.savez(file, images=images, labels=labels, scores=scores)
+    record = {
+        "stage": "export",
+        **{key: meta[key] for key in ("net", "method", "source")},
+        "input": {"lo": 0, "hi": 255, "scale": 1.0},
+        "images": meta["images"],
+        "accuracy": [*meta.get("accuracy", []), *_accuracy(scores, labels, meta["images"])],
+        "checks": [same],
+        "run": run,
+    }
+    write_json(out_dir / "export.json", record)
+    return record
+
+
+def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
+    """The module's graph, cleaned: constants folded, shapes inferred, names unique, input UINT8, batch 1."""
+    from brevitas.export import export_qonnx
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # torch's tracer warns that it is not the new one; the new one writes other graphs (docs/training.md).
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "raw.onnx"
+        export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
+        network = cleanup_model(ModelWrapper(str(path)))
+    network.set_tensor_datatype(network.graph.input[0].name, DataType["UINT8"])
+    return network
+
+
+@torch.no_grad()
+def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
+    """Scores of uint8 images (N, C, H, W) from the module itself, float32 (N, classes)."""
+    parts = (torch.from_numpy(images[at : at + BATCH].astype(np.float32)) for at in range(0, len(images), BATCH))
+    return torch.cat([module(part).as_subclass(torch.Tensor) for part in parts]).numpy()
+
+
+def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
+    """Scores from qonnx's execution, float32 (N, classes); a copy of the graph takes 100 images at a time.
+
+    The graph of one image costs mostly Python per node: 1,000 images take seconds in batches, minutes one by one.
+    """
+    parts, batched = [], None
+    for at in range(0, len(inputs), BATCH):
+        part = inputs[at : at + BATCH]
+        if batched is None or len(part) != BATCH:
+            batched = network.transform(ChangeBatchSize(len(part))).transform(InferShapes())
+        result = execute_onnx(batched, {batched.graph.input[0].name: part})
+        parts.append(result[batched.graph.output[0].name])
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _compared(scores: np.ndarray, found: np.ndarray) -> dict:
+    wrong = np.argwhere(scores != found)
+    if len(wrong):
+        image, at = wrong[0]
+        raise MismatchError(
+            f"export: {len(wrong):,} scores differ, first image {image}, class {at}: module {scores[image, at]}, "
+            f"QONNX {found[image, at]}."
+        )
+    return check("qonnx = module", len(scores), 0, int(scores.size), "full score vectors, float32 ==")
+
+
+def _accuracy(scores: np.ndarray, labels: np.ndarray, words: str) -> list[dict]:
+    known = labels >= 0
+    if not known.any():
+        return [{"stage": "exported", "set": words, "images": 0, "top1": None, "why": "not measured: no labels"}]
+    right = int((scores.argmax(1) == labels)[known].sum())
+    count = int(known.sum())
+    return [{"stage": "exported", "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}]

@@ -1,0 +1,87 @@
+"""What a training method may change; the defaults are plain straight-through training.
+
+A method is one file `sw/methods/<name>.py` whose class is bound to the module name `Method`. The loop (`sw/train.py`)
+calls, in this order and with the `Run` that holds network, optimiser, task, phase, epoch and random generator:
+
+    build     the network that trains, from the method's own layers
+    phases    stages with their own epochs and learning rate, one after the other
+    begin     once per phase: freeze layers, make teachers, register forward hooks to see activations
+    optimiser once per phase
+    step      once per batch; calls `losses`
+    on_epoch  after each epoch, before the checkpoint
+    deploy    the trained network in Brevitas layers, the same function
+
+Everything a method carries from step to step beyond network and optimiser goes through `state` and `load_state`, so
+that a run that was killed continues as if it had not been.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from xnorforge.sw import binary, networks
+from xnorforge.sw.tasks.base import Recipe
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stage of a training: its name, epochs and largest learning rate."""
+
+    name: str
+    epochs: int
+    lr: float
+
+
+class Method:
+    """Plain straight-through training."""
+
+    def layers(self) -> binary.Plain:
+        """The layers the network trains with."""
+        return binary.Plain()
+
+    def build(self, net: str) -> nn.Module:
+        """The network that trains; raw pixels in, scores out."""
+        return networks.build(net, self.layers())
+
+    def phases(self, recipe: Recipe) -> list[Phase]:
+        """The stages; their epochs together are the recipe's."""
+        return [Phase("train", recipe.epochs, recipe.lr)]
+
+    def begin(self, run) -> None:
+        """Prepare a phase; also called when a killed run continues in it, before `load_state`."""
+
+    def optimiser(self, run) -> torch.optim.Optimizer:
+        """The optimiser of a phase; the loop sets the learning rate of all its groups at each step."""
+        return torch.optim.Adam(run.network.parameters(), lr=run.phase.lr, fused=True)
+
+    def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The summands of the loss by name; weights are in `run.network`, activations come from hooks."""
+        return {"task": run.task.loss(scores, labels)}
+
+    def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
+        """One update from one batch (uint8 images, int64 labels); returns the loss."""
+        loss = sum(self.losses(run, run.forward(images), labels).values())
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        run.optimiser.step()
+        with torch.no_grad():
+            for latent in binary.latents(run.network).values():
+                latent.clamp_(-1, 1)
+        return loss.item()
+
+    def on_epoch(self, run) -> None:
+        """After each epoch."""
+
+    def state(self) -> dict:
+        """What the method itself must remember at a checkpoint."""
+        return {}
+
+    def load_state(self, state: dict) -> None:
+        """Take back what `state` gave."""
+
+    def deploy(self, net: str, network: nn.Module) -> nn.Module:
+        """The trained network in Brevitas layers, in evaluation mode."""
+        deployed = networks.build(net)
+        deployed.load_state_dict(network.state_dict())
+        return deployed.eval()

@@ -1,0 +1,50 @@
+"""Small photographs: 10 classes, 32x32 RGB (A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009)."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.sw import data
+from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks.base import Images, Recipe
+
+HELD_OUT = 2500
+_PIXELS = {"exact": "exact pixels", "jpeg": "JPEG copies"}
+
+
+class Task(base.Task):
+    """47,500 images to train on, the last 2,500 of the training set held out.
+
+    The published pixels and copies that went through JPEG once are different images: accuracy is stated on each apart.
+    """
+
+    shape = (3, 32, 32)
+    nets = {"cifar10-cnv": Recipe(epochs=30, batch=128, lr=5e-3)}
+    recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
+
+    def train_sets(self):
+        images, labels, pixels = data.cifar10("train")
+        return (
+            Images(images[:-HELD_OUT], labels[:-HELD_OUT], f"the first 47,500 training images of CIFAR-10, {_PIXELS[pixels]}"),
+            Images(images[-HELD_OUT:], labels[-HELD_OUT:], f"the last 2,500 training images of CIFAR-10, {_PIXELS[pixels]}"),
+        )
+
+    def test_sets(self):
+        images, labels, pixels = data.cifar10("test")
+        return [Images(images, labels, f"10,000 test images of CIFAR-10, {_PIXELS[pixels]}"), self._first()]
+
+    def golden(self, count=None):
+        """The first 1,000 test images with exact pixels; where there is no CIFAR-10, 100 random ones without labels."""
+        try:
+            return self._first(count)
+        except UserError as error:
+            images = np.random.default_rng(0).integers(0, 256, (100, *self.shape), np.uint8)[:count]
+            words = f"{len(images)} random images, seed 0, no labels: no CIFAR-10 at hand: {error}"
+            return Images(images, np.full(len(images), -1), words)
+
+    def augment(self, images, rng):
+        return base.shifted(images, reach=2, mirrored=True, fill=128, rng=rng)
+
+    def _first(self, count=None):
+        images, labels, _ = data.cifar10("test", "exact")
+        images, labels = images[:1000][:count], labels[:1000][:count]
+        return Images(images, labels, f"the first {len(images):,} test images of CIFAR-10, exact pixels")

@@ -1,0 +1,196 @@
+"""The one training loop: any method, any task, any network; it can be killed at any time and continued.
+
+A run folder holds
+    checkpoint.pt   after each epoch: everything the next step depends on, random generators included
+    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the start
+    weights.safetensors, card.json, README.md   at the end (`sw/weights.py`): the snapped network and its card
+"""
+
+import csv
+import io
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from xnorforge import plugins
+from xnorforge.artifacts import whole
+from xnorforge.errors import UserError
+from xnorforge.progress import progress
+from xnorforge.sw import binary, weights
+from xnorforge.sw.methods.base import Method, Phase
+from xnorforge.sw.snap import snap
+from xnorforge.sw.tasks.base import Images, Recipe, Task, task_of
+
+
+@dataclass
+class Run:
+    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change on the way."""
+
+    net: str
+    task: Task
+    recipe: Recipe
+    method: Method
+    network: nn.Module
+    rng: torch.Generator
+    phase: Phase | None = None
+    optimiser: torch.optim.Optimizer | None = None
+    epoch: int = 0
+
+    def __post_init__(self):
+        self.network.to(memory_format=torch.channels_last)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Scores (float32) of uint8 images as training sees them."""
+        images = images.to(torch.float32).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+            return self.network(images).float()
+
+    def state(self) -> dict:
+        """Everything the next step depends on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "method": self.method.state(),
+            "rng": self.rng.get_state(),
+            "torch_rng": torch.get_rng_state(),
+        }
+
+    def take(self, state: dict) -> None:
+        """Continue from a state; the optimiser's part is left to the caller."""
+        self.network.load_state_dict(state["network"])
+        self.method.load_state(state["method"])
+        self.rng.set_state(state["rng"])
+        torch.set_rng_state(state["torch_rng"])
+
+
+def train(
+    net: str, method: str, out_dir, epochs: int | None = None, seed: int = 0, threads: int = 1, command: str = ""
+) -> dict:
+    """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
+
+    Args:
+        net, method: names, see `networks.names()` and `plugins.names("sw.methods")`.
+        out_dir: the run folder; a checkpoint in it is continued.
+        epochs: fixed before the first step; the recipe's by default.
+        seed: of the start, the order of images and their variation.
+        threads: of torch; the last bits of sums depend on them, and so does the result.
+        command: what the user typed, for the card.
+
+    Raises:
+        UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
+    """
+    task = task_of(net)
+    chosen = plugins.load("sw.methods", method).Method()
+    recipe = replace(task.nets[net], **({} if epochs is None else {"epochs": epochs}))
+    settings = {"net": net, "method": method, "seed": seed, "threads": threads, "recipe": asdict(recipe)}
+    training, held_out = task.train_sets()
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
+    curve = _loop(run, training, held_out, Path(out_dir), settings)
+    record = settings | {
+        "command": command,
+        "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
+        "held_out_accuracy": curve[-1]["held_out_accuracy"] if curve else None,
+    }
+    network = snap(chosen.deploy(net, run.network))
+    return weights.ship(Path(out_dir), network, [stated(network, images, task) for images in task.test_sets()], record)
+
+
+def _loop(run: Run, training: Images, held_out: Images, out_dir: Path, settings: dict) -> list[dict]:
+    """All phases and epochs, or those behind the checkpoint in `out_dir`. Returns the curve, one row per epoch."""
+    start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
+    images, labels = torch.from_numpy(training.images.copy()), torch.from_numpy(training.labels)
+    saved = _continued(out_dir / "checkpoint.pt", settings)
+    curve = saved["curve"] if saved else []
+    if saved:
+        run.take(saved)
+    plan = [(phase, epoch) for phase in run.method.phases(run.recipe) for epoch in range(phase.epochs)]
+    for phase, run.epoch in plan[len(curve) :]:
+        if phase is not run.phase:
+            run.phase = phase
+            run.method.begin(run)
+            run.optimiser = run.method.optimiser(run)
+            if saved and run.epoch:
+                run.take(saved)
+                run.optimiser.load_state_dict(saved["optimiser"])
+        began = time.perf_counter()
+        loss = _epoch(run, images, labels)
+        run.method.on_epoch(run)
+        row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
+        row["held_out_accuracy"] = round(accuracy(run.network, held_out, run.task), 5)
+        for name, weight in binary.latents(run.network).items():
+            row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
+        curve.append(row)
+        with whole(out_dir / "checkpoint.pt") as aside:
+            torch.save({"settings": settings, "curve": curve, **run.state()}, aside)
+        _write_curve(out_dir / "curve.csv", curve)
+        told = f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"
+        print(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {told}", file=sys.stderr, flush=True)
+    return curve
+
+
+def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """One pass in a new order; the last images that fill no batch wait for the next pass. Returns the mean loss."""
+    batch, steps = run.recipe.batch, len(images) // run.recipe.batch
+    order, total = torch.randperm(len(images), generator=run.rng), 0.0
+    words = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
+    with progress(words, steps, "batches") as advance:
+        for step, at in enumerate(order[: steps * batch].split(batch)):
+            now = run.epoch * steps + step
+            rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
+            for group in run.optimiser.param_groups:
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * now / (run.phase.epochs * steps)))
+            total += run.method.step(run, run.task.augment(images[at], run.rng), labels[at])
+            advance()
+    return total / steps
+
+
+@torch.no_grad()
+def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarray:
+    """Scores of uint8 images, float32 (N, classes), in evaluation mode; the network's mode is kept."""
+    mode = network.training
+    network.eval()
+    parts = [network(torch.from_numpy(images[at : at + batch].copy()).float()) for at in range(0, len(images), batch)]
+    network.train(mode)
+    return torch.cat(parts).numpy()
+
+
+def accuracy(network: nn.Module, images: Images, task: Task) -> float:
+    """Share of images with the right class, 0..1."""
+    return task.correct(scores(network, images.images), images.labels) / len(images.labels)
+
+
+def stated(network: nn.Module, images: Images, task: Task) -> dict:
+    """Accuracy as a card states it: which images, how many, how many right, per cent."""
+    correct, count = task.correct(scores(network, images.images), images.labels), len(images.labels)
+    return {"set": images.what, "images": count, "correct": correct, "top1": round(100 * correct / count, 2)}
+
+
+def _continued(path: Path, settings: dict) -> dict | None:
+    if not path.exists():
+        return None
+    saved = torch.load(path, weights_only=True)
+    for key, value in settings.items():
+        if saved["settings"][key] != value:
+            raise UserError(
+                f"{path}: holds a run with {key} {saved['settings'][key]}, asked is {value}; "
+                "continue with the same settings or choose another folder."
+            )
+    return saved
+
+
+def _write_curve(path: Path, curve: list[dict]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, curve[0])
+    writer.writeheader()
+    writer.writerows(curve)
+    with whole(path) as aside:
+        aside.write_text(text.getvalue())

@@ -1,0 +1,63 @@
+"""The trained networks at hand, and the images that go with them."""
+
+from importlib.resources import files
+
+import numpy as np
+
+from xnorforge import plugins
+from xnorforge.errors import UserError, unknown
+from xnorforge.sw import networks, weights
+from xnorforge.sw.tasks.base import task_of
+
+
+def shipped() -> list[tuple[str, str]]:
+    """The shipped networks with their methods."""
+    every = ((net, method) for net in networks.names() for method in plugins.names("sw.methods"))
+    return [pair for pair in every if (_shelf() / "-".join(pair) / weights.FILE).is_file()]
+
+
+def load(net: str, method: str = "ste", folder=None) -> tuple[networks.Network, dict]:
+    """A trained network in Brevitas layers, snapped, in evaluation mode; and what is known of it.
+
+    Args:
+        net, method: names.
+        folder: a run folder of `train.train`; the shipped weights if not given.
+
+    Returns:
+        The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
+        A record: `net`, `method`, `source` (where the weights come from), `accuracy` as on the card.
+
+    Raises:
+        UserError: unknown name, no weights, or weights of another network or that cannot be read.
+    """
+    _named(net, method)
+    name = f"{net}-{method}"
+    if folder is None:
+        folder, source = _shelf() / name, f"sw/shipped/{name}"
+        if (net, method) not in shipped():
+            have = ", ".join("-".join(pair) for pair in shipped())
+            raise UserError(f"sw/shipped: no weights of {name} among {have}; train them: make train NET={net} METHOD={method}.")
+    else:
+        source = "own training"
+    module, card = weights.load(folder)
+    if (card["net"], card["method"]) != (net, method):
+        raise UserError(f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train again.")
+    accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
+    source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
+    return module, {"net": net, "method": method, "source": source, "accuracy": accuracy}
+
+
+def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:
+    """The images an export is compared on: uint8 (N, C, H, W), labels int64 (N,) (-1 unknown), and which they are."""
+    found = task_of(net).golden(images)
+    return found.images, found.labels, found.what
+
+
+def _named(net: str, method: str) -> None:
+    for kind, given, there in (("NET", net, networks.names()), ("METHOD", method, plugins.names("sw.methods"))):
+        if given not in there:
+            raise unknown(kind, given, there)
+
+
+def _shelf():
+    return files("xnorforge.sw") / "shipped"
