@@ -50,7 +50,9 @@ endmodule : {module}
 
 def library(ops) -> list[Path]:
     """The SystemVerilog files that the operators need, in reading order: packages, shared modules, the ops' own."""
-    shared = sorted(_found(files("xnorforge.hw") / "rtl", ".sv"), key=lambda path: (not path.stem.endswith("_pkg"), path))
+    shared = sorted(
+        _found(files("xnorforge.hw") / "rtl", ".sv"), key=lambda path: (not path.stem.endswith("_pkg"), path)
+    )
     folders = {Path(sys.modules[type(op).__module__].__file__).parent for op in ops}
     return shared + [path for folder in sorted(folders) for path in _found(folder, ".sv")]
 
