@@ -94,7 +94,7 @@ def cifar10_cnv(layers: Plain) -> Network:
         Block(layers, 64, 128, kernel=3), Block(layers, 128, 128, kernel=3, pool=2),
         Block(layers, 128, 256, kernel=3), Block(layers, 256, 256, kernel=3),
         nn.Flatten(),
-        Block(layers, 256, 512), Block(layers, 512, 512), Scores(layers, 512, 10, 2**-4),
+        Block(layers, 256, 512), Block(layers, 512, 512), Scores(layers, 512, 10, 2**-6),
     )  # fmt: skip
 
 
