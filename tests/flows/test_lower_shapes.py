@@ -11,7 +11,7 @@ from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.tidy import tidied
 
 sys.path.insert(0, str(Path(__file__).parent))
-import shapes  # noqa: E402
+import shapes
 
 OWN_NODES = {
     "residual_zero_padded": {"SignedConv"},

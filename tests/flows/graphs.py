@@ -1,0 +1,98 @@
+"""Small QONNX graphs written by hand, run by qonnx, and lowered."""
+
+import numpy as np
+from onnx import TensorProto, helper
+from qonnx.core import onnx_exec
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+from qonnx.util.cleanup import cleanup_model
+
+from xnorforge.flows.lower import checks
+from xnorforge.flows.lower.graph import integer_graph
+from xnorforge.flows.lower.tidy import tidied
+
+QONNX = "qonnx.custom_op.general"
+
+
+class Graph:
+    """Nodes in a row on the tensor `at`; methods return self, `fork()` remembers a tensor."""
+
+    def __init__(self, shape, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.shape, self.at, self.nodes, self.constants = [1, *shape], "x", [], {}
+
+    def node(self, op, *constants, inputs=None, domain="", **attributes):
+        """One node; constants become further inputs, None an absent one."""
+        names = []
+        for given in constants:
+            if given is None:
+                names.append("")
+                continue
+            names.append(f"c{len(self.constants)}")
+            self.constants[names[-1]] = np.asarray(given)
+        out = f"t{len(self.nodes)}"
+        given = [self.at] if inputs is None else list(inputs)
+        self.nodes.append(helper.make_node(op, [*given, *names], [out], domain=domain, **attributes))
+        self.at = out
+        return self
+
+    def real(self, op, *constants, **more):
+        """A node of the ONNX standard with float32 constants."""
+        return self.node(op, *(None if c is None else np.float32(c) for c in constants), **more)
+
+    def sign(self, scale=1.0):
+        """BipolarQuant."""
+        return self.node("BipolarQuant", np.float32(scale), domain=QONNX)
+
+    def quant(self, scale, bits, zero=0.0, signed=1, narrow=0, mode="ROUND"):
+        """Quant."""
+        given = (np.float32(scale), np.float32(zero), np.float32(bits))
+        return self.node("Quant", *given, domain=QONNX, signed=signed, narrow=narrow, rounding_mode=mode)
+
+    def norm(self, channels):
+        """Batch norm with random constants, some weights zero or negative."""
+        gamma = self.rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * self.rng.uniform(0.5, 2, channels)
+        beta, mean = self.rng.normal(0, 1, channels), self.rng.uniform(0, 1, channels)
+        return self.real("BatchNormalization", gamma, beta, mean, self.rng.uniform(0.01, 2, channels), epsilon=1e-5)
+
+    def weights(self, *shape):
+        """Random -1 and +1."""
+        return self.rng.choice([-1.0, 1.0], shape).astype(np.float32)
+
+    def onnx(self, output):
+        """The model proto without clean-up; `output` is the shape behind the batch."""
+        ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)]
+        outs = [helper.make_tensor_value_info(self.at, TensorProto.FLOAT, [1, *output])]
+        graph = helper.make_graph(self.nodes, "net", ends, outs)
+        return qonnx_make_model(graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)])
+
+    def model(self, output) -> ModelWrapper:
+        """The cleaned model."""
+        model = ModelWrapper(self.onnx(output))
+        for name, values in self.constants.items():
+            model.set_initializer(name, values)
+        return cleanup_model(model)
+
+
+def lowered(model, lo=0, hi=255, scale=1.0):
+    """The tidied integer graph of a model."""
+    return tidied(integer_graph(model, lo, hi, scale))
+
+
+def compare(model, pixels, lo=0, hi=255, scale=1.0):
+    """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W) or (N, F).
+
+    Returns the integer graph.
+    """
+    graph = lowered(model, lo, hi, scale)
+    frames = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels
+    inputs = pixels.astype(np.float32) * np.float32(scale)
+    assert checks.activations_are_equal(graph, model, frames, inputs)["integers"]
+    name, out = model.graph.input[0].name, model.graph.output[0].name
+    wanted = np.concatenate([onnx_exec.execute_onnx(model, {name: x[None]})[out] for x in inputs])
+    integers = checks.run_all(graph, frames)
+    factor, offset = checks.affine(graph.output)
+    got = factor * integers + offset
+    got = got.transpose(0, 3, 1, 2) if got.ndim == 4 else got
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6 * max(abs(wanted).max(), 1e-6))
+    return graph

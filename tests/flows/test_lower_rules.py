@@ -1,0 +1,350 @@
+"""Every rule of the lowering against the reference's own float32 arithmetic, where possible on every reachable integer."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qonnx.core import onnx_exec
+
+from xnorforge.errors import MismatchError
+from xnorforge.flows.lower import checks, emit, values
+from xnorforge.flows.lower.graph import integer_graph
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph, compare, lowered
+
+CHANNELS = 48
+EVERY_BYTE = np.tile(np.arange(256), (1, CHANNELS, 1, 1))  # one row of 256 pixels, the same in every channel
+
+
+def chain(graph, kinds):
+    """Append per-channel operations with random constants."""
+    rng, shape = graph.rng, (CHANNELS, 1, 1)
+    for kind in kinds:
+        factor = rng.choice([-1, 1], shape) * rng.uniform(0.1, 3, shape)
+        if kind == "norm":
+            graph.norm(CHANNELS)
+        elif kind == "Sub from":
+            graph.constants["c_from"] = np.float32(rng.normal(0, 2, shape))
+            graph.node("Sub", inputs=["c_from", graph.at])
+        elif kind in ("Mul", "Div"):
+            graph.real(kind, factor)
+        elif kind in ("Add", "Sub"):
+            graph.real(kind, rng.normal(0, 20, shape))
+        elif kind == "Clip":
+            graph.real("Clip", -0.75, 1.25)
+        elif kind == "PRelu":
+            graph.real("PRelu", rng.uniform(0, 1, shape))
+        else:
+            graph.node(kind)
+    return graph
+
+
+CHAINS = [
+    ["norm"], ["Mul", "Add"], ["Div", "Sub", "norm"], ["Sub from", "Mul"], ["norm", "Relu"], ["norm", "PRelu", "Add"],
+    ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"], ["Mul", "norm", "Mul", "norm", "Div"], ["Relu", "norm", "Clip", "Mul"],
+]  # fmt: skip
+QUANTISERS = {
+    "sign": lambda g: g.sign(),
+    "scaled sign": lambda g: g.sign(0.37),
+    "4 bit": lambda g: g.quant(0.173, 4),
+    "3 bit unsigned, zero point, floor": lambda g: g.quant(0.31, 3, zero=2.0, signed=0, mode="FLOOR"),
+    "8 bit narrow, ceil": lambda g: g.quant(2.0**-5, 8, narrow=1, mode="CEIL"),
+}
+
+
+@pytest.mark.parametrize("quantiser", QUANTISERS)
+@pytest.mark.parametrize("kinds", CHAINS, ids=" ".join)
+def test_thresholds_equal_the_reference_on_every_byte(kinds, quantiser):
+    graph = Graph((CHANNELS, 1, 256), seed=len(kinds) + len(quantiser))
+    compare(QUANTISERS[quantiser](chain(graph, kinds)).model((CHANNELS, 1, 256)), EVERY_BYTE)
+
+
+def test_thresholds_equal_the_reference_where_batch_norm_hits_zero_exactly():
+    graph = Graph((CHANNELS, 1, 256))
+    mean, gamma = np.arange(CHANNELS) * 5.0, np.tile([1.0, -1.0, 0.3, -2.7], CHANNELS // 4)
+    graph.real("BatchNormalization", gamma, np.zeros(CHANNELS), mean, np.full(CHANNELS, 3.0), epsilon=1e-5).sign()
+    compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
+
+
+def test_the_chain_gives_the_bits_of_onnxruntime():
+    model = Graph((CHANNELS, 1, 256), seed=3).norm(CHANNELS).model((CHANNELS, 1, 256))
+    wanted = onnx_exec.execute_onnx(model, {model.graph.input[0].name: EVERY_BYTE.astype(np.float32)})
+    constants = [model.get_initializer(name) for name in model.graph.node[0].input[1:]]
+    leaf = values.Leaf("n", (CHANNELS,), np.zeros(CHANNELS, int), np.full(CHANNELS, 255))
+    value = values.append(values.of_leaf(leaf, Fraction(1), Fraction(0)), "bn", *values.batch_norm(*constants, 1e-5))
+    got = values.evaluate(value, EVERY_BYTE[0, :, 0, :])
+    np.testing.assert_array_equal(got, wanted[model.graph.output[0].name][0, :, 0, :])
+
+
+def test_always_and_never_are_exact_thresholds():
+    graph = Graph((3, 1, 4)).real("Add", np.reshape([1.0, -300.0, -100.0], (3, 1, 1))).sign()
+    found = lowered(graph.model((3, 1, 4))).nodes[0].at["thresholds"]
+    assert found.tolist() == [[0], [256], [100]]  # 0: always, 255 + 1: never
+
+
+def test_an_8_bit_quantiser_on_its_own_pixels_is_no_operator():
+    graph = Graph((2, 4, 4)).real("Mul", 1 / 128).real("Sub", 1.0).quant(2.0**-7, 8).sign()
+    assert [n.op for n in compare(graph.model((2, 4, 4)), bytes_of((2, 2, 4, 4))).nodes] == ["Threshold"]
+
+
+def bytes_of(shape, seed=0, hi=255):
+    return np.random.default_rng(seed).integers(0, hi + 1, shape)
+
+
+def bits(graph, channels):
+    """Bits of -1 and +1 from bytes."""
+    return graph.real("Sub", graph.rng.uniform(64, 192, (channels, 1, 1))).sign()
+
+
+LINEAR = {
+    "3x3": ((8, 4, 3, 3), {}),
+    "stride": ((8, 4, 3, 3), {"strides": [2, 3]}),
+    "dilation": ((8, 4, 3, 2), {"dilations": [2, 1]}),
+    "not square": ((8, 4, 1, 5), {}),
+    "grouped": ((8, 2, 3, 3), {"group": 2}),
+    "depthwise": ((4, 1, 3, 3), {"group": 4}),
+    "zero padded": ((8, 4, 3, 3), {"pads": [1, 0, 2, 1]}),
+    "zero padded, grouped, stride": ((8, 2, 3, 3), {"pads": [1, 1, 1, 1], "group": 2, "strides": [2, 2]}),
+}
+
+
+@pytest.mark.parametrize("source", ["bits", "bytes", "levels"])
+@pytest.mark.parametrize("form", LINEAR)
+def test_convolutions_of_every_form_and_input(form, source):
+    shape, attributes = LINEAR[form]
+    graph = Graph((4, 9, 9), seed=len(form))
+    if source == "bits":
+        bits(graph, 4)
+    elif source == "levels":
+        graph.quant(37.0, 3, signed=0)
+    graph.node("Conv", graph.weights(*shape), **attributes)
+    h, w = convolved((9, 9), shape[2:], attributes)
+    graph.norm(shape[0]).sign()
+    compare(graph.model((shape[0], h, w)), bytes_of((3, 4, 9, 9)))
+
+
+def convolved(size, kernel, attributes):
+    pads = attributes.get("pads", [0] * 4)
+    strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
+    every = zip(size, kernel, strides, dilations, pads[:2], pads[2:])
+    return [(n + a + b - d * (k - 1) - 1) // s + 1 for n, k, s, d, a, b in every]
+
+
+@pytest.mark.parametrize("kind", ["Gemm", "MatMul", "Gemm with scale per output", "plain low-bit weights"])
+def test_dense_layers_of_every_form(kind):
+    graph = bits(Graph((3, 4, 4)), 3).node("Flatten", axis=1)
+    weights = graph.weights(7, 48)
+    if kind == "Gemm":
+        graph.node("Gemm", weights, np.float32(graph.rng.integers(-5, 5, 7)), transB=1)
+    elif kind == "MatMul":
+        graph.node("MatMul", weights.T)
+    elif kind == "plain low-bit weights":
+        graph.node("MatMul", np.float32(graph.rng.integers(-7, 8, (48, 7)) * 0.25))
+    else:
+        graph.constants |= {"w": weights, "s": np.float32(2.0 ** -graph.rng.integers(0, 3, (7, 1)))}
+        graph.constants |= {"z": np.float32(0), "b": np.float32(2)}
+        graph.at, before = "w", graph.at
+        graph.node("Quant", inputs=["w", "s", "z", "b"], domain="qonnx.custom_op.general", signed=1, narrow=1)
+        graph.node("Gemm", inputs=[before, graph.at], transB=1)
+    compare(graph.model((7,)), bytes_of((4, 3, 4, 4)))
+
+
+def test_scales_and_signs_per_input_channel_fold_into_the_weights():
+    graph = bits(Graph((4, 5, 5)), 4).real("Mul", np.reshape([1.0, -2.0, 0.5, 3.0], (4, 1, 1)))
+    graph.real("Add", np.reshape([0.0, 1.0, -2.0, 0.25], (4, 1, 1))).node("Conv", graph.weights(6, 4, 3, 3))
+    compare(graph.model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
+
+
+@pytest.mark.parametrize("value", [-1.0, 1.0])
+def test_padding_with_a_bit_is_an_integer_border(value):
+    pads = np.array([0, 0, 1, 2, 0, 0, 0, 1])
+    graph = (
+        bits(Graph((4, 5, 5)), 4).node("Pad", pads, np.float32(value)).node("Conv", np.ones((2, 4, 3, 3), np.float32))
+    )
+    found = compare(graph.model((2, 4, 6)), bytes_of((3, 4, 5, 5)))
+    assert [n.at["value"] for n in found.nodes if n.op == "Pad"] == [int(value > 0)]
+
+
+@pytest.mark.parametrize("order", ["sign pool", "norm pool sign", "pool norm sign"])
+def test_a_max_pool_stands_behind_the_threshold(order):
+    graph = Graph((6, 8, 8)).node("Conv", Graph((1,), 1).weights(5, 6, 3, 3))
+    for part in order.split():
+        if part == "pool":
+            graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+        else:
+            graph.norm(5) if part == "norm" else graph.sign()
+    found = compare(graph.model((5, 3, 3)), bytes_of((3, 6, 8, 8)))
+    assert [n.op for n in found.nodes] == ["Conv", "Threshold", "MaxPool"]
+    if order != "pool norm sign":  # where the pool comes first, falling channels take the minimum
+        assert (found.nodes[2].at["direction"] == 1).all() and (found.nodes[1].at["direction"] == 1).all()
+
+
+def test_a_falling_comparison_goes_into_the_weights_when_nobody_else_reads_the_sums():
+    graph = (
+        bits(Graph((4, 5, 5)), 4)
+        .node("Conv", graph_weights := Graph((1,)).weights(6, 4, 3, 3))
+        .real("Mul", -1.0)
+        .sign()
+    )
+    found = compare(graph.model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
+    conv = found.nodes[1].at["weights"]
+    np.testing.assert_array_equal(conv.transpose(3, 2, 0, 1), -graph_weights)
+    assert (found.nodes[2].at["direction"] == 1).all()
+
+
+def test_a_falling_comparison_keeps_its_direction_when_the_sums_have_two_readers():
+    graph = bits(Graph((4, 5, 5)), 4).node("Conv", Graph((1,)).weights(6, 4, 3, 3))
+    sums = graph.at
+    up = graph.sign().at
+    graph.at = sums
+    down = graph.real("Mul", -1.0).sign().at
+    found = compare(graph.node("Add", inputs=[up, down]).model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
+    assert sorted(n.at["direction"][0] for n in found.nodes if n.name.startswith("conv0_threshold")) == [-1, 1]
+    checks.finn_is_equal(found, emit.emitted(found), bytes_of((3, 5, 5, 4)))
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_joins_equal_the_reference_on_every_pair_of_levels(quantised):
+    graph = Graph((2, 16, 16)).real("Mul", np.reshape([1.0, -1.0], (2, 1, 1)))
+    source = graph.at
+    ends = []
+    for scale, shift in ((0.5, 3.0), (0.75, -1.0)):
+        graph.at = source
+        graph.node("Conv", np.float32(np.eye(2)[:, :, None, None])).real("Mul", scale).real("Add", shift)
+        ends.append(graph.quant(0.25, 7).at if quantised else graph.at)
+    graph.node("Add", inputs=ends).real("Sub", np.reshape([70.0, -110.0], (2, 1, 1))).sign()
+    every = np.stack([np.arange(256).reshape(16, 16), np.arange(256).reshape(16, 16)[::-1]])[None]
+    compare(graph.model((2, 16, 16)), every)
+
+
+@pytest.mark.parametrize("kind", ["Relu", "PRelu", "Clip"])
+def test_relu_and_clip_in_front_of_a_sum_are_exact(kind):
+    graph = Graph((CHANNELS, 1, 256), seed=5)
+    rng, shape, source = graph.rng, (CHANNELS, 1, 1), graph.at
+    graph.real("Mul", rng.choice([-1, 1], shape) * rng.integers(1, 9, shape) / 8).real(
+        "Add", rng.integers(-80, 80, shape) / 4
+    )
+    given = {"Relu": (), "PRelu": (rng.integers(0, 5, shape) / 4,), "Clip": (-4.25, 9.5)}[kind]
+    graph.real(kind, *given)
+    graph.node("Add", inputs=[graph.at, source]).real("Sub", rng.integers(0, 200, shape)).sign()
+    compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
+
+
+@pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool", "ReduceMean"])
+def test_averages_are_sums(kind):
+    graph = Graph((4, 6, 6)).quant(16.0, 4, signed=0)
+    more = {"AveragePool": {"kernel_shape": [2, 2], "strides": [2, 2]}, "ReduceMean": {"axes": [2, 3], "keepdims": 1}}
+    graph.node(kind, **more.get(kind, {})).norm(4).sign()
+    size = (3, 3) if kind == "AveragePool" else (1, 1)
+    compare(graph.model((4, *size)), bytes_of((4, 4, 6, 6)))
+
+
+def test_concatenation_and_upsampling_move_integers():
+    graph = Graph((3, 4, 4))
+    left = bits(graph, 3).at
+    graph.at = "x"
+    right = bits(graph, 3).at
+    graph.node("Concat", inputs=[left, right], axis=1)
+    graph.node(
+        "Resize",
+        None,
+        np.float32([1, 1, 2, 2]),
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    graph.node("Conv", graph.weights(4, 6, 3, 3))
+    found = compare(graph.model((4, 6, 6)), bytes_of((3, 3, 4, 4)))
+    checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
+
+
+def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
+    graph = Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", Graph((1,)).rng.uniform(0, 255, (1, 48))).sign()
+    graph.node("MatMul", graph.weights(48, 5))
+    found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
+    checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
+
+
+def test_one_threshold_for_all_pixels_stands_before_the_flattening():
+    graph = (
+        Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", 100.0).sign().node("MatMul", Graph((1,)).weights(48, 5))
+    )
+    found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
+    assert [(n.name, found.leaves[n.out].shape) for n in found.nodes] == [
+        ("input_threshold", (4, 4, 3)), ("input_flat", (48,)), ("dense0", (5,)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks(seed):
+    rng = np.random.default_rng(seed)
+    graph, channels, size = Graph((3, 12, 12), seed), 3, 12
+    for _ in range(rng.integers(2, 5)):
+        outputs, kernel = int(rng.integers(2, 9)), int(rng.integers(1, 4))
+        if rng.random() < 0.4 and channels != 3:
+            graph.node("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(-1))
+            size += 2
+        graph.node("Conv", graph.weights(outputs, channels, kernel, kernel))
+        channels, size = outputs, size - kernel + 1
+        pool = rng.random() < 0.5 and size >= 4
+        graph.norm(channels)
+        graph.sign()
+        if pool:
+            graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+            size //= 2
+    graph.node("Flatten", axis=1).node("MatMul", graph.weights(channels * size * size, 10))
+    found = compare(graph.model((10,)), bytes_of((3, 3, 12, 12), seed))
+    checks.finn_is_equal(found, emit.emitted(found), bytes_of((1, 12, 12, 3), seed))
+    assert all(n.op not in ("Pad", "Threshold", "MaxPool") or n.at.get("value", 0) == 0 for n in found.nodes)
+    assert (np.concatenate([n.at["direction"] for n in found.nodes if "direction" in n.at]) == 1).all()
+
+
+def small():
+    """A binary convolution with thresholds, and two images."""
+    graph = bits(Graph((4, 5, 5)), 4).node("Conv", Graph((1,)).weights(6, 4, 3, 3)).norm(6).sign()
+    return graph.node("Flatten", axis=1).node("MatMul", graph.weights(54, 3)).model((3,)), bytes_of((2, 4, 5, 5))
+
+
+def test_a_wrong_threshold_is_named_with_channel_position_and_values():
+    model, pixels = small()
+    graph = integer_graph(model, 0, 255, 1.0)
+    threshold = next(n for n in graph.nodes if n.name == "conv0_threshold")
+    frames = pixels.transpose(0, 2, 3, 1)
+    threshold.at["thresholds"][2] = 40  # never
+    image, y, x = np.argwhere(np.stack([reference(model, one)[2] for one in pixels]) > 0)[0]
+    with pytest.raises(MismatchError) as raised:
+        checks.activations_are_equal(graph, model, frames, pixels.astype(np.float32))
+    assert str(raised.value).startswith(
+        f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: 0 in the integer graph and 1 in qonnx; "
+    )
+
+
+def reference(model, image):
+    """The first convolution's bits by qonnx, (C, H, W)."""
+    context = onnx_exec.execute_onnx(
+        model, {model.graph.input[0].name: image[None].astype(np.float32)}, return_full_exec_context=True
+    )
+    last = [n for n in model.graph.node if n.op_type == "BipolarQuant"][-1]
+    return context[last.output[0]][0]
+
+
+def test_a_wrong_score_is_named():
+    model, pixels = small()
+    graph = lowered(model)
+    integers = checks.run_all(graph, pixels.transpose(0, 2, 3, 1))
+    scale, bias = checks.affine(graph.output)
+    golden = (scale * integers + bias).astype(np.float32)
+    assert checks.scores_are_equal(graph, integers, golden)["what"].startswith("scores ==")
+    golden[1, 2] += 2
+    with pytest.raises(MismatchError, match=r"^lower: score 2 of image 1 is .* in golden.npz\.$"):
+        checks.scores_are_equal(graph, integers, golden)
+
+
+def test_an_integer_outside_its_range_is_named():
+    model, pixels = small()
+    graph = lowered(model)
+    with pytest.raises(MismatchError, match=r"^lower: input leaves its range \(0, 255\), found -?\d+ .. 1000\.$"):
+        checks.run_all(graph, pixels.transpose(0, 2, 3, 1) * 0 + np.array([0, 0, 0, 1000]))
