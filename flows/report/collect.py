@@ -55,10 +55,10 @@ def report(acc: Path) -> dict:
         "verdict": "FAIL" if any(row["mismatches"] or not row["ran"] for row in stages + audits) else "PASS",
         "net": export["net"],
         "method": export["method"],
-        "source": export["source"],
+        "source": origin(export),
         "board": board.name,
         "board_title": board.title,
-        "command": command(acc, board.name),
+        "command": command(export, board.name),
         "stages": stages,
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found)],
@@ -113,9 +113,17 @@ def used(total: dict, name: str) -> float:
     return total["carry" if name.startswith("carry") else name]
 
 
-def command(acc: Path, board: str) -> str:
-    """The command that makes this folder again."""
-    return f"make build NET={acc.parent.name} BOARD={board}"
+def origin(export: dict) -> str:
+    """Where the network comes from, in words."""
+    source = export["source"]
+    return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
+
+
+def command(export: dict, board: str) -> str:
+    """The command that builds the same again, from the folder of the Makefile."""
+    if isinstance(export["source"], dict):
+        return f"make build MODEL={export['source']['file']} BOARD={board}"
+    return f"make build NET={export['net']} METHOD={export['method']} BOARD={board}"
 
 
 def compared(found: dict) -> tuple[list[dict], list[dict]]:
@@ -135,16 +143,21 @@ def compared(found: dict) -> tuple[list[dict], list[dict]]:
 
 
 def accuracy(found: dict) -> list[dict]:
-    """Rows {stage, set, images, correct, top1} of every record that states an accuracy."""
+    """Rows {stage, set, images, correct} of every record that states an accuracy."""
     return [row for record in found.values() for row in record.get("accuracy", [])]
 
 
 def with_interval(row: dict) -> dict:
-    """Add Wilson's 95 % interval of the share of correct images (Wilson 1927), as fractions `low` and `high`."""
+    """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to `high`."""
     n, share, z = row["images"], row["correct"] / row["images"], 1.96
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return {**row, "low": round(centre - half, 5), "high": round(centre + half, 5)}
+    return {
+        **row,
+        "top1": round(share, 5),
+        "low": round(max(centre - half, 0), 5),
+        "high": round(min(centre + half, 1), 5),
+    }
 
 
 def layers(ops, synth: dict, board) -> list[dict]:

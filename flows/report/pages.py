@@ -32,6 +32,7 @@ def html(record: dict) -> str:
         "report.html.j2",
         record,
         css=Markup((files(__package__) / "style.css").read_text()),
+        best_known=max(record["accuracy"], key=lambda row: row["images"], default=None),
         mismatches=sum(row["mismatches"] for row in record["stages"]),
         integers=sum(row["integers"] for row in record["stages"]),
         device=vivado.device_rows(record["resources"]),

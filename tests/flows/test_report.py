@@ -1,0 +1,327 @@
+"""The report: what it says follows from the records, and what was not shown to be right is red."""
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from xnorforge import plugins
+from xnorforge.artifacts import check, write_json
+from xnorforge.errors import MismatchError
+from xnorforge.flows import report
+from xnorforge.flows.fold import folded_graph
+from xnorforge.flows.report import brief, collect, operators, pages, svg, vivado
+from xnorforge.hw import boards
+
+BOARD = boards.load("pynq-z2")
+DOC = Path(__file__).parents[2] / "docs/report.md"
+
+
+def chain():
+    """Twelve bits through a FIFO and two layers to three classes: 12 -> 8 -> 3 -> top 1."""
+    op = {name: plugins.load("hw.ops", name).Op for name in ("fifo", "xnor_mvu", "width", "top_k")}
+    rng = np.random.default_rng(1)
+    first = {"weights": rng.integers(0, 2, (12, 8)), "thresholds": rng.integers(0, 14, 8)}
+    last = {"weights": rng.integers(0, 2, (8, 3))}
+    return [
+        op["fifo"].make("fifo_dense0", shape=[12], lanes=2, bits=1, signed=0, depth=16),
+        op["xnor_mvu"].make("dense0", first, mw=12, mh=8, simd=2, pe=2, vectors=1, in_shape=[12], out_shape=[8]),
+        op["width"].make("width_dense1", shape=[8], in_lanes=2, out_lanes=4, bits=1, signed=0),
+        op["xnor_mvu"].make("dense1", last, mw=8, mh=3, simd=4, pe=1, vectors=1, in_shape=[8], out_shape=[3]),
+        op["top_k"].make("top_k", n=3, k=1, in_bits=4, in_signed=0),
+    ]
+
+
+def counted(seed: int) -> dict:
+    """Seeded resources of one operator, as synth.json holds them."""
+    logic, ram, srl, ff, carry, ramb36, ramb18 = map(int, np.random.default_rng(seed).integers(1, 40, 7))
+    whole = {
+        "lut": logic + ram + srl,
+        "lut_logic": logic,
+        "lut_ram": ram,
+        "srl": srl,
+        "ff": ff,
+        "carry": carry,
+        "muxf": 0,
+    }
+    return whole | {"ramb36": ramb36, "ramb18": ramb18, "bram36": ramb36 + ramb18 / 2, "dsp": 0}
+
+
+def records(seconds: float = 1.0) -> dict[str, dict]:
+    """What the stages would have left for `chain`; `seconds` is all that may differ between two equal builds."""
+    ops = chain()
+    run = {"wall_s": seconds, "cpu_s": seconds, "peak_mb": 100, "tools": {"pyosys": "0.70"}}
+    equal = {name: [check(name, 20, 0, 80, "integers")] for name in ("export", "lower", "fold", "sim", "netlist")}
+    cells = [counted(seed) for seed in range(len(ops) + 1)]
+    synth = {
+        "checks": [check("children + own = total", 0, 0, 11)],
+        "operators": [
+            {"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", **one}
+            for op, one in zip(ops, cells)
+        ],
+        "top": cells[-1],
+        "total": {name: sum(one[name] for one in cells) for name in cells[0]},
+    }
+    own = {
+        "export": {
+            "net": "tiny",
+            "method": "ste",
+            "source": "seeded",
+            "images": "20 seeded images",
+            "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
+        },
+        "lower": {},
+        "fold": {"board": "pynq-z2"},
+        "generate": {"checks": []},
+        "sim": {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}},
+        "synth": synth,
+        "netlist": {},
+    }
+    return {
+        stage: {"stage": stage, "checks": equal.get(stage, []), **extra, "run": run} for stage, extra in own.items()
+    }
+
+
+def lay(folder: Path, given: dict[str, dict]) -> Path:
+    """Write the records and the folded graph as a build lays them out; returns the accelerator's folder."""
+    acc = folder / "out/tiny/rtl-pynq-z2"
+    acc.mkdir(parents=True)
+    onnx.save(folded_graph(chain(), "tiny"), acc / "folded.onnx")
+    for stage, record in given.items():
+        name = "rtl" if stage == "generate" else stage
+        write_json(acc / collect.STAGES[stage] / f"{name}.json", record)
+    return acc
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A whole report: its folder and its record."""
+    acc = lay(tmp_path_factory.mktemp("built"), records())
+    return acc, report.write(acc)
+
+
+def test_the_record_read_back_fits_the_schema_and_passes(built):
+    acc, record = built
+    again = json.loads((acc / "report.json").read_text())
+    report.validate(again)
+    assert again == json.loads(json.dumps(record))
+    assert again["verdict"] == "PASS"
+
+
+def test_speed_is_clock_over_simulated_cycles(built):
+    _, record = built
+    assert record["fps"]["value"] == pytest.approx(100e6 / 24, rel=1e-5)
+    assert record["latency_us"]["value"] == 0.61
+    assert record["clock_mhz"] == {"value": 100.0, "kind": "target, not routed"}
+
+
+def test_the_bound_is_the_slowest_operator_and_is_marked(built):
+    _, record = built
+    cycles = {op.name: op.cycles() for op in chain()}
+    slowest = [name for name, count in cycles.items() if count == max(cycles.values())]
+    assert record["cycles"]["interval_bound"] == max(cycles.values())
+    assert record["cycles"]["bottleneck"] == [row["name"] for row in record["layers"] if row["bottleneck"]] == slowest
+
+
+def test_operations_are_counted_from_the_matrices(built):
+    _, record = built
+    assert {row["name"]: row["macs"] for row in record["layers"] if row["lanes"]} == {"dense0": 96, "dense1": 24}
+    assert record["roofline"]["operations"] == 2 * (96 + 24)
+    assert record["roofline"]["input_bytes"] == 1.5
+
+
+def test_children_and_own_cells_make_the_parent(built):
+    _, record = built
+    parent, *parts = vivado.hierarchy_rows(record)
+    assert [sum(column) for column in zip(*(row[2:] for row in parts))] == list(parent[2:])
+
+
+def test_a_stream_names_its_ends_and_its_highest_fill(built):
+    _, record = built
+    [row] = record["streams"]
+    assert (row["from"], row["to"], row["width"], row["beats"], row["depth"], row["fill"]) == (
+        "input",
+        "dense0",
+        2,
+        6,
+        16,
+        9,
+    )
+
+
+def test_utilisation_is_spelled_as_in_vivado_and_says_it_is_not(built):
+    acc, record = built
+    text = (acc / "utilization.txt").read_text()
+    assert text.startswith("Yosys 0.70, not Vivado")
+    rows = dict(re.findall(r"^\| (.+?) +\| +([\d.]+) \|", text, re.MULTILINE))
+    total = record["resources"]
+    wanted = {
+        "Slice LUTs": "lut",
+        "  LUT as Logic": "lut_logic",
+        "Slice Registers": "ff",
+        "CARRY4": "carry",
+        "DSPs": "dsp",
+    }
+    assert {site: float(rows[site]) for site in wanted} == {site: total[key] for site, key in wanted.items()}
+    assert float(rows["Block RAM Tile"]) == total["ramb36"] + total["ramb18"] / 2
+
+
+def test_the_next_step_widens_the_slowest_layer_and_halves_its_cycles(built):
+    _, record = built
+    steps = {row["change"]: row for row in record["next_steps"] if row["layer"] == "dense0"}
+    assert set(steps) == {"pe 2 -> 4", "simd 2 -> 3"}
+    assert steps["pe 2 -> 4"]["interval"] == 12
+    assert steps["simd 2 -> 3"]["interval"] == 16
+
+
+def test_a_wider_operator_computes_the_same():
+    ops = {op.name: op for op in chain()}
+    x = ops["dense0"].random_input(3)
+    for wide in operators.wider(ops["dense0"]).values():
+        np.testing.assert_array_equal(wide.run(x), ops["dense0"].run(x))
+
+
+def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
+    folders = [lay(tmp_path / name, records(seconds)) for name, seconds in (("one", 1.0), ("two", 2.5))]
+    texts = []
+    for acc in folders:
+        report.write(acc)
+        page = re.sub(r'<section id="run">.*?</section>', "", (acc / "report.html").read_text(), flags=re.DOTALL)
+        prose = (acc / "report.md").read_text().split("## Run")[0]
+        data = {key: value for key, value in json.loads((acc / "report.json").read_text()).items() if key != "run"}
+        texts.append((page, prose, data, (acc / "metrics.json").read_bytes(), (acc / "utilization.txt").read_bytes()))
+    assert texts[0] == texts[1]
+
+
+def spoiled(stage: str, **change) -> dict[str, dict]:
+    """The records with one check of a stage changed."""
+    given = records()
+    given[stage]["checks"] = [{**given[stage]["checks"][0], **change}] if change else []
+    return given
+
+
+@pytest.mark.parametrize("stage", collect.COMPARING)
+def test_a_stage_that_compared_no_image_is_red_and_stops_the_build(tmp_path, stage):
+    acc = lay(tmp_path, spoiled(stage))
+    with pytest.raises(MismatchError, match=rf"^report: {stage} failed or did not run; see .*report.html\.$"):
+        report.write(acc)
+    assert '<span class="verdict FAIL">FAIL</span>' in (acc / "report.html").read_text()
+    assert "did not run" in (acc / "report.html").read_text()
+    assert not (acc / "report.json").exists()
+
+
+def test_a_mismatch_is_red_and_stops_the_build(tmp_path):
+    acc = lay(tmp_path, spoiled("sim", name="RTL = lowered", mismatches=3))
+    with pytest.raises(MismatchError, match=r"^report: RTL = lowered failed or did not run"):
+        report.write(acc)
+    assert "**did not run**" not in (acc / "report.md").read_text()
+    assert "# tiny on PYNQ-Z2 (TUL): FAIL" in (acc / "report.md").read_text()
+
+
+@pytest.mark.parametrize("stage", collect.STAGES)
+def test_a_stage_that_left_no_record_is_named(tmp_path, stage):
+    given = records()
+    del given[stage]
+    acc = lay(tmp_path, given)
+    with pytest.raises(MismatchError, match=rf"^report: {stage} left no .*json; run that stage \(`make {stage}`\)"):
+        report.write(acc)
+
+
+class Page(HTMLParser):
+    """Counts open elements, and keeps what the page would fetch or run."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.outside = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        if tag in ("script", "link", "img", "iframe") or any(
+            name in ("src", "href", "onload", "onclick") for name, _ in attrs
+        ):
+            self.outside.append((tag, attrs))
+
+    def handle_startendtag(self, tag, attrs):
+        """Elements that close themselves, inside the charts."""
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_one_small_file_that_fetches_and_runs_nothing(built):
+    acc, _ = built
+    text = (acc / "report.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert page.open == [] and page.outside == []
+    assert "url(" not in text and "@import" not in text
+    assert len(text.encode()) < 300_000
+
+
+def test_names_are_escaped_in_the_page(built):
+    _, record = built
+    record = {**record, "net": "<b>&", "layers": [{**record["layers"][0], "name": "<i>"}, *record["layers"][1:]]}
+    text = pages.html(record)
+    assert "<b>&" not in text and "<i>" not in text
+    assert "&lt;b&gt;&amp;" in text
+
+
+def test_every_table_of_the_text_has_even_rows(built):
+    acc, _ = built
+    widths = [line.count("|") if line.startswith("|") else 0 for line in (acc / "report.md").read_text().splitlines()]
+    pairs = [(one, two) for one, two in pairwise(widths) if one and two]
+    assert len(pairs) > 20
+    assert all(one == two for one, two in pairs)
+
+
+def test_wilson_interval_of_half_of_a_hundred():
+    row = collect.with_interval({"images": 100, "correct": 50})
+    assert (row["top1"], row["low"], row["high"]) == (
+        0.5,
+        pytest.approx(0.4038, abs=1e-4),
+        pytest.approx(0.5962, abs=1e-4),
+    )
+
+
+@pytest.mark.parametrize(("correct", "low", "high"), [(0, 0.0, 0.2775), (10, 0.7225, 1.0)])
+def test_wilson_interval_stays_inside_zero_and_one(correct, low, high):
+    row = collect.with_interval({"images": 10, "correct": correct})
+    assert (row["low"], row["high"]) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_metrics_are_flat_figures(built):
+    acc, record = built
+    flat = json.loads((acc / "metrics.json").read_text())
+    assert all(isinstance(value, int | float) for value in flat.values())
+    assert all(len(name.split("__")) == 3 for name in flat)
+    assert flat["synth__lut__used"] == record["resources"]["lut"]
+    assert flat["sim__equality__mismatches"] == 0
+
+
+def test_the_short_form_holds_verdict_speed_and_size(built):
+    acc, record = built
+    lines = brief.as_text(record).splitlines()
+    assert lines[0] == "PASS  tiny on PYNQ-Z2 (TUL), xc7z020clg400-1"
+    assert "  interval  24 cycles per frame simulated, bound 24 (dense0)" in lines
+    assert max(map(len, lines)) <= 120
+    short = brief.as_record(record, acc)
+    assert short["verdict"] == "PASS"
+    assert all(Path(name).exists() for name in short["files"])
+
+
+def test_a_bar_over_the_part_is_red_and_full():
+    over = svg.share(1.5, 100)
+    assert svg.RED in over and 'width="100.0"' in over
+    assert svg.RED not in svg.share(1.0, 100)
+
+
+def test_the_document_describes_every_key_of_the_schema():
+    schema = json.loads((Path(report.__file__).parent / "schema.json").read_text())
+    described = DOC.read_text()
+    assert [key for key in schema["properties"] if f"`{key}`" not in described] == []
