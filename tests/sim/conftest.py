@@ -85,7 +85,7 @@ class Add(HwOp):
         return {"test_add.sv": SOURCE}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_add():
     """Make one `Add`: shape, lanes, bits, fault."""
 
@@ -121,7 +121,7 @@ def chain(ops):
     return model
 
 
-@pytest.fixture(name="chain")
+@pytest.fixture(name="chain", scope="session")
 def chain_fixture():
     """Make a folded graph of operators."""
     return chain

@@ -1,0 +1,42 @@
+"""A difference is told by image, position, channel and both values."""
+
+import numpy as np
+import pytest
+
+from xnorforge.errors import MismatchError
+from xnorforge.sim import compare
+
+
+def test_the_first_difference_is_told_by_place_and_values():
+    expected = np.arange(3 * 2 * 2 * 4).reshape(3, 2, 2, 4)
+    got = expected.copy()
+    got[1, 0, 1, 2] = -7
+    got[2] = 0
+    with pytest.raises(MismatchError) as error:
+        compare.equal("conv1 (XnorMvu)", "RTL", got, expected)
+    assert str(error.value) == (
+        "conv1 (XnorMvu): RTL differs in 2 of 3 images; first in image 1, position (0, 1), channel 2: got -7, expected 22."
+    )
+
+
+def test_vectors_have_no_position():
+    text = compare.describe("fc", "RTL", [[1, 2], [3, 5]], [[1, 2], [3, 4]])
+    assert text == "fc: RTL differs in 1 of 2 images; first in image 1, channel 1: got 5, expected 4."
+
+
+def test_other_shapes_are_a_difference():
+    with pytest.raises(MismatchError, match=r"fc: RTL has shape \(2, 3\), expected \(2, 4\)\."):
+        compare.equal("fc", "RTL", np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+def test_equal_arrays_pass_and_are_counted():
+    values = np.arange(12).reshape(4, 3)
+    compare.equal("fc", "RTL", values, values)
+    assert compare.checked("a", values, values, "w") == {
+        "name": "a",
+        "images": 4,
+        "mismatches": 0,
+        "integers": 12,
+        "what": "w",
+    }
+    assert compare.frames_unequal(values, values + (values == 4)) == 1

@@ -1,0 +1,127 @@
+"""The stage on a small network of every kind of operator: proof, cycles, fills, and where a fault sits."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from xnorforge import plugins
+from xnorforge.artifacts import read_json
+from xnorforge.errors import MismatchError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.hw import graph
+from xnorforge.sim import stage
+
+IMAGES = 24
+
+
+def small():
+    """Bytes 8 x 8 x 2 to 6 x 6 x 8 bits, pooled to 3 x 3 x 8, to 4 scores."""
+    make = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
+    rng = np.random.default_rng(0)
+    bits, shape = (lambda *size: rng.integers(0, 2, size)), [6, 6, 18]
+    return [
+        make["window"](ifm=[8, 8, 2], kernel=[3, 3], bits=8, simd=2),
+        make["byte_mvu"](
+            arrays={"weights": bits(18, 8), "thresholds": rng.integers(-200, 200, 8)},
+            mw=18, mh=8, simd=2, pe=2, vectors=36, in_shape=shape, out_shape=[6, 6, 8],
+        ),
+        make["fifo"](shape=[6, 6, 8], lanes=2, depth=8),
+        make["or_pool"](ifm=[6, 6, 8], kernel=[2, 2], stride=[2, 2], pe=2),
+        make["width"](shape=[3, 3, 8], in_lanes=2, out_lanes=4),
+        make["fifo"](shape=[3, 3, 8], lanes=4, depth=2),
+        make["xnor_mvu"](arrays={"weights": bits(72, 4)}, mw=72, mh=4, simd=4, in_shape=[3, 3, 8], out_shape=[4]),
+        make["top_k"](n=4, in_bits=7),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, chain):
+    """A folder as the stages before `sim` leave it."""
+    net = tmp_path_factory.mktemp("net")
+    chain(small()).save(str(net / "folded.onnx"))
+    generate(net / "folded.onnx", net / "rtl")
+    ops = graph.operators(net / "folded.onnx")
+    images = np.random.default_rng(1).integers(0, 256, (IMAGES, 2, 8, 8)).astype(np.uint8)
+    integers = graph.execute(ops[:-1], images)[ops[-2].name]
+    labels = integers.argmax(axis=1)
+    labels[0], labels[1] = (labels[0] + 1) % 4, -1
+    np.savez(net / "golden.npz", images=images, labels=labels, scores=integers.astype(np.float32))
+    np.savez(net / "lowered.npz", integers=integers, scale=np.ones(4), bias=np.zeros(4))
+    return net
+
+
+@pytest.fixture
+def net(built, tmp_path):
+    """A copy to spoil."""
+    return shutil.copytree(built, tmp_path / "net")
+
+
+def test_a_sound_accelerator_is_proven_and_counted(net):
+    record = stage.simulate(net, net, images=10, stalled=5)
+    assert record == read_json(net / "sim.json")
+    assert [(check["images"], check["mismatches"]) for check in record["checks"]] == [(IMAGES, 0), (10, 0), (5, 0)]
+    assert record["checks"][1]["integers"] == 10 * 5
+    assert record["interval"] == record["interval_bound"] == 36 * 9 * 4 and record["interval_constant"]
+    assert record["bound_by"] == ["bytemvu_1"]
+    assert record["interval"] < record["latency"] < 3 * record["interval"]
+    assert record["fifo_depths"] == {"fifo_2": 8, "fifo_5": 2}
+    assert all(1 <= fill <= record["fifo_depths"][name] for name, fill in record["fifos"].items())
+    assert [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]] == [
+        ("bit simulator", IMAGES - 1, IMAGES - 2),
+        ("RTL", 9, 8),
+    ]
+    assert record["unpacked"] == []
+
+
+def test_equal_inputs_give_an_equal_record_outside_run(net):
+    first, second = (stage.simulate(net, net, images=4, stalled=2) for _ in range(2))
+    first.pop("run"), second.pop("run")
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "layer, operator", [("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)")]
+)
+def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, operator):
+    file = net / "rtl" / f"{layer}_WeightFile.mem"
+    words = file.read_text().split()
+    flipped = [f"{int(word, 16) ^ ((1 << 4 * len(word)) - 1):0{len(word)}x}" for word in words[:4]]
+    file.write_text("\n".join(flipped + words[4:]) + "\n")
+    with pytest.raises(MismatchError) as error:
+        stage.simulate(net, net, images=10, stalled=5)
+    text = str(error.value)
+    assert text.startswith("xf_top: RTL differs in ")
+    assert (
+        f"The first operator that differs alone: {operator}: RTL differs in 1 of 1 images; first in image 0, " in text
+    )
+    assert "got " in text.split("alone:")[1] and not (net / "sim.json").exists()
+
+
+def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
+    top = net / "rtl" / "top.sv"
+    text = top.read_text()
+    wire = ".m_data_o(data_4)"
+    assert wire in text
+    top.write_text(text.replace(wire, ".m_data_o({data_4[1:0], data_4[3:2]})"))
+    with pytest.raises(
+        MismatchError, match="Every operator agrees when it runs alone, so the fault lies in rtl/top.sv"
+    ):
+        stage.simulate(net, net, images=10, stalled=5)
+
+
+def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
+    lowered = dict(np.load(net / "lowered.npz"))
+    lowered["integers"][3, 2] += 1
+    np.savez(net / "lowered.npz", **lowered)
+    with pytest.raises(
+        MismatchError,
+        match="folded.onnx gives other integers than lowered.onnx: output: .* first in image 3, channel 2",
+    ):
+        stage.simulate(net, net, images=4, stalled=2)
+
+
+def test_waveforms_are_written_on_request(net):
+    stage.simulate(net, net, images=2, stalled=1, waves=True)
+    [file] = net.glob("waves.*")
+    assert file.stat().st_size > 10_000
