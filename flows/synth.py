@@ -11,8 +11,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import ChainMap, Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from xnorforge.hw import boards
 
 TOP = "xf_top"
 DEFINES = {"xc7": ["XF_XC7"]}
+# Operators below this many LUTs (by their estimate, a block RAM counting as 100) share one process with the top: a process
+# spends about 3 s before the first gate.
+SMALL = 150
 # A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ \()$", re.MULTILINE)
 # What a name in a capacity table is called in a message.
@@ -51,55 +55,62 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
-        work = [_job(acc / "rtl", rtl, layer, board.family) for layer in [*rtl["layers"], None]]
+        work = _jobs(acc / "rtl", fold, rtl, board.family)
         with ThreadPoolExecutor(jobs) as pool:
             results = list(pool.map(lambda job: _cached(acc / "rtl", job), work))
-        operators, checks = [], []
+        cells_of, texts = ChainMap(*(counted for counted, _ in results)), ChainMap(*(text for _, text in results))
         with artifacts.whole(acc / "netlist") as aside:
             aside.mkdir()
-            for job, (counted, text) in zip(work, results):
-                (aside / f"{job['top']}.v").write_text(text)
-        for layer, job, (counted, text) in zip([*rtl["layers"], None], work, results):
-            own = {kind: count for kind, count in counted.items() if kind not in rtl["modules"]}
-            held = Counter(_CELL.findall(text))
-            wrong = sum(held[kind] != count for kind, count in counted.items()) + sum(kind not in counted for kind in held)
-            checks.append((sum(counted.values()), wrong))
-            part = {"cells": own, **cells.resources(own, board.family)}
-            if layer:
-                operators.append({"name": layer["node"], "op": layer["op"], "module": layer["module"], **part})
-        total = cells.add([*operators, part])
-        whole_design = Counter()
-        for one in [*operators, part]:
-            whole_design.update(one["cells"])
-        apart = cells.resources(whole_design, board.family)
+            for module, text in texts.items():
+                (aside / f"{module}.v").write_text(text)
+    own = {module: _own(cells_of[module], rtl["modules"], board.family) for module in [*rtl["modules"], TOP]}
+    operators = [{"name": layer["node"], "op": layer["op"], "module": layer["module"], **own[layer["module"]]} for layer in rtl["layers"]]
+    total = cells.add(own.values())
     record = {
         "stage": "synth",
-        "checks": [
-            artifacts.check(
-                "netlist = counted cells", 0, sum(wrong for _, wrong in checks), sum(count for count, _ in checks),
-                "cells in the netlist files against Yosys' own count, per layer and type",
-            ),
-            artifacts.check(
-                "children + own = total", 0, sum(total[name] != apart[name] for name in total), len(total),
-                "resources summed over operators and top against those of all cells together",
-            ),
-        ],
+        "checks": [_netlist_check(cells_of, texts), _sum_check(own, total, board.family)],
         "net": Path(net_dir).name,
         "board": board.name,
         "part": board.part,
         "family": board.family,
         "stage_of_figures": "Yosys cells, before packing and routing",
-        "synthesis": yosys_job.script(work[0]),
+        "synthesis": yosys_job.script({**work[0], "folder": "netlist"}),
         "operators": operators,
-        "top": part,
+        "top": own[TOP],
         "total": total,
         "capacity": board.capacity,
         "used": {name: _used(total, name) for name in board.capacity},
+        "run": run,
     }
-    record["run"] = run
     over_capacity(board, total, fold["interval"])
     artifacts.write_json(acc / "synth.json", record)
     return record
+
+
+def _own(counted: dict[str, int], modules: list[str], family: str) -> dict:
+    """Cells and resources of a module without the layers it instantiates."""
+    own = {kind: count for kind, count in counted.items() if kind not in modules}
+    return {"cells": own, **cells.resources(own, family)}
+
+
+def _netlist_check(cells_of, texts) -> dict:
+    """The cells that stand in the netlist files against Yosys' count of them, per module and type."""
+    wrong = 0
+    for module, counted in cells_of.items():
+        held = Counter(_CELL.findall(texts[module]))
+        wrong += sum(held[kind] != counted.get(kind, 0) for kind in {*held, *counted})
+    count = sum(sum(counted.values()) for counted in cells_of.values())
+    return artifacts.check("netlist = counted cells", 0, wrong, count, "instances in the netlist files against Yosys' count")
+
+
+def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> dict:
+    """Resources summed over operators and top against those of all cells thrown together."""
+    together = Counter()
+    for one in own.values():
+        together.update(one["cells"])
+    apart = cells.resources(together, family)
+    wrong = sum(total[name] != apart[name] for name in total)
+    return artifacts.check("children + own = total", 0, wrong, len(total), "resources over operators and top against all cells")
 
 
 def over_capacity(board: boards.Board, total: dict[str, float], interval: int, note: str = "") -> None:
@@ -137,32 +148,44 @@ def _number(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def _job(folder: Path, rtl: dict, layer: dict | None, family: str) -> dict:
-    """The job of one layer, or of the top with all layers as black boxes (`layer` None), with the key of its result."""
-    layers = [one["file"] for one in rtl["layers"]]
+def _jobs(folder: Path, fold: dict, rtl: dict, family: str) -> list[dict]:
+    """One job per large layer, longest first, and one for the top with all small ones; each with the key of its result."""
+    estimate = {row["name"]: row["estimate"]["lut"] + 100 * row["estimate"]["bram36"] for row in fold["operators"]}
+    large = [layer for layer in rtl["layers"] if estimate[layer["node"]] >= SMALL]
+    small = [layer for layer in rtl["layers"] if layer not in large]
+    jobs = [_job(folder, rtl, family, layer["module"], [layer], []) for layer in sorted(large, key=lambda one: -estimate[one["node"]])]
+    return [*jobs, _job(folder, rtl, family, TOP, small, large)]
+
+
+def _job(folder: Path, rtl: dict, family: str, top: str, layers: list[dict], stubs: list[dict]) -> dict:
+    generated = sorted({name for layer in layers for name in layer["generated"]})
+    glue = [rtl["top"]] if top == TOP else []
     job = {
         "family": family,
-        "top": layer["module"] if layer else TOP,
-        "sources": [*rtl["library"], *layer["generated"], layer["file"]] if layer else [rtl["top"]],
-        "stubs": [] if layer else layers,
+        "top": top,
+        "modules": [layer["module"] for layer in layers] + ([TOP] if glue else []),
+        "sources": [*rtl["library"], *generated, *(layer["file"] for layer in layers), *glue],
+        "stubs": [layer["file"] for layer in stubs],
         "defines": DEFINES.get(family, []),
-        "netlist": "netlist.v",
-        "cells": "cells.json",
+        "folder": "",
     }
-    read = [*rtl["headers"], *job["sources"], *job["stubs"], *(layer["memories"] if layer else [])]
-    stated = json.dumps([yosys_job.script(job), _yosys(), read, artifacts.digest(*(folder / name for name in read))])
+    read = [*rtl["headers"], *job["sources"], *job["stubs"], *(name for layer in layers for name in layer["memories"])]
+    stated = json.dumps([yosys_job.script(job), version("pyosys"), read, artifacts.digest(*(folder / name for name in read))])
     return {**job, "key": hashlib.sha256(stated.encode()).hexdigest()[:32]}
 
 
-def _cached(folder: Path, job: dict) -> tuple[dict[str, int], str]:
-    """Cells by type and the netlist's text of a job, from the cache or from Yosys."""
+def _cached(folder: Path, job: dict) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
+    """Cells by type, and the netlist's text, of every module of a job, from the cache or from Yosys."""
     kept = cache_dir() / job["key"]
     if not kept.is_dir():
         with artifacts.whole(kept) as aside:
             aside.mkdir()
-            _yosys_process(folder, {**job, "netlist": f"{aside}/netlist.v", "cells": f"{aside}/cells.json"})
-    module = artifacts.read_json(kept / "cells.json")["modules"][f"\\{job['top']}"]
-    return dict(sorted(module["num_cells_by_type"].items())), (kept / "netlist.v").read_text()
+            _yosys_process(folder, {**job, "folder": str(aside)})
+    counted = artifacts.read_json(kept / "cells.json")["modules"]
+    return (
+        {module: dict(sorted(counted[f"\\{module}"]["num_cells_by_type"].items())) for module in job["modules"]},
+        {module: (kept / f"{module}.v").read_text() for module in job["modules"]},
+    )
 
 
 def _yosys_process(folder: Path, job: dict) -> None:
@@ -173,10 +196,4 @@ def _yosys_process(folder: Path, job: dict) -> None:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or ["no message"]
-        raise UserError(f"synth: Yosys cannot map {job['top']} for the family {job['family']}: {said[0].strip()}")
-
-
-def _yosys() -> str:
-    from importlib.metadata import version
-
-    return version("pyosys")
+        raise UserError(f"synth: Yosys cannot map {', '.join(job['modules'])} for the family {job['family']}: {said[0].strip()}")

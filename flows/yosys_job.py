@@ -2,8 +2,8 @@
 
 Yosys ends the interpreter on an error and keeps its memory until the end, so that every layer gets a fresh process.
 
-The job: {"family", "top", "sources": [files], "stubs": [files whose modules stay black boxes],
-          "defines": [names], "netlist": file to write, "cells": file to write}.
+The job: {"family", "top", "modules": [modules to write and count], "sources": [files], "stubs": [files whose modules stay
+          black boxes], "defines": [names], "folder": where `<module>.v` of each module and `cells.json` go}.
 """
 
 import json
@@ -13,30 +13,37 @@ from pathlib import Path
 SYNTH = {
     "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf",
     "xcup": "synth_xilinx -family xcup -noiopad -noclkbuf",
-    "ecp5": "synth_ecp5",
+    "ecp5": "synth_ecp5 -noflatten",
 }
 
 
 def script(job: dict) -> list[str]:
     """The Yosys commands of a job.
 
-    Parametrised modules are mapped once each and only then put into one flat module: copies cost nothing in time, and
-    the module that is counted is, cell by cell, the netlist that is written and simulated.
+    Parametrised modules are mapped once each and only then put into the flat modules that are asked for: copies cost nothing
+    in time, and what is counted is, cell by cell, the netlist that is written and simulated.
     """
     flags = " ".join(["-sv", "-I.", *(f"-D{name}" for name in job["defines"])])
     stubs = [f"read_verilog -lib {flags} {' '.join(job['stubs'])}"] if job["stubs"] else []
-    return stubs + [
+    inner = [name for name in job["modules"] if name != job["top"]]
+    flat = " ".join(inner or job["modules"])
+    return [
+        *stubs,
         f"read_verilog -defer {flags} {' '.join(job['sources'])}",
         f"{SYNTH[job['family']]} -top {job['top']}",
-        "flatten -noscopeinfo",
+        f"flatten -noscopeinfo {flat}",
         "opt_clean -purge",
-        f"tee -q -o {job['cells']} stat -json -top {job['top']}",
-        f"write_verilog -noattr {job['netlist']}",
+        f"tee -q -o {job['folder']}/cells.json stat -json",
+        *(command for name in job["modules"] for command in _written(name, job["folder"])),
     ]
 
 
+def _written(module: str, folder: str) -> tuple[str, ...]:
+    return f"select -module {module}", f"write_verilog -noattr -selected {folder}/{module}.v", "select -clear"
+
+
 def main(path: str) -> None:
-    """Run the job; the two files appear only when Yosys has come to the end."""
+    """Run the job."""
     from pyosys import libyosys as yosys
 
     design = yosys.Design()
