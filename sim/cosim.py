@@ -167,13 +167,14 @@ def include_folders() -> list[Path]:
     return sorted({path.parent for path in headers()})
 
 
-def network(rtl: Path, ops: list[HwOp], checked=False, waves=False) -> Device:
-    """Build the generated accelerator `xf_top` of the folder `rtl`, whose layers are `ops`."""
+def network(rtl: Path, ops: list[HwOp], checked=False, waves=False, sources=None, level="-O2") -> Device:
+    """Build the generated accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; from other `sources` if given."""
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     names = {role: f"{role[0]}_axis_t{role[2:]}" for role in ROLES[1:]} | {"reset_n": "aresetn"}
     widths = tuple(-(-stream.width // 8) * 8 for stream in (source, sink))
     lanes = [Lane("xf_top", names, source, sink, widths, patience(ops))]
-    program = verilate.build("xf_top", _listed(rtl), _header("aclk", lanes), [rtl], checked=checked, waves=waves)
+    options = {"checked": checked, "waves": waves, "level": level}
+    program = verilate.build("xf_top", sources or _listed(rtl), _header("aclk", lanes), [rtl], **options)
     return Device(program, lanes, folder=rtl)
 
 

