@@ -52,7 +52,7 @@ module xf_or_pool #(
   logic [KxW-1:0]   kx_q;
   logic [KyW-1:0]   ky_q;
   logic [ColW-1:0]  col_q;
-  logic [RowW-1:0]  row_q;
+  logic [RowW-1:0]  row_q;   // stays 0 where whole windows fill the frame
   logic             valid_q, go, take, fresh, used, beat_last, kx_last, ky_last, col_last, row_last;
 
   assign go        = m_ready_i | ~valid_q;
@@ -61,7 +61,7 @@ module xf_or_pool #(
   assign kx_last   = kx_q == KxW'(KernelW - 1);
   assign ky_last   = ky_q == KyW'(KernelH - 1);
   assign col_last  = beat_last && col_q == ColW'(ImageW - 1);
-  assign row_last  = col_last && row_q == RowW'(ImageH - 1);
+  assign row_last  = RestRows && col_last && row_q == RowW'(ImageH - 1);
   assign fresh     = kx_q == '0 && ky_q == '0;
   assign used      = !(RestRows && row_q >= RowW'(UsedH)) && !(RestCols && col_q >= ColW'(UsedW));
 
@@ -91,12 +91,12 @@ module xf_or_pool #(
         else if (beat_last && (KernelH == 1 || !kx_last)) addr_q <= addr_q - AddrW'(Beats - 1);
         else if (used) addr_q <= addr_q + 1'b1;
         if (beat_last) begin
-          kx_q  <= (kx_last || col_last) ? '0 : kx_q + 1'b1;
+          kx_q  <= (kx_last || (RestCols && col_last)) ? '0 : kx_q + 1'b1;
           col_q <= col_last ? '0 : col_q + 1'b1;
         end
         if (col_last) begin
           ky_q  <= (ky_last || row_last) ? '0 : ky_q + 1'b1;
-          row_q <= row_last ? '0 : row_q + 1'b1;
+          if (RestRows) row_q <= row_last ? '0 : row_q + 1'b1;
         end
       end
     end

@@ -45,8 +45,9 @@ class Width(HwOp):
         return max(self.in_stream().beats, self.out_stream().beats)
 
     def latency(self) -> int:
-        """A wide beat follows its last part."""
-        return max(1, self.out_stream().lanes // self.in_stream().lanes)
+        """Up, a wide beat follows its last part; down, a part passes two registers; a skid otherwise."""
+        into, out = self.in_stream().lanes, self.out_stream().lanes
+        return out // into if out > into else 2 if out < into else 1
 
     def rtl(self):
         return self.module, {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}

@@ -3,8 +3,8 @@
 // Joins beats into wider ones or cuts them into narrower ones, least significant part first.
 //
 // Rate       one beat per cycle on the narrower side, no bubble
-// Latency    InWidth <= OutWidth: OutWidth / InWidth cycles, the first joined beat follows its last part;
-//            else 1 cycle
+// Latency    InWidth < OutWidth: OutWidth / InWidth cycles, the joined beat follows its last part;
+//            equal 1 cycle, else 2 cycles
 // Reset      synchronous, control state only; data registers keep what they had
 // Bit model  op.py, Width.execute_node
 
@@ -30,45 +30,60 @@ module xf_width #(
 
   end else begin : gen_convert
 
-    localparam bit          Up     = OutWidth > InWidth;
-    localparam int unsigned Ratio  = Up ? OutWidth / InWidth : InWidth / OutWidth;
-    localparam int unsigned CountW = $clog2(Ratio + 1);
+    localparam bit          Up    = OutWidth > InWidth;
+    localparam int unsigned Ratio = Up ? OutWidth / InWidth : InWidth / OutWidth;
+    localparam int unsigned PartW = $clog2(Ratio);
 
-    logic [CountW-1:0] parts_q;  // parts held: gathered so far, or still to give
-    logic              push, pop;
+    logic [PartW-1:0] part_q;  // of the wide beat: the next to come in, or to go out
+    logic             last, push, go, valid_q;
 
-    assign push = s_valid_i & s_ready_o;
-    assign pop  = m_valid_o & m_ready_i;
+    assign last      = part_q == PartW'(Ratio - 1);
+    assign push      = s_valid_i & s_ready_o;
+    assign go        = m_ready_i | ~valid_q;
+    assign m_valid_o = valid_q;
 
     if (Up) begin : gen_up
+
       logic [OutWidth-1:0] data_q;
-      logic                full_q;
+
       always_ff @(posedge clk_i) begin
         if (push) data_q <= {s_data_i, data_q[OutWidth-1:InWidth]};
         if (!rst_ni) begin
-          parts_q <= '0;
-          full_q  <= 1'b0;
-        end else begin
-          if (push) parts_q <= (parts_q == CountW'(Ratio - 1)) ? '0 : parts_q + 1'b1;
-          if (push) full_q <= parts_q == CountW'(Ratio - 1);
-          else if (pop) full_q <= 1'b0;
+          part_q  <= '0;
+          valid_q <= 1'b0;
+        end else if (go) begin
+          if (push) part_q <= last ? '0 : part_q + 1'b1;
+          valid_q <= push & last;
         end
       end
-      assign s_ready_o = ~full_q | m_ready_i;
-      assign m_valid_o = full_q;
+      assign s_ready_o = go;
       assign m_data_o  = data_q;
+
     end else begin : gen_down
-      logic [InWidth-1:0] data_q;
+
+      // A mux behind a register that stays is a third of a register that shifts.
+      logic [InWidth-1:0]  wide_q;
+      logic [OutWidth-1:0] data_q;
+      logic                full_q, give;
+
+      assign give = go & full_q;
       always_ff @(posedge clk_i) begin
-        if (push) data_q <= s_data_i;
-        else if (pop) data_q <= data_q >> OutWidth;
-        if (!rst_ni) parts_q <= '0;
-        else if (push) parts_q <= CountW'(Ratio);
-        else if (pop) parts_q <= parts_q - 1'b1;
+        if (push) wide_q <= s_data_i;
+        if (go) data_q <= wide_q[32'(part_q) * OutWidth +: OutWidth];
+        if (!rst_ni) begin
+          part_q  <= '0;
+          full_q  <= 1'b0;
+          valid_q <= 1'b0;
+        end else begin
+          if (push) full_q <= 1'b1;
+          else if (give && last) full_q <= 1'b0;
+          if (give) part_q <= last ? '0 : part_q + 1'b1;
+          if (go) valid_q <= full_q;
+        end
       end
-      assign s_ready_o = parts_q == '0 || (parts_q == CountW'(1) && m_ready_i);
-      assign m_valid_o = parts_q != '0;
-      assign m_data_o  = data_q[OutWidth-1:0];
+      assign s_ready_o = ~full_q | (give & last);
+      assign m_data_o  = data_q;
+
     end
 
     `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))

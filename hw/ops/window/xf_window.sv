@@ -92,7 +92,8 @@ module xf_window #(
     localparam int RestNeed  = (ImageH - FirstNeed) % StrideH;
     localparam int Freeing   = OutH - 1 - ((PadTop + StrideH - 1) / StrideH);  // rows of output that free some
     localparam int WrapFree  = ImageH - ((Freeing > 0) ? Freeing : 0) * StrideH;
-    localparam int Most      = Rows + ImageH + StrideH + 1;
+    localparam int Unread    = (ImageH - LastNeed > StrideH) ? ImageH - LastNeed : StrideH;  // freed before written
+    localparam int Most      = (Rows + Unread > WrapNeed) ? Rows + Unread : WrapNeed;
 
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
     localparam int unsigned ColW  = $clog2(RowBeats + 1);
