@@ -46,7 +46,7 @@ def dot(simd: int, bits: int) -> Dot:
     else:
         heights, lut = [simd // 2] * (bits + 1), simd // 2 * bits
         if simd % 2:
-            heights, lut, extra = [*heights, 1], lut + bits + 1, 1
+            heights, lut, extra = [*heights, 1], lut + bits + 2, 1
     levels = 0
     while max(heights) > 3:
         heights, more = next_heights(heights)

@@ -68,6 +68,7 @@ module xf_signed_sum #(
         if (k == 0) begin : gen_join
           logic [Bits-1:0] x_q;
           logic            w_q;
+          logic [Bits:0]   low;
           logic [Bits+1:0] joined;
           always_ff @(posedge clk_i) begin
             if (en_i) begin
@@ -75,7 +76,10 @@ module xf_signed_sum #(
               w_q <= w_i[Simd-1];
             end
           end
-          assign joined = {1'b0, sum_q} + {2'b0, x_q ~^ {Bits{w_q}}};
+          xf_add2 #(.Width(Bits)) u_join (
+            .a_i(sum_q[Bits-1:0]), .wa_i(1'b1), .b_i(x_q), .wb_i(w_q), .sum_o(low)
+          );
+          assign joined = {sum_q[Bits] & low[Bits], sum_q[Bits] ^ low[Bits], low[Bits-1:0]};
           for (genvar c = 0; c < Bits + 2; c++) begin : gen_column
             assign heap[c*Pairs] = joined[c];
           end

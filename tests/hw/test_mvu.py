@@ -1,0 +1,134 @@
+"""Matrix-vector units: the contract in integers, the memories, the folding, the 7-series form, the cost model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.byte_mvu.op import ByteMvu
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.sim import cosim, verilate
+
+GATES = Path(__file__).with_name("xc7_gates.sv")
+# Wide and odd dot products, and what the examples hold of raw, signed and narrow.
+UNITS = [
+    *(XnorMvu.seeded(seed, simd, 2, simd, 2, 3, raw) for seed, (simd, raw) in enumerate([(576, True), (192, False)])),
+    *(XnorMvu.seeded(simd, 2 * simd, 4, simd, 2, 2, True) for simd in (5, 17, 64, 100, 128, 145)),
+    *(XnorMvu.seeded(simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
+    ByteMvu.seeded(1, 27, 8, 3, 4),
+    ByteMvu.seeded(2, 27, 4, 9, 2, raw=True, in_signed=1),
+    ByteMvu.seeded(3, 49, 4, 49, 2),
+    ByteMvu.seeded(4, 40, 3, 20, 3, raw=True),
+    ByteMvu.seeded(5, 15, 2, 5, 1, in_bits=3, in_signed=1),
+]
+
+
+@pytest.fixture(scope="module", params=["XF_XC7", "portable"])
+def forms(request, tmp_path_factory):
+    """The units built without XF_SIM: on 7-series cells, and with what any other tool reads."""
+    sources, lanes, memories = cosim.write_bench(UNITS, tmp_path_factory.mktemp("bench"))
+    defines = ("XF_XC7",) if request.param == "XF_XC7" else ("XF_PORTABLE",)
+    header, includes = cosim._header("clk_i", lanes), cosim.include_folders()
+    program = verilate.build("xf_bench", [GATES, *sources], header, includes, defines, level="-O1")
+    return cosim.Device(program, lanes, memories)
+
+
+def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms):
+    frames = [unit.random_input(seed=index, frames=6) for index, unit in enumerate(UNITS)]
+    for unit, x, run in zip(UNITS, frames, cosim.run(forms, frames, seed=3), strict=True):
+        np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
+        assert (run.interval, run.latency) == (unit.cycles(), unit.latency()), str(unit)
+
+
+def test_cells_and_portable_form_equal_the_contract_with_pauses(forms):
+    frames = [unit.random_input(seed=9 + index, frames=6) for index, unit in enumerate(UNITS)]
+    for unit, x, run in zip(UNITS, frames, cosim.run(forms, frames, stall=0.4, seed=4), strict=True):
+        np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
+
+
+@pytest.mark.parametrize("index", range(len(XnorMvu.examples())))
+def test_xnor_contract_counts_equal_bits(index):
+    op = XnorMvu.examples()[index]
+    x, weights = op.random_input(index), op.arrays_of["weights"]
+    matches = [[(v == row).sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
+    wanted = np.array(matches) if op.raw else np.array(matches) >= op.arrays_of["thresholds"]
+    np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
+
+
+@pytest.mark.parametrize("index", range(len(ByteMvu.examples())))
+def test_byte_contract_adds_and_subtracts(index):
+    op = ByteMvu.examples()[index]
+    x, weights = op.random_input(index), op.arrays_of["weights"]
+    sums = [[v[row == 1].sum() - v[row == 0].sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
+    wanted = np.array(sums) if op.raw else np.array(sums) >= op.arrays_of["thresholds"]
+    np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
+
+
+@pytest.mark.parametrize("op", [XnorMvu, ByteMvu])
+def test_extreme_sums_fit_the_output_type(op):
+    for signed in (0, 1)[: 1 + (op is ByteMvu)]:
+        more = {"in_signed": signed} if op is ByteMvu else {}
+        unit = op.seeded(0, 16, 4, 4, 2, raw=True, **more)
+        low, high = unit.result_range()
+        bits, minus = unit.out_stream().bits, unit.out_stream().signed
+        assert -(2 ** (bits - 1)) * minus <= low and high < 2 ** (bits - minus)
+        assert high >= 2 ** (bits - minus - 1)  # and no narrower one would do
+
+
+def test_weight_words_lie_as_the_architecture_says():
+    op = XnorMvu.seeded(1, 12, 6, 4, 3)
+    bits, words = op.memories()["WeightFile"]
+    weights = op.arrays_of["weights"]
+    assert bits == 12 and len(words) == 6
+    for nf in range(2):
+        for sf in range(3):
+            for p in range(3):
+                for s in range(4):
+                    assert words[nf * 3 + sf] >> (p * 4 + s) & 1 == weights[sf * 4 + s, nf * 3 + p]
+
+
+@pytest.mark.parametrize("op", [XnorMvu.seeded(1, 9, 4, 3, 2), ByteMvu.seeded(1, 9, 4, 3, 2, in_signed=1)], ids=str)
+def test_thresholds_out_of_reach_are_always_and_never(op):
+    low, high = op.result_range()
+    op.arrays_of["thresholds"] = np.array([low - 10**6, low, high + 1, high + 10**6])
+    x = np.concatenate([op.random_input(3, 40), np.zeros((1, 2, 9), int)])
+    np.testing.assert_array_equal(op.run(x) == [1, 1, 0, 0], True)
+    bits, half = op.acc_bits, 2 ** (op.acc_bits - 1)
+    starts = [word >> (bits * k) & (2**bits - 1) for word in op.memories()["StartFile"][1] for k in range(2)]
+    assert [start >= half for start in starts[:2]] == [True, True]  # whatever is counted, the answer is 1 …
+    assert [start + op.top < half for start in starts[2:]] == [True, True]  # … and 0
+
+
+def slip(**changes):
+    given = dict(name="conv3", mw=576, mh=64, simd=64, pe=16, vectors=2, in_shape=[2, 576], out_shape=[2, 64])
+    return XnorMvu.make(**given | changes)
+
+
+@pytest.mark.parametrize(
+    "changes, text",
+    [
+        (
+            {"simd": 7, "mw": 12, "in_shape": [24]},
+            "conv3: simd=7 does not divide mw=12; use one of [1, 2, 3, 4, 6, 12].",
+        ),
+        ({"pe": 3}, "conv3: pe=3 does not divide mh=64; use one of [1, 2, 4, 8, 16, 32, 64]."),
+        (
+            {"vectors": 3},
+            "conv3: in_shape=[2, 576] holds 1152 elements, but vectors=3 of 576 are 1728; change in_shape or vectors.",
+        ),
+        (
+            {"arrays": {"weights": np.zeros((64, 576))}},
+            "conv3: weights have shape (64, 576); mw=576, mh=64 need (576, 64).",
+        ),
+    ],
+)
+def test_a_slip_is_answered_with_what_would_work(changes, text):
+    with pytest.raises(UserError) as error:
+        slip(**changes).cycles()
+    assert str(error.value) == text
+
+
+def test_bits_outside_the_range_are_refused():
+    with pytest.raises(UserError, match=r"^dut: in_bits=1 is outside 2 .. 12; single bits are the work of XnorMvu.$"):
+        ByteMvu.seeded(1, 4, 4, 2, 2, in_bits=1)

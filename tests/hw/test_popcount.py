@@ -1,0 +1,126 @@
+"""The 7-series counters against plain arithmetic, proved for all inputs with the SAT solver of Yosys."""
+
+import subprocess
+import sys
+from importlib.resources import files
+
+import pytest
+
+RTL = files("xnorforge.hw") / "rtl"
+# Registers become wires: what is proved is the function of the pipeline.
+WIRES = """
+(* techmap_celltype = "$dff $dffe" *)
+module register (CLK, EN, D, Q);
+  parameter WIDTH = 1;
+  parameter CLK_POLARITY = 1;
+  parameter EN_POLARITY = 1;
+  input CLK, EN;
+  input [WIDTH-1:0] D;
+  output [WIDTH-1:0] Q;
+  assign Q = D;
+endmodule
+"""
+JOB = """
+import sys
+from pyosys import libyosys as ys
+design = ys.Design()
+for line in sys.argv[1:]:
+    ys.run_pass(line, design)
+"""
+
+
+def proved(folder, inputs: str, width: int, gold: str, gate: str, defines="-D XF_XC7") -> bool:
+    """Whether `gold` (statements that assign `gold`) and `gate` (an instance that drives `gate`) agree for all inputs."""
+    text = f"""
+module miter ({inputs}, output logic differs);
+  logic [{width - 1}:0] gold, gate;
+  {gold}
+  {gate}
+  assign differs = gold != gate;
+endmodule
+"""
+    (folder / "miter.sv").write_text(text)
+    (folder / "wires.v").write_text(WIRES)
+    sources = " ".join(sorted(str(path) for path in RTL.iterdir() if path.name.endswith(".sv")))
+    script = [
+        f"read_verilog -defer -sv {defines} -I {RTL} {sources} {folder}/miter.sv",
+        "read_verilog +/xilinx/cells_sim.v",
+        "hierarchy -check -top miter",
+        "proc",
+        "flatten",
+        "opt_clean",
+        f"techmap -map {folder}/wires.v",
+        "opt -full",
+        "sat -verify -prove differs 0 miter",
+    ]
+    done = subprocess.run([sys.executable, "-c", JOB, *script], capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert "SAT proof finished" in said, said[-2000:]
+    return done.returncode == 0
+
+
+def ones(vector: str, bits: int, weight="1") -> str:
+    """Statements that sum the bits of a vector, bit k times `weight` (an expression of k)."""
+    return f"always_comb begin gold = 0; for (int k = 0; k < {bits}; k++) gold = gold + ({vector} >> k & 1) * {weight}; end"
+
+
+LEAVES = {
+    "three pairs": (
+        "input [2:0] x, w", 2, ones("(x ~^ w)", 3), "xf_xnor3 u (.x_i(x), .w_i(w), .count_o(gate));"
+    ),
+    "three bits": ("input [2:0] a", 2, ones("a", 3), "xf_count3 u (.bits_i(a), .count_o(gate));"),
+    **{
+        f"{groups} groups of six": (
+            f"input [{6 * groups - 1}:0] a", 2 * groups + 1, ones("a", 6 * groups, "(1 << 2 * (k / 6))"),
+            f"xf_count6 #(.Groups({groups})) u (.bits_i(a), .sum_o(gate));",
+        )
+        for groups in (1, 2, 3, 4)
+    },
+    **{
+        f"three numbers of {width} bits, {more} more": (
+            f"input [{width - 1}:0] a, b, c", width + more, "assign gold = a + b + c;",
+            f"xf_add3 #(.Width({width}), .SumW({width + more})) u (.a_i(a), .b_i(b), .c_i(c), .sum_o(gate));",
+        )
+        for width, more in ((1, 1), (2, 2), (3, 0), (4, 1), (6, 2), (10, 2))
+    },
+    **{
+        f"two numbers of {width} bits with signs": (
+            f"input [{width - 1}:0] a, b, input wa, wb", width + 1,
+            f"logic [{width - 1}:0] x, y; assign x = wa ? a : ~a; assign y = wb ? b : ~b; assign gold = x + y;",
+            f"xf_add2 #(.Width({width})) u (.a_i(a), .wa_i(wa), .b_i(b), .wb_i(wb), .sum_o(gate));",
+        )
+        for width in (2, 4, 8, 9)
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+@pytest.mark.parametrize("defines", ["-D XF_XC7", ""], ids=["primitives", "portable"])
+def test_leaves_count_right_for_all_inputs(tmp_path, leaf, defines):
+    assert proved(tmp_path, *LEAVES[leaf], defines)
+
+
+def popcount(simd):
+    width = simd.bit_length()
+    gate = f"xf_popcount #(.Simd({simd})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
+    return f"input [{simd - 1}:0] x, w", width, ones("(x ~^ w)", simd), gate
+
+
+@pytest.mark.parametrize("simd", [*range(1, 19), 24, 27, 32])
+def test_popcount_is_the_number_of_equal_bits(tmp_path, simd):
+    assert proved(tmp_path, *popcount(simd))
+
+
+@pytest.mark.parametrize("simd, bits", [(1, 8), (2, 8), (3, 8), (4, 4), (5, 4), (7, 2), (10, 2)])
+def test_signed_sum_adds_elements_or_their_inverses(tmp_path, simd, bits):
+    top = 2**bits - 1
+    body = f"gold = gold + (w[k] ? (x >> k * {bits} & {top}) : {top} - (x >> k * {bits} & {top}));"
+    gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
+    gate = f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
+    assert proved(tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w", (simd * top).bit_length(), gold, gate)
+
+
+def test_the_proof_notices_one_wrong_count(tmp_path):
+    inputs, width, gold, gate = popcount(12)
+    wrong = gold.replace("gold = 0;", "gold = x == 5 && w == 9;")
+    assert not proved(tmp_path, inputs, width, wrong, gate)
