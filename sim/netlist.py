@@ -51,7 +51,12 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
     record = {
         "stage": "netlist",
         "checks": [
-            compare.checked("netlist = lowered", mapped.output, expected[: len(pictures)], "every output integer of the mapped cells"),
+            compare.checked(
+                "netlist = lowered",
+                mapped.output,
+                expected[: len(pictures)],
+                "every output integer of the mapped cells",
+            ),
             compare.checked("netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"),
         ],
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
@@ -70,8 +75,15 @@ def sources(netlist: Path, family: str) -> list[Path]:
         ToolMissing: pyosys, which brings the models, is not installed.
     """
     if family != "xc7":
-        raise UserError(f"netlist: there are no cell models for the family {family}; take a board with an xc7 part, such as pynq-z2.")
+        raise UserError(
+            f"netlist: there are no cell models for the family {family}; take a board with an xc7 part, such as pynq-z2."
+        )
     if find_spec("pyosys") is None:
-        raise ToolMissing("netlist: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`.")
-    models = [Path(str(files("xnorforge.sim") / "xc7_cells.v")), Path(str(files("pyosys") / "share" / "xilinx" / "cells_sim.v"))]
+        raise ToolMissing(
+            "netlist: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`."
+        )
+    models = [
+        Path(str(files("xnorforge.sim") / "xc7_cells.v")),
+        Path(str(files("pyosys") / "share" / "xilinx" / "cells_sim.v")),
+    ]
     return [models[0], *sorted(Path(netlist).glob("*.v")), models[1]]

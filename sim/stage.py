@@ -92,7 +92,7 @@ def answers(ops, integers) -> np.ndarray:
 def drive(device, acc: Path, ops, pictures, expected, stall) -> cosim.Run:
     """One RTL run of the whole network; an error or a difference is traced to its operator."""
     inputs = graph.enter(ops[0], pictures)
-    [result] = cosim.attempt(device, [inputs], stall=stall, seed=SEED)
+    [result] = cosim.attempt(device, [inputs], stall=stall, seed=SEED, probe=True)
     if isinstance(result, MismatchError):
         raise MismatchError(f"{result} {locate_rtl(acc, ops, pictures[:1])}")
     wrong = compare.first_difference(result.output, expected[: len(pictures)])

