@@ -1,4 +1,4 @@
-"""The one place that starts FINN and knows its private names.
+"""The one place that starts FINN and knows how.
 
 FINN (distribution `finn-plus`, import `finn`) runs here without Vivado: its settings and build folder point into a
 temporary folder, so that it writes nothing into the user's home.
@@ -27,11 +27,6 @@ def start() -> None:
     from finn.util.settings import initialize_dummy_settings
 
     initialize_dummy_settings()
-    from finn import xsi
-
-    # finn.builder looks these up when it is imported; they need Vivado's simulator and are never called here.
-    for name in xsi._LAZY_NAMES:
-        setattr(xsi, name, object)
 
 
 def execute(model: ModelWrapper, frame: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,8 @@ from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError, UserError
+from xnorforge.flows.lower.graph import integer_graph
+from xnorforge.flows.lower.walk import RULES
 
 BATCH = 50
 SINGLE = 2  # images that are run one by one as well
@@ -48,7 +50,8 @@ def import_model(
             declared = network.get_tensor_datatype(network.graph.input[0].name)
             input_scale = 1.0 if declared.is_integer() else 1 / 255
         inputs = _inputs(model, network, images, input_scale)
-        scores, wrong = _scores(network, inputs)
+        integer_graph(network, 0, 255, input_scale)  # refuses what cannot be built before the images are run
+        scores, same = _scores(network, inputs)
         with whole(out_dir / "model.onnx") as aside:
             network.save(str(aside))
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
@@ -66,7 +69,7 @@ def import_model(
         "input": {"lo": 0, "hi": 255, "scale": input_scale},
         "images": provenance,
         "accuracy": [accuracy] if known.any() else [],
-        "checks": [wrong],
+        "checks": [same],
         "run": run,
     }
     write_json(out_dir / "export.json", record)
@@ -85,6 +88,10 @@ def _cleaned(path: Path) -> ModelWrapper:
         ) from error
     if not raw.graph.node or not raw.graph.output:
         raise UserError(f"{path}: an ONNX model without nodes; export it again with brevitas export_qonnx.")
+    for node in raw.graph.node:
+        if node.domain not in ("", "ai.onnx") and node.op_type not in RULES:
+            known = ", ".join(sorted(RULES))
+            raise UserError(f"{path}: no operator {node.op_type} of domain {node.domain} is known; use {known}.")
     network = ModelWrapper(raw)
     constants = {i.name for i in raw.graph.initializer}
     for entry in raw.graph.input:
@@ -110,7 +117,7 @@ def _inputs(path: Path, network: ModelWrapper, images: np.ndarray, scale: float)
     if np.prod(wanted) != np.prod(given) or (len(wanted) == 3 and tuple(wanted) != given):
         raise UserError(
             f"{path}: the network takes {_times(wanted)} numbers and the images are {_times(given)}; give images of the "
-            " network's own shape."
+            "network's own shape."
         )
     return (images.astype(np.float32) * np.float32(scale)).reshape(len(images), *wanted)
 

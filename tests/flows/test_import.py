@@ -1,0 +1,343 @@
+"""A stranger's QONNX file: built where it can be exact, refused in one sentence where not."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from xnorforge.artifacts import read_json
+from xnorforge.errors import UserError
+from xnorforge.flows.importing import import_model
+from xnorforge.flows.lower import lower
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import QONNX, Graph
+
+
+def stranger(rng):
+    """A small dense network as the QONNX model zoo writes them.
+
+    Old IR with every constant a graph input, domain onnx.brevitas, shapes computed in the graph, weights quantised and then
+    transposed, a batch norm spelled out at the end.
+    """
+    nodes, constants = [], {}
+
+    def put(op, inputs, out, domain="", **attributes):
+        nodes.append(helper.make_node(op, inputs, [out], domain=domain, **attributes))
+        return out
+
+    def const(name, value):
+        constants[name] = np.asarray(value)
+        return name
+
+    put("Shape", ["0"], "shape")
+    put("Gather", ["shape", const("zero", np.int64(0))], "batch", axis=0)
+    put("Unsqueeze", ["batch"], "batch1", axes=[0])
+    put("Concat", ["batch1", const("rest", np.int64([-1]))], "flat_shape", axis=0)
+    put("Reshape", ["0", "flat_shape"], "flat")
+    put("Mul", ["flat", const("two", np.float32(2))], "doubled")
+    x = put("Sub", ["doubled", const("one", np.float32([1]))], "centred")
+    for layer, (inputs, outputs) in enumerate([(64, 32), (32, 10)]):
+        scale = const(f"scale{layer}", np.float32(1))
+        x = put("BipolarQuant", [x, scale], f"bits{layer}", "onnx.brevitas")
+        raw = const(f"weights{layer}", rng.normal(size=(outputs, inputs)).astype(np.float32))
+        put("BipolarQuant", [raw, scale], f"signs{layer}", "onnx.brevitas")
+        put("Transpose", [f"signs{layer}"], f"turned{layer}", perm=[1, 0])
+        x = put("MatMul", [x, f"turned{layer}"], f"sums{layer}")
+        if layer == 0:
+            given = [rng.normal(size=32), rng.normal(size=32), rng.normal(size=32) * 5, rng.uniform(20, 90, 32)]
+            names = [const(f"norm{k}", value.astype(np.float32)) for k, value in enumerate(given)]
+            x = put("BatchNormalization", [x, *names], "normed", epsilon=1e-5)
+    put("Sub", [x, const("mean", np.float32([0.4488643]))], "less")
+    put("Pow", [const("var", np.float32([318.19666])), const("half", np.float32(0.5))], "std")
+    put("Div", ["less", "std"], "divided")
+    put("Mul", ["divided", const("gamma", np.float32([0.7341181]))], "scaled")
+    put("Add", ["scaled", const("beta", np.float32([-1.1436615]))], "scores")
+    kind = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
+    ends = [helper.make_tensor_value_info("0", TensorProto.FLOAT, [1, 1, 8, 8])]
+    ends += [helper.make_tensor_value_info(n, kind[v.dtype.name], v.shape) for n, v in constants.items()]
+    out = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 10])
+    initial = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "net", ends, [out], initial)
+    return helper.make_model(graph, ir_version=6, opset_imports=[helper.make_opsetid("", 9)])
+
+
+def images(n=60, shape=(1, 8, 8), seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape)).astype(np.uint8)
+
+
+def test_a_network_of_the_model_zoo_is_imported_and_lowered(tmp_path):
+    rng = np.random.default_rng(1)
+    onnx.save(stranger(rng), tmp_path / "zoo.onnx")
+    pixels = images(60)
+    labels = rng.integers(0, 10, 60)
+    labels[:10] = -1
+    record = import_model(tmp_path / "zoo.onnx", pixels, labels, tmp_path / "out", provenance="60 random images")
+    assert record == read_json(tmp_path / "out/export.json")
+    assert (record["net"], record["method"], record["input"]) == (
+        "zoo",
+        "imported",
+        {"lo": 0, "hi": 255, "scale": 1 / 255},
+    )
+    golden = np.load(tmp_path / "out/golden.npz")
+    right = int((golden["scores"].argmax(1) == labels)[10:].sum())
+    assert record["accuracy"] == [
+        {"stage": "qonnx", "set": "60 random images", "images": 50, "correct": right, "top1": 2.0 * right}
+    ]
+    made = lower(tmp_path / "out/model.onnx", tmp_path / "out/golden.npz", tmp_path / "out")
+    assert [(c["name"], c["images"], c["mismatches"]) for c in made["checks"]] == [
+        ("lowered = qonnx", 60, 0), ("activations = qonnx", 4, 0), ("lowered = FINN execution", 20, 0),
+    ]  # fmt: skip
+    assert made["checks"][0]["what"].startswith("integers ==, scores to 1e-06")  # its last batch norm rounds
+    assert made["nodes"] == {"MVAU": 2, "Thresholding": 2}
+    file = np.load(tmp_path / "out/lowered.npz")
+    assert file["integers"].dtype == np.int64 and file["integers"].shape == (60, 10)
+    np.testing.assert_allclose(file["scale"] * file["integers"] + file["bias"], golden["scores"], rtol=1e-5)
+
+
+def test_the_smallest_network_a_bias_and_bits_at_the_end(tmp_path):
+    graph = Graph((3,)).sign()
+    graph.node("Gemm", graph.weights(4, 3), np.float32([2, 2, -1, -4]), transB=1).sign()
+    record = built(tmp_path, graph, (4,), images(30, (3, 1, 1)))
+    assert record["checks"][0]["what"].startswith("scores ==")
+
+
+def test_an_integer_input_needs_no_scale(tmp_path):
+    graph = Graph((3, 6, 6))
+    model = graph.node("Conv", graph.weights(4, 3, 3, 3)).sign().node("Flatten").model((64,))
+    from qonnx.core.datatype import DataType
+
+    model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
+    model.save(str(tmp_path / "net.onnx"))
+    made = import_model(tmp_path / "net.onnx", images(3, (3, 6, 6)), [-1] * 3, tmp_path / "out")
+    assert made["input"]["scale"] == 1.0 and made["accuracy"] == []
+
+
+def built(tmp_path, graph, output, pixels, change=None):
+    """Import and lower a hand-written graph; returns the record."""
+    proto = graph.onnx(output)
+    proto.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in graph.constants.items())
+    if change:
+        change(proto)
+    onnx.save(proto, tmp_path / "net.onnx")
+    import_model(tmp_path / "net.onnx", pixels, [-1] * len(pixels), tmp_path / "out")
+    return lower(tmp_path / "out/model.onnx", tmp_path / "out/golden.npz", tmp_path / "out")
+
+
+def refusal(tmp_path, graph, output, shape=(4, 6, 6), change=None):
+    """The text with which a hand-written graph is refused, without the folder."""
+    with pytest.raises(UserError) as raised:
+        built(tmp_path, graph, output, images(3, shape), change)
+    return str(raised.value).replace(f"{tmp_path}/", "")
+
+
+def binary(seed=0, **attributes):
+    """Bits and a binary convolution."""
+    graph = Graph((4, 6, 6), seed).real("Sub", 0.5).sign()
+    return graph.node("Conv", graph.weights(5, 4, 3, 3), **attributes)
+
+
+def test_refused_a_file_that_is_missing(tmp_path):
+    with pytest.raises(UserError) as raised:
+        import_model("no/such.onnx", images(), [-1] * 60, tmp_path)
+    assert str(raised.value) == "no/such.onnx: no such file; give the path of a QONNX model, MODEL=folder/net.onnx."
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
+def test_refused_a_file_that_is_cut_short(tmp_path, kept):
+    whole = stranger(np.random.default_rng(0)).SerializeToString()
+    (tmp_path / "cut.onnx").write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(UserError) as raised:
+        import_model(tmp_path / "cut.onnx", images(), [-1] * 60, tmp_path / "out")
+    assert str(raised.value) == (
+        f"{tmp_path}/cut.onnx: not an ONNX model, or cut short; export it again with brevitas export_qonnx."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"a text, not a network\n" * 9])
+def test_refused_a_file_that_is_no_network(tmp_path, content):
+    (tmp_path / "no.onnx").write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"(not an ONNX model, or cut short|an ONNX model without nodes); export it again"
+    ):
+        import_model(tmp_path / "no.onnx", images(), [-1] * 60, tmp_path / "out")
+
+
+def test_refused_a_dynamic_shape(tmp_path):
+    def vary(proto):
+        proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+
+    assert refusal(tmp_path, binary(), (5, 4, 4), change=vary) == (
+        "net.onnx: input x has a dynamic shape [1, 4, height, 6]; export it with a fixed one, only the first dimension "
+        "(batch) may vary."
+    )
+
+
+def test_a_dynamic_batch_is_no_hindrance(tmp_path):
+    def vary(proto):
+        proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+
+    graph = binary().sign().node("Flatten")
+    graph.node("MatMul", graph.weights(80, 3))
+    assert not any(c["mismatches"] for c in built(tmp_path, graph, (3,), images(5, (4, 6, 6)), vary)["checks"])
+
+
+def test_refused_images_of_another_shape(tmp_path):
+    assert refusal(tmp_path, binary(), (5, 4, 4), shape=(1, 28, 28)) == (
+        "net.onnx: the network takes 4x6x6 numbers and the images are 1x28x28; give images of the network's own shape."
+    )
+
+
+def test_refused_weights_that_are_not_numbers(tmp_path):
+    def spoil(proto):
+        name = next(n.input[1] for n in proto.graph.node if n.op_type == "Conv")
+        (weights,) = [i for i in proto.graph.initializer if i.name == name]
+        values = numpy_helper.to_array(weights).copy()
+        values[2, 1, 0, 1] = np.nan
+        weights.CopyFrom(numpy_helper.from_array(values, name))
+
+    assert refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil) == (
+        "Conv_0 (Conv): constant Conv_0_param0 is nan at [2, 1, 0, 1]; train and export the network again."
+    )
+
+
+def test_refused_binary_weights_that_are_not_plus_or_minus_one(tmp_path):
+    def spoil(proto):
+        name = next(n.input[1] for n in proto.graph.node if n.op_type == "Conv")
+        (weights,) = [i for i in proto.graph.initializer if i.name == name]
+        values = numpy_helper.to_array(weights).copy()
+        values[0, 0, 0, :2] = 0.5, 0
+        weights.CopyFrom(numpy_helper.from_array(values, name))
+        kind = onnx.TensorAnnotation(tensor_name=name)
+        kind.quant_parameter_tensor_names.add(key="finn_datatype", value="BIPOLAR")
+        proto.graph.quantization_annotation.append(kind)
+
+    assert refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil) == (
+        "Conv_0 (Conv): 2 of 180 binary weights of Conv_0_param0 are not -1 or 1, the first is 0.5; binarise the weights "
+        "before export."
+    )
+
+
+def test_zeros_around_bits_are_lowered_exactly_and_marked_for_the_fold(tmp_path):
+    graph = binary(pads=[1, 1, 1, 1]).sign().node("Flatten")
+    graph.node("MatMul", graph.weights(180, 3))
+    record = built(tmp_path, graph, (3,), images(25, (4, 6, 6)))
+    assert record["own_nodes"] == {"conv0": "SignedConv"} and not any(c["mismatches"] for c in record["checks"])
+    model = onnx.load(str(tmp_path / "out/lowered.onnx"))
+    (node,) = [n for n in model.graph.node if n.name == "conv0"]
+    assert {a.name: a.s.decode() for a in node.attribute if a.name == "instead"} == {
+        "instead": "pad binary activations with -1, nn.ConstantPad2d(1, -1.0) in front of a convolution with padding=0"
+    }
+
+
+FLOAT_LEFT = {
+    "Softmax": "drop it, the largest score is the same",
+    "Sigmoid": "drop it behind the last layer, or use a QuantHardTanh (Clip and Quant) inside the network",
+    "Tanh": "use brevitas.nn.QuantHardTanh (Clip and Quant)",
+    "Elu": "use brevitas.nn.QuantReLU (Relu and Quant)",
+}
+
+
+@pytest.mark.parametrize("op", FLOAT_LEFT)
+def test_refused_a_float_operator_is_named_with_the_nearest_form(tmp_path, op):
+    graph = binary().sign().node("Flatten")
+    graph.node("MatMul", graph.weights(80, 3)).node(op)
+    assert refusal(tmp_path, graph, (3,)) == (
+        f"{op}_0 ({op}): a float operator is left over that no integer operator equals; {FLOAT_LEFT[op]}."
+    )
+
+
+def test_refused_an_operator_of_an_unknown_domain(tmp_path):
+    text = refusal(tmp_path, binary().node("Warp", domain="some.vendor").sign(), (5, 4, 4))
+    assert text.startswith("net.onnx: no operator Warp of domain some.vendor is known; use Add, AveragePool, ")
+
+
+def test_refused_an_operator_nobody_thought_of(tmp_path):
+    text = refusal(tmp_path, binary().node("Erf").sign(), (5, 4, 4))
+    assert text.startswith(
+        "Erf_0 (Erf): a float operator is left over that no integer operator equals; quantise in front of it, or write it "
+        "with Add, AveragePool, BatchNormalization, BipolarQuant, "
+    )
+
+
+REFUSED = {
+    "float convolution": (
+        lambda g: g.real("Conv", g.rng.normal(size=(5, 4, 3, 3))),
+        ("Conv_0 (Conv): its weights Conv_0_param0 are floating-point numbers; quantise them (brevitas.nn.QuantConv2d, "
+        "QuantLinear; 1 bit for an XNOR unit)."),
+    ),
+    "product of activations": (
+        lambda g: g.node("Mul", inputs=["x", g.sign().at]),
+        "Mul_0 (Mul): a product of two activations has no integer operator; use a constant factor.",
+    ),
+    "constant over an activation": (
+        lambda g: g.node("Div", inputs=[constant(g, "one", 1.0), g.at]),
+        "Div_0 (Div): a constant divided by an activation is not affine; use a constant factor.",
+    ),
+    "negative slope": (
+        lambda g: g.real("PRelu", -0.25).sign(),
+        "PRelu_0 (PRelu): a negative slope is not monotone; keep the slopes of PReLU at zero or above.",
+    ),
+    "constant that varies over the image": (
+        lambda g: g.real("Add", g.rng.normal(size=(1, 6, 6))).sign(),
+        "Add_0 (Add): its constant varies over the image; use one number per channel.",
+    ),
+    "padding that is no integer": (
+        lambda g: g.real("Sub", 0.5).sign().node("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(0.0)),
+        ("Pad_0 (Pad): the padded value 0 is not a value of its input; pad with one, -1 for binary activations: "
+        "nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution."),
+    ),
+    "channels of unrelated scales": (
+        lambda g: g.real("Mul", np.reshape([1.0, 0.3, 0.7, 1.1], (4, 1, 1))).node("Conv", g.weights(5, 4, 3, 3)),
+        "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of it.",
+    ),
+    "padded average": (
+        lambda g: g.node("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1),
+        "AveragePool_0 (AveragePool): a padded average weighs the border differently; pad in front of it.",
+    ),
+    "pool beyond the border": (
+        lambda g: g.sign().node("MaxPool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1),
+        "MaxPool_0 (MaxPool): ceil_mode reads beyond the border; use ceil_mode=False.",
+    ),
+    "transposed activation": (
+        lambda g: g.node("Transpose", perm=[0, 2, 3, 1]),
+        ("Transpose_0 (Transpose): a float operator is left over that no integer operator equals; export the network "
+        "channels first, without a Transpose of activations."),
+    ),
+    "linear resize": (
+        lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
+        "Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by a whole factor.",
+    ),
+    "thresholds that do not rise": (
+        lambda g: g.node("MultiThreshold", np.float32([[9, 5]] * 4), domain=QONNX, out_dtype="UINT2"),
+        "MultiThreshold_0 (MultiThreshold): its thresholds do not rise; sort the thresholds of every channel.",
+    ),
+    "one-sided clip": (
+        lambda g: g.node("Clip", None, np.float32(1)).sign(),
+        "Clip_0 (Clip): it clips on one side only; use Relu, or Clip with both ends.",
+    ),
+    "image at the end": (
+        lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)),
+        "lower: the network ends in an image (4, 4, 5); end it in a vector of scores.",
+    ),
+}  # fmt: skip
+
+
+def constant(graph, name, value):
+    graph.constants[name] = np.float32(value)
+    return name
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_with_node_reason_and_what_works(tmp_path, case):
+    make, text = REFUSED[case]
+    graph = Graph((4, 6, 6))
+    make(graph)
+    size = {"padded average": (4, 7, 7), "transposed activation": (6, 6, 4), "linear resize": (4, 12, 12)}
+    size |= {"float convolution": (5, 4, 4), "channels of unrelated scales": (5, 4, 4), "image at the end": (5, 4, 4)}
+    size |= {"padding that is no integer": (4, 8, 8), "pool beyond the border": (4, 2, 2)}
+    assert refusal(tmp_path, graph, size.get(case, (4, 6, 6))) == text
