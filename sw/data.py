@@ -41,11 +41,16 @@ _CIFAR = {
 }
 
 
+class Absent(UserError):
+    """The images lie in no folder we know of, and the network does not give them."""
+
+
 def mnist(split: str) -> tuple[np.ndarray, np.ndarray]:
     """MNIST: `split` is "train" (60,000) or "test" (10,000); images (N, 1, 28, 28).
 
     Raises:
-        UserError: a file is absent and cannot be downloaded, or is not the published one.
+        Absent: not in XNORFORGE_DATA and not to be downloaded.
+        UserError: a file is not the published one, or cannot be read.
     """
     stem = {"train": "train", "test": "t10k"}[split]
     images, labels = (_mnist_file(f"{stem}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
@@ -69,10 +74,12 @@ def cifar10(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, st
     With "exact" the test split may be the first 1,000 images only (`cifar10_test_lossless.png`).
 
     Raises:
-        UserError: no such images in XNORFORGE_DATA and none to be downloaded, or a file is not the published one.
+        Absent: not in XNORFORGE_DATA and not to be downloaded.
+        UserError: a file is not the published one, or cannot be read.
     """
     folder = _folder("cifar10")
-    batches = _first_with("data_batch_1", folder, _folder("cifar-10-batches-py"), _folder("cifar10/cifar-10-batches-py"))
+    places = ".", "cifar10", "cifar-10-batches-py", "cifar10/cifar-10-batches-py"
+    batches = _first_with("data_batch_1", *map(_folder, places))
     copies = folder and folder / f"cifar10_{split}_jpeg.npz"
     exact = folder and folder / f"cifar10_{split}_lossless.png"
     has_copies, has_exact = bool(copies and copies.exists()), bool(exact and exact.exists())
@@ -81,7 +88,7 @@ def cifar10(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, st
     if batches is None and pixels == "exact" and has_exact:
         return *_cifar_pictures(exact), "exact"
     if pixels == "jpeg":
-        raise UserError(f"CIFAR-10: no JPEG copies (cifar10_{split}_jpeg.npz) in {_where()}; use the exact pixels.")
+        raise Absent(f"cifar10_{split}_jpeg.npz: not in {_where()}; use the exact pixels.")
     return *_cifar_batches(batches or _downloaded_cifar(), split), "exact"
 
 
@@ -132,15 +139,17 @@ def _downloaded_cifar() -> Path:
 
 def _download(url: str, md5: str, processor):
     import pooch
+    from requests.exceptions import RequestException
 
+    name = url.rsplit("/", 1)[1]
     try:
         return pooch.retrieve(url, f"md5:{md5}", path=pooch.os_cache("xnorforge"), processor=processor)
-    except Exception as error:  # pooch lets through whatever the network layer of the day raises
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise UserError(
-            f"{url.rsplit('/', 1)[1]}: not in {_where()} and not downloaded ({reason}); "
-            "set XNORFORGE_DATA to a folder that holds it."
+    except (RequestException, OSError) as error:
+        raise Absent(
+            f"{name}: not in {_where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a folder that holds it."
         ) from error
+    except ValueError as error:
+        raise UserError(f"{url}: what was downloaded has not the published MD5 {md5}; try again or set XNORFORGE_DATA.") from error
 
 
 def _checked(path: Path, md5: str) -> bytes:

@@ -25,15 +25,23 @@ FILE = "weights.safetensors"
 
 
 def pack(network: networks.Network) -> dict[str, np.ndarray]:
-    """The tensors of a snapped network, as the file holds them."""
-    tensors = {}
+    """The tensors of a snapped network, as the file holds them.
+
+    Raises:
+        UserError: the network has numbers that are neither binary weights nor thresholds; they would be lost.
+    """
+    tensors, left = {}, set(network.state_dict())
     for name, latent in binary.latents(network).items():
         bits = (latent.detach().numpy() >= 0).ravel()
         tensors[f"{name}.bits"] = np.packbits(bits, bitorder="little")
+        left.discard(f"{name}.weight")
     for name, block, grid in snap.thresholds_in(network):
         halves, directions = snap.read(block.norm, grid)
         tensors[f"{name}.threshold"] = halves.astype(np.int32)
         tensors[f"{name}.direction"] = directions.astype(np.int8)
+        left -= {f"{name}.norm.{key}" for key in block.norm.state_dict()}
+    if left:
+        raise UserError(f"weights: {', '.join(sorted(left))} is neither a binary weight nor a threshold; deploy a network without it.")
     return tensors
 
 

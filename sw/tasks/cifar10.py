@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
 from xnorforge.sw import data
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images, Recipe
@@ -36,9 +35,9 @@ class Task(base.Task):
         """The first 1,000 test images with exact pixels; where there is no CIFAR-10, 100 random ones without labels."""
         try:
             return self._first(count)
-        except UserError as error:
+        except data.Absent:
             images = np.random.default_rng(0).integers(0, 256, (100, *self.shape), np.uint8)[:count]
-            words = f"{len(images)} random images, seed 0, no labels: no CIFAR-10 at hand: {error}"
+            words = f"{len(images)} random images (seed 0) without labels, as CIFAR-10 is neither in XNORFORGE_DATA nor downloaded"
             return Images(images, np.full(len(images), -1), words)
 
     def augment(self, images, rng):

@@ -1,0 +1,116 @@
+"""Export: the QONNX file is the module, bit for bit, and the same each time."""
+
+import numpy as np
+import pytest
+import torch
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from qonnx.core.modelwrapper import ModelWrapper
+from torch import nn
+
+from xnorforge.artifacts import read_json
+from xnorforge.errors import MismatchError
+from xnorforge.flows import export
+
+META = {"net": "small", "method": "ste", "source": "a test", "images": "random images"}
+BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
+
+
+def module(seed=0) -> nn.Module:
+    """A convolution and a dense layer, binary, with a snapped batch norm between."""
+    torch.manual_seed(seed)
+    norm = nn.BatchNorm2d(4, eps=1e-30)
+    norm.running_mean.copy_(torch.tensor([0.5, -2.5, 3.5, 0.5]) / 128)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([1.0, -1.0, 1.0, -1.0]))
+    sign = QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
+    parts = QuantConv2d(2, 4, 3, bias=False, **BINARY), norm, sign, nn.Flatten(), QuantLinear(64, 3, bias=False, **BINARY)
+    return nn.Sequential(Scaled(), *parts).eval()
+
+
+class Scaled(nn.Module):
+    def forward(self, x):
+        return x / 128 - 1
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    images = np.random.default_rng(0).integers(0, 256, (150, 2, 6, 6), np.uint8)
+    labels = np.arange(150) % 3
+    record = export.export(module(), images, labels, folder, META | {"accuracy": [{"stage": "trained", "top1": 1.0}]})
+    return folder, images, labels, record
+
+
+def test_every_score_of_every_image_is_compared(exported):
+    _, _, _, record = exported
+    (check,) = record["checks"]
+    assert (check["images"], check["integers"], check["mismatches"]) == (150, 450, 0)
+
+
+def test_golden_scores_are_the_modules(exported):
+    folder, images, labels, _ = exported
+    with np.load(folder / "golden.npz") as golden:
+        np.testing.assert_array_equal(golden["images"], images)
+        np.testing.assert_array_equal(golden["labels"], labels)
+        with torch.no_grad():
+            wanted = module()(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
+        np.testing.assert_array_equal(golden["scores"], wanted)
+        assert golden["scores"].dtype == np.float32 and golden["images"].dtype == np.uint8 and golden["labels"].dtype == np.int64
+
+
+def test_the_record_states_input_images_and_accuracy(exported):
+    folder, _, labels, record = exported
+    assert read_json(folder / "export.json") == record
+    assert record["stage"] == "export" and record["input"] == {"lo": 0, "hi": 255, "scale": 1.0}
+    assert {key: record[key] for key in META} == META
+    trained, measured = record["accuracy"]
+    assert trained == {"stage": "trained", "top1": 1.0}
+    with np.load(folder / "golden.npz") as golden:
+        assert measured["correct"] == (golden["scores"].argmax(1) == labels).sum() and measured["images"] == 150
+    assert measured["set"] == "random images" and record["not_measured"] is None
+
+
+def test_the_graph_takes_uint8_and_has_binary_weights(exported):
+    model = ModelWrapper(str(exported[0] / "model.onnx"))
+    assert model.get_tensor_datatype(model.graph.input[0].name).name == "UINT8"
+    assert model.get_tensor_shape(model.graph.input[0].name) == [1, 2, 6, 6]
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("BipolarQuant") == 3 and "Quant" not in kinds
+
+
+def test_equal_modules_give_equal_bytes(exported, tmp_path):
+    folder, images, labels, _ = exported
+    export.export(module(), images, labels, tmp_path, META)
+    for name in ("model.onnx", "golden.npz"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_batches_score_like_single_images(exported):
+    folder, images, _, _ = exported
+    model, few = ModelWrapper(str(folder / "model.onnx")), images[:3].astype(np.float32)
+    alone = np.concatenate([export.qonnx_scores(model, few[at : at + 1]) for at in range(3)])
+    np.testing.assert_array_equal(export.qonnx_scores(model, few), alone)
+
+
+def test_a_graph_that_computes_something_else_is_refused(exported, tmp_path, monkeypatch):
+    _, images, labels, _ = exported
+    right = export.as_qonnx
+
+    def wrong(network, shape):
+        model = right(network, shape)
+        name = next(node for node in model.graph.node if node.op_type == "BatchNormalization").input[3]
+        model.set_initializer(name, model.get_initializer(name) + 1)
+        return model
+
+    monkeypatch.setattr(export, "as_qonnx", wrong)
+    with pytest.raises(MismatchError, match=r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."):
+        export.export(module(), images, labels, tmp_path, META)
+    assert not (tmp_path / "model.onnx").exists() and not (tmp_path / "export.json").exists()
+
+
+def test_without_labels_no_accuracy_is_claimed(exported, tmp_path):
+    _, images, _, _ = exported
+    record = export.export(module(), images[:4], np.full(4, -1), tmp_path, META)
+    assert record["accuracy"] == []
+    assert record["not_measured"] == "accuracy of the exported network: the images have no labels"

@@ -1,0 +1,64 @@
+"""Every task found on disk: seeded variation, a metric on known answers, networks that fit."""
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge import plugins
+from xnorforge.errors import UserError
+from xnorforge.sw import networks
+from xnorforge.sw.tasks import base
+
+TASKS = plugins.names("sw.tasks")
+
+
+@pytest.fixture(params=TASKS)
+def task(request):
+    return plugins.load("sw.tasks", request.param).Task()
+
+
+def test_every_network_has_exactly_one_task():
+    assert sorted(net for name in TASKS for net in plugins.load("sw.tasks", name).Task.nets) == networks.names()
+
+
+def test_an_unknown_network_has_no_task():
+    with pytest.raises(UserError, match=r"NET: no 'mnist' among cifar10-cnv, mnist-cnn, mnist-tfc\. Did you mean"):
+        base.task_of("mnist")
+
+
+def test_its_networks_take_its_images(task):
+    for net in task.nets:
+        scores = networks.build(net).eval()(torch.zeros(2, *task.shape))
+        assert scores.shape == (2, 10)
+
+
+def test_the_metric_counts_the_first_of_equal_scores(task):
+    scores = np.array([[0, 3, 1], [2, 2, 0], [1, 0, 1], [5, 6, 7]], np.float32)
+    assert task.correct(scores, np.array([1, 0, 2, 2])) == 3
+
+
+def test_variation_is_seeded_and_keeps_shape_and_type(task):
+    images = torch.randint(0, 256, (16, *task.shape), dtype=torch.uint8)
+    a, b, c = (task.augment(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert a.dtype == torch.uint8 and a.shape == images.shape
+    assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+def test_golden_images_fit_the_task(task):
+    golden = task.golden(5)
+    assert golden.images.shape == (5, *task.shape) and golden.images.dtype == np.uint8
+    assert golden.labels.shape == (5,) and golden.what
+
+
+def test_a_shift_moves_whole_pictures_and_fills_the_border():
+    picture = torch.arange(1, 10, dtype=torch.uint8).reshape(1, 1, 3, 3)
+    wide = np.pad(picture[0, 0].numpy(), 1, constant_values=77)
+    windows = {wide[y : y + 3, x : x + 3].tobytes() for y in range(3) for x in range(3)}
+    seen = base.shifted(picture.expand(200, 1, 3, 3), 1, False, 77, torch.Generator().manual_seed(0))
+    assert {image.numpy().tobytes() for image in seen} == windows
+
+
+def test_a_mirror_turns_left_to_right_in_every_channel():
+    picture = torch.tensor([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    seen = base.shifted(picture.expand(50, 2, 2, 2), 0, True, 0, torch.Generator().manual_seed(0))
+    assert {tuple(image.flatten().tolist()) for image in seen} == {(1, 2, 3, 4, 5, 6, 7, 8), (2, 1, 4, 3, 6, 5, 8, 7)}

@@ -1,0 +1,120 @@
+"""The loop: a killed run ends as if it had not been killed, and what it writes is what it says."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge.errors import UserError
+from xnorforge.sw import data, train, weights
+from xnorforge.sw.methods import base, ste
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """512 images to train on, 128 held out, 200 to test; steps of 64."""
+    images, labels = data.mnist_shipped()
+    parts = {name: Images(images[a:b], labels[a:b], name) for name, a, b in (("512", 0, 512), ("128", 512, 640), ("200", 800, 1000))}
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (parts["512"], parts["128"]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [parts["200"]])
+    recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)
+    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": recipe, "mnist-cnn": recipe})
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "checkpoint.pt"}
+
+
+class TwoPhases(base.Method):
+    """Remembers something of its own, draws from both generators, and changes the rate half-way."""
+
+    def __init__(self):
+        self.seen = 0.0
+
+    def phases(self, recipe):
+        return [base.Phase("first", recipe.epochs // 2, recipe.lr), base.Phase("second", recipe.epochs // 2, recipe.lr / 2)]
+
+    def losses(self, run, scores, labels):
+        self.seen = 0.5 * self.seen + torch.rand(()).item() + torch.rand((), generator=run.rng).item()
+        return super().losses(run, scores, labels) | {"pull": self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()}
+
+    def state(self):
+        return {"seen": self.seen}
+
+    def load_state(self, state):
+        self.seen = state["seen"]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+@pytest.mark.parametrize("method", [ste.Method, TwoPhases])
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, method, after):
+    monkeypatch.setattr(ste, "Method", method)
+    train.train("mnist-tfc", "ste", tmp_path / "whole")
+
+    def killed(self, run):
+        if run.epoch + sum(p.epochs for p in self.phases(run.recipe) if p.name == "first") * (run.phase.name == "second") == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as once:
+        once.setattr(method, "on_epoch", killed, raising=False)
+        if after < 4:
+            with pytest.raises(KeyboardInterrupt):
+                train.train("mnist-tfc", "ste", tmp_path / "parts")
+        else:
+            once.setattr(weights, "ship", killed_at_the_end)
+            with pytest.raises(KeyboardInterrupt):
+                train.train("mnist-tfc", "ste", tmp_path / "parts")
+    train.train("mnist-tfc", "ste", tmp_path / "parts")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def killed_at_the_end(*_):
+    raise KeyboardInterrupt
+
+
+def test_another_seed_is_another_run(tmp_path):
+    cards = [train.train("mnist-tfc", "ste", tmp_path / str(seed), epochs=1, seed=seed) for seed in (0, 1)]
+    assert cards[0]["weights"]["sha256"] != cards[1]["weights"]["sha256"]
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path):
+    train.train("mnist-tfc", "ste", tmp_path, epochs=1)
+    with pytest.raises(UserError) as error:
+        train.train("mnist-tfc", "ste", tmp_path, epochs=1, seed=5)
+    assert str(error.value) == (
+        f"{tmp_path}/checkpoint.pt: holds a run with seed 0, asked is 5; continue with the same settings or choose another folder."
+    )
+
+
+def test_training_learns_and_the_card_counts_right_answers_of_the_written_network(tmp_path):
+    card = train.train("mnist-tfc", "ste", tmp_path, epochs=8, command="this very line")
+    (stated,) = card["accuracy"]
+    network, stored = weights.load(tmp_path)
+    images, labels = data.mnist_shipped()
+    with torch.no_grad():
+        right = (network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy() == labels[800:]).sum()
+    assert (stated["set"], stated["images"], stated["correct"]) == ("200", 200, right)
+    assert stated["top1"] == 100 * right / 200 > 50
+    assert stored["command"] == "this very line" and stored["data"]["trained_on"] == "512" and stored["recipe"]["epochs"] == 8
+
+
+def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path):
+    train.train("mnist-tfc", "ste", tmp_path, epochs=3)
+    rows = list(csv.DictReader((tmp_path / "curve.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"] and float(rows[0]["loss"]) > float(rows[2]["loss"])
+    flipped = [float(value) for key, value in rows[2].items() if key.startswith("flipped ")]
+    assert len(flipped) == 4 and all(0 < share < 0.6 for share in flipped)
+
+
+@pytest.mark.parametrize("net", ["mnist-cnn", "mnist-tfc"])
+def test_bfloat16_is_for_training_only(net):
+    torch.manual_seed(0)
+    run = train.Run(net, task_of(net), Recipe(1, 4, 1e-3, bf16=True), (method := ste.Method()), method.build(net), torch.Generator())
+    x = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8)
+    assert run.forward(x).dtype == torch.float32
+    scores = train.scores(run.network, x.numpy())
+    np.testing.assert_array_equal(scores * 16, np.round(scores * 16))
+    assert run.network.training, "evaluation leaves the mode as it was"

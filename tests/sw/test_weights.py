@@ -1,0 +1,116 @@
+"""Weights as files: what is packed comes back, what is damaged is refused in one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge.errors import UserError
+from xnorforge.sw import networks, snap, weights
+
+from .test_binary import pictures, shaken
+
+RECORD = {
+    "net": "mnist-tfc",
+    "method": "ste",
+    "seed": 3,
+    "threads": 1,
+    "recipe": {"epochs": 2},
+    "command": "make it",
+    "data": {"trained_on": "these", "held_out": "those", "varied": "not at all"},
+    "held_out_accuracy": 0.5,
+}
+ACCURACY = [{"set": "two images", "images": 2, "correct": 1, "top1": 50.0}]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    weights.ship(tmp_path, snap.snap(shaken("mnist-tfc", None)), ACCURACY, RECORD)
+    return tmp_path
+
+
+@pytest.mark.parametrize("net", networks.names())
+def test_a_network_comes_back_bit_for_bit(net):
+    network = snap.snap(shaken(net, None))
+    tensors = weights.pack(network)
+    back, x = weights.unpack(net, tensors, "here"), pictures(net, 10)
+    with torch.no_grad():
+        assert torch.equal(back(x), network(x))
+    assert {key: value.tolist() for key, value in weights.pack(back).items()} == {
+        key: value.tolist() for key, value in tensors.items()
+    }
+
+
+def test_weights_are_packed_lowest_bit_first_one_for_plus():
+    network = snap.snap(networks.build("mnist-tfc"))
+    with torch.no_grad():
+        row = network[-1].dot.weight.view(-1)
+        row.fill_(-1)
+        row[0], row[9] = 1, 1
+    assert weights.pack(network)["4.dot.bits"][:3].tolist() == [1, 2, 0]
+
+
+def test_a_file_takes_a_bit_per_weight_and_little_else(folder):
+    assert (folder / weights.FILE).stat().st_size < 59008 / 8 + 192 * (4 + 1) + 1000
+
+
+def test_the_card_says_what_the_readme_says(folder):
+    network, card = weights.load(folder)
+    assert isinstance(network, networks.Network) and not network.training
+    assert card["accuracy"] == ACCURACY and card["command"] == "make it" and card["seed"] == 3
+    words = (folder / "README.md").read_text()
+    assert words.startswith("---\n") and "| two images | 1 of 2 | 50.00 % |" in words and "`make it`" in words
+
+
+def test_weights_that_are_not_the_cards_are_refused(folder):
+    card = json.loads((folder / "card.json").read_text())
+    card["weights"]["sha256"] = "0" * 64
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"/weights.safetensors: SHA-256 is [0-9a-f]{64}, the card says 0{64}; restore both"):
+        weights.load(folder)
+
+
+def test_a_truncated_file_is_refused(folder):
+    (folder / weights.FILE).write_bytes((folder / weights.FILE).read_bytes()[:-1])
+    with pytest.raises(UserError, match="SHA-256 is .*, the card says"):
+        weights.load(folder)
+
+
+def test_an_absent_file_is_refused(folder):
+    (folder / weights.FILE).unlink()
+    with pytest.raises(UserError, match=r"no weights can be read \(.*No such file.*\); train the network again\.$"):
+        weights.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (lambda t: t.pop("1.threshold"), "here: 1.threshold is absent, mnist-tfc needs 64 values; train the network again."),
+        (
+            lambda t: t.update({"2.dot.bits": np.zeros(7, np.uint8)}),
+            "here: 2.dot.bits is 7 long, mnist-tfc needs 512 values; train the network again.",
+        ),
+        (
+            lambda t: t.update({"scale": np.zeros(1)}),
+            "here: holds scale, which mnist-tfc does not have; train the network again.",
+        ),
+    ],
+    ids=["absent", "short", "left over"],
+)
+def test_tensors_that_do_not_fit_are_named(damage, text):
+    tensors = weights.pack(snap.snap(networks.build("mnist-tfc")))
+    damage(tensors)
+    with pytest.raises(UserError) as error:
+        weights.unpack("mnist-tfc", tensors, "here")
+    assert str(error.value) == text
+
+
+def test_numbers_the_file_cannot_hold_are_not_lost_in_silence():
+    network = snap.snap(networks.build("mnist-tfc"))
+    network.register_buffer("gain", torch.ones(1))
+    with pytest.raises(UserError) as error:
+        weights.pack(network)
+    assert str(error.value) == (
+        "weights: gain is neither a binary weight nor a threshold; deploy a network without it."
+    )

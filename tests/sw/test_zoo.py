@@ -1,0 +1,81 @@
+"""The shipped networks are what their cards say."""
+
+import json
+from importlib.resources import files
+
+import pytest
+import torch
+
+from xnorforge.errors import UserError
+from xnorforge.sw import networks, train, zoo
+from xnorforge.sw.tasks.base import task_of
+
+
+def test_every_network_is_shipped_trained():
+    assert {net for net, method in zoo.shipped() if method == "ste"} == set(networks.names())
+
+
+@pytest.mark.parametrize("net", [net for net in networks.names() if net.startswith("mnist")])
+def test_the_cards_figure_on_the_shipped_images_is_reached_exactly(net):
+    module, meta = zoo.load(net)
+    task = task_of(net)
+    (row,) = (row for row in meta["accuracy"] if row["set"] == "the first 1,000 test images of MNIST")
+    images, labels, words = zoo.golden(net)
+    assert words == row["set"] and len(images) == row["images"] == 1000
+    assert task.correct(train.scores(module, images), labels) == row["correct"]
+
+
+def test_the_default_network_reaches_its_goal():
+    rows = {row["set"]: row["top1"] for row in zoo.load("mnist-cnn")[1]["accuracy"]}
+    assert rows["10,000 test images of MNIST"] >= 98.5
+
+
+def test_exact_pixels_and_jpeg_copies_are_never_one_figure():
+    rows = {row["set"]: row["images"] for row in zoo.load("cifar10-cnv")[1]["accuracy"]}
+    assert rows == {
+        "10,000 test images of CIFAR-10, JPEG copies": 10000,
+        "the first 1,000 test images of CIFAR-10, exact pixels": 1000,
+    }
+
+
+@pytest.mark.parametrize("net", networks.names())
+def test_scores_are_whole_so_that_classes_are_exact(net):
+    module, _ = zoo.load(net)
+    images = zoo.golden("mnist-cnn", 20)[0] if net.startswith("mnist") else torch.randint(0, 256, (20, 3, 32, 32)).numpy()
+    whole = train.scores(module, images) / module[-1].scale
+    assert (whole == whole.round()).all() and abs(whole).max() <= module[-1].dot.weight.shape[1]
+
+
+@pytest.mark.parametrize("net", networks.names())
+def test_cards_name_data_recipe_seed_and_command(net):
+    card = json.loads((files("xnorforge.sw") / "shipped" / f"{net}-ste" / "card.json").read_text())
+    assert card["data"]["trained_on"] and card["recipe"]["epochs"] > 0 and isinstance(card["seed"], int)
+    assert f"train {net} " in card["command"] and f"--epochs {card['recipe']['epochs']} " in card["command"]
+
+
+@pytest.mark.parametrize(
+    ("net", "method", "text"),
+    [
+        ("mnist-cn", "ste", "NET: no 'mnist-cn' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?"),
+        ("mnist-cnn", "stee", r"METHOD: no 'stee' among .*ste.*\. Did you mean 'ste'\?"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(net, method, text):
+    with pytest.raises(UserError, match=text):
+        zoo.load(net, method)
+
+
+def test_weights_that_are_not_shipped_are_named_with_their_cure(monkeypatch):
+    monkeypatch.setattr(zoo, "shipped", lambda: [("mnist-cnn", "ste")])
+    with pytest.raises(UserError) as error:
+        zoo.load("mnist-tfc", "ste")
+    assert str(error.value) == (
+        "sw/shipped: no weights of mnist-tfc-ste among mnist-cnn-ste; train them: make train NET=mnist-tfc METHOD=ste."
+    )
+
+
+def test_a_run_folder_of_another_network_is_refused():
+    folder = files("xnorforge.sw") / "shipped" / "mnist-tfc-ste"
+    with pytest.raises(UserError, match="holds mnist-tfc-ste, asked is mnist-cnn-ste; choose the other or train again"):
+        zoo.load("mnist-cnn", "ste", folder)
+    assert zoo.load("mnist-tfc", "ste", folder)[1]["source"].startswith("own training, weights SHA-256 ")
