@@ -54,6 +54,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "input": {"lo": 0, "hi": 255, "scale": 1.0},
         "images": meta["images"],
         "accuracy": [*meta.get("accuracy", []), *_accuracy(scores, labels, meta["images"])],
+        "not_measured": None if (labels >= 0).any() else "accuracy of the exported network: the images have no labels",
         "checks": [same],
         "run": run,
     }
@@ -110,8 +111,7 @@ def _compared(scores: np.ndarray, found: np.ndarray) -> dict:
 
 def _accuracy(scores: np.ndarray, labels: np.ndarray, words: str) -> list[dict]:
     known = labels >= 0
-    if not known.any():
-        return [{"stage": "exported", "set": words, "images": 0, "top1": None, "why": "not measured: no labels"}]
-    right = int((scores.argmax(1) == labels)[known].sum())
-    count = int(known.sum())
+    count, right = int(known.sum()), int((scores.argmax(1) == labels)[known].sum())
+    if not count:
+        return []
     return [{"stage": "exported", "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}]
