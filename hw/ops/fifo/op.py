@@ -49,8 +49,8 @@ class Fifo(HwOp):
         return 1 if self.get_nodeattr("depth") <= 2 else 2
 
     def rtl(self):
-        kind = KINDS[self.get_nodeattr("kind")]
-        return self.module, {"Width": self.in_stream().width, "Depth": self.get_nodeattr("depth"), "Kind": kind}
+        width, depth = self.in_stream().width, self.get_nodeattr("depth")
+        return self.module, {"Width": width, "Depth": depth, "Kind": KINDS[self.get_nodeattr("kind")]}
 
     def estimate(self):
         return {"lut": 0.0, "bram36": 0.0}

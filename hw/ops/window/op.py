@@ -119,37 +119,41 @@ class Window(HwOp):
         one_pixel = y.kernel * x.kernel * y.stride * x.stride == 1
         return not (y.padded or x.padded) and (one_pixel or (y.kernel, x.kernel) == (y.size, x.size))
 
+    @property
+    def beats(self) -> int:
+        """Beats per pixel."""
+        return self.get_nodeattr("ifm")[2] // self.get_nodeattr("simd")
+
     def rows(self) -> Rows:
         """The window's work by whole rows, as the RTL counts it."""
         y, x = self.axes()
-        beats = self.get_nodeattr("ifm")[2] // self.get_nodeattr("simd")
         need = tuple(min(y.size, o * y.stride - y.before + y.reach + 1) for o in range(y.out))
         freed, over = [], 0
         for o in range(y.out):
             over += y.stride if o * y.stride >= y.before else 0
             freed.append(over)
         freed[-1] = y.size
-        return Rows(y.size, x.size * beats, x.out * y.kernel * x.kernel * beats, need, tuple(freed))
+        return Rows(y.size, x.size, x.out * y.kernel * x.kernel, need, tuple(freed))
 
     def address_bits(self) -> int:
         """The ring has 2 ** this beats: the power of two that holds the rows needed."""
         rows = self.rows()
-        return max(1, (rows.ring() * rows.write - 1).bit_length())
+        return max(1, (rows.ring() * rows.write * self.beats - 1).bit_length())
 
     def cycles(self) -> int:
         """The slower side's beats: max(H * W, OH * OW * kh * kw) * C / simd."""
-        return self.in_stream().beats if self.same() else self.rows().interval
+        return self.in_stream().beats if self.same() else self.rows().interval * self.beats
 
     def latency(self) -> int:
         """All rows of the first window must be there."""
         rows = self.rows()
-        return 1 if self.same() else rows.need[0] * rows.write + 1
+        return 1 if self.same() else rows.need[0] * rows.write * self.beats + 1
 
     def rtl(self):
         y, x = self.axes()
         source = self.in_stream()
         parameters = {
-            "ImageH": y.size, "ImageW": x.size, "Beats": source.shape[2] // source.lanes,
+            "ImageH": y.size, "ImageW": x.size, "Beats": self.beats,
             "Lanes": source.lanes, "Bits": source.bits,
             "KernelH": y.kernel, "KernelW": x.kernel, "StrideH": y.stride, "StrideW": x.stride,
             "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,

@@ -1,16 +1,17 @@
 """When rows are written and read: how many rows the ring must hold so that neither side ever waits for the other."""
 
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A window seen by whole rows.
+    """A window seen by whole rows; times in pixels, which take one cycle per beat on either side.
 
     Attributes:
         height: image rows per frame.
-        write: cycles to write one image row.
-        read: cycles to read all windows of one output row.
+        write: time to write one image row.
+        read: time to read all windows of one output row.
         need: per output row, how many image rows of the frame it needs.
         freed: per output row, how many image rows of the frame are over after it; the last is `height`.
     """
@@ -23,7 +24,7 @@ class Rows:
 
     @property
     def interval(self) -> int:
-        """Cycles per frame where the ring is large enough: the slower side's own."""
+        """Time per frame where the ring is large enough: the slower side's own."""
         return max(self.height * self.write, len(self.need) * self.read)
 
     def suffices(self, ring: int, patience: int = 200) -> bool:
@@ -36,7 +37,7 @@ class Rows:
         """
         before = None
         written: list[int] = []
-        freed: list[tuple[int, int]] = [(0, 0)]  # (image rows over, from which cycle on)
+        freed: list[tuple[int, int]] = [(0, 0)]  # (image rows over, from when on)
         place = write_end = read_end = 0
         for frame in range(patience):
             start, times = frame * self.interval, []
@@ -57,6 +58,7 @@ class Rows:
             before = times
         return False
 
+    @cache
     def ring(self) -> int:
         """Smallest number of rows that suffices."""
         rows = 1

@@ -1,0 +1,170 @@
+"""What the operators that move and compare elements mean, stated without them."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from xnorforge.hw.ops.fifo.op import Fifo
+from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.hw.ops.top_k.op import TopK
+from xnorforge.hw.ops.width.op import Width
+from xnorforge.hw.ops.window.op import Window
+from xnorforge.sim import cosim
+
+
+def integers(seed, low, high, *shape):
+    return np.random.default_rng(seed).integers(low, high, shape)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 3)])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("pads", [(0, 0), (1, 2)])
+def test_windows_are_what_torch_unfolds(stride, dilation, pads):
+    x = integers(1, 0, 16, 2, 9, 8, 3)
+    op = Window.make(ifm=(9, 8, 3), kernel=(3, 3), stride=stride, dilation=dilation, pads=pads * 2, bits=4)
+    unfolded = F.unfold(torch.tensor(x.transpose(0, 3, 1, 2)).float(), (3, 3), dilation, pads, stride)
+    # torch orders c, ky, kx; here it is ky, kx, c
+    windows = unfolded.numpy().reshape(2, 3, 9, -1).transpose(0, 3, 2, 1)
+    np.testing.assert_array_equal(op.run(x), windows.reshape(op.run(x).shape))
+
+
+def test_windows_of_each_side_s_own_pads_are_views_of_the_padded_image():
+    x = integers(2, -8, 8, 2, 5, 6, 2)
+    op = Window.make(ifm=(5, 6, 2), kernel=(3, 4), pads=(2, 0, 1, 3), pad_value=-5, bits=4, signed=1)
+    padded = np.full((2, 8, 9, 2), -5)
+    padded[:, 2:7, 0:6] = x
+    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 4), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    np.testing.assert_array_equal(op.run(x), views.reshape(2, 6, 6, 24))
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_pads_of_bits_are_the_chosen_bit(value):
+    op = Window.make(ifm=(4, 4, 1), kernel=(3, 3), pads=(1, 1, 1, 1), pad_value=value)
+    pads = op.run(np.full((1, 4, 4, 1), 1 - value)) == value
+    # nine taps: none of the four inner pixels, three of eight at an edge, five of four at a corner
+    assert pads.sum() == 4 * 5 + 8 * 3
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (5, 4)], ids=["one pixel", "the whole frame"])
+def test_windows_that_are_the_stream_itself_cost_no_cycle(kernel):
+    op = Window.make(ifm=(5, 4, 6), kernel=kernel, simd=3)
+    x = op.random_input(3)
+    np.testing.assert_array_equal(op.run(x).ravel(), x.ravel())
+    assert op.cycles() == 5 * 4 * 6 // 3
+
+
+@pytest.mark.parametrize("shape, stride", [((32, 32, 3), 1), ((30, 30, 64), 1), ((12, 12, 128), 1), ((225, 225, 3), 2)])
+def test_a_plain_3x3_window_needs_three_rows_beside_its_own(shape, stride):
+    op = Window.make(ifm=shape, kernel=(3, 3), stride=(stride, stride), simd=shape[2])
+    assert op.rows().ring() == 3 + 3
+
+
+def ends_by_the_cycle(rows, ring, frames):
+    """Cycle in which each frame is read, counting writer and reader cycle by cycle."""
+    written = freed = write_left = read_left = row = ends = 0
+    need = [f * rows.height + n for f in range(frames) for n in rows.need]
+    over = [f * rows.height + n for f in range(frames) for n in rows.freed]
+    found, cycle = [], 0
+    while len(found) < frames:
+        if cycle > frames * 50 * rows.interval:
+            return None
+        may_write = write_left > 0 or written - freed < ring
+        may_read = read_left > 0 or written >= need[row]
+        if may_write:
+            write_left = (write_left or rows.write) - 1
+        if may_read:
+            read_left = (read_left or rows.read) - 1
+        cycle += 1
+        written += may_write and not write_left
+        if may_read and not read_left:
+            freed, row = over[row], row + 1
+            if row % len(rows.need) == 0:
+                found.append(cycle)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_ring_is_the_smallest_that_never_stops_the_slower_side(seed):
+    rng = np.random.default_rng(seed)
+    kernel, stride = (int(rng.integers(1, high)) for high in (5, 4))
+    pads = rng.integers(0, kernel, 2)
+    height, width = (int(rng.integers(kernel, 12)) for _ in range(2))
+    op = Window.make(
+        ifm=(height, width, 2), kernel=(kernel, kernel), stride=(stride, stride), pads=(pads[0], pads[1], pads[1], pads[0])
+    )
+    rows = op.rows()
+    gaps = np.diff(ends_by_the_cycle(rows, rows.ring(), 40))[-15:]
+    assert (gaps == rows.interval).all()
+    if rows.ring() > 1:
+        smaller = ends_by_the_cycle(rows, rows.ring() - 1, 40)
+        assert smaller is None or smaller[-1] - smaller[-16] > 15 * rows.interval
+
+
+@pytest.mark.parametrize("kernel", [(2, 2), (3, 3), (1, 4)])
+@pytest.mark.parametrize("every", [0, 1])
+def test_pools_are_torch_pools_with_the_rest_dropped(kernel, every):
+    x = integers(4, 0, 2, 3, 7, 11, 5)
+    op = OrPool.make(ifm=(7, 11, 5), kernel=kernel, stride=kernel, pe=5, all=every)
+    bits = torch.tensor(x.transpose(0, 3, 1, 2)).float()
+    pooled = 1 - F.max_pool2d(1 - bits, kernel) if every else F.max_pool2d(bits, kernel)
+    np.testing.assert_array_equal(op.run(x), pooled.numpy().transpose(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("bits, signed", [(6, 0), (6, 1)])
+@pytest.mark.parametrize("steps", [1, 3, 10, 31])
+def test_every_input_gets_the_place_it_has_among_the_thresholds(bits, signed, steps):
+    low = -(2 ** (bits - 1)) if signed else 0
+    thresholds = np.sort(integers(steps, -70, 70, 4, steps), axis=1)
+    direction = np.array([1, -1, -1, 1])
+    op = Threshold.make(
+        arrays={"thresholds": thresholds, "direction": direction}, in_shape=(4,), in_bits=bits, in_signed=signed, pe=2
+    )
+    x = np.repeat(np.arange(low, low + 2**bits)[:, None], 4, axis=1)
+    places = [np.searchsorted(t, s * column, side="right") for t, s, column in zip(thresholds, direction, x.T)]
+    np.testing.assert_array_equal(op.run(x), np.stack(places, axis=1))
+
+
+def test_one_threshold_without_direction_is_the_sign_of_the_difference():
+    x = np.arange(-8, 8)[:, None]
+    op = Threshold.make(arrays={"thresholds": np.array([[3]])}, in_shape=(1,), in_bits=4, in_signed=1)
+    np.testing.assert_array_equal(op.run(x), np.sign(x - 3) >= 0)
+    assert op.out_stream().datatype.name == "BINARY"
+
+
+def test_the_best_come_first_and_the_first_of_equals_wins():
+    op = TopK.make(n=6, k=4, in_bits=4, in_signed=1)
+    scores = np.array([[3, -1, 7, 3, 7, -8], [0, 0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(op.run(scores)[:, :6], scores)
+    np.testing.assert_array_equal(op.run(scores)[:, 6:], [[2, 4, 0, 3], [0, 1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    "n, bits, signed, wide", [(10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1)]
+)
+def test_an_element_of_top_k_holds_scores_and_indices(n, bits, signed, wide):
+    assert TopK.make(n=n, in_bits=bits, in_signed=signed).out_stream().bits == wide
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        Fifo.make(shape=(3, 4), lanes=2, bits=5, signed=1, depth=7),
+        Width.make(shape=(3, 4), in_lanes=2, out_lanes=12, bits=5, signed=1),
+        Width.make(shape=(3, 4), in_lanes=4, out_lanes=1, bits=5, signed=1),
+    ],
+    ids=str,
+)
+def test_queues_and_width_converters_change_no_value(op):
+    x = op.random_input(5, frames=3)
+    np.testing.assert_array_equal(op.run(x), x)
+
+
+def test_a_queue_reports_the_depth_that_a_slow_reader_makes_it_need():
+    ops = [Fifo.make(f"fifo_{depth}", shape=(40,), bits=4, depth=depth) for depth in (2, 5, 64)]
+    frames = [op.random_input(6, frames=1) for op in ops]
+    device = cosim.bench(ops)
+    slow = [max(run.fills.values()) for run in cosim.run(device, frames, stall=(0.0, 0.9), seed=1)]
+    assert slow[:2] == [2, 5] and 5 < slow[2] <= 40
+    assert [max(run.fills.values()) for run in cosim.run(device, frames)] == [2, 2, 2]  # one enters as one leaves
