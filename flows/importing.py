@@ -28,7 +28,7 @@ def import_model(
 
     Args:
         model: path of the file.
-        images: uint8 (N, C, H, W).
+        images: uint8 (N, C, H, W), or (N, F) for a network of vectors.
         labels: int64 (N,), -1 where unknown.
         out_dir: folder of the three files.
         input_scale: the network's input is image * input_scale; None: 1 where the file declares an integer input
@@ -55,7 +55,8 @@ def import_model(
         with whole(out_dir / "model.onnx") as aside:
             network.save(str(aside))
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
-            np.savez(file, images=images, labels=labels, scores=scores)
+            pictures = images.reshape(*images.shape, *[1] * (4 - images.ndim))
+            np.savez(file, images=pictures, labels=labels, scores=scores)
     known = labels >= 0
     correct = int((scores.argmax(1) == labels)[known].sum())
     accuracy = {"stage": "qonnx", "set": provenance, "images": int(known.sum()), "correct": correct}

@@ -101,7 +101,8 @@ def test_a_network_of_the_model_zoo_is_imported_and_lowered(tmp_path):
 def test_the_smallest_network_a_bias_and_bits_at_the_end(tmp_path):
     graph = Graph((3,)).sign()
     graph.node("Gemm", graph.weights(4, 3), np.float32([2, 2, -1, -4]), transB=1).sign()
-    record = built(tmp_path, graph, (4,), images(30, (3, 1, 1)))
+    record = built(tmp_path, graph, (4,), images(30, (3,)))
+    assert np.load(tmp_path / "out/golden.npz")["images"].shape == (30, 3, 1, 1)
     assert record["checks"][0]["what"].startswith("scores ==")
 
 
