@@ -1,6 +1,6 @@
 """A trained module becomes QONNX and golden vectors, and both are shown to be the same function.
 
-    module, images  ->  model.onnx, golden.npz, export.json
+module, images  ->  model.onnx, golden.npz, export.json
 """
 
 import tempfile
@@ -114,4 +114,6 @@ def _accuracy(scores: np.ndarray, labels: np.ndarray, words: str) -> list[dict]:
     count, right = int(known.sum()), int((scores.argmax(1) == labels)[known].sum())
     if not count:
         return []
-    return [{"stage": "exported", "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}]
+    return [
+        {"stage": "exported", "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}
+    ]

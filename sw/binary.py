@@ -9,6 +9,8 @@ This is the straight-through estimator (Hubara et al., "Binarized Neural Network
 A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`, `linear(inputs, outputs)`, `sign()`.
 """
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
@@ -75,7 +77,8 @@ class BinaryLinear(nn.Linear):
 class Plain:
     """Layers in plain torch: for training, in bfloat16 where wanted."""
 
-    conv_type, linear_type, weights = BinaryConv, BinaryLinear, {}
+    conv_type, linear_type = BinaryConv, BinaryLinear
+    weights: ClassVar = {}
 
     def conv(self, inputs: int, outputs: int, kernel: int, **options) -> nn.Conv2d:
         """A square convolution without padding and bias; `options` are stride, groups, dilation."""
@@ -94,7 +97,7 @@ class Brevitas(Plain):
     """The same layers in Brevitas, scale 1: for export."""
 
     conv_type, linear_type = QuantConv2d, QuantLinear
-    weights = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
+    weights: ClassVar = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
 
     def sign(self) -> nn.Module:
         """The activation."""

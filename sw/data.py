@@ -11,6 +11,7 @@ import pickle
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,9 +107,7 @@ def _mnist_file(name: str) -> bytes:
 
 def _cifar_batches(folder: Path, split: str):
     # The pickles are opened only after their hash was found to be the published one.
-    parts = [
-        pickle.loads(_checked(folder / name, md5), encoding="latin1") for name, md5 in _CIFAR[split].items()
-    ]
+    parts = [pickle.loads(_checked(folder / name, md5), encoding="latin1") for name, md5 in _CIFAR[split].items()]
     images = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 32, 32)
     return images, np.concatenate([part["labels"] for part in parts]).astype(np.int64)
 
@@ -117,7 +116,7 @@ def _cifar_batches(folder: Path, split: str):
 def _cifar_copies(path: Path):
     with np.load(BytesIO(_listed(path))) as stored:
         streams, at, labels = stored["jpeg"], stored["offsets"], stored["labels"]
-    images = np.stack([np.asarray(Image.open(BytesIO(streams[a:b].tobytes()))) for a, b in zip(at, at[1:])])
+    images = np.stack([np.asarray(Image.open(BytesIO(streams[a:b].tobytes()))) for a, b in pairwise(at)])
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
 
 
@@ -149,7 +148,9 @@ def _download(url: str, md5: str, processor):
             f"{name}: not in {_where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a folder that holds it."
         ) from error
     except ValueError as error:
-        raise UserError(f"{url}: what was downloaded has not the published MD5 {md5}; try again or set XNORFORGE_DATA.") from error
+        raise UserError(
+            f"{url}: what was downloaded has not the published MD5 {md5}; try again or set XNORFORGE_DATA."
+        ) from error
 
 
 def _checked(path: Path, md5: str) -> bytes:
@@ -174,7 +175,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror.lower()}; XNORFORGE_DATA must name a folder that holds it.") from error
+        raise UserError(
+            f"{path}: {error.strerror.lower()}; XNORFORGE_DATA must name a folder that holds it."
+        ) from error
 
 
 def _root() -> Path | None:
@@ -182,7 +185,9 @@ def _root() -> Path | None:
     if not given:
         return None
     if not Path(given).is_dir():
-        raise UserError(f"XNORFORGE_DATA: '{given}' is not a folder; name one that holds mnist/ or cifar10/, or unset it.")
+        raise UserError(
+            f"XNORFORGE_DATA: '{given}' is not a folder; name one that holds mnist/ or cifar10/, or unset it."
+        )
     return Path(given)
 
 

@@ -24,7 +24,9 @@ class Block(nn.Module):
     Evaluation pools after it: the same bits, and in hardware an OR.
     """
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1):
+    def __init__(
+        self, layers: Plain, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1
+    ):
         super().__init__()
         dense = kernel is None
         self.pad = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()

@@ -41,7 +41,9 @@ def pack(network: networks.Network) -> dict[str, np.ndarray]:
         tensors[f"{name}.direction"] = directions.astype(np.int8)
         left -= {f"{name}.norm.{key}" for key in block.norm.state_dict()}
     if left:
-        raise UserError(f"weights: {', '.join(sorted(left))} is neither a binary weight nor a threshold; deploy a network without it.")
+        raise UserError(
+            f"weights: {', '.join(sorted(left))} is neither a binary weight nor a threshold; deploy a network without it."
+        )
     return tensors
 
 
@@ -70,7 +72,9 @@ def unpack(net: str, tensors: dict[str, np.ndarray], where: str) -> networks.Net
         halves = take(f"{name}.threshold", channels).astype(np.int64)
         snap.write(block.norm, halves, take(f"{name}.direction", channels).astype(np.int64), grid)
     if left:
-        raise UserError(f"{where}: holds {', '.join(sorted(left))}, which {net} does not have; train the network again.")
+        raise UserError(
+            f"{where}: holds {', '.join(sorted(left))}, which {net} does not have; train the network again."
+        )
     return network
 
 
@@ -118,7 +122,9 @@ def load(folder) -> tuple[networks.Network, dict]:
 
 def _words(card: dict) -> str:
     recipe, data = card["recipe"], card["data"]
-    rows = "\n".join(f"| {a['set']} | {a['correct']:,} of {a['images']:,} | {a['top1']:.2f} % |" for a in card["accuracy"])
+    rows = "\n".join(
+        f"| {a['set']} | {a['correct']:,} of {a['images']:,} | {a['top1']:.2f} % |" for a in card["accuracy"]
+    )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     return f"""---
 license: apache-2.0

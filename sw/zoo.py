@@ -36,12 +36,16 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[networks.Network, 
         folder, source = _shelf() / name, f"sw/shipped/{name}"
         if (net, method) not in shipped():
             have = ", ".join("-".join(pair) for pair in shipped())
-            raise UserError(f"sw/shipped: no weights of {name} among {have}; train them: make train NET={net} METHOD={method}.")
+            raise UserError(
+                f"sw/shipped: no weights of {name} among {have}; train them: make train NET={net} METHOD={method}."
+            )
     else:
         source = "own training"
     module, card = weights.load(folder)
     if (card["net"], card["method"]) != (net, method):
-        raise UserError(f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train again.")
+        raise UserError(
+            f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train again."
+        )
     accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     return module, {"net": net, "method": method, "source": source, "accuracy": accuracy}

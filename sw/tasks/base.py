@@ -4,6 +4,7 @@ A task is one file `sw/tasks/<name>.py` whose class is bound to the module name 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class Task:
     """Classification; a subclass states the data."""
 
     shape: tuple[int, int, int]
-    nets: dict[str, Recipe]
+    nets: ClassVar[dict[str, Recipe]]
     recipe_words = ""
 
     def train_sets(self) -> tuple[Images, Images]:

@@ -1,5 +1,7 @@
 """Small photographs: 10 classes, 32x32 RGB (A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009)."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from xnorforge.sw import data
@@ -17,14 +19,20 @@ class Task(base.Task):
     """
 
     shape = (3, 32, 32)
-    nets = {"cifar10-cnv": Recipe(epochs=15, batch=128, lr=5e-3)}
+    nets: ClassVar = {"cifar10-cnv": Recipe(epochs=15, batch=128, lr=5e-3)}
     recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
 
     def train_sets(self):
         images, labels, pixels = data.cifar10("train")
         return (
-            Images(images[:-HELD_OUT], labels[:-HELD_OUT], f"the first 47,500 training images of CIFAR-10, {_PIXELS[pixels]}"),
-            Images(images[-HELD_OUT:], labels[-HELD_OUT:], f"the last 2,500 training images of CIFAR-10, {_PIXELS[pixels]}"),
+            Images(
+                images[:-HELD_OUT],
+                labels[:-HELD_OUT],
+                f"the first 47,500 training images of CIFAR-10, {_PIXELS[pixels]}",
+            ),
+            Images(
+                images[-HELD_OUT:], labels[-HELD_OUT:], f"the last 2,500 training images of CIFAR-10, {_PIXELS[pixels]}"
+            ),
         )
 
     def test_sets(self):

@@ -1,5 +1,7 @@
 """Handwritten digits: 10 classes, 28x28 grey (LeCun, Cortes, Burges, "The MNIST database", 1998)."""
 
+from typing import ClassVar
+
 from xnorforge.sw import data
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images, Recipe
@@ -11,7 +13,7 @@ class Task(base.Task):
     """55,000 images to train on, the last 5,000 of the training set held out; the first 1,000 test images are shipped."""
 
     shape = (1, 28, 28)
-    nets = {
+    nets: ClassVar = {
         "mnist-tfc": Recipe(epochs=60, batch=128, lr=5e-3, bf16=False),
         "mnist-cnn": Recipe(epochs=30, batch=128, lr=5e-3),
     }

@@ -24,7 +24,13 @@ def module(seed=0) -> nn.Module:
     with torch.no_grad():
         norm.weight.copy_(torch.tensor([1.0, -1.0, 1.0, -1.0]))
     sign = QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
-    parts = QuantConv2d(2, 4, 3, bias=False, **BINARY), norm, sign, nn.Flatten(), QuantLinear(64, 3, bias=False, **BINARY)
+    parts = (
+        QuantConv2d(2, 4, 3, bias=False, **BINARY),
+        norm,
+        sign,
+        nn.Flatten(),
+        QuantLinear(64, 3, bias=False, **BINARY),
+    )
     return nn.Sequential(Scaled(), *parts).eval()
 
 
@@ -56,7 +62,11 @@ def test_golden_scores_are_the_modules(exported):
         with torch.no_grad():
             wanted = module()(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
         np.testing.assert_array_equal(golden["scores"], wanted)
-        assert golden["scores"].dtype == np.float32 and golden["images"].dtype == np.uint8 and golden["labels"].dtype == np.int64
+        assert (
+            golden["scores"].dtype == np.float32
+            and golden["images"].dtype == np.uint8
+            and golden["labels"].dtype == np.int64
+        )
 
 
 def test_the_record_states_input_images_and_accuracy(exported):
@@ -104,7 +114,9 @@ def test_a_graph_that_computes_something_else_is_refused(exported, tmp_path, mon
         return model
 
     monkeypatch.setattr(export, "as_qonnx", wrong)
-    with pytest.raises(MismatchError, match=r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."):
+    with pytest.raises(
+        MismatchError, match=r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."
+    ):
         export.export(module(), images, labels, tmp_path, META)
     assert not (tmp_path / "model.onnx").exists() and not (tmp_path / "export.json").exists()
 

@@ -49,7 +49,6 @@ def test_the_shipped_digits_are_the_first_thousand_test_images():
     assert hashlib.sha256(images.tobytes()).hexdigest() == wanted
 
 
-
 @pytest.mark.parametrize("place", [".", "mnist"])
 def test_idx_files_are_found_in_the_folder_or_in_mnist(root, monkeypatch, place):
     write_mnist(root / place, monkeypatch)
@@ -152,7 +151,9 @@ def test_copies_that_are_not_the_listed_ones_are_refused(root):
     write_copies(root / "cifar10")
     sums = root / "cifar10/SHA256SUMS"
     sums.write_text(sums.read_text().replace(sums.read_text()[:64], "0" * 64))
-    with pytest.raises(UserError, match=r"cifar10_test_jpeg.npz: SHA-256 is .*, SHA256SUMS beside it says 0{64}; fetch"):
+    with pytest.raises(
+        UserError, match=r"cifar10_test_jpeg.npz: SHA-256 is .*, SHA256SUMS beside it says 0{64}; fetch"
+    ):
         data.cifar10("test")
 
 

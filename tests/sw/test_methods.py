@@ -28,7 +28,9 @@ def run(request):
 
 def batch(seed):
     rng = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (32, 1, 28, 28), dtype=torch.uint8, generator=rng), torch.randint(0, 10, (32,), generator=rng)
+    return torch.randint(0, 256, (32, 1, 28, 28), dtype=torch.uint8, generator=rng), torch.randint(
+        0, 10, (32,), generator=rng
+    )
 
 
 def test_the_baseline_is_there():

@@ -14,7 +14,10 @@ from xnorforge.sw.networks import Block, Network, Scores
     [
         ("mnist-tfc", 784 * 64 + 64 * 64 + 64 * 64 + 64 * 10),
         ("mnist-cnn", 9 * 32 + 9 * 32 * 64 + 9 * 64 * 64 + 1024 * 128 + 128 * 10),
-        ("cifar10-cnv", 9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256) + 256 * 512 + 512 * 512 + 5120),
+        (
+            "cifar10-cnv",
+            9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256) + 256 * 512 + 512 * 512 + 5120,
+        ),
     ],
 )
 def test_weights_are_those_of_the_topology(net, weights):

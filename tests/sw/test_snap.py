@@ -48,7 +48,9 @@ def test_the_sign_is_unchanged_on_every_reachable_value(kind, length, pixels):
 def norm_of(gamma, beta, mean, std):
     norm = nn.BatchNorm1d(1, eps=0).eval()
     with torch.no_grad():
-        for tensor, value in zip((norm.weight, norm.bias, norm.running_mean, norm.running_var), (gamma, beta, mean, std**2)):
+        for tensor, value in zip(
+            (norm.weight, norm.bias, norm.running_mean, norm.running_var), (gamma, beta, mean, std**2)
+        ):
             tensor.fill_(value)
     return norm
 

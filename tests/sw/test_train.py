@@ -17,7 +17,10 @@ from xnorforge.sw.tasks.base import Images, Recipe, task_of
 def few(monkeypatch):
     """512 images to train on, 128 held out, 200 to test; steps of 64."""
     images, labels = data.mnist_shipped()
-    parts = {name: Images(images[a:b], labels[a:b], name) for name, a, b in (("512", 0, 512), ("128", 512, 640), ("200", 800, 1000))}
+    parts = {
+        name: Images(images[a:b], labels[a:b], name)
+        for name, a, b in (("512", 0, 512), ("128", 512, 640), ("200", 800, 1000))
+    }
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (parts["512"], parts["128"]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [parts["200"]])
     recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)
@@ -35,11 +38,16 @@ class TwoPhases(base.Method):
         self.seen = 0.0
 
     def phases(self, recipe):
-        return [base.Phase("first", recipe.epochs // 2, recipe.lr), base.Phase("second", recipe.epochs // 2, recipe.lr / 2)]
+        return [
+            base.Phase("first", recipe.epochs // 2, recipe.lr),
+            base.Phase("second", recipe.epochs // 2, recipe.lr / 2),
+        ]
 
     def losses(self, run, scores, labels):
         self.seen = 0.5 * self.seen + torch.rand(()).item() + torch.rand((), generator=run.rng).item()
-        return super().losses(run, scores, labels) | {"pull": self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()}
+        return super().losses(run, scores, labels) | {
+            "pull": self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()
+        }
 
     def state(self):
         return {"seen": self.seen}
@@ -55,7 +63,11 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, method, af
     train.train("mnist-tfc", "ste", tmp_path / "whole")
 
     def killed(self, run):
-        if run.epoch + sum(p.epochs for p in self.phases(run.recipe) if p.name == "first") * (run.phase.name == "second") == after:
+        if (
+            run.epoch
+            + sum(p.epochs for p in self.phases(run.recipe) if p.name == "first") * (run.phase.name == "second")
+            == after
+        ):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as once:
@@ -95,10 +107,16 @@ def test_training_learns_and_the_card_counts_right_answers_of_the_written_networ
     network, stored = weights.load(tmp_path)
     images, labels = data.mnist_shipped()
     with torch.no_grad():
-        right = (network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy() == labels[800:]).sum()
+        right = (
+            network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy() == labels[800:]
+        ).sum()
     assert (stated["set"], stated["images"], stated["correct"]) == ("200", 200, right)
     assert stated["top1"] == 100 * right / 200 > 50
-    assert stored["command"] == "this very line" and stored["data"]["trained_on"] == "512" and stored["recipe"]["epochs"] == 8
+    assert (
+        stored["command"] == "this very line"
+        and stored["data"]["trained_on"] == "512"
+        and stored["recipe"]["epochs"] == 8
+    )
 
 
 def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path):
@@ -112,7 +130,9 @@ def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path
 @pytest.mark.parametrize("net", ["mnist-cnn", "mnist-tfc"])
 def test_bfloat16_is_for_training_only(net):
     torch.manual_seed(0)
-    run = train.Run(net, task_of(net), Recipe(1, 4, 1e-3, bf16=True), (method := ste.Method()), method.build(net), torch.Generator())
+    run = train.Run(
+        net, task_of(net), Recipe(1, 4, 1e-3, bf16=True), (method := ste.Method()), method.build(net), torch.Generator()
+    )
     x = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8)
     assert run.forward(x).dtype == torch.float32
     scores = train.scores(run.network, x.numpy())

@@ -67,7 +67,9 @@ def test_weights_that_are_not_the_cards_are_refused(folder):
     card = json.loads((folder / "card.json").read_text())
     card["weights"]["sha256"] = "0" * 64
     (folder / "card.json").write_text(json.dumps(card))
-    with pytest.raises(UserError, match=r"/weights.safetensors: SHA-256 is [0-9a-f]{64}, the card says 0{64}; restore both"):
+    with pytest.raises(
+        UserError, match=r"/weights.safetensors: SHA-256 is [0-9a-f]{64}, the card says 0{64}; restore both"
+    ):
         weights.load(folder)
 
 
@@ -86,7 +88,10 @@ def test_an_absent_file_is_refused(folder):
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (lambda t: t.pop("1.threshold"), "here: 1.threshold is absent, mnist-tfc needs 64 values; train the network again."),
+        (
+            lambda t: t.pop("1.threshold"),
+            "here: 1.threshold is absent, mnist-tfc needs 64 values; train the network again.",
+        ),
         (
             lambda t: t.update({"2.dot.bits": np.zeros(7, np.uint8)}),
             "here: 2.dot.bits is 7 long, mnist-tfc needs 512 values; train the network again.",

@@ -41,7 +41,9 @@ def test_exact_pixels_and_jpeg_copies_are_never_one_figure():
 @pytest.mark.parametrize("net", networks.names())
 def test_scores_are_whole_so_that_classes_are_exact(net):
     module, _ = zoo.load(net)
-    images = zoo.golden("mnist-cnn", 20)[0] if net.startswith("mnist") else torch.randint(0, 256, (20, 3, 32, 32)).numpy()
+    images = (
+        zoo.golden("mnist-cnn", 20)[0] if net.startswith("mnist") else torch.randint(0, 256, (20, 3, 32, 32)).numpy()
+    )
     whole = train.scores(module, images) / module[-1].scale
     assert (whole == whole.round()).all() and abs(whole).max() <= module[-1].dot.weight.shape[1]
 
