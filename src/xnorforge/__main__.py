@@ -251,6 +251,9 @@ def doctor():
     sys.exit(main())
 
 
+CODES = {UserError: 2, MismatchError: 1, ToolMissing: 4}
+
+
 def main() -> int:
     """Run a command line and turn what went wrong into one sentence and an exit code."""
     try:
@@ -258,7 +261,7 @@ def main() -> int:
         return 0
     except (UserError, MismatchError, ToolMissing) as error:
         say(str(error))
-        return {UserError: 2, MismatchError: 1, ToolMissing: 4}[type(error)]
+        return next(code for kind, code in CODES.items() if isinstance(error, kind))
     except click.ClickException as error:
         error.show()
         return 2
