@@ -70,7 +70,7 @@ class Run:
 
 
 def train(
-    net: str, method: str, out_dir, epochs: int | None = None, seed: int = 0, threads: int = 1, command: str = ""
+    net: str, method: str, out_dir, epochs: int | None = None, seed: int = 0, threads: int = 1, command: str | None = None
 ) -> dict:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
 
@@ -80,7 +80,7 @@ def train(
         epochs: fixed before the first step; the recipe's by default.
         seed: of the start, the order of images and their variation.
         threads: of torch; the last bits of sums depend on them, and so does the result.
-        command: what the user typed, for the card.
+        command: for the card; by default the command line that makes the same weights.
 
     Raises:
         UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
@@ -96,7 +96,7 @@ def train(
     run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
     curve = _loop(run, training, held_out, Path(out_dir), settings)
     record = settings | {
-        "command": command,
+        "command": command or _command(settings),
         "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
         "held_out_accuracy": curve[-1]["held_out_accuracy"] if curve else None,
     }
@@ -172,6 +172,12 @@ def stated(network: nn.Module, images: Images, task: Task) -> dict:
     """Accuracy as a card states it: which images, how many, how many right, per cent."""
     correct, count = task.correct(scores(network, images.images), images.labels), len(images.labels)
     return {"set": images.what, "images": count, "correct": correct, "top1": round(100 * correct / count, 2)}
+
+
+def _command(settings: dict) -> str:
+    words = f"python -m xnorforge train {settings['net']} --method {settings['method']}"
+    words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
+    return words + (f" --threads {settings['threads']}" if settings["threads"] != 1 else "")
 
 
 def _continued(path: Path, settings: dict) -> dict | None:

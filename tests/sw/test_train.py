@@ -119,6 +119,11 @@ def test_training_learns_and_the_card_counts_right_answers_of_the_written_networ
     )
 
 
+def test_the_card_gives_the_command_that_makes_the_same_weights(tmp_path):
+    card = train.train("mnist-tfc", "ste", tmp_path, epochs=1, seed=4)
+    assert card["command"] == "python -m xnorforge train mnist-tfc --method ste --epochs 1 --seed 4"
+
+
 def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path):
     train.train("mnist-tfc", "ste", tmp_path, epochs=3)
     rows = list(csv.DictReader((tmp_path / "curve.csv").open()))
