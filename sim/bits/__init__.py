@@ -1,12 +1,13 @@
 """The bit simulator: a folded graph on packed words, whole test sets in seconds."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
-from xnorforge.sim.bits.kernels import use_threads
 from xnorforge.sim.bits.steps import STEPS, held, integers, reference
 
 
@@ -25,17 +26,26 @@ class BitSimulator:
 
     def run(self, images, keep=(), block: int = 64) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept operators."""
-        use_threads()
-        kept: dict[str, list] = {
-            op.name: [] for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]
-        }
-        for start in range(0, len(images), block):
-            x = held(enter(self.ops[0], images[start : start + block]), self.ops[0].in_stream())
-            for op, step in zip(self.ops, self.steps):
-                x = held(step(x), op.out_stream())
-                if op.name in kept:
-                    kept[op.name].append(integers(x, op.out_stream()))
-        return {name: np.concatenate(parts) for name, parts in kept.items()}
+        wanted = {op.name for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]}
+        blocks = [images[start : start + block] for start in range(0, len(images), block)]
+        with ThreadPoolExecutor(threads()) as pool:
+            parts = list(pool.map(lambda part: self.walk(part, wanted), blocks))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def walk(self, images, wanted) -> dict[str, np.ndarray]:
+        """One block of images: {operator name: integers} of the wanted operators, in their order."""
+        x, kept = held(enter(self.ops[0], images), self.ops[0].in_stream()), {}
+        for op, step in zip(self.ops, self.steps):
+            x = held(step(x), op.out_stream())
+            if op.name in wanted:
+                kept[op.name] = integers(x, op.out_stream())
+        return kept
+
+
+def threads() -> int:
+    """As many as OMP_NUM_THREADS says, else one per core."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) else len(os.sched_getaffinity(0))
 
 
 def simulate_bits(folded: ModelWrapper | Path | list, images) -> np.ndarray:

@@ -1,14 +1,12 @@
-"""The compiled kernel: binary matrix products on packed words.
+"""The compiled kernels: binary matrix products on packed words. They run beside each other in threads.
 
 numba keeps compiled code beside the sources by default and does not notice an edit in another file, so the cache
 lies in a folder named by the hash of this one.
 """
 
-import os
-
 import numba
 import numpy as np
-from numba import njit, prange, types
+from numba import njit, types
 from numba.extending import intrinsic
 
 from xnorforge.artifacts import digest
@@ -27,7 +25,7 @@ def popcount(typing_context, word):
     return types.uint64(types.uint64), code
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def unequal(rows, weights, out):
     """Count unequal bits: out[r, o] = Σ popcount(rows[r, w] ^ weights[w, o]).
 
@@ -36,8 +34,9 @@ def unequal(rows, weights, out):
         weights: uint64 (W, O); outputs are the inner axis, so that the processor counts several at once.
         out: int32 (R, O), overwritten.
     """
-    for r in prange(rows.shape[0]):
-        count = np.zeros(weights.shape[1], np.uint64)
+    count = np.empty(weights.shape[1], np.uint64)
+    for r in range(rows.shape[0]):
+        count[:] = 0
         for w in range(rows.shape[1]):
             word = rows[r, w]
             for o in range(weights.shape[1]):
@@ -46,7 +45,7 @@ def unequal(rows, weights, out):
             out[r, o] = count[o]
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def unequal_at_most(rows, weights, limit, out):
     """As `unequal`, each count compared at once: bit o of out[r] is count[r, o] <= limit[o].
 
@@ -54,8 +53,9 @@ def unequal_at_most(rows, weights, limit, out):
         limit: int64 (O,); negative: never.
         out: uint64 (R, words of O bits), overwritten.
     """
-    for r in prange(rows.shape[0]):
-        count = np.zeros(weights.shape[1], np.int64)
+    count = np.empty(weights.shape[1], np.int64)
+    for r in range(rows.shape[0]):
+        count[:] = 0
         for w in range(rows.shape[1]):
             word = rows[r, w]
             for o in range(weights.shape[1]):
@@ -67,9 +67,15 @@ def unequal_at_most(rows, weights, limit, out):
             out[r, k] = bits
 
 
-def use_threads() -> None:
-    """As many threads as OMP_NUM_THREADS allows, else all that numba was given."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    numba.set_num_threads(
-        min(int(wanted), numba.config.NUMBA_NUM_THREADS) if wanted.isdigit() else numba.config.NUMBA_NUM_THREADS
-    )
+@njit(cache=True, nogil=True)
+def products(rows, signs, out):
+    """Integer matrix product: out[r, o] = Σ rows[r, k] * signs[k, o], all of one integer type that holds the sums.
+
+    A library's matrix product would start threads of its own inside ours.
+    """
+    for r in range(rows.shape[0]):
+        out[r, :] = 0
+        for k in range(rows.shape[1]):
+            value = rows[r, k]
+            for o in range(signs.shape[1]):
+                out[r, o] += value * signs[k, o]

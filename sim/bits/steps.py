@@ -6,7 +6,7 @@ A value between operators is `Packed` where the stream carries single unsigned b
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from xnorforge.sim.bits.kernels import unequal, unequal_at_most
+from xnorforge.sim.bits.kernels import products, unequal, unequal_at_most
 from xnorforge.sim.bits.packed import Packed, pack
 
 
@@ -49,18 +49,18 @@ def xnor_mvu(op):
 
 
 def byte_mvu(op):
-    """ByteMvu: sums of ±x as a floating-point product, whose integers are exact below 2^24 or 2^53."""
+    """ByteMvu: sums of ±x, in 32 bits where they fit."""
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
-    exact = np.float32 if len(weights) << op.in_stream().bits <= 1 << 24 else np.float64
-    signs, shape = (2 * weights - 1).astype(exact), op.out_stream().shape
+    kind = np.int32 if len(weights) << op.in_stream().bits < 1 << 31 else np.int64
+    signs, shape = (2 * weights - 1).astype(kind), op.out_stream().shape
 
     def step(x):
-        x = integers(x, op.in_stream())
-        sums = x.reshape(len(x), -1, len(signs)).astype(exact) @ signs
-        if thresholds is None:
-            return sums.astype(np.int64).reshape(-1, *shape)
-        return pack(sums >= np.asarray(thresholds).astype(exact))
+        rows = integers(x, op.in_stream()).astype(kind).reshape(-1, len(signs))
+        sums = np.empty((len(rows), signs.shape[1]), kind)
+        products(rows, signs, sums)
+        sums = sums.reshape(len(x), -1, signs.shape[1])
+        return sums.reshape(-1, *shape) if thresholds is None else pack(sums >= np.asarray(thresholds).astype(np.int64))
 
     return step
 
