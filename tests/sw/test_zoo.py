@@ -38,6 +38,16 @@ def test_exact_pixels_and_jpeg_copies_are_never_one_figure():
     }
 
 
+@pytest.mark.full
+def test_the_cards_figure_on_exact_photographs_is_reached_exactly():
+    module, meta = zoo.load("cifar10-cnv")
+    images, labels, words = zoo.golden("cifar10-cnv")
+    if (labels < 0).any():
+        pytest.skip(words)
+    (row,) = (row for row in meta["accuracy"] if row["set"] == words)
+    assert task_of("cifar10-cnv").correct(train.scores(module, images), labels) == row["correct"]
+
+
 @pytest.mark.parametrize("net", networks.names())
 def test_scores_are_whole_so_that_classes_are_exact(net):
     module, _ = zoo.load(net)
