@@ -98,6 +98,16 @@ def test_a_network_of_the_model_zoo_is_imported_and_lowered(tmp_path):
     np.testing.assert_allclose(file["scale"] * file["integers"] + file["bias"], golden["scores"], rtol=1e-5)
 
 
+def test_equal_files_give_equal_bytes(tmp_path):
+    onnx.save(stranger(np.random.default_rng(1)), tmp_path / "zoo.onnx")
+    made = []
+    for out in (tmp_path / "a", tmp_path / "b"):
+        import_model(tmp_path / "zoo.onnx", images(25), [-1] * 25, out)
+        lower(out / "model.onnx", out / "golden.npz", out)
+        made.append([(out / name).read_bytes() for name in ("model.onnx", "golden.npz", "lowered.onnx", "lowered.npz")])
+    assert made[0] == made[1]
+
+
 def test_the_smallest_network_a_bias_and_bits_at_the_end(tmp_path):
     graph = Graph((3,)).sign()
     graph.node("Gemm", graph.weights(4, 3), np.float32([2, 2, -1, -4]), transB=1).sign()

@@ -166,6 +166,9 @@ def test_padding_with_a_bit_is_an_integer_border(value):
     )
     found = compare(graph.model((2, 4, 6)), bytes_of((3, 4, 5, 5)))
     assert [n.at["value"] for n in found.nodes if n.op == "Pad"] == [int(value > 0)]
+    emitted = emit.emitted(found)
+    checks.finn_is_equal(found, emitted, bytes_of((2, 5, 5, 4)))
+    assert {n.op_type for n in emitted.graph.node if "Pad" in n.op_type} == {"Pad" if value > 0 else "FMPadding"}
 
 
 @pytest.mark.parametrize("order", ["sign pool", "norm pool sign", "pool norm sign"])
@@ -178,8 +181,13 @@ def test_a_max_pool_stands_behind_the_threshold(order):
             graph.norm(5) if part == "norm" else graph.sign()
     found = compare(graph.model((5, 3, 3)), bytes_of((3, 6, 8, 8)))
     assert [n.op for n in found.nodes] == ["Conv", "Threshold", "MaxPool"]
-    if order != "pool norm sign":  # where the pool comes first, falling channels take the minimum
-        assert (found.nodes[2].at["direction"] == 1).all() and (found.nodes[1].at["direction"] == 1).all()
+    emitted = emit.emitted(found)
+    checks.finn_is_equal(found, emitted, bytes_of((2, 8, 8, 6)))
+    assert (found.nodes[1].at["direction"] == 1).all()
+    # Where the pool comes first, falling channels take the minimum of their bits.
+    first = order == "pool norm sign"
+    assert (found.nodes[2].at["direction"] < 0).any() == first
+    assert emitted.graph.node[-1].op_type == ("DirectedPool" if first else "Pool")
 
 
 def test_a_falling_comparison_goes_into_the_weights_when_nobody_else_reads_the_sums():
@@ -217,7 +225,9 @@ def test_joins_equal_the_reference_on_every_pair_of_levels(quantised):
         ends.append(graph.quant(0.25, 7).at if quantised else graph.at)
     graph.node("Add", inputs=ends).real("Sub", np.reshape([70.0, -110.0], (2, 1, 1))).sign()
     every = np.stack([np.arange(256).reshape(16, 16), np.arange(256).reshape(16, 16)[::-1]])[None]
-    compare(graph.model((2, 16, 16)), every)
+    found = compare(graph.model((2, 16, 16)), every)
+    assert found.rounded == []  # on a binary grid equality is by construction
+    checks.finn_is_equal(found, emit.emitted(found), every.transpose(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize("kind", ["Relu", "PRelu", "Clip"])
@@ -230,7 +240,8 @@ def test_relu_and_clip_in_front_of_a_sum_are_exact(kind):
     given = {"Relu": (), "PRelu": (rng.integers(0, 5, shape) / 4,), "Clip": (-4.25, 9.5)}[kind]
     graph.real(kind, *given)
     graph.node("Add", inputs=[graph.at, source]).real("Sub", rng.integers(0, 200, shape)).sign()
-    compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
+    found = compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
+    checks.finn_is_equal(found, emit.emitted(found), EVERY_BYTE.transpose(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool", "ReduceMean"])
