@@ -25,3 +25,24 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
     (-128, 127)
     """
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
+    """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
+
+    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes the least; `kind`
+    "lut" or "block" forces one. The multiplexers of LUT memories deeper than 64 are included.
+    """
+    quads = min(-(-depth // words) * -(-width // bits) for words, bits in ((32, 6), (64, 3)))
+    muxes = width * (-(-depth // 64) - 1) / 2
+    halves, wholes = (
+        min(-(-depth // words) * -(-width // bits) for words, bits in shapes)
+        for shapes in (
+            ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)),
+            ((32768, 1), (16384, 2), (8192, 4), (4096, 9), (2048, 18), (1024, 36), (512, 72)),
+        )
+    )
+    block = min(129 * halves, 257 * wholes)
+    if kind == "lut" or (kind == "auto" and 8 * quads <= block):
+        return {"lut": 4 * quads + muxes, "bram36": 0.0}
+    return {"lut": 0.0, "bram36": halves / 2 if 129 * halves < 257 * wholes else float(wholes)}

@@ -1,8 +1,13 @@
 """What the operators that move and compare elements mean, stated without them."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
 from torch.nn import functional as F
 
 from xnorforge.hw.ops.fifo.op import Fifo
@@ -131,6 +136,25 @@ def test_one_threshold_without_direction_is_the_sign_of_the_difference():
     op = Threshold.make(arrays={"thresholds": np.array([[3]])}, in_shape=(1,), in_bits=4, in_signed=1)
     np.testing.assert_array_equal(op.run(x), np.sign(x - 3) >= 0)
     assert op.out_stream().datatype.name == "BINARY"
+
+
+def test_qonnx_finds_shape_type_and_values_of_a_chain_by_itself():
+    thresholds = np.array([[-2, 0, 3], [1, 1, 9]])
+    ops = [
+        Window.make("window", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2), bits=4, signed=1),
+        Threshold.make("act", {"thresholds": np.tile(thresholds, (4, 1))}, in_shape=(2, 2, 8), in_bits=4, in_signed=1),
+    ]
+    ops[1].onnx_node.input[0] = "window_out"
+    value = onnx.helper.make_tensor_value_info("window_in", onnx.TensorProto.FLOAT, (1, 4, 4, 2))
+    end = onnx.helper.make_tensor_value_info("act_out", onnx.TensorProto.FLOAT, None)
+    constant = onnx.numpy_helper.from_array(ops[1].arrays_of["thresholds"], "act_thresholds")
+    graph = onnx.helper.make_graph([op.onnx_node for op in ops], "chain", [value], [end], [constant])
+    model = ModelWrapper(onnx.helper.make_model(graph)).transform(InferShapes()).transform(InferDataTypes())
+    assert model.get_tensor_shape("act_out") == [1, 2, 2, 8]
+    assert model.get_tensor_datatype("act_out").name == "UINT2"
+    x = ops[0].random_input(7, frames=1)
+    found = execute_onnx(model, {"window_in": x.astype(np.float32)})["act_out"]
+    np.testing.assert_array_equal(found, ops[1].run(ops[0].run(x)))
 
 
 def test_the_best_come_first_and_the_first_of_equals_wins():

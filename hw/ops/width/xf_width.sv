@@ -63,13 +63,22 @@ module xf_width #(
 
       // A mux behind a register that stays is a third of a register that shifts.
       logic [InWidth-1:0]  wide_q;
-      logic [OutWidth-1:0] data_q;
+      logic [OutWidth-1:0] part, data_q;
       logic                full_q, give;
+
+      // One mux per bit: an index times OutWidth would cost an adder where OutWidth is no power of two.
+      for (genvar b = 0; b < OutWidth; b++) begin : gen_bit
+        logic [Ratio-1:0] choices;
+        for (genvar r = 0; r < Ratio; r++) begin : gen_part
+          assign choices[r] = wide_q[r*OutWidth+b];
+        end
+        assign part[b] = choices[part_q];
+      end
 
       assign give = go & full_q;
       always_ff @(posedge clk_i) begin
         if (push) wide_q <= s_data_i;
-        if (go) data_q <= wide_q[32'(part_q) * OutWidth +: OutWidth];
+        if (go) data_q <= part;
         if (!rst_ni) begin
           part_q  <= '0;
           full_q  <= 1'b0;
