@@ -93,7 +93,9 @@ def search(chain: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
         UserError: no folding is fast enough, or a given value does not divide.
     """
     fixed = {name: checked(bound, given) for bound in chain for name, given in (fixed or {}).items() if name == bound.name}
-    options = [_fast_enough(candidates(bound, fixed.get(bound.name, {})), interval, bound.name in fixed) for bound in chain]
+    options = [candidates(bound, fixed.get(bound.name, {})) for bound in chain]
+    _reachable([ops for bound, ops in zip(chain, options) if bound.name not in fixed], interval)
+    options = [_fast_enough(ops, interval) for ops in options]
     best = {None: (0.0, [])}  # output stream so far -> price, operators
     for bound, ops in zip(chain, options):
         reached = {}
@@ -145,23 +147,26 @@ def divisors(number: int) -> list[int]:
     return [value for value in range(1, number + 1) if number % value == 0]
 
 
-def _fast_enough(ops: list[HwOp], interval: int, given: bool) -> list[HwOp]:
-    """For every Simd the smallest Pe within the interval; a given folding is taken as it is."""
+def _reachable(options: list[list[HwOp]], interval: int) -> None:
+    """Stop when the widest folding of some operator is still too slow."""
+    fastest = [min(ops, key=lambda op: op.cycles()) for ops in options]
+    slowest = max(fastest, key=lambda op: op.cycles(), default=None)
+    if slowest is not None and slowest.cycles() > interval:
+        raise UserError(
+            f"{slowest.name}: {interval:,} cycles per frame cannot be met, it needs {slowest.cycles():,} at its widest; "
+            f"ask for {slowest.cycles():,} or more."
+        )
+
+
+def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
+    """For every Simd the smallest Pe within the interval; the fastest where none is, which happens to given foldings."""
     kept, seen = [], set()
     for op in ops:
         simd = op.get_nodeattr("simd") if "simd" in op.get_nodeattr_types() else None
         if simd not in seen and op.cycles() <= interval:
             seen.add(simd)
             kept.append(op)
-    if kept:
-        return kept
-    fastest = min(ops, key=lambda op: op.cycles())
-    if given:
-        return [fastest]
-    raise UserError(
-        f"{fastest.name}: {interval:,} cycles per frame cannot be met, it needs {fastest.cycles():,} at its widest; "
-        f"ask for {fastest.cycles():,} or more."
-    )
+    return kept or [min(ops, key=lambda op: op.cycles())]
 
 
 def _called(bound: Bound, name: str) -> str:

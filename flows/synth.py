@@ -24,9 +24,9 @@ from xnorforge.hw import boards
 
 TOP = "xf_top"
 DEFINES = {"xc7": ["XF_XC7"]}
-# Operators below this many LUTs (by their estimate, a block RAM counting as 100) share one process with the top: a process
-# spends about 3 s before the first gate.
-SMALL = 150
+# Layers with less than this many bytes of memory files share one process with the top: a process spends about 3 s before
+# the first gate, and without a large matrix little after it.
+SMALL = 2000
 # A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ \()$", re.MULTILINE)
 # What a name in a capacity table is called in a message.
@@ -55,7 +55,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
-        work = _jobs(acc / "rtl", fold, rtl, board.family)
+        work = _jobs(acc / "rtl", rtl, board.family)
         with ThreadPoolExecutor(jobs) as pool:
             results = list(pool.map(lambda job: _cached(acc / "rtl", job), work))
         cells_of, texts = ChainMap(*(counted for counted, _ in results)), ChainMap(*(text for _, text in results))
@@ -148,12 +148,12 @@ def _number(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def _jobs(folder: Path, fold: dict, rtl: dict, family: str) -> list[dict]:
+def _jobs(folder: Path, rtl: dict, family: str) -> list[dict]:
     """One job per large layer, longest first, and one for the top with all small ones; each with the key of its result."""
-    estimate = {row["name"]: row["estimate"]["lut"] + 100 * row["estimate"]["bram36"] for row in fold["operators"]}
-    large = [layer for layer in rtl["layers"] if estimate[layer["node"]] >= SMALL]
+    size = {layer["module"]: sum((folder / name).stat().st_size for name in layer["memories"]) for layer in rtl["layers"]}
+    large = sorted((one for one in rtl["layers"] if size[one["module"]] >= SMALL), key=lambda one: -size[one["module"]])
     small = [layer for layer in rtl["layers"] if layer not in large]
-    jobs = [_job(folder, rtl, family, layer["module"], [layer], []) for layer in sorted(large, key=lambda one: -estimate[one["node"]])]
+    jobs = [_job(folder, rtl, family, layer["module"], [layer], []) for layer in large]
     return [*jobs, _job(folder, rtl, family, TOP, small, large)]
 
 

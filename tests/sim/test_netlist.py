@@ -1,0 +1,97 @@
+"""The netlist that is counted computes what the RTL does, beat by beat; block RAMs included."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import folded_graph
+from xnorforge.flows.synth import synthesise
+from xnorforge.hw import graph
+from xnorforge.plugins import load
+from xnorforge.sim.netlist import simulate_netlist, sources
+
+
+@pytest.fixture(scope="module")
+def acc(tmp_path_factory):
+    """Three operators whose memories become block RAMs of several shapes, LUT memories and shift registers."""
+    folder = tmp_path_factory.mktemp("net")
+    unit, fifo = load("hw.ops", "xnor_mvu").Op, load("hw.ops", "fifo").Op
+    threshold = load("hw.ops", "threshold").Op
+    rng = np.random.default_rng(1)
+    shapes = {"mw": 64, "mh": 32, "vectors": 9, "in_shape": [3, 3, 64], "out_shape": [3, 3, 32]}
+    arrays = {"weights": rng.integers(0, 2, (64, 32)), "thresholds": rng.integers(28, 37, 32)}
+    last = {"mw": 288, "mh": 5, "vectors": 1, "in_shape": [3, 3, 32], "out_shape": [5]}
+    ops = [
+        threshold.make(
+            "sign", {"thresholds": rng.integers(100, 156, (64, 1))}, in_shape=[3, 3, 64], pe=8, in_bits=8, in_signed=0
+        ),
+        fifo.make("queue", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut"),
+        unit.make("first", arrays, simd=8, pe=4, rom="block", **shapes),
+        fifo.make("line", shape=[3, 3, 32], lanes=4, bits=1, depth=70, kind="block"),
+        unit.make("second", {"weights": rng.integers(0, 2, (288, 5))}, simd=4, pe=1, rom="block", **last),
+    ]
+    images = rng.integers(0, 256, (4, 64, 3, 3)).astype(np.uint8)
+    acc = folder / "acc"
+    acc.mkdir()
+    onnx.save(folded_graph(ops, "memories"), acc / "folded.onnx")
+    (acc / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 10000}))
+    np.savez(folder / "golden.npz", images=images)
+    bits = (images.transpose(0, 2, 3, 1) >= ops[0].arrays_of["thresholds"][:, 0]) * 2 - 1
+    hidden = (bits @ (2 * arrays["weights"] - 1) + 64) // 2 >= arrays["thresholds"]
+    scores = ((2 * hidden - 1).reshape(4, -1) @ (2 * ops[-1].arrays_of["weights"] - 1) + 288) // 2
+    np.savez(folder / "lowered.npz", integers=scores.astype(np.int64))
+    generate(acc / "folded.onnx", acc / "rtl")
+    synthesise(acc, folder)
+    return acc
+
+
+def test_the_cells_give_the_reference_integers_in_the_cycles_of_the_rtl(acc):
+    record = simulate_netlist(acc, acc.parent, images=3)
+    assert [(check["name"], check["images"], check["mismatches"]) for check in record["checks"]] == [
+        ("netlist = lowered", 3, 0),
+        ("netlist cycles = RTL cycles", 3, 0),
+    ]
+    assert record["cells"] > 100
+
+
+def test_the_memories_are_really_there(acc):
+    synth = json.loads((acc / "synth.json").read_text())
+    rows = {row["name"]: row for row in synth["operators"]}
+    assert rows["first"]["bram36"] >= 0.5 and rows["second"]["bram36"] >= 0.5
+    assert rows["line"]["bram36"] == 0.5
+    assert rows["queue"]["lut_ram"] > 0 and rows["queue"]["bram36"] == 0
+    assert sum(row["lut"] for row in synth["operators"]) + synth["top"]["lut"] == synth["total"]["lut"]
+
+
+def test_a_wrong_lookup_table_in_the_netlist_is_found(acc, tmp_path):
+    """Turning one LUT of the counting logic over must show; otherwise the comparison proves nothing."""
+    broken = tmp_path / "acc"
+    broken.symlink_to(acc)
+    netlist = acc / "netlist" / f"{next(path.stem for path in (acc / 'netlist').glob('*_second.v'))}.v"
+    text = netlist.read_text()
+    place = text.index("LUT6_2 #(")
+    start = text.index("64'h", place) + 4
+    turned = f"{int(text[start : start + 16], 16) ^ (2**64 - 1):016x}"
+    try:
+        netlist.write_text(text[:start] + turned + text[start + 16 :])
+        record = simulate_netlist(acc, acc.parent, images=2)
+    finally:
+        netlist.write_text(text)
+    assert record["checks"][0]["mismatches"] > 0
+
+
+def test_a_family_without_models_is_refused(tmp_path):
+    with pytest.raises(UserError) as error:
+        sources(tmp_path, "ecp5")
+    assert (
+        str(error.value)
+        == "netlist: there are no cell models for the family ecp5; take a board with an xc7 part, such as pynq-z2."
+    )
+
+
+def test_graph_of_the_fixture_is_a_chain(acc):
+    assert [op.name for op in graph.operators(acc / "folded.onnx")] == ["sign", "queue", "first", "line", "second"]
