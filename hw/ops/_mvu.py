@@ -154,8 +154,8 @@ class Mvu(HwOp):
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
         mw, mh, simd, pe = self.fold()
-        weights, starts = self.in_block()
-        return cost.unit(mw, mh, simd, pe, self.in_bits, self.acc_bits if self.has_starts() else 0, self.acc_bits, weights, starts)
+        shape = simd, pe, mw // simd, mh // pe, self.in_bits, self.acc_bits
+        return cost.Unit(*shape, self.has_starts(), *self.in_block()).cost()
 
     @classmethod
     def seeded(cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False, **attributes):

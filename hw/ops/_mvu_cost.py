@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic
+CONTROL = 18  # LUTs of counters, handshake and addresses
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,58 @@ def dot(simd: int, bits: int) -> Dot:
 
 
 def logic_rom(width: int, words: int) -> int:
-    """LUTs of a memory in logic: one per bit and 64 words."""
-    return width * -(-words // 64)
+    """LUTs of a memory in logic: one per bit and 64 words; of a few words there are few different columns."""
+    per_bit = -(-words // 64)
+    return min(width, 2**words) * per_bit if words > 1 else 0
 
 
-def unit(mw, mh, simd, pe, bits, start_bits, acc_bits, weight_block, start_block) -> dict:
-    return {"lut": 0.0, "bram36": 0.0}
+def block(width: int, words: int) -> tuple[float, int]:
+    """BRAM36 and LUTs of a memory in block RAM, as Yosys' memory_libmap chooses.
+
+    A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by side in
+    blocks of 72 .. 1 bits, and a multiplexer picks. The choice is the least of 257 per RAMB36, 129 per RAMB18 and half
+    of the bits that multiplexers discard; the multiplexer takes a LUT per bit and three rows more.
+    """
+    choices = []
+    for price, share, bits in ((129, 0.5, 14), (257, 1.0, 15)):
+        for log, lanes in enumerate((1, 2, 4, 9, 18, 36, 72)[: bits - 8]):
+            rows = -(-words // 2 ** (bits - log))
+            count = -(-rows * width // lanes)
+            choices.append((price * count + width * (rows - 1) / 2, count * share, width * -(-(rows - 1) // 3)))
+    _, bram36, lut = min(choices)
+    return bram36, lut
+
+
+def replay(width: int, beats: int) -> tuple[float, int]:
+    """BRAM36 and LUTs of the buffer of two vectors: LUT RAM has 64 words, so that 128 need a multiplexer."""
+    words = 2 << (beats - 1).bit_length()
+    return block(width, words) if words > 128 else (0.0, width * (words > 64))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the cost of a unit depends on: rows and elements per beat, beats per vector, passes, widths, memories."""
+
+    simd: int
+    pe: int
+    beats: int
+    passes: int
+    bits: int
+    acc_bits: int
+    starts: bool
+    weight_block: bool
+    start_block: bool
+
+    def cost(self) -> dict[str, float]:
+        """Model of the LUT cells and BRAM36 that Yosys counts."""
+        accumulator = self.acc_bits if self.starts or self.beats > 1 else 0
+        lut = CONTROL + self.pe * (dot(self.simd, self.bits).lut + accumulator)
+        bram36, more = replay(self.simd * self.bits, self.beats)
+        lut += more
+        memories = [(self.simd * self.pe, self.beats * self.passes, self.weight_block)]
+        if self.starts:
+            memories.append((self.pe * self.acc_bits, self.passes, self.start_block))
+        for width, words, in_block in memories:
+            blocks, more = block(width, words) if in_block else (0.0, logic_rom(width, words))
+            bram36, lut = bram36 + blocks, lut + more
+        return {"lut": float(lut), "bram36": float(bram36)}
