@@ -3,7 +3,7 @@
 import numpy as np
 
 from .joins import add, single
-from .values import F32, append, batch_norm
+from .values import F32, append, batch_norm, exact
 from .walk import refuse, rule
 
 
@@ -11,6 +11,8 @@ from .walk import refuse, rule
 def _batch_norm(walk, node, at):
     value = walk.value(node)
     scale, plus = batch_norm(*(walk.constant(node, k) for k in range(1, 5)), at.get("epsilon", 1e-5))
+    if not (np.isfinite(scale).all() and np.isfinite(plus).all()):
+        raise refuse(node, "its variance is negative or its constants overflow", "train and export the network again")
     order = value.leaf.order if value.leaf.order is not None else slice(None)
     return append(value, "bn", scale[order], plus[order])
 
@@ -18,6 +20,8 @@ def _batch_norm(walk, node, at):
 @rule("Mul", "Div", "Add", "Sub")
 def _arithmetic(walk, node, at):
     left, right = (name in walk.constants for name in node.input[:2])
+    if left and right:
+        return _scale_weights(walk, node)
     if not left and not right:
         if node.op_type in ("Mul", "Div"):
             raise refuse(node, "a product of two activations has no integer operator", "use a constant factor")
@@ -31,6 +35,17 @@ def _arithmetic(walk, node, at):
     if node.op_type == "Div" and not constant.all():
         raise refuse(node, "it divides by zero", "train and export the network again")
     return append(value, node.op_type.lower(), constant)
+
+
+def _scale_weights(walk, node) -> None:
+    """Quantised weights times a constant: the constant goes into their scale."""
+    first = int(node.input[0] not in walk.weights)
+    if node.op_type != "Mul" or node.input[first] not in walk.weights:
+        raise refuse(node, "it computes with constants only", "fold it before export")
+    weights, scale = walk.weights[node.input[first]]
+    factor = walk.constants[node.input[1 - first]]
+    walk.weights[node.output[0]] = weights, scale * exact(factor).reshape(factor.shape)
+    walk.constants[node.output[0]] = walk.constants[node.input[first]] * factor
 
 
 @rule("Relu", "PRelu", "LeakyRelu")

@@ -98,9 +98,16 @@ def _scalar(walk, node, index: int) -> float:
     return float(given.reshape(-1)[0])
 
 
+def _checked_scale(node, scale):
+    """Refuse a scale that is not positive."""
+    if (np.asarray(scale) <= 0).any():
+        raise refuse(node, f"its scale is {np.min(scale):g}", "use a positive scale")
+    return scale
+
+
 def constant_quantiser(walk, node, at):
     """Quantised weights: integers and their scale per output, kept for the linear operators."""
-    x, scale = walk.constants[node.input[0]], np.asarray(walk.constants[node.input[1]], F32)
+    x, scale = walk.constants[node.input[0]], _checked_scale(node, walk.constant(node, 1).astype(F32))
     if node.op_type == "BipolarQuant":
         integers = np.where(x >= 0, 1, -1)
     else:
@@ -116,7 +123,7 @@ def constant_quantiser(walk, node, at):
 def _bipolar(walk, node, at):
     if node.input[0] in walk.constants:
         return constant_quantiser(walk, node, at)
-    scale = exact([_scalar(walk, node, 1)])[0]
+    scale = exact([_checked_scale(node, _scalar(walk, node, 1))])[0]
     return quantised(walk, node, lambda x: (x >= 0).astype(np.int64), 1, 2 * scale, Fraction(-1, 2))
 
 
@@ -129,7 +136,8 @@ def _quant(walk, node, at):
     low, high = bounds(bits, at.get("signed", 1), at.get("narrow", 0))
     if bits > 16:
         raise refuse(node, f"{bits:.0f} bits need {high - low} thresholds per channel", "quantise to 16 bits or fewer")
-    scale, nearest = walk.per_channel(node, walk.constant(node, 1).astype(F32), value), rounding(node, at, "ROUND")
+    scale = walk.per_channel(node, _checked_scale(node, walk.constant(node, 1).astype(F32)), value)
+    nearest = rounding(node, at, "ROUND")
 
     def level(x):
         return (np.clip(nearest(x / scale[:, None] + F32(zero)), low, high) - low).astype(np.int64)

@@ -160,7 +160,8 @@ def fits_float32(a, b, lo, hi) -> bool:
 def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
     """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before it touches the data."""
     gamma, beta, mean, var = (np.asarray(x, F32) for x in (gamma, beta, mean, var))
-    scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # the rule refuses what is not finite
+        scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))
     return scale, beta - mean * scale
 
 

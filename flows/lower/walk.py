@@ -73,6 +73,8 @@ class Walk:
     # What rules use.
     def value(self, node, index: int = 0) -> Value:
         """The value of an input of the node."""
+        if node.input[index] not in self.values:
+            raise refuse(node, f"input {index} is a constant", "let the activation come first and the constant second")
         return self.values[node.input[index]]
 
     def constant(self, node, index: int) -> np.ndarray | None:

@@ -289,6 +289,19 @@ REFUSED = {
         lambda g: g.node("Div", inputs=[constant(g, "one", 1.0), g.at]),
         "Div_0 (Div): a constant divided by an activation is not affine; use a constant factor.",
     ),
+    "constant first": (
+        lambda g: g.node("Flatten").node("MatMul", inputs=[constant(g, "w", np.ones((1, 1))), g.at]),
+        "MatMul_0 (MatMul): input 0 is a constant; let the activation come first and the constant second.",
+    ),
+    "negative variance": (
+        lambda g: g.real("BatchNormalization", *[np.ones(4)] * 3, np.array([1.0, -2.0, 1.0, 1.0])).sign(),
+        ("BatchNormalization_0 (BatchNormalization): its variance is negative or its constants overflow; train and export "
+        "the network again."),
+    ),
+    "scale of zero": (
+        lambda g: g.quant(0.0, 4).sign(),
+        "Quant_0 (Quant): its scale is 0; use a positive scale.",
+    ),
     "negative slope": (
         lambda g: g.real("PRelu", -0.25).sign(),
         "PRelu_0 (PRelu): a negative slope is not monotone; keep the slopes of PReLU at zero or above.",
@@ -350,5 +363,6 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     make(graph)
     size = {"padded average": (4, 7, 7), "transposed activation": (6, 6, 4), "linear resize": (4, 12, 12)}
     size |= {"float convolution": (5, 4, 4), "channels of unrelated scales": (5, 4, 4), "image at the end": (5, 4, 4)}
+    size |= {"constant first": (144,)}
     size |= {"padding that is no integer": (4, 8, 8), "pool beyond the border": (4, 2, 2)}
     assert refusal(tmp_path, graph, size.get(case, (4, 6, 6))) == text

@@ -133,7 +133,9 @@ def convolved(size, kernel, attributes):
     return [(n + a + b - d * (k - 1) - 1) // s + 1 for n, k, s, d, a, b in every]
 
 
-@pytest.mark.parametrize("kind", ["Gemm", "MatMul", "Gemm with scale per output", "plain low-bit weights"])
+@pytest.mark.parametrize(
+    "kind", ["Gemm", "MatMul", "Gemm with scale per output", "plain low-bit weights", "scaled weights"]
+)
 def test_dense_layers_of_every_form(kind):
     graph = bits(Graph((3, 4, 4)), 3).node("Flatten", axis=1)
     weights = graph.weights(7, 48)
@@ -141,6 +143,11 @@ def test_dense_layers_of_every_form(kind):
         graph.node("Gemm", weights, np.float32(graph.rng.integers(-5, 5, 7)), transB=1)
     elif kind == "MatMul":
         graph.node("MatMul", weights.T)
+    elif kind == "scaled weights":
+        before, graph.at = graph.at, "w"
+        graph.constants["w"] = weights
+        scaled = graph.sign().real("Mul", np.reshape([1.0, 0.5, 2.0, 0.25, 1.5, 3.0, 1.0], (7, 1))).at
+        graph.node("Gemm", inputs=[before, scaled], transB=1)
     elif kind == "plain low-bit weights":
         graph.node("MatMul", np.float32(graph.rng.integers(-7, 8, (48, 7)) * 0.25))
     else:
