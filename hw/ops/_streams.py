@@ -31,10 +31,11 @@ def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 
     Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes the least; `kind`
-    "lut" or "block" forces one. The multiplexers of LUT memories deeper than 64 are included.
+    "lut" or "block" forces one. What joins LUT memories deeper than 64 is included.
     """
     quads = min(-(-depth // words) * -(-width // bits) for words, bits in ((32, 6), (64, 3)))
-    muxes = width * (-(-depth // 64) - 1) / 2
+    blocks = -(-depth // 64)
+    joined = blocks + width * (blocks - 1) / 2 if blocks > 1 else 0
     halves, wholes = (
         min(-(-depth // words) * -(-width // bits) for words, bits in shapes)
         for shapes in (
@@ -44,5 +45,5 @@ def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     )
     block = min(129 * halves, 257 * wholes)
     if kind == "lut" or (kind == "auto" and 8 * quads <= block):
-        return {"lut": 4 * quads + muxes, "bram36": 0.0}
+        return {"lut": 4 * quads + joined, "bram36": 0.0}
     return {"lut": 0.0, "bram36": halves / 2 if 129 * halves < 257 * wholes else float(wholes)}

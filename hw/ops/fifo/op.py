@@ -1,6 +1,7 @@
 """A queue between two operators."""
 
 from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import memory
 from xnorforge.hw.ops.base import HwOp, Stream
 
 KINDS = {"auto": 0, "lut": 1, "block": 2}
@@ -53,7 +54,11 @@ class Fifo(HwOp):
         return self.module, {"Width": width, "Depth": depth, "Kind": KINDS[self.get_nodeattr("kind")]}
 
     def estimate(self):
-        return {"lut": 0.0, "bram36": 0.0}
+        width, depth = self.in_stream().width, self.get_nodeattr("depth")
+        if depth <= 2:
+            return {"lut": width + 4.0, "bram36": 0.0}
+        held = memory(depth, width, self.get_nodeattr("kind"))
+        return {"lut": held["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": held["bram36"]}
 
     @classmethod
     def examples(cls):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._streams import check_divides, memory
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -28,9 +28,13 @@ class OrPool(HwOp):
         ifm, kernel = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("kernel"))
         stride = list(self.get_nodeattr("stride"))
         if kernel != stride:
-            raise UserError(f"{self.name}: stride={stride} is not kernel={kernel}, and windows may not overlap; use {kernel}.")
+            raise UserError(
+                f"{self.name}: stride={stride} is not kernel={kernel}, and windows may not overlap; use {kernel}."
+            )
         if min(kernel) < 1 or kernel[0] > ifm[0] or kernel[1] > ifm[1]:
-            raise UserError(f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller one.")
+            raise UserError(
+                f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller one."
+            )
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
         return Stream(ifm, self.get_nodeattr("pe"))
 
@@ -63,7 +67,14 @@ class OrPool(HwOp):
         }  # fmt: skip
 
     def estimate(self):
-        return {"lut": 0.0, "bram36": 0.0}
+        source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
+        (height, width, channels), lanes = source.shape, source.lanes
+        beats, depth = channels // lanes, sink.shape[1] * channels // lanes if kh > 1 else channels // lanes
+        line = memory(depth, lanes)
+        counters = sum(size.bit_length() for size in (depth - 1, beats - 1, width, kw - 1, kh - 1))
+        back = (depth - 1).bit_length() if beats > 1 else 0
+        rest = (height.bit_length() + 3 if height % kh else 0) + (3 if width % kw else 0)
+        return {"lut": line["lut"] + lanes + counters + back + rest + 11, "bram36": line["bram36"]}
 
     @classmethod
     def examples(cls):

@@ -41,7 +41,9 @@ class Threshold(HwOp):
                 f"channels; use ({channels}, steps) and ({channels},)."
             )
         if not 1 <= thresholds.shape[1] <= 255:
-            raise UserError(f"{self.name}: {thresholds.shape[1]} thresholds per channel are not possible; use 1 .. 255.")
+            raise UserError(
+                f"{self.name}: {thresholds.shape[1]} thresholds per channel are not possible; use 1 .. 255."
+            )
         falls = (np.diff(thresholds, axis=1) < 0).any(axis=1)
         if falls.any():
             raise UserError(f"{self.name}: the thresholds of channel {falls.argmax()} do not ascend; sort them.")
@@ -107,7 +109,9 @@ class Threshold(HwOp):
         shift = np.where(direction > 0, -low, high)
         steps = np.full((len(thresholds), (1 << bits) - 1), top + 1)
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
-        order = [((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1 for k in range(bits) for node in range(1 << k, 2 << k)]
+        order = [
+            ((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1 for k in range(bits) for node in range(1 << k, 2 << k)
+        ]
         channels = np.concatenate([(direction < 0).astype(np.int64)[:, None], steps[:, order]], axis=1)
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
         lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
@@ -116,7 +120,13 @@ class Threshold(HwOp):
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
 
     def estimate(self):
-        return {"lut": 0.0, "bram36": 0.0}
+        source = self.in_stream()
+        folds, word = source.shape[-1] // source.lanes, source.bits + 1
+        turned = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
+        # A table of up to 64 words is a LUT per bit; in deeper ones Yosys gets 18 bits into a LUT.
+        tables = (folds << stage for stage in range(self.bits))
+        lane = turned + sum(word * max(1, words / 18 if words > 64 else 1) + word / 2 + 1 for words in tables)
+        return {"lut": 9 + source.lanes * lane, "bram36": 0.0}
 
     @classmethod
     def examples(cls):

@@ -55,7 +55,9 @@ class TopK(HwOp):
         }  # fmt: skip
 
     def estimate(self):
-        return {"lut": 0.0, "bram36": 0.0}
+        n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
+        index, place = (n - 1).bit_length(), (n + k - 1).bit_length()
+        return {"lut": 12.5 + place + index + k * bits / 2 + (k - 1) * (bits + index + 6.5), "bram36": 0.0}
 
     @classmethod
     def examples(cls):

@@ -28,7 +28,9 @@ class Width(HwOp):
                 f"put a second width converter between."
             )
         if prod(shape) % max(lanes):
-            raise UserError(f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use fewer.")
+            raise UserError(
+                f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use fewer."
+            )
         return Stream(shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
 
     def in_stream(self) -> Stream:
@@ -53,7 +55,14 @@ class Width(HwOp):
         return self.module, {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
 
     def estimate(self):
-        return {"lut": 0.0, "bram36": 0.0}
+        into, out = self.in_stream(), self.out_stream()
+        if into.lanes == out.lanes:
+            return {"lut": into.width + 4.0, "bram36": 0.0}
+        ratio = max(into.lanes, out.lanes) // min(into.lanes, out.lanes)
+        counter = (ratio - 1).bit_length()
+        if out.lanes > into.lanes:
+            return {"lut": counter + 2.0, "bram36": 0.0}
+        return {"lut": out.width * 1.3 * (ratio - 1) / 3 + counter + 5, "bram36": 0.0}
 
     @classmethod
     def examples(cls):

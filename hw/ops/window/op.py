@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops._streams import check_divides, memory, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.hw.ops.window.schedule import Rows
+from xnorforge.hw.ops.window.schedule import Rows, ring
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,9 @@ class Window(HwOp):
         pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
         images = np.pad(images, pads, constant_values=self.get_nodeattr("pad_value"))
         rows = [slice(k * y.dilation, k * y.dilation + (y.out - 1) * y.stride + 1, y.stride) for k in range(y.kernel)]
-        columns = [slice(k * x.dilation, k * x.dilation + (x.out - 1) * x.stride + 1, x.stride) for k in range(x.kernel)]
+        columns = [
+            slice(k * x.dilation, k * x.dilation + (x.out - 1) * x.stride + 1, x.stride) for k in range(x.kernel)
+        ]
         windows = np.concatenate([images[:, row, column] for row in rows for column in columns], axis=-1)
         context[self.onnx_node.output[0]] = windows.astype(np.float32)
 
@@ -138,7 +140,7 @@ class Window(HwOp):
     def address_bits(self) -> int:
         """The ring has 2 ** this beats: the power of two that holds the rows needed."""
         rows = self.rows()
-        return max(1, (rows.ring() * rows.write * self.beats - 1).bit_length())
+        return max(1, (ring(rows) * rows.write * self.beats - 1).bit_length())
 
     def cycles(self) -> int:
         """The slower side's beats: max(H * W, OH * OW * kh * kw) * C / simd."""
@@ -163,7 +165,16 @@ class Window(HwOp):
         return self.module, parameters
 
     def estimate(self):
-        return {"lut": 0.0, "bram36": 0.0}
+        source, (y, x) = self.in_stream(), self.axes()
+        if self.same():
+            return {"lut": 2.0, "bram36": 0.0}
+        address = self.address_bits()
+        ring_memory = memory(1 << address, source.width)
+        held = ((1 << address) // (x.size * self.beats)).bit_length() + 1
+        spans = (x.size * self.beats, x.size + x.before + x.behind, y.size + y.before + y.behind)
+        counters = 2 * address + 2 * held + sum(span.bit_length() for span in spans)
+        counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
+        return {"lut": ring_memory["lut"] + counters + 17, "bram36": ring_memory["bram36"]}
 
     @classmethod
     def examples(cls):

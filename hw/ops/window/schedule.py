@@ -58,10 +58,11 @@ class Rows:
             before = times
         return False
 
-    @cache
-    def ring(self) -> int:
-        """Smallest number of rows that suffices."""
-        rows = 1
-        while not self.suffices(rows):
-            rows += 1
-        return rows
+
+@cache
+def ring(rows: Rows) -> int:
+    """Smallest number of rows that suffices."""
+    size = 1
+    while not rows.suffices(size):
+        size += 1
+    return size
