@@ -10,6 +10,7 @@ from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
 from xnorforge.hw import graph
 from xnorforge.sim import compare, cosim
+from xnorforge.sim.device import network
 from xnorforge.sim.stage import answers
 
 SEED = 1
@@ -43,10 +44,10 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
         inputs = graph.enter(ops[0], pictures)
         progress("building the netlist model")
-        device = cosim.network(acc / "rtl", ops, sources=sources(acc / "netlist", synth["family"]), level="-O1")
+        device = network(acc / "rtl", ops, sources=sources(acc / "netlist", synth["family"]), level="-O1")
         progress(f"netlist on {len(pictures):,} images")
         mapped = cosim.run(device, inputs, seed=SEED)
-        rtl = cosim.run(cosim.network(acc / "rtl", ops), inputs, seed=SEED)
+        rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
     beats = mapped.cycles - mapped.first
     record = {
         "stage": "netlist",

@@ -8,8 +8,9 @@ import numpy as np
 from xnorforge import artifacts
 from xnorforge.errors import MismatchError
 from xnorforge.hw import graph
-from xnorforge.sim import compare, cosim
+from xnorforge.sim import compare, cosim, verilate
 from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.device import layers, network
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
 SEED = 1
@@ -47,15 +48,15 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             raise MismatchError(locate_bits(simulator, pictures, bits, expected))
 
         progress(f"building the RTL model of {len(ops)} operators")
-        device = cosim.network(acc / "rtl", ops)
+        device = network(acc / "rtl", ops)
         progress(f"RTL on {images:,} images at full rate, then {stalled:,} with pauses")
         flowing = drive(device, acc, ops, pictures[:images], expected, 0.0)
         paused = drive(device, acc, ops, pictures[:stalled], expected, STALL)
         if waves:
-            file = acc / f"waves.{cosim.verilate.wave_format()}"
+            file = acc / f"waves.{verilate.wave_format()}"
             progress(f"waveforms of {WAVE_IMAGES} images to {file}")
             with artifacts.whole(file) as aside:
-                traced = cosim.network(acc / "rtl", ops, waves=True)
+                traced = network(acc / "rtl", ops, waves=True)
                 cosim.run(traced, graph.enter(ops[0], pictures[:WAVE_IMAGES]), seed=SEED, waves=aside)
 
     what = (
@@ -106,7 +107,7 @@ def locate_rtl(acc: Path, ops, pictures) -> str:
     """Feed every generated layer alone with the reference's tensor and describe the first that differs."""
     tensors = graph.execute(ops, pictures, keep="all")
     inputs = [graph.enter(ops[0], pictures), *(tensors[op.name] for op in ops[:-1])]
-    results = cosim.attempt(cosim.layers(acc / "rtl", ops), inputs, seed=SEED)
+    results = cosim.attempt(layers(acc / "rtl", ops), inputs, seed=SEED)
     for op, result in zip(ops, results):
         if isinstance(result, MismatchError):
             return f"The first operator that fails alone: {result}"

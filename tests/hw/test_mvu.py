@@ -97,8 +97,9 @@ def test_thresholds_out_of_reach_are_always_and_never(op):
 
 
 def slip(**changes):
-    given = dict(name="conv3", mw=576, mh=64, simd=64, pe=16, vectors=2, in_shape=[2, 576], out_shape=[2, 64])
-    return XnorMvu.make(**given | changes)
+    given = {"name": "conv3", "mw": 576, "mh": 64, "simd": 64, "pe": 16, "vectors": 2}
+    given |= {"in_shape": [2, 576], "out_shape": [2, 64]}
+    return XnorMvu.make(**(given | changes))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xnorforge import plugins
-from xnorforge.sim import cosim, verilate
+from xnorforge.sim import cosim, device, verilate
 
 FRAMES = 5
 
@@ -37,7 +37,7 @@ def bench():
     def get(name, pace, reset=False):
         ops = EXAMPLES[name]
         if name not in devices:
-            devices[name] = cosim.bench(ops)
+            devices[name] = device.bench(ops)
         if (name, pace, reset) not in runs:
             frames = [op.random_input(seed=index, frames=FRAMES) for index, op in enumerate(ops)]
             at = [op.cycles() * 3 // 2 + index for index, op in enumerate(ops)] if reset else None
@@ -85,8 +85,8 @@ def test_a_reset_in_mid_stream_leaves_nothing_behind(bench, name, index):
 @every
 @pytest.mark.parametrize("defines", [(), ("XF_SIM", "XF_CHECK")], ids=["plain", "checked"])
 def test_the_modules_of_an_operator_are_free_of_warnings(tmp_path, name, defines):
-    sources, _, _ = cosim.write_bench(EXAMPLES[name], tmp_path)
-    verilate.lint("xf_bench", sources, cosim.include_folders(), defines)
+    sources, _, _ = device.write_bench(EXAMPLES[name], tmp_path)
+    verilate.lint("xf_bench", sources, device.include_folders(), defines)
 
 
 @every

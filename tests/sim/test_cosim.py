@@ -8,6 +8,7 @@ import pytest
 
 from xnorforge.errors import MismatchError, ToolMissing, UserError
 from xnorforge.sim import cosim, verilate
+from xnorforge.sim.device import bench
 
 POINTS = [([16], 1, 8), ([3, 4], 4, 1), ([8], 2, 9), ([100], 100, 1), ([40], 20, 5), ([6], 1, 33), ([4], 1, 62)]
 FAULTS = {
@@ -27,7 +28,7 @@ def adders(make_add):
 
 @pytest.fixture(scope="module")
 def device(adders):
-    return cosim.bench(adders)
+    return bench(adders)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_the_same_cycles_and_another_seed_others(device, inp
 
 
 def test_a_lane_pauses_the_same_whatever_runs_beside_it(device, adders, inputs):
-    alone = cosim.run(cosim.bench(adders[:1]), inputs[:1], stall=0.4, seed=5)[0]
+    alone = cosim.run(bench(adders[:1]), inputs[:1], stall=0.4, seed=5)[0]
     beside = cosim.run(device, inputs, stall=0.4, seed=5)[0]
     np.testing.assert_array_equal(alone.cycles, beside.cycles)
 
@@ -64,7 +65,7 @@ def test_after_a_reset_in_mid_stream_all_frames_come_again(device, adders, input
 
 def test_each_broken_rule_is_named_and_the_other_lanes_are_whole(make_add):
     ops = [make_add([8], 1, 8, fault=fault, name=f"bad{fault}" if fault else "good") for fault in (0, *FAULTS)]
-    device, x = cosim.bench(ops), [ops[0].random_input(3, frames=4)] * len(ops)
+    device, x = bench(ops), [ops[0].random_input(3, frames=4)] * len(ops)
     fine, *bad = cosim.attempt(device, x, stall=0.5, seed=1, probe=True)
     np.testing.assert_array_equal(fine.output, ops[0].run(x[0]))
     for error, message in zip(bad, FAULTS.values(), strict=True):
@@ -89,7 +90,7 @@ def test_waveforms_hold_the_ports(adders, inputs, tmp_path):
 def test_an_unchanged_design_is_not_built_again(device, make_add):
     stamp = device.program.stat().st_mtime_ns
     ops = [make_add(*point, add=7, name=f"add{index}") for index, point in enumerate(POINTS)]  # other memory files only
-    again = cosim.bench(ops).program
+    again = bench(ops).program
     assert (again, again.stat().st_mtime_ns) == (device.program, stamp)
 
 
