@@ -83,12 +83,16 @@ def bind(model: ModelWrapper, scale=None, bias=None) -> list[Bound]:
 def _chain(model: ModelWrapper) -> list:
     """The nodes from the graph's input to its output, each the only reader of the one before."""
     if len(model.graph.input) != 1 or len(model.graph.output) != 1:
-        raise UserError(f"{model.graph.name}: {len(model.graph.input)} inputs and {len(model.graph.output)} outputs; {WORKS}.")
+        raise UserError(
+            f"{model.graph.name}: {len(model.graph.input)} inputs and {len(model.graph.output)} outputs; {WORKS}."
+        )
     tensor, chain = model.graph.input[0].name, []
     while readers := model.find_consumers(tensor):
         if len(readers) > 1:
             both = " and ".join(node.name for node in readers)
-            raise UserError(f"{tensor}: {both} both read it, and {MISSING['DuplicateStreams']} is missing in hw/ops; {WORKS}.")
+            raise UserError(
+                f"{tensor}: {both} both read it, and {MISSING['DuplicateStreams']} is missing in hw/ops; {WORKS}."
+            )
         chain.append(readers[0])
         tensor = readers[0].output[0]
     return chain
@@ -145,12 +149,16 @@ def _pool_behind_window(model: ModelWrapper, window, pool) -> Bound:
     if function != "MaxPool":
         raise UserError(f"{pool.name}: {function} has no operator in hw/ops; a maximum pool on bits can be built.")
     if _ints(window, "Dilation") != [1, 1]:
-        raise UserError(f"{pool.name}: a pool with dilation {_ints(window, 'Dilation')} has no operator in hw/ops; use dilation 1.")
+        raise UserError(
+            f"{pool.name}: a pool with dilation {_ints(window, 'Dilation')} has no operator in hw/ops; use dilation 1."
+        )
     names = [window.name, pool.name]
     return _or_pool(model, window, _ints(window, "ConvKernelDim"), _ints(window, "Stride"), names, pool.name)
 
 
-def _or_pool(model: ModelWrapper, node, kernel: list[int], stride: list[int], nodes: list[str], name: str = "") -> Bound:
+def _or_pool(
+    model: ModelWrapper, node, kernel: list[int], stride: list[int], nodes: list[str], name: str = ""
+) -> Bound:
     """A pool on bits: the maximum, or the minimum where the node says so for all channels."""
     name, given = name or node.name, model.get_tensor_datatype(node.input[0])
     if given.bitwidth() != 1:
@@ -161,8 +169,15 @@ def _or_pool(model: ModelWrapper, node, kernel: list[int], stride: list[int], no
     if every and (model.get_initializer(node.input[1]) > 0).any():
         raise UserError(f"{name}: a pool that mixes maximum and minimum has no operator in hw/ops; {_instead(node)}.")
     if kernel != stride:
-        raise UserError(f"{name}: a pool of {kernel} with stride {stride} has no operator in hw/ops; windows that do not overlap can be built.")
-    return Bound("OrPool", name, {"ifm": _shape(model, node.input[0]), "kernel": kernel, "stride": stride, "all": int(every)}, nodes=nodes)
+        raise UserError(
+            f"{name}: a pool of {kernel} with stride {stride} has no operator in hw/ops; windows that do not overlap can be built."
+        )
+    return Bound(
+        "OrPool",
+        name,
+        {"ifm": _shape(model, node.input[0]), "kernel": kernel, "stride": stride, "all": int(every)},
+        nodes=nodes,
+    )
 
 
 def _mvu(model: ModelWrapper, node, threshold, before: list[Bound]) -> Bound:
@@ -171,10 +186,14 @@ def _mvu(model: ModelWrapper, node, threshold, before: list[Bound]) -> Bound:
     length, outputs = weights.shape
     xnor = bool(_get(node, "binaryXnorMode"))
     if not xnor and given.bitwidth() == 1:
-        raise UserError(f"{node.name}: bits that count as 0 and 1 have no operator in hw/ops; bits that count as -1 and +1 can be built.")
+        raise UserError(
+            f"{node.name}: bits that count as 0 and 1 have no operator in hw/ops; bits that count as -1 and +1 can be built."
+        )
     if not np.isin(weights, (0, 1) if xnor else (-1, 1)).all():
         kind = model.get_tensor_datatype(node.input[1]).name
-        raise UserError(f"{node.name}: weights of {kind} have no operator in hw/ops; weights of -1 and +1 can be built.")
+        raise UserError(
+            f"{node.name}: weights of {kind} have no operator in hw/ops; weights of -1 and +1 can be built."
+        )
     shape = _shape(model, node.input[0])
     whole = not before or before[-1].op != "Window"
     if whole and prod(shape) == length and before:

@@ -7,6 +7,7 @@ integers on every golden image.
 """
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +96,16 @@ def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
         del node.input[:], node.output[:]
         node.input.extend([tensor, *(f"{op.name}_{key}" for key in given)])
         node.output.append(output)
-        constants += [onnx.numpy_helper.from_array(np.asarray(op.arrays_of[key], np.int64), f"{op.name}_{key}") for key in given]
+        constants += [
+            onnx.numpy_helper.from_array(np.asarray(op.arrays_of[key], np.int64), f"{op.name}_{key}") for key in given
+        ]
         nodes.append(node)
         tensor = output
         streams[tensor] = op.out_stream()
-    infos = {key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape]) for key, stream in streams.items()}
+    infos = {
+        key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape])
+        for key, stream in streams.items()
+    }
     inner = [info for key, info in infos.items() if key not in ("images", tensor)]
     body = helper.make_graph(nodes, name, [infos["images"]], [infos[tensor]], initializer=constants, value_info=inner)
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
@@ -116,11 +122,15 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
     try:
         given = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable JSON file ({error}); write {{\"conv0\": {{\"pe\": 4, \"simd\": 9}}}}.") from error
+        raise UserError(
+            f'{path}: not a readable JSON file ({error}); write {{"conv0": {{"pe": 4, "simd": 9}}}}.'
+        ) from error
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
             if key not in GIVEN or not isinstance(value, int):
-                raise UserError(f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers {', '.join(GIVEN)}.")
+                raise UserError(
+                    f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers {', '.join(GIVEN)}."
+                )
     return given
 
 
@@ -136,7 +146,12 @@ def _with_fifos(ops: list[HwOp], depths: dict[str, int]) -> list[HwOp]:
     for op in ops:
         if op.name in depths:
             stream = op.in_stream()
-            shape = {"shape": list(stream.shape), "lanes": stream.lanes, "bits": stream.bits, "signed": int(stream.signed)}
+            shape = {
+                "shape": list(stream.shape),
+                "lanes": stream.lanes,
+                "bits": stream.bits,
+                "signed": int(stream.signed),
+            }
             found.append(OPS["Fifo"].make(f"fifo_{op.name}", depth=depths[op.name], **shape))
         found.append(op)
     return found
@@ -144,8 +159,10 @@ def _with_fifos(ops: list[HwOp], depths: dict[str, int]) -> list[HwOp]:
 
 def _joins(ops: list[HwOp]) -> None:
     """What one operator gives is what the next one takes; the search sees to it, so this cannot fail."""
-    for one, after in zip(ops, ops[1:]):
-        assert one.out_stream() == after.in_stream(), f"{one.name} gives {one.out_stream()}, {after.name} takes {after.in_stream()}"
+    for one, after in pairwise(ops):
+        assert one.out_stream() == after.in_stream(), (
+            f"{one.name} gives {one.out_stream()}, {after.name} takes {after.in_stream()}"
+        )
 
 
 def _equal(ops: list[HwOp], images: np.ndarray, integers: np.ndarray) -> dict:
@@ -162,13 +179,15 @@ def _equal(ops: list[HwOp], images: np.ndarray, integers: np.ndarray) -> dict:
             f"fold: {ops[-1].name} differs from the lowered network first at image {image}, score {place}: "
             f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers differ)."
         )
-    return artifacts.check("folded = lowered", len(images), 0, int(want.size), "scores of the folded chain against lowered.npz")
+    return artifacts.check(
+        "folded = lowered", len(images), 0, int(want.size), "scores of the folded chain against lowered.npz"
+    )
 
 
 def _row(op: HwOp, nodes: list[str]) -> dict:
     """One operator in fold.json."""
     has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
-    value = lambda name: op.get_nodeattr(name) if name in has else None  # noqa: E731
+    value = lambda name: op.get_nodeattr(name) if name in has else None
     return {
         "name": op.name,
         "op": type(op).__name__,

@@ -6,6 +6,7 @@ whose beats differ pay for a width converter between them.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import lcm, prod
 
 from xnorforge.errors import UserError
@@ -57,7 +58,9 @@ def checked(bound: Bound, given: dict[str, int]) -> dict[str, int]:
             has = " and ".join(sizes) or "nothing to fold"
             raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
         if value < 1 or sizes[name] % value:
-            raise UserError(f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; {_use(divisors(sizes[name]))}")
+            raise UserError(
+                f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; {_use(divisors(sizes[name]))}"
+            )
     return given
 
 
@@ -73,7 +76,9 @@ def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
             if fits(op.in_stream()) and fits(op.out_stream()):
                 found.append(op)
     if not found:
-        raise UserError(f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take divisors of the channels.")
+        raise UserError(
+            f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take divisors of the channels."
+        )
     return found
 
 
@@ -92,7 +97,9 @@ def search(chain: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
     Raises:
         UserError: no folding is fast enough, or a given value does not divide.
     """
-    fixed = {name: checked(bound, given) for bound in chain for name, given in (fixed or {}).items() if name == bound.name}
+    fixed = {
+        name: checked(bound, given) for bound in chain for name, given in (fixed or {}).items() if name == bound.name
+    }
     options = [candidates(bound, fixed.get(bound.name, {})) for bound in chain]
     _reachable([ops for bound, ops in zip(chain, options) if bound.name not in fixed], interval)
     options = [_fast_enough(ops, interval) for ops in options]
@@ -102,7 +109,9 @@ def search(chain: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
         for op in ops:
             ways = ((price, done, joined(stream, op, interval)) for stream, (price, done) in best.items())
             priced = [
-                (price + sum(map(part.price, [*between, op])), [*done, *between, op]) for price, done, between in ways if between is not None
+                (price + sum(map(part.price, [*between, op])), [*done, *between, op])
+                for price, done, between in ways
+                if between is not None
             ]
             if priced:
                 cheapest = min(priced, key=lambda way: way[0])
@@ -110,7 +119,9 @@ def search(chain: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
                 if stream not in reached or cheapest[0] < reached[stream][0]:
                     reached[stream] = cheapest
         if not reached:
-            raise UserError(f"{bound.name}: no width converter joins it to the operator before; give both a simd or pe that divides the other.")
+            raise UserError(
+                f"{bound.name}: no width converter joins it to the operator before; give both a simd or pe that divides the other."
+            )
         best = reached
     return min(best.values(), key=lambda way: way[0])[1]
 
@@ -130,9 +141,13 @@ def joined(source: Stream | None, op: HwOp, interval: int) -> list[HwOp] | None:
     return [
         widths.make(
             f"width_{op.name}" + ("" if len(steps) == 2 else f"_{index}"),
-            shape=list(source.shape), in_lanes=lanes, out_lanes=after, bits=source.bits, signed=int(source.signed),
+            shape=list(source.shape),
+            in_lanes=lanes,
+            out_lanes=after,
+            bits=source.bits,
+            signed=int(source.signed),
         )
-        for index, (lanes, after) in enumerate(zip(steps, steps[1:]))
+        for index, (lanes, after) in enumerate(pairwise(steps))
     ]
 
 

@@ -51,7 +51,9 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     """
     acc = Path(acc)
     if find_spec("pyosys") is None:
-        raise ToolMissing("synth: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`.")
+        raise ToolMissing(
+            "synth: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`."
+        )
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
@@ -64,7 +66,10 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
             for module, text in texts.items():
                 (aside / f"{module}.v").write_text(text)
     own = {module: _own(cells_of[module], rtl["modules"], board.family) for module in [*rtl["modules"], TOP]}
-    operators = [{"name": layer["node"], "op": layer["op"], "module": layer["module"], **own[layer["module"]]} for layer in rtl["layers"]]
+    operators = [
+        {"name": layer["node"], "op": layer["op"], "module": layer["module"], **own[layer["module"]]}
+        for layer in rtl["layers"]
+    ]
     total = cells.add(own.values())
     record = {
         "stage": "synth",
@@ -100,7 +105,9 @@ def _netlist_check(cells_of, texts) -> dict:
         held = Counter(_CELL.findall(texts[module]))
         wrong += sum(held[kind] != counted.get(kind, 0) for kind in {*held, *counted})
     count = sum(sum(counted.values()) for counted in cells_of.values())
-    return artifacts.check("netlist = counted cells", 0, wrong, count, "instances in the netlist files against Yosys' count")
+    return artifacts.check(
+        "netlist = counted cells", 0, wrong, count, "instances in the netlist files against Yosys' count"
+    )
 
 
 def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> dict:
@@ -110,7 +117,9 @@ def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> di
         together.update(one["cells"])
     apart = cells.resources(together, family)
     wrong = sum(total[name] != apart[name] for name in total)
-    return artifacts.check("children + own = total", 0, wrong, len(total), "resources over operators and top against all cells")
+    return artifacts.check(
+        "children + own = total", 0, wrong, len(total), "resources over operators and top against all cells"
+    )
 
 
 def over_capacity(board: boards.Board, total: dict[str, float], interval: int, note: str = "") -> None:
@@ -150,7 +159,9 @@ def _number(value: float) -> str:
 
 def _jobs(folder: Path, rtl: dict, family: str) -> list[dict]:
     """One job per large layer, longest first, and one for the top with all small ones; each with the key of its result."""
-    size = {layer["module"]: sum((folder / name).stat().st_size for name in layer["memories"]) for layer in rtl["layers"]}
+    size = {
+        layer["module"]: sum((folder / name).stat().st_size for name in layer["memories"]) for layer in rtl["layers"]
+    }
     large = sorted((one for one in rtl["layers"] if size[one["module"]] >= SMALL), key=lambda one: -size[one["module"]])
     small = [layer for layer in rtl["layers"] if layer not in large]
     jobs = [_job(folder, rtl, family, layer["module"], [layer], []) for layer in large]
@@ -170,7 +181,9 @@ def _job(folder: Path, rtl: dict, family: str, top: str, layers: list[dict], stu
         "folder": "",
     }
     read = [*rtl["headers"], *job["sources"], *job["stubs"], *(name for layer in layers for name in layer["memories"])]
-    stated = json.dumps([yosys_job.script(job), version("pyosys"), read, artifacts.digest(*(folder / name for name in read))])
+    stated = json.dumps(
+        [yosys_job.script(job), version("pyosys"), read, artifacts.digest(*(folder / name for name in read))]
+    )
     return {**job, "key": hashlib.sha256(stated.encode()).hexdigest()[:32]}
 
 
@@ -193,7 +206,9 @@ def _yosys_process(folder: Path, job: dict) -> None:
         json.dump(job, stated)
         stated.flush()
         command = [sys.executable, "-m", "xnorforge.flows.yosys_job", stated.name]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or ["no message"]
-        raise UserError(f"synth: Yosys cannot map {', '.join(job['modules'])} for the family {job['family']}: {said[0].strip()}")
+        raise UserError(
+            f"synth: Yosys cannot map {', '.join(job['modules'])} for the family {job['family']}: {said[0].strip()}"
+        )

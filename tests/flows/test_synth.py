@@ -41,7 +41,14 @@ def acc(tmp_path, monkeypatch):
     (folder / "rtl").mkdir(parents=True)
     (folder / "rtl" / "layer_00_parity.sv").write_text(PARITY)
     (folder / "rtl" / "top.sv").write_text(TOP)
-    layer = {"module": "layer_00_parity", "file": "layer_00_parity.sv", "node": "parity", "op": "Parity", "memories": [], "generated": []}
+    layer = {
+        "module": "layer_00_parity",
+        "file": "layer_00_parity.sv",
+        "node": "parity",
+        "op": "Parity",
+        "memories": [],
+        "generated": [],
+    }
     rtl = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [layer]}
     (folder / "rtl" / "rtl.json").write_text(json.dumps(rtl))
     (folder / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 1}))
@@ -93,7 +100,9 @@ def test_other_families_count_their_own_cells(acc, monkeypatch, family):
 
 
 def test_resources_know_halves_sites_and_pairs():
-    counted = cells.resources({"LUT6_2": 3, "LUT2": 1, "INV": 2, "RAM32M": 2, "SRLC32E": 1, "RAMB36E1": 1, "RAMB18E1": 3, "FDRE": 7}, "xc7")
+    counted = cells.resources(
+        {"LUT6_2": 3, "LUT2": 1, "INV": 2, "RAM32M": 2, "SRLC32E": 1, "RAMB36E1": 1, "RAMB18E1": 3, "FDRE": 7}, "xc7"
+    )
     assert counted["lut_logic"] == 6 and counted["lut_ram"] == 8 and counted["srl"] == 1
     assert counted["lut"] == 15
     assert counted["bram36"] == 2.5
