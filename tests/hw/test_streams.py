@@ -17,7 +17,7 @@ from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.window.schedule import ring
-from xnorforge.sim import cosim
+from xnorforge.sim import cosim, device
 
 
 def integers(seed, low, high, *shape):
@@ -192,7 +192,7 @@ def test_queues_and_width_converters_change_no_value(op):
 def test_a_queue_reports_the_depth_that_a_slow_reader_makes_it_need():
     ops = [Fifo.make(f"fifo_{depth}", shape=(40,), bits=4, depth=depth) for depth in (2, 5, 64)]
     frames = [op.random_input(6, frames=1) for op in ops]
-    device = cosim.bench(ops)
-    slow = [max(run.fills.values()) for run in cosim.run(device, frames, stall=(0.0, 0.9), seed=1)]
+    built = device.bench(ops)
+    slow = [max(run.fills.values()) for run in cosim.run(built, frames, stall=(0.0, 0.9), seed=1)]
     assert slow[:2] == [2, 5] and 5 < slow[2] <= 40
-    assert [max(run.fills.values()) for run in cosim.run(device, frames)] == [2, 2, 2]  # one enters as one leaves
+    assert [max(run.fills.values()) for run in cosim.run(built, frames)] == [2, 2, 2]  # one enters as one leaves

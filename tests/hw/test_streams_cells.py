@@ -1,0 +1,67 @@
+"""The cost models of the stream operators against a synthesis."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from xnorforge.flows import cells
+from xnorforge.hw.ops.fifo.op import Fifo
+from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.hw.ops.top_k.op import TopK
+from xnorforge.hw.ops.width.op import Width
+from xnorforge.hw.ops.window.op import Window
+from xnorforge.hw.wrap import headers
+from xnorforge.sim import device
+
+THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
+OPS = [
+    Window.make("ring in block RAM", ifm=(30, 30, 64), kernel=(3, 3), simd=32),
+    Window.make("ring in LUTs, padded", ifm=(8, 8, 16), kernel=(3, 3), pads=(1, 1, 1, 1), simd=4),
+    OrPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
+    TopK.make("top_k", n=10, k=1, in_bits=10),
+    Fifo.make("skid", shape=(64,), lanes=16, depth=2),
+    Fifo.make("queue", shape=(64,), lanes=16, depth=40),
+    Width.make("narrower", shape=(128,), in_lanes=64, out_lanes=8),
+    Width.make("wider", shape=(144,), in_lanes=3, out_lanes=72),
+    Threshold.make("threshold", {"thresholds": THRESHOLDS}, in_shape=(64,), in_bits=8, in_signed=1),
+]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """Resources of every operator, from one synthesis of all side by side."""
+    folder = tmp_path_factory.mktemp("synthesis")
+    sources, _, memories = device.write_bench(OPS, folder)
+    for name, text in memories.items():
+        (folder / name).write_text(text)
+    for header in headers():
+        shutil.copy(header, folder)
+    lanes = [f"lane_{index}" for index in range(len(OPS))]
+    job = {
+        "family": "xc7",
+        "top": "xf_bench",
+        "modules": [*lanes, "xf_bench"],
+        "sources": [str(path) for path in sources],
+    }
+    job |= {"stubs": [], "defines": ["XF_XC7"], "folder": str(folder)}
+    (folder / "job.json").write_text(json.dumps(job))
+    subprocess.run(
+        [sys.executable, "-m", "xnorforge.flows.yosys_job", "job.json"],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    modules = json.loads((folder / "cells.json").read_text())["modules"]
+    return [cells.resources(modules[f"\\{lane}"]["num_cells_by_type"], "xc7") for lane in lanes]
+
+
+@pytest.mark.parametrize("index", range(len(OPS)), ids=[op.name for op in OPS])
+def test_a_cost_model_stays_within_a_tenth_and_three_luts_of_the_count(counted, index):
+    estimate, found = OPS[index].estimate(), counted[index]
+    assert estimate["lut"] == pytest.approx(found["lut"], rel=0.1, abs=3)
+    assert estimate["bram36"] == found["bram36"]
