@@ -29,10 +29,9 @@ def describe(where: str, what: str, got, expected) -> str:
     image, *position, channel = first_difference(got, expected)
     place = f"position ({', '.join(map(str, position))}), " if position else ""
     count = frames_unequal(got, expected)
-    return (
-        f"{where}: {what} differs in {count} of {len(expected)} images; first in image {image}, {place}channel {channel}: "
-        f"got {got[(image, *position, channel)]}, expected {expected[(image, *position, channel)]}."
-    )
+    values = f"got {got[(image, *position, channel)]}, expected {expected[(image, *position, channel)]}"
+    images = f"{count} of {len(expected)} images; first in image {image}"
+    return f"{where}: {what} differs in {images}, {place}channel {channel}: {values}."
 
 
 def equal(where: str, what: str, got, expected) -> None:

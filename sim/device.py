@@ -69,7 +69,7 @@ def bench(ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves=Fa
 
 
 def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
-    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns all sources, the lanes, the memory files."""
+    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns sources, lanes and memory files."""
     texts, memories = {}, {}
     for index, op in enumerate(ops):
         texts |= op.generated()
@@ -116,7 +116,7 @@ def include_folders() -> list[Path]:
 
 
 def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None, level="-O2") -> Device:
-    """Build the generated accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; from other `sources` if given."""
+    """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; of other `sources` if given."""
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     names = {role: f"{role[0]}_axis_t{role[2:]}" for role in ROLES[1:]} | {"reset_n": "aresetn"}
     widths = tuple(-(-stream.width // 8) * 8 for stream in (source, sink))

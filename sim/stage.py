@@ -50,8 +50,10 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         progress(f"building the RTL model of {len(ops)} operators")
         device = network(acc / "rtl", ops)
         progress(f"RTL on {images:,} images at full rate, then {stalled:,} with pauses")
-        flowing = drive(device, acc, ops, pictures[:images], expected, 0.0)
-        paused = drive(device, acc, ops, pictures[:stalled], expected, STALL)
+        flowing = drive(device, acc, ops, pictures[:images], expected)
+        paused = drive(device, acc, ops, pictures[:stalled], expected, stall=STALL)
+        middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
+        again = drive(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
         if waves:
             file = acc / f"waves.{verilate.wave_format()}"
             progress(f"waveforms of {WAVE_IMAGES} images to {file}")
@@ -69,8 +71,9 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         "checks": [
             compare.checked("bit simulator = lowered", bits, expected, what),
             compare.checked("RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"),
+            compare.checked("RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}"),
             compare.checked(
-                "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}, seed {SEED}"
+                "RTL after a reset = lowered", again.output, expected[: len(again.output)], f"{what}; sent again"
             ),
         ],
         **figures(ops, flowing),
@@ -83,17 +86,17 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
 
 
 def answers(ops, integers) -> np.ndarray:
-    """What the accelerator must put out for the lowered graph's integers (N, outputs): with TopK, the indices follow."""
+    """The accelerator's output for the lowered graph's integers (N, outputs): with TopK, the indices follow them."""
     if ops[-1].onnx_node.op_type != "TopK":
         return integers.reshape(len(integers), *ops[-1].out_stream().shape)
     order = np.argsort(-integers, axis=1, kind="stable")
     return np.concatenate([integers, order[:, : ops[-1].get_nodeattr("k")]], axis=1)
 
 
-def drive(device, acc: Path, ops, pictures, expected, stall) -> cosim.Run:
+def drive(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
     """One RTL run of the whole network; an error or a difference is traced to its operator."""
     inputs = graph.enter(ops[0], pictures)
-    [result] = cosim.attempt(device, [inputs], stall=stall, seed=SEED, probe=True)
+    [result] = cosim.attempt(device, [inputs], seed=SEED, probe=True, **how)
     if isinstance(result, MismatchError):
         raise MismatchError(f"{result} {locate_rtl(acc, ops, pictures[:1])}")
     wrong = compare.first_difference(result.output, expected[: len(pictures)])
@@ -112,8 +115,9 @@ def locate_rtl(acc: Path, ops, pictures) -> str:
         if isinstance(result, MismatchError):
             return f"The first operator that fails alone: {result}"
         if compare.frames_unequal(result.output, tensors[op.name]):
-            return f"The first operator that differs alone: {compare.describe(title(op), 'RTL', result.output, tensors[op.name])}"
-    return "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or in a handshake between two of them."
+            text = compare.describe(title(op), "RTL", result.output, tensors[op.name])
+            return f"The first operator that differs alone: {text}"
+    return "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or between two operators."
 
 
 def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
@@ -124,7 +128,8 @@ def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
     for op in simulator.ops:
         if compare.frames_unequal(got[op.name], reference[op.name]):
             return compare.describe(title(op), "bit simulator", got[op.name], reference[op.name])
-    return f"folded.onnx gives other integers than lowered.onnx: {compare.describe('output', 'bit simulator', bits, expected)}"
+    text = compare.describe("output", "bit simulator", bits, expected)
+    return f"folded.onnx gives other integers than lowered.onnx: {text}"
 
 
 def title(op) -> str:

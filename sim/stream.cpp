@@ -138,7 +138,7 @@ class Driver {
     }
   }
 
-  // Ready may not depend on valid of its own port, nor valid and data on ready of theirs. Leaves the inputs as they were.
+  // Ready may not depend on valid of its own port, nor valid on ready. Leaves the inputs as they were.
   template <class Settle>
   void probe(uint64_t cycle, Settle settle) {
     if (reset_left_ > 0) return;

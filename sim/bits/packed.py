@@ -21,7 +21,7 @@ class Packed:
     bits: int
 
     def rows(self, length: int) -> "Packed":
-        """The same bits, with rows of `length` bits made of whole segments; cut anew only where that does not divide."""
+        """The same bits, with rows of `length` bits made of whole segments; cut anew where that does not divide."""
         return self if length % self.bits == 0 else pack(self.unpack().reshape(len(self.words), -1, length))
 
     def unpack(self) -> np.ndarray:

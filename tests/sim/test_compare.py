@@ -15,7 +15,8 @@ def test_the_first_difference_is_told_by_place_and_values():
     with pytest.raises(MismatchError) as error:
         compare.equal("conv1 (XnorMvu)", "RTL", got, expected)
     assert str(error.value) == (
-        "conv1 (XnorMvu): RTL differs in 2 of 3 images; first in image 1, position (0, 1), channel 2: got -7, expected 22."
+        "conv1 (XnorMvu): RTL differs in 2 of 3 images; first in image 1, position (0, 1), channel 2: "
+        "got -7, expected 22."
     )
 
 
