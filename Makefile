@@ -69,13 +69,13 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 	@tools/install.sh $(PYTHON) $< $@
 
 # Names are looked up before anything is built; the command line knows the near matches.
+WRONG := $(if $(wildcard hw/boards/$(BOARD)/board.toml),,--board $(BOARD))
 ifeq ($(MODEL),)
-WRONG := $(if $(wildcard sw/shipped/$(NET)-$(METHOD)),,net)
+WRONG += $(if $(wildcard sw/shipped/$(NET)-$(METHOD)),,--method $(METHOD) --net $(NET))
 endif
-WRONG := $(strip $(WRONG) $(if $(wildcard hw/boards/$(BOARD)/board.toml),,board))
-REQUEST := $(VENV) $(if $(WRONG),request)
+REQUEST := $(VENV) $(if $(strip $(WRONG)),request)
 request: | $(VENV)
-	@$(RUN) check $(if $(MODEL),,--net $(NET) --method $(METHOD)) --board $(BOARD)
+	@$(RUN) check $(WRONG)
 
 # $(call keep,WORDS) writes WORDS to the target unless it holds them already.
 keep = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@

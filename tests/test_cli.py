@@ -81,18 +81,18 @@ def test_an_unknown_option_is_a_bad_request(call):
     ids=["request", "mismatch", "tool"],
 )
 def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):
-    def fail():
+    def fail(kind):
         raise error
 
-    monkeypatch.setattr(cli, "catalogue", fail)
+    monkeypatch.setattr(cli, "known", fail)
     assert call("list") == (code, "", "where: why.\n")
 
 
 def test_an_interruption_is_130(call, monkeypatch):
-    def interrupt():
+    def interrupt(kind):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "catalogue", interrupt)
+    monkeypatch.setattr(cli, "known", interrupt)
     assert call("list") == (130, "", "\ninterrupted; the same command goes on from here\n")
 
 

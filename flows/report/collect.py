@@ -61,7 +61,7 @@ def report(acc: Path) -> dict:
         "command": command(export, board.name),
         "stages": stages,
         "audits": audits,
-        "accuracy": [with_interval(row) for row in accuracy(found)],
+        "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
         "images": export["images"],
         "cycles": {
             "interval_bound": bound,
@@ -142,9 +142,20 @@ def compared(found: dict) -> tuple[list[dict], list[dict]]:
     return stages, audits
 
 
-def accuracy(found: dict) -> list[dict]:
-    """Rows {stage, set, images, correct} of every record that states an accuracy."""
-    return [row for record in found.values() for row in record.get("accuracy", [])]
+def accuracy(found: dict, golden: str) -> list[dict]:
+    """Rows {stage, set, images, correct} of every record that states an accuracy; `golden` says which the golden images are."""
+    rows = [row for record in found.values() for row in record.get("accuracy", [])]
+    whole = max((row["images"] for row in rows if row["set"] == "golden images"), default=0)
+    named = {"golden images": golden}
+    return [
+        {
+            **row,
+            "set": f"{row['images']} of {golden}"
+            if row["images"] < whole and row["set"] in named
+            else named.get(row["set"], row["set"]),
+        }
+        for row in rows
+    ]
 
 
 def with_interval(row: dict) -> dict:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def sim(acc, images, stalled, waves):
 
 @cli.command()
 @click.argument("acc", type=FOLDER)
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Layers mapped side by side.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side.")
 def synth(acc, jobs):
     """Map the RTL of ACC with Yosys and count cells per operator."""
     from xnorforge.flows.synth import synthesise
@@ -214,33 +215,38 @@ def report(acc, show, as_json):
     click.echo(json.dumps(brief.as_record(record, acc), indent=1) if as_json else brief.as_text(record))
 
 
+PLUGINS = {"method": "sw.methods", "board": "hw.boards", "operator": "hw.ops"}
+
+
+def known(kind: str) -> list[str]:
+    """What can be asked for: the names of the nets, or of a kind of `PLUGINS`."""
+    from xnorforge import plugins
+
+    if kind == "net":
+        from xnorforge.sw import networks
+
+        return sorted(networks.names())
+    return plugins.names(PLUGINS[kind])
+
+
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def list_(as_json):
     """Networks, methods, boards and operators found."""
-    found = catalogue()
+    found = {f"{kind}s": known(kind) for kind in ("net", *PLUGINS)}
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(f"{k:<9} {' '.join(v)}" for k, v in found.items()))
 
 
 @cli.command()
-@click.option("--net")
-@click.option("--method")
 @click.option("--board")
+@click.option("--method")
+@click.option("--net")
 def check(**request):
     """Say whether these names exist; an unknown one is answered with the nearest."""
-    found = catalogue()
-    for kind, given in request.items():
-        if given is not None and given not in found[f"{kind}s"]:
-            raise unknown(kind.upper(), given, found[f"{kind}s"])
-
-
-def catalogue() -> dict[str, list[str]]:
-    """What can be asked for, by kind."""
-    from xnorforge.plugins import names
-    from xnorforge.sw import networks
-
-    kinds = {"methods": "sw.methods", "boards": "hw.boards", "operators": "hw.ops"}
-    return {"nets": sorted(networks.names()), **{kind: names(package) for kind, package in kinds.items()}}
+    for kind in ("board", "method", "net"):
+        given = request[kind]
+        if given is not None and given not in known(kind):
+            raise unknown(kind.upper(), given, known(kind))
 
 
 @cli.command()
@@ -256,6 +262,8 @@ CODES = {UserError: 2, MismatchError: 1, ToolMissing: 4}
 
 def main() -> int:
     """Run a command line and turn what went wrong into one sentence and an exit code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
     try:
         cli.main(standalone_mode=False, prog_name="xnorforge")
         return 0

@@ -1,0 +1,182 @@
+"""`make build` on the smallest network: what is there is kept, what changed is made again, and a killed build goes on.
+
+One whole build is shared by all tests; the RTL sees few images, since what it computes is tested elsewhere.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+WANTED = ["make", "build", "NET=mnist-tfc", "IMAGES=4", "STALLED=2"]
+ACC = Path("out/mnist-tfc/rtl-pynq-z2")
+STAGES = ("export", "lower", "fold", "generate", "sim", "synth", "netlist", "report")
+AWAY = shutil.ignore_patterns("__pycache__", "*.part")
+
+
+def tree(folder: Path) -> Path:
+    """A copy of the project that uses this environment."""
+    for name in ("hw", "sw", "flows", "sim", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=AWAY)
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy2(ROOT / name, folder)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], float, str]:
+    """Run make in a copy: the stages that were started, the seconds it took, and all it said.
+
+    Args:
+        target: build all; else `words` names the target.
+    """
+    command = WANTED if target else [word for word in WANTED if word != "build"]
+    start = time.monotonic()
+    done = subprocess.run(
+        [*command, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    started = [line.split()[0] for line in said.splitlines() if re.fullmatch(rf"({'|'.join(STAGES)}) +out/\S+", line)]
+    return started, time.monotonic() - start, said
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Ours, without what an outer make left, with one cache of synthesised layers for all copies."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    return clean | {"XNORFORGE_CACHE": str(folder.parent / "cache")}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A copy with one finished build, and the stages that ran."""
+    folder = tree(tmp_path_factory.mktemp("builds") / "first")
+    return folder, make(folder)[0]
+
+
+def products(folder: Path) -> dict[str, object]:
+    """Every file of a build without what may vary from run to run."""
+    found = {}
+    for path in sorted((folder / "out").rglob("*")):
+        if path.is_dir():
+            continue
+        if path.suffix == ".json":
+            value = {key: part for key, part in json.loads(path.read_text()).items() if key != "run"}
+        elif path.suffix == ".html":
+            value = re.sub(r'<section id="run">.*?</section>', "", path.read_text(), flags=re.DOTALL)
+        elif path.suffix == ".md":
+            value = path.read_text().split("## Run")[0]
+        else:
+            value = path.read_bytes()
+        found[str(path.relative_to(folder))] = value
+    return found
+
+
+def test_a_build_runs_every_stage_once_and_passes(built):
+    folder, started = built
+    assert sorted(started) == sorted(STAGES)
+    assert json.loads((folder / ACC / "report.json").read_text())["verdict"] == "PASS"
+
+
+def test_a_second_build_does_nothing_in_under_two_seconds(built):
+    folder, _ = built
+    before = products(folder)
+    started, seconds, said = make(folder)
+    assert started == []
+    assert seconds < 2
+    assert said == f"build     {ACC}/report.html (text: report.md, data: report.json)\n"
+    assert products(folder) == before
+
+
+def test_touching_one_sv_file_restarts_at_generation(built):
+    folder, _ = built
+    before = products(folder)
+    os.utime(folder / "hw/ops/xnor_mvu/xf_xnor_mvu.sv")
+    assert sorted(make(folder)[0]) == sorted(STAGES[3:])
+    assert products(folder) == before
+
+
+def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
+    folder, _ = built
+    again = tree(folder.parent / "again")
+    for mark in ("out/mnist-tfc/export.json", "out/mnist-tfc/lower.json", f"{ACC}/rtl/rtl.json"):
+        job = subprocess.Popen(
+            WANTED,
+            cwd=again,
+            env=environment(again),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while not (again / mark).exists() and job.poll() is None:
+            time.sleep(0.05)
+        time.sleep(0.7)
+        os.killpg(job.pid, signal.SIGKILL)
+        job.wait()
+    make(again)
+    assert products(again) == products(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["BOARD=pynq-z3"], "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
+        (["NET=mnist-tfk"], "NET: no 'mnist-tfk' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-tfc'?"),
+        (["METHOD=stee"], "METHOD: no 'stee' among ste. Did you mean 'ste'?"),
+    ],
+    ids=["board", "net", "method"],
+)
+def test_a_wrong_name_stops_before_anything_is_built(built, words, answer):
+    folder, _ = built
+    done = subprocess.run(
+        [*WANTED, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == answer
+    assert "Traceback" not in done.stderr
+
+
+def test_no_compiler_is_one_sentence_with_its_cure(built, tmp_path):
+    folder, _ = built
+    for tool in ("make", "sh", "mkdir", "cmp", "echo", "test", "perl", "git", "uname"):
+        if shutil.which(tool):
+            (tmp_path / tool).symlink_to(shutil.which(tool))
+    os.utime(folder / "sim/stage.py")
+    done = subprocess.run(
+        [*WANTED, "sim"],
+        cwd=folder,
+        env=environment(folder) | {"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "g++" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_setting_makes_only_what_depends_on_it(built):
+    folder, _ = built
+    before = products(folder)
+    assert make(folder, "IMAGES=3")[0] == ["sim", "report"]
+    assert make(folder, "fold", "INTERVAL=800", target=False)[0] == ["fold"]
+    assert make(folder, "fold", target=False)[0] == ["fold"]
+    assert sorted(make(folder)[0]) == sorted(STAGES[3:])
+    assert products(folder) == before
+
+
+def test_help_names_targets_variables_and_what_is_on_disk():
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("build", "doctor", "train", "sim", "synth", "report", "test", "test-full", "bench", "clean"):
+        assert re.search(rf"^  make {target} +\S", said, re.MULTILINE), target
+    assert re.search(r"^  NET +mnist-cnn +", said, re.MULTILINE)
+    assert re.search(r"^  BOARD +pynq-z1 pynq-z2 ultra96 ulx3s$", said, re.MULTILINE)
+    assert re.search(r"^  METHOD +.*\bste\b", said, re.MULTILINE)
