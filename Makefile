@@ -17,7 +17,7 @@ IMAGES   ?= 100#            images through the RTL at full rate
 STALLED  ?= 20#             of these, again under random stalls
 WAVES    ?=#                1: write waves.vcd of the first frames
 EPOCHS   ?=#                make train: epochs (default: the network's recipe)
-SEED     ?= 1#              make train: seed
+SEED     ?= 0#              make train: seed
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
 
 XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
@@ -121,8 +121,8 @@ test: | $(VENV)  ## all quick tests
 	@$(PY) -m pytest -n 2
 test-full: | $(VENV)  ## the quick tests and those of whole networks
 	@$(PY) -m pytest -n 2 -m 'full or not full'
-bench: | $(VENV)  ## time the stages and simulators of NET on this machine
-	@$(PY) -m xnorforge bench $(ACC)
+bench: $(ACC)/report.json  ## time the simulators and stages of NET on this machine
+	@$(RUN) bench $(ACC)
 
 clean:  ## remove out/ (the environment stays)
 	rm -rf out

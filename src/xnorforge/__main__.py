@@ -93,7 +93,7 @@ def sweep(folder: Path) -> None:
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, weights, curve and card.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
 def train(net, method, out, epochs, seed):
     """Train NET, or go on where a run in the same folder stopped."""
     from xnorforge.sw.train import train
@@ -197,7 +197,7 @@ def netlist(acc, images):
     from xnorforge.sim.netlist import simulate_netlist
 
     with stage("netlist", acc, acc / "netlist.json"):
-        simulate_netlist(acc, acc.parent, images)
+        simulate_netlist(acc, acc.parent, images, lambda text: say(f"netlist     {text}"))
 
 
 @cli.command()
@@ -213,6 +213,16 @@ def report(acc, show, as_json):
             write(acc)
     record = read_json(acc / "report.json")
     click.echo(json.dumps(brief.as_record(record, acc), indent=1) if as_json else brief.as_text(record))
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
+@click.option("--images", type=click.IntRange(2), default=20, show_default=True, help="Through the RTL.")
+def bench(acc, images):
+    """Time the simulators on the accelerator in ACC; what the stages took is repeated from their records."""
+    from xnorforge.bench import table
+
+    click.echo(table(acc, images))
 
 
 PLUGINS = {"method": "sw.methods", "board": "hw.boards", "operator": "hw.ops"}
