@@ -57,7 +57,9 @@ class Mvu(HwOp):
         mw, mh, simd, pe, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "simd", "pe", "vectors"))
         for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
             if part < 1 or total % part:
-                raise UserError(f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}.")
+                raise UserError(
+                    f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}."
+                )
         for key, length in (("in_shape", mw), ("out_shape", mh)):
             shape = [int(size) for size in self.get_nodeattr(key)]
             if prod(shape) != vectors * length:
@@ -67,7 +69,9 @@ class Mvu(HwOp):
                 )
         for key, shape in (("weights", (mw, mh)), ("thresholds", (mh,))):
             if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
-                raise UserError(f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; mw={mw}, mh={mh} need {shape}.")
+                raise UserError(
+                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; mw={mw}, mh={mh} need {shape}."
+                )
         return mw, mh, simd, pe
 
     def in_stream(self) -> Stream:
@@ -160,7 +164,8 @@ class Mvu(HwOp):
     @classmethod
     def seeded(cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False, **attributes):
         """An instance with random weights and, unless raw, thresholds near the middle, some always and some never met."""
-        attributes |= dict(mw=mw, mh=mh, simd=simd, pe=pe, vectors=vectors, in_shape=[vectors, mw], out_shape=[vectors, mh])
+        attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
+        attributes |= {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
         rng = np.random.default_rng(seed)
         arrays = {"weights": rng.integers(0, 2, (mw, mh))}
         if not raw:

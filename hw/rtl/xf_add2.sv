@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum of two numbers, each inverted where its weight bit is 0: one LUT6_2 and one position of the carry chain per bit.
+// Sum of two numbers, each inverted where its weight bit is 0: one LUT6_2 and one position of the
+// carry chain per bit.
 //
 // Latency    none
 
@@ -38,7 +39,8 @@ module xf_add2 #(
       assign carry = co[4*k-1];
     end
     CARRY4 u_carry (
-      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]), .O(o[4*k +: 4]), .CO(co[4*k +: 4])
+      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]),
+      .O(o[4*k +: 4]), .CO(co[4*k +: 4])
     );
   end
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum of three numbers modulo 2**SumW: one LUT6_2 and one position of the carry chain per bit on 7-series.
+// Sum of three numbers modulo 2**SumW: one LUT6_2 and one position of the carry chain per bit on
+// 7-series.
 //
-// The LUT of bit i adds the three bits (O6 with the majority of bit i-1, which it takes in) and gives their majority
-// (O5) to bit i+1. Above the operands one more position adds the last majority and the carry.
+// The LUT of bit i adds the three bits (O6 with the majority of bit i-1, which it takes in) and
+// gives their majority (O5) to bit i+1. Above the operands one more position adds the last majority
+// and the carry.
 //
 // Latency    none
 
@@ -27,7 +29,8 @@ module xf_add3 #(
   for (genvar i = 0; i < 4 * Cells; i++) begin : gen_bit
     if (i < Width) begin : gen_lut
       LUT6_2 #(.INIT(64'h69966996e8e8e8e8)) u_lut (
-        .I0(a_i[i]), .I1(b_i[i]), .I2(c_i[i]), .I3(majority[i]), .I4(1'b0), .I5(1'b1), .O5(majority[i+1]), .O6(s[i])
+        .I0(a_i[i]), .I1(b_i[i]), .I2(c_i[i]), .I3(majority[i]), .I4(1'b0), .I5(1'b1),
+        .O5(majority[i+1]), .O6(s[i])
       );
       assign di[i] = majority[i];
     end else if (i == Width && SumW > Width) begin : gen_top
@@ -48,7 +51,8 @@ module xf_add3 #(
       assign carry = co[4*k-1];
     end
     CARRY4 u_carry (
-      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]), .O(o[4*k +: 4]), .CO(co[4*k +: 4])
+      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]),
+      .O(o[4*k +: 4]), .CO(co[4*k +: 4])
     );
   end
 

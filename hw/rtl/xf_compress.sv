@@ -3,7 +3,8 @@
 // Sum of a heap of bits: column c holds bits of weight 2**c; xf_heap.svh states the levels.
 //
 // One instance is one level, and the next level is the same module with the heights that are left.
-// bits_i carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share a carry chain.
+// bits_i carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share
+// a carry chain.
 //
 // Rate       one heap per cycle of clk_i with en_i high
 // Latency    heap_latency(Heights) such cycles for Level = 0
@@ -101,15 +102,20 @@ module xf_compress #(
         logic [2*Groups:0]   out;
         for (genvar g = 0; g < Groups; g++) begin : gen_group
           localparam int unsigned From = heap_offset(Heights, c + 2 * g) + 6 * i;
+          localparam int unsigned Sum0 = heap_offset(Next, c + 2 * g) + i;
+          localparam int unsigned Sum1 = heap_offset(Next, c + 2 * g + 1) + i
+                                         + heap_sixes(Heights, c + 2 * g + 1);
           if (6 * i + 6 <= heap_height(Heights, c + 2 * g)) begin : gen_full
             assign six[6*g +: 6] = bits[From +: 6];
           end else begin : gen_five
             assign six[6*g +: 6] = {1'b0, bits[From +: 5]};
           end
-          assign left[heap_offset(Next, c + 2 * g) + i] = out[2*g];
-          assign left[heap_offset(Next, c + 2 * g + 1) + heap_sixes(Heights, c + 2 * g + 1) + i] = out[2*g+1];
+          assign left[Sum0] = out[2*g];
+          assign left[Sum1] = out[2*g+1];
         end
-        assign left[heap_offset(Next, c + 2 * Groups) + heap_sixes(Heights, c + 2 * Groups - 1) + i] = out[2*Groups];
+        localparam int unsigned Carry = heap_offset(Next, c + 2 * Groups) + i
+                                        + heap_sixes(Heights, c + 2 * Groups - 1);
+        assign left[Carry] = out[2*Groups];
         xf_count6 #(.Groups(Groups)) u_count (.bits_i(six), .sum_o(out));
       end
 
@@ -117,11 +123,14 @@ module xf_compress #(
       if (Three == 1) begin : gen_three
         logic [1:0] out;
         xf_count3 u_count (.bits_i(bits[Offset + 6 * Sixes +: 3]), .count_o(out));
-        assign left[To] = out[0];
-        assign left[heap_offset(Next, c + 1) + heap_from_sixes(Heights, c + 1) + heap_threes(Heights, c + 1)] = out[1];
+        localparam int unsigned Above1 = heap_offset(Next, c + 1) + heap_threes(Heights, c + 1)
+                                         + heap_from_sixes(Heights, c + 1);
+        assign left[To]     = out[0];
+        assign left[Above1] = out[1];
       end
       for (genvar k = 3 * Three; k < Rest; k++) begin : gen_rest
-        assign left[To + Three + heap_threes(Heights, c - 1) + k - 3 * Three] = bits[Offset + 6 * Sixes + k];
+        localparam int unsigned Place = To + heap_threes(Heights, c - 1) + k - 2 * Three;
+        assign left[Place] = bits[Offset + 6 * Sixes + k];
       end
     end
 

@@ -2,9 +2,10 @@
 //
 // Groups of six bits counted on one carry chain: sum over g of 4**g * (ones in group g).
 //
-// On 7-series a group takes two LUTs and two positions of the chain. The lower LUT is the parity of the six bits; the
-// sixth bit also feeds the chain, so that the position adds it to the first five. The upper LUT gives bit 1 (to S) and
-// bit 2 (to DI) of the count of the first five. The carry that leaves a group has weight 4: the next group takes it in.
+// On 7-series a group takes two LUTs and two positions of the chain. The lower LUT is the parity of
+// the six bits; the sixth bit also feeds the chain, so that the position adds it to the first five.
+// The upper LUT gives bit 1 (to S) and bit 2 (to DI) of the count of the first five. The carry that
+// leaves a group has weight 4: the next group takes it in.
 //
 // Latency    none
 
@@ -24,12 +25,12 @@ module xf_count6 #(
   for (genvar g = 0; g < 2 * Cells; g++) begin : gen_group
     if (g < Groups) begin : gen_used
       LUT6 #(.INIT(64'h6996966996696996)) u_low (
-        .I0(bits_i[6*g]), .I1(bits_i[6*g+1]), .I2(bits_i[6*g+2]), .I3(bits_i[6*g+3]), .I4(bits_i[6*g+4]),
-        .I5(bits_i[6*g+5]), .O(s[2*g])
+        .I0(bits_i[6*g]), .I1(bits_i[6*g+1]), .I2(bits_i[6*g+2]), .I3(bits_i[6*g+3]),
+        .I4(bits_i[6*g+4]), .I5(bits_i[6*g+5]), .O(s[2*g])
       );
       LUT6_2 #(.INIT(64'h177e7ee8e8808000)) u_high (
-        .I0(bits_i[6*g]), .I1(bits_i[6*g+1]), .I2(bits_i[6*g+2]), .I3(bits_i[6*g+3]), .I4(bits_i[6*g+4]),
-        .I5(1'b1), .O5(di[2*g+1]), .O6(s[2*g+1])
+        .I0(bits_i[6*g]), .I1(bits_i[6*g+1]), .I2(bits_i[6*g+2]), .I3(bits_i[6*g+3]),
+        .I4(bits_i[6*g+4]), .I5(1'b1), .O5(di[2*g+1]), .O6(s[2*g+1])
       );
       assign di[2*g] = bits_i[6*g+5];
     end else begin : gen_idle
@@ -46,7 +47,8 @@ module xf_count6 #(
       assign carry = co[4*k-1];
     end
     CARRY4 u_carry (
-      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]), .O(o[4*k +: 4]), .CO(co[4*k +: 4])
+      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]),
+      .O(o[4*k +: 4]), .CO(co[4*k +: 4])
     );
   end
 
@@ -54,7 +56,9 @@ module xf_count6 #(
 `else
   always_comb begin
     sum_o = '0;
-    for (int unsigned k = 0; k < 6 * Groups; k++) sum_o = sum_o + (SumW'(bits_i[k]) << (2 * (k / 6)));
+    for (int unsigned k = 0; k < 6 * Groups; k++) begin
+      sum_o = sum_o + (SumW'(bits_i[k]) << (2 * (k / 6)));
+    end
   end
 `endif
 

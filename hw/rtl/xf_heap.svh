@@ -4,9 +4,10 @@
 //
 // (Yosys knows no `return`; the name of the function is assigned.)
 //
-// A heap is described by its heights: 24 columns of 12 bits, column c (weight 2**c) in bits 12*c +: 12.
-// One level (xf_compress) turns six bits of a column into three (xf_count6) and, where that helps, three into two
-// (xf_count3); levels go on until no column is higher than three, then one adder ends it (xf_add3 or a plain one).
+// A heap is described by its heights: 24 columns of 12 bits, column c (weight 2**c) in bits 12*c +:
+// 12. One level (xf_compress) turns six bits of a column into three (xf_count6) and, where that
+// helps, three into two (xf_count3); levels go on until no column is higher than three, then one
+// adder ends it (xf_add3 or a plain one).
 
 /* verilator lint_off VARHIDDEN */  // every module of a hierarchy includes its own copy
 
@@ -29,7 +30,8 @@ function automatic int unsigned heap_rest(input logic [287:0] heights, input int
   heap_rest = (heap_height(heights, c) % 6 == 5) ? 0 : heap_height(heights, c) % 6;
 endfunction
 
-// Bits that groups of six of this level put into column c: their two sums, and the carries no group of c takes in.
+// Bits that groups of six of this level put into column c: their two sums, and the carries no group
+// of c takes in.
 function automatic int unsigned heap_from_sixes(input logic [287:0] heights, input int c);
   int unsigned own, above;
   own = heap_sixes(heights, c);
@@ -37,13 +39,14 @@ function automatic int unsigned heap_from_sixes(input logic [287:0] heights, inp
   heap_from_sixes = own + heap_sixes(heights, c - 1) + ((above > own) ? above - own : 0);
 endfunction
 
-// 1 where three bits of column c go through a full adder: only if the column would stay higher than three.
+// 1 where three bits of column c go through a full adder: only if the column would stay higher than
+// three.
 function automatic int unsigned heap_threes(input logic [287:0] heights, input int c);
-  int unsigned three;
+  int unsigned three, rest;
   three = 0;
   for (int k = 0; k <= c; k++) begin
-    if (heap_rest(heights, k) >= 3 && heap_from_sixes(heights, k) + three + heap_rest(heights, k) > 3) three = 1;
-    else three = 0;
+    rest = heap_rest(heights, k);
+    three = (rest >= 3 && heap_from_sixes(heights, k) + three + rest > 3) ? 1 : 0;
   end
   heap_threes = three;
 endfunction
@@ -51,12 +54,13 @@ endfunction
 // Heights after one level.
 function automatic logic [287:0] heap_next(input logic [287:0] heights);
   logic [287:0] next;
-  int unsigned three, below;
+  int unsigned height, three, below;
   next = '0;
   below = 0;
   for (int c = 0; c < 24; c++) begin
     three = heap_threes(heights, c);
-    next = next | heap_column(heap_from_sixes(heights, c) + below + heap_rest(heights, c) - 2 * three, c);
+    height = heap_from_sixes(heights, c) + below + heap_rest(heights, c);
+    next = next | heap_column(height - 2 * three, c);
     below = three;
   end
   heap_next = next;
@@ -90,7 +94,9 @@ function automatic int unsigned heap_columns(input logic [287:0] heights);
 endfunction
 
 // The first column with more than one bit, or `columns` where there is none.
-function automatic int unsigned heap_single(input logic [287:0] heights, input int unsigned columns);
+function automatic int unsigned heap_single(
+  input logic [287:0] heights, input int unsigned columns
+);
   int unsigned single;
   single = columns;
   for (int c = 0; c < 24; c++) begin
@@ -99,7 +105,8 @@ function automatic int unsigned heap_single(input logic [287:0] heights, input i
   heap_single = single;
 endfunction
 
-// Groups of six with index i in columns c, c+2, c+4, .. without a gap: the length of their carry chain.
+// Groups of six with index i in columns c, c+2, c+4, .. without a gap: the length of their carry
+// chain.
 function automatic int unsigned heap_chain(input logic [287:0] heights, input int c, input int i);
   int unsigned length;
   length = 0;
@@ -109,7 +116,8 @@ function automatic int unsigned heap_chain(input logic [287:0] heights, input in
   heap_chain = length;
 endfunction
 
-// Clock cycles of xf_compress: registers before every second level and before and behind the last adder.
+// Clock cycles of xf_compress: registers before every second level and before and behind the last
+// adder.
 function automatic int unsigned heap_latency(input logic [287:0] heights);
   logic [287:0] left;
   int unsigned levels;
@@ -124,14 +132,17 @@ function automatic int unsigned heap_latency(input logic [287:0] heights);
   heap_latency = levels / 2 + levels % 2 + 2;
 endfunction
 
-// Heights behind the first gates of a dot product: counts of three pairs for bits, sums of two for wider elements.
+// Heights behind the first gates of a dot product: counts of three pairs for bits, sums of two for
+// wider elements.
 function automatic logic [287:0] heap_of_dot(input int unsigned simd, input int unsigned bits);
   logic [287:0] heights;
   heights = '0;
   if (bits == 1) begin
     heights = heap_column((simd + 2) / 3, 0) | heap_column((simd + 1) / 3, 1);
   end else begin
-    for (int unsigned c = 0; c < bits; c++) heights = heights | heap_column((simd > 1) ? simd / 2 : 1, c);
+    for (int unsigned c = 0; c < bits; c++) begin
+      heights = heights | heap_column((simd > 1) ? simd / 2 : 1, c);
+    end
     if (simd > 1) heights = heights | heap_column(simd / 2, bits);
     if (simd > 1 && simd % 2 == 1) heights = heights | heap_column(1, bits + 1);
   end
@@ -140,7 +151,8 @@ endfunction
 
 // Clock cycles of xf_popcount (bits = 1) and xf_signed_sum.
 function automatic int unsigned dot_latency(input int unsigned simd, input int unsigned bits);
-  dot_latency = heap_latency(heap_of_dot(simd, bits)) + ((bits > 1 && simd > 1 && simd % 2 == 1) ? 1 : 0);
+  dot_latency = heap_latency(heap_of_dot(simd, bits));
+  if (bits > 1 && simd > 1 && simd % 2 == 1) dot_latency = dot_latency + 1;
 endfunction
 
 /* verilator lint_on VARHIDDEN */

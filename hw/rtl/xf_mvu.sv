@@ -2,12 +2,13 @@
 //
 // Folded matrix-vector unit: the body of xf_xnor_mvu and xf_byte_mvu.
 //
-// Per vector of Mw elements (Beats = Mw/Simd input beats) it makes Mh sums in Passes = Mh/Pe output beats:
-// sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise inverse), modulo 2**AccW.
-// An output element is the OutW highest bits of the sum; a threshold T is start = 2**(AccW-1) - T and OutW = 1.
+// Per vector of Mw elements (Beats = Mw/Simd input beats) it makes Mh sums in Passes = Mh/Pe output
+// beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
+// inverse), modulo 2**AccW. An output element is the OutW highest bits of the sum; a threshold T is
+// start = 2**(AccW-1) - T and OutW = 1.
 //
 // Rate       one vector per Beats * Passes cycles, no bubble while both sides stay ready
-// Latency    Beats + 2 + dot_latency(Simd, Bits) cycles from the first beat taken to the first valid
+// Latency    Beats + 2 + dot_latency(Simd, Bits) cycles from the first beat taken to valid
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   buffer and weights | Latency of the dot product | accumulator = output register.
 //            All of it waits while an output waits to be read.
@@ -58,7 +59,7 @@ module xf_mvu #(
   logic [AddrW-1:0]     addr;
   logic [Simd*Bits-1:0] x;
   logic [Pe*Simd-1:0]   w;
-  logic [Latency:0]     valid_q, last_q;   // of the beat at each stage; the dot product leaves with the last
+  logic [Latency:0]     valid_q, last_q;  // of the beat at each stage; its sum comes at the last
   logic                 first_q, m_valid_q;
 
   assign en = m_ready_i | ~m_valid_q;
@@ -68,7 +69,9 @@ module xf_mvu #(
     .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x)
   );
 
-  xf_rom #(.Width(Pe * Simd), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)) u_weights (
+  xf_rom #(
+    .Width(Pe * Simd), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
+  ) u_weights (
     .clk_i, .en_i(en), .addr_i(addr), .data_o(w)
   );
 
@@ -103,7 +106,9 @@ module xf_mvu #(
     end else begin : gen_one_pass
       assign pass = 1'b0;
     end
-    xf_rom #(.Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : 0), .File(StartFile)) u_start (
+    xf_rom #(
+      .Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : 0), .File(StartFile)
+    ) u_start (
       .clk_i, .en_i(en), .addr_i(pass), .data_o(start)
     );
   end else begin : gen_zero
@@ -114,7 +119,9 @@ module xf_mvu #(
     logic [SumW-1:0] sum;
     logic [AccW-1:0] acc_q;
     if (Bits == 1) begin : gen_bits
-      xf_popcount #(.Simd(Simd)) u_dot (.clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum));
+      xf_popcount #(.Simd(Simd)) u_dot (
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum)
+      );
     end else begin : gen_elements
       xf_signed_sum #(.Simd(Simd), .Bits(Bits)) u_dot (
         .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum)

@@ -2,8 +2,8 @@
 //
 // Number of equal bits of two vectors: the binary dot product.
 //
-// Three pairs become a two-bit count (xf_xnor3); the counts are a heap of two columns (xf_compress).
-// With XF_SIM the same number of cycles around $countones.
+// Three pairs become a two-bit count (xf_xnor3); the counts are a heap of two columns
+// (xf_compress). With XF_SIM the same number of cycles around $countones.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    dot_latency(Simd, 1) such cycles
@@ -46,7 +46,9 @@ module xf_popcount #(
   logic [Bits-1:0] counts;  // low bits of all counts, then high bits
 
   for (genvar k = 0; k < Threes; k++) begin : gen_three
-    xf_xnor3 u_count (.x_i(x_i[3*k +: 3]), .w_i(w_i[3*k +: 3]), .count_o({counts[Ones+k], counts[k]}));
+    xf_xnor3 u_count (
+      .x_i(x_i[3*k +: 3]), .w_i(w_i[3*k +: 3]), .count_o({counts[Ones+k], counts[k]})
+    );
   end
   if (Rest == 1) begin : gen_one
     assign counts[Threes] = x_i[Simd-1] ~^ w_i[Simd-1];
@@ -55,7 +57,9 @@ module xf_popcount #(
     assign counts[Ones+Threes] = (x_i[Simd-1] ~^ w_i[Simd-1]) & (x_i[Simd-2] ~^ w_i[Simd-2]);
   end
 
-  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW)) u_sum (.clk_i, .en_i, .bits_i(counts), .sum_o);
+  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW)) u_sum (
+    .clk_i, .en_i, .bits_i(counts), .sum_o
+  );
 `endif
 
 endmodule : xf_popcount

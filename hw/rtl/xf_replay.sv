@@ -2,8 +2,9 @@
 //
 // Buffer of two vectors: one is read again and again while the next is written.
 //
-// A vector is Beats beats. It is written once and read Passes times in order; then its half of the memory is free.
-// step_o says that a beat is read this cycle; data_o shows it one enabled cycle later.
+// A vector is Beats beats. It is written once and read Passes times in order; then its half of the
+// memory is free. step_o says that a beat is read this cycle; data_o shows it one enabled cycle
+// later.
 //
 // Rate       one beat written and one read per cycle
 // Reset      synchronous, control state only; the memory is read only where it was written
@@ -40,7 +41,8 @@ module xf_replay #(
   assign s_ready_o = ~full_q[1];
   assign push      = s_valid_i & s_ready_o;
   assign wrote     = push & (write_q == BeatW'(Beats - 1));
-  // With no whole vector, the one being written is the one being read: only the beat to come is missing.
+  // With no whole vector, the one being written is the one being read: only the beat to come is
+  // missing.
   assign step_o    = en_i & ((full_q != '0) | (write_q != read));
   assign done      = step_o & (addr_q == AddrW'(Reads - 1));
   assign last_o    = (read == BeatW'(Beats - 1));
@@ -75,7 +77,8 @@ module xf_replay #(
     assign read = read_q;
   end
 
-  // An attribute takes no parameter, hence two memories of which one is built. Read and written words differ.
+  // An attribute takes no parameter, hence two memories of which one is built. Read and written
+  // words differ.
   if (Depth > 128) begin : gen_block
     (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [Depth];
     always_ff @(posedge clk_i) begin

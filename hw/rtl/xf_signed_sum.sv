@@ -2,9 +2,10 @@
 //
 // Sum of unsigned elements, each bitwise inverted where its weight bit is 0.
 //
-// An inverted element is 2**Bits - 1 - x, so that the sum is (sum of +-x) + (2**Bits - 1) * (weights that are 0):
-// the constant of a row goes into what its accumulator starts from, and a sign costs nothing in the adders.
-// Two elements share an adder (xf_add2); an odd one joins the first of these sums a cycle later.
+// An inverted element is 2**Bits - 1 - x, so that the sum is (sum of +-x) + (2**Bits - 1) *
+// (weights that are 0): the constant of a row goes into what its accumulator starts from, and a
+// sign costs nothing in the adders. Two elements share an adder (xf_add2); an odd one joins the
+// first of these sums a cycle later.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    dot_latency(Simd, Bits) such cycles
@@ -34,7 +35,7 @@ module xf_signed_sum #(
   always_comb begin
     sum = '0;
     for (int unsigned k = 0; k < Simd; k++) begin
-      element = x_i[k*Bits +: Bits] ~^ {Bits{w_i[k]}};  // named: a cast around it would invert the padding
+      element = x_i[k*Bits +: Bits] ~^ {Bits{w_i[k]}};  // named: a cast would invert the padding
       sum     = sum + SumW'(element);
     end
   end
@@ -60,7 +61,8 @@ module xf_signed_sum #(
     for (genvar k = 0; k < Pairs; k++) begin : gen_pair
       logic [Bits:0] sum;
       xf_add2 #(.Width(Bits)) u_add (
-        .a_i(x_i[2*k*Bits +: Bits]), .wa_i(w_i[2*k]), .b_i(x_i[(2*k+1)*Bits +: Bits]), .wb_i(w_i[2*k+1]), .sum_o(sum)
+        .a_i(x_i[2*k*Bits +: Bits]), .wa_i(w_i[2*k]),
+        .b_i(x_i[(2*k+1)*Bits +: Bits]), .wb_i(w_i[2*k+1]), .sum_o(sum)
       );
       if (Odd) begin : gen_wait
         logic [Bits:0] sum_q;
@@ -96,7 +98,9 @@ module xf_signed_sum #(
     end
   end
 
-  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW)) u_sum (.clk_i, .en_i, .bits_i(heap), .sum_o);
+  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW)) u_sum (
+    .clk_i, .en_i, .bits_i(heap), .sum_o
+  );
 `endif
 
 endmodule : xf_signed_sum

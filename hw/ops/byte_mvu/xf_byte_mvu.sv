@@ -3,14 +3,15 @@
 // Matrix-vector unit of InBits-wide integers and weights of one bit (+1 or -1), folded over time.
 //
 // Takes vectors of Mw integers, Simd per beat, and makes the sum of +-x for each of Mh rows.
-// Thresholds = 1: gives the bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, SumW bits each, signed.
-// Inside, x is offset to be unsigned (sign bit inverted) and -x is its bitwise inverse; what this adds to a row's sum is
-// a constant, which the row's start takes away again.
+// Thresholds = 1: gives the bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, SumW
+// bits each, signed. Inside, x is offset to be unsigned (sign bit inverted) and -x is its bitwise
+// inverse; what this adds to a row's sum is a constant, which the row's start takes away again.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
 // Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
-// Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s = weight of element beat * Simd + s, row pass * Pe + p
+// Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s =
+//            weight of element beat * Simd + s in row pass * Pe + p
 //            StartFile: word pass, AccW bits per row: what the accumulator starts from
 // Bit model  op.py, ByteMvu.execute_node
 
@@ -26,9 +27,10 @@ module xf_byte_mvu #(
   parameter  int unsigned StartBlock  = 0,   // starts in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
-  // The largest sum: of |x| where all of a row agree, and of x as the adders see it.
-  localparam int unsigned SumW        = $clog2(Mw * ((InSigned != 0) ? 2**(InBits-1) : 2**InBits - 1) + 1) + 1,
-  localparam int unsigned AccW        = (Thresholds != 0) ? $clog2(Mw * (2**InBits - 1) + 1) + 1 : SumW,
+  localparam int unsigned Largest     = (InSigned != 0) ? 2**(InBits-1) : 2**InBits - 1,  // |x|
+  localparam int unsigned SumW        = $clog2(Mw * Largest + 1) + 1,            // a signed result
+  localparam int unsigned TopW        = $clog2(Mw * (2**InBits - 1) + 1),        // what adders see
+  localparam int unsigned AccW        = (Thresholds != 0) ? TopW + 1 : SumW,
   localparam int unsigned OutW        = (Thresholds != 0) ? 1 : SumW
 ) (
   input  logic                   clk_i,
@@ -46,13 +48,14 @@ module xf_byte_mvu #(
   always_comb begin
     offset = s_data_i;
     if (InSigned != 0) begin
-      for (int unsigned k = 0; k < Simd; k++) offset[k*InBits + InBits - 1] = ~s_data_i[k*InBits + InBits - 1];
+      for (int unsigned k = 1; k <= Simd; k++) offset[k*InBits - 1] = ~s_data_i[k*InBits - 1];
     end
   end
 
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(InBits), .AccW(AccW), .OutW(OutW), .Start(1),
-    .WeightBlock(WeightBlock), .StartBlock(StartBlock), .WeightFile(WeightFile), .StartFile(StartFile)
+    .WeightBlock(WeightBlock), .StartBlock(StartBlock),
+    .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i(offset), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
   );

@@ -2,14 +2,16 @@
 //
 // Binary matrix-vector unit, folded over time.
 //
-// Takes vectors of Mw bits, Simd per beat, and counts for each of Mh rows the bits that equal the row's weights.
-// With bit 1 for +1 and bit 0 for -1, the signed dot product is 2 * matches - Mw.
-// Thresholds = 1: gives the bit matches >= T of Pe rows per beat. Thresholds = 0: gives the matches, OutW bits each.
+// Takes vectors of Mw bits, Simd per beat, and counts for each of Mh rows the bits that equal the
+// row's weights. With bit 1 for +1 and bit 0 for -1, the signed dot product is 2 * matches - Mw.
+// Thresholds = 1: gives the bit matches >= T of Pe rows per beat. Thresholds = 0: gives the
+// matches, OutW bits each.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
 // Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
-// Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s = weight of element beat * Simd + s, row pass * Pe + p
+// Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s =
+//            weight of element beat * Simd + s in row pass * Pe + p
 //            StartFile: word pass, AccW bits per row: 2**(AccW-1) - T; with Thresholds = 0 unused
 // Bit model  op.py, XnorMvu.execute_node
 
@@ -39,7 +41,8 @@ module xf_xnor_mvu #(
 
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(1), .AccW(AccW), .OutW(OutW), .Start(Thresholds),
-    .WeightBlock(WeightBlock), .StartBlock(StartBlock), .WeightFile(WeightFile), .StartFile(StartFile)
+    .WeightBlock(WeightBlock), .StartBlock(StartBlock),
+    .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
   );
