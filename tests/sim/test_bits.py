@@ -1,11 +1,14 @@
 """The bit simulator gives what the operators' own `execute_node` gives, on random chains and at odd sizes."""
 
+import os
+
 import numpy as np
 import pytest
 
 from xnorforge import plugins
+from xnorforge.artifacts import digest
 from xnorforge.hw import graph
-from xnorforge.sim.bits import BitSimulator, simulate_bits
+from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, threads
 from xnorforge.sim.bits.packed import pack
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
@@ -124,3 +127,23 @@ def test_the_walk_refuses_a_graph_that_is_no_chain_of_operators(chain):
     model.graph.node[1].input[0] = "elsewhere"
     with pytest.raises(ValueError, match="does not continue the chain"):
         graph.operators(model)
+
+
+def test_compiled_kernels_are_kept_under_the_hash_of_their_source():
+    """Else an edit in another file would leave an old kernel in use (numba looks at the kernel's own file only)."""
+    assert digest(kernels.__file__)[:16] in kernels.unequal.stats.cache_path
+
+
+@pytest.mark.parametrize("given, expected", [("1", 1), ("3", 3), ("", None), ("many", None)])
+def test_threads_follow_the_environment(monkeypatch, given, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert threads() == (expected or len(os.sched_getaffinity(0)))
+
+
+def test_the_result_does_not_depend_on_threads_or_blocks(chain, monkeypatch):
+    simulator = BitSimulator(chain(random_chain(3)))
+    images = simulator.ops[0].random_input(0, frames=11).transpose(0, 3, 1, 2).astype(np.uint8)
+    last, expected = simulator.ops[-1].name, simulator.run(images)
+    for count, block in ((1, 64), (4, 2), (2, 3)):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(count))
+        np.testing.assert_array_equal(simulator.run(images, block=block)[last], expected[last])

@@ -115,6 +115,16 @@ def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
         stage.simulate(net, net, images=10, stalled=5)
 
 
+def test_a_network_that_hangs_says_how_far_it_came(net):
+    top = net / "rtl" / "top.sv"
+    text = top.read_text()
+    assert "= valid_7;" in text
+    top.write_text(text.replace("= valid_7;", "= valid_7 && beat_q < 2;"))
+    message = r"xf_top: hangs at cycle \d+: 2 of 50 output beats arrived, 640 of 640 input beats were accepted\. Every"
+    with pytest.raises(MismatchError, match=message):
+        stage.simulate(net, net, images=10, stalled=5)
+
+
 def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
     lowered = dict(np.load(net / "lowered.npz"))
     lowered["integers"][3, 2] += 1
