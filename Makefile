@@ -118,9 +118,9 @@ report: $(ACC)/report.json  ## report.html, report.md, report.json
 	@$(RUN) report --show $(ACC)
 
 test: | $(VENV)  ## all quick tests
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 2 --dist loadscope -m 'not full'
 test-full: | $(VENV)  ## the quick tests and those of whole networks
-	@$(PY) -m pytest -n 2 -m 'full or not full'
+	@$(PY) -m pytest -n 2 --dist loadscope
 bench: $(ACC)/report.json  ## time the simulators and stages of NET on this machine
 	@$(RUN) bench $(ACC)
 

@@ -1,4 +1,4 @@
-"""How fast this machine simulates an accelerator, each simulator on its own and on one thread where it has a choice."""
+"""How fast this machine simulates an accelerator, and what each stage of its build took."""
 
 import time
 from pathlib import Path
