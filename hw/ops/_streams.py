@@ -30,8 +30,8 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
 def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 
-    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes the least; `kind`
-    "lut" or "block" forces one. What joins LUT memories deeper than 64 is included.
+    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes the least;
+    `kind` "lut" or "block" forces one. What joins LUT memories deeper than 64 is included.
     """
     quads = min(-(-depth // words) * -(-width // bits) for words, bits in ((32, 6), (64, 3)))
     blocks = -(-depth // 64)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Queue of beats: a skid for Depth <= 2, else a memory of Depth beats with an output register behind it.
+// Queue of beats: a skid for Depth <= 2, else a memory of Depth beats with an output register
+// behind it.
 //
 // A full memory takes no beat in the cycle in which it gives one away.
 //
@@ -91,7 +92,8 @@ module xf_fifo #(
     assign m_data_o  = data_q;
 
     `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
-    `XF_ASSERT(FlagsFollowCount_A, full_q == (count_q == CountW'(Depth)) && empty_q == (count_q == '0))
+    `XF_ASSERT(FullAtDepth_A, full_q == (count_q == CountW'(Depth)))
+    `XF_ASSERT(EmptyAtZero_A, empty_q == (count_q == '0))
 
   end
 

@@ -2,8 +2,8 @@
 //
 // Maximum (OR) or minimum (AND) of bits over KernelH x KernelW pixels, the stride being the kernel.
 //
-// One line of partial results is kept: every beat is joined to the partial of its window, and the window's last
-// beat leaves. Rows and columns beyond the last whole window are taken and dropped.
+// One line of partial results is kept: every beat is joined to the partial of its window, and the
+// window's last beat leaves. Rows and columns beyond the last whole window are taken and dropped.
 //
 // Rate       one input beat per cycle, ImageH * ImageW * Beats cycles per frame
 // Latency    ((KernelH - 1) * ImageW + KernelW - 1) * Beats + 1 cycles

@@ -37,8 +37,8 @@ class Threshold(HwOp):
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if thresholds.ndim != 2 or len(thresholds) != channels or direction.shape != (channels,):
             raise UserError(
-                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong to {channels} "
-                f"channels; use ({channels}, steps) and ({channels},)."
+                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong to "
+                f"{channels} channels; use ({channels}, steps) and ({channels},)."
             )
         if not 1 <= thresholds.shape[1] <= 255:
             raise UserError(
@@ -132,10 +132,11 @@ class Threshold(HwOp):
     def examples(cls):
         """(in_shape, pe, in_bits, in_signed, steps)"""
         points = [
-            ((2, 3, 4), 1, 8, 0, 1), ((2, 3, 4), 2, 8, 1, 1), ((4,), 4, 5, 0, 1), ((2, 2, 6), 3, 7, 1, 1), ((5, 1), 1, 6, 1, 1),
-            ((2, 3, 4), 1, 8, 0, 3), ((2, 3, 4), 4, 8, 1, 3), ((3, 6), 2, 4, 1, 2), ((3, 6), 6, 9, 0, 2), ((2, 2, 3), 1, 12, 1, 3),
-            ((2, 3, 4), 2, 6, 0, 7), ((2, 3, 4), 1, 6, 1, 7), ((3, 5), 5, 8, 1, 5), ((4, 4), 2, 3, 0, 4), ((4, 4), 2, 3, 1, 6),
-            ((2, 4), 1, 8, 1, 15), ((2, 4), 2, 8, 0, 9), ((2, 3), 1, 10, 1, 16), ((2, 3), 3, 6, 0, 31), ((2, 2), 1, 9, 1, 255),
+            ((2, 3, 4), 1, 8, 0, 1), ((2, 3, 4), 2, 8, 1, 1), ((4,), 4, 5, 0, 1), ((2, 2, 6), 3, 7, 1, 1),
+            ((5, 1), 1, 6, 1, 1), ((2, 3, 4), 1, 8, 0, 3), ((2, 3, 4), 4, 8, 1, 3), ((3, 6), 2, 4, 1, 2),
+            ((3, 6), 6, 9, 0, 2), ((2, 2, 3), 1, 12, 1, 3), ((2, 3, 4), 2, 6, 0, 7), ((2, 3, 4), 1, 6, 1, 7),
+            ((3, 5), 5, 8, 1, 5), ((4, 4), 2, 3, 0, 4), ((4, 4), 2, 3, 1, 6), ((2, 4), 1, 8, 1, 15),
+            ((2, 4), 2, 8, 0, 9), ((2, 3), 1, 10, 1, 16), ((2, 3), 3, 6, 0, 31), ((2, 2), 1, 9, 1, 255),
             ((3, 2), 2, 8, 0, 100), ((6,), 1, 1, 0, 1), ((3, 4), 2, 2, 1, 3), ((2, 10), 1, 16, 1, 1),
         ]  # fmt: skip
         found = []

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Level of an integer: how many of its channel's thresholds t it reaches, x >= t, or -x >= t where the channel is
-// turned round. Pe channels per beat.
+// Level of an integer: how many of its channel's thresholds t it reaches, x >= t, or -x >= t where
+// the channel is turned round. Pe channels per beat.
 //
-// Thresholds ascend, so the level is found bit by bit, highest first, one comparison in each of Bits stages. A
-// channel has 2**Bits words: word 0 is 1 where the channel is turned round, word 1 the middle threshold, words 2 and 3
-// the middles of the halves below and above it, and so on. Inputs are unsigned here (a sign bit is inverted first),
-// and the bits of a turned input are inverted; the thresholds in the file are shifted to fit.
+// Thresholds ascend, so the level is found bit by bit, highest first, one comparison in each of
+// Bits stages. A channel has 2**Bits words: word 0 is 1 where the channel is turned round, word 1
+// the middle threshold, words 2 and 3 the middles of the halves below and above it, and so on.
+// Inputs are unsigned here (a sign bit is inverted first), and the bits of a turned input are
+// inverted; the thresholds in the file are shifted to fit.
 //
 // Rate       one beat per cycle
 // Latency    Bits cycles
@@ -24,7 +25,7 @@ module xf_threshold #(
   parameter               ThresholdFile = "",
   localparam int unsigned FoldW         = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW         = (Pe > 1) ? $clog2(Pe) : 1,
-  localparam int unsigned WordW         = InBits + 1,  // one more value than an input: never reached
+  localparam int unsigned WordW         = InBits + 1,  // inputs and one more: never reached
   localparam int unsigned AddrW         = LaneW + FoldW + Bits
 ) (
   input  logic                 clk_i,
@@ -40,6 +41,8 @@ module xf_threshold #(
   // Address: lane, fold, word. Every reader has most of it constant, which logic profits from.
   (* rom_style = "logic" *) logic [WordW-1:0] words [1 << AddrW];
   initial $readmemh(ThresholdFile, words);
+
+  localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
 
   // One enable moves all stages; stage k knows k bits of the level.
   logic [Bits-1:0]  valid_q;
@@ -69,7 +72,7 @@ module xf_threshold #(
     logic              turned;
 
     assign turned   = words[{LaneW'(p), fold_q[0], Bits'(0)}][0];
-    assign x[0]     = s_data_i[p*InBits +: InBits] ^ (InBits'(Signed) << (InBits - 1)) ^ {InBits{turned}};
+    assign x[0]     = s_data_i[p*InBits +: InBits] ^ SignBit ^ {InBits{turned}};
     assign level[0] = '0;
 
     for (genvar k = 0; k < Bits; k++) begin : gen_stage

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Passes Count scores through, then gives the indices of the Best largest, largest first, first on ties.
+// Passes Count scores through, then gives the indices of the Best largest, largest first, first on
+// ties.
 //
-// Every score is compared with all kept ones at once, so that no cycle holds more than one comparison and a shift.
+// Every score is compared with all kept ones at once, so that no cycle holds more than one
+// comparison and a shift.
 //
 // Rate       Count + Best cycles per frame, one beat per cycle
 // Latency    1 cycle

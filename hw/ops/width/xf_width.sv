@@ -66,7 +66,8 @@ module xf_width #(
       logic [OutWidth-1:0] part, data_q;
       logic                full_q, give;
 
-      // One mux per bit: an index times OutWidth would cost an adder where OutWidth is no power of two.
+      // One mux per bit: an index times OutWidth would cost an adder where OutWidth is no power of
+      // two.
       for (genvar b = 0; b < OutWidth; b++) begin : gen_bit
         logic [Ratio-1:0] choices;
         for (genvar r = 0; r < Ratio; r++) begin : gen_part

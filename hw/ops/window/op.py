@@ -39,8 +39,8 @@ class Axis:
 class Window(HwOp):
     """Images (H, W, C) to windows (OH, OW, kh * kw * C), elements in the order ky, kx, c.
 
-    Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or `pad_value` where that
-    lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value otherwise.
+    Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or `pad_value` where
+    that lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value otherwise.
     """
 
     module = "xf_window"
@@ -76,8 +76,8 @@ class Window(HwOp):
             axis = Axis(size, kernel, stride, before, behind, dilation)
             if size + before + behind <= axis.reach:
                 raise UserError(
-                    f"{self.name}: a kernel over {axis.reach + 1} {what} does not fit into {size} with pads {before} and "
-                    f"{behind}; use a smaller kernel or dilation."
+                    f"{self.name}: a kernel over {axis.reach + 1} {what} does not fit into {size} with pads {before} "
+                    f"and {behind}; use a smaller kernel or dilation."
                 )
             if not (0 <= before <= axis.reach and 0 <= behind <= axis.reach):
                 raise UserError(

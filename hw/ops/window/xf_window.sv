@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sliding window: gives for every output pixel the KernelH x KernelW pixels under it, row by row, all channels of
-// a pixel in Beats beats.
+// Sliding window: gives for every output pixel the KernelH x KernelW pixels under it, row by row,
+// all channels of a pixel in Beats beats.
 //
-// Rows are written into a ring of 2**AddrW beats and read back, once per window that covers them. All addresses
-// count modulo the ring: an image row outside the frame has an address as any other, and its beat is replaced by
-// the pad value on the way out, so that padding costs neither memory nor time. Writer and reader know of each
-// other only the number of whole rows written and freed.
+// Rows are written into a ring of 2**AddrW beats and read back, once per window that covers them.
+// All addresses count modulo the ring: an image row outside the frame has an address as any other,
+// and its beat is replaced by the pad value on the way out, so that padding costs neither memory
+// nor time. Writer and reader know of each other only the number of whole rows written and freed.
 //
-// Rate       max(input beats, output beats) cycles per frame, where the ring holds Rows as op.py chooses it
-// Latency    (rows of the first window) * ImageW * Beats + 1 cycles; 1 cycle where window and stream are the same
+// Rate       max(input beats, output beats) cycles per frame with the AddrW that op.py chooses
+// Latency    (rows of the first window) * ImageW * Beats + 1 cycles;
+//            1 cycle where the windows are the stream itself
 // Reset      synchronous, control state only; data register and ring keep what they had
 // Bit model  op.py, Window.execute_node
 
@@ -71,28 +72,30 @@ module xf_window #(
   end else begin : gen_ring
 
     // Extent of kernel and output, in pixels; steps of the reader, in beats.
-    localparam int ReachH   = (KernelH - 1) * DilationH;  // from the first to the last row of a window
+    localparam int ReachH   = (KernelH - 1) * DilationH;      // first to last row of a window
     localparam int ReachW   = (KernelW - 1) * DilationW;
     localparam int OutH     = (ImageH + PadTop + PadBottom - ReachH - 1) / StrideH + 1;
     localparam int OutW     = (ImageW + PadLeft + PadRight - ReachW - 1) / StrideW + 1;
-    localparam int AcrossH  = (OutH - 1) * StrideH + ReachH;  // from the first to the last row of all windows
+    localparam int AcrossH  = (OutH - 1) * StrideH + ReachH;  // first to last row of all windows
     localparam int AcrossW  = (OutW - 1) * StrideW + ReachW;
     localparam int RowBeats = ImageW * Beats;
-    localparam int Rows     = (1 << AddrW) / RowBeats;        // whole rows the ring holds
+    localparam int Rows     = (1 << AddrW) / RowBeats;        // whole rows in the ring
     localparam int ToPixel  = (DilationW - 1) * Beats + 1;
     localparam int ToLine   = DilationH * RowBeats - (ReachW + 1) * Beats + 1;
     localparam int ToWindow = -ReachH * RowBeats + (StrideW - ReachW - 1) * Beats + 1;
     localparam int ToRow    = (StrideH - ReachH) * RowBeats - (AcrossW + 1) * Beats + 1;
     localparam int ToFrame  = (ImageH - AcrossH) * RowBeats - (AcrossW + 1) * Beats + 1;
 
-    // Image rows counted by whole rows: how many an output row needs, and how many are over after it.
+    // Image rows counted by whole rows: how many an output row needs, and how many are over after
+    // it.
     localparam int LastNeed  = (AcrossH - PadTop + 1 < ImageH) ? AcrossH - PadTop + 1 : ImageH;
     localparam int FirstNeed = (ReachH - PadTop + 1 < ImageH) ? ReachH - PadTop + 1 : ImageH;
     localparam int WrapNeed  = ImageH - LastNeed + FirstNeed;
     localparam int RestNeed  = (ImageH - FirstNeed) % StrideH;
-    localparam int Freeing   = OutH - 1 - ((PadTop + StrideH - 1) / StrideH);  // rows of output that free some
+    // Output rows that free some, the last apart; the most that are freed before they are written.
+    localparam int Freeing   = OutH - 1 - ((PadTop + StrideH - 1) / StrideH);
     localparam int WrapFree  = ImageH - ((Freeing > 0) ? Freeing : 0) * StrideH;
-    localparam int Unread    = (ImageH - LastNeed > StrideH) ? ImageH - LastNeed : StrideH;  // freed before written
+    localparam int Unread    = (ImageH - LastNeed > StrideH) ? ImageH - LastNeed : StrideH;
     localparam int Most      = (Rows + Unread > WrapNeed) ? Rows + Unread : WrapNeed;
 
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
@@ -118,8 +121,8 @@ module xf_window #(
     assign push        = s_valid_i & s_ready_o;
     assign row_written = push && col_q == ColW'(RowBeats - 1);
 
-    // Reader. x, y: the image position read, modulo 2**XW and 2**YW, so that a position left of or above the image
-    // is a large one.
+    // Reader. x, y: the image position read, modulo 2**XW and 2**YW, so that a position left of or
+    // above the image is a large one.
     logic [AddrW-1:0] read_q;
     logic [BeatW-1:0] beat_q;
     logic [KxW-1:0]   kx_q;
@@ -147,7 +150,8 @@ module xf_window #(
 
     // At the end of an output row y_q is the window's last row.
     if (AcrossH - PadTop + 1 > ImageH) begin : gen_need_clipped
-      localparam int Whole = (ImageH > StrideH) ? ImageH - StrideH : 0;  // rows below which a whole stride follows
+      // Rows below this one are followed by a whole stride of rows.
+      localparam int Whole = (ImageH > StrideH) ? ImageH - StrideH : 0;
       assign need = frame_end                        ? RowsW'(WrapNeed)
                   : (Whole > 0 && y_q < YW'(Whole))  ? RowsW'(StrideH)
                   : (y_q < YW'(ImageH - 1))          ? RowsW'(RestNeed) : '0;
