@@ -28,7 +28,7 @@ DEFINES = {"xc7": ["XF_XC7"]}
 # the first gate, and without a large matrix little after it.
 SMALL = 2000
 # A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
-_CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ \()$", re.MULTILINE)
+_CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
 # What a name in a capacity table is called in a message.
 _UNIT = {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP", "carry4": "CARRY4", "carry8": "CARRY8"}
 
