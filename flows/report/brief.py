@@ -14,9 +14,8 @@ def as_text(record: dict) -> str:
         lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
     lines.append("")
     for row in record["accuracy"]:
-        lines.append(
-            f"  accuracy  {100 * row['top1']:.2f} % ({row['correct']:,} of {row['images']:,}, {row['set']}; {row['stage']})"
-        )
+        counted = f"{row['correct']:,} of {row['images']:,}"
+        lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
     lines += [
         f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
         f"  speed     {number(record['fps']['value'])} frames/s, latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",

@@ -150,7 +150,7 @@ def accuracy(found: dict, golden: str) -> list[dict]:
     return [
         {
             **row,
-            "set": f"{row['images']} of {golden}"
+            "set": f"first {row['images']:,} of {golden}"
             if row["images"] < whole and row["set"] in named
             else named.get(row["set"], row["set"]),
         }
@@ -207,7 +207,10 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
 
 
 def memory(rows: list[dict]) -> list[dict]:
-    """Constant memories per operator; efficiency is bits stored over the bits of the block RAMs that were taken."""
+    """Constant memories per operator; efficiency is bits over the bits of the block RAMs that were taken.
+
+    The bits are those of the layer's largest memory: the small tables beside it lie in LUTs.
+    """
     found = []
     for row in rows:
         bits = sum(one["bits"] for one in row["memories"])
@@ -221,7 +224,7 @@ def memory(rows: list[dict]) -> list[dict]:
                     "bits": bits,
                     "ramb36": row["ramb36"],
                     "ramb18": row["ramb18"],
-                    "efficiency": round(bits / blocks, 5) if blocks else None,
+                    "efficiency": round(max(one["bits"] for one in row["memories"]) / blocks, 5) if blocks else None,
                 }
             )
     return found

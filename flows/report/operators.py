@@ -88,7 +88,7 @@ def wider(op: HwOp) -> dict[str, HwOp]:
 
 
 def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> list[dict]:
-    """What each of the slowest layers would cost to make faster.
+    """What it would cost to make the slowest layers faster.
 
     Args:
         ops: the chain.
@@ -97,26 +97,38 @@ def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> 
         clock_mhz: clock the frames per second are stated for.
 
     Returns:
-        Rows for every operator as slow as the slowest: the new Pe or Simd, the interval of the whole chain after this
-        step alone, its frames/s, the design's LUT (counted, plus the cost model's difference), and whether that fits.
+        Rows for each of the slowest operators with its next Pe or Simd alone; where there are several, a last row that widens
+        each by its cheapest step. A row holds the interval of the whole chain, its frames/s, the design's LUT (counted, plus
+        the cost model's difference), and whether that fits.
     """
     bound = max(op.cycles() for op in ops)
-    rows = []
-    for slow in (op for op in ops if op.cycles() == bound):
-        others = max((op.cycles() for op in ops if op is not slow), default=0)
-        for name, op in wider(slow).items():
-            interval = max(op.cycles(), others)
-            cost = round(lut + op.estimate()["lut"] - slow.estimate()["lut"])
-            rows.append(
-                {
-                    "layer": slow.name,
-                    "change": f"{name} {slow.get_nodeattr(name)} -> {op.get_nodeattr(name)}",
-                    "interval": interval,
-                    "fps": round(clock_mhz * 1e6 / interval, 1),
-                    "lut": cost,
-                    "fits": cost <= capacity,
-                }
-            )
+    slow = [op for op in ops if op.cycles() == bound]
+
+    def row(layer: str, steps: list[tuple[HwOp, HwOp, str]]) -> dict:
+        replaced = {old.name: new for old, new, _ in steps}
+        interval = max(replaced.get(op.name, op).cycles() for op in ops)
+        cost = round(lut + sum(new.estimate()["lut"] - old.estimate()["lut"] for old, new, _ in steps))
+        change = ", ".join(f"{old.name} {text}" if len(steps) > 1 else text for old, _, text in steps)
+        fps = round(clock_mhz * 1e6 / interval, 1)
+        return {
+            "layer": layer,
+            "change": change,
+            "interval": interval,
+            "fps": fps,
+            "lut": cost,
+            "fits": cost <= capacity,
+        }
+
+    options = {
+        op.name: [
+            (op, new, f"{name} {attribute(op, name)} -> {attribute(new, name)}") for name, new in wider(op).items()
+        ]
+        for op in slow
+    }
+    rows = [row(name, [step]) for name, steps in options.items() for step in steps]
+    if len(slow) > 1 and all(options.values()):
+        cheapest = [min(steps, key=lambda step: step[1].estimate()["lut"]) for steps in options.values()]
+        rows.append(row("all of these", cheapest))
     return rows
 
 

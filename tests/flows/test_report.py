@@ -325,3 +325,14 @@ def test_the_document_describes_every_key_of_the_schema():
     schema = json.loads((Path(report.__file__).parent / "schema.json").read_text())
     described = DOC.read_text()
     assert [key for key in schema["properties"] if f"`{key}`" not in described] == []
+
+
+def test_two_equally_slow_layers_are_widened_together_in_the_last_row():
+    first, other = chain()[1], plugins.load("hw.ops", "xnor_mvu").Op
+    weights = {"weights": np.ones((8, 12), np.int64), "thresholds": np.zeros(12, np.int64)}
+    second = other.make("dense1", weights, mw=8, mh=12, simd=2, pe=2, vectors=1, in_shape=[8], out_shape=[12])
+    assert first.cycles() == second.cycles()
+    *alone, together = operators.next_steps([first, second], 1000, 1100, 100.0)
+    assert {row["interval"] for row in alone} == {first.cycles()}
+    assert together["layer"] == "all of these"
+    assert together["interval"] < first.cycles()
