@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic
-CONTROL = 18  # LUTs of counters, handshake and addresses
+CONTROL = 25  # LUTs of counters, handshake and addresses
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,25 @@ def block(width: int, words: int) -> tuple[float, int]:
 
     A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by side in
     blocks of 72 .. 1 bits, and a multiplexer picks. The choice is the least of 257 per RAMB36, 129 per RAMB18 and half
-    of the bits that multiplexers discard; the multiplexer takes a LUT per bit and three rows more.
+    of the bits that multiplexers discard; a multiplexer takes a LUT per three rows more, above eight rows one per two.
     """
     choices = []
     for price, share, bits in ((129, 0.5, 14), (257, 1.0, 15)):
         for log, lanes in enumerate((1, 2, 4, 9, 18, 36, 72)[: bits - 8]):
             rows = -(-words // 2 ** (bits - log))
             count = -(-rows * width // lanes)
-            choices.append((price * count + width * (rows - 1) / 2, count * share, width * -(-(rows - 1) // 3)))
+            mux = width * (-(-(rows - 1) // 3) if rows <= 8 else rows // 2)
+            choices.append((price * count + width * (rows - 1) / 2, count * share, mux))
     _, bram36, lut = min(choices)
     return bram36, lut
 
 
 def replay(width: int, beats: int) -> tuple[float, int]:
-    """BRAM36 and LUTs of the buffer of two vectors: LUT RAM has 64 words, so that 128 need a multiplexer."""
-    words = 2 << (beats - 1).bit_length()
-    return block(width, words) if words > 128 else (0.0, width * (words > 64))
+    """BRAM36 and LUT sites of the buffer of two vectors: four sites hold 6 bits x 32 or 3 bits x 64 words."""
+    words = 2 << max(1, (beats - 1).bit_length())
+    if words > 128:
+        return block(width, words)
+    return 0.0, 4 * -(-width // 6) if words <= 32 else 4 * -(-width // 3) * words // 64 + width * (words > 64)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Unit:
     start_block: bool
 
     def cost(self) -> dict[str, float]:
-        """Model of the LUT cells and BRAM36 that Yosys counts."""
+        """Model of the LUT sites (LUT RAM and shift registers among them) and BRAM36 of the Yosys netlist."""
         accumulator = self.acc_bits if self.starts or self.beats > 1 else 0
         lut = CONTROL + self.pe * (dot(self.simd, self.bits).lut + accumulator)
         bram36, more = replay(self.simd * self.bits, self.beats)

@@ -1,11 +1,17 @@
 """Matrix-vector units: the contract in integers, the memories, the folding, the 7-series form, the cost model."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xnorforge.errors import UserError
+from xnorforge.flows.cells import resources
+from xnorforge.hw import wrap
+from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device
@@ -24,10 +30,10 @@ UNITS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["XF_XC7", "XF_PORTABLE"])
+@pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series cells", "portable"])
 def forms(request):
     """The units built without XF_SIM: on 7-series cells, and with what any other tool reads."""
-    return device.bench(UNITS, defines=(request.param,), extra=[GATES], checked=False, level="-O0")
+    return device.bench(UNITS, request.param, extra=[GATES] if request.param else [], level="-O0")
 
 
 def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms):
@@ -129,3 +135,47 @@ def test_a_slip_is_answered_with_what_would_work(changes, text):
 def test_bits_outside_the_range_are_refused():
     with pytest.raises(UserError, match=r"^dut: in_bits=1 is outside 2 .. 12; single bits are the work of XnorMvu.$"):
         ByteMvu.seeded(1, 4, 4, 2, 2, in_bits=1)
+
+
+SYNTHESIS = """
+import sys
+from pyosys import libyosys as ys
+design = ys.Design()
+for line in sys.argv[1:]:
+    ys.run_pass(line, design)
+"""
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        XnorMvu.seeded(1, 96, 48, 24, 2),
+        XnorMvu.seeded(2, 64, 80, 16, 8, raw=True, rom="block"),
+        ByteMvu.seeded(3, 27, 8, 9, 4),
+    ],
+    ids=str,
+)
+def test_cost_model_is_what_yosys_counts(tmp_path, unit):
+    text, memories = wrap.wrapper(unit, "layer")
+    for name, content in {"layer.sv": text, **memories}.items():
+        (tmp_path / name).write_text(content)
+    sources = " ".join(str(path) for path in wrap.library([unit]))
+    includes = " ".join(f"-I{folder}" for folder in device.include_folders())
+    script = [
+        f"read_verilog -defer -sv -DXF_XC7 {includes} {sources} layer.sv",
+        "synth_xilinx -family xc7 -noiopad -noclkbuf -top layer",
+        "flatten -noscopeinfo layer",
+        "tee -q -o cells.json stat -json",
+    ]
+    subprocess.run([sys.executable, "-c", SYNTHESIS, *script], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    counted = json.loads((tmp_path / "cells.json").read_text())["design"]["num_cells_by_type"]
+    counted = {cell: count if isinstance(count, int) else count["count"] for cell, count in counted.items()}
+    found, model = resources(counted, "xc7"), unit.estimate()
+    assert found["bram36"] == model["bram36"]
+    assert abs(found["lut"] - model["lut"]) <= max(10, 0.04 * found["lut"]), (found, model)
+
+
+@pytest.mark.parametrize("simd, lut", [(64, 72), (192, 213), (576, 631)])
+def test_popcount_takes_at_most_one_and_a_quarter_lut_per_pair(simd, lut):
+    assert cost.dot(simd, 1).lut == lut  # as counted by Yosys, docs/operators-mvu.md
+    assert all(cost.dot(wide, 1).lut <= 1.25 * wide for wide in range(64, 577))
