@@ -121,7 +121,8 @@ class Mvu(HwOp):
         """Whether the weights and whether the starts lie in block RAM."""
         mw, mh, simd, pe = self.fold()
         rom, words = self.get_nodeattr("rom"), mw // simd * (mh // pe)
-        weights = cost.logic_rom(simd * pe, words) > cost.LARGEST_LOGIC_ROM if rom == "auto" else rom == "block"
+        deep = words > cost.SHALLOW and cost.logic_rom(simd * pe, words) > cost.LARGEST_LOGIC_ROM
+        weights = rom == "block" or (rom == "auto" and deep)
         return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
 
     def rtl(self) -> tuple[str, dict]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
-LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic
+LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
+SHALLOW = 32  # … and words up to which they do at any width: a block would be used to a sixteenth
 CONTROL = 25  # LUTs of counters, handshake and addresses
 
 

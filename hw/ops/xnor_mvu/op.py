@@ -66,7 +66,12 @@ class XnorMvu(Mvu):
             (160, 2, 1, 1, 2, False),  # input buffer in block RAM
         ]
         made = [cls.seeded(seed, *point) for seed, point in enumerate(points)]
-        return made + [cls.seeded(90, 64, 32, 8, 8, rom=rom) for rom in ("block", "logic")]
+        made += [cls.seeded(90, 64, 32, 8, 8, rom=rom) for rom in ("block", "logic")]
+        return [
+            *made,
+            cls.seeded(91, 36, 12, 12, 4, 3, rom="block"),
+            cls.seeded(92, 100, 10, 4, 1, raw=True, rom="block"),
+        ]
 
 
 Op = XnorMvu
