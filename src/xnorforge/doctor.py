@@ -31,6 +31,7 @@ def _program(name: str, cure: str, required: bool = True) -> Item:
 def _interpreter() -> Item:
     mine = ".".join(map(str, sys.version_info[:3]))
     path = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
+    path = path and path.removeprefix(f"{os.getcwd()}/")
     return Item(
         "python3.11",
         path or f"not found; this is {mine}",
@@ -73,18 +74,16 @@ def _header(name: str, cure: str) -> Item:
 
 def _data() -> list[Item]:
     root = Path(os.environ.get("XNORFORGE_DATA") or "data")
-    sets = {"mnist": "the 1,000 shipped test images do for a build; training", "cifar10": "cifar10-cnv"}
-    found = [(name, root / name) for name in sets]
+    uses = {
+        "mnist": "a build needs none, 1,000 test images are shipped; for training it",
+        "cifar10": "NET=cifar10-cnv needs it; it",
+    }
+    cure = f"is downloaded once with a checked hash, or lies in {root}/ (XNORFORGE_DATA names another folder)"
     return [
-        Item(
-            f"data {name}",
-            str(path) if path.is_dir() else f"not in {root}",
-            ""
-            if path.is_dir()
-            else f"{sets[name]} fetches it with a checked hash, or put it there and set XNORFORGE_DATA",
-            False,
-        )
-        for name, path in found
+        Item(f"data {name}", str(root / name), required=False)
+        if (root / name).is_dir()
+        else Item(f"data {name}", f"not in {root}/", f"{use} {cure}", required=False)
+        for name, use in uses.items()
     ]
 
 
