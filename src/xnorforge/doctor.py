@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-SPACE = 4e9  # bytes: the environment (2.5 GB) and the products of a few builds
+SPACE = 3e9  # bytes: the environment (2 GB) and the products of a few builds
 
 
 @dataclass
@@ -74,15 +74,15 @@ def _header(name: str, cure: str) -> Item:
 
 def _data() -> list[Item]:
     root = Path(os.environ.get("XNORFORGE_DATA") or "data")
+    fetched = "downloaded once with a checked hash, or put there"
     uses = {
-        "mnist": "a build needs none, 1,000 test images are shipped; for training it",
-        "cifar10": "NET=cifar10-cnv needs it; it",
+        "mnist": f"only training needs it: {fetched}; XNORFORGE_DATA names another folder",
+        "cifar10": f"NET=cifar10-cnv needs it: {fetched}",
     }
-    cure = f"is downloaded once with a checked hash, or lies in {root}/ (XNORFORGE_DATA names another folder)"
     return [
         Item(f"data {name}", str(root / name), required=False)
         if (root / name).is_dir()
-        else Item(f"data {name}", f"not in {root}/", f"{use} {cure}", required=False)
+        else Item(f"data {name}", f"not in {root}/", use, required=False)
         for name, use in uses.items()
     ]
 
