@@ -32,6 +32,7 @@ def script(job: dict) -> list[str]:
         f"read_verilog -defer {flags} {' '.join(job['sources'])}",
         f"{SYNTH[job['family']]} -top {job['top']}",
         f"flatten -noscopeinfo {flat}",
+        "splitnets",  # a chain of carries through one vector would look like a loop to a simulator
         "opt_clean -purge",
         f"tee -q -o {job['folder']}/cells.json stat -json",
         *(command for name in job["modules"] for command in _written(name, job["folder"])),

@@ -19,8 +19,8 @@ SEED = 1
 def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda text: None) -> dict:
     """Prove the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
-    Every cell is an instance with Yosys' own model (`cells_sim.v` of the installed pyosys); block RAMs, which have timing
-    but no function there, have theirs in `xc7_cells.v`. Registers and memories without an initial value start with noise.
+    Every cell is an instance with a model: those of `xc7_cells.v`, and Yosys' own `cells_sim.v` of the installed pyosys for
+    the rest. Registers and memories without an initial value start with noise.
 
     Args:
         acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.

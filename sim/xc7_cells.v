@@ -1,12 +1,127 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Block RAM cells of the 7 series for simulating a mapped netlist, in the modes that Yosys' memory mapping writes:
-// no output register, no cascade, no reset of the output. All other cells come from Yosys' own cells_sim.v, where these
-// two have timing and no function. Facts: Xilinx UG473, chapter 1 (write modes, parity) and chapter 3 (parameters).
+// Cells of the 7 series for simulating a mapped netlist. Block RAMs have timing but no function in Yosys' cells_sim.v; the
+// cells that occur by the thousand are written here without vectors that feed back into themselves, which Verilator would
+// have to settle by iteration (tests/sim/test_netlist.py runs them against Yosys' own). All others come from cells_sim.v.
+// Facts: Xilinx UG473, chapter 1 (write modes, parity) and chapter 3 (parameters); UG474 for the rest.
 //
-// A port of width 9, 18, 36 or 72 holds one parity bit per eight data bits. An address counts data bits; those below the
-// port's width are ignored. A read beside a write to the same word sees the old word, as READ_FIRST promises.
-// What a model cannot stand for stops the run.
+// Block RAM in the modes that Yosys' memory mapping writes: no output register, no cascade, no reset of the output. A port
+// of width 9, 18, 36 or 72 holds one parity bit per eight data bits. An address counts data bits; those below the port's
+// width are ignored. A read beside a write to the same word sees the old word, as READ_FIRST promises. What a model cannot
+// stand for stops the run.
+
+module LUT1 #(parameter [1:0] INIT = 0) (output O, input I0);
+  assign O = INIT[{I0}];
+endmodule
+
+module LUT2 #(parameter [3:0] INIT = 0) (output O, input I0, I1);
+  assign O = INIT[{I1, I0}];
+endmodule
+
+module LUT3 #(parameter [7:0] INIT = 0) (output O, input I0, I1, I2);
+  assign O = INIT[{I2, I1, I0}];
+endmodule
+
+module LUT4 #(parameter [15:0] INIT = 0) (output O, input I0, I1, I2, I3);
+  assign O = INIT[{I3, I2, I1, I0}];
+endmodule
+
+module LUT5 #(parameter [31:0] INIT = 0) (output O, input I0, I1, I2, I3, I4);
+  assign O = INIT[{I4, I3, I2, I1, I0}];
+endmodule
+
+module LUT6 #(parameter [63:0] INIT = 0) (output O, input I0, I1, I2, I3, I4, I5);
+  assign O = INIT[{I5, I4, I3, I2, I1, I0}];
+endmodule
+
+module LUT6_2 #(parameter [63:0] INIT = 0) (output O6, output O5, input I0, I1, I2, I3, I4, I5);
+  assign O6 = INIT[{I5, I4, I3, I2, I1, I0}];
+  assign O5 = INIT[{1'b0, I4, I3, I2, I1, I0}];
+endmodule
+
+module CARRY4 (output [3:0] CO, output [3:0] O, input CI, input CYINIT, input [3:0] DI, input [3:0] S);
+  wire c0 = CI | CYINIT;
+  wire c1 = S[0] ? c0 : DI[0];
+  wire c2 = S[1] ? c1 : DI[1];
+  wire c3 = S[2] ? c2 : DI[2];
+  wire c4 = S[3] ? c3 : DI[3];
+  assign CO = {c4, c3, c2, c1};
+  assign O = S ^ {c3, c2, c1, c0};
+endmodule
+
+module FDRE #(parameter [0:0] INIT = 1'bx) (output reg Q, input C, CE, D, R);
+  initial Q = INIT;
+  always @(posedge C)
+    if (R) Q <= 1'b0;
+    else if (CE) Q <= D;
+endmodule
+
+module FDSE #(parameter [0:0] INIT = 1'bx) (output reg Q, input C, CE, D, S);
+  initial Q = INIT;
+  always @(posedge C)
+    if (S) Q <= 1'b1;
+    else if (CE) Q <= D;
+endmodule
+
+module RAM32M #(
+  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0, parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
+  parameter [0:0] IS_WCLK_INVERTED = 0
+) (
+  output [1:0] DOA, DOB, DOC, DOD,
+  input [4:0] ADDRA, ADDRB, ADDRC, ADDRD,
+  input [1:0] DIA, DIB, DIC, DID,
+  input WCLK, WE
+);
+  reg [63:0] a, b, c, d;
+  initial begin
+    a = INIT_A;
+    b = INIT_B;
+    c = INIT_C;
+    d = INIT_D;
+    if (IS_WCLK_INVERTED) $fatal(1, "%m: an inverted clock is not modelled");
+  end
+  always @(posedge WCLK)
+    if (WE) begin
+      a[{ADDRD, 1'b0} +: 2] <= DIA;
+      b[{ADDRD, 1'b0} +: 2] <= DIB;
+      c[{ADDRD, 1'b0} +: 2] <= DIC;
+      d[{ADDRD, 1'b0} +: 2] <= DID;
+    end
+  assign DOA = a[{ADDRA, 1'b0} +: 2];
+  assign DOB = b[{ADDRB, 1'b0} +: 2];
+  assign DOC = c[{ADDRC, 1'b0} +: 2];
+  assign DOD = d[{ADDRD, 1'b0} +: 2];
+endmodule
+
+module RAM64M #(
+  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0, parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
+  parameter [0:0] IS_WCLK_INVERTED = 0
+) (
+  output DOA, DOB, DOC, DOD,
+  input [5:0] ADDRA, ADDRB, ADDRC, ADDRD,
+  input DIA, DIB, DIC, DID,
+  input WCLK, WE
+);
+  reg [63:0] a, b, c, d;
+  initial begin
+    a = INIT_A;
+    b = INIT_B;
+    c = INIT_C;
+    d = INIT_D;
+    if (IS_WCLK_INVERTED) $fatal(1, "%m: an inverted clock is not modelled");
+  end
+  always @(posedge WCLK)
+    if (WE) begin
+      a[ADDRD] <= DIA;
+      b[ADDRD] <= DIB;
+      c[ADDRD] <= DIC;
+      d[ADDRD] <= DID;
+    end
+  assign DOA = a[ADDRA];
+  assign DOB = b[ADDRB];
+  assign DOC = c[ADDRC];
+  assign DOD = d[ADDRD];
+endmodule
 
 module xf_ramb #(
   parameter integer Words = 512,  // of 64 data bits and 8 parity bits
