@@ -142,7 +142,7 @@ def figures(ops, flowing: cosim.Run) -> dict:
     bound = max(op.cycles() for op in ops)
     steady = isinstance(flowing.interval, int)
     late = flowing.gaps[len(flowing.gaps) // 2 :]
-    fifos = {index: op for index, op in enumerate(ops) if op.onnx_node.op_type == "Fifo"}
+    queues = {index: op for index, op in enumerate(ops) if op.queue()}
     return {
         "interval_bound": bound,
         "bound_by": [op.name for op in ops if op.cycles() == bound],
@@ -150,14 +150,14 @@ def figures(ops, flowing: cosim.Run) -> dict:
         "interval_constant": steady,
         "latency": flowing.answer,
         "first_beat": flowing.latency,
-        "fifos": {op.name: fill(flowing.fills, index) for index, op in fifos.items()},
-        "fifo_depths": {op.name: op.get_nodeattr("depth") for op in fifos.values()},
+        "fifos": {op.name: fill(flowing.fills, index) for index, op in queues.items()},
+        "fifo_depths": {op.name: op.queue() for op in queues.values()},
     }
 
 
 def fill(fills: dict[str, int], index: int) -> int | None:
-    """Highest fill of the FIFO that is layer `index` of xf_top, None where it printed none."""
-    own = re.compile(rf"\.u_layer_{index:02d}_\w+\.u_op$")
+    """Highest fill of the queue in layer `index` of xf_top, None where it printed none."""
+    own = re.compile(rf"\.u_layer_{index:02d}_\w+\.u_op(\.|$)")
     return next((entries for path, entries in fills.items() if own.search(path)), None)
 
 

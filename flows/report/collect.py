@@ -197,13 +197,15 @@ def layers(ops, synth: dict, board) -> list[dict]:
 
 
 def streams(ops, sim: dict, synth: dict) -> list[dict]:
-    """The FIFOs with their highest fill in simulation and their cells."""
+    """The queues with their highest fill in simulation; a FIFO with its cells, a buffer's are within its unit's."""
     cells = {row["name"]: row for row in synth["operators"]}
     fills = sim.get("fifos", {})
-    return [
-        {**row, "fill": fills.get(row["name"]), **{name: cells[row["name"]][name] for name in ("lut", "ff", "bram36")}}
-        for row in operators.streams(ops)
-    ]
+    rows = operators.streams(ops)
+    for row in rows:
+        own = row["kind"] == "FIFO"
+        row["fill"] = fills.get(row["name"])
+        row.update({name: cells[row["name"]][name] if own else None for name in ("lut", "ff", "bram36")})
+    return rows
 
 
 def memory(rows: list[dict]) -> list[dict]:

@@ -50,22 +50,22 @@ def facts(op: HwOp) -> dict:
 
 
 def streams(ops: list[HwOp]) -> list[dict]:
-    """One row per FIFO: the operators on both sides (width converters included), its stream and depth."""
+    """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in beats."""
     rows = []
     for index, op in enumerate(ops):
-        if type(op).__name__ != "Fifo":
+        if not op.queue():
             continue
-        before = next((o.name for o in reversed(ops[:index]) if type(o).__name__ != "Fifo"), "input")
-        after = next((o.name for o in ops[index + 1 :] if type(o).__name__ != "Fifo"), "output")
-        wire = op.in_stream()
+        unit, wire = type(op).__name__ != "Fifo", op.in_stream()
+        after = op.name if unit else next((one.name for one in ops[index + 1 :]), "output")
         rows.append(
             {
                 "name": op.name,
-                "from": before,
+                "from": ops[index - 1].name if index else "input",
                 "to": after,
+                "kind": "input buffer" if unit else "FIFO",
                 "width": wire.width,
                 "beats": wire.beats,
-                "depth": op.get_nodeattr("depth"),
+                "depth": op.queue(),
             }
         )
     return rows

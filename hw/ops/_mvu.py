@@ -98,6 +98,10 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.fold()
         return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
 
+    def queue(self) -> int:
+        """Two vectors: the next is written while one is read again and again."""
+        return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))
+
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""
         mw, _, simd, _ = self.fold()

@@ -136,6 +136,10 @@ class HwOp(CustomOp):
         """Modules written for this instance: {file name: text}; equal names mean equal texts."""
         return {}
 
+    def queue(self) -> int | None:
+        """Beats that fit into its input queue, None without one; under XF_SIM its RTL prints the highest fill."""
+        return None
+
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat where the operator knows it, else None."""
         return None

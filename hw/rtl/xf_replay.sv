@@ -93,4 +93,15 @@ module xf_replay #(
     end
   end
 
+`ifdef XF_SIM
+  // Beats in the buffer right after the fullest push; a vector stays until its last pass is done.
+  int unsigned beats, fill_q;
+  assign beats = 32'(full_q) * Beats + 32'(write_q) + 1;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) fill_q <= 0;
+    else if (push && beats > fill_q) fill_q <= beats;
+  end
+  final $display("XF_FILL %m %0d", fill_q);
+`endif
+
 endmodule : xf_replay

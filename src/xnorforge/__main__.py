@@ -61,8 +61,8 @@ def stage(name: str, folder: Path, result: Path | None = None):
         return
     record = read_json(result)
     for check in record.get("checks", []):
-        images = f"{check['images']:,} images, " if check["images"] else ""
-        say(f"{name:<9}   {check['name']}: {images}{check['mismatches']:,} of {check['integers']:,} integers differ")
+        images, unit = (f"{check['images']:,} images, ", "integers ") if check["images"] else ("", "")
+        say(f"{name:<9}   {check['name']}: {images}{check['mismatches']:,} of {check['integers']:,} {unit}differ")
     bad = [check["name"] for check in record.get("checks", []) if check["mismatches"] or not check["integers"]]
     if bad:
         raise MismatchError(f"{name}: {', '.join(bad)} failed; the figures are in {result}.")

@@ -84,5 +84,8 @@ def _cpu() -> float:
 
 
 def check(name: str, images: int, mismatches: int, integers: int, what: str = "") -> dict:
-    """One line of a record's `checks`: `images` compared, `integers` values in all, `mismatches` of them unequal."""
+    """One line of a record's `checks`: `images` compared, `integers` values in all, `mismatches` of them unequal.
+
+    Checks without images count something else than integers; `what` names it first ("lines of SystemVerilog …").
+    """
     return {"name": name, "images": images, "mismatches": mismatches, "integers": integers, "what": what}

@@ -141,17 +141,12 @@ def test_children_and_own_cells_make_the_parent(built):
     assert [sum(column) for column in zip(*(row[2:] for row in parts))] == list(parent[2:])
 
 
-def test_a_stream_names_its_ends_and_its_highest_fill(built):
+def test_a_queue_names_its_ends_and_its_highest_fill(built):
     _, record = built
-    [row] = record["streams"]
-    assert (row["from"], row["to"], row["width"], row["beats"], row["depth"], row["fill"]) == (
-        "input",
-        "dense0",
-        2,
-        6,
-        16,
-        9,
-    )
+    keys = ("name", "kind", "from", "to", "width", "beats", "depth", "fill", "lut")
+    first, buffer = ([row[key] for key in keys] for row in record["streams"][:2])
+    assert first[:8] == ["fifo_dense0", "FIFO", "input", "dense0", 2, 6, 16, 9]
+    assert buffer[:4] == ["dense0", "input buffer", "fifo_dense0", "dense0"] and buffer[8] is None
 
 
 def test_utilisation_is_spelled_as_in_vivado_and_says_it_is_not(built):

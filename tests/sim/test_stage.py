@@ -70,7 +70,7 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
     assert record["interval"] == record["interval_bound"] == 36 * 9 * 4 and record["interval_constant"]
     assert record["bound_by"] == ["bytemvu_1"]
     assert record["interval"] < record["latency"] < 3 * record["interval"]
-    assert record["fifo_depths"] == {"fifo_2": 8, "fifo_5": 2}
+    assert record["fifo_depths"] == {"bytemvu_1": 2 * 9, "fifo_2": 8, "fifo_5": 2, "xnormvu_6": 2 * 18}
     assert all(1 <= fill <= record["fifo_depths"][name] for name, fill in record["fifos"].items())
     assert [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]] == [
         ("bit simulator", IMAGES - 1, IMAGES - 2),

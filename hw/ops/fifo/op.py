@@ -45,6 +45,10 @@ class Fifo(HwOp):
         """One beat per cycle."""
         return self.in_stream().beats
 
+    def queue(self) -> int:
+        """Beats in its memory; one more waits in the output register."""
+        return self.get_nodeattr("depth")
+
     def latency(self) -> int:
         """Through the memory and its output register, or the skid's register."""
         return 1 if self.get_nodeattr("depth") <= 2 else 2
