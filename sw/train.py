@@ -70,7 +70,13 @@ class Run:
 
 
 def train(
-    net: str, method: str, out_dir, epochs: int | None = None, seed: int = 0, threads: int = 1, command: str | None = None
+    net: str,
+    method: str,
+    out_dir,
+    epochs: int | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    command: str | None = None,
 ) -> dict:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
 
