@@ -141,5 +141,5 @@ clean_synth: clean_netlist
 clean_netlist: clean_report
 	rm -f $(ACC)/netlist.json
 clean_report:
-	rm -rf $(ACC)/report* $(ACC)/metrics.json
+	rm -rf $(ACC)/report* $(ACC)/metrics.json $(ACC)/utilization.txt
 FORCE:
