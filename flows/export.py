@@ -11,16 +11,12 @@ import numpy as np
 import torch
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
-from qonnx.transformation.change_batchsize import ChangeBatchSize
-from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
 from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError
-
-BATCH = 100
+from xnorforge.flows.running import BATCH, qonnx_scores
 
 
 def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
@@ -81,21 +77,6 @@ def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
     """Scores of uint8 images (N, C, H, W) from the module itself, float32 (N, classes)."""
     parts = (torch.from_numpy(images[at : at + BATCH].astype(np.float32)) for at in range(0, len(images), BATCH))
     return torch.cat([module(part).as_subclass(torch.Tensor) for part in parts]).numpy()
-
-
-def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
-    """Scores from qonnx's execution, float32 (N, classes); a copy of the graph takes 100 images at a time.
-
-    The graph of one image costs mostly Python per node: 1,000 images take seconds in batches, minutes one by one.
-    """
-    parts, batched = [], None
-    for at in range(0, len(inputs), BATCH):
-        part = inputs[at : at + BATCH]
-        if batched is None or len(part) != BATCH:
-            batched = network.transform(ChangeBatchSize(len(part))).transform(InferShapes())
-        result = execute_onnx(batched, {batched.graph.input[0].name: part})
-        parts.append(result[batched.graph.output[0].name])
-    return np.concatenate(parts).astype(np.float32)
 
 
 def _compared(scores: np.ndarray, found: np.ndarray) -> dict:

@@ -6,18 +6,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.change_batchsize import ChangeBatchSize
-from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.walk import RULES
+from xnorforge.flows.running import qonnx_scores
 
-BATCH = 50
 SINGLE = 2  # images that are run one by one as well
 
 
@@ -129,16 +127,9 @@ def _times(shape) -> str:
 
 def _scores(network: ModelWrapper, inputs: np.ndarray) -> tuple[np.ndarray, dict]:
     """Scores of all images, in batches, and the check that batches do not change them."""
-    name, out = network.graph.input[0].name, network.graph.output[0].name
-    parts, batched = [], None
-    for start in range(0, len(inputs), BATCH):
-        part = inputs[start : start + BATCH]
-        if batched is None or len(part) != BATCH:
-            batched = network.transform(ChangeBatchSize(len(part))).transform(InferShapes())
-        parts.append(onnx_exec.execute_onnx(batched, {name: part})[out])
-    scores = np.concatenate(parts).reshape(len(inputs), -1).astype(np.float32)
+    scores = qonnx_scores(network, inputs)
     for image in range(min(SINGLE, len(inputs))):
-        alone = onnx_exec.execute_onnx(network, {name: inputs[image : image + 1]})[out].reshape(-1)
+        alone = qonnx_scores(network, inputs[image : image + 1])[0]
         if (alone != scores[image]).any():
             raise MismatchError(f"import: image {image} scores {alone} alone and {scores[image]} in a batch.")
     tried = min(SINGLE, len(inputs))

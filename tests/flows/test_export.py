@@ -11,6 +11,7 @@ from torch import nn
 from xnorforge.artifacts import read_json
 from xnorforge.errors import MismatchError
 from xnorforge.flows import export
+from xnorforge.flows.running import qonnx_scores
 
 META = {"net": "small", "method": "ste", "source": "a test", "images": "random images"}
 BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
@@ -99,8 +100,8 @@ def test_equal_modules_give_equal_bytes(exported, tmp_path):
 def test_batches_score_like_single_images(exported):
     folder, images, _, _ = exported
     model, few = ModelWrapper(str(folder / "model.onnx")), images[:3].astype(np.float32)
-    alone = np.concatenate([export.qonnx_scores(model, few[at : at + 1]) for at in range(3)])
-    np.testing.assert_array_equal(export.qonnx_scores(model, few), alone)
+    alone = np.concatenate([qonnx_scores(model, few[at : at + 1]) for at in range(3)])
+    np.testing.assert_array_equal(qonnx_scores(model, few), alone)
 
 
 def test_a_graph_that_computes_something_else_is_refused(exported, tmp_path, monkeypatch):

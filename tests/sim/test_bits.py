@@ -59,7 +59,7 @@ def random_chain(seed):
         seen = list(ops[-1].out_stream().shape)
         mw, mh = seen[-1], int(rng.choice([1, 10, 64, 65, 130]))
         kind = "byte_mvu" if bits == 8 else "xnor_mvu"
-        size = dict(mw=mw, mh=mh, vectors=seen[0] * seen[1], in_shape=seen, out_shape=[*seen[:2], mh])
+        size = {"mw": mw, "mh": mh, "vectors": seen[0] * seen[1], "in_shape": seen, "out_shape": [*seen[:2], mh]}
         arrays = {"weights": rng.integers(0, 2, (mw, mh))}
         if rng.integers(3):
             arrays["thresholds"] = (
