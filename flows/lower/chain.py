@@ -67,6 +67,8 @@ def _clip(walk, node, at):
     low, high = (at.get(key) if end is None else float(end) for key, end in zip(("min", "max"), ends))
     if low is None or high is None:
         raise refuse(node, "it clips on one side only", "use Relu, or Clip with both ends")
+    if low > high:
+        raise refuse(node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first")
     ends = (np.full(value.channels, end, F32) for end in (low, high))
     return append(single(walk, value, node), "clip", *ends)
 

@@ -44,7 +44,7 @@ class Emission:
     def __init__(self, graph: Lowered):
         self.graph = graph
         self.nodes, self.shapes, self.types, self.constants = [], {}, {}, {}
-        self.readers = {leaf: [n for n in graph.nodes if leaf in n.inputs] for leaf in graph.leaves}
+        self.readers = {leaf: [n for n in graph.nodes for name in n.inputs if name == leaf] for leaf in graph.leaves}
         self.at = {}
 
     def model(self) -> ModelWrapper:

@@ -49,7 +49,9 @@ def _sum_pool(walk, node, kernel, stride) -> Value:
 
 @rule("AveragePool")
 def _average_pool(walk, node, at):
-    stride, _, pads = spatial(node, at)
+    stride, dilation, pads = spatial(node, at)
+    if dilation != [1, 1]:
+        raise refuse(node, "a dilated pool has no integer operator", "use dilation 1")
     if any(pads):
         raise refuse(node, "a padded average weighs the border differently", "pad in front of it")
     return _sum_pool(walk, node, at["kernel_shape"], stride)

@@ -162,9 +162,10 @@ def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
     gamma, beta, mean, var = (np.asarray(x, F32) for x in (gamma, beta, mean, var))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # the rule refuses what is not finite
         scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))
-    return scale, beta - mean * scale
+        return scale, beta - mean * scale
 
 
+@np.errstate(over="ignore", invalid="ignore")  # infinity is as monotone as a number; the caller refuses NaN
 def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
     """The value in the reference's own float32 arithmetic.
 

@@ -73,9 +73,14 @@ class Walk:
     # What rules use.
     def value(self, node, index: int = 0) -> Value:
         """The value of an input of the node."""
-        if node.input[index] not in self.values:
+        name = node.input[index]
+        if name not in self.values and name not in self.constants:
+            raise refuse(
+                node, "it reads one tensor twice, and qonnx's clean-up loses one of the two", "use a constant factor"
+            )
+        if name not in self.values:
             raise refuse(node, f"input {index} is a constant", "let the activation come first and the constant second")
-        return self.values[node.input[index]]
+        return self.values[name]
 
     def constant(self, node, index: int) -> np.ndarray | None:
         """A constant input of the node, None where it is absent."""

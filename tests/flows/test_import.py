@@ -344,6 +344,31 @@ REFUSED = {
         lambda g: g.node("Clip", None, np.float32(1)).sign(),
         "Clip_0 (Clip): it clips on one side only; use Relu, or Clip with both ends.",
     ),
+    "clip with its ends exchanged": (
+        lambda g: g.real("Clip", 3.0, 2.0).sign(),
+        "Clip_0 (Clip): its ends 3 and 2 are the wrong way round; give the smaller one first.",
+    ),
+    "one tensor twice": (
+        lambda g: g.node("Concat", inputs=[g.sign().at] * 2, axis=1),
+        "Concat_0 (Concat): it reads one tensor twice, and qonnx's clean-up loses one of the two; use a constant factor.",
+    ),
+    "infinity times zero": (
+        lambda g: g.real("Mul", 1e37).real("Mul", 90.0).real("Mul", 0.0).sign(),
+        ("BipolarQuant_0 (BipolarQuant): float32 overflows in front of it; train and export the network again."),
+    ),
+    "half a bit": (
+        lambda g: g.quant(1.0, 3.5).sign(),
+        "Quant_0 (Quant): its width is 3.5 bits; use a whole number of bits.",
+    ),
+    "weights with half a zero point": (
+        lambda g: g.node("Conv", inputs=["x", half(g)]),
+        "Quant_0 (Quant): its zero-point is 0.5; use a whole one for weights.",
+    ),
+    "unknown rounding": (
+        lambda g: g.quant(1.0, 4, mode="STOCHASTIC").sign(),
+        ("Quant_0 (Quant): rounding mode STOCHASTIC has no rule; use one of ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, "
+        "HALF_DOWN."),
+    ),
     "image at the end": (
         lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)),
         "lower: the network ends in an image (4, 4, 5); end it in a vector of scores.",
@@ -356,6 +381,13 @@ def constant(graph, name, value):
     return name
 
 
+def half(graph):
+    """Weights (5, 4, 3, 3) of 4 bits whose zero point is 0.5."""
+    constant(graph, "w", graph.weights(5, 4, 3, 3))
+    graph.at = "w"
+    return graph.quant(1.0, 4, zero=0.5).at
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_with_node_reason_and_what_works(tmp_path, case):
     make, text = REFUSED[case]
@@ -363,6 +395,7 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     make(graph)
     size = {"padded average": (4, 7, 7), "transposed activation": (6, 6, 4), "linear resize": (4, 12, 12)}
     size |= {"float convolution": (5, 4, 4), "channels of unrelated scales": (5, 4, 4), "image at the end": (5, 4, 4)}
+    size |= {"weights with half a zero point": (5, 4, 4), "one tensor twice": (8, 6, 6)}
     size |= {"constant first": (144,)}
     size |= {"padding that is no integer": (4, 8, 8), "pool beyond the border": (4, 2, 2)}
     assert refusal(tmp_path, graph, size.get(case, (4, 6, 6))) == text

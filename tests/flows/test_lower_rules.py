@@ -9,11 +9,11 @@ import pytest
 from qonnx.core import onnx_exec
 
 from xnorforge.errors import MismatchError
-from xnorforge.flows.lower import checks, emit, values
+from xnorforge.flows.lower import checks, emit, quantise, values
 from xnorforge.flows.lower.graph import integer_graph
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
+from graphs import QONNX, Graph, compare, lowered
 
 CHANNELS = 48
 EVERY_BYTE = np.tile(np.arange(256), (1, CHANNELS, 1, 1))  # one row of 256 pixels, the same in every channel
@@ -52,6 +52,9 @@ QUANTISERS = {
     "4 bit": lambda g: g.quant(0.173, 4),
     "3 bit unsigned, zero point, floor": lambda g: g.quant(0.31, 3, zero=2.0, signed=0, mode="FLOOR"),
     "8 bit narrow, ceil": lambda g: g.quant(2.0**-5, 8, narrow=1, mode="CEIL"),
+    "1 bit, which is -1 and +1": lambda g: g.quant(0.4, 1, zero=-1.0),
+    "1 bit unsigned": lambda g: g.quant(0.4, 1, signed=0),
+    "zero point between two levels": lambda g: g.quant(0.25, 4, zero=0.5, signed=0),
 }
 
 
@@ -67,6 +70,30 @@ def test_thresholds_equal_the_reference_where_batch_norm_hits_zero_exactly():
     mean, gamma = np.arange(CHANNELS) * 5.0, np.tile([1.0, -1.0, 0.3, -2.7], CHANNELS // 4)
     graph.real("BatchNormalization", gamma, np.zeros(CHANNELS), mean, np.full(CHANNELS, 3.0), epsilon=1e-5).sign()
     compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
+
+
+@pytest.mark.parametrize("mode", quantise.MODES)
+def test_every_rounding_mode_of_qonnx_ties_included(mode):
+    graph = Graph((1, 1, 256)).real("Sub", 128.0).quant(4.0, 5, mode=mode)
+    compare(graph.model((1, 1, 256)), EVERY_BYTE[:, :1])
+
+
+@pytest.mark.parametrize("zero", [0.0, 3.0, -2.0])
+@pytest.mark.parametrize("form", ["first", "second", "second, unsigned and narrow"])
+def test_both_versions_of_trunc(form, zero):
+    graph, second = Graph((1, 1, 256)).real("Sub", 100.0), form != "first"
+    at = {"signed": 0, "narrow": 1} if "unsigned" in form else {}
+    graph.real("Trunc", 2.0, zero, 7.0, *([16.0] if second else []), 4.0, domain=QONNX, rounding_mode="FLOOR", **at)
+    model = graph.model((1, 1, 256))
+    for opset in model.model.opset_import:
+        opset.version = 2 if second and opset.domain == QONNX else opset.version
+    compare(model, EVERY_BYTE[:, :1])
+
+
+def test_a_batch_norm_that_reaches_infinity_still_has_its_threshold():
+    graph = Graph((2, 1, 256)).real("BatchNormalization", [1e37, -1e37], [0, 0], [10, 10], [1, 1], epsilon=1e-5)
+    found = compare(graph.real("Mul", 9.0).sign().model((2, 1, 256)), EVERY_BYTE[:, :2]).nodes[0].at
+    assert found["thresholds"].tolist() == [[10], [-10]] and found["direction"].tolist() == [1, -1]
 
 
 def test_the_chain_gives_the_bits_of_onnxruntime():
@@ -163,6 +190,15 @@ def test_scales_and_signs_per_input_channel_fold_into_the_weights():
     graph = bits(Graph((4, 5, 5)), 4).real("Mul", np.reshape([1.0, -2.0, 0.5, 3.0], (4, 1, 1)))
     graph.real("Add", np.reshape([0.0, 1.0, -2.0, 0.25], (4, 1, 1))).node("Conv", graph.weights(6, 4, 3, 3))
     compare(graph.model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
+
+
+@pytest.mark.parametrize(("bits", "zero"), [(1, 0.0), (4, 2.0)])
+def test_quantised_weights_are_those_of_qonnx(bits, zero):
+    graph = Graph((4, 5, 5), seed=bits).sign()
+    source, given = graph.at, graph.rng.uniform(-1, 1, (3, 4, 3, 3))
+    graph.constants["w"], graph.at = given.astype(np.float32), "w"
+    weights = graph.quant(0.25, bits, zero=zero, narrow=1).at
+    compare(graph.node("Conv", inputs=[source, weights]).sign().model((3, 3, 3)), bytes_of((9, 4, 5, 5)))
 
 
 @pytest.mark.parametrize("value", [-1.0, 1.0])
@@ -277,6 +313,14 @@ def test_concatenation_and_upsampling_move_integers():
     graph.node("Conv", graph.weights(4, 6, 3, 3))
     found = compare(graph.model((4, 6, 6)), bytes_of((3, 3, 4, 4)))
     checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
+
+
+def test_a_tensor_may_be_concatenated_with_its_own_multiple():
+    graph = Graph((2, 4, 4)).sign()
+    once = graph.at
+    twice = graph.real("Mul", 2.0).at
+    graph = compare(graph.node("Concat", inputs=[once, twice], axis=1).model((4, 4, 4)), bytes_of((3, 2, 4, 4)))
+    assert "DuplicateStreams" in {node.op_type for node in emit.emitted(graph).graph.node}
 
 
 def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
