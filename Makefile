@@ -11,10 +11,10 @@ METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
 MODEL    ?=#                a QONNX file instead of NET
 SCALE    ?=#                with MODEL: value of one input step, where the file does not say
-INTERVAL ?=#                cycles per frame to aim at (default: the fastest that fits)
+INTERVAL ?=#                cycles per frame to aim at (default: what board.toml says for NET)
 FOLDING  ?=#                JSON {operator: {pe, simd, depth}}; the rest is searched
-IMAGES   ?= 100#            images through the RTL at full rate
-STALLED  ?= 20#             of these, again under random stalls
+IMAGES   ?= 100#            images through the RTL at full rate (2 or more)
+STALLED  ?= 20#             how many of these again under random stalls
 WAVES    ?=#                1: write waves.vcd of the first frames
 EPOCHS   ?=#                make train: epochs (default: the network's recipe)
 SEED     ?= 0#              make train: seed
@@ -32,6 +32,12 @@ STAGES := export lower fold generate sim synth netlist report
 NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NET)$(if $(filter-out ste,$(METHOD)),-$(METHOD)))
 DIR  := out/$(NAME)
 ACC  := $(DIR)/rtl-$(BOARD)
+
+$(foreach v,NET METHOD BOARD MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
+
+# The netlist is simulated where its family's cells have models.
+FAMILY := $(shell sed -n 's/^family *= *"\([^"]*\)".*/\1/p' hw/boards/$(BOARD)/board.toml 2>/dev/null)
+MODELS := $(wildcard sim/$(FAMILY)_cells.v)
 
 # A .venv that is a link is somebody's own environment and is used as it is.
 VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)
@@ -68,14 +74,11 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 .venv/installed: requirements.lock tools/install.sh
 	@tools/install.sh $(PYTHON) $< $@
 
-# Names are looked up before anything is built; the command line knows the near matches.
-WRONG := $(if $(wildcard hw/boards/$(BOARD)/board.toml),,--board $(BOARD))
-ifeq ($(MODEL),)
-WRONG += $(if $(wildcard sw/shipped/$(NET)-$(METHOD)),,--method $(METHOD) --net $(NET))
-endif
-REQUEST := $(VENV) $(if $(strip $(WRONG)),request)
+# All that was asked for is looked at before anything is built, and one make at a time builds in a network's folder.
+REQUEST := $(VENV) request
 request: | $(VENV)
-	@$(RUN) check $(WRONG)
+	@$(RUN) check --board '$(BOARD)' $(if $(MODEL),--model '$(MODEL)',--net '$(NET)' --method '$(METHOD)') --images '$(IMAGES)' \
+		--stalled '$(STALLED)' $(INTERVAL:%=--interval '%') $(SCALE:%=--scale '%') $(FOLDING:%=--folding '%') --out $(DIR) --by $$PPID
 
 # $(call keep,WORDS) writes WORDS to the target unless it holds them already.
 keep = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@
@@ -88,11 +91,11 @@ $(ACC)/.sim: FORCE | $(REQUEST)
 
 # Weights of `make train`, where there are any, go before the shipped ones.
 TRAINED := $(wildcard $(DIR)/train/weights.safetensors)
-$(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(MODEL) $(TRAINED) | $(REQUEST)
+$(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | $(REQUEST)
 	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NET) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
 $(DIR)/lower.json: $(DIR)/export.json $(SRC_LOW) | $(REQUEST)
 	@$(RUN) lower $(DIR)
-$(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(FOLDING) | $(REQUEST)
+$(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(wildcard $(FOLDING)) | $(REQUEST)
 	@$(RUN) fold $(DIR) --board $(BOARD) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) -o $(ACC)
 $(ACC)/rtl/rtl.json: $(ACC)/fold.json $(SRC_RTL) | $(REQUEST)
 	@$(RUN) generate $(ACC)
@@ -102,10 +105,10 @@ $(ACC)/synth.json: $(ACC)/rtl/rtl.json $(SRC_SYN) | $(REQUEST)
 	@$(RUN) synth $(ACC)
 $(ACC)/netlist.json: $(ACC)/synth.json | $(REQUEST)
 	@$(RUN) netlist $(ACC)
-$(ACC)/report.json: $(ACC)/sim.json $(ACC)/netlist.json $(SRC_REP) | $(REQUEST)
+$(ACC)/report.json: $(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/synth.json) $(SRC_REP) | $(REQUEST)
 	@$(RUN) report $(ACC)
 
-train: | $(REQUEST)  ## train NET with METHOD; the next build takes these weights
+train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 	@$(RUN) train $(NET) --method $(METHOD) $(EPOCHS:%=--epochs %) --seed $(SEED) -o $(DIR)/train
 export: $(DIR)/export.json  ## the trained network as QONNX, with golden scores
 lower: $(DIR)/lower.json  ## the same function on integers only

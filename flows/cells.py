@@ -46,6 +46,7 @@ CELLS = {
     "xcup": {
         **_XILINX,
         "CARRY8": {"carry": 1},
+        "CARRY4": {"carry": 0.5},  # what Yosys maps to; a CARRY8 is two of them in its mode DUAL_CY4 (Xilinx UG574)
         "RAMB36E2": {"ramb36": 1},
         "RAMB18E2": {"ramb18": 1},
         "DSP48E2": {"dsp": 1},
@@ -73,7 +74,8 @@ def resources(cells: dict[str, int], family: str) -> dict[str, float]:
         family: a key of `CELLS`.
 
     Returns:
-        {resource: amount} over `RESOURCES`; `bram36` counts a RAMB18 as one half, all others are whole numbers.
+        {resource: amount} over `RESOURCES`; `bram36` counts a RAMB18 as one half, `carry` on xcup a CARRY4 as half a CARRY8,
+        all others are whole numbers.
 
     Raises:
         KeyError: a cell type that the table does not know; nothing is left out in silence.

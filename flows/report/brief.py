@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from xnorforge.flows.report.vivado import number
+from xnorforge.flows.report.vivado import block_ram, number
 
 
 def as_text(record: dict) -> str:
@@ -12,7 +12,11 @@ def as_text(record: dict) -> str:
     for row in record["stages"]:
         verdict = "did not run" if not row["ran"] else f"{row['mismatches']:,} mismatches"
         lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
+    if all(row["stage"] != "netlist" for row in record["stages"]):
+        lines.append(f"  netlist: {record['netlist']}")
     lines.append("")
+    if not record["accuracy"]:
+        lines.append("  accuracy: not measured")
     for row in record["accuracy"]:
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
@@ -20,12 +24,12 @@ def as_text(record: dict) -> str:
         f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
         f"  speed     {number(record['fps']['value'])} frames/s, latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
     ]
-    for name, title in {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP"}.items():
-        has = part["capacity"].get(name)
-        if has:
-            lines.append(
-                f"  {title:<9} {number(part[name]):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), {part['kind']}"
-            )
+    block, per = block_ram(part["family"])
+    for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
+        used, has = part[name] * each, part["capacity"][name] * each
+        lines.append(
+            f"  {title:<9} {number(used):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), {part['kind']}"
+        )
     lines.append(f"  bitstream {record['bitstream']}")
     return "\n".join(lines)
 

@@ -22,21 +22,26 @@ COMPARING = ("export", "lower", "fold", "sim", "netlist")
 RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
 
 
+def paths(acc: Path) -> dict[str, Path]:
+    """Where every stage leaves its record."""
+    return {stage: acc / folder / f"{'rtl' if stage == 'generate' else stage}.json" for stage, folder in STAGES.items()}
+
+
 def records(acc: Path) -> dict[str, dict]:
-    """The record of every stage.
+    """The record of every stage that this board asks for.
 
     Raises:
         MismatchError: a stage left none; a report without it would show a check that did not run as if nothing were wrong.
     """
-    paths = {
-        stage: acc / folder / f"{'rtl' if stage == 'generate' else stage}.json" for stage, folder in STAGES.items()
-    }
-    for stage, path in paths.items():
+    asked = paths(acc)
+    if asked["fold"].exists() and boards.load(read_json(asked["fold"])["board"]).family not in boards.MODELLED:
+        del asked["netlist"]
+    for stage, path in asked.items():
         if not path.exists():
             raise MismatchError(
                 f"report: {stage} left no {path}; run that stage (`make {stage}`), its checks have not been made."
             )
-    return {stage: read_json(path) for stage, path in paths.items()}
+    return {stage: read_json(path) for stage, path in asked.items()}
 
 
 def report(acc: Path) -> dict:
@@ -99,6 +104,7 @@ def report(acc: Path) -> dict:
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
         "roofline": operators.operations(ops),
         "energy": {"value": None, "why": "not measured: no board was used"},
+        "netlist": netlist(board),
         "bitstream": bitstream(board),
         "utilization": {name: {"used": used(total, name), "available": has} for name, has in board.capacity.items()},
         "fmax": {},
@@ -230,6 +236,13 @@ def memory(rows: list[dict]) -> list[dict]:
                 }
             )
     return found
+
+
+def netlist(board) -> str:
+    """One phrase: whether the mapped cells ran."""
+    if board.family in boards.MODELLED:
+        return "simulated with the models of its cells"
+    return f"not simulated, no models of the {board.family} cells"
 
 
 def bitstream(board) -> str:

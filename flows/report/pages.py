@@ -22,7 +22,8 @@ def _render(name: str, record: dict, **more) -> str:
         keep_trailing_newline=True,
     )
     env.filters |= {"n": vivado.number, "pct": percent}
-    return env.get_template(name).render(r=record, **more)
+    block, per = vivado.block_ram(record["resources"]["family"])
+    return env.get_template(name).render(r=record, block=block, per=per, **more)
 
 
 def html(record: dict) -> str:
@@ -36,7 +37,7 @@ def html(record: dict) -> str:
         mismatches=sum(row["mismatches"] for row in record["stages"]),
         integers=sum(row["integers"] for row in record["stages"]),
         device=vivado.device_rows(record["resources"]),
-        columns=vivado.COLUMNS,
+        columns=vivado.columns(record["resources"]["family"]),
         hierarchy=vivado.hierarchy_rows(record),
         share=lambda *given: Markup(svg.share(*given)),
         chart_pipeline=Markup(svg.pipeline(record["layers"])),

@@ -8,8 +8,18 @@ COLUMNS = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB
 KEYS = ("lut", "lut_logic", "lut_ram", "srl", "ff", "ramb36", "ramb18", "dsp")
 
 
+def block_ram(family: str) -> tuple[str, int]:
+    """What the family calls its block RAM, and how many of those make one BRAM36 of 36 kbit."""
+    return ("EBR", 2) if family == "ecp5" else ("BRAM36", 1)
+
+
 def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
-    """Rows (Site Type, Used, Available) of the device table; Available is None where the part's figure is not in board.toml."""
+    """Rows (Site Type, Used, Available) of the device table, as the family calls its sites.
+
+    Available is None where the part's figure is not in board.toml.
+    """
+    if resources["family"] == "ecp5":
+        return _ecp5_rows(resources)
     has, carry = resources["capacity"], "CARRY8" if resources["family"] == "xcup" else "CARRY4"
     return [
         ("Slice LUTs", resources["lut"], has["lut"]),
@@ -22,6 +32,25 @@ def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
         ("  RAMB18", resources["ramb18"], 2 * has["bram36"]),
         ("DSPs", resources["dsp"], has["dsp"]),
     ]
+
+
+def _ecp5_rows(resources: dict) -> list[tuple[str, float, float | None]]:
+    """The device table in Lattice's names; all of its block RAMs hold 18 kbit and are counted as `ramb18`."""
+    has = resources["capacity"]
+    return [
+        ("LUT4", resources["lut"], has["lut"]),
+        ("  LUT4 as Logic", resources["lut_logic"], has["lut"]),
+        ("  LUT4 as Memory", resources["lut_ram"], None),
+        ("TRELLIS_FF", resources["ff"], has["ff"]),
+        ("CCU2C", resources["carry"], None),
+        ("EBR (18 kbit)", resources["ramb18"], 2 * has["bram36"]),
+        ("MULT18X18D", resources["dsp"], has["dsp"]),
+    ]
+
+
+def columns(family: str) -> tuple[str, ...]:
+    """Heads of the eight counts of the hierarchy; ECP5 has no SRLs and no RAMB36, these stay 0."""
+    return tuple("EBR" if family == "ecp5" and name == "RAMB18" else name for name in COLUMNS)
 
 
 def hierarchy_rows(report: dict) -> list[tuple]:
@@ -56,7 +85,7 @@ def text(report: dict) -> str:
     hierarchy = [(row[0], row[1], *map(_plain, row[2:])) for row in hierarchy_rows(report)]
     return "\n".join(
         [head, "", *_grid(("Site Type", "Used", "Available", "Util%"), device, 1)]
-        + ["", *_grid(("Instance", "Module", *COLUMNS), hierarchy, 2), ""]
+        + ["", *_grid(("Instance", "Module", *columns(resources["family"])), hierarchy, 2), ""]
     )
 
 

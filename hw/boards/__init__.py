@@ -8,6 +8,7 @@ from xnorforge.errors import unknown
 from xnorforge.plugins import names
 
 FAMILIES = ("xc7", "xcup", "ecp5")
+MODELLED = ("xc7",)  # families with models of their mapped cells, sim/<family>_cells.v: their netlists are simulated
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
     python -m xnorforge export mnist-cnn -o out/mnist-cnn     and so on; `make build` calls them in order
 
 Standard output carries data, standard error what a person reads. Exit codes: 0 done, 1 a check failed, 2 the request cannot
-be met, 4 a tool is missing, 130 interrupted. Heavy imports stay inside the verbs, so that --help is quick.
+be met, 4 `doctor` misses something that every build needs, 130 interrupted. Heavy imports stay inside the verbs, so that --help
+is quick.
 """
 
 import errno
@@ -17,10 +18,11 @@ from pathlib import Path
 
 import click
 
-from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError, ToolMissing, UserError, unknown
+from xnorforge.artifacts import intact, read_json
+from xnorforge.errors import MismatchError, UserError, unknown
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 NO_ROOM = 1 << 20  # bytes free below which any failure is put down to the full disk
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -33,28 +35,37 @@ def cli():
 
 
 @contextmanager
-def stage(name: str, folder: Path, result: Path | None = None):
+def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()):
     """One stage: a line at its start, its checks and a line at its end; a check that failed ends the program.
 
     Args:
         folder: where the stage writes; named when the disk is full.
         result: the record the stage leaves, `<stage>.json`.
+        reads: files of earlier stages (path, stage that writes it); each is there and whole before the stage starts.
 
     Raises:
         MismatchError: the record holds a check with mismatches, or one that compared nothing.
-        UserError: the disk is full.
+        UserError: the disk is full or closed to us, or a file of an earlier stage is missing or damaged.
     """
     say(f"{name:<9} {folder}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
+        for place in (folder, *cache().glob("*/")):
+            sweep(place)
+        for path, writer in reads:
+            intact(path, writer)
         yield
-    except (UserError, MismatchError, ToolMissing, KeyboardInterrupt):
+    except (UserError, MismatchError, KeyboardInterrupt):
         raise
     except Exception as error:
-        if getattr(error, "errno", None) in FULL or free(folder) < NO_ROOM:
+        number = getattr(error, "errno", None)
+        if number in FULL or free(folder) < NO_ROOM:
             raise UserError(
                 f"{folder}: no space left on the disk for {name}; free some (a build takes about 200 MB) and start again."
+            ) from error
+        if number in CLOSED:
+            raise UserError(
+                f"{folder}: {name} cannot write there ({error}); make it a folder of yours, or name another with -o."
             ) from error
         raise
     if result is None:
@@ -74,6 +85,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def cache() -> Path:
+    """Where built simulators and mapped layers are kept."""
+    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache")
+
+
 def free(folder: Path) -> int:
     """Bytes free where `folder` lies or would lie."""
     while not folder.exists():
@@ -85,7 +101,7 @@ def sweep(folder: Path) -> None:
     """Remove what a killed process left unfinished (`artifacts.whole` names it after the process)."""
     for part in folder.glob(".*.part"):
         if not Path(f"/proc/{part.name.split('.')[-2]}").exists():
-            shutil.rmtree(part) if part.is_dir() else part.unlink()
+            shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
 
 
 @cli.command()
@@ -131,13 +147,33 @@ def export(net, method, weights, model, input_scale, out):
             export(module, images, labels, out, {**meta, "images": which})
 
 
+def exported(net_dir: Path) -> tuple:
+    """What export leaves for others."""
+    return tuple((net_dir / name, "export") for name in ("export.json", "model.onnx", "golden.npz"))
+
+
+def lowered(net_dir: Path) -> tuple:
+    """What lower leaves for others."""
+    return tuple((net_dir / name, "lower") for name in ("lower.json", "lowered.onnx", "lowered.npz"))
+
+
+def folded(acc: Path) -> tuple:
+    """What fold leaves for others."""
+    return tuple((acc / name, "fold") for name in ("fold.json", "folded.onnx"))
+
+
+def proven(acc: Path) -> tuple:
+    """What an accelerator is run against."""
+    return *exported(acc.parent), *lowered(acc.parent), *folded(acc)
+
+
 @cli.command()
 @click.argument("net_dir", type=FOLDER)
 def lower(net_dir):
     """Write the network of NET_DIR on integers only."""
     from xnorforge.flows.lower import lower
 
-    with stage("lower", net_dir, net_dir / "lower.json"):
+    with stage("lower", net_dir, net_dir / "lower.json", exported(net_dir)):
         lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
 
 
@@ -151,7 +187,7 @@ def fold(net_dir, board, interval, folding, out):
     """Choose parallelism and FIFOs of NET_DIR for a board."""
     from xnorforge.flows.fold import fold
 
-    with stage("fold", out, out / "fold.json"):
+    with stage("fold", out, out / "fold.json", (*exported(net_dir), *lowered(net_dir))):
         fold(net_dir, board, out, interval=interval, folding=folding)
 
 
@@ -161,7 +197,7 @@ def generate(acc):
     """Write the SystemVerilog of the folded network in ACC."""
     from xnorforge.flows.backends.rtl import generate
 
-    with stage("generate", acc, acc / "rtl/rtl.json"):
+    with stage("generate", acc, acc / "rtl/rtl.json", folded(acc)):
         generate(acc / "folded.onnx", acc / "rtl")
 
 
@@ -174,7 +210,7 @@ def sim(acc, images, stalled, waves):
     """Run the bit simulator and the RTL of ACC against the golden scores."""
     from xnorforge.sim.stage import simulate
 
-    with stage("sim", acc, acc / "sim.json"):
+    with stage("sim", acc, acc / "sim.json", (*proven(acc), (acc / "rtl/rtl.json", "generate"))):
         simulate(acc, acc.parent, images, stalled, waves, lambda text: say(f"sim         {text}"))
 
 
@@ -185,7 +221,7 @@ def synth(acc, jobs):
     """Map the RTL of ACC with Yosys and count cells per operator."""
     from xnorforge.flows.synth import synthesise
 
-    with stage("synth", acc, acc / "synth.json"):
+    with stage("synth", acc, acc / "synth.json", (*folded(acc), (acc / "rtl/rtl.json", "generate"))):
         synthesise(acc, acc.parent, jobs)
 
 
@@ -196,7 +232,7 @@ def netlist(acc, images):
     """Simulate the synthesised netlist of ACC against the golden scores."""
     from xnorforge.sim.netlist import simulate_netlist
 
-    with stage("netlist", acc, acc / "netlist.json"):
+    with stage("netlist", acc, acc / "netlist.json", (*proven(acc), (acc / "synth.json", "synth"))):
         simulate_netlist(acc, acc.parent, images, lambda text: say(f"netlist     {text}"))
 
 
@@ -206,12 +242,16 @@ def netlist(acc, images):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def report(acc, show, as_json):
     """Write report.html, report.md and report.json of ACC, and print the short form."""
-    from xnorforge.flows.report import brief, write
+    from xnorforge.flows.report import brief, collect, write
 
     if not show:
-        with stage("report", acc):
+        left = tuple((path, name) for name, path in collect.paths(acc).items() if path.exists())
+        with stage("report", acc, reads=(*left, (acc / "folded.onnx", "fold"))):
             write(acc)
-    record = read_json(acc / "report.json")
+    try:
+        record = read_json(acc / "report.json")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{acc}/report.json: no report to show ({error}); `make build` writes it.") from error
     click.echo(json.dumps(brief.as_record(record, acc), indent=1) if as_json else brief.as_text(record))
 
 
@@ -222,6 +262,8 @@ def bench(acc, images):
     """Time the simulators on the accelerator in ACC; what the stages took is repeated from their records."""
     from xnorforge.bench import table
 
+    for path, writer in (*proven(acc), (acc / "sim.json", "sim"), (acc / "synth.json", "synth")):
+        intact(path, writer)
     click.echo(table(acc, images))
 
 
@@ -251,12 +293,32 @@ def list_(as_json):
 @click.option("--board")
 @click.option("--method")
 @click.option("--net")
-def check(**request):
-    """Say whether these names exist; an unknown one is answered with the nearest."""
+@click.option("--model")
+@click.option("--folding")
+@click.option("--images")
+@click.option("--stalled")
+@click.option("--interval")
+@click.option("--scale")
+@click.option("--out", type=Path, help="Folder that is going to be written.")
+@click.option("--by", type=int, help="Process that is going to write it; refused while another one does.")
+def check(out, by, **given):
+    """Say whether a build can be asked for like this; an unknown name is answered with the nearest."""
+    from xnorforge import request
+
     for kind in ("board", "method", "net"):
-        given = request[kind]
-        if given is not None and given not in known(kind):
-            raise unknown(kind.upper(), given, known(kind))
+        name = given[kind]
+        if name is not None and not (kind == "net" and request.shipped(name)) and name not in known(kind):
+            raise unknown(kind.upper(), name, known(kind))
+    for kind in ("images", "stalled", "interval", "scale"):
+        if given[kind] is not None:
+            request.number(kind, given[kind])
+    for kind in ("model", "folding"):
+        if given[kind] is not None:
+            request.file(kind, given[kind])
+    if out:
+        request.folder(out, NO_ROOM)
+    if out and by:
+        request.claim(out, by)
 
 
 @cli.command()
@@ -267,9 +329,6 @@ def doctor():
     sys.exit(main())
 
 
-CODES = {UserError: 2, MismatchError: 1, ToolMissing: 4}
-
-
 def main() -> int:
     """Run a command line and turn what went wrong into one sentence and an exit code."""
     if not sys.warnoptions:
@@ -277,11 +336,12 @@ def main() -> int:
     try:
         cli.main(standalone_mode=False, prog_name="xnorforge")
         return 0
-    except (UserError, MismatchError, ToolMissing) as error:
+    except (UserError, MismatchError) as error:
         say(str(error))
-        return next(code for kind, code in CODES.items() if isinstance(error, kind))
+        return 2 if isinstance(error, UserError) else 1
     except click.ClickException as error:
-        error.show()
+        where = error.ctx.command_path if getattr(error, "ctx", None) else "xnorforge"
+        say(f"{where}: {error.format_message().rstrip('.')}; `{where} --help` says what can be given.")
         return 2
     except (click.Abort, KeyboardInterrupt):
         say("interrupted; the same command goes on from here")

@@ -14,9 +14,12 @@ import os
 import resource
 import shutil
 import time
+import zipfile
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+
+from xnorforge.errors import UserError
 
 
 @contextmanager
@@ -50,6 +53,35 @@ def write_json(path, record: dict) -> None:
 def read_json(path) -> dict:
     """Read a record that `write_json` wrote."""
     return json.loads(Path(path).read_text())
+
+
+def intact(path, writer: str) -> None:
+    """See that a file of an earlier stage is there and whole, as far as its form (JSON, npz, ONNX) tells.
+
+    Raises:
+        UserError: it is not; the text names the stage that writes it, and how it is made again.
+    """
+    path = Path(path)
+    record = path.with_name("rtl.json" if writer == "generate" else f"{writer}.json")
+    again = f"remove {record} and build again"
+    try:
+        if path.suffix == ".json":
+            read_json(path)["stage"]
+        elif path.suffix == ".npz":
+            with zipfile.ZipFile(path) as stored:
+                damaged = stored.testzip()
+            if damaged:
+                raise ValueError(f"{damaged} in it is damaged")
+        else:
+            import onnx
+
+            if not onnx.load(str(path)).graph.node:
+                raise ValueError("it has no nodes")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing, {writer} writes it; {again}.") from error
+    except Exception as error:  # each reader has its own way to say that it cannot read
+        why = str(error).strip() or "it is cut short"
+        raise UserError(f"{path}: cannot be read ({why}), though {writer} left it whole; {again}.") from error
 
 
 def digest(*paths) -> str:

@@ -1,4 +1,4 @@
-"""The one error a user sees."""
+"""What a user sees instead of a traceback."""
 
 from difflib import get_close_matches
 
@@ -14,8 +14,8 @@ class MismatchError(Exception):
     """Two machines that must agree do not; the text names stage, operator, position and both values. Exit code 1."""
 
 
-class ToolMissing(Exception):
-    """A tool outside the lock is missing; the text names it and its cure. Exit code 4."""
+class ToolMissing(UserError):
+    """A tool that the request needs is missing; the text names it and its cure."""
 
 
 def unknown(where: str, given: str, names) -> UserError:
