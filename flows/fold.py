@@ -17,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge import artifacts
 from xnorforge.errors import MismatchError, UserError, unknown
-from xnorforge.flows import synth
+from xnorforge.flows import queues, synth
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.search import Part, search
 from xnorforge.hw import boards, graph
@@ -56,7 +56,7 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
         part = Part(target.capacity["lut"], target.capacity["bram36"])
         fixed = {name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()}
         ops = search(chain, interval, part, {name: one for name, one in fixed.items() if one})
-        ops = _with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
+        ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
         _joins(ops)
         estimate = {name: round(sum(op.estimate()[name] for op in ops), 1) for name in ("lut", "bram36")}
         bound = max(op.cycles() for op in ops)
@@ -125,9 +125,11 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         raise UserError(
             f'{path}: not a readable JSON file ({error}); write {{"conv0": {{"pe": 4, "simd": 9}}}}.'
         ) from error
+    if not isinstance(given, dict):
+        raise UserError(f'{path}: holds no object of operators; write {{"conv0": {{"pe": 4, "simd": 9}}}}.')
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
-            if key not in GIVEN or not isinstance(value, int):
+            if key not in GIVEN or type(value) is not int:
                 raise UserError(
                     f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers {', '.join(GIVEN)}."
                 )
@@ -140,9 +142,9 @@ def _known(given: dict, known: list[str]) -> None:
             raise unknown("folding", name, known)
 
 
-def _with_fifos(ops: list[HwOp], depths: dict[str, int]) -> list[HwOp]:
-    """Put a FIFO in front of every operator that has a depth."""
-    found = []
+def with_fifos(ops: list[HwOp], depths: dict[str, int]) -> list[HwOp]:
+    """Put a FIFO in front of every operator that has a depth, given or needed (`queues.py`); a given one is taken as it is."""
+    found, depths = [], {**queues.depths(ops), **depths}
     for op in ops:
         if op.name in depths:
             stream = op.in_stream()

@@ -1,6 +1,6 @@
 """When rows are written and read: how many rows the ring must hold so that neither side ever waits for the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 
@@ -26,6 +26,12 @@ class Rows:
     def interval(self) -> int:
         """Time per frame where the ring is large enough: the slower side's own."""
         return max(self.height * self.write, len(self.need) * self.read)
+
+    @property
+    def evenly(self) -> "Rows":
+        """The same window between neighbours that take a whole frame's time each, in units of which a frame has any number:
+        all image rows come at an even pace, and all output rows are fetched at one."""
+        return replace(self, write=len(self.need), read=self.height)
 
     def suffices(self, ring: int, patience: int = 200) -> bool:
         """Whether a ring of this many rows keeps the interval.
@@ -61,8 +67,8 @@ class Rows:
 
 @cache
 def ring(rows: Rows) -> int:
-    """Smallest number of rows that suffices."""
+    """Smallest number of rows with which neither the window itself nor two busy neighbours ever wait for it."""
     size = 1
-    while not rows.suffices(size):
+    while not (rows.suffices(size) and rows.evenly.suffices(size)):
         size += 1
     return size
