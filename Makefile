@@ -106,7 +106,7 @@ $(ACC)/synth.json: $(ACC)/rtl/rtl.json $(SRC_SYN) | $(REQUEST)
 $(ACC)/netlist.json: $(ACC)/synth.json | $(REQUEST)
 	@$(RUN) netlist $(ACC)
 $(ACC)/report.json: $(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/synth.json) $(SRC_REP) | $(REQUEST)
-	@$(RUN) report $(ACC)
+	@$(RUN) report $(ACC) $(SILENT)
 
 train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 	@$(RUN) train $(NET) --method $(METHOD) $(EPOCHS:%=--epochs %) --seed $(SEED) -o $(DIR)/train
@@ -117,6 +117,7 @@ generate: $(ACC)/rtl/rtl.json  ## SystemVerilog and memory files
 sim: $(ACC)/sim.json  ## bit simulator and RTL against the golden scores, cycles
 synth: $(ACC)/synth.json  ## Yosys cells per operator
 netlist: $(ACC)/netlist.json  ## the synthesised netlist against the golden scores
+report: SILENT := > /dev/null# the short form is printed once, by the line below
 report: $(ACC)/report.json  ## report.html, report.md, report.json
 	@$(RUN) report --show $(ACC)
 

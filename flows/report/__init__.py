@@ -1,5 +1,7 @@
 """The report of a build: one JSON record, and the same as page, text and tables. See docs/report.md for every key."""
 
+import csv
+import io
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -8,11 +10,11 @@ import jsonschema
 
 from xnorforge.artifacts import whole, write_json
 from xnorforge.errors import MismatchError
-from xnorforge.flows.report import collect, pages, vivado
+from xnorforge.flows.report import collect, finn_names, pages, vivado
 
 
 def write(acc: Path) -> dict:
-    """Write report.html, report.md, utilization.txt, metrics.json and, last, report.json into `acc`.
+    """Write report.html, report.md, utilization.txt, metrics.json, the folder report/ and, last, report.json into `acc`.
 
     Returns:
         The record of report.json.
@@ -30,6 +32,11 @@ def write(acc: Path) -> dict:
     }.items():
         with whole(acc / name) as aside:
             aside.write_text(text)
+    with whole(acc / "report") as aside:
+        (aside / "finn").mkdir(parents=True)
+        (aside / "layers.csv").write_text(layers_csv(record["layers"]))
+        for name, content in finn_names.files(record).items():
+            (aside / "finn" / name).write_text(json.dumps(content, indent=2) + "\n")
     write_json(acc / "metrics.json", metrics(record))
     wrong = [row["name"] for row in record["stages"] + record["audits"] if row["mismatches"] or not row["ran"]]
     if wrong:
@@ -48,11 +55,25 @@ def validate(record: dict) -> None:
     jsonschema.validate(record, schema)
 
 
+def layers_csv(layers: list[dict]) -> str:
+    """The layer table for a spreadsheet: streams as NxNxN, fractions and names as in report.json, memories left out."""
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, [key for key in layers[0] if key != "memories"], extrasaction="ignore", lineterminator="\n"
+    )
+    writer.writeheader()
+    for layer in layers:
+        shapes = {key: "x".join(map(str, layer[key]["shape"])) for key in ("input", "output")}
+        writer.writerow({**layer, **shapes})
+    return text.getvalue()
+
+
 def metrics(record: dict) -> dict:
     """metrics.json: flat, `stage__object__metric`, figures only."""
     cycles, resources = record["cycles"], record["resources"]
     flat = {f"synth__{name}__used": resources[name] for name in collect.RESOURCES}
     flat |= {f"synth__{name}__share": round(share, 6) for name, share in resources["share"].items()}
+    flat |= {f"fold__{name}__estimate": resources["estimate"][name] for name in ("lut", "bram36")}
     flat |= {"fold__interval__cycles": cycles["interval_bound"], "sim__interval__cycles": cycles["interval_simulated"]}
     flat |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": record["fps"]["value"]}
     flat |= {f"{row['stage'].replace(' ', '_')}__accuracy__top1": row["top1"] for row in record["accuracy"]}

@@ -38,7 +38,7 @@ def as_record(record: dict, acc: Path) -> dict:
     """The object that --json prints: verdict, flat metrics, files, warnings."""
     from xnorforge.flows.report import metrics
 
-    names = ("report.html", "report.md", "report.json", "metrics.json", "utilization.txt")
+    names = ("report.html", "report.md", "report.json", "metrics.json", "utilization.txt", "report/layers.csv")
     warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
     return {
         "schema": "xnorforge-brief-1",

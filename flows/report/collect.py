@@ -4,15 +4,14 @@ Every figure keeps its kind: `est` (formula or cost model), `sim` (counted in RT
 routing), `target` (what the clock is set to). What nobody measured is null, with the reason beside it.
 """
 
-import platform
-import shutil
-import subprocess
 from math import sqrt
 from pathlib import Path
 
-from xnorforge.artifacts import digest, read_json
+import numpy as np
+
+from xnorforge.artifacts import read_json
 from xnorforge.errors import MismatchError
-from xnorforge.flows.report import operators
+from xnorforge.flows.report import border, operators, provenance
 from xnorforge.hw import boards, graph
 
 SCHEMA = "xnorforge-report-1"
@@ -54,20 +53,24 @@ def report(acc: Path) -> dict:
     bound = max(op.cycles() for op in ops)
     interval = sim["interval"]
     stages, audits = compared(found)
-    total = synth["total"]
+    total, port = synth["total"], found["generate"]["border"]
+    with np.load(acc.parent / "lowered.npz") as lowered:
+        output = border.exit_(port["output"], lowered)
     return {
         "schema": SCHEMA,
         "verdict": "FAIL" if any(row["mismatches"] or not row["ran"] for row in stages + audits) else "PASS",
         "net": export["net"],
         "method": export["method"],
-        "source": origin(export),
+        "source": provenance.origin(export),
         "board": board.name,
         "board_title": board.title,
-        "command": command(export, board.name),
+        "command": provenance.command(export, fold, board),
         "stages": stages,
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
         "images": export["images"],
+        "input": border.entry(port["input"], export["input"]),
+        "output": output,
         "cycles": {
             "interval_bound": bound,
             "interval_simulated": interval,
@@ -87,6 +90,7 @@ def report(acc: Path) -> dict:
             "kind": "Yosys cells, before packing and routing",
             "capacity": board.capacity,
             "share": {name: used(total, name) / has for name, has in board.capacity.items()},
+            "estimate": estimate(ops, total),
             "per_operator": [
                 {
                     "name": row["name"],
@@ -104,32 +108,30 @@ def report(acc: Path) -> dict:
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
         "roofline": operators.operations(ops),
         "energy": {"value": None, "why": "not measured: no board was used"},
-        "netlist": netlist(board),
-        "bitstream": bitstream(board),
+        "netlist": provenance.netlist(board),
+        "bitstream": provenance.bitstream(board),
         "utilization": {name: {"used": used(total, name), "available": has} for name, has in board.capacity.items()},
         "fmax": {},
         "critical_paths": [],
-        "files": files(acc),
-        "run": run(found),
+        "files": provenance.files(acc),
+        "run": provenance.run(found),
     }
+
+
+def estimate(ops, total: dict) -> dict:
+    """The cost model's sums, FIFOs included, and how far its LUT are from the counted ones (0.1: 10 % too many)."""
+    lut, bram36 = (sum(op.estimate()[name] for op in ops) for name in ("lut", "bram36"))
+    return {"lut": round(lut, 1), "bram36": round(bram36, 1), "lut_error": error(lut, total["lut"])}
+
+
+def error(guess: float, counted: float) -> float | None:
+    """The relative error of an estimate; None where nothing was counted."""
+    return round(guess / counted - 1, 5) if counted else None
 
 
 def used(total: dict, name: str) -> float:
     """The amount of a board's resource; boards name the carry cell of their family."""
     return total["carry" if name.startswith("carry") else name]
-
-
-def origin(export: dict) -> str:
-    """Where the network comes from, in words."""
-    source = export["source"]
-    return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
-
-
-def command(export: dict, board: str) -> str:
-    """The command that builds the same again, from the folder of the Makefile."""
-    if isinstance(export["source"], dict):
-        return f"make build MODEL={export['source']['file']} BOARD={board}"
-    return f"make build NET={export['net']} METHOD={export['method']} BOARD={board}"
 
 
 def compared(found: dict) -> tuple[list[dict], list[dict]]:
@@ -195,6 +197,7 @@ def layers(ops, synth: dict, board) -> list[dict]:
                 "busy": round(busy, 5),
                 "efficiency": round(row["macs"] / (row["lanes"] * bound), 5) if row["lanes"] else None,
                 **counted,
+                "lut_error": error(row["lut_estimate"], counted["lut"]),
                 "lut_share": counted["lut"] / board.capacity["lut"],
                 "lut_per_lane": round(counted["lut"] / row["lanes"], 2) if row["lanes"] else None,
             }
@@ -236,63 +239,3 @@ def memory(rows: list[dict]) -> list[dict]:
                 }
             )
     return found
-
-
-def netlist(board) -> str:
-    """One phrase: whether the mapped cells ran."""
-    if board.family in boards.MODELLED:
-        return "simulated with the models of its cells"
-    return f"not simulated, no models of the {board.family} cells"
-
-
-def bitstream(board) -> str:
-    """One sentence: nothing here makes a bitstream for this part."""
-    if board.family == "ecp5":
-        return "not built: place and route is not part of this build"
-    path = shutil.which("vivado")
-    return (
-        "not built: Vivado is on PATH, this build does not call it" if path else "not built, Vivado not found on PATH"
-    )
-
-
-def files(acc: Path) -> list[dict]:
-    """Products that are equal for equal inputs, with size and SHA-256; folders as one."""
-    found = []
-    for name, opens in {
-        "../model.onnx": "Netron, qonnx",
-        "../golden.npz": "numpy",
-        "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
-        "folded.onnx": "Netron, qonnx",
-        "rtl": "any SystemVerilog tool; file list rtl.f",
-        "netlist": "any Verilog tool with the family's cell models",
-    }.items():
-        path = acc / name
-        parts = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json") if path.is_dir() else [path]
-        if path.exists():
-            size = sum(part.stat().st_size for part in parts)
-            found.append({"file": name, "bytes": size, "sha256": digest(*parts), "opens_with": opens})
-    return found
-
-
-def run(found: dict) -> dict:
-    """What varies: times, memory, tools, machine, commit."""
-    ran = {stage: record["run"] for stage, record in found.items() if "run" in record}
-    tools = {name: given for one in ran.values() for name, given in one.get("tools", {}).items()}
-    return {
-        "stages": [
-            {"stage": stage, **{key: one.get(key) for key in ("wall_s", "cpu_s", "peak_mb")}}
-            for stage, one in ran.items()
-        ],
-        "tools": {"python": platform.python_version(), **dict(sorted(tools.items()))},
-        "machine": f"{platform.machine()}, {platform.system()}",
-        "commit": commit(),
-    }
-
-
-def commit() -> str | None:
-    """The commit of the working tree, with `+` where tracked files differ; None outside of git."""
-    try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() or None

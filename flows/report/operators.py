@@ -41,7 +41,8 @@ def facts(op: HwOp) -> dict:
         "macs": macs(op),
         "cycles": op.cycles(),
         "weight_bits": mw * attribute(op, "mh") if mw else 0,
-        "lut_estimate": round(estimate.get("lut", 0), 1),
+        "lut_estimate": round(estimate["lut"], 1),
+        "bram36_estimate": round(estimate["bram36"], 1),
         "memories": [
             {"what": key, "width": bits, "depth": len(words), "bits": bits * len(words)}
             for key, (bits, words) in op.memories().items()

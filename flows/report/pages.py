@@ -13,6 +13,30 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return "---" if fraction is None else f"{100 * fraction:.{digits}f}"
 
 
+def signed(fraction: float | None) -> str:
+    """An error in per cent with its sign, without the per cent."""
+    return "---" if fraction is None else f"{100 * fraction:+.1f}"
+
+
+def factor(value: float) -> str:
+    """A scale or bias in as few digits as name it."""
+    return f"{value:.9g}".replace("-", "−")
+
+
+def meaning(output: dict) -> str:
+    """How to read an output frame, in words."""
+    count, scale, bias = output["scores"], output["scale"], output["bias"]
+    words = f"{count} integers, one per class"
+    if output["indices"]:
+        words += ", then the index of the largest, which is the class"
+    if len(set(scale)) == len(set(bias)) == 1:
+        words += f"; score = {factor(scale[0])} × integer"
+        words += f" {'−' if bias[0] < 0 else '+'} {factor(abs(bias[0]))}" if bias[0] else ""
+    else:
+        words += "; score = scale × integer + bias, per class in report.json"
+    return words if output["indices"] else f"{words}; the class is the largest score"
+
+
 def _render(name: str, record: dict, **more) -> str:
     folder = files(__package__)
     env = Environment(
@@ -21,9 +45,9 @@ def _render(name: str, record: dict, **more) -> str:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    env.filters |= {"n": vivado.number, "pct": percent}
+    env.filters |= {"n": vivado.number, "pct": percent, "signed": signed, "factor": factor}
     block, per = vivado.block_ram(record["resources"]["family"])
-    return env.get_template(name).render(r=record, block=block, per=per, **more)
+    return env.get_template(name).render(r=record, block=block, per=per, meaning=meaning(record["output"]), **more)
 
 
 def html(record: dict) -> str:

@@ -93,7 +93,7 @@ def roofline(data: dict, clock_mhz: float, interval: int) -> str:
         x = at(10.0**e, 10.0**low_y)[0]
         parts += [
             f'<line x1="{x:.1f}" y1="24" x2="{x:.1f}" y2="{base}" stroke="{PALE}"/>',
-            _text(x, base + 15, f"{10.0**e:,.10g}", "middle", fill=GREY),
+            _text(x, base + 15, f"{10.0**e:,.10g}", "end" if e == high_x else "middle", fill=GREY),
         ]
     for e in range(low_y, high_y + 1):
         y = at(10.0**low_x, 10.0**e)[1]

@@ -1,5 +1,6 @@
 """The report: what it says follows from the records, and what was not shown to be right is red."""
 
+import csv
 import json
 import re
 from html.parser import HTMLParser
@@ -15,7 +16,7 @@ from xnorforge.artifacts import check, write_json
 from xnorforge.errors import MismatchError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import brief, collect, operators, pages, svg, vivado
+from xnorforge.flows.report import brief, collect, operators, pages, provenance, svg, vivado
 from xnorforge.hw import boards
 
 BOARD = boards.load("pynq-z2")
@@ -72,12 +73,18 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "net": "tiny",
             "method": "ste",
             "source": "seeded",
+            "input": {"lo": 0, "hi": 1, "scale": 0.5},
             "images": "20 seeded images",
             "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
         },
         "lower": {},
-        "fold": {"board": "pynq-z2"},
-        "generate": {"checks": []},
+        "fold": {"net": "tiny", "board": "pynq-z2", "interval": 32768},
+        "generate": {
+            "border": {
+                "input": {"shape": [12], "lanes": 2, "bits": 1, "signed": False, "bytes": 1, "beats": 6},
+                "output": {"shape": [4], "lanes": 1, "bits": 4, "signed": False, "bytes": 1, "beats": 4},
+            }
+        },
         "sim": {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}},
         "synth": synth,
         "netlist": {},
@@ -87,11 +94,24 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
     }
 
 
+IMAGES = np.random.default_rng(5).integers(0, 2, (20, 12))
+SCALE, BIAS = 0.25, -1.0
+
+
+def scores_of(images) -> np.ndarray:
+    """Match counts of the last layer (N, 3), from the weights of `chain`."""
+    first, last = (op.arrays_of for op in chain()[1:4:2])
+    hidden = (images[:, :, None] == first["weights"]).sum(1) >= first["thresholds"]
+    return (hidden[:, :, None] == last["weights"]).sum(1)
+
+
 def lay(folder: Path, given: dict[str, dict]) -> Path:
     """Write the records and the folded graph as a build lays them out; returns the accelerator's folder."""
     acc = folder / "out/tiny/rtl-pynq-z2"
     acc.mkdir(parents=True)
     onnx.save(folded_graph(chain(), "tiny"), acc / "folded.onnx")
+    integers = scores_of(IMAGES)
+    np.savez(acc.parent / "lowered.npz", integers=integers, scale=np.full(3, SCALE), bias=np.full(3, BIAS))
     for stage, record in given.items():
         name = "rtl" if stage == "generate" else stage
         write_json(acc / collect.STAGES[stage] / f"{name}.json", record)
@@ -111,6 +131,84 @@ def test_the_record_read_back_fits_the_schema_and_passes(built):
     report.validate(again)
     assert again == json.loads(json.dumps(record))
     assert again["verdict"] == "PASS"
+
+
+def test_the_answer_is_decoded_with_what_the_report_says_alone(built):
+    _, record = built
+    out = record["output"]
+    x = IMAGES
+    for op in chain():
+        x = op.run(x)
+    frames = chain()[-1].out_stream().pack(x)[:, 0].reshape(len(IMAGES), out["beats"])  # one element per beat
+    elements = frames & (2 ** out["bits"] - 1)
+    assert out["lanes"] == 1 and not out["signed"]
+    scores = elements[:, : out["scores"]] * np.array(out["scale"]) + out["bias"]
+    np.testing.assert_array_equal(scores, SCALE * scores_of(IMAGES) + BIAS)
+    assert out["indices"] == 1 and (elements[:, -1] == scores.argmax(1)).all()
+
+
+def test_the_border_is_told_in_words(built):
+    acc, record = built
+    entry = {key: record["input"][key] for key in ("port", "port_bits", "shape", "beats", "scale")}
+    assert entry == {"port": "s_axis_tdata", "port_bits": 8, "shape": [12], "beats": 6, "scale": 0.5}
+    words = "3 integers, one per class, then the index of the largest, which is the class; score = 0.25 × integer − 1"
+    assert words in (acc / "report.html").read_text() and words in (acc / "report.md").read_text()
+
+
+def test_scales_per_class_leave_the_choice_to_the_host():
+    output = {"scores": 3, "indices": 0, "scale": [1.0, 2.0, 1.0], "bias": [0.0] * 3}
+    assert pages.meaning(output) == (
+        "3 integers, one per class; score = scale × integer + bias, per class in report.json; the class is the largest score"
+    )
+
+
+def test_the_estimate_stands_beside_the_count_with_its_error(built):
+    _, record = built
+    row = next(row for row in record["layers"] if row["name"] == "dense0")
+    assert row["lut_error"] == pytest.approx(row["lut_estimate"] / row["lut"] - 1, abs=2e-5)
+    guess = sum(op.estimate()["lut"] for op in chain())
+    assert record["resources"]["estimate"]["lut"] == pytest.approx(guess, abs=0.1)
+
+
+def test_the_layer_table_for_spreadsheets_has_a_row_per_layer(built):
+    acc, record = built
+    rows = list(csv.DictReader((acc / "report/layers.csv").open()))
+    assert [row["name"] for row in rows] == [layer["name"] for layer in record["layers"]]
+    assert (rows[0]["input"], rows[0]["output"], rows[0]["cycles"]) == ("12", "8", "24")
+
+
+def test_figures_under_the_names_of_finn(built):
+    acc, record = built
+    found = {path.stem: json.loads(path.read_text()) for path in (acc / "report/finn").iterdir()}
+    layers = {op.name: op.cycles() for op in chain()[1:]}
+    assert found["estimate_layer_cycles"] == layers
+    assert found["estimate_network_performance"] == {
+        "critical_path_cycles": sum(layers.values()),
+        "max_cycles": 24,
+        "max_cycles_node_name": "dense0",
+        "estimated_throughput_fps": 100e6 / 24,
+        "estimated_latency_ns": 10.0 * sum(layers.values()),
+    }
+    assert found["rtlsim_performance"] == {
+        "fclk[mhz]": 100.0, "latency_cycles": 61, "stable_throughput[images/s]": record["fps"]["value"],
+    }  # fmt: skip
+    assert found["fifo_sizing"] == {
+        "fifo_depths": {"fifo_dense0": 16}, "fifo_sizes": {"fifo_dense0": 32}, "total_fifo_size_kiB": 32 / 8192,
+    }  # fmt: skip
+    assert set(found["estimate_layer_resources"]) == {*layers, "total"}
+
+
+@pytest.mark.parametrize(
+    ("source", "interval", "words"),
+    [
+        ("own training", 8192, "NET=tiny METHOD=ste BOARD=pynq-z2 INTERVAL=8192"),
+        ({"file": "m.onnx", "sha256": "0" * 64}, 32768, "MODEL=m.onnx SCALE=0.5 BOARD=pynq-z2"),
+    ],
+)
+def test_the_command_builds_the_same_again(source, interval, words):
+    given = records()
+    export, fold = {**given["export"], "source": source}, {**given["fold"], "interval": interval}
+    assert provenance.command(export, fold, BOARD) == f"make build {words}"
 
 
 def test_speed_is_clock_over_simulated_cycles(built):

@@ -1,0 +1,37 @@
+"""What to send to the accelerator and how to read its answer: shapes, bits, order of elements, and the way back to scores."""
+
+import numpy as np
+
+ORDER = "row, column, channel; the channel fastest"
+
+
+def entry(border: dict, given: dict) -> dict:
+    """The input: raw integers of one frame.
+
+    Args:
+        border: `border.input` of rtl.json.
+        given: `input` of export.json; the network's own input is element * scale.
+    """
+    return {**_port("s_axis_tdata", border), "order": ORDER, "scale": given["scale"]}
+
+
+def exit_(border: dict, lowered) -> dict:
+    """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per class.
+
+    Args:
+        border: `border.output` of rtl.json.
+        lowered: lowered.npz.
+    """
+    scores = lowered["integers"].shape[1]
+    return {
+        **_port("m_axis_tdata", border),
+        "scores": scores,
+        "indices": int(np.prod(border["shape"])) - scores,
+        "scale": lowered["scale"].tolist(),
+        "bias": lowered["bias"].tolist(),
+    }
+
+
+def _port(name: str, border: dict) -> dict:
+    kept = {key: border[key] for key in ("shape", "bits", "signed", "lanes", "beats")}
+    return {"port": name, "port_bits": 8 * border["bytes"], **kept}

@@ -1,0 +1,85 @@
+"""Where a design comes from and what it left: weights, command, products with their hashes, and what varies from run to run."""
+
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from xnorforge.artifacts import digest
+from xnorforge.hw import boards
+
+
+def origin(export: dict) -> str:
+    """Where the network comes from, in words."""
+    source = export["source"]
+    return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
+
+
+def command(export: dict, fold: dict, board) -> str:
+    """The command that builds the same again, from the folder of the Makefile; a FOLDING file is to be added by hand."""
+    if isinstance(export["source"], dict):
+        what = f"MODEL={export['source']['file']} SCALE={export['input']['scale']!r}"
+    else:
+        what = f"NET={export['net']} METHOD={export['method']}"
+    asked = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"
+    return f"make build {what} BOARD={board.name}{asked}"
+
+
+def netlist(board) -> str:
+    """One phrase: whether the mapped cells ran."""
+    if board.family in boards.MODELLED:
+        return "simulated with the models of its cells"
+    return f"not simulated, no models of the {board.family} cells"
+
+
+def bitstream(board) -> str:
+    """One sentence: nothing here makes a bitstream for this part."""
+    if board.family == "ecp5":
+        return "not built: place and route is not part of this build"
+    path = shutil.which("vivado")
+    return (
+        "not built: Vivado is on PATH, this build does not call it" if path else "not built, Vivado not found on PATH"
+    )
+
+
+def files(acc: Path) -> list[dict]:
+    """Products that are equal for equal inputs, with size and SHA-256; folders as one."""
+    found = []
+    for name, opens in {
+        "../model.onnx": "Netron, qonnx",
+        "../golden.npz": "numpy",
+        "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
+        "folded.onnx": "Netron, qonnx",
+        "rtl": "any SystemVerilog tool; file list rtl.f",
+        "netlist": "any Verilog tool with the family's cell models",
+    }.items():
+        path = acc / name
+        parts = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json") if path.is_dir() else [path]
+        if path.exists():
+            size = sum(part.stat().st_size for part in parts)
+            found.append({"file": name, "bytes": size, "sha256": digest(*parts), "opens_with": opens})
+    return found
+
+
+def run(found: dict) -> dict:
+    """What varies: times, memory, tools, machine, commit."""
+    ran = {stage: record["run"] for stage, record in found.items() if "run" in record}
+    tools = {name: given for one in ran.values() for name, given in one.get("tools", {}).items()}
+    return {
+        "stages": [
+            {"stage": stage, **{key: one.get(key) for key in ("wall_s", "cpu_s", "peak_mb")}}
+            for stage, one in ran.items()
+        ],
+        "tools": {"python": platform.python_version(), **dict(sorted(tools.items()))},
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "commit": commit(),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the working tree, with `+` where tracked files differ; None outside of git."""
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
