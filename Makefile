@@ -18,6 +18,7 @@ STALLED  ?= 20#             how many of these again under random stalls
 WAVES    ?=#                1: write waves.vcd of the first frames
 EPOCHS   ?=#                make train: epochs (default: the network's recipe)
 SEED     ?= 0#              make train: seed
+THREADS  ?= 1#              make train: threads; the last bits of the result depend on them
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
 
 XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
@@ -109,7 +110,7 @@ $(ACC)/report.json: $(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/sy
 	@$(RUN) report $(ACC) $(SILENT)
 
 train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
-	@$(RUN) train $(NET) --method $(METHOD) $(EPOCHS:%=--epochs %) --seed $(SEED) -o $(DIR)/train
+	@$(RUN) train $(NET) --method $(METHOD) $(EPOCHS:%=--epochs %) --seed $(SEED) --threads $(THREADS) -o $(DIR)/train
 export: $(DIR)/export.json  ## the trained network as QONNX, with golden scores
 lower: $(DIR)/lower.json  ## the same function on integers only
 fold: $(ACC)/fold.json  ## parallelism and FIFOs for BOARD

@@ -69,15 +69,7 @@ class Run:
         torch.set_rng_state(state["torch_rng"])
 
 
-def train(
-    net: str,
-    method: str,
-    out_dir,
-    epochs: int | None = None,
-    seed: int = 0,
-    threads: int = 1,
-    command: str | None = None,
-) -> dict:
+def train(net: str, method: str, out_dir, epochs: int | None = None, seed: int = 0, threads: int = 1) -> dict:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
 
     Args:
@@ -86,7 +78,6 @@ def train(
         epochs: fixed before the first step; the recipe's by default.
         seed: of the start, the order of images and their variation.
         threads: of torch; the last bits of sums depend on them, and so does the result.
-        command: for the card; by default the command line that makes the same weights.
 
     Raises:
         UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
@@ -102,7 +93,7 @@ def train(
     run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
     curve = _loop(run, training, held_out, Path(out_dir), settings)
     record = settings | {
-        "command": command or _command(settings),
+        "command": _command(settings),
         "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
         "held_out_accuracy": curve[-1]["held_out_accuracy"] if curve else None,
     }
@@ -181,9 +172,12 @@ def stated(network: nn.Module, images: Images, task: Task) -> dict:
 
 
 def _command(settings: dict) -> str:
-    words = f"python -m xnorforge train {settings['net']} --method {settings['method']}"
+    """The command line that makes the same weights, where `make build` finds them; the rest of the recipe is the source's."""
+    net, method = settings["net"], settings["method"]
+    words = f"python -m xnorforge train {net} --method {method}"
     words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
-    return words + (f" --threads {settings['threads']}" if settings["threads"] != 1 else "")
+    words += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
+    return f"{words} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
 
 
 def _continued(path: Path, settings: dict) -> dict | None:

@@ -110,13 +110,13 @@ def sweep(folder: Path) -> None:
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, weights, curve and card.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
 @click.option("--seed", type=int, default=0, show_default=True)
-def train(net, method, out, epochs, seed):
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result.")
+def train(net, method, out, epochs, seed, threads):
     """Train NET, or go on where a run in the same folder stopped."""
     from xnorforge.sw.train import train
 
-    typed = f"make train NET={net} METHOD={method}{f' EPOCHS={epochs}' if epochs else ''} SEED={seed}"
     with stage("train", out):
-        train(net, method, out, epochs=epochs, seed=seed, command=typed)
+        train(net, method, out, epochs=epochs, seed=seed, threads=threads)
     say(f"train     done -> {out}; `make build NET={net} METHOD={method}` takes these weights from now on")
 
 

@@ -5,7 +5,9 @@ import csv
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from xnorforge.__main__ import cli
 from xnorforge.errors import UserError
 from xnorforge.sw import data, train, weights
 from xnorforge.sw.methods import base, ste
@@ -102,7 +104,7 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
 
 
 def test_training_learns_and_the_card_counts_right_answers_of_the_written_network(tmp_path):
-    card = train.train("mnist-tfc", "ste", tmp_path, epochs=8, command="this very line")
+    card = train.train("mnist-tfc", "ste", tmp_path, epochs=8)
     (stated,) = card["accuracy"]
     network, stored = weights.load(tmp_path)
     images, labels = data.mnist_shipped()
@@ -112,16 +114,31 @@ def test_training_learns_and_the_card_counts_right_answers_of_the_written_networ
         ).sum()
     assert (stated["set"], stated["images"], stated["correct"]) == ("200", 200, right)
     assert stated["top1"] == 100 * right / 200 > 50
-    assert (
-        stored["command"] == "this very line"
-        and stored["data"]["trained_on"] == "512"
-        and stored["recipe"]["epochs"] == 8
-    )
+    assert stored["data"]["trained_on"] == "512" and stored["recipe"]["epochs"] == 8
 
 
 def test_the_card_gives_the_command_that_makes_the_same_weights(tmp_path):
-    card = train.train("mnist-tfc", "ste", tmp_path, epochs=1, seed=4)
-    assert card["command"] == "python -m xnorforge train mnist-tfc --method ste --epochs 1 --seed 4"
+    card = train.train("mnist-tfc", "ste", tmp_path / "first", epochs=1, seed=4)
+    words = card["command"].split()
+    assert words[:3] == ["python", "-m", "xnorforge"] and words[-2:] == ["-o", "out/mnist-tfc/train"]
+    done = CliRunner().invoke(cli, [*words[3:-1], str(tmp_path / "second")], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
+
+
+def test_the_command_names_threads_and_the_folder_of_another_method():
+    settings = {"net": "mnist-cnn", "method": "bonn", "seed": 2, "threads": 3, "recipe": {"epochs": 7}}
+    wanted = (
+        "python -m xnorforge train mnist-cnn --method bonn --epochs 7 --seed 2 --threads 3 -o out/mnist-cnn-bonn/train"
+    )
+    assert train._command(settings) == wanted
+
+
+def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):
+    varied = []
+    monkeypatch.setattr(mnist.Task, "augment", lambda self, images, rng: varied.append(len(images)) or images)
+    train.train("mnist-tfc", "ste", tmp_path, epochs=2)
+    assert varied == [64] * 8 * 2, "512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test"
 
 
 def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path):
