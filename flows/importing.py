@@ -1,6 +1,7 @@
 """A network from elsewhere: any QONNX file becomes the same artefacts as an export of our own."""
 
 import hashlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +44,15 @@ def import_model(
     model, out_dir = Path(model), Path(out_dir)
     images, labels = np.asarray(images), np.asarray(labels, np.int64)
     with measured("qonnx", "onnxruntime", "onnx") as run:
-        network = _cleaned(model)
+        with _run_by_others(model):
+            network = _cleaned(model)
         if input_scale is None:
             declared = network.get_tensor_datatype(network.graph.input[0].name)
             input_scale = 1.0 if declared.is_integer() else 1 / 255
         inputs = _inputs(model, network, images, input_scale)
         integer_graph(network, 0, 255, input_scale)  # refuses what cannot be built before the images are run
-        scores, same = _scores(network, inputs)
+        with _run_by_others(model):
+            scores, same = _scores(network, inputs)
         with whole(out_dir / "model.onnx") as aside:
             network.save(str(aside))
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
@@ -75,6 +78,20 @@ def import_model(
     return record
 
 
+@contextmanager
+def _run_by_others(path: Path):
+    """What onnx, qonnx and onnxruntime say of a file they cannot take, each in an exception of its own, as one sentence."""
+    try:
+        yield
+    except (UserError, MismatchError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{path}: qonnx cannot run this file ({said}); see what onnx.checker says of it, and export it again for opset 13."
+        ) from error
+
+
 def _cleaned(path: Path) -> ModelWrapper:
     """The file's model: constants folded, shapes inferred, names unique."""
     if not path.is_file():
@@ -91,6 +108,13 @@ def _cleaned(path: Path) -> ModelWrapper:
         if node.domain not in ("", "ai.onnx") and node.op_type not in RULES:
             known = ", ".join(sorted(RULES))
             raise UserError(f"{path}: no operator {node.op_type} of domain {node.domain} is known; use {known}.")
+    there = {one.name for one in (*raw.graph.input, *raw.graph.initializer)}
+    there |= {name for node in raw.graph.node for name in node.output}
+    for node in raw.graph.node:
+        if lost := [name for name in node.input if name and name not in there]:
+            raise UserError(
+                f"{path}: {node.op_type} reads '{lost[0]}', which nothing gives; export the whole network again."
+            )
     network = ModelWrapper(raw)
     constants = {i.name for i in raw.graph.initializer}
     for entry in raw.graph.input:

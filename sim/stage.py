@@ -24,7 +24,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         acc: folder with `folded.onnx` and `rtl/`.
         net_dir: folder with `golden.npz` and `lowered.npz`.
         images: how many of the images the RTL sees without pauses, back to back.
-        stalled: how many it sees with random pauses on both sides.
+        stalled: how many of these it sees again with random pauses on both sides.
         waves: write waveforms of the first two images too, to `acc/waves.vcd` (`.fst` where lz4 is installed).
         progress: called with a line for a person before each long step.
 
@@ -43,7 +43,8 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         ops = graph.operators(acc / "folded.onnx")
         golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
         pictures, expected = golden["images"], answers(ops, lowered["integers"])
-        images, stalled = min(images, len(pictures)), min(stalled, len(pictures))
+        images = min(images, len(pictures))
+        stalled = min(stalled, images)
 
         progress(f"bit simulator on {len(pictures):,} images")
         simulator = BitSimulator(ops)

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -55,7 +55,10 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
         for path, writer in reads:
             intact(path, writer)
         yield
-    except (UserError, MismatchError, KeyboardInterrupt):
+    except UserError:
+        prune(folder)
+        raise
+    except (MismatchError, KeyboardInterrupt):
         raise
     except Exception as error:
         number = getattr(error, "errno", None)
@@ -95,6 +98,13 @@ def free(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def prune(folder: Path) -> None:
+    """Remove a folder in which nothing was made, and those around it that hold nothing else."""
+    with suppress(OSError):
+        for place in (folder, *folder.parents):
+            place.rmdir()
 
 
 def sweep(folder: Path) -> None:
@@ -251,7 +261,9 @@ def report(acc, show, as_json):
     try:
         record = read_json(acc / "report.json")
     except (OSError, ValueError) as error:
-        raise UserError(f"{acc}/report.json: no report to show ({error}); `make build` writes it.") from error
+        raise UserError(
+            f"{acc}/report.json: missing or damaged; remove it if it is there, `make build` writes it."
+        ) from error
     click.echo(json.dumps(brief.as_record(record, acc), indent=1) if as_json else brief.as_text(record))
 
 
@@ -318,7 +330,7 @@ def check(out, by, **given):
     if out:
         request.folder(out, NO_ROOM)
     if out and by:
-        request.claim(out, by)
+        request.claim(out, by, cache() / "building")
 
 
 @cli.command()
@@ -339,6 +351,9 @@ def main() -> int:
     except (UserError, MismatchError) as error:
         say(str(error))
         return 2 if isinstance(error, UserError) else 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
     except click.ClickException as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "xnorforge"
         say(f"{where}: {error.format_message().rstrip('.')}; `{where} --help` says what can be given.")

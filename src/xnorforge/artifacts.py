@@ -63,7 +63,7 @@ def intact(path, writer: str) -> None:
     """
     path = Path(path)
     record = path.with_name("rtl.json" if writer == "generate" else f"{writer}.json")
-    again = f"remove {record} and build again"
+    again = f"remove {record} and build again" if record.exists() else "`make build` makes it"
     try:
         if path.suffix == ".json":
             read_json(path)["stage"]

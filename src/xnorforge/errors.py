@@ -25,6 +25,6 @@ def unknown(where: str, given: str, names) -> UserError:
     "sw.methods: no 'bon' among bonn, ste. Did you mean 'bonn'?"
     """
     names = sorted(names)
-    near = get_close_matches(given, names, n=1, cutoff=0.5)
+    near = get_close_matches(given.lower(), names, n=1, cutoff=0.5)
     hint = f". Did you mean '{near[0]}'?" if near else "."
     return UserError(f"{where}: no '{given}' among {', '.join(names)}{hint}")

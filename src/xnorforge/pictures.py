@@ -22,10 +22,12 @@ def input_shape(path: Path) -> tuple[int, ...]:
     """
     try:
         graph = onnx.load(str(path)).graph
-    except (OSError, DecodeError, ValueError) as error:
+    except (OSError, DecodeError, ValueError, onnx.checker.ValidationError) as error:
         raise UserError(
             f"{path}: no readable ONNX file ({str(error).strip() or 'it is cut short'}); export it again."
         ) from error
+    if not graph.node:
+        raise UserError(f"{path}: holds no network, it is empty or no ONNX file; export it again.")
     known = {tensor.name for tensor in graph.initializer}
     inputs = [given for given in graph.input if given.name not in known]
     if len(inputs) != 1:

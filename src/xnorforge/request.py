@@ -1,6 +1,7 @@
 """A request looked at before anything is built: each slip is one sentence in the words of the Makefile."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 from importlib.resources import files
@@ -72,15 +73,15 @@ def folder(path: Path, room: int) -> None:
         raise UserError(f"{place}: no space left on the disk; free some (a build takes about 200 MB) and start again.")
 
 
-def claim(path: Path, process: int) -> None:
-    """Note that a process builds in a folder; the note counts for as long as the process lives.
+def claim(path: Path, process: int, notes: Path) -> None:
+    """Note in `notes` that a process builds in a folder; the note counts for as long as the process lives.
 
     Raises:
         UserError: another living process has the folder.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    notes.mkdir(parents=True, exist_ok=True)
     mine = _identity(process)
-    with (path / ".building").open("a+") as note:
+    with (notes / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]).open("a+") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
         theirs = note.read().strip()

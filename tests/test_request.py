@@ -1,0 +1,120 @@
+"""A slip in a request ends before anything is built: one sentence, exit code 2, nothing written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from xnorforge import __main__ as cli
+from xnorforge import request
+from xnorforge.artifacts import intact, write_json
+from xnorforge.errors import UserError
+from xnorforge.flows.fold import _given
+from xnorforge.flows.importing import import_model
+from xnorforge.hw import boards
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("IMAGES=1", "IMAGES: '1' is no whole number of 2 or more; give one, as IMAGES=100."),
+        ("IMAGES=abc", "IMAGES: 'abc' is no whole number of 2 or more; give one, as IMAGES=100."),
+        ("STALLED=0", "STALLED: '0' is no whole number of 1 or more; give one, as STALLED=20."),
+        ("INTERVAL=-5", "INTERVAL: '-5' is no whole number of 1 or more; give one, as INTERVAL=32768."),
+        ("INTERVAL=1e3", "INTERVAL: '1e3' is no whole number of 1 or more; give one, as INTERVAL=32768."),
+        ("SCALE=nan", "SCALE: 'nan' is no positive number; give the value of one input step, as SCALE=0.0039."),
+        ("FOLDING=none.json", "FOLDING: 'none.json' does not exist; give the path of a JSON file."),
+        ("MODEL=none.onnx", "MODEL: 'none.onnx' does not exist; give the path of a QONNX file."),
+        ("MODEL=sw", "MODEL: 'sw' is a folder; give the path of a QONNX file."),
+    ],
+)
+def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word, answer):
+    for name in ("hw", "sw", "Makefile"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    done = subprocess.run(["make", "build", word], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, answer)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_with_a_space_is_refused_by_make_itself():
+    done = subprocess.run(["make", "help", "MODEL=my net.onnx"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "MODEL: 'my net.onnx' has a space, which make takes for two names; rename it" in done.stderr
+
+
+def test_out_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(UserError, match=r"out: is no folder, and the build goes there; move it away\.$"):
+        request.folder(tmp_path / "out/mnist-tfc", 1)
+
+
+def test_a_full_disk_is_seen_before_the_build(tmp_path):
+    with pytest.raises(UserError, match="no space left on the disk; free some"):
+        request.folder(tmp_path / "out", 1 << 60)
+
+
+def test_two_makes_do_not_build_in_one_folder_and_a_dead_one_does_not_count(tmp_path):
+    other = subprocess.Popen(["sleep", "60"])
+    request.claim(tmp_path / "net", other.pid, tmp_path / "notes")
+    request.claim(tmp_path / "net", other.pid, tmp_path / "notes")
+    with pytest.raises(UserError, match=rf"another make \(process {other.pid}\) builds there; wait for it"):
+        request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
+    request.claim(tmp_path / "second", os.getpid(), tmp_path / "notes")
+    other.kill()
+    other.wait()
+    request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
+
+
+@pytest.mark.parametrize("name", ["lower.json", "lowered.npz", "lowered.onnx"])
+def test_a_damaged_or_missing_file_of_an_earlier_stage_is_named_with_its_cure(tmp_path, name):
+    with pytest.raises(UserError, match=f"{name}: missing, lower writes it; `make build` makes it"):
+        intact(tmp_path / name, "lower")
+    write_json(tmp_path / "lower.json", {"stage": "lower"})
+    intact(tmp_path / "lower.json", "lower")
+    (tmp_path / name).write_bytes(b'{"stage": "lo')
+    with pytest.raises(UserError, match=f"{name}: cannot be read .* remove {tmp_path}/lower.json and build again"):
+        intact(tmp_path / name, "lower")
+
+
+def test_a_refused_stage_leaves_no_empty_folder(tmp_path):
+    with pytest.raises(UserError), cli.stage("fold", tmp_path / "a/b"):
+        raise UserError("where: why.")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("text", ["[1]", "3", '{"conv0": {"pe": true}}', '{"conv0": {"pe": 2.5}}', '{"conv0": 4}', "{"])
+def test_a_folding_of_another_form_is_refused(tmp_path, text):
+    (tmp_path / "f.json").write_text(text)
+    with pytest.raises(UserError, match=r"f\.json: "):
+        _given(tmp_path / "f.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "opset", "reads"),
+    [(TensorProto.INT64, 13, "x"), (TensorProto.FLOAT, 99, "x"), (TensorProto.FLOAT, 13, "lost")],
+)
+def test_what_other_libraries_cannot_run_is_one_sentence(tmp_path, kind, opset, reads):
+    ends = [
+        helper.make_tensor_value_info("x", kind, [1, 4]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4]),
+    ]
+    half = onnx.numpy_helper.from_array(np.full(4, 0.5, np.float32), "half")
+    body = helper.make_graph([helper.make_node("Sub", [reads, "half"], ["y"])], "g", ends[:1], ends[1:], [half])
+    onnx.save(helper.make_model(body, opset_imports=[helper.make_opsetid("", opset)]), tmp_path / "m.onnx")
+    images = np.zeros((3, 4), np.uint8)
+    with pytest.raises(UserError, match=r"m\.onnx: "):
+        import_model(tmp_path / "m.onnx", images, np.zeros(3), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_families_whose_netlists_are_simulated_are_those_with_cell_models():
+    assert {path.name.removesuffix("_cells.v") for path in (ROOT / "sim").glob("*_cells.v")} == set(boards.MODELLED)
