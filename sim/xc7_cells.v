@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Cells of the 7 series for simulating a mapped netlist. Block RAMs have timing but no function in Yosys' cells_sim.v; the
-// cells that occur by the thousand are written here without vectors that feed back into themselves, which Verilator would
-// have to settle by iteration (tests/sim/test_netlist.py runs them against Yosys' own). All others come from cells_sim.v.
-// Facts: Xilinx UG473, chapter 1 (write modes, parity) and chapter 3 (parameters); UG474 for the rest.
+// Cells of the 7 series for simulating a mapped netlist. Block RAMs have timing but no function in
+// Yosys' cells_sim.v; the cells that occur by the thousand are written here without vectors that
+// feed back into themselves, which Verilator would have to settle by iteration
+// (tests/sim/test_netlist.py runs them against Yosys' own). All others come from cells_sim.v.
+// Facts: Xilinx UG473, chapter 1 (write modes, parity) and chapter 3 (parameters); UG474 for the
+// rest.
 //
-// Block RAM in the modes that Yosys' memory mapping writes: no output register, no cascade, no reset of the output. A port
-// of width 9, 18, 36 or 72 holds one parity bit per eight data bits. An address counts data bits; those below the port's
-// width are ignored. A read beside a write to the same word sees the old word, as READ_FIRST promises. What a model cannot
-// stand for stops the run.
+// Block RAM in the modes that Yosys' memory mapping writes: no output register, no cascade, no
+// reset of the output. A port of width 9, 18, 36 or 72 holds one parity bit per eight data bits. An
+// address counts data bits; those below the port's width are ignored. A read beside a write to the
+// same word sees the old word, as READ_FIRST promises. What a model cannot stand for stops the run.
 
 module LUT1 #(parameter [1:0] INIT = 0) (output O, input I0);
   assign O = INIT[{I0}];
@@ -39,7 +41,9 @@ module LUT6_2 #(parameter [63:0] INIT = 0) (output O6, output O5, input I0, I1, 
   assign O5 = INIT[{1'b0, I4, I3, I2, I1, I0}];
 endmodule
 
-module CARRY4 (output [3:0] CO, output [3:0] O, input CI, input CYINIT, input [3:0] DI, input [3:0] S);
+module CARRY4 (
+  output [3:0] CO, output [3:0] O, input CI, input CYINIT, input [3:0] DI, input [3:0] S
+);
   wire c0 = CI | CYINIT;
   wire c1 = S[0] ? c0 : DI[0];
   wire c2 = S[1] ? c1 : DI[1];
@@ -64,7 +68,8 @@ module FDSE #(parameter [0:0] INIT = 1'bx) (output reg Q, input C, CE, D, S);
 endmodule
 
 module RAM32M #(
-  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0, parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
+  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0,
+  parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
   parameter [0:0] IS_WCLK_INVERTED = 0
 ) (
   output [1:0] DOA, DOB, DOC, DOD,
@@ -94,7 +99,8 @@ module RAM32M #(
 endmodule
 
 module RAM64M #(
-  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0, parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
+  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0,
+  parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
   parameter [0:0] IS_WCLK_INVERTED = 0
 ) (
   output DOA, DOB, DOC, DOD,
@@ -207,7 +213,8 @@ module xf_ramb_read #(
     reg [63:0] q_q;
     reg [7:0] p_q;
     initial
-      if (Writes && Mode == "WRITE_FIRST") $fatal(1, "%m: reading what the same port writes is not modelled");
+      if (Writes && Mode == "WRITE_FIRST")
+        $fatal(1, "%m: reading what the same port writes is not modelled");
     always @(posedge clk)
       if (en) begin
         if (reset) $fatal(1, "%m: the reset of an output is not modelled");
@@ -222,34 +229,39 @@ module xf_ramb_read #(
 endmodule
 
 module RAMB36E1 #(
-  parameter [255:0] INIT_00 = 256'h0, INIT_01 = 256'h0, INIT_02 = 256'h0, INIT_03 = 256'h0, INIT_04 = 256'h0,
-    INIT_05 = 256'h0, INIT_06 = 256'h0, INIT_07 = 256'h0, INIT_08 = 256'h0, INIT_09 = 256'h0, INIT_0A = 256'h0,
-    INIT_0B = 256'h0, INIT_0C = 256'h0, INIT_0D = 256'h0, INIT_0E = 256'h0, INIT_0F = 256'h0, INIT_10 = 256'h0,
-    INIT_11 = 256'h0, INIT_12 = 256'h0, INIT_13 = 256'h0, INIT_14 = 256'h0, INIT_15 = 256'h0, INIT_16 = 256'h0,
-    INIT_17 = 256'h0, INIT_18 = 256'h0, INIT_19 = 256'h0, INIT_1A = 256'h0, INIT_1B = 256'h0, INIT_1C = 256'h0,
-    INIT_1D = 256'h0, INIT_1E = 256'h0, INIT_1F = 256'h0, INIT_20 = 256'h0, INIT_21 = 256'h0, INIT_22 = 256'h0,
-    INIT_23 = 256'h0, INIT_24 = 256'h0, INIT_25 = 256'h0, INIT_26 = 256'h0, INIT_27 = 256'h0, INIT_28 = 256'h0,
-    INIT_29 = 256'h0, INIT_2A = 256'h0, INIT_2B = 256'h0, INIT_2C = 256'h0, INIT_2D = 256'h0, INIT_2E = 256'h0,
-    INIT_2F = 256'h0, INIT_30 = 256'h0, INIT_31 = 256'h0, INIT_32 = 256'h0, INIT_33 = 256'h0, INIT_34 = 256'h0,
-    INIT_35 = 256'h0, INIT_36 = 256'h0, INIT_37 = 256'h0, INIT_38 = 256'h0, INIT_39 = 256'h0, INIT_3A = 256'h0,
-    INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0, INIT_40 = 256'h0,
-    INIT_41 = 256'h0, INIT_42 = 256'h0, INIT_43 = 256'h0, INIT_44 = 256'h0, INIT_45 = 256'h0, INIT_46 = 256'h0,
-    INIT_47 = 256'h0, INIT_48 = 256'h0, INIT_49 = 256'h0, INIT_4A = 256'h0, INIT_4B = 256'h0, INIT_4C = 256'h0,
-    INIT_4D = 256'h0, INIT_4E = 256'h0, INIT_4F = 256'h0, INIT_50 = 256'h0, INIT_51 = 256'h0, INIT_52 = 256'h0,
-    INIT_53 = 256'h0, INIT_54 = 256'h0, INIT_55 = 256'h0, INIT_56 = 256'h0, INIT_57 = 256'h0, INIT_58 = 256'h0,
-    INIT_59 = 256'h0, INIT_5A = 256'h0, INIT_5B = 256'h0, INIT_5C = 256'h0, INIT_5D = 256'h0, INIT_5E = 256'h0,
-    INIT_5F = 256'h0, INIT_60 = 256'h0, INIT_61 = 256'h0, INIT_62 = 256'h0, INIT_63 = 256'h0, INIT_64 = 256'h0,
-    INIT_65 = 256'h0, INIT_66 = 256'h0, INIT_67 = 256'h0, INIT_68 = 256'h0, INIT_69 = 256'h0, INIT_6A = 256'h0,
-    INIT_6B = 256'h0, INIT_6C = 256'h0, INIT_6D = 256'h0, INIT_6E = 256'h0, INIT_6F = 256'h0, INIT_70 = 256'h0,
-    INIT_71 = 256'h0, INIT_72 = 256'h0, INIT_73 = 256'h0, INIT_74 = 256'h0, INIT_75 = 256'h0, INIT_76 = 256'h0,
-    INIT_77 = 256'h0, INIT_78 = 256'h0, INIT_79 = 256'h0, INIT_7A = 256'h0, INIT_7B = 256'h0, INIT_7C = 256'h0,
-    INIT_7D = 256'h0, INIT_7E = 256'h0, INIT_7F = 256'h0, INITP_00 = 256'h0, INITP_01 = 256'h0, INITP_02 = 256'h0,
-    INITP_03 = 256'h0, INITP_04 = 256'h0, INITP_05 = 256'h0, INITP_06 = 256'h0, INITP_07 = 256'h0, INITP_08 =
-    256'h0, INITP_09 = 256'h0, INITP_0A = 256'h0, INITP_0B = 256'h0, INITP_0C = 256'h0, INITP_0D = 256'h0, INITP_0E
-    = 256'h0, INITP_0F = 256'h0,
+  parameter [255:0] INIT_00 = 256'h0, INIT_01 = 256'h0, INIT_02 = 256'h0, INIT_03 = 256'h0,
+    INIT_04 = 256'h0, INIT_05 = 256'h0, INIT_06 = 256'h0, INIT_07 = 256'h0, INIT_08 = 256'h0,
+    INIT_09 = 256'h0, INIT_0A = 256'h0, INIT_0B = 256'h0, INIT_0C = 256'h0, INIT_0D = 256'h0,
+    INIT_0E = 256'h0, INIT_0F = 256'h0, INIT_10 = 256'h0, INIT_11 = 256'h0, INIT_12 = 256'h0,
+    INIT_13 = 256'h0, INIT_14 = 256'h0, INIT_15 = 256'h0, INIT_16 = 256'h0, INIT_17 = 256'h0,
+    INIT_18 = 256'h0, INIT_19 = 256'h0, INIT_1A = 256'h0, INIT_1B = 256'h0, INIT_1C = 256'h0,
+    INIT_1D = 256'h0, INIT_1E = 256'h0, INIT_1F = 256'h0, INIT_20 = 256'h0, INIT_21 = 256'h0,
+    INIT_22 = 256'h0, INIT_23 = 256'h0, INIT_24 = 256'h0, INIT_25 = 256'h0, INIT_26 = 256'h0,
+    INIT_27 = 256'h0, INIT_28 = 256'h0, INIT_29 = 256'h0, INIT_2A = 256'h0, INIT_2B = 256'h0,
+    INIT_2C = 256'h0, INIT_2D = 256'h0, INIT_2E = 256'h0, INIT_2F = 256'h0, INIT_30 = 256'h0,
+    INIT_31 = 256'h0, INIT_32 = 256'h0, INIT_33 = 256'h0, INIT_34 = 256'h0, INIT_35 = 256'h0,
+    INIT_36 = 256'h0, INIT_37 = 256'h0, INIT_38 = 256'h0, INIT_39 = 256'h0, INIT_3A = 256'h0,
+    INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0,
+    INIT_40 = 256'h0, INIT_41 = 256'h0, INIT_42 = 256'h0, INIT_43 = 256'h0, INIT_44 = 256'h0,
+    INIT_45 = 256'h0, INIT_46 = 256'h0, INIT_47 = 256'h0, INIT_48 = 256'h0, INIT_49 = 256'h0,
+    INIT_4A = 256'h0, INIT_4B = 256'h0, INIT_4C = 256'h0, INIT_4D = 256'h0, INIT_4E = 256'h0,
+    INIT_4F = 256'h0, INIT_50 = 256'h0, INIT_51 = 256'h0, INIT_52 = 256'h0, INIT_53 = 256'h0,
+    INIT_54 = 256'h0, INIT_55 = 256'h0, INIT_56 = 256'h0, INIT_57 = 256'h0, INIT_58 = 256'h0,
+    INIT_59 = 256'h0, INIT_5A = 256'h0, INIT_5B = 256'h0, INIT_5C = 256'h0, INIT_5D = 256'h0,
+    INIT_5E = 256'h0, INIT_5F = 256'h0, INIT_60 = 256'h0, INIT_61 = 256'h0, INIT_62 = 256'h0,
+    INIT_63 = 256'h0, INIT_64 = 256'h0, INIT_65 = 256'h0, INIT_66 = 256'h0, INIT_67 = 256'h0,
+    INIT_68 = 256'h0, INIT_69 = 256'h0, INIT_6A = 256'h0, INIT_6B = 256'h0, INIT_6C = 256'h0,
+    INIT_6D = 256'h0, INIT_6E = 256'h0, INIT_6F = 256'h0, INIT_70 = 256'h0, INIT_71 = 256'h0,
+    INIT_72 = 256'h0, INIT_73 = 256'h0, INIT_74 = 256'h0, INIT_75 = 256'h0, INIT_76 = 256'h0,
+    INIT_77 = 256'h0, INIT_78 = 256'h0, INIT_79 = 256'h0, INIT_7A = 256'h0, INIT_7B = 256'h0,
+    INIT_7C = 256'h0, INIT_7D = 256'h0, INIT_7E = 256'h0, INIT_7F = 256'h0, INITP_00 = 256'h0,
+    INITP_01 = 256'h0, INITP_02 = 256'h0, INITP_03 = 256'h0, INITP_04 = 256'h0, INITP_05 = 256'h0,
+    INITP_06 = 256'h0, INITP_07 = 256'h0, INITP_08 = 256'h0, INITP_09 = 256'h0, INITP_0A = 256'h0,
+    INITP_0B = 256'h0, INITP_0C = 256'h0, INITP_0D = 256'h0, INITP_0E = 256'h0, INITP_0F = 256'h0,
   parameter INIT_A = 0, parameter INIT_B = 0, parameter SRVAL_A = 0, parameter SRVAL_B = 0,
   parameter RAM_EXTENSION_A = "NONE", parameter RAM_EXTENSION_B = "NONE",
-  parameter RAM_MODE = "TDP", parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
+  parameter RAM_MODE = "TDP",
+  parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
   parameter DOA_REG = 0, parameter DOB_REG = 0,
   parameter integer READ_WIDTH_A = 0, parameter integer READ_WIDTH_B = 0,
   parameter integer WRITE_WIDTH_A = 0, parameter integer WRITE_WIDTH_B = 0
@@ -269,33 +281,37 @@ module RAMB36E1 #(
   wire [7:0] p_a, p_b;
 
   initial
-    if (DOA_REG != 0 || DOB_REG != 0 || RAM_EXTENSION_A != "NONE" || RAM_EXTENSION_B != "NONE") $fatal(1, "%m: output registers and cascades are not modelled");
+    if (DOA_REG != 0 || DOB_REG != 0 || RAM_EXTENSION_A != "NONE" || RAM_EXTENSION_B != "NONE")
+      $fatal(1, "%m: output registers and cascades are not modelled");
 
   xf_ramb #(
     .Words(512), .ModeA(WRITE_MODE_A), .ModeB(WRITE_MODE_B),
     .ReadA(READ_WIDTH_A), .ReadB(READ_WIDTH_B), .WriteA(WRITE_WIDTH_A), .WriteB(WRITE_WIDTH_B),
     .Init({
-      INIT_7F, INIT_7E, INIT_7D, INIT_7C, INIT_7B, INIT_7A, INIT_79, INIT_78, INIT_77, INIT_76, INIT_75, INIT_74,
-      INIT_73, INIT_72, INIT_71, INIT_70, INIT_6F, INIT_6E, INIT_6D, INIT_6C, INIT_6B, INIT_6A, INIT_69, INIT_68,
-      INIT_67, INIT_66, INIT_65, INIT_64, INIT_63, INIT_62, INIT_61, INIT_60, INIT_5F, INIT_5E, INIT_5D, INIT_5C,
-      INIT_5B, INIT_5A, INIT_59, INIT_58, INIT_57, INIT_56, INIT_55, INIT_54, INIT_53, INIT_52, INIT_51, INIT_50,
-      INIT_4F, INIT_4E, INIT_4D, INIT_4C, INIT_4B, INIT_4A, INIT_49, INIT_48, INIT_47, INIT_46, INIT_45, INIT_44,
-      INIT_43, INIT_42, INIT_41, INIT_40, INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A, INIT_39, INIT_38,
-      INIT_37, INIT_36, INIT_35, INIT_34, INIT_33, INIT_32, INIT_31, INIT_30, INIT_2F, INIT_2E, INIT_2D, INIT_2C,
-      INIT_2B, INIT_2A, INIT_29, INIT_28, INIT_27, INIT_26, INIT_25, INIT_24, INIT_23, INIT_22, INIT_21, INIT_20,
-      INIT_1F, INIT_1E, INIT_1D, INIT_1C, INIT_1B, INIT_1A, INIT_19, INIT_18, INIT_17, INIT_16, INIT_15, INIT_14,
-      INIT_13, INIT_12, INIT_11, INIT_10, INIT_0F, INIT_0E, INIT_0D, INIT_0C, INIT_0B, INIT_0A, INIT_09, INIT_08,
+      INIT_7F, INIT_7E, INIT_7D, INIT_7C, INIT_7B, INIT_7A, INIT_79, INIT_78, INIT_77, INIT_76,
+      INIT_75, INIT_74, INIT_73, INIT_72, INIT_71, INIT_70, INIT_6F, INIT_6E, INIT_6D, INIT_6C,
+      INIT_6B, INIT_6A, INIT_69, INIT_68, INIT_67, INIT_66, INIT_65, INIT_64, INIT_63, INIT_62,
+      INIT_61, INIT_60, INIT_5F, INIT_5E, INIT_5D, INIT_5C, INIT_5B, INIT_5A, INIT_59, INIT_58,
+      INIT_57, INIT_56, INIT_55, INIT_54, INIT_53, INIT_52, INIT_51, INIT_50, INIT_4F, INIT_4E,
+      INIT_4D, INIT_4C, INIT_4B, INIT_4A, INIT_49, INIT_48, INIT_47, INIT_46, INIT_45, INIT_44,
+      INIT_43, INIT_42, INIT_41, INIT_40, INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A,
+      INIT_39, INIT_38, INIT_37, INIT_36, INIT_35, INIT_34, INIT_33, INIT_32, INIT_31, INIT_30,
+      INIT_2F, INIT_2E, INIT_2D, INIT_2C, INIT_2B, INIT_2A, INIT_29, INIT_28, INIT_27, INIT_26,
+      INIT_25, INIT_24, INIT_23, INIT_22, INIT_21, INIT_20, INIT_1F, INIT_1E, INIT_1D, INIT_1C,
+      INIT_1B, INIT_1A, INIT_19, INIT_18, INIT_17, INIT_16, INIT_15, INIT_14, INIT_13, INIT_12,
+      INIT_11, INIT_10, INIT_0F, INIT_0E, INIT_0D, INIT_0C, INIT_0B, INIT_0A, INIT_09, INIT_08,
       INIT_07, INIT_06, INIT_05, INIT_04, INIT_03, INIT_02, INIT_01, INIT_00
     }),
     .InitP({
-      INITP_0F, INITP_0E, INITP_0D, INITP_0C, INITP_0B, INITP_0A, INITP_09, INITP_08, INITP_07, INITP_06, INITP_05,
-      INITP_04, INITP_03, INITP_02, INITP_01, INITP_00
+      INITP_0F, INITP_0E, INITP_0D, INITP_0C, INITP_0B, INITP_0A, INITP_09, INITP_08, INITP_07,
+      INITP_06, INITP_05, INITP_04, INITP_03, INITP_02, INITP_01, INITP_00
     })
   ) ram (
     .clk_a(CLKARDCLK), .en_a(ENARDEN), .reset_a(RSTRAMARSTRAM), .addr_a(ADDRARDADDR[14:0]),
     .di_a(64'(DIADI)), .dip_a(8'(DIPADIP)), .we_a(8'(WEA)), .do_a(q_a), .dop_a(p_a),
     .clk_b(CLKBWRCLK), .en_b(ENBWREN), .reset_b(RSTRAMB), .addr_b(ADDRBWRADDR[14:0]),
-    .di_b(WideWrite ? 64'({DIBDI, DIADI}) : 64'(DIBDI)), .dip_b(WideWrite ? 8'({DIPBDIP, DIPADIP}) : 8'(DIPBDIP)),
+    .di_b(WideWrite ? 64'({DIBDI, DIADI}) : 64'(DIBDI)),
+    .dip_b(WideWrite ? 8'({DIPBDIP, DIPADIP}) : 8'(DIPBDIP)),
     .we_b(8'(WEBWE)), .do_b(q_b), .dop_b(p_b)
   );
   assign DOADO = q_a[31:0];
@@ -305,21 +321,24 @@ module RAMB36E1 #(
 endmodule
 
 module RAMB18E1 #(
-  parameter [255:0] INIT_00 = 256'h0, INIT_01 = 256'h0, INIT_02 = 256'h0, INIT_03 = 256'h0, INIT_04 = 256'h0,
-    INIT_05 = 256'h0, INIT_06 = 256'h0, INIT_07 = 256'h0, INIT_08 = 256'h0, INIT_09 = 256'h0, INIT_0A = 256'h0,
-    INIT_0B = 256'h0, INIT_0C = 256'h0, INIT_0D = 256'h0, INIT_0E = 256'h0, INIT_0F = 256'h0, INIT_10 = 256'h0,
-    INIT_11 = 256'h0, INIT_12 = 256'h0, INIT_13 = 256'h0, INIT_14 = 256'h0, INIT_15 = 256'h0, INIT_16 = 256'h0,
-    INIT_17 = 256'h0, INIT_18 = 256'h0, INIT_19 = 256'h0, INIT_1A = 256'h0, INIT_1B = 256'h0, INIT_1C = 256'h0,
-    INIT_1D = 256'h0, INIT_1E = 256'h0, INIT_1F = 256'h0, INIT_20 = 256'h0, INIT_21 = 256'h0, INIT_22 = 256'h0,
-    INIT_23 = 256'h0, INIT_24 = 256'h0, INIT_25 = 256'h0, INIT_26 = 256'h0, INIT_27 = 256'h0, INIT_28 = 256'h0,
-    INIT_29 = 256'h0, INIT_2A = 256'h0, INIT_2B = 256'h0, INIT_2C = 256'h0, INIT_2D = 256'h0, INIT_2E = 256'h0,
-    INIT_2F = 256'h0, INIT_30 = 256'h0, INIT_31 = 256'h0, INIT_32 = 256'h0, INIT_33 = 256'h0, INIT_34 = 256'h0,
-    INIT_35 = 256'h0, INIT_36 = 256'h0, INIT_37 = 256'h0, INIT_38 = 256'h0, INIT_39 = 256'h0, INIT_3A = 256'h0,
-    INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0, INITP_00 = 256'h0,
-    INITP_01 = 256'h0, INITP_02 = 256'h0, INITP_03 = 256'h0, INITP_04 = 256'h0, INITP_05 = 256'h0, INITP_06 =
-    256'h0, INITP_07 = 256'h0,
+  parameter [255:0] INIT_00 = 256'h0, INIT_01 = 256'h0, INIT_02 = 256'h0, INIT_03 = 256'h0,
+    INIT_04 = 256'h0, INIT_05 = 256'h0, INIT_06 = 256'h0, INIT_07 = 256'h0, INIT_08 = 256'h0,
+    INIT_09 = 256'h0, INIT_0A = 256'h0, INIT_0B = 256'h0, INIT_0C = 256'h0, INIT_0D = 256'h0,
+    INIT_0E = 256'h0, INIT_0F = 256'h0, INIT_10 = 256'h0, INIT_11 = 256'h0, INIT_12 = 256'h0,
+    INIT_13 = 256'h0, INIT_14 = 256'h0, INIT_15 = 256'h0, INIT_16 = 256'h0, INIT_17 = 256'h0,
+    INIT_18 = 256'h0, INIT_19 = 256'h0, INIT_1A = 256'h0, INIT_1B = 256'h0, INIT_1C = 256'h0,
+    INIT_1D = 256'h0, INIT_1E = 256'h0, INIT_1F = 256'h0, INIT_20 = 256'h0, INIT_21 = 256'h0,
+    INIT_22 = 256'h0, INIT_23 = 256'h0, INIT_24 = 256'h0, INIT_25 = 256'h0, INIT_26 = 256'h0,
+    INIT_27 = 256'h0, INIT_28 = 256'h0, INIT_29 = 256'h0, INIT_2A = 256'h0, INIT_2B = 256'h0,
+    INIT_2C = 256'h0, INIT_2D = 256'h0, INIT_2E = 256'h0, INIT_2F = 256'h0, INIT_30 = 256'h0,
+    INIT_31 = 256'h0, INIT_32 = 256'h0, INIT_33 = 256'h0, INIT_34 = 256'h0, INIT_35 = 256'h0,
+    INIT_36 = 256'h0, INIT_37 = 256'h0, INIT_38 = 256'h0, INIT_39 = 256'h0, INIT_3A = 256'h0,
+    INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0,
+    INITP_00 = 256'h0, INITP_01 = 256'h0, INITP_02 = 256'h0, INITP_03 = 256'h0, INITP_04 = 256'h0,
+    INITP_05 = 256'h0, INITP_06 = 256'h0, INITP_07 = 256'h0,
   parameter INIT_A = 0, parameter INIT_B = 0, parameter SRVAL_A = 0, parameter SRVAL_B = 0,
-  parameter RAM_MODE = "TDP", parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
+  parameter RAM_MODE = "TDP",
+  parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
   parameter DOA_REG = 0, parameter DOB_REG = 0,
   parameter integer READ_WIDTH_A = 0, parameter integer READ_WIDTH_B = 0,
   parameter integer WRITE_WIDTH_A = 0, parameter integer WRITE_WIDTH_B = 0
@@ -339,17 +358,18 @@ module RAMB18E1 #(
   wire [7:0] p_a, p_b;
 
   initial
-    if (DOA_REG != 0 || DOB_REG != 0) $fatal(1, "%m: output registers and cascades are not modelled");
+    if (DOA_REG != 0 || DOB_REG != 0) $fatal(1, "%m: output registers are not modelled");
 
   xf_ramb #(
     .Words(256), .ModeA(WRITE_MODE_A), .ModeB(WRITE_MODE_B),
     .ReadA(READ_WIDTH_A), .ReadB(READ_WIDTH_B), .WriteA(WRITE_WIDTH_A), .WriteB(WRITE_WIDTH_B),
     .Init({
-      INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A, INIT_39, INIT_38, INIT_37, INIT_36, INIT_35, INIT_34,
-      INIT_33, INIT_32, INIT_31, INIT_30, INIT_2F, INIT_2E, INIT_2D, INIT_2C, INIT_2B, INIT_2A, INIT_29, INIT_28,
-      INIT_27, INIT_26, INIT_25, INIT_24, INIT_23, INIT_22, INIT_21, INIT_20, INIT_1F, INIT_1E, INIT_1D, INIT_1C,
-      INIT_1B, INIT_1A, INIT_19, INIT_18, INIT_17, INIT_16, INIT_15, INIT_14, INIT_13, INIT_12, INIT_11, INIT_10,
-      INIT_0F, INIT_0E, INIT_0D, INIT_0C, INIT_0B, INIT_0A, INIT_09, INIT_08, INIT_07, INIT_06, INIT_05, INIT_04,
+      INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A, INIT_39, INIT_38, INIT_37, INIT_36,
+      INIT_35, INIT_34, INIT_33, INIT_32, INIT_31, INIT_30, INIT_2F, INIT_2E, INIT_2D, INIT_2C,
+      INIT_2B, INIT_2A, INIT_29, INIT_28, INIT_27, INIT_26, INIT_25, INIT_24, INIT_23, INIT_22,
+      INIT_21, INIT_20, INIT_1F, INIT_1E, INIT_1D, INIT_1C, INIT_1B, INIT_1A, INIT_19, INIT_18,
+      INIT_17, INIT_16, INIT_15, INIT_14, INIT_13, INIT_12, INIT_11, INIT_10, INIT_0F, INIT_0E,
+      INIT_0D, INIT_0C, INIT_0B, INIT_0A, INIT_09, INIT_08, INIT_07, INIT_06, INIT_05, INIT_04,
       INIT_03, INIT_02, INIT_01, INIT_00
     }),
     .InitP({
@@ -359,7 +379,8 @@ module RAMB18E1 #(
     .clk_a(CLKARDCLK), .en_a(ENARDEN), .reset_a(RSTRAMARSTRAM), .addr_a({1'b0, ADDRARDADDR}),
     .di_a(64'(DIADI)), .dip_a(8'(DIPADIP)), .we_a(8'(WEA)), .do_a(q_a), .dop_a(p_a),
     .clk_b(CLKBWRCLK), .en_b(ENBWREN), .reset_b(RSTRAMB), .addr_b({1'b0, ADDRBWRADDR}),
-    .di_b(WideWrite ? 64'({DIBDI, DIADI}) : 64'(DIBDI)), .dip_b(WideWrite ? 8'({DIPBDIP, DIPADIP}) : 8'(DIPBDIP)),
+    .di_b(WideWrite ? 64'({DIBDI, DIADI}) : 64'(DIBDI)),
+    .dip_b(WideWrite ? 8'({DIPBDIP, DIPADIP}) : 8'(DIPBDIP)),
     .we_b(8'(WEBWE)), .do_b(q_b), .dop_b(p_b)
   );
   assign DOADO = q_a[15:0];

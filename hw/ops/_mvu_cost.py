@@ -66,6 +66,11 @@ def logic_rom(width: int, words: int) -> int:
     return min(width, 2**words) * per_bit if words > 1 else 0
 
 
+def logic_mux(width: int, words: int) -> int:
+    """LUTs that pick among the LUTs of a bit of such a memory: MUXF7 and MUXF8 join four without one."""
+    return width * ((-(-words // 64) - 1) // 4)
+
+
 def block(width: int, words: int) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM, as Yosys' memory_libmap chooses.
 
@@ -116,6 +121,6 @@ class Unit:
         if self.starts:
             memories.append((self.pe * self.acc_bits, self.passes, self.start_block))
         for width, words, in_block in memories:
-            blocks, more = block(width, words) if in_block else (0.0, logic_rom(width, words))
+            blocks, more = block(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
             bram36, lut = bram36 + blocks, lut + more
         return {"lut": float(lut), "bram36": float(bram36)}

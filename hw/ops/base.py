@@ -46,7 +46,9 @@ class Stream:
     @property
     def datatype(self) -> DataType:
         """The qonnx data type of one element."""
-        return DataType["BINARY" if self.bits == 1 and not self.signed else f"{'INT' if self.signed else 'UINT'}{self.bits}"]
+        return DataType[
+            "BINARY" if self.bits == 1 and not self.signed else f"{'INT' if self.signed else 'UINT'}{self.bits}"
+        ]
 
     def pack(self, values) -> np.ndarray:
         """Frames (N, *shape) of integers to beats: uint32 (N * beats, words), word 0 holds the lowest bits."""

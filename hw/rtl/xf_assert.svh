@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `XF_ASSERT(Name, property): what a neighbour may rely on, checked at every rising edge of clk_i while rst_ni is high.
-// Empty unless XF_CHECK is defined, so that synthesis reads the same file simulation checks.
+// `XF_ASSERT(Name, property): what a neighbour may rely on, checked at every rising edge of clk_i
+// while rst_ni is high. Empty unless XF_CHECK is defined, so that synthesis reads the same file
+// simulation checks.
 
 `ifndef XF_ASSERT
 `ifdef XF_CHECK

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The four 7-series cells that the counters instantiate, for Verilator; from Xilinx UG953, not from Yosys.
+// The four 7-series cells that the counters instantiate, for Verilator; from Xilinx UG953, not from
+// Yosys.
 
 module LUT2 #(parameter logic [3:0] INIT = '0) (input logic I0, I1, output logic O);
   assign O = INIT[{I1, I0}];
 endmodule
 
-module LUT6 #(parameter logic [63:0] INIT = '0) (input logic I0, I1, I2, I3, I4, I5, output logic O);
+module LUT6 #(parameter logic [63:0] INIT = '0) (
+  input logic I0, I1, I2, I3, I4, I5, output logic O
+);
   assign O = INIT[{I5, I4, I3, I2, I1, I0}];
 endmodule
 
-module LUT6_2 #(parameter logic [63:0] INIT = '0) (input logic I0, I1, I2, I3, I4, I5, output logic O5, O6);
+module LUT6_2 #(parameter logic [63:0] INIT = '0) (
+  input logic I0, I1, I2, I3, I4, I5, output logic O5, O6
+);
   assign O5 = INIT[{1'b0, I4, I3, I2, I1, I0}];
   assign O6 = INIT[{I5, I4, I3, I2, I1, I0}];
 endmodule

@@ -122,6 +122,8 @@ class Threshold(HwOp):
     def estimate(self):
         source = self.in_stream()
         folds, word = source.shape[-1] // source.lanes, source.bits + 1
+        if folds == 1 and self.bits == 1:  # comparisons with constants
+            return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
         turned = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
         # A table of up to 64 words is a LUT per bit; in deeper ones Yosys gets 18 bits into a LUT.
         tables = (folds << stage for stage in range(self.bits))
