@@ -94,7 +94,7 @@ module xf_replay #(
   end
 
 `ifdef XF_SIM
-  // Beats in the buffer right after the fullest push; a vector stays until its last pass is done.
+  // Beats in use at the fullest push, that one among them; a vector is until its last pass is done.
   int unsigned beats, fill_q;
   assign beats = 32'(full_q) * Beats + 32'(write_q) + 1;
   always_ff @(posedge clk_i) begin
