@@ -160,6 +160,7 @@ def test_no_compiler_is_one_sentence_with_its_cure(built, tmp_path):
     )
     assert done.returncode == 2
     assert "g++" in done.stderr
+    assert "sim.json] Error 2" in done.stderr  # the stage itself ends with 2, as for every refused request
     assert "Traceback" not in done.stderr
 
 
