@@ -25,7 +25,7 @@ from xnorforge.sw import binary, networks, snap
 from xnorforge.sw.methods import base
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
-KERNEL, FEATURE = 1e-6, 1e-3  # lambda and theta, the weights of the two losses
+KERNEL, FEATURE = 1e-7, 1e-3  # lambda and theta, the weights of the two losses
 REACH = (
     0.3  # w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
 )
@@ -34,7 +34,7 @@ MODULATION_RATE = 0.1  # learning rate of w and sigma against that of all else (
 CENTRE_RATE = 0.5  # how far class means follow a batch; that of the center loss (Wen et al., ECCV 2016)
 SIGMA_FLOOR = 1e-3  # of mu: the loss has no lower end as sigma goes to 0
 VARIANCE_FLOOR = 1e-2  # of a class's features, for the same reason
-FINE = 4  # one epoch in so many is fine-tuning, with the feature loss, at a tenth of the learning rate
+FINE = 10  # one epoch in so many is fine-tuning, with the feature loss, at a tenth of the learning rate
 
 
 def signs(x: torch.Tensor) -> torch.Tensor:
