@@ -125,6 +125,10 @@ class _Modulated:
         """1 / wbar, what the layer's sums are multiplied by; a constant to the gradient, as batch norm absorbs it."""
         return 1 / self.log_w.detach().exp().mean() if self.scaled else self.log_w.new_ones(())
 
+    def output(self, sums: torch.Tensor) -> torch.Tensor:
+        """The sums, scaled. bfloat16 holds sums of bits up to 256 exactly, but not their multiples: those are float32."""
+        return sums.float() * self.scale() if self.scaled else sums
+
     def kernel_loss(self, nu: float) -> torch.Tensor:
         """The kernel loss of this layer."""
         return KernelLoss.apply(self.weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu)
@@ -139,14 +143,14 @@ class ModulatedConv(_Modulated, binary.BinaryConv):
 
     def forward(self, x):
         sums = F.conv2d(x, self.bits(), None, self.stride, self.padding, self.dilation, self.groups)
-        return sums * self.scale()
+        return self.output(sums)
 
 
 class ModulatedLinear(_Modulated, binary.BinaryLinear):
     """Dense layer with weights sign(X) / wbar."""
 
     def forward(self, x):
-        return F.linear(x, self.bits()) * self.scale()
+        return self.output(F.linear(x, self.bits()))
 
 
 class Layers(binary.Plain):
@@ -190,6 +194,7 @@ class Method(base.Method):
         if not self.kernel:
             for layer in modulated(network):
                 nn.init.zeros_(layer.log_w).requires_grad_(False)
+                layer.scaled = False
         return network
 
     def phases(self, recipe):

@@ -228,6 +228,15 @@ def test_a_scaled_layer_has_two_weights():
     torch.testing.assert_close(layer(x), torch.nn.functional.conv2d(x, weight))
 
 
+def test_the_scale_rounds_nothing_in_bfloat16():
+    torch.manual_seed(0)
+    layer, bits = bonn.Layers().linear(256, 32), bonn.signs(torch.randn(64, 256))
+    with torch.no_grad():
+        expected = layer(bits)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(layer(bits), expected)
+
+
 def shaken(net, seed):
     """A network whose batch norms and w are random, a third of the gammas negative and one in ten zero."""
     torch.manual_seed(seed)
