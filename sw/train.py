@@ -144,7 +144,9 @@ def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
             now = run.epoch * steps + step
             rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
             for group in run.optimiser.param_groups:
-                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * now / (run.phase.epochs * steps)))
+                group["lr"] = (
+                    rate * 0.5 * (1 + math.cos(math.pi * now / (run.phase.epochs * steps))) * group.get("rate", 1)
+                )
             total += run.method.step(run, run.task.augment(images[at], run.rng), labels[at])
             advance()
     return total / steps

@@ -52,7 +52,7 @@ class Method:
         """Prepare a phase; also called when a killed run continues in it, before `load_state`."""
 
     def optimiser(self, run) -> torch.optim.Optimizer:
-        """The optimiser of a phase; the loop sets the learning rate of all its groups at each step."""
+        """The optimiser of a phase; the loop sets the learning rate of its groups at each step, times a group's "rate"."""
         return torch.optim.Adam(run.network.parameters(), lr=run.phase.lr, fused=True)
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -149,6 +149,24 @@ def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path
     assert len(flipped) == 4 and all(0 < share < 0.6 for share in flipped)
 
 
+def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path, monkeypatch):
+    class Grouped(base.Method):
+        def optimiser(self, run):
+            first, *others = run.network.parameters()
+            return torch.optim.Adam([{"params": others}, {"params": [first], "rate": 0.0}], lr=run.phase.lr)
+
+    torch.manual_seed(0)
+    method = Grouped()
+    run = train.Run(
+        "mnist-tfc", task_of("mnist-tfc"), Recipe(1, 64, 5e-3), method, method.build("mnist-tfc"), torch.Generator()
+    )
+    before = [parameter.detach().clone() for parameter in run.network.parameters()]
+    training, held_out = run.task.train_sets()
+    train._loop(run, training, held_out, tmp_path, {})
+    moved = [not torch.equal(now, then) for now, then in zip(run.network.parameters(), before, strict=True)]
+    assert not moved[0] and all(moved[1:])
+
+
 @pytest.mark.parametrize("net", ["mnist-cnn", "mnist-tfc"])
 def test_bfloat16_is_for_training_only(net):
     torch.manual_seed(0)

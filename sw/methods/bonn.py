@@ -1,0 +1,276 @@
+"""BONN: J. Gu, J. Zhao, X. Jiang, B. Zhang, J. Liu, G. Guo, R. Ji, "Bayesian Optimized 1-Bit CNNs", ICCV 2019.
+
+Each filter's latents X are pulled to two modes: a reconstruction w o X close to sign(X), and a prior of two Gaussians at
+-mu and +mu of deviation sigma, all three learned (`KernelLoss`). While fine-tuning, what the classifier reads is pulled
+to the mean of its class (`feature_loss`). Nothing of this is left in hardware: the deployed network is the plain one.
+
+    symbol   shape          meaning
+    X        (filters, n)   latents; a kernel is one whole output filter of n = inputs * kernel * kernel weights
+    w        (n,)           modulation, one per layer, shared by its filters; its mean wbar scales the layer's output
+    mu       (filters,)     where the two modes lie
+    sigma    (filters,)     how wide they are
+
+w, mu and sigma are stored as logarithms, so they are positive. The last dense layer has no batch norm to take the factor
+1 / wbar, so its output is not scaled. docs/methods/bonn.md tells what else is our reading and what was measured.
+"""
+
+import copy
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.sw import binary, networks, snap
+from xnorforge.sw.methods import base
+
+# Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
+KERNEL, FEATURE = 1e-7, 1e-3  # lambda and theta, the weights of the two losses
+REACH = (
+    0.3  # w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
+)
+NU = 1e-4  # variance of the reconstruction error; the paper's for WRN
+MODULATION_RATE = 0.1  # learning rate of w and sigma against that of all else (ImageNet recipe)
+CENTRE_RATE = 0.5  # how far class means follow a batch; that of the center loss (Wen et al., ECCV 2016)
+SIGMA_FLOOR = 1e-3  # of mu: the loss has no lower end as sigma goes to 0
+VARIANCE_FLOOR = 1e-2  # of a class's features, for the same reason
+FINE = 10  # one epoch in so many is fine-tuning, with the feature loss, at a tenth of the learning rate
+
+
+def signs(x: torch.Tensor) -> torch.Tensor:
+    """-1 and +1, where 0 gives +1."""
+    return x.sign().add_(0.5).sign_()
+
+
+class Binarise(torch.autograd.Function):
+    """X^ = sign(w o X), which is sign(X) as w > 0; the gradient takes the elements that w keeps in [-1, 1].
+
+    dL/dX = dL/dX^ o 1[-1 <= w o X <= 1] o w        dL/dw = sum over filters of dL/dX^ o 1[-1 <= w o X <= 1] o X
+
+    (equations 11 to 18, the summands of L_S). Forward the layer is scaled by the mean of w, backward by w: "asynchronous".
+    """
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return signs(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, w = ctx.saved_tensors
+        passed = torch.where((w * x).abs() <= 1, gradient, 0)
+        return passed * w, (passed * x).sum(0) if ctx.needs_input_grad[1] else None
+
+
+class KernelLoss(torch.autograd.Function):
+    """The Bayesian kernel loss of a layer (equation 9, without lambda), with the printed gradients.
+
+        1/2 sum over filters { ||X^ - w o X||^2 + nu ||(X - mu o X^) / sigma||^2 + nu n log sigma^2 }
+
+    X^ = sign(X) counts as a constant. The gradients of mu and sigma are printed with a factor 1/n that equation 9 does not
+    have: they move by the mean over a filter, not the sum.
+    """
+
+    @staticmethod
+    def forward(ctx, x, w, mu, sigma, nu):
+        ctx.save_for_backward(x, w, mu, sigma)
+        ctx.nu = nu
+        mu, sigma = mu[:, None], sigma[:, None]
+        error, off = w * x - signs(x), (x.abs() - mu) / sigma
+        return 0.5 * (error.square() + nu * off.square() + nu * sigma.square().log()).sum()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, w, mu, sigma = ctx.saved_tensors
+        mu, sigma = mu[:, None], sigma[:, None]
+        bits, distance = signs(x), x.abs() - mu
+        error, pull = w * x - bits, ctx.nu * distance / sigma**2
+        dx = w * error + bits * pull
+        dw = (error * x).sum(0)
+        dmu = -pull.mean(1)
+        dsigma = (ctx.nu / sigma - pull * distance / sigma).mean(1)
+        return gradient * dx, gradient * dw, gradient * dmu, gradient * dsigma, None
+
+
+def feature_loss(features: torch.Tensor, centres: torch.Tensor, variances: torch.Tensor) -> torch.Tensor:
+    """The Bayesian feature loss (equation 8, without theta), mean over the images.
+
+        1/2 { ||f - c||^2 + sum over k of [ (f_k - c_k)^2 / sigma_k^2 + log sigma_k^2 ] }
+
+    Args:
+        features: f, (N, K).
+        centres, variances: c and sigma^2 of the class of each image, (N, K), constants.
+    """
+    away = (features - centres).square()
+    return 0.5 * (away + away / variances + variances.log()).sum(1).mean()
+
+
+class _Modulated:
+    """A binary layer with w, mu and sigma."""
+
+    def start(self):
+        """w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average and variance")."""
+        size = self.weight.detach().flatten(1).abs()
+        self.log_w = nn.Parameter((REACH / size.mean(0)).log())
+        self.log_mu = nn.Parameter(size.mean(1).log())
+        self.log_sigma = nn.Parameter(size.std(1, correction=0).log())
+        self.scaled = True
+        return self
+
+    def bits(self) -> torch.Tensor:
+        """The weights, -1 and +1."""
+        return Binarise.apply(self.weight, self.log_w.exp().view(self.weight.shape[1:]))
+
+    def scale(self) -> torch.Tensor:
+        """1 / wbar, what the layer's sums are multiplied by; a constant to the gradient, as batch norm absorbs it."""
+        return 1 / self.log_w.detach().exp().mean() if self.scaled else self.log_w.new_ones(())
+
+    def output(self, sums: torch.Tensor) -> torch.Tensor:
+        """The sums, scaled. bfloat16 holds sums of bits up to 256 exactly, but not their multiples: those are float32."""
+        return sums.float() * self.scale() if self.scaled else sums
+
+    def kernel_loss(self, nu: float) -> torch.Tensor:
+        """The kernel loss of this layer."""
+        return KernelLoss.apply(self.weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu)
+
+    def effective(self) -> torch.Tensor:
+        """The weights as the layer's output has them: two values, -1 / wbar and +1 / wbar."""
+        return signs(self.weight.detach()) * self.scale()
+
+
+class ModulatedConv(_Modulated, binary.BinaryConv):
+    """Convolution with weights sign(X) / wbar."""
+
+    def forward(self, x):
+        sums = F.conv2d(x, self.bits(), None, self.stride, self.padding, self.dilation, self.groups)
+        return self.output(sums)
+
+
+class ModulatedLinear(_Modulated, binary.BinaryLinear):
+    """Dense layer with weights sign(X) / wbar."""
+
+    def forward(self, x):
+        return self.output(F.linear(x, self.bits()))
+
+
+class Layers(binary.Plain):
+    """The plain layers, modulated."""
+
+    conv_type, linear_type = ModulatedConv, ModulatedLinear
+
+    def conv(self, inputs, outputs, kernel, **options):
+        return super().conv(inputs, outputs, kernel, **options).start()
+
+    def linear(self, inputs, outputs):
+        return super().linear(inputs, outputs).start()
+
+
+def modulated(network: nn.Module) -> list[_Modulated]:
+    """The layers with w, mu and sigma, in the order of the network."""
+    return [layer for layer in network.modules() if isinstance(layer, _Modulated)]
+
+
+class Method(base.Method):
+    """Kernel loss in every epoch, feature loss in the last ones.
+
+    Args:
+        kernel: lambda; 0 leaves nothing that would determine w, so it stays 1 and each step is that of plain training.
+        feature: theta; 0 leaves the fine-tuning phase out.
+        nu: variance of the reconstruction error.
+    """
+
+    def __init__(self, kernel: float = KERNEL, feature: float = FEATURE, nu: float = NU):
+        self.kernel, self.feature, self.nu = kernel, feature, nu
+        self.features = self.hook = self.centres = self.variances = None
+
+    def layers(self):
+        return Layers()
+
+    def build(self, net):
+        network = super().build(net)
+        for part in network.modules():
+            if isinstance(part, networks.Scores):
+                part.dot.scaled = False
+        if not self.kernel:
+            for layer in modulated(network):
+                nn.init.zeros_(layer.log_w).requires_grad_(False)
+                layer.scaled = False
+        return network
+
+    def phases(self, recipe):
+        fine = recipe.epochs // FINE if self.feature else 0
+        main = [base.Phase("kernel", recipe.epochs - fine, recipe.lr)]
+        return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
+
+    def begin(self, run):
+        """While fine-tuning, keep what comes before the last sign: the bits the classifier reads, still real-valued."""
+        if self.hook:
+            self.hook.remove()
+        self.features = self.hook = self.centres = self.variances = None
+        if run.phase.name == "fine":
+            last = [part for part in run.network.modules() if isinstance(part, networks.Block)][-1]
+            (classes,) = [len(part.dot.weight) for part in run.network.modules() if isinstance(part, networks.Scores)]
+            self.centres = torch.zeros(classes, last.norm.num_features)
+            self.variances = torch.ones(classes, last.norm.num_features)
+            self.hook = last.sign.register_forward_pre_hook(self._keep)
+
+    def _keep(self, layer, inputs):
+        self.features = inputs[0].float() if layer.training else None
+
+    def optimiser(self, run):
+        """Adam; mu and sigma have gradients of lambda * nu / n, which the usual eps would drown."""
+        layers, every = modulated(run.network), dict(run.network.named_parameters())
+        w, mu, sigma = ([getattr(layer, name) for layer in layers] for name in ("log_w", "log_mu", "log_sigma"))
+        own = {id(parameter) for parameter in (*w, *mu, *sigma)}
+        groups = [
+            {"params": [parameter for parameter in every.values() if id(parameter) not in own]},
+            {"params": w, "rate": MODULATION_RATE},
+            {"params": mu, "eps": 1e-20},
+            {"params": sigma, "eps": 1e-20, "rate": MODULATION_RATE},
+        ]
+        return torch.optim.Adam(groups, lr=run.phase.lr, fused=True)
+
+    def losses(self, run, scores, labels):
+        losses = super().losses(run, scores, labels)
+        if self.kernel:
+            losses["kernel"] = self.kernel * sum(layer.kernel_loss(self.nu) for layer in modulated(run.network))
+        if self.centres is not None:
+            losses["feature"] = self.feature * feature_loss(self.features, self.centres[labels], self.variances[labels])
+        return losses
+
+    @torch.no_grad()
+    def step(self, run, images, labels):
+        with torch.enable_grad():
+            loss = super().step(run, images, labels)
+        for layer in modulated(run.network):
+            layer.log_sigma.clamp_(min=layer.log_mu + math.log(SIGMA_FLOOR))
+        if self.centres is not None:
+            self.follow(self.features.detach(), labels)
+        return loss
+
+    def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:
+        """Class means and variances move towards a batch: c -= rate * sum(c - f) / (1 + count), as the center loss does."""
+        share = CENTRE_RATE / (1 + torch.bincount(labels, minlength=len(self.centres)).float()[:, None])
+        away = features - self.centres[labels]
+        surplus = away.square() - self.variances[labels]
+        self.centres += share * torch.zeros_like(self.centres).index_add_(0, labels, away)
+        self.variances += share * torch.zeros_like(self.variances).index_add_(0, labels, surplus)
+        self.variances.clamp_(min=VARIANCE_FLOOR)
+
+    def state(self):
+        return {"centres": self.centres, "variances": self.variances}
+
+    def load_state(self, state):
+        self.centres, self.variances = state["centres"], state["variances"]
+
+    @torch.no_grad()
+    def deploy(self, net, network):
+        """The plain network: sign(BN(d / wbar)) is one threshold of d, found on every value d can take (`sw/snap.py`)."""
+        deployed = networks.build(net).eval()
+        for name, latent in binary.latents(network).items():
+            deployed.get_submodule(name).weight.copy_(latent)
+        for name, block, grid in snap.thresholds_in(network):
+            norm, scale = copy.deepcopy(block.norm).eval(), block.dot.scale()
+            norm.register_forward_pre_hook(lambda _, inputs, scale=scale: (inputs[0] * scale,))
+            snap.write(deployed.get_submodule(name).norm, *snap.threshold(norm, grid), grid)
+        return deployed

@@ -1,0 +1,331 @@
+"""BONN: the two losses have the printed values and gradients, and what is deployed is a plain network."""
+
+import inspect
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge.sw import binary, data, networks, snap, train, weights
+from xnorforge.sw.methods import bonn, ste
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
+NETS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small steps: a second thread costs more than it gives."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def kernel_loss(x, w, mu, sigma, nu):
+    """Loss and gradients by name; w a number or a vector."""
+    w = torch.as_tensor(w, dtype=x.dtype).expand(x.shape[1])
+    parts = {"X": x, "w": w, "mu": torch.as_tensor(mu), "sigma": torch.as_tensor(sigma)}
+    parts = {name: part.to(x.dtype).clone().requires_grad_() for name, part in parts.items()}
+    loss = bonn.KernelLoss.apply(*parts.values(), nu)
+    loss.backward()
+    return loss.item(), {name: part.grad for name, part in parts.items()}
+
+
+def random_case(seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(3, 5, generator=rng, dtype=torch.float64)
+    w, mu, sigma = (torch.rand(n, generator=rng, dtype=torch.float64) + 0.5 for n in (5, 3, 3))
+    return x, w, mu, sigma, 0.3
+
+
+def started(method, net="mnist-tfc", epochs=2, phase=0, bf16=False, seed=0):
+    """A run at the begin of a phase."""
+    torch.manual_seed(seed)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, bf16=bf16)
+    run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
+    run.phase = method.phases(recipe)[phase]
+    method.begin(run)
+    run.optimiser = method.optimiser(run)
+    return run
+
+
+def steps(run, count):
+    """Training steps on the shipped digits, 64 images each."""
+    images, labels = data.mnist_shipped()
+    for at in range(count):
+        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
+        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
+    return run
+
+
+def kurtosis(x):
+    return (x.double().pow(4).mean() / x.double().square().mean().square()).item()
+
+
+def test_kernel_loss_of_the_hand_example():
+    loss, gradients = kernel_loss(HAND, 1.6, [0.5], [0.5], nu=0.01)
+    assert loss == pytest.approx(0.5 * (0.8 + 0.01 * 1.5 + 0.01 * -5.545177), abs=1e-6)
+    assert loss == pytest.approx(0.379774, abs=1e-6)
+    np.testing.assert_allclose(gradients["X"][0], [-0.32, 0.97, 0.98, -0.33], atol=1e-6)
+    assert gradients["w"].sum().item() == pytest.approx(0.5, abs=1e-6)
+    assert gradients["mu"].item() == pytest.approx(-0.005, abs=1e-7)
+    assert gradients["sigma"].item() == pytest.approx(0.0125, abs=1e-7)
+
+
+def test_mu_sigma_and_w_rest_at_mean_deviation_and_best_scale():
+    _, gradients = kernel_loss(HAND, 4 / 3, [0.625], [math.sqrt(0.078125)], nu=0.01)
+    assert gradients["w"].sum().item() == pytest.approx(0, abs=1e-6)
+    assert [gradients[name].item() for name in ("mu", "sigma")] == pytest.approx([0, 0], abs=1e-8)
+
+
+def test_printed_gradients_are_those_of_the_loss_and_one_nth_for_mu_and_sigma():
+    x, w, mu, sigma, nu = random_case()
+    loss, printed = kernel_loss(x, w, mu, sigma, nu)
+    parts = [part.clone().requires_grad_() for part in (x, w, mu, sigma)]
+    x, w, mu, sigma = parts
+    bits, (m, s) = x.detach().sign(), (mu[:, None], sigma[:, None])
+    above, below = (x - m)[bits > 0] / s.expand_as(x)[bits > 0], (x + m)[bits < 0] / s.expand_as(x)[bits < 0]
+    prior = above.square().sum() + below.square().sum() + x.shape[1] * sigma.square().log().sum()
+    plain = 0.5 * ((bits - w * x).square().sum() + nu * prior)
+    plain.backward()
+    assert loss == pytest.approx(plain.item())
+    for name, part, factor in zip(printed, parts, (1, 1, 1 / x.shape[1], 1 / x.shape[1]), strict=True):
+        torch.testing.assert_close(printed[name], part.grad * factor, msg=name)
+
+
+def test_printed_gradients_are_finite_differences_of_the_loss():
+    x, w, mu, sigma, nu = random_case(1)
+    assert torch.autograd.gradcheck(
+        lambda x, w: bonn.KernelLoss.apply(x, w, mu, sigma, nu), (x.requires_grad_(), w.requires_grad_())
+    )
+    _, gradients = kernel_loss(x.detach(), w.detach(), mu, sigma, nu)
+    h, n = 1e-6, x.shape[1]
+    for at in range(3):
+        up = torch.eye(3, dtype=torch.float64)[at] * h
+        for name, change in (("mu", (up, 0)), ("sigma", (0, up))):
+            low, high = (
+                bonn.KernelLoss.apply(x, w, mu + sign * change[0], sigma + sign * change[1], nu) for sign in (-1, 1)
+            )
+            assert gradients[name][at].item() == pytest.approx((high - low).item() / (2 * h) / n, rel=1e-6)
+
+
+def test_kernel_loss_does_not_see_the_sign_of_the_latents():
+    x, *rest = random_case(2)
+    (loss, gradients), (mirrored, others) = kernel_loss(x, *rest), kernel_loss(-x, *rest)
+    assert loss == mirrored and torch.equal(gradients["X"], -others["X"])
+    assert all(torch.equal(gradients[name], others[name]) for name in ("w", "mu", "sigma"))
+
+
+def test_feature_loss_has_its_hand_value_and_its_finite_differences():
+    features = torch.tensor([[1.0, -2.0], [0.0, 1.0]], dtype=torch.float64, requires_grad=True)
+    centres = torch.tensor([[0.0, -1.0], [0.0, 0.0]], dtype=torch.float64)
+    variances = torch.tensor([[0.5, 2.0], [1.0, 4.0]], dtype=torch.float64)
+    first, second = 2 + 2 + 0.5 + math.log(0.5 * 2), 1 + 0.25 + math.log(4)
+    assert bonn.feature_loss(features, centres, variances).item() == pytest.approx(0.5 * (first + second) / 2)
+    assert torch.autograd.gradcheck(lambda f: bonn.feature_loss(f, centres, variances), (features,))
+
+
+def test_class_means_and_variances_follow_as_in_the_center_loss():
+    method = bonn.Method()
+    method.centres, method.variances = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [1.0]])
+    method.follow(torch.tensor([[3.0], [6.0]]), torch.tensor([0, 0]))
+    np.testing.assert_allclose(method.centres, [[0.5 * 9 / 3], [1]])
+    np.testing.assert_allclose(method.variances, [[1 + 0.5 * (8 + 35) / 3], [1]])
+
+
+def test_the_gradient_passes_where_w_keeps_a_latent_in_reach():
+    x = torch.tensor([[0.4, -0.4, 0.6, 0.0], [-0.5, 0.51, -0.6, 0.1]], requires_grad=True)
+    w = torch.tensor([2.0, 2.0, 2.0, 3.0], requires_grad=True)
+    gradient = torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
+    bits = bonn.Binarise.apply(x, w)
+    bits.backward(gradient)
+    assert torch.equal(bits.detach(), torch.tensor([[1.0, -1.0, 1.0, 1.0], [-1.0, 1.0, -1.0, 1.0]]))
+    torch.testing.assert_close(x.grad, torch.tensor([[2.0, 4.0, 0.0, 12.0], [10.0, 0.0, 0.0, 24.0]]))
+    torch.testing.assert_close(w.grad, torch.tensor([0.4 - 2.5, -0.8, 0.0, 0.8]))
+
+
+@pytest.mark.parametrize(("net", "bf16"), [("mnist-tfc", False), ("mnist-cnn", True)])
+def test_without_its_losses_each_step_is_the_baseline_s_bit_for_bit(net, bf16):
+    runs = [
+        steps(started(method, net, bf16=bf16), 4) for method in (ste.Method(), bonn.Method(kernel=0.0, feature=0.0))
+    ]
+    expected, found = (run.network.state_dict() for run in runs)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    assert all(layer.log_w.abs().max() == 0 for layer in bonn.modulated(runs[1].network))
+
+
+def test_the_kernel_loss_makes_latents_bimodal():
+    runs = [steps(started(method), 120) for method in (ste.Method(), bonn.Method(feature=0.0))]
+    before = binary.latents(started(bonn.Method()).network)
+    plain, pulled = (binary.latents(run.network) for run in runs)
+    for name, latent in pulled.items():
+        assert kurtosis(latent) < kurtosis(plain[name]), name
+    strong = binary.latents(steps(started(bonn.Method(kernel=1e-4, feature=0.0)), 120).network)
+    for name, latent in strong.items():
+        assert kurtosis(latent) < min(kurtosis(before[name]), kurtosis(plain[name]), kurtosis(pulled[name])), name
+
+
+def test_the_feature_loss_draws_classes_together():
+    def within(theta):
+        method = bonn.Method(feature=theta)
+        run = steps(started(method, epochs=10, phase=1), 80)
+        images, labels = data.mnist_shipped()
+        with torch.no_grad():
+            run.forward(torch.from_numpy(images.copy()))
+        features = method.features
+        parts = [features[torch.from_numpy(labels == label)] for label in range(10)]
+        return (sum((part - part.mean(0)).square().sum() for part in parts) / features.numel()).item()
+
+    assert within(1e-1) < within(1e-2) < within(1e-6)
+
+
+def test_only_fine_tuning_has_the_feature_loss():
+    recipe = Recipe(epochs=20, batch=64, lr=5e-3)
+    assert [(p.name, p.epochs, p.lr) for p in bonn.Method().phases(recipe)] == [("kernel", 18, 5e-3), ("fine", 2, 5e-4)]
+    assert [p.name for p in bonn.Method(feature=0.0).phases(recipe)] == ["kernel"]
+    images, labels = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4)
+    for phase, names in ((0, {"task", "kernel"}), (1, {"task", "kernel", "feature"})):
+        run = started(bonn.Method(), epochs=10, phase=phase)
+        assert set(run.method.losses(run, run.forward(images), labels)) == names
+
+
+def test_w_mu_and_sigma_start_at_their_moments_move_and_stay_positive():
+    run = started(bonn.Method())
+    layers = bonn.modulated(run.network)
+    before = [{name: p.detach().clone() for name, p in layer.named_parameters()} for layer in layers]
+    for layer, start in zip(layers, before, strict=True):
+        size = start["weight"].abs()
+        torch.testing.assert_close(start["log_w"].exp(), bonn.REACH / size.mean(0))
+        torch.testing.assert_close(start["log_mu"].exp(), size.mean(1))
+        torch.testing.assert_close(start["log_sigma"].exp(), size.std(1, correction=0))
+    steps(run, 20)
+    for layer, start in zip(layers, before, strict=True):
+        for name in ("log_w", "log_mu", "log_sigma"):
+            now = getattr(layer, name).detach()
+            assert (now != start[name]).float().mean() > 0.9 and torch.isfinite(now).all(), name
+
+
+def test_sigma_has_a_floor():
+    run = started(bonn.Method())
+    for layer in bonn.modulated(run.network):
+        torch.nn.init.constant_(layer.log_sigma, -30.0)
+    for layer in bonn.modulated(steps(run, 1).network):
+        torch.testing.assert_close(layer.log_sigma.exp(), bonn.SIGMA_FLOOR * layer.log_mu.exp())
+
+
+def test_a_scaled_layer_has_two_weights():
+    torch.manual_seed(0)
+    layer = bonn.Layers().conv(3, 4, 3)
+    weight, wbar = layer.effective(), layer.log_w.exp().mean()
+    assert weight.unique().tolist() == pytest.approx([-1 / wbar.item(), 1 / wbar.item()])
+    x = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layer(x), torch.nn.functional.conv2d(x, weight))
+
+
+def test_the_scale_rounds_nothing_in_bfloat16():
+    torch.manual_seed(0)
+    layer, bits = bonn.Layers().linear(256, 32), bonn.signs(torch.randn(64, 256))
+    with torch.no_grad():
+        expected = layer(bits)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(layer(bits), expected)
+
+
+def shaken(net, seed):
+    """A network whose batch norms and w are random, a third of the gammas negative and one in ten zero."""
+    torch.manual_seed(seed)
+    network = bonn.Method().build(net).eval()
+    with torch.no_grad():
+        for layer in bonn.modulated(network):
+            layer.log_w.normal_(1, 1)
+        for _, block, grid in snap.thresholds_in(network):
+            norm = block.norm
+            norm.weight.normal_(0.4, 1).masked_fill_(torch.rand(norm.num_features) < 0.1, 0)
+            norm.bias.normal_(0, 0.5)
+            norm.running_var.uniform_(0.5, 2).mul_(grid.reach * block.dot.scale().square())
+            norm.running_mean.normal_().mul_(grid.reach**0.5 * block.dot.scale())
+    return network
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_deployed_network_computes_the_same_scores(net):
+    network = shaken(net, seed=1)
+    deployed = bonn.Method().deploy(net, network)
+    count = 4 if net == "cifar10-cnv" else 64
+    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    expected = train.scores(network, images)
+    assert len(np.unique(expected)) > 10
+    back = weights.unpack(net, weights.pack(snap.snap(deployed)), "here")
+    for found in (deployed, snap.snap(deployed), back):
+        np.testing.assert_array_equal(train.scores(found, images), expected)
+
+
+def test_a_folded_layer_is_an_integer_comparison():
+    network = shaken("mnist-tfc", seed=2)
+    deployed = bonn.Method().deploy("mnist-tfc", network)
+    for (name, block, grid), (_, plain, _) in zip(
+        snap.thresholds_in(network), snap.thresholds_in(deployed), strict=True
+    ):
+        rng = np.random.default_rng(3)
+        bits = rng.integers(0, 2, (256, block.dot.weight.shape[1])) * 2 - 1
+        sums = bits @ np.where(block.dot.weight.detach().numpy() >= 0, 1, -1).T
+        halves, direction = snap.read(plain.norm, grid)
+        with torch.no_grad():
+            trained = block(torch.from_numpy(bits).float()).numpy()
+        np.testing.assert_array_equal(np.where(direction * (sums - halves) >= 0, 1, -1), trained, err_msg=name)
+        assert {-1, 1} <= set(direction)
+
+
+@pytest.mark.parametrize("after", [2, 6, 7])
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
+    images, labels = data.mnist_shipped()
+    parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(parts[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: parts[2:])
+    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": Recipe(epochs=8, batch=64, lr=5e-3, warmup=4)})
+    monkeypatch.setattr(bonn, "FINE", 4)
+    train.train("mnist-tfc", "bonn", tmp_path / "whole")
+
+    def killed(self, run):
+        if run.epoch + 6 * (run.phase.name == "fine") == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as once:
+        once.setattr(bonn.Method, "on_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train.train("mnist-tfc", "bonn", tmp_path / "parts")
+    train.train("mnist-tfc", "bonn", tmp_path / "parts")
+    for file in ("curve.csv", "weights.safetensors", "card.json"):
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
+
+
+def test_a_checkpoint_holds_the_classes(tmp_path):
+    run = steps(started(bonn.Method(), epochs=10, phase=1), 3)
+    torch.save(run.state(), tmp_path / "state.pt")
+    fresh = started(bonn.Method(), epochs=10, phase=1, seed=1)
+    fresh.take(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(fresh.method.centres, run.method.centres) and run.method.centres.abs().max() > 0
+    assert torch.equal(fresh.method.variances, run.method.variances)
+    assert all(
+        torch.equal(a.log_w, b.log_w)
+        for a, b in zip(bonn.modulated(fresh.network), bonn.modulated(run.network), strict=True)
+    )
+
+
+def test_the_last_layer_keeps_its_power_of_two():
+    for net in NETS:
+        last = next(part for part in bonn.Method().build(net).modules() if isinstance(part, networks.Scores))
+        assert last.dot.scale() == 1 and last.dot.effective().unique().tolist() == [-1, 1]
+
+
+def test_every_line_the_page_quotes_is_in_the_method():
+    page = (Path(__file__).parents[2] / "docs/methods/bonn.md").read_text()
+    quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
+    source = [line.strip() for line in inspect.getsource(bonn).splitlines()]
+    assert len(quoted) > 8 and set(quoted) <= set(source)
