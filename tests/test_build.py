@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from xnorforge import plugins
+
+METHODS = ", ".join(plugins.names("sw.methods"))
 ROOT = Path(__file__).parent.parent
 WANTED = ["make", "build", "NET=mnist-tfc", "IMAGES=4", "STALLED=2"]
 ACC = Path("out/mnist-tfc/rtl-pynq-z2")
@@ -130,7 +133,7 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     [
         (["BOARD=pynq-z3"], "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
         (["NET=mnist-tfk"], "NET: no 'mnist-tfk' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-tfc'?"),
-        (["METHOD=stee"], "METHOD: no 'stee' among ste. Did you mean 'ste'?"),
+        (["METHOD=stee"], f"METHOD: no 'stee' among {METHODS}. Did you mean 'ste'?"),
     ],
     ids=["board", "net", "method"],
 )

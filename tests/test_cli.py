@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge import progress
+from xnorforge import plugins, progress
 from xnorforge.artifacts import check, whole, write_json
 from xnorforge.errors import MismatchError, ToolMissing, UserError
+
+METHODS = ", ".join(plugins.names("sw.methods"))
 
 
 @pytest.fixture
@@ -33,8 +35,8 @@ def call(monkeypatch, capsys):
     [
         ("--board", "pynq-z3", "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
         ("--net", "mnist-cn", "NET: no 'mnist-cn' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?"),
-        ("--method", "sta", "METHOD: no 'sta' among ste. Did you mean 'ste'?"),
-        ("--method", "zzz", "METHOD: no 'zzz' among ste."),
+        ("--method", "sta", f"METHOD: no 'sta' among {METHODS}. Did you mean 'ste'?"),
+        ("--method", "zzz", f"METHOD: no 'zzz' among {METHODS}."),
     ],
 )
 def test_an_unknown_name_is_answered_with_those_that_exist_and_the_nearest(call, option, given, answer):
