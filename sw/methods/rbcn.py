@@ -1,0 +1,335 @@
+"""RBCN: rectified kernels, and a real-valued guide whose feature maps discriminators ask for (Liu, Ding, Xia, Hu, Zhang,
+Liu, Zhuang, Guo, "Rectified Binary Convolutional Networks for Enhancing the Performance of 1-bit DCNNs", IJCAI 2019).
+
+Equations in brackets are those of the same authors' textbook (section 3.6), from which the method was written; the text
+of the article itself was not at hand. With latents W, bits W^ = sign(W) and one learned scale C per layer,
+
+    layer        Conv(x, W^ o C)                                                     [3.65-3.66]
+    sign'        2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0                         [3.68]
+    L_Kernel     lambda1 / 2 * sum over layers and filters of |W - C o W^|^2         [3.64]
+    L_Adv        log D(R) + log(1 - D(T)), which D makes large                       [3.63]
+                 (1 - D(T))^2, which the network makes small: gradient -2 (1 - D) dD  [3.67-3.76]
+
+where R are feature maps of the guide, the same network in real numbers, trained first and then frozen, and T the
+network's own. A step moves D, then W, then C; after an epoch W and C rest and batch norms alone move. Guide, D and W
+are dropped at the end, C vanishes in the thresholds: what is deployed costs what the baseline costs.
+
+What the sources leave open, and what batch norm makes of a scale per layer: docs/methods/rbcn.md.
+"""
+
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.errors import UserError
+from xnorforge.sw import binary, networks, snap
+from xnorforge.sw.methods import base
+from xnorforge.sw.networks import Block
+
+GUIDE, RECTIFY = "guide", "rectify"
+WIDTH, SLOPE = 128, 0.2
+
+
+class _Sign(torch.autograd.Function):
+    """sign, +1 at 0, with the triangular gradient of [3.68]."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sign().add_(0.5).sign_()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * x.abs().mul_(-2).add_(2).clamp_(min=0)
+
+
+sign = _Sign.apply
+
+
+class Sign(nn.Module):
+    """Activations to -1 and +1."""
+
+    def forward(self, x):
+        return sign(x)
+
+
+class RectifiedConv(binary.BinaryConv):
+    """Convolution with W^ o C, C in `scale`."""
+
+    def forward(self, x):
+        return _rectified(
+            self, lambda bits: F.conv2d(x, bits, None, self.stride, self.padding, self.dilation, self.groups)
+        )
+
+
+class RectifiedLinear(binary.BinaryLinear):
+    """Dense layer with W^ o C, C in `scale`."""
+
+    def forward(self, x):
+        return _rectified(self, lambda bits: F.linear(x, bits))
+
+
+def _rectified(layer, product):
+    bits, scale = sign(layer.weight), layer.scale
+    if scale.numel() == 1:
+        return product(bits) * scale.reshape(())  # the sums stay whole numbers, so deployment can be exact
+    return product(bits * scale)
+
+
+class Rectified(binary.Plain):
+    """Layers with a scale C, which starts where L_Kernel is smallest: at the mean |W| over what shares a C.
+
+    Args:
+        granularity: "layer", one C; "spatial", one per kernel position; "filter", the shape of a filter [3.65].
+    """
+
+    conv_type, linear_type = RectifiedConv, RectifiedLinear
+
+    def __init__(self, granularity: str):
+        self.granularity = granularity
+
+    def conv(self, *sizes, **options):
+        return self._with_scale(super().conv(*sizes, **options))
+
+    def linear(self, *sizes):
+        return self._with_scale(super().linear(*sizes))
+
+    def sign(self):
+        return Sign()
+
+    def _with_scale(self, layer):
+        layer.scale = nn.Parameter(best_scale(layer.weight.detach(), self.granularity))
+        return layer
+
+
+class Real(binary.Plain):
+    """The guide's layers: real weights, and the hard tanh in place of the sign."""
+
+    conv_type, linear_type = nn.Conv2d, nn.Linear
+
+    def sign(self):
+        return nn.Hardtanh()
+
+
+class Discriminator(nn.Sequential):
+    """Tells maps of the guide from maps of the network: (B, C, H, W) or (B, C) to the logit of D, (B, 1)."""
+
+    def __init__(self, channels: int):
+        super().__init__(
+            nn.Linear(channels, WIDTH), nn.LeakyReLU(SLOPE),
+            nn.Linear(WIDTH, WIDTH), nn.LeakyReLU(SLOPE),
+            nn.Linear(WIDTH, 1),
+        )  # fmt: skip
+
+    def forward(self, maps):
+        maps = maps.float()
+        return super().forward(maps.mean((2, 3)) if maps.dim() == 4 else maps)
+
+
+def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
+    """The C that makes L_Kernel smallest for given W: mean |W| over all weights that share it; same rank as W."""
+    shared = {"layer": range(latent.dim()), "spatial": (0, 1), "filter": (0,)}[granularity]
+    return latent.abs().mean(tuple(shared), keepdim=True)
+
+
+def kernel_loss(latent: torch.Tensor, bits: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """|W - C o W^|^2 / 2 of one layer, [3.64] without lambda1."""
+    return (latent - scale * bits).square().sum() / 2
+
+
+def discriminator_value(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """log D(R) + log(1 - D(T)), the mean over images, of logits: [3.63]; -log 4 if D cannot tell them apart."""
+    return F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
+
+
+def generator_loss(fake: torch.Tensor) -> torch.Tensor:
+    """(1 - D(T))^2, the mean over images, of logits; its gradient is -2 (1 - D) dD, as in [3.67-3.76]."""
+    return (1 - fake.sigmoid()).square().mean()
+
+
+def rectified(network: nn.Module) -> list[nn.Module]:
+    """The layers with a scale C."""
+    return [layer for layer in network.modules() if isinstance(layer, (RectifiedConv, RectifiedLinear))]
+
+
+def stage_ends(network: nn.Module) -> list[nn.Module]:
+    """The batch norms whose outputs, not yet signs, are compared: of the last block before a pool, flatten or the scores."""
+    parts = list(network)
+    blocks = ((part, after) for part, after in pairwise(parts) if isinstance(part, Block))
+    return [block.norm for block, after in blocks if block.pool > 1 or not isinstance(after, Block)]
+
+
+class Method(base.Method):
+    """A fifth of the epochs for the guide, the rest for the network."""
+
+    granularity = "layer"
+    lambda1 = 1e-4
+    adversarial = 0.1
+    scale_rate = 0.1  # rate of C, eta2, per rate of W, eta1
+    guess_rate = 2e-5  # of the discriminators: at 2e-4 they win and the network hears nothing
+    kept = 100  # batches of an epoch that the pass behind it sees again
+
+    def build(self, net):
+        """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two optimisers."""
+        network = networks.build(net, Rectified(self.granularity))
+        # No batch norm follows the last layer to take up a C: it stays the baseline's.
+        scores, rows = network[-1], network[-1].dot.weight
+        scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
+        scores.dot.weight = rows
+        self.guide = networks.build(net, Real())
+        self.discriminators = nn.ModuleList(Discriminator(norm.num_features) for norm in stage_ends(network))
+        self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
+        self.guess = torch.optim.Adam(self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999))
+        self.real, self.fake = _maps(self.guide), _maps(network, training=True)
+        self.batches = deque(maxlen=self.kept)
+        return network
+
+    def phases(self, recipe):
+        if recipe.epochs < 2:
+            raise UserError(f"rbcn: epochs={recipe.epochs} leaves none for guide or network; use 2 or more.")
+        guide = max(1, recipe.epochs // 5)
+        return [base.Phase(GUIDE, guide, recipe.lr), base.Phase(RECTIFY, recipe.epochs - guide, recipe.lr)]
+
+    def begin(self, run):
+        self.teacher = replace(run, network=self.guide)
+        self.guide.train(run.phase.name == GUIDE).requires_grad_(run.phase.name == GUIDE)
+
+    def optimiser(self, run):
+        """Of the guide; then of W and all that is not C."""
+        moving = self.guide if run.phase.name == GUIDE else run.network
+        named = moving.named_parameters()
+        return torch.optim.Adam([p for name, p in named if not name.endswith(".scale")], lr=run.phase.lr, fused=True)
+
+    def losses(self, run, scores, labels):
+        kernels = (kernel_loss(layer.weight, sign(layer.weight), layer.scale) for layer in rectified(run.network))
+        fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake.values()))
+        return super().losses(run, scores, labels) | {
+            "kernel": self.lambda1 * sum(kernels),
+            "adversarial": self.adversarial * sum(fooled),
+        }
+
+    def step(self, run, images, labels):
+        if run.phase.name == GUIDE:
+            loss = run.task.loss(self.teacher.forward(images), labels)
+            _move(run.optimiser, loss)
+            return loss.item()
+        self.batches.append((images, labels))
+        with torch.no_grad():
+            self.teacher.forward(images)
+        scores = run.forward(images)
+        self.step_discriminators()
+        loss = self.step_weights(run, scores, labels)
+        self.step_scales(run, images, labels)
+        return loss
+
+    def step_discriminators(self) -> None:
+        """D of every stage goes up log D(R) + log(1 - D(T)); nothing flows back into the network."""
+        told = zip(self.discriminators, self.real.values(), self.fake.values())
+        values = [discriminator_value(tell(real), tell(fake.detach())) for tell, real, fake in told]
+        _move(self.guess, -sum(values))
+
+    def step_weights(self, run, scores: torch.Tensor, labels: torch.Tensor) -> float:
+        """W, and batch norms with it, by eta1; returns the loss."""
+        loss = sum(self.losses(run, scores, labels).values())
+        _move(run.optimiser, loss)
+        with torch.no_grad():
+            for latent in binary.latents(run.network).values():
+                latent.clamp_(-1, 1)
+        return loss.item()
+
+    def step_scales(self, run, images: torch.Tensor, labels: torch.Tensor) -> None:
+        """C by eta2, with the new W fixed.
+
+        One C per layer cancels in the batch norm behind it, so only L_Kernel has a gradient; other granularities need
+        the scores for the new W, from a second pass that leaves running statistics alone.
+        """
+        for group in self.scales.param_groups:
+            group["lr"] = self.scale_rate * run.optimiser.param_groups[0]["lr"]
+        if all(layer.scale.numel() == 1 for layer in rectified(run.network)):
+            fixed = [(layer.weight.detach(), layer.scale) for layer in rectified(run.network)]
+            loss = self.lambda1 * sum(kernel_loss(latent, sign(latent), scale) for latent, scale in fixed)
+        else:
+            with _statistics_held(run.network):
+                loss = sum(self.losses(run, run.forward(images), labels).values())
+        _move(self.scales, loss)
+
+    def on_epoch(self, run):
+        """The update strategy: W and C rest, batch norms alone see the last batches of the epoch once more."""
+        moving = [parameter for norm in _norms(run.network) for parameter in norm.parameters()]
+        for images, labels in self.batches:
+            _move(run.optimiser, run.task.loss(run.forward(images), labels), moving)
+        self.batches.clear()
+
+    def state(self):
+        return {name: part.state_dict() for name, part in self._parts()}
+
+    def load_state(self, state):
+        for name, part in self._parts():
+            part.load_state_dict(state[name])
+
+    def _parts(self):
+        return [(name, getattr(self, name)) for name in ("guide", "discriminators", "scales", "guess")]
+
+    @torch.no_grad()
+    def deploy(self, net, network):
+        """Signs and thresholds: a batch norm and the C before it are one comparison, found by trying every sum."""
+        if any(layer.scale.numel() > 1 for layer in rectified(network)):
+            raise UserError(
+                f"rbcn: granularity={self.granularity} is no XNOR and popcount; train with granularity=layer."
+            )
+        deployed = networks.build(net).eval()
+        latents = binary.latents(network)
+        for name, latent in binary.latents(deployed).items():
+            latent.copy_(sign(latents[name]))
+        blocks = zip(snap.thresholds_in(network), snap.thresholds_in(deployed))
+        for (_, trained, _), (_, block, grid) in blocks:
+            block.norm.load_state_dict(trained.norm.state_dict())
+            scale = trained.dot.scale.reshape(())
+            scaling = block.norm.register_forward_pre_hook(lambda _, sums, scale=scale: sums[0] * scale)
+            found = snap.threshold(block.norm, grid)
+            scaling.remove()
+            snap.write(block.norm, *found, grid)
+        return deployed
+
+
+def _move(optimiser, loss, parameters=None):
+    """One step down `loss` by the optimiser's parameters, or by some of them; gradients reach no others."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward(inputs=parameters or [p for group in optimiser.param_groups for p in group["params"]])
+    optimiser.step()
+
+
+def _maps(network, training=False) -> dict[int, torch.Tensor]:
+    """The outputs of the stage ends at the last forward pass (in training mode only, if so asked), by stage."""
+    maps = {}
+
+    def keep(stage):
+        def hook(norm, _, output):
+            if norm.training or not training:
+                maps[stage] = output
+
+        return hook
+
+    for stage, norm in enumerate(stage_ends(network)):
+        norm.register_forward_hook(keep(stage))
+    return maps
+
+
+def _norms(network) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
+
+
+@contextmanager
+def _statistics_held(network):
+    """Batch norms go on to use the batch's statistics and leave the running ones alone."""
+    for norm in _norms(network):
+        norm.track_running_stats = False
+    yield
+    for norm in _norms(network):
+        norm.track_running_stats = True

@@ -1,0 +1,507 @@
+"""RBCN: values and gradients by hand, who moves when, and a deployed network without scales."""
+
+import hashlib
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.errors import UserError
+from xnorforge.sw import binary, data, networks, snap, train, weights
+from xnorforge.sw.methods import rbcn, ste
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+from .test_binary import pictures, shaken
+
+W = [0.5, -0.25, 1.0, -0.75]
+BITS = [1.0, -1.0, 1.0, -1.0]
+
+
+def leaf(values, dtype=torch.float64):
+    return torch.as_tensor(values, dtype=dtype).clone().requires_grad_()
+
+
+def begun(net="mnist-tfc", phase=1, seed=0, **settings):
+    """A run at the start of a phase, in float32."""
+    torch.manual_seed(seed)
+    method = rbcn.Method()
+    for name, value in settings.items():
+        setattr(method, name, value)
+    recipe = Recipe(epochs=2, batch=16, lr=1e-3, bf16=False)
+    run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
+    run.phase = method.phases(recipe)[phase]
+    method.begin(run)
+    run.optimiser = method.optimiser(run)
+    return run
+
+
+def batch(net="mnist-tfc", seed=1, count=16):
+    return pictures(net, count, seed).to(torch.uint8), torch.arange(count) % 10
+
+
+def looked_at(run, images):
+    """Scores, with the maps of guide and network at hand."""
+    with torch.no_grad():
+        run.method.teacher.forward(images)
+    return run.forward(images)
+
+
+def hashes(run) -> dict[str, str]:
+    """One hash for each group of numbers that moves on its own."""
+    network, method = run.network, run.method
+    groups = {
+        "W": binary.latents(network).values(),
+        "C": [layer.scale for layer in rbcn.rectified(network)],
+        "affine": [p for norm in rbcn._norms(network) for p in norm.parameters()],
+        "statistics": [b for norm in rbcn._norms(network) for b in norm.buffers()],
+        "guide": method.guide.state_dict().values(),
+        "D": method.discriminators.state_dict().values(),
+    }
+    return {
+        name: hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in group)).hexdigest()
+        for name, group in groups.items()
+    }
+
+
+def moved(before, after) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
+
+
+# Losses
+
+
+def test_the_kernel_loss_and_its_gradients_by_hand():
+    latent, bits, scale = torch.tensor(W, dtype=torch.float64), leaf(BITS), leaf(0.5)
+    loss = rbcn.kernel_loss(latent, bits, scale)
+    loss.backward()
+    assert loss.item() == 0.1875
+    assert bits.grad.tolist() == [0, -0.125, -0.25, 0.125] and scale.grad.item() == -0.5
+
+
+def test_the_gradient_of_sign_by_hand():
+    latent = leaf(W)
+    out = rbcn.sign(latent)
+    out.sum().backward()
+    assert out.tolist() == BITS and latent.grad.tolist() == [1.0, 1.5, 0.0, 0.5]
+
+
+def test_the_gradient_of_sign_is_a_triangle_and_zero_counts_as_positive():
+    x = leaf([-1.5, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 1.5])
+    out = rbcn.sign(x)
+    out.sum().backward()
+    assert out.tolist() == [-1, -1, -1, 1, 1, 1, 1, 1] and x.grad.tolist() == [0, 0, 1, 2, 2, 1, 0, 0]
+
+
+def test_the_kernel_loss_reaches_the_latents_directly_and_through_the_sign():
+    latent, scale = leaf(W), 0.5
+    rbcn.kernel_loss(latent, rbcn.sign(latent), scale).backward()
+    w, bits, factor = torch.tensor(W), torch.tensor(BITS), torch.tensor([1.0, 1.5, 0.0, 0.5])
+    rest = w - scale * bits
+    torch.testing.assert_close(latent.grad, (rest - rest * scale * factor).double())
+
+
+@pytest.mark.parametrize("granularity", ["layer", "spatial", "filter"])
+def test_printed_gradients_of_the_kernel_loss_are_those_of_autograd(granularity):
+    torch.manual_seed(0)
+    latent = torch.rand(5, 3, 2, 2, dtype=torch.float64) * 2 - 1
+    bits, scale = leaf(latent.sign()), leaf(torch.rand_like(rbcn.best_scale(latent, granularity)))
+    rbcn.kernel_loss(latent, bits, scale).backward()
+    rest = latent - scale * bits
+    torch.testing.assert_close(bits.grad, -rest * scale)
+    torch.testing.assert_close(scale.grad, -(rest * bits).sum_to_size(scale.shape))
+    assert torch.autograd.gradcheck(lambda b, c: rbcn.kernel_loss(latent, b, c), (bits, scale))
+
+
+def test_mean_magnitudes_minimise_the_kernel_loss():
+    latent = torch.tensor([W])
+    assert rbcn.best_scale(latent, "layer").item() == 0.625
+    torch.manual_seed(0)
+    latent = torch.rand(5, 3, 2, 2, dtype=torch.float64) * 2 - 1
+    assert torch.equal(rbcn.best_scale(latent, "filter")[0], latent.abs().mean(0))
+    rests = []
+    for granularity in ("filter", "spatial", "layer"):
+        scale = leaf(rbcn.best_scale(latent, granularity))
+        loss = rbcn.kernel_loss(latent, latent.sign(), scale)
+        loss.backward()
+        assert scale.grad.abs().max() < 1e-12
+        assert (
+            rbcn.kernel_loss(latent, latent.sign(), scale * 1.01)
+            > loss
+            < rbcn.kernel_loss(latent, latent.sign(), scale * 0.99)
+        )
+        rests.append(loss.item())
+    assert rests == sorted(rests)
+
+
+def test_the_generator_has_no_gradient_where_d_is_one_and_twice_its_gradient_where_d_is_zero():
+    for told, factor in ((1.0, 0.0), (0.0, 2.0), (0.25, 1.5)):
+        d = leaf(told)
+        (1 - d).square().backward()
+        assert d.grad.item() == -factor
+    logits = leaf([[-3.0], [0.2], [4.0]])
+    rbcn.generator_loss(logits).backward()
+    d = logits.detach().sigmoid()
+    torch.testing.assert_close(logits.grad, -2 * (1 - d) * d * (1 - d) / 3)
+
+
+def test_adversarial_gradients_are_the_printed_ones():
+    """-2 (1 - D) dD / dW^ and the same for C, by autograd and by finite differences."""
+    torch.manual_seed(0)
+    tell = nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)).double()
+    x, bits, scale = torch.randn(1, 6, dtype=torch.float64).sign(), leaf(torch.randn(4, 6).sign()), leaf([[0.7]])
+
+    def fake(bits, scale):
+        return tell(F.linear(x, bits * scale))
+
+    d = fake(bits, scale).sigmoid()
+    by_bits, by_scale = torch.autograd.grad(d.sum(), (bits, scale))
+    rbcn.generator_loss(fake(bits, scale)).backward()
+    torch.testing.assert_close(bits.grad, -2 * (1 - d) * by_bits)
+    torch.testing.assert_close(scale.grad, -2 * (1 - d) * by_scale)
+    assert torch.autograd.gradcheck(lambda b, c: rbcn.generator_loss(fake(b, c)), (bits, scale))
+
+
+def test_the_discriminator_value_has_the_gradient_of_its_formula():
+    torch.manual_seed(0)
+    real, fake = leaf(torch.randn(5, 1)), leaf(torch.randn(5, 1))
+    value = rbcn.discriminator_value(real, fake)
+    by_formula = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
+    torch.testing.assert_close(value, by_formula)
+    assert torch.autograd.gradcheck(rbcn.discriminator_value, (real, fake))
+
+
+def test_a_discriminator_that_cannot_tell_is_best_at_one_half():
+    logits = leaf(torch.zeros(8, 1))
+    value = rbcn.discriminator_value(logits, logits)
+    value.backward()
+    assert value.item() == pytest.approx(-1.386294, abs=1e-6) and value.item() == pytest.approx(-math.log(4))
+    assert logits.grad.abs().max() == 0
+    for shift in (-0.5, 0.5):
+        assert rbcn.discriminator_value(logits + shift, logits + shift) < value
+
+
+def test_a_discriminator_finds_that_optimum_on_equal_maps():
+    torch.manual_seed(0)
+    tell, maps = rbcn.Discriminator(6), torch.randn(64, 6, 3, 3)
+    ascent = torch.optim.Adam(tell.parameters(), lr=1e-2)
+    for _ in range(60):
+        rbcn._move(ascent, -rbcn.discriminator_value(tell(maps), tell(maps)))
+    with torch.no_grad():
+        assert rbcn.discriminator_value(tell(maps), tell(maps)).item() == pytest.approx(-math.log(4), abs=1e-3)
+
+
+# Forward
+
+
+@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("training", [True, False])
+def test_with_unit_scales_the_forward_pass_is_the_baselines(net, training):
+    run = begun(net)
+    with torch.no_grad():
+        for layer in rbcn.rectified(run.network):
+            layer.scale.fill_(1)
+    plain = ste.Method().build(net).to(memory_format=torch.channels_last)
+    plain.load_state_dict({k: v for k, v in run.network.state_dict().items() if not k.endswith(".scale")})
+    images, _ = batch(net, count=4)
+    with torch.no_grad():
+        found = train.Run.forward(run, images) if training else run.network.eval()(images.float())
+        wanted = plain.train(training)(images.float().contiguous(memory_format=torch.channels_last))
+    assert torch.equal(found, wanted)
+
+
+def test_without_weights_of_its_own_losses_only_the_task_is_left():
+    run = begun(lambda1=0.0, adversarial=0.0)
+    images, labels = batch()
+    losses = run.method.losses(run, scores := looked_at(run, images), labels)
+    assert losses["kernel"] == 0 == losses["adversarial"] and losses["task"] == run.task.loss(scores, labels)
+
+
+def test_a_filter_of_equal_entries_is_a_scale_per_layer():
+    torch.manual_seed(0)
+    one, full = (rbcn.Rectified(granularity).conv(3, 5, 3) for granularity in ("layer", "filter"))
+    full.weight = one.weight
+    with torch.no_grad():
+        one.scale.fill_(0.5), full.scale.fill_(0.5)
+    x = torch.randn(2, 3, 6, 6).sign()
+    assert full.scale.shape == (1, 3, 3, 3) and torch.equal(one(x), full(x))
+
+
+def test_stage_ends_are_blocks_before_pool_flatten_or_scores():
+    channels = {
+        net: [norm.num_features for norm in rbcn.stage_ends(networks.build(net, binary.Plain()))]
+        for net in networks.names()
+    }
+    assert channels == {"mnist-tfc": [64], "mnist-cnn": [32, 64, 64, 128], "cifar10-cnv": [64, 128, 256, 512]}
+
+
+def test_the_last_layer_has_no_scale():
+    run = begun("mnist-cnn")
+    assert len(rbcn.rectified(run.network)) == 4 and len(binary.latents(run.network)) == 5
+    assert type(run.network[-1].dot) is binary.BinaryLinear
+
+
+def test_latents_start_as_the_baselines():
+    torch.manual_seed(3)
+    mine = binary.latents(rbcn.Method().build("mnist-cnn"))
+    torch.manual_seed(3)
+    for name, latent in binary.latents(ste.Method().build("mnist-cnn")).items():
+        assert torch.equal(mine[name], latent)
+
+
+def test_batch_norm_takes_out_a_scale_per_layer_so_only_the_kernel_loss_moves_it():
+    run = begun("mnist-cnn", adversarial=1.0)
+    with torch.no_grad():
+        for layer in rbcn.rectified(run.network):
+            layer.scale.fill_(0.5)  # the batch norm's eps is then small beside the variance of the sums
+    images, labels = batch("mnist-cnn")
+    losses = run.method.losses(run, looked_at(run, images), labels)
+    for layer in rbcn.rectified(run.network):
+        outside = torch.autograd.grad(losses["task"] + losses["adversarial"], layer.scale, retain_graph=True)[0]
+        inside = torch.autograd.grad(losses["kernel"] / run.method.lambda1, layer.scale, retain_graph=True)[0]
+        assert outside.abs() < 1e-3 and inside.abs() > 1
+
+
+# Who moves when
+
+
+@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn"])
+@pytest.mark.parametrize("granularity", ["layer", "filter"])
+def test_each_part_of_a_step_moves_its_own_numbers_only(net, granularity):
+    run = begun(net, granularity=granularity)
+    method, (images, labels) = run.method, batch(net)
+    start = hashes(run)
+    scores = looked_at(run, images)
+    seen = hashes(run)
+    assert moved(start, seen) == {"statistics"}
+    method.step_discriminators()
+    told = hashes(run)
+    assert moved(seen, told) == {"D"}
+    assert all(p.grad is None for p in run.network.parameters()), "maps are detached"
+    method.step_weights(run, scores, labels)
+    pulled = hashes(run)
+    assert moved(told, pulled) == {"W", "affine"}
+    method.step_scales(run, images, labels)
+    assert moved(pulled, hashes(run)) == {"C"}
+    assert all(p.grad is None for p in method.guide.parameters())
+    assert all(norm.num_batches_tracked == 1 for norm in rbcn._norms(run.network)), "one look at a batch per step"
+
+
+def test_a_step_goes_d_then_w_then_c():
+    run, order = begun(), []
+    for name in ("step_discriminators", "step_weights", "step_scales"):
+        part = getattr(run.method, name)
+        setattr(run.method, name, lambda *given, name=name, part=part: (order.append(name), part(*given))[1])
+    run.method.step(run, *batch())
+    assert order == ["step_discriminators", "step_weights", "step_scales"]
+
+
+def test_the_discriminators_go_up_and_the_network_goes_down_its_loss():
+    run = begun(adversarial=1.0, lambda1=0.0)
+    images, labels = batch()
+    looked_at(run, images)
+    told = []
+    for _ in range(20):
+        told.append(
+            rbcn.discriminator_value(
+                run.method.discriminators[0](run.method.real[0]), run.method.discriminators[0](run.method.fake[0])
+            ).item()
+        )
+        run.method.step_discriminators()
+    assert told == sorted(told)
+    fooled = []
+    for _ in range(40):
+        losses = run.method.losses(run, looked_at(run, images), labels)
+        fooled.append(losses["adversarial"].item())
+        rbcn._move(run.optimiser, losses["adversarial"])
+    assert fooled[-1] < fooled[0]
+
+
+def test_scales_follow_their_own_rate():
+    run = begun("mnist-tfc")
+    run.optimiser.param_groups[0]["lr"] = 4e-3
+    before = [layer.scale.item() for layer in rbcn.rectified(run.network)]
+    with torch.no_grad():
+        for layer in rbcn.rectified(run.network):
+            layer.weight.mul_(2)
+    run.method.step_scales(run, *batch())
+    after = [layer.scale.item() for layer in rbcn.rectified(run.network)]
+    assert [b - a for a, b in zip(before, after)] == pytest.approx([4e-4] * 3, rel=1e-2), (
+        "Adam's first step is the rate"
+    )
+
+
+def test_scales_find_their_minimum_and_do_not_collapse():
+    run = begun("mnist-tfc")
+    with torch.no_grad():
+        for layer in rbcn.rectified(run.network):
+            layer.scale.fill_(0.02)
+    for group in run.optimiser.param_groups:
+        group["lr"] = 2e-2
+    for _ in range(100):
+        run.method.step_scales(run, *batch())
+    for layer in rbcn.rectified(run.network):
+        assert layer.scale.item() == pytest.approx(layer.weight.abs().mean().item(), rel=0.02)
+
+
+def test_the_update_strategy_leaves_weights_and_scales_and_moves_batch_norms():
+    run = begun("mnist-cnn")
+    for seed in (1, 2):
+        run.method.step(run, *batch("mnist-cnn", seed))
+    before, gammas = hashes(run), [norm.weight.detach().clone() for norm in rbcn._norms(run.network)]
+    run.method.on_epoch(run)
+    assert moved(before, hashes(run)) == {"affine", "statistics"}
+    assert not any(torch.equal(norm.weight, gamma) for norm, gamma in zip(rbcn._norms(run.network), gammas))
+    before = hashes(run)
+    run.method.on_epoch(run)
+    assert hashes(run) == before, "an epoch's batches are looked at once"
+
+
+def test_the_first_phase_moves_the_guide_alone_and_the_second_leaves_it():
+    run = begun(phase=0)
+    before = hashes(run)
+    run.method.step(run, *batch())
+    run.method.on_epoch(run)
+    assert moved(before, hashes(run)) == {"guide"} and run.method.guide.training
+    run.phase = run.method.phases(run.recipe)[1]
+    run.method.begin(run)
+    run.optimiser = run.method.optimiser(run)
+    before = hashes(run)
+    run.method.step(run, *batch())
+    assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}
+    assert not run.method.guide.training and not any(p.requires_grad for p in run.method.guide.parameters())
+
+
+def test_one_epoch_is_too_few():
+    with pytest.raises(UserError) as error:
+        rbcn.Method().phases(Recipe(1, 16, 1e-3))
+    assert str(error.value) == "rbcn: epochs=1 leaves none for guide or network; use 2 or more."
+
+
+# Deployment
+
+
+def with_scales(net: str, seed: int = 0) -> nn.Module:
+    """A trained-looking network: both signs of gamma and of C."""
+    state = shaken(net, binary.Plain(), seed).state_dict()
+    torch.manual_seed(seed)
+    network = rbcn.Method().build(net).eval()
+    network.load_state_dict(state | {k: v for k, v in network.state_dict().items() if k.endswith(".scale")})
+    with torch.no_grad():
+        for at, layer in enumerate(rbcn.rectified(network)):
+            layer.scale.fill_((0.37, -0.061, 1.9, -0.7)[(at + seed) % 4])
+    return network
+
+
+@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("seed", [0, 1])
+def test_scales_of_both_signs_vanish_in_thresholds_bit_for_bit(net, seed):
+    network = with_scales(net, seed)
+    deployed = rbcn.Method().deploy(net, network)
+    images = pictures(net, 8 if net.startswith("cifar10") else 64)
+    with torch.no_grad():
+        wanted = network(images)
+        assert torch.equal(deployed(images).as_subclass(torch.Tensor), wanted)
+        assert torch.equal(snap.snap(deployed)(images).as_subclass(torch.Tensor), wanted)
+    assert len(wanted.unique()) > 4
+
+
+def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
+    network = with_scales("mnist-tfc")
+    (_, block, grid), *_ = snap.thresholds_in(network)
+    found = {}
+    for scale in (0.4, -0.4, 0.0):
+        with torch.no_grad():
+            block.dot.scale.fill_(scale)
+            block.norm.running_mean.fill_(0)
+            block.norm.bias.fill_(0.1)
+        deployed = rbcn.Method().deploy("mnist-tfc", network)
+        found[scale] = snap.read(snap.thresholds_in(deployed)[0][1].norm, grid)
+    gamma = block.norm.weight.detach().sign().numpy()
+    inside = abs(found[0.4][0]) < 784
+    assert inside.any() and (gamma > 0).any() and (gamma < 0).any()
+    assert (found[0.4][1][inside] == gamma[inside]).all() and (found[-0.4][1][inside] == -gamma[inside]).all()
+    assert (found[0.4][0][inside] == -found[-0.4][0][inside]).all(), "the threshold changes its sign too"
+    assert (found[0.0][0] < -784).all(), "always +1: the bias is positive"
+
+
+def test_integers_alone_give_the_scores_of_the_trained_network():
+    """Packed bits and thresholds, int64 sums, comparisons: nothing else, on random pictures."""
+    network = with_scales("mnist-tfc")
+    tensors = weights.pack(rbcn.Method().deploy("mnist-tfc", network))
+    images = pictures("mnist-tfc", 200)
+    x = np.where(images.reshape(200, -1).numpy() >= 128, 1, -1)
+    for at, (rows, columns) in enumerate([(64, 784), (64, 64), (64, 64), (10, 64)], start=1):
+        bits = np.unpackbits(tensors[f"{at}.dot.bits"], count=rows * columns, bitorder="little")
+        sums = x @ (bits.astype(np.int64) * 2 - 1).reshape(rows, columns).T
+        if at < 4:  # thresholds are in half steps, and a step of these sums is 2
+            x = np.where(tensors[f"{at}.direction"] * (sums - tensors[f"{at}.threshold"]) >= 0, 1, -1)
+    with torch.no_grad():
+        np.testing.assert_array_equal(sums / 8, network(images).numpy())
+
+
+def test_what_is_deployed_holds_signs_and_thresholds_only():
+    run = begun()
+    run.method.step(run, *batch())
+    deployed = run.method.deploy("mnist-tfc", run.network)
+    assert all(latent.abs().eq(1).all() for latent in binary.latents(deployed).values())
+    assert set(deployed.state_dict()) == set(networks.build("mnist-tfc").state_dict())
+    assert not any("scale" in key or "guide" in key or "discriminator" in key for key in weights.pack(deployed))
+    assert not [module for module in deployed.modules() if module._forward_hooks or module._forward_pre_hooks]
+
+
+def test_a_scale_per_weight_is_not_deployed():
+    run = begun(granularity="filter")
+    with pytest.raises(UserError) as error:
+        run.method.deploy("mnist-tfc", run.network)
+    assert str(error.value) == "rbcn: granularity=filter is no XNOR and popcount; train with granularity=layer."
+
+
+# The loop
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """256 images to train on, 64 held out and to test."""
+    images, labels = data.mnist_shipped()
+    some, rest = (Images(images[a:b], labels[a:b], f"{b - a}") for a, b in ((0, 256), (256, 320)))
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (some, rest))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [rest])
+    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": Recipe(epochs=6, batch=64, lr=5e-3, warmup=4)})
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "checkpoint.pt"}
+
+
+def test_a_run_killed_in_every_epoch_ends_with_the_same_bytes(tmp_path, monkeypatch, few):
+    """Once in the guide's epoch, once between the phases, and then in each epoch of the network."""
+    monkeypatch.setattr(rbcn.Method, "phases", lambda self, recipe: [
+        rbcn.base.Phase(rbcn.GUIDE, 2, recipe.lr), rbcn.base.Phase(rbcn.RECTIFY, 4, recipe.lr)])  # fmt: skip
+    train.train("mnist-tfc", "rbcn", tmp_path / "whole")
+    whole, left = rbcn.Method.on_epoch, []
+
+    def killed(self, run):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        whole(self, run)
+
+    for survived in (1, 0, 1, 1, 1, 1):
+        left[:] = [None] * survived
+        with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+            once.setattr(rbcn.Method, "on_epoch", killed)
+            train.train("mnist-tfc", "rbcn", tmp_path / "parts")
+    train.train("mnist-tfc", "rbcn", tmp_path / "parts")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    a, b = (torch.load(tmp_path / part / "checkpoint.pt", weights_only=True) for part in ("whole", "parts"))
+    assert a["method"].keys() == {"guide", "discriminators", "scales", "guess"}
+    torch.testing.assert_close(a["method"] | {"rng": a["rng"]}, b["method"] | {"rng": b["rng"]}, rtol=0, atol=0)
+
+
+def test_a_run_learns(tmp_path, few):
+    card = train.train("mnist-tfc", "rbcn", tmp_path, epochs=15)
+    assert card["method"] == "rbcn" and card["accuracy"][0]["top1"] > 40
