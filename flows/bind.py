@@ -185,14 +185,14 @@ def _mvu(model: ModelWrapper, node, threshold, before: list[Bound]) -> Bound:
     given, weights = model.get_tensor_datatype(node.input[0]), model.get_initializer(node.input[1])
     length, outputs = weights.shape
     xnor = bool(_get(node, "binaryXnorMode"))
-    if not xnor and given.bitwidth() == 1:
-        raise UserError(
-            f"{node.name}: bits that count as 0 and 1 have no operator in hw/ops; bits that count as -1 and +1 can be built."
-        )
     if not np.isin(weights, (0, 1) if xnor else (-1, 1)).all():
         kind = model.get_tensor_datatype(node.input[1]).name
         raise UserError(
             f"{node.name}: weights of {kind} have no operator in hw/ops; weights of -1 and +1 can be built."
+        )
+    if not xnor and given.bitwidth() == 1:
+        raise UserError(
+            f"{node.name}: bits that count as 0 and 1 have no operator in hw/ops; bits that count as -1 and +1 can be built."
         )
     shape = _shape(model, node.input[0])
     whole = not before or before[-1].op != "Window"

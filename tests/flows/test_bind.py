@@ -114,6 +114,14 @@ def test_weights_of_more_than_one_bit_are_refused(chains):
     assert refused(chain) == "fc0: weights of INT3 have no operator in hw/ops; weights of -1 and +1 can be built."
 
 
+def test_weights_of_three_values_on_counted_bits_are_what_is_named(chains):
+    chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
+    chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = np.eye(8, 3, dtype=np.float32), "TERNARY"
+    [mode] = [a for node in chain.nodes if node.name == "fc0" for a in node.attribute if a.name == "binaryXnorMode"]
+    mode.i = 0
+    assert refused(chain) == "fc0: weights of TERNARY have no operator in hw/ops; weights of -1 and +1 can be built."
+
+
 def test_a_pool_on_numbers_is_refused(chains):
     chain = chains["Chain"]((4, 4, 1)).pool("pool0").dense("fc0", 3, raw=True)
     assert refused(chain) == "pool0: a pool on UINT8 has no operator in hw/ops; place it behind the binary activation."

@@ -85,7 +85,9 @@ def test_a_changed_source_is_mapped_again(acc, monkeypatch):
 
 def test_what_yosys_cannot_read_is_one_sentence(acc):
     (acc / "rtl" / "layer_00_parity.sv").write_text("module layer_00_parity (input logic clk_i); wat endmodule\n")
-    with pytest.raises(UserError, match=r"^synth: Yosys cannot map layer_00_parity, xf_top for the family xc7: .*ERROR: .*"):
+    with pytest.raises(
+        UserError, match=r"^synth: Yosys cannot map layer_00_parity, xf_top for the family xc7: .*ERROR: .*"
+    ):
         synth.synthesise(acc, acc.parent)
 
 
