@@ -19,7 +19,7 @@ class Task(base.Task):
     """
 
     shape = (3, 32, 32)
-    nets: ClassVar = {"cifar10-cnv": Recipe(epochs=15, batch=128, lr=5e-3)}
+    nets: ClassVar = {"cifar10-cnv": Recipe(epochs=32, batch=128, lr=5e-3)}
     recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
 
     def train_sets(self):
