@@ -16,7 +16,7 @@ from torch import nn
 
 from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError
-from xnorforge.flows.running import BATCH, qonnx_scores
+from xnorforge.flows.running import BATCH, accuracy, qonnx_scores
 
 
 def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
@@ -49,7 +49,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         **{key: meta[key] for key in ("net", "method", "source")},
         "input": {"lo": 0, "hi": 255, "scale": 1.0},
         "images": meta["images"],
-        "accuracy": [*meta.get("accuracy", []), *_accuracy(scores, labels, meta["images"])],
+        "accuracy": [*meta.get("accuracy", []), *accuracy("exported", scores, labels, meta["images"])],
         "not_measured": None if (labels >= 0).any() else "accuracy of the exported network: the images have no labels",
         "checks": [same],
         "run": run,
@@ -88,13 +88,3 @@ def _compared(scores: np.ndarray, found: np.ndarray) -> dict:
             f"QONNX {found[image, at]}."
         )
     return check("qonnx = module", len(scores), 0, int(scores.size), "full score vectors, float32 ==")
-
-
-def _accuracy(scores: np.ndarray, labels: np.ndarray, words: str) -> list[dict]:
-    known = labels >= 0
-    count, right = int(known.sum()), int((scores.argmax(1) == labels)[known].sum())
-    if not count:
-        return []
-    return [
-        {"stage": "exported", "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}
-    ]

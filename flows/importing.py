@@ -15,7 +15,7 @@ from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.walk import RULES
-from xnorforge.flows.running import qonnx_scores
+from xnorforge.flows.running import accuracy, qonnx_scores
 
 SINGLE = 2  # images that are run one by one as well
 
@@ -58,11 +58,6 @@ def import_model(
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
             pictures = images.reshape(*images.shape, *[1] * (4 - images.ndim))
             np.savez(file, images=pictures, labels=labels, scores=scores)
-    known = labels >= 0
-    correct = int((scores.argmax(1) == labels)[known].sum())
-    accuracy = {"stage": "qonnx", "set": provenance, "images": int(known.sum()), "correct": correct}
-    if known.any():
-        accuracy["top1"] = round(100 * correct / int(known.sum()), 2)
     record = {
         "stage": "export",
         "net": model.stem,
@@ -70,7 +65,7 @@ def import_model(
         "source": {"file": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()},
         "input": {"lo": 0, "hi": 255, "scale": input_scale},
         "images": provenance,
-        "accuracy": [accuracy] if known.any() else [],
+        "accuracy": accuracy("qonnx", scores, labels, provenance),
         "checks": [same],
         "run": run,
     }

@@ -1,4 +1,4 @@
-"""QONNX graphs run by qonnx, many images at a time."""
+"""QONNX graphs run by qonnx, many images at a time, and the accuracy of their scores."""
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -22,3 +22,12 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
         result = execute_onnx(batched, {batched.graph.input[0].name: part})
         parts.append(result[batched.graph.output[0].name])
     return np.concatenate(parts).reshape(len(inputs), -1).astype(np.float32)
+
+
+def accuracy(stage: str, scores: np.ndarray, labels: np.ndarray, words: str) -> list[dict]:
+    """The row {stage, set, images, correct, top1 in %} over the images whose label is known (not -1); none if none is."""
+    known = labels >= 0
+    count, right = int(known.sum()), int((scores.argmax(1) == labels)[known].sum())
+    if not count:
+        return []
+    return [{"stage": stage, "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}]
