@@ -1,73 +1,19 @@
-"""The networks: raw pixels 0..255 in, scores out, every layer binary.
+"""The networks: raw pixels 0..255 in, scores out, every layer binary. A name is `<task>-<network>`.
 
-A network is a chain of blocks `convolution or dense -> batch norm -> pool -> sign` and a last dense layer whose sums
-are the scores, times one power of two. Nothing else happens to a score (no bias, no batch norm per class), so the class
-is the index of the largest match count, exactly, also in hardware.
+A network is a row of `sw/parts.py`, and a last dense layer whose sums are the scores, times one power of two. Nothing else
+happens to a score (no bias, no batch norm per class), so the class is the index of the largest sum, exactly, also in
+hardware. That power is such that the largest score is about 8: with 32 the softmax of a fresh network is already hard.
 
 Pixels enter as float 0..255 and become x / 128 - 1 in [-1, 127/128]: exact in float32, in bfloat16 and as integers.
-A convolution that keeps its size is padded with -1, which is a bit; 0 is none.
 """
 
 from collections.abc import Callable
 
-import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.errors import unknown
 from xnorforge.sw.binary import Brevitas, Plain
-
-
-class Block(nn.Module):
-    """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign.
-
-    Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of its maximum.
-    Evaluation pools after it: the same bits, and in hardware an OR.
-    """
-
-    def __init__(
-        self, layers: Plain, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1
-    ):
-        super().__init__()
-        dense = kernel is None
-        self.pad = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
-        self.dot = layers.linear(inputs, outputs) if dense else layers.conv(inputs, outputs, kernel)
-        self.norm = (nn.BatchNorm1d if dense else nn.BatchNorm2d)(outputs)
-        self.sign = layers.sign()
-        self.pool = pool
-
-    def forward(self, x):
-        x = self.norm(self.dot(self.pad(x)))
-        if self.pool == 1:
-            return self.sign(x)
-        if self.training:
-            return self.sign(F.max_pool2d(x, self.pool))
-        return F.max_pool2d(self.sign(x), self.pool)
-
-
-class Scores(nn.Module):
-    """The last dense layer; `scale` is a power of two that brings sums to the range of a softmax."""
-
-    def __init__(self, layers: Plain, inputs: int, classes: int, scale: float):
-        super().__init__()
-        self.dot = layers.linear(inputs, classes)
-        self.scale = scale
-
-    def forward(self, x):
-        return self.dot(x) * self.scale
-
-
-class Bits(nn.Sequential):
-    """The picture as bits: sign of the pixels, so +1 from 128 on."""
-
-    def __init__(self, layers: Plain):
-        super().__init__(nn.Flatten(), layers.sign())
-
-
-class Network(nn.Sequential):
-    """Parts in a row behind the pixels' change of scale."""
-
-    def forward(self, x):
-        return super().forward(x / 128 - 1)
+from xnorforge.sw.parts import BiReal, Bits, Block, Network, Pooled, Scores, Stem
 
 
 def mnist_tfc(layers: Plain) -> Network:
@@ -81,7 +27,7 @@ def mnist_tfc(layers: Plain) -> Network:
 def mnist_cnn(layers: Plain) -> Network:
     """Three convolutions (32, 64, 64) and two dense layers (128, 10) on 28x28 grey pixels; 187,936 weights."""
     return Network(
-        Block(layers, 1, 32, kernel=3, pool=2),
+        Block(layers, 1, 32, kernel=3, pool=2, pixels=True),
         Block(layers, 32, 64, kernel=3, pad=1, pool=2),
         Block(layers, 64, 64, kernel=3),
         nn.Flatten(),
@@ -89,21 +35,72 @@ def mnist_cnn(layers: Plain) -> Network:
     )  # fmt: skip
 
 
+def _cnv(layers: Plain, width: int, scale: float) -> Network:
+    return Network(
+        Block(layers, 3, width, kernel=3, pixels=True), Block(layers, width, width, kernel=3, pool=2),
+        Block(layers, width, 2 * width, kernel=3), Block(layers, 2 * width, 2 * width, kernel=3, pool=2),
+        Block(layers, 2 * width, 4 * width, kernel=3), Block(layers, 4 * width, 4 * width, kernel=3),
+        nn.Flatten(),
+        Block(layers, 4 * width, 8 * width), Block(layers, 8 * width, 8 * width), Scores(layers, 8 * width, 10, scale),
+    )  # fmt: skip
+
+
 def cifar10_cnv(layers: Plain) -> Network:
     """FINN's CNV-W1A1: convolutions 64-64-pool-128-128-pool-256-256 without padding, dense 512-512-10; 1,542,848 weights."""
+    return _cnv(layers, 64, 2**-6)
+
+
+def cifar10_cnv_half(layers: Plain) -> Network:
+    """CNV with half the channels in every layer; 387,424 weights."""
+    return _cnv(layers, 32, 2**-5)
+
+
+def cifar10_vgg_small(layers: Plain) -> Network:
+    """VGG-small (LQ-Nets, ECCV 2018; CI-BCNN): 128-128-pool-256-256-pool-512-512-pool padded with -1, dense 10; 4,656,512 weights."""
     return Network(
-        Block(layers, 3, 64, kernel=3), Block(layers, 64, 64, kernel=3, pool=2),
-        Block(layers, 64, 128, kernel=3), Block(layers, 128, 128, kernel=3, pool=2),
-        Block(layers, 128, 256, kernel=3), Block(layers, 256, 256, kernel=3),
+        Block(layers, 3, 128, kernel=3, pad=1, pixels=True), Block(layers, 128, 128, kernel=3, pad=1, pool=2),
+        Block(layers, 128, 256, kernel=3, pad=1), Block(layers, 256, 256, kernel=3, pad=1, pool=2),
+        Block(layers, 256, 512, kernel=3, pad=1), Block(layers, 512, 512, kernel=3, pad=1, pool=2),
         nn.Flatten(),
-        Block(layers, 256, 512), Block(layers, 512, 512), Scores(layers, 512, 10, 2**-6),
+        Scores(layers, 8192, 10, 2**-10),
     )  # fmt: skip
+
+
+def _residual(layers: Plain, widths: tuple[int, int, int, int], scale: float, copied: bool) -> Network:
+    """A stem and three stages of six 3x3 convolutions on maps of 32, 16 and 8, a shortcut around each; the mean; dense."""
+    parts: list[nn.Module] = [Stem(layers, 3, widths[0])]
+    inputs = widths[0]
+    for stage, outputs in enumerate(widths[1:]):
+        for at in range(6):
+            parts.append(BiReal(layers, inputs, outputs, 2 if stage and not at else 1, copied))
+            inputs = outputs
+    return Network(*parts, Pooled(layers, 8), Scores(layers, inputs, 10, scale))
+
+
+def cifar10_resnet20(layers: Plain) -> Network:
+    """ResNet-20, stages 16-32-64, Bi-Real style; shortcuts have no weights; 268,336 weights."""
+    return _residual(layers, (16, 16, 32, 64), 2**-2, copied=True)
+
+
+def cifar10_wrn22(layers: Plain) -> Network:
+    """BONN's WRN-22, stages 16-16-32-64, Bi-Real style, shortcuts projected where the shape changes; 270,896 weights."""
+    return _residual(layers, (16, 16, 32, 64), 2**-2, copied=False)
+
+
+def cifar10_wrn22_wide(layers: Plain) -> Network:
+    """BONN's WRN-22, stages 64-64-128-256; 4,321,472 weights."""
+    return _residual(layers, (64, 64, 128, 256), 2**-4, copied=False)
 
 
 NETWORKS: dict[str, Callable[[Plain], Network]] = {
     "mnist-tfc": mnist_tfc,
     "mnist-cnn": mnist_cnn,
     "cifar10-cnv": cifar10_cnv,
+    "cifar10-cnv_half": cifar10_cnv_half,
+    "cifar10-vgg_small": cifar10_vgg_small,
+    "cifar10-resnet20": cifar10_resnet20,
+    "cifar10-wrn22": cifar10_wrn22,
+    "cifar10-wrn22_wide": cifar10_wrn22_wide,
 }
 
 

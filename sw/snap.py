@@ -7,16 +7,21 @@ and one direction: sign(g * (d - t)), g = +1 or -1. Snapping writes this back in
 
 and the function stays the same on every value that can occur, also where gamma was negative or zero. From then on
 float32, ONNX, integers and hardware agree with `==`: there is nothing left to round, and no tie.
+
+A batch norm in front of a sum (`parts.Affine2d`) has no sign to become a threshold of: its gain and shift are rounded to
+their grid, which changes the function a little; training ends with them there.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
-from xnorforge.sw.networks import Bits, Block, Network
+from xnorforge.sw import binary
+from xnorforge.sw.parts import Affine2d, Block
 
 EPS = 1e-30
 
@@ -38,29 +43,62 @@ class Grid:
         return np.arange(-self.reach, self.reach + self.half, self.step, np.float64).astype(np.float32)
 
 
-def grid_of(length: int, pixels: bool) -> Grid:
-    """The grid of a dot product of `length` weights -1 / +1 with bits -1 / +1, or with pixels k/128 in [-1, 127/128]."""
-    return Grid(length, 1 / 128 if pixels else 2)
+def grid_of(length: int, pixels: bool, moved: int = 0) -> Grid:
+    """The grid of a dot product of `length` weights -1 / +1 with bits -1 / +1, or with pixels k/128 in [-1, 127/128].
+
+    `moved` is by how much, a whole number, something behind the dot product may move a sum of bits (`Block.mix`).
+    """
+    return Grid(length + moved, 1 / 128 if pixels else 1 if moved else 2)
 
 
-def thresholds_in(network: Network) -> list[tuple[str, Block, Grid]]:
-    """Every block of a network with its name and grid; pixels are what comes before the first sign."""
-    found, pixels = [], True
-    for name, part in network.named_children():
-        if isinstance(part, Block):
-            found.append((name, part, grid_of(part.dot.weight[0].numel(), pixels)))
-        pixels = pixels and not isinstance(part, (Block, Bits))
-    return found
+def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
+    """Every block of a network with its name and the grid its batch norm sees."""
+    return [
+        (name, part, grid_of(part.dot.weight[0].numel(), part.pixels, getattr(part.mix, "reach", 0)))
+        for name, part in network.named_modules()
+        if isinstance(part, Block)
+    ]
+
+
+def snap(network: nn.Module) -> nn.Module:
+    """A copy in evaluation mode whose batch norms are snapped; the same scores, but for what `Affine2d` rounds."""
+    return transfer(network, copy.deepcopy(network))
 
 
 @torch.no_grad()
-def snap(network: Network) -> Network:
-    """A copy in evaluation mode whose batch norms are snapped; same scores for all pictures."""
-    network = copy.deepcopy(network).eval()
-    for _, block, grid in thresholds_in(network):
-        halves, directions = threshold(block.norm, grid)
-        write(block.norm, halves, directions, grid)
-    return network
+def transfer(
+    trained: nn.Module, deployed: nn.Module, scale: Callable[[nn.Module], float] = lambda dot: 1.0
+) -> nn.Module:
+    """Write weights as signs, and batch norms snapped, from one network into another with the same module names.
+
+    Args:
+        trained: left as it is, but for its mode: evaluation.
+        deployed: what it has beyond `trained` is left as it is.
+        scale: of a trained binary layer, the factor > 0 its sums come out multiplied with; it goes into the batch norm.
+
+    Returns:
+        `deployed`, in evaluation mode.
+    """
+    trained.eval()
+    for name, latent in binary.latents(trained).items():
+        deployed.get_submodule(name).weight.copy_(torch.where(latent >= 0, 1.0, -1.0))
+    for name, block, grid in thresholds_in(trained):
+        norm, factor = copy.deepcopy(block.norm), scale(block.dot)
+        norm.register_forward_pre_hook(lambda _, sums, factor=factor: (sums[0] * factor,))
+        write(deployed.get_submodule(name).norm, *threshold(norm, grid), grid)
+    for name, part in trained.named_modules():
+        if isinstance(getattr(part, "norm", None), Affine2d):
+            _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(part.dot)))
+    return deployed.eval()
+
+
+def _fix(norm: Affine2d, gain: torch.Tensor, shift: torch.Tensor) -> None:
+    """Make `norm` compute gain * x + shift, exactly where both are on the grid."""
+    norm.weight.copy_(gain)
+    norm.bias.copy_(shift)
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1)
+    norm.eps, norm.held = EPS, False
 
 
 @torch.no_grad()
@@ -95,10 +133,3 @@ def write(norm: nn.Module, halves: np.ndarray, directions: np.ndarray, grid: Gri
     norm.bias.zero_()
     norm.running_var.fill_(1)
     norm.eps = EPS
-
-
-def read(norm: nn.Module, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Threshold in half steps and direction of a snapped batch norm: what `write` wrote."""
-    halves = norm.running_mean.double().numpy() / grid.half
-    assert (halves == np.round(halves)).all() and norm.eps == EPS, "the batch norm is snapped"
-    return halves.astype(np.int64), norm.weight.detach().numpy().astype(np.int64)

@@ -11,21 +11,21 @@ import io
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from xnorforge import plugins
 from xnorforge.artifacts import whole
 from xnorforge.errors import UserError
 from xnorforge.progress import progress
-from xnorforge.sw import binary, weights
-from xnorforge.sw.methods.base import Method, Phase
-from xnorforge.sw.snap import snap
+from xnorforge.sw import binary, parts, weights
+from xnorforge.sw.methods.base import Method, Phase, create
 from xnorforge.sw.tasks.base import Images, Recipe, Task, task_of
+
+HELD = 20  # the last of so many epochs train with the constants of sums on their grid
 
 
 @dataclass
@@ -38,17 +38,19 @@ class Run:
     method: Method
     network: nn.Module
     rng: torch.Generator
+    out_dir: Path = Path()
+    device: torch.device = field(default_factory=lambda: torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     phase: Phase | None = None
     optimiser: torch.optim.Optimizer | None = None
     epoch: int = 0
 
     def __post_init__(self):
-        self.network.to(memory_format=torch.channels_last)
+        self.network.to(self.device, memory_format=torch.channels_last)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scores (float32) of uint8 images as training sees them."""
-        images = images.to(torch.float32).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+        images = images.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bf16):
             return self.network(images).float()
 
     def state(self) -> dict:
@@ -69,7 +71,15 @@ class Run:
         torch.set_rng_state(state["torch_rng"])
 
 
-def train(net: str, method: str, out_dir, epochs: int | None = None, seed: int = 0, threads: int = 1) -> dict:
+def train(
+    net: str,
+    method: str,
+    out_dir,
+    epochs: int | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    hyper: dict[str, object] | None = None,
+) -> dict:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
 
     Args:
@@ -78,34 +88,37 @@ def train(net: str, method: str, out_dir, epochs: int | None = None, seed: int =
         epochs: fixed before the first step; the recipe's by default.
         seed: of the start, the order of images and their variation.
         threads: of torch; the last bits of sums depend on them, and so does the result.
+        hyper: hyper-parameters of the method that are not its defaults.
 
     Raises:
         UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
     """
     task = task_of(net)
-    chosen = plugins.load("sw.methods", method).Method()
+    chosen = create(method, hyper)
     recipe = replace(task.nets[net], **({} if epochs is None else {"epochs": epochs}))
-    settings = {"net": net, "method": method, "seed": seed, "threads": threads, "recipe": asdict(recipe)}
+    settings = {"net": net, "method": method, "hyper": asdict(chosen), "seed": seed, "threads": threads}
+    settings["recipe"] = asdict(recipe)
     training, held_out = task.train_sets()
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
-    curve = _loop(run, training, held_out, Path(out_dir), settings)
+    run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir))
+    _loop(run, training, held_out, settings)
+    network = chosen.deploy(net, run.network.cpu())
     record = settings | {
+        "hyper": asdict(chosen),
         "command": _command(settings),
         "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
-        "held_out_accuracy": curve[-1]["held_out_accuracy"] if curve else None,
+        "held_out_accuracy": accuracy(network, held_out, task),
     }
-    network = snap(chosen.deploy(net, run.network))
     return weights.ship(Path(out_dir), network, [stated(network, images, task) for images in task.test_sets()], record)
 
 
-def _loop(run: Run, training: Images, held_out: Images, out_dir: Path, settings: dict) -> list[dict]:
-    """All phases and epochs, or those behind the checkpoint in `out_dir`. Returns the curve, one row per epoch."""
+def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[dict]:
+    """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row per epoch."""
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
-    images, labels = torch.from_numpy(training.images.copy()), torch.from_numpy(training.labels)
-    saved = _continued(out_dir / "checkpoint.pt", settings)
+    images, labels = (torch.from_numpy(part.copy()).to(run.device) for part in (training.images, training.labels))
+    saved = _continued(run.out_dir / "checkpoint.pt", settings)
     curve = saved["curve"] if saved else []
     if saved:
         run.take(saved)
@@ -118,6 +131,7 @@ def _loop(run: Run, training: Images, held_out: Images, out_dir: Path, settings:
             if saved and run.epoch:
                 run.take(saved)
                 run.optimiser.load_state_dict(saved["optimiser"])
+        parts.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
         began = time.perf_counter()
         loss = _epoch(run, images, labels)
         run.method.on_epoch(run)
@@ -126,9 +140,9 @@ def _loop(run: Run, training: Images, held_out: Images, out_dir: Path, settings:
         for name, weight in binary.latents(run.network).items():
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
         curve.append(row)
-        with whole(out_dir / "checkpoint.pt") as aside:
+        with whole(run.out_dir / "checkpoint.pt") as aside:
             torch.save({"settings": settings, "curve": curve, **run.state()}, aside)
-        _write_curve(out_dir / "curve.csv", curve)
+        _write_curve(run.out_dir / "curve.csv", curve)
         told = f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"
         print(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {told}", file=sys.stderr, flush=True)
     return curve
@@ -157,9 +171,13 @@ def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarr
     """Scores of uint8 images, float32 (N, classes), in evaluation mode; the network's mode is kept."""
     mode = network.training
     network.eval()
-    parts = [network(torch.from_numpy(images[at : at + batch].copy()).float()) for at in range(0, len(images), batch)]
+    device = next(network.parameters()).device
+    found = [
+        network(torch.from_numpy(images[at : at + batch].copy()).to(device, torch.float32)).cpu()
+        for at in range(0, len(images), batch)
+    ]
     network.train(mode)
-    return torch.cat(parts).numpy()
+    return torch.cat(found).numpy()
 
 
 def accuracy(network: nn.Module, images: Images, task: Task) -> float:
@@ -177,6 +195,8 @@ def _command(settings: dict) -> str:
     """The command line that makes the same weights, where `make build` finds them; the rest of the recipe is the source's."""
     net, method = settings["net"], settings["method"]
     words = f"python -m xnorforge train {net} --method {method}"
+    defaults = asdict(create(method))
+    words += "".join(f" --set {key}={value}" for key, value in settings["hyper"].items() if value != defaults[key])
     words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
     words += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
     return f"{words} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"

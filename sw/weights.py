@@ -1,9 +1,9 @@
-"""Trained networks as files: one bit per weight, one integer per threshold, and a card that says what they are worth.
+"""Trained networks as files: one bit per weight, few integers beside them, and a card that says what they are worth.
 
 A folder holds
-    weights.safetensors  for each layer `<layer>.bits` (uint8, bit i of the row-major weights is bit i % 8 of byte i // 8,
-                         1 for +1); for each block `<block>.threshold` (int32, in half steps of the dot product's grid)
-                         and `<block>.direction` (int8, -1 or +1), see `sw/snap.py`
+    weights.safetensors  for each binary layer `<layer>.weight.bits` (uint8, bit i of the row-major weights is bit i % 8 of
+                         byte i // 8, 1 for +1); each other number of the network as an integer under its own name, times
+                         2^-`<name>.fraction` where that is there; one integer stands for a tensor of equal ones
     card.json            data, recipe, seed, accuracy per set, versions, hash of the weights; README.md says it in words
 """
 
@@ -16,69 +16,89 @@ import numpy as np
 import torch
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from torch import nn
 
 from xnorforge import artifacts
 from xnorforge.errors import UserError
-from xnorforge.sw import binary, networks, snap
+from xnorforge.sw import binary, snap
 
 FILE = "weights.safetensors"
+FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
 
 
-def pack(network: networks.Network) -> dict[str, np.ndarray]:
+def pack(network: nn.Module) -> dict[str, np.ndarray]:
     """The tensors of a snapped network, as the file holds them.
 
     Raises:
-        UserError: the network has numbers that are neither binary weights nor thresholds; they would be lost.
+        UserError: a number lies on no binary grid that an int32 holds; it would be lost.
     """
-    tensors, left = {}, set(network.state_dict())
-    for name, latent in binary.latents(network).items():
-        bits = (latent.detach().numpy() >= 0).ravel()
-        tensors[f"{name}.bits"] = np.packbits(bits, bitorder="little")
-        left.discard(f"{name}.weight")
-    for name, block, grid in snap.thresholds_in(network):
-        halves, directions = snap.read(block.norm, grid)
-        tensors[f"{name}.threshold"] = halves.astype(np.int32)
-        tensors[f"{name}.direction"] = directions.astype(np.int8)
-        left -= {f"{name}.norm.{key}" for key in block.norm.state_dict()}
-    if left:
-        raise UserError(
-            f"weights: {', '.join(sorted(left))} is neither a binary weight nor a threshold; deploy a network without it."
-        )
+    tensors, binary_weights = {}, {f"{name}.weight" for name in binary.latents(network)}
+    for name, tensor in _numbers(network).items():
+        values = tensor.detach().double().numpy()
+        if name in binary_weights:
+            tensors[f"{name}.bits"] = np.packbits((values >= 0).ravel(), bitorder="little")
+            continue
+        integers, fraction = _integers(name, values)
+        tensors[name] = integers
+        if fraction:
+            tensors[f"{name}.fraction"] = np.array([fraction], np.uint8)
     return tensors
 
 
+def _numbers(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+
+
+def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integers of the smallest type, and the fraction bits with which they are the values."""
+    flat = values.ravel()
+    flat = flat[:1] if flat.size and (flat == flat[0]).all() else flat
+    for fraction in range(FRACTION + 1):
+        scaled = flat * 2.0**fraction
+        if np.array_equal(scaled, np.round(scaled)):
+            for kind in (np.int8, np.int16, np.int32):
+                if np.array_equal(scaled, scaled.astype(kind)):
+                    return scaled.astype(kind), fraction
+    raise UserError(
+        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network that is snapped."
+    )
+
+
 @torch.no_grad()
-def unpack(net: str, tensors: dict[str, np.ndarray], where: str) -> networks.Network:
-    """The network in Brevitas layers, snapped, in evaluation mode.
+def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn.Module:
+    """Fill a network of the right structure, in Brevitas layers, with packed tensors; returns it in evaluation mode.
 
     Raises:
         UserError: a tensor is absent, left over or of another size than the network's.
     """
-    network = networks.build(net).eval()
     left = dict(tensors)
 
-    def take(key: str, size: int) -> np.ndarray:
+    def take(key: str, *sizes: int) -> np.ndarray:
         tensor = left.pop(key, None)
-        if tensor is None or tensor.size != size:
+        if tensor is None or tensor.size not in sizes:
             found = "absent" if tensor is None else f"{tensor.size} long"
-            raise UserError(f"{where}: {key} is {found}, {net} needs {size} values; train the network again.")
+            raise UserError(f"{where}: {key} is {found}, the network needs {sizes[-1]} values; train it again.")
         return tensor
 
-    for name, latent in binary.latents(network).items():
-        bits = np.unpackbits(take(f"{name}.bits", -(-latent.numel() // 8)), count=latent.numel(), bitorder="little")
-        latent.copy_(torch.from_numpy(bits.astype(np.float32) * 2 - 1).reshape(latent.shape))
-    for name, block, grid in snap.thresholds_in(network):
-        channels = block.norm.num_features
-        halves = take(f"{name}.threshold", channels).astype(np.int64)
-        snap.write(block.norm, halves, take(f"{name}.direction", channels).astype(np.int64), grid)
+    binary_weights = {f"{name}.weight" for name in binary.latents(network)}
+    for name, tensor in _numbers(network).items():
+        size = tensor.numel()
+        if name in binary_weights:
+            bits = np.unpackbits(take(f"{name}.bits", -(-size // 8)), count=size, bitorder="little")
+            tensor.copy_(torch.from_numpy(bits.astype(np.float32) * 2 - 1).reshape(tensor.shape))
+        else:
+            fraction = int(take(f"{name}.fraction", 1)[0]) if f"{name}.fraction" in left else 0
+            values = take(name, 1, size) * 2.0**-fraction
+            tensor.copy_(torch.from_numpy(np.broadcast_to(values, size).reshape(tensor.shape).copy()))
     if left:
-        raise UserError(
-            f"{where}: holds {', '.join(sorted(left))}, which {net} does not have; train the network again."
-        )
-    return network
+        raise UserError(f"{where}: holds {', '.join(sorted(left))}, which the network does not have; train it again.")
+    for module in network.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.eps = snap.EPS
+    return network.eval()
 
 
-def ship(out_dir: Path, network: networks.Network, accuracy: list[dict], record: dict) -> dict:
+def ship(out_dir: Path, network: nn.Module, accuracy: list[dict], record: dict) -> dict:
     """Write weights, card.json and README.md; returns the card.
 
     Args:
@@ -100,8 +120,8 @@ def ship(out_dir: Path, network: networks.Network, accuracy: list[dict], record:
     return card
 
 
-def load(folder) -> tuple[networks.Network, dict]:
-    """The network of a folder and its card.
+def read(folder) -> tuple[dict, dict[str, np.ndarray]]:
+    """The card of a folder and its tensors.
 
     Args:
         folder: a path or `importlib.resources` folder that `ship` wrote.
@@ -117,7 +137,7 @@ def load(folder) -> tuple[networks.Network, dict]:
     if found != card["weights"]["sha256"]:
         wanted = card["weights"]["sha256"]
         raise UserError(f"{folder}/{FILE}: SHA-256 is {found}, the card says {wanted}; restore both or train again.")
-    return unpack(card["net"], load_tensors(content), f"{folder}/{FILE}"), card
+    return card, load_tensors(content)
 
 
 def _words(card: dict) -> str:
@@ -126,6 +146,7 @@ def _words(card: dict) -> str:
         f"| {a['set']} | {a['correct']:,} of {a['images']:,} | {a['top1']:.2f} % |" for a in card["accuracy"]
     )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
+    hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
     return f"""---
 license: apache-2.0
 library_name: xnorforge
@@ -140,12 +161,13 @@ tags: [binary-neural-network, fpga]
 |---|---|---|
 {rows}
 
-The figures are those of the network in this folder: batch norms snapped to integer thresholds, float32. One run, seed {card["seed"]}.
+The figures are those of the network in this folder: batch norms snapped, float32. One run, seed {card["seed"]}.
 No choice was made by any of these images.
 
 - trained on: {data["trained_on"]}; {data["varied"]}
-- held out, to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%} before snapping)
+- held out, to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
 - recipe: {phases}; threads {card["threads"]}
+- hyper-parameters: {hyper}
 - command: `{card["command"]}`
 - made with {", ".join(f"{name} {number}" for name, number in card["tools"].items())}
 """

@@ -3,10 +3,12 @@
 from importlib.resources import files
 
 import numpy as np
+from torch import nn
 
 from xnorforge import plugins
 from xnorforge.errors import UserError, unknown
 from xnorforge.sw import networks, weights
+from xnorforge.sw.methods import base
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -16,7 +18,7 @@ def shipped() -> list[tuple[str, str]]:
     return [pair for pair in every if (_shelf() / "-".join(pair) / weights.FILE).is_file()]
 
 
-def load(net: str, method: str = "ste", folder=None) -> tuple[networks.Network, dict]:
+def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     """A trained network in Brevitas layers, snapped, in evaluation mode; and what is known of it.
 
     Args:
@@ -41,11 +43,12 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[networks.Network, 
             )
     else:
         source = "own training"
-    module, card = weights.load(folder)
+    card, tensors = weights.read(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(
             f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train again."
         )
+    module = weights.unpack(base.create(method, card["hyper"]).skeleton(net), tensors, f"{folder}/{weights.FILE}")
     accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     return module, {"net": net, "method": method, "source": source, "accuracy": accuracy}

@@ -34,7 +34,11 @@ def call(monkeypatch, capsys):
     ("option", "given", "answer"),
     [
         ("--board", "pynq-z3", "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
-        ("--net", "mnist-cn", "NET: no 'mnist-cn' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?"),
+        (
+            "--net",
+            "mnist-cn",
+            "NET: no 'mnist-cn' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?",
+        ),
         ("--method", "sta", f"METHOD: no 'sta' among {METHODS}. Did you mean 'ste'?"),
         ("--method", "zzz", f"METHOD: no 'zzz' among {METHODS}."),
     ],

@@ -121,13 +121,48 @@ def sweep(folder: Path) -> None:
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result.")
-def train(net, method, out, epochs, seed, threads):
+@click.option(
+    "--set", "hyper", multiple=True, metavar="NAME=VALUE", help="A hyper-parameter of the method; repeatable."
+)
+def train(net, method, out, epochs, seed, threads, hyper):
     """Train NET, or go on where a run in the same folder stopped."""
+    from xnorforge import request
     from xnorforge.sw.train import train
 
+    given = dict(request.assignment(text) for text in hyper)
     with stage("train", out):
-        train(net, method, out, epochs=epochs, seed=seed, threads=threads)
+        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given)
     say(f"train     done -> {out}; `make build NET={net} METHOD={method}` takes these weights from now on")
+
+
+@cli.command()
+@click.argument("net")
+@click.option(
+    "--methods", default="", help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'."
+)
+@click.option("--seeds", default="0 1 2", show_default=True, help="Seeds with spaces between; every method runs with each.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch, per run.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
+def compare(net, methods, seeds, epochs, threads, jobs, out):
+    """Train NET with each method and seed, export each, and write a table and a plot; finished runs are kept."""
+    from xnorforge.compare import compare, request
+
+    asked = request(net, methods, seeds, epochs, threads=threads, out=out)
+    with stage("compare", asked.folder):
+        compare(asked, jobs, say)
+    say(f"compare   done -> {asked.folder}/table.md, {asked.folder}/compare.svg")
+
+
+@cli.command()
+@click.argument("run", type=FOLDER)
+@click.option("-o", "--out", type=FILE, help="The picture, .svg or .png; default: curve.svg in RUN.")
+def curves(run, out):
+    """Draw the training curve of the folder RUN: loss, accuracy, share of flipped signs."""
+    from xnorforge.sw.curves import picture
+
+    say(f"curves    {picture(run, out)}")
 
 
 @cli.command()

@@ -36,6 +36,18 @@ def number(kind: str, given: str) -> None:
         raise UserError(f"{kind.upper()}: '{given}' is no whole number of {least} or more; give one, as {example}.")
 
 
+def assignment(text: str) -> tuple[str, str]:
+    """Name and value of `name=value`.
+
+    Raises:
+        UserError: it is none.
+    """
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise UserError(f"--set: '{text}' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7.")
+    return name, value
+
+
 def _is(kind, given: str) -> bool:
     try:
         kind(given)

@@ -9,18 +9,22 @@ calls, in this order and with the `Run` that holds network, optimiser, task, pha
     optimiser once per phase
     step      once per batch; calls `losses`
     on_epoch  after each epoch, before the checkpoint
-    deploy    the trained network in Brevitas layers, the same function
+    deploy    the trained network in Brevitas layers, snapped: what is evaluated, shipped and exported
+
+The fields of the class, a dataclass, are its hyper-parameters: `--set name=value` changes them, the card states them.
 
 Everything a method carries from step to step beyond network and optimiser goes through `state` and `load_state`, so
 that a run that was killed continues as if it had not been.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import nn
 
-from xnorforge.sw import binary, networks
+from xnorforge import plugins
+from xnorforge.errors import UserError, unknown
+from xnorforge.sw import binary, networks, snap
 from xnorforge.sw.tasks.base import Recipe
 
 
@@ -33,6 +37,7 @@ class Phase:
     lr: float
 
 
+@dataclass
 class Method:
     """Plain straight-through training."""
 
@@ -80,8 +85,41 @@ class Method:
     def load_state(self, state: dict) -> None:
         """Take back what `state` gave."""
 
+    def scale(self, dot: nn.Module) -> float:
+        """What the sums of a trained binary layer come out multiplied with; deployment folds it into the batch norm."""
+        return 1.0
+
+    def skeleton(self, net: str) -> nn.Module:
+        """The structure of a deployed network, in Brevitas layers and evaluation mode; its numbers mean nothing yet."""
+        return networks.build(net).eval()
+
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
-        """The trained network in Brevitas layers, in evaluation mode."""
-        deployed = networks.build(net)
-        deployed.load_state_dict(network.state_dict())
-        return deployed.eval()
+        """The trained network as a skeleton, snapped (`sw/snap.py`): -1 and +1, and numbers on a binary grid."""
+        return snap.transfer(network, self.skeleton(net), self.scale)
+
+
+def create(name: str, hyper: dict[str, object] | None = None) -> Method:
+    """A method with hyper-parameters, given as text ("0.5", "none") or as values.
+
+    Raises:
+        UserError: no such method or hyper-parameter (the text names those that exist and the nearest), or a text that is
+            no value of its type.
+    """
+    kind, hyper = plugins.load("sw.methods", name).Method, hyper or {}
+    types = {field.name: type(field.default) for field in fields(kind)}
+    values = {}
+    for key, given in hyper.items():
+        if key not in types:
+            raise unknown(f"{name}, hyper-parameter", key, types)
+        values[key] = _value(f"{name}, hyper-parameter {key}", given, types[key])
+    return kind(**values)
+
+
+def _value(where: str, given, kind: type):
+    """`given` as a value of the type."""
+    words = {"true": True, "1": True, "false": False, "0": False}
+    try:
+        return words[given.lower()] if kind is bool and isinstance(given, str) else kind(given)
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
+        raise UserError(f"{where}: '{given}' is not {wanted}; give {where.split()[-1]}=VALUE with one.") from error

@@ -14,14 +14,14 @@ w, mu and sigma are stored as logarithms, so they are positive. The last dense l
 1 / wbar, so its output is not scaled. docs/methods/bonn.md tells what else is our reading and what was measured.
 """
 
-import copy
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw import binary, networks, snap
+from xnorforge.sw import binary, parts
 from xnorforge.sw.methods import base
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
@@ -170,17 +170,17 @@ def modulated(network: nn.Module) -> list[_Modulated]:
     return [layer for layer in network.modules() if isinstance(layer, _Modulated)]
 
 
+@dataclass
 class Method(base.Method):
-    """Kernel loss in every epoch, feature loss in the last ones.
+    """Kernel loss in every epoch, feature loss in the last ones."""
 
-    Args:
-        kernel: lambda; 0 leaves nothing that would determine w, so it stays 1 and each step is that of plain training.
-        feature: theta; 0 leaves the fine-tuning phase out.
-        nu: variance of the reconstruction error.
-    """
+    kernel: float = (
+        KERNEL  # lambda; 0 leaves nothing that would determine w: it stays 1, each step is that of plain training
+    )
+    feature: float = FEATURE  # theta; 0 leaves the fine-tuning phase out
+    nu: float = NU  # variance of the reconstruction error
 
-    def __init__(self, kernel: float = KERNEL, feature: float = FEATURE, nu: float = NU):
-        self.kernel, self.feature, self.nu = kernel, feature, nu
+    def __post_init__(self):
         self.features = self.hook = self.centres = self.variances = None
 
     def layers(self):
@@ -189,7 +189,7 @@ class Method(base.Method):
     def build(self, net):
         network = super().build(net)
         for part in network.modules():
-            if isinstance(part, networks.Scores):
+            if isinstance(part, parts.Scores):
                 part.dot.scaled = False
         if not self.kernel:
             for layer in modulated(network):
@@ -208,14 +208,18 @@ class Method(base.Method):
             self.hook.remove()
         self.features = self.hook = self.centres = self.variances = None
         if run.phase.name == "fine":
-            last = [part for part in run.network.modules() if isinstance(part, networks.Block)][-1]
-            (classes,) = [len(part.dot.weight) for part in run.network.modules() if isinstance(part, networks.Scores)]
-            self.centres = torch.zeros(classes, last.norm.num_features)
-            self.variances = torch.ones(classes, last.norm.num_features)
-            self.hook = last.sign.register_forward_pre_hook(self._keep)
+            (scores,) = [part for part in run.network.modules() if isinstance(part, parts.Scores)]
+            self.centres = torch.zeros(scores.dot.weight.shape, device=run.device)
+            self.variances = torch.ones_like(self.centres)
+            last = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
+            self.hook = last.register_forward_pre_hook(self._keep)
 
     def _keep(self, layer, inputs):
-        self.features = inputs[0].float() if layer.training else None
+        """Of a map of 4 x 4 features as it is flattened; of one whose mean the classifier reads, the mean."""
+        maps = inputs[0].float()
+        channels = self.centres.shape[1]
+        kept = maps.flatten(1) if maps[0].numel() == channels else maps.flatten(2).mean(2)
+        self.features = kept if layer.training else None
 
     def optimiser(self, run):
         """Adam; mu and sigma have gradients of lambda * nu / n, which the usual eps would drown."""
@@ -263,14 +267,5 @@ class Method(base.Method):
     def load_state(self, state):
         self.centres, self.variances = state["centres"], state["variances"]
 
-    @torch.no_grad()
-    def deploy(self, net, network):
-        """The plain network: sign(BN(d / wbar)) is one threshold of d, found on every value d can take (`sw/snap.py`)."""
-        deployed = networks.build(net).eval()
-        for name, latent in binary.latents(network).items():
-            deployed.get_submodule(name).weight.copy_(latent)
-        for name, block, grid in snap.thresholds_in(network):
-            norm, scale = copy.deepcopy(block.norm).eval(), block.dot.scale()
-            norm.register_forward_pre_hook(lambda _, inputs, scale=scale: (inputs[0] * scale,))
-            snap.write(deployed.get_submodule(name).norm, *snap.threshold(norm, grid), grid)
-        return deployed
+    def scale(self, dot):
+        return dot.scale()

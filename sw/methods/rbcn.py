@@ -19,7 +19,7 @@ What the sources leave open, and what batch norm makes of a scale per layer: doc
 
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -27,9 +27,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.errors import UserError
-from xnorforge.sw import binary, networks, snap
+from xnorforge.sw import binary, networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.networks import Block
+from xnorforge.sw.parts import BiReal, Block
 
 GUIDE, RECTIFY = "guide", "rectify"
 WIDTH, SLOPE = 128, 0.2
@@ -159,21 +159,29 @@ def rectified(network: nn.Module) -> list[nn.Module]:
 
 
 def stage_ends(network: nn.Module) -> list[nn.Module]:
-    """The batch norms whose outputs, not yet signs, are compared: of the last block before a pool, flatten or the scores."""
-    parts = list(network)
-    blocks = ((part, after) for part, after in pairwise(parts) if isinstance(part, Block))
-    return [block.norm for block, after in blocks if block.pool > 1 or not isinstance(after, Block)]
+    """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the scores.
+
+    Of a block that is its batch norm, of a part with a shortcut the part.
+    """
+    ends = []
+    for part, after in pairwise(network):
+        if isinstance(part, Block) and (part.pool > 1 or not isinstance(after, Block)):
+            ends.append(part.norm)
+        elif isinstance(part, BiReal) and (not isinstance(after, BiReal) or after.shortcut):
+            ends.append(part)
+    return ends
 
 
+@dataclass
 class Method(base.Method):
     """A fifth of the epochs for the guide, the rest for the network."""
 
-    granularity = "layer"
-    lambda1 = 1e-4
-    adversarial = 0.1
-    scale_rate = 0.1  # rate of C, eta2, per rate of W, eta1
-    guess_rate = 2e-5  # of the discriminators: at 2e-4 they win and the network hears nothing
-    kept = 100  # batches of an epoch that the pass behind it sees again
+    granularity: str = "layer"  # of C; "spatial" and "filter" train, but are no XNOR and popcount
+    lambda1: float = 1e-4  # weight of the kernel loss
+    adversarial: float = 0.1  # weight of what the discriminators say
+    scale_rate: float = 0.1  # rate of C, eta2, per rate of W, eta1
+    guess_rate: float = 2e-5  # of the discriminators: at 2e-4 they win and the network hears nothing
+    kept: int = 100  # batches of an epoch that the pass behind it sees again
 
     def build(self, net):
         """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two optimisers."""
@@ -183,7 +191,8 @@ class Method(base.Method):
         scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
         scores.dot.weight = rows
         self.guide = networks.build(net, Real())
-        self.discriminators = nn.ModuleList(Discriminator(norm.num_features) for norm in stage_ends(network))
+        widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
+        self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)
         self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
         self.guess = torch.optim.Adam(self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999))
         self.real, self.fake = _maps(self.guide), _maps(network, training=True)
@@ -198,6 +207,7 @@ class Method(base.Method):
 
     def begin(self, run):
         self.teacher = replace(run, network=self.guide)
+        self.discriminators.to(run.device)
         self.guide.train(run.phase.name == GUIDE).requires_grad_(run.phase.name == GUIDE)
 
     def optimiser(self, run):
@@ -276,26 +286,15 @@ class Method(base.Method):
     def _parts(self):
         return [(name, getattr(self, name)) for name in ("guide", "discriminators", "scales", "guess")]
 
-    @torch.no_grad()
+    def scale(self, dot):
+        return dot.scale.detach().reshape(()) if hasattr(dot, "scale") else 1.0
+
     def deploy(self, net, network):
-        """Signs and thresholds: a batch norm and the C before it are one comparison, found by trying every sum."""
         if any(layer.scale.numel() > 1 for layer in rectified(network)):
             raise UserError(
                 f"rbcn: granularity={self.granularity} is no XNOR and popcount; train with granularity=layer."
             )
-        deployed = networks.build(net).eval()
-        latents = binary.latents(network)
-        for name, latent in binary.latents(deployed).items():
-            latent.copy_(sign(latents[name]))
-        blocks = zip(snap.thresholds_in(network), snap.thresholds_in(deployed))
-        for (_, trained, _), (_, block, grid) in blocks:
-            block.norm.load_state_dict(trained.norm.state_dict())
-            scale = trained.dot.scale.reshape(())
-            scaling = block.norm.register_forward_pre_hook(lambda _, sums, scale=scale: sums[0] * scale)
-            found = snap.threshold(block.norm, grid)
-            scaling.remove()
-            snap.write(block.norm, *found, grid)
-        return deployed
+        return super().deploy(net, network)
 
 
 def _move(optimiser, loss, parameters=None):
@@ -310,14 +309,14 @@ def _maps(network, training=False) -> dict[int, torch.Tensor]:
     maps = {}
 
     def keep(stage):
-        def hook(norm, _, output):
-            if norm.training or not training:
+        def hook(part, _, output):
+            if part.training or not training:
                 maps[stage] = output
 
         return hook
 
-    for stage, norm in enumerate(stage_ends(network)):
-        norm.register_forward_hook(keep(stage))
+    for stage, part in enumerate(stage_ends(network)):
+        part.register_forward_hook(keep(stage))
     return maps
 
 

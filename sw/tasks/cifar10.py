@@ -19,7 +19,14 @@ class Task(base.Task):
     """
 
     shape = (3, 32, 32)
-    nets: ClassVar = {"cifar10-cnv": Recipe(epochs=32, batch=128, lr=5e-3)}
+    nets: ClassVar = {
+        "cifar10-cnv": Recipe(epochs=100, batch=128, lr=5e-3),
+        "cifar10-cnv_half": Recipe(epochs=100, batch=128, lr=5e-3),
+        "cifar10-vgg_small": Recipe(epochs=100, batch=128, lr=5e-3),
+        "cifar10-resnet20": Recipe(epochs=100, batch=128, lr=5e-3),
+        "cifar10-wrn22": Recipe(epochs=100, batch=128, lr=5e-3),
+        "cifar10-wrn22_wide": Recipe(epochs=100, batch=128, lr=5e-3),
+    }
     recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
 
     def train_sets(self):

@@ -60,7 +60,7 @@ def test_plain_twin_gives_the_scores_of_brevitas_bit_for_bit(net):
     plain = shaken(net, binary.Plain())
     exported = networks.build(net)
     exported.load_state_dict(plain.state_dict())
-    x = pictures(net, 20)
+    x = pictures(net, 8)
     with torch.no_grad():
         assert torch.equal(plain(x), exported.eval()(x).as_subclass(torch.Tensor))
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.sw import binary, data, networks, snap, train, weights
+from xnorforge.sw import binary, data, networks, parts, snap, train, weights
 from xnorforge.sw.methods import bonn, ste
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+from .test_snap import threshold_of
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
 NETS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
@@ -261,8 +263,8 @@ def test_the_deployed_network_computes_the_same_scores(net):
     images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 10
-    back = weights.unpack(net, weights.pack(snap.snap(deployed)), "here")
-    for found in (deployed, snap.snap(deployed), back):
+    back = weights.unpack(networks.build(net), weights.pack(deployed), "here")
+    for found in (deployed, back):
         np.testing.assert_array_equal(train.scores(found, images), expected)
 
 
@@ -275,7 +277,7 @@ def test_a_folded_layer_is_an_integer_comparison():
         rng = np.random.default_rng(3)
         bits = rng.integers(0, 2, (256, block.dot.weight.shape[1])) * 2 - 1
         sums = bits @ np.where(block.dot.weight.detach().numpy() >= 0, 1, -1).T
-        halves, direction = snap.read(plain.norm, grid)
+        halves, direction = threshold_of(plain.norm, grid)
         with torch.no_grad():
             trained = block(torch.from_numpy(bits).float()).numpy()
         np.testing.assert_array_equal(np.where(direction * (sums - halves) >= 0, 1, -1), trained, err_msg=name)
@@ -285,9 +287,9 @@ def test_a_folded_layer_is_an_integer_comparison():
 @pytest.mark.parametrize("after", [2, 6, 7])
 def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
     images, labels = data.mnist_shipped()
-    parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(parts[:2]))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: parts[2:])
+    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
     monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": Recipe(epochs=8, batch=64, lr=5e-3, warmup=4)})
     monkeypatch.setattr(bonn, "FINE", 4)
     train.train("mnist-tfc", "bonn", tmp_path / "whole")
@@ -320,7 +322,7 @@ def test_a_checkpoint_holds_the_classes(tmp_path):
 
 def test_the_last_layer_keeps_its_power_of_two():
     for net in NETS:
-        last = next(part for part in bonn.Method().build(net).modules() if isinstance(part, networks.Scores))
+        last = next(part for part in bonn.Method().build(net).modules() if isinstance(part, parts.Scores))
         assert last.dot.scale() == 1 and last.dot.effective().unique().tolist() == [-1, 1]
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from xnorforge import plugins
 from xnorforge.errors import UserError
-from xnorforge.sw import binary, snap, train, weights
+from xnorforge.sw import binary, train, weights
 from xnorforge.sw.tasks.base import Recipe, task_of
 
 METHODS = plugins.names("sw.methods")
@@ -71,8 +71,7 @@ def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     with torch.no_grad():
         trained, found = run.network(images.float()), deployed(images.float()).as_subclass(torch.Tensor)
     assert torch.equal(trained, found)
-    tensors = weights.pack(snap.snap(deployed))
-    back = weights.unpack(NET, tensors, "here")
+    back = weights.unpack(run.method.skeleton(NET), weights.pack(deployed), "here")
     assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
     with torch.no_grad():
         assert torch.equal(back(images.float()).as_subclass(torch.Tensor), found)

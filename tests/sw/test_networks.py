@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from xnorforge.errors import UserError
 from xnorforge.sw import binary, networks
-from xnorforge.sw.networks import Block, Network, Scores
+from xnorforge.sw.parts import Affine2d, BiReal, Block, Network, Pooled, Scores, Stem, hold
+from xnorforge.sw.tasks.base import task_of
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,17 @@ from xnorforge.sw.networks import Block, Network, Scores
             "cifar10-cnv",
             9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256) + 256 * 512 + 512 * 512 + 5120,
         ),
+        (
+            "cifar10-cnv_half",
+            9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128) + 128 * 256 + 256 * 256 + 2560,
+        ),
+        ("cifar10-vgg_small", 9 * 128 * (3 + 128 + 2 * 128 + 2 * 256 + 4 * 256 + 4 * 512) + 81920),
+        ("cifar10-resnet20", 9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 640),
+        ("cifar10-wrn22", 9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 16 * 32 + 32 * 64 + 640),
+        (
+            "cifar10-wrn22_wide",
+            9 * 64 * (3 + 6 * 64 + 2 * 64 + 5 * 256 + 4 * 128 + 5 * 1024) + 64 * 128 + 128 * 256 + 2560,
+        ),
     ],
 )
 def test_weights_are_those_of_the_topology(net, weights):
@@ -27,7 +39,7 @@ def test_weights_are_those_of_the_topology(net, weights):
 def test_an_unknown_network_is_answered_with_the_nearest():
     with pytest.raises(UserError) as error:
         networks.build("mnist-cnm")
-    assert str(error.value) == "NET: no 'mnist-cnm' among cifar10-cnv, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?"
+    assert str(error.value) == f"NET: no 'mnist-cnm' among {', '.join(networks.names())}. Did you mean 'mnist-cnn'?"
 
 
 def test_pixels_enter_as_whole_128ths():
@@ -59,3 +71,63 @@ def test_scores_are_whole_sums_times_a_power_of_two():
     whole = scores(x) * 8
     assert torch.equal(whole, whole.round())
     assert torch.equal(whole % 2, torch.zeros(5, 10))
+
+
+@pytest.mark.parametrize("net", networks.names())
+def test_the_task_of_a_name_is_what_stands_before_the_dash(net):
+    assert type(task_of(net)).__module__.rpartition(".")[2] == net.split("-")[0]
+
+
+@pytest.mark.parametrize("net", ["cifar10-resnet20", "cifar10-wrn22"])
+def test_a_residual_network_has_a_shortcut_around_every_convolution(net):
+    """With each batch norm at 0 nothing but shortcuts is left."""
+    torch.manual_seed(0)
+    network = networks.build(net, binary.Plain()).eval()
+    for module in network.modules():
+        if isinstance(module, BiReal):
+            torch.nn.init.zeros_(module.norm.weight)
+            torch.nn.init.zeros_(module.norm.bias)
+    x = torch.randn(2, 16, 32, 32)
+    stage = torch.nn.Sequential(*network[1:7])
+    with torch.no_grad():
+        assert torch.equal(stage(x), x)
+        wider = network[7](x)
+    if net == "cifar10-resnet20":
+        assert torch.equal(wider, torch.cat([x[:, :, ::2, ::2]] * 2, 1))
+    else:
+        assert torch.equal(wider, network[7].shortcut.norm(network[7].shortcut.dot(x.sign())[:, :, :16, :16]))
+    assert [type(part) for part in (network[0], network[-2], network[-1])] == [Stem, Pooled, Scores]
+
+
+def held_norm(gamma, beta, mean, var, reach=288, fraction=12):
+    norm = Affine2d(1, reach, fraction)
+    with torch.no_grad():
+        for tensor, value in (
+            (norm.weight, gamma), (norm.bias, beta), (norm.running_mean, mean), (norm.running_var, var),
+        ):  # fmt: skip
+            tensor.fill_(value)
+    hold(norm, True)
+    return norm
+
+
+def test_a_held_norm_has_both_constants_on_the_grid():
+    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; beta - mean * 0.025 = 0.1 - 0.125 = -102.4 / 4096, so -102."""
+    norm = held_norm(0.3, 0.1, 5.0, 144 - 1e-5)
+    gain, shift = norm.constants()
+    assert gain.item() * 4096 == 102 and shift.item() * 4096 == -102
+    x = torch.arange(-288.0, 289, 2).reshape(1, 1, 1, -1)
+    assert torch.equal(norm(x) * 4096, x * 102 - 102)
+    gain, _ = norm.constants(scale=-2.0)
+    assert gain.item() * 4096 == -205, "-204.8"
+
+
+def test_a_held_norm_still_learns_and_leaves_its_statistics_alone():
+    norm = held_norm(0.3, 0.1, 5.0, 144.0).train()
+    norm(torch.randn(4, 1, 2, 2)).sum().backward()
+    assert norm.weight.grad.abs() > 0 and norm.bias.grad == 16
+    assert norm.running_mean == 5 and norm.running_var == 144
+
+
+def test_a_channel_that_never_changes_is_held_back():
+    gain, shift = held_norm(1.0, 0.0, 288.0, 0.0).constants()
+    assert gain.item() <= 64 / 288 and shift.item() == -32

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from xnorforge.__main__ import cli
 from xnorforge.errors import UserError
-from xnorforge.sw import data, train, weights
-from xnorforge.sw.methods import base, ste
+from xnorforge.sw import data, networks, train, weights
+from xnorforge.sw.methods import base, bonn, ste
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
@@ -106,7 +106,8 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
 def test_training_learns_and_the_card_counts_right_answers_of_the_written_network(tmp_path):
     card = train.train("mnist-tfc", "ste", tmp_path, epochs=8)
     (stated,) = card["accuracy"]
-    network, stored = weights.load(tmp_path)
+    stored, tensors = weights.read(tmp_path)
+    network = weights.unpack(networks.build("mnist-tfc"), tensors, "here")
     images, labels = data.mnist_shipped()
     with torch.no_grad():
         right = (
@@ -128,8 +129,10 @@ def test_the_card_gives_the_command_that_makes_the_same_weights(tmp_path):
 
 def test_the_command_names_threads_and_the_folder_of_another_method():
     settings = {"net": "mnist-cnn", "method": "bonn", "seed": 2, "threads": 3, "recipe": {"epochs": 7}}
+    settings["hyper"] = {"kernel": 1e-6, "feature": bonn.FEATURE, "nu": bonn.NU}
     wanted = (
-        "python -m xnorforge train mnist-cnn --method bonn --epochs 7 --seed 2 --threads 3 -o out/mnist-cnn-bonn/train"
+        "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2 --threads 3 "
+        "-o out/mnist-cnn-bonn/train"
     )
     assert train._command(settings) == wanted
 
@@ -158,11 +161,17 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path, monkeypatch):
     torch.manual_seed(0)
     method = Grouped()
     run = train.Run(
-        "mnist-tfc", task_of("mnist-tfc"), Recipe(1, 64, 5e-3), method, method.build("mnist-tfc"), torch.Generator()
+        "mnist-tfc",
+        task_of("mnist-tfc"),
+        Recipe(1, 64, 5e-3),
+        method,
+        method.build("mnist-tfc"),
+        torch.Generator(),
+        tmp_path,
     )
     before = [parameter.detach().clone() for parameter in run.network.parameters()]
     training, held_out = run.task.train_sets()
-    train._loop(run, training, held_out, tmp_path, {})
+    train._loop(run, training, held_out, {})
     moved = [not torch.equal(now, then) for now, then in zip(run.network.parameters(), before, strict=True)]
     assert not moved[0] and all(moved[1:])
 

@@ -15,6 +15,7 @@ RECORD = {
     "net": "mnist-tfc",
     "method": "ste",
     "seed": 3,
+    "hyper": {"kernel": 1e-7},
     "threads": 1,
     "recipe": {"epochs": 2},
     "command": "make it",
@@ -34,7 +35,7 @@ def folder(tmp_path):
 def test_a_network_comes_back_bit_for_bit(net):
     network = snap.snap(shaken(net, None))
     tensors = weights.pack(network)
-    back, x = weights.unpack(net, tensors, "here"), pictures(net, 10)
+    back, x = weights.unpack(networks.build(net), tensors, "here"), pictures(net, 4)
     with torch.no_grad():
         assert torch.equal(back(x), network(x))
     assert {key: value.tolist() for key, value in weights.pack(back).items()} == {
@@ -48,7 +49,7 @@ def test_weights_are_packed_lowest_bit_first_one_for_plus():
         row = network[-1].dot.weight.view(-1)
         row.fill_(-1)
         row[0], row[9] = 1, 1
-    assert weights.pack(network)["4.dot.bits"][:3].tolist() == [1, 2, 0]
+    assert weights.pack(network)["4.dot.weight.bits"][:3].tolist() == [1, 2, 0]
 
 
 def test_a_file_takes_a_bit_per_weight_and_little_else(folder):
@@ -56,11 +57,16 @@ def test_a_file_takes_a_bit_per_weight_and_little_else(folder):
 
 
 def test_the_card_says_what_the_readme_says(folder):
-    network, card = weights.load(folder)
-    assert isinstance(network, networks.Network) and not network.training
+    card, tensors = weights.read(folder)
+    assert not weights.unpack(networks.build("mnist-tfc"), tensors, "here").training
     assert card["accuracy"] == ACCURACY and card["command"] == "make it" and card["seed"] == 3
     words = (folder / "README.md").read_text()
-    assert words.startswith("---\n") and "| two images | 1 of 2 | 50.00 % |" in words and "`make it`" in words
+    assert (
+        words.startswith("---\n")
+        and "| two images | 1 of 2 | 50.00 % |" in words
+        and "`make it`" in words
+        and "kernel 1e-07" in words
+    )
 
 
 def test_weights_that_are_not_the_cards_are_refused(folder):
@@ -70,35 +76,35 @@ def test_weights_that_are_not_the_cards_are_refused(folder):
     with pytest.raises(
         UserError, match=r"/weights.safetensors: SHA-256 is [0-9a-f]{64}, the card says 0{64}; restore both"
     ):
-        weights.load(folder)
+        weights.read(folder)
 
 
 def test_a_truncated_file_is_refused(folder):
     (folder / weights.FILE).write_bytes((folder / weights.FILE).read_bytes()[:-1])
     with pytest.raises(UserError, match="SHA-256 is .*, the card says"):
-        weights.load(folder)
+        weights.read(folder)
 
 
 def test_an_absent_file_is_refused(folder):
     (folder / weights.FILE).unlink()
     with pytest.raises(UserError, match=r"no weights can be read \(.*No such file.*\); train the network again\.$"):
-        weights.load(folder)
+        weights.read(folder)
 
 
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
         (
-            lambda t: t.pop("1.threshold"),
-            "here: 1.threshold is absent, mnist-tfc needs 64 values; train the network again.",
+            lambda t: t.pop("1.norm.running_mean"),
+            "here: 1.norm.running_mean is absent, the network needs 64 values; train it again.",
         ),
         (
-            lambda t: t.update({"2.dot.bits": np.zeros(7, np.uint8)}),
-            "here: 2.dot.bits is 7 long, mnist-tfc needs 512 values; train the network again.",
+            lambda t: t.update({"2.dot.weight.bits": np.zeros(7, np.uint8)}),
+            "here: 2.dot.weight.bits is 7 long, the network needs 512 values; train it again.",
         ),
         (
             lambda t: t.update({"scale": np.zeros(1)}),
-            "here: holds scale, which mnist-tfc does not have; train the network again.",
+            "here: holds scale, which the network does not have; train it again.",
         ),
     ],
     ids=["absent", "short", "left over"],
@@ -107,15 +113,30 @@ def test_tensors_that_do_not_fit_are_named(damage, text):
     tensors = weights.pack(snap.snap(networks.build("mnist-tfc")))
     damage(tensors)
     with pytest.raises(UserError) as error:
-        weights.unpack("mnist-tfc", tensors, "here")
+        weights.unpack(networks.build("mnist-tfc"), tensors, "here")
     assert str(error.value) == text
 
 
 def test_numbers_the_file_cannot_hold_are_not_lost_in_silence():
     network = snap.snap(networks.build("mnist-tfc"))
-    network.register_buffer("gain", torch.ones(1))
+    network.register_buffer("gain", torch.tensor([1 / 3]))
     with pytest.raises(UserError) as error:
         weights.pack(network)
     assert str(error.value) == (
-        "weights: gain is neither a binary weight nor a threshold; deploy a network without it."
+        "weights: gain is neither a binary weight nor a multiple of 2^-16; deploy a network that is snapped."
     )
+
+
+def test_numbers_on_a_binary_grid_take_the_smallest_integers_and_come_back():
+    network = snap.snap(networks.build("mnist-tfc"))
+    values = {"gain": [0.75, -1.25], "wide": [2.0**20, 2.0**-4], "equal": [0.5] * 3, "scalar": 7.0}
+    for name, value in values.items():
+        network.register_buffer(name, torch.tensor(value))
+    tensors = weights.pack(network)
+    assert tensors["gain"].dtype == np.int8 and tensors["gain"].tolist() == [3, -5]
+    assert tensors["gain.fraction"].tolist() == [2] and "scalar.fraction" not in tensors
+    assert tensors["wide"].dtype == np.int32 and tensors["equal"].tolist() == [1]
+    for name in values:
+        getattr(network, name).fill_(-1)
+    back = weights.unpack(network, tensors, "here")
+    assert {name: getattr(back, name).tolist() for name in values} == values

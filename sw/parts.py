@@ -1,0 +1,205 @@
+"""What networks are made of. Two kinds of stream run between parts:
+
+    bits     -1 and +1: `Block` reads them and writes them; each batch norm is followed by a sign, so by one threshold
+    real     the sum that shortcuts carry: `Stem` starts it, `BiReal` adds to it, `Pooled` ends it
+
+A batch norm whose output goes into a real stream (`Affine2d`) cannot become a threshold. It keeps two constants per
+channel, and training ends with both on a binary grid, so that the stream is a whole number of grid steps and float32,
+ONNX and integers agree with `==`.
+
+A convolution that keeps its size is padded with -1, which is a bit; 0 is none.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.sw.binary import Plain
+
+# Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 8 bits the
+# stream has 15 fraction bits behind a stem and float32 holds +-256 of it.
+FRACTION, STEM_FRACTION = 12, 8
+# Largest |gain| * reach and |shift|. A sum of N random bits has variance N, so gain * N is near sqrt(N) <= 48: trained
+# networks stay inside, a channel that hardly ever changes its sum (variance near 0) is held back.
+GAIN_LIMIT, SHIFT_LIMIT = 64.0, 32.0
+
+
+class _Round(torch.autograd.Function):
+    """Nearest multiple of `step`, the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx, x, step):
+        return torch.round(x / step) * step
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+class Affine2d(nn.BatchNorm2d):
+    """Batch norm in front of a sum; `held`, it is gain * x + shift with both on a grid and statistics at rest.
+
+    Args:
+        channels: of x, (N, C, H, W).
+        reach: largest |x|; it bounds the gain.
+        fraction: fraction bits of gain and shift.
+    """
+
+    held = False
+
+    def __init__(self, channels: int, reach: int, fraction: int = FRACTION):
+        super().__init__(channels)
+        self.limit, self.step = GAIN_LIMIT / reach, 2.0**-fraction
+
+    def constants(self, scale=1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) + beta."""
+        gain = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * gain
+        gain = (gain * scale).clamp(-self.limit, self.limit)
+        return _Round.apply(gain, self.step), _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
+
+    def forward(self, x):
+        if not self.held:
+            return super().forward(x)
+        gain, shift = (constant[:, None, None] for constant in self.constants())
+        return x.float() * gain + shift
+
+
+def hold(network: nn.Module, held: bool) -> None:
+    """Put every `Affine2d` on its grid, or let it go."""
+    for norm in network.modules():
+        if isinstance(norm, Affine2d):
+            norm.held = held
+
+
+class Block(nn.Module):
+    """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
+
+    Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of its maximum.
+    Evaluation pools after it: the same bits, and in hardware an OR. `mix` is free for what a method does to the sums.
+    """
+
+    def __init__(
+        self,
+        layers: Plain,
+        inputs: int,
+        outputs: int,
+        kernel: int | None = None,
+        pad: int = 0,
+        pool: int = 1,
+        pixels: bool = False,
+    ):
+        super().__init__()
+        dense = kernel is None
+        self.pad = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
+        self.dot = layers.linear(inputs, outputs) if dense else layers.conv(inputs, outputs, kernel)
+        self.mix = nn.Identity()
+        self.norm = (nn.BatchNorm1d if dense else nn.BatchNorm2d)(outputs)
+        self.sign = layers.sign()
+        self.pool, self.pixels = pool, pixels
+
+    def forward(self, x):
+        x = self.norm(self.mix(self.dot(self.pad(x))))
+        if self.pool == 1:
+            return self.sign(x)
+        if self.training:
+            return self.sign(F.max_pool2d(x, self.pool))
+        return F.max_pool2d(self.sign(x), self.pool)
+
+
+class Stem(nn.Module):
+    """Pixels to a real stream: 3x3 convolution, batch norm on a grid."""
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int):
+        super().__init__()
+        self.pad = nn.ConstantPad2d(1, -1.0)
+        self.dot = layers.conv(inputs, outputs, 3)
+        self.norm = Affine2d(outputs, 9 * inputs, STEM_FRACTION)
+
+    def forward(self, x):
+        return self.norm(self.dot(self.pad(x)))
+
+
+class BiReal(nn.Module):
+    """x + norm(conv3x3(sign(x))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV 2018).
+
+    Where the shape changes the shortcut is a 1x1 binary convolution of the bits with a norm of its own, or, `copied`, every
+    second pixel of x, its channels repeated. Both papers that use the former keep it real-valued; here it is binary.
+    """
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int = 1, copied: bool = False):
+        super().__init__()
+        self.sign = layers.sign()
+        self.pad = nn.ConstantPad2d(1, -1.0)
+        self.dot = layers.conv(inputs, outputs, 3, stride=stride)
+        self.mix = nn.Identity()
+        self.norm = Affine2d(outputs, 9 * inputs)
+        self.shortcut = None
+        if (inputs, stride) != (outputs, 1):
+            self.shortcut = Copied(outputs // inputs, stride) if copied else Projected(layers, inputs, outputs, stride)
+
+    def forward(self, x):
+        bits = self.sign(x)
+        return self.norm(self.mix(self.dot(self.pad(bits)))) + (self.shortcut(x, bits) if self.shortcut else x)
+
+
+class Projected(nn.Module):
+    """The shortcut norm(conv1x1(bits))."""
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.dot = layers.conv(inputs, outputs, 1, stride=stride)
+        self.norm = Affine2d(outputs, inputs)
+
+    def forward(self, _, bits):
+        return self.norm(self.dot(bits))
+
+
+class Copied(nn.Module):
+    """The shortcut without weights: pixels at multiples of `stride`, channels `times` over."""
+
+    def __init__(self, times: int, stride: int):
+        super().__init__()
+        self.times, self.stride = times, stride
+
+    def forward(self, x, _):
+        x = F.max_pool2d(x, 1, self.stride)
+        return torch.cat([x] * self.times, 1)
+
+
+class Pooled(nn.Module):
+    """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, a power of two."""
+
+    def __init__(self, layers: Plain, size: int):
+        super().__init__()
+        self.sign = layers.sign()
+        self.mean = nn.AvgPool2d(size)
+
+    def forward(self, x):
+        return self.mean(self.sign(x)).flatten(1)
+
+
+class Scores(nn.Module):
+    """The last dense layer; `scale` is a power of two that brings sums to the range of a softmax."""
+
+    def __init__(self, layers: Plain, inputs: int, classes: int, scale: float):
+        super().__init__()
+        self.dot = layers.linear(inputs, classes)
+        self.scale = scale
+
+    def forward(self, x):
+        return self.dot(x) * self.scale
+
+
+class Bits(nn.Sequential):
+    """The picture as bits: sign of the pixels, so +1 from 128 on."""
+
+    def __init__(self, layers: Plain):
+        super().__init__(nn.Flatten(), layers.sign())
+
+
+class Network(nn.Sequential):
+    """Parts in a row behind the pixels' change of scale."""
+
+    def forward(self, x):
+        return super().forward(x / 128 - 1)
