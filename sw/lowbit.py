@@ -1,0 +1,343 @@
+"""Layers of 8 bits or of one bit, decided layer by layer: what a partly binarised network is made of.
+
+A network is seen as `units` in the order in which data flows: the layers that read one activation. An activation is a
+sign or an 8-bit number k / 128 in [-1, 127/128]: the grid of the pixels, with the padding value -1 on it, and a sign later
+on changes the sign of nothing but [-1/256, 0). The weights of a layer have one of three forms:
+
+    BINARY   sign(W)                           hardware: XNOR and popcount, or sums of +-x
+    EIGHT    W as 8 bits give it back          hardware: integers q in -127..127
+    REAL     W                                 none: training only
+
+Batch norm behind a layer multiplies channel c by a_c = gamma_c / sqrt(var_c + eps). An 8-bit layer takes a_c into its
+weights, W_c a_c = 2^k q_c / 128 with one k per layer (`folded`), and batch norm is left as a shift: multiply, add, compare.
+Behind binary weights and in front of 8 bits, a_c keeps as many significant bits as float32 has room for. Training divides
+by a_c again, so batch norm stays what it is while the weights are those that hardware will have, but for the gradient.
+All of it is exact in float32, so module, ONNX and integers agree with `==`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+import torch.nn.functional as F
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
+from torch import nn
+
+from xnorforge.errors import UserError
+from xnorforge.sw import binary, parts, snap
+
+STEP = 2.0**-7  # of 8-bit weights and activations
+GAIN = 16.0  # the scores' real and 8-bit weights times this are of the size of bits: latents start at 1/20 on average
+HEADROOM = 256.0  # largest sum of |W a| / 2^k in a filter; times 3 * 2^14 (levels and their offset) it is below 2^24
+FINEST = 2.0**-16  # grid of gains and shifts that are shipped
+LARGEST_SHIFT = 2.0**22  # of batch norm, in grid steps
+
+
+class Form(Enum):
+    """What stands for the weights of a layer."""
+
+    REAL, EIGHT, BINARY = "real", "eight", "binary"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The layers that read one activation: a convolution or dense layer, and a projected shortcut beside it.
+
+    Attributes:
+        name: of the first layer's place in the network.
+        act: name of the activation, None for pixels.
+        layers: name of each layer with that of the batch norm behind it (None: the scores).
+        weights, filters: numbers of them.
+    """
+
+    name: str
+    act: str | None
+    layers: tuple[tuple[str, str | None], ...]
+    weights: int
+    filters: int
+
+
+@torch.no_grad()
+def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
+    """The units of a network in the order of depth: the order in which a picture of `shape` (C, H, W) meets them."""
+    met, hooks = [], []
+    for name, module in network.named_modules():
+        kinds = (nn.Conv2d, nn.Linear), (nn.BatchNorm1d, nn.BatchNorm2d), (binary.Sign, QuantIdentity)
+        for kind, types in zip(("layer", "norm", "act"), kinds):
+            if isinstance(module, types):
+                hooks.append(module.register_forward_pre_hook(lambda *_, found=(kind, name): met.append(found)))
+    mode, some = network.training, next(network.parameters())
+    network.eval()(torch.zeros(1, *shape, device=some.device))
+    network.train(mode)
+    for hook in hooks:
+        hook.remove()
+
+    groups: dict[str | None, list] = {}
+    act = None
+    for at, (kind, name) in enumerate(met):
+        if kind == "act":
+            act = name
+        elif kind == "layer":
+            norm = met[at + 1][1] if met[at + 1 : at + 2] and met[at + 1][0] == "norm" else None
+            groups.setdefault(act, []).append((name, norm))
+    found = []
+    for act, layers in groups.items():
+        weights = [network.get_submodule(name).weight for name, _ in layers]
+        sizes = sum(weight.numel() for weight in weights), sum(len(weight) for weight in weights)
+        found.append(Unit(layers[0][0].removesuffix(".dot"), act, tuple(layers), *sizes))
+    return found
+
+
+def has_sums(network: nn.Module) -> bool:
+    """Whether a network has shortcuts; partly binarised, it has no exact form here."""
+    return any(isinstance(module, parts.Affine2d) for module in network.modules())
+
+
+# Training
+
+
+class _Eight(torch.autograd.Function):
+    """The nearest k / 128 in [-1, 127/128], with a hard-tanh gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.mul(128).round_().clamp_(-128, 127).mul_(STEP)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
+
+
+class _InPlaceOf(torch.autograd.Function):
+    """`other` in place of the latents, with the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx, latents, other):
+        return other.view_as(other)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+class Activation(binary.Sign):
+    """Sign, or 8 bits while `eight`."""
+
+    eight = False
+
+    def forward(self, x):
+        return _Eight.apply(x) if self.eight else super().forward(x)
+
+
+class _Formed:
+    """A layer whose weights take a form.
+
+    Attributes:
+        form: which; `reads_eight`, `feeds_eight`: whether 8-bit numbers (or pixels) come in, and go out behind batch norm.
+        norms: the batch norm behind it in a list, so that it is no submodule here; empty for the scores.
+    """
+
+    form, reads_eight, feeds_eight, norms = Form.BINARY, False, False, ()
+
+    def formed(self) -> torch.Tensor:
+        """The weights of the forward pass."""
+        if self.form is Form.REAL:
+            return self.weight if self.norms else self.weight * GAIN
+        if self.form is Form.EIGHT:
+            other = self.as_eight()
+            return _InPlaceOf.apply(self.weight, other) if self.norms else _InPlaceOf.apply(self.weight, other) * GAIN
+        with torch.no_grad():
+            bits = self.weight.sign().add_(0.5).sign_()
+            if self.feeds_eight:
+                gain = gain_of(self.norms[0])
+                bits *= _columns(_over(significant(gain, self.gain_bits())[0], gain, 1.0), bits)
+        return _InPlaceOf.apply(self.weight, bits)
+
+    @torch.no_grad()
+    def as_eight(self) -> torch.Tensor:
+        """W as 8 bits give it back."""
+        if not self.norms:
+            return eighths(self.weight)
+        gain = _columns(gain_of(self.norms[0]), self.weight)
+        integers, unit = folded(self.weight * gain)
+        return _over(integers * (unit * STEP), gain, self.weight)
+
+    def gain_bits(self) -> int:
+        """Significant bits of a_c that leave each product with a sum exact in float32, with room for the shift."""
+        reach = self.weight[0].numel() * (128 if self.reads_eight else 1)
+        return 23 - (reach - 1).bit_length()
+
+
+class Conv(_Formed, binary.BinaryConv):
+    """Convolution in a form."""
+
+    def forward(self, x):
+        return F.conv2d(x, self.formed(), None, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Linear(_Formed, binary.BinaryLinear):
+    """Dense layer in a form."""
+
+    def forward(self, x):
+        return F.linear(x, self.formed())
+
+
+class Layers(binary.Plain):
+    """Layers that take forms."""
+
+    conv_type, linear_type = Conv, Linear
+
+    def sign(self):
+        return Activation()
+
+
+def settle(network: nn.Module, found: list[Unit], chosen: set[str], eights: bool, rest: Form = Form.EIGHT) -> None:
+    """Give every layer of a training network its form: the chosen units binary, the rest as `rest`.
+
+    Args:
+        eights: 8-bit activations in front of binary units as well (W1A8).
+    """
+    reads = eight_acts(found, chosen, eights)
+    for unit, after in zip(found, [*found[1:], None]):
+        if unit.act:
+            network.get_submodule(unit.act).eight = unit.act in reads
+        for name, norm in unit.layers:
+            layer = network.get_submodule(name)
+            layer.form = Form.BINARY if unit.name in chosen else rest
+            layer.norms = [network.get_submodule(norm)] if norm else []
+            layer.reads_eight = unit.act is None or unit.act in reads
+            layer.feeds_eight = norm is not None and after is not None and after.act in reads
+
+
+def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
+    """Names of the 8-bit activations."""
+    return {unit.act for unit in found if unit.act and (eights or unit.name not in chosen)}
+
+
+# The grid
+
+
+def gain_of(norm: nn.Module) -> torch.Tensor:
+    """a, (channels,): what batch norm in evaluation multiplies with."""
+    return norm.weight * (norm.running_var + norm.eps).rsqrt()
+
+
+def folded(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """8-bit integers q and a power of two 2^k with 2^k q / 128 nearest to the weights.
+
+    k is the least that keeps |q| <= 127 and each filter's sum of |q| small enough for float32 to add exactly.
+    """
+    largest, sums = weights.abs().max() * (128 / 127), weights.abs().flatten(1).sum(1).max() / HEADROOM
+    _, exponent = torch.frexp(torch.maximum(largest, sums).clamp(min=FINEST))
+    unit = torch.ldexp(torch.ones_like(largest), exponent)
+    return (weights / (unit * STEP)).round_().clamp_(-127, 127), unit
+
+
+def eighths(weights: torch.Tensor) -> torch.Tensor:
+    """The nearest multiples of 2^j / 128 in [-127/128, 127/128]; j = 0 unless a filter's sum is too large for float32."""
+    sums = weights.abs().flatten(1).sum(1).max() / HEADROOM
+    step = torch.ldexp(torch.ones_like(sums), torch.frexp(sums)[1].clamp(min=0)) * STEP
+    limit = (127 * STEP / step).floor()
+    return (weights / step).round_().clamp_(-limit, limit) * step
+
+
+def significant(numbers: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nearest numbers of so many significant bits, none finer than `FINEST`; and the step of each."""
+    step = torch.ldexp(torch.ones_like(numbers), torch.frexp(numbers)[1] - bits).clamp(min=FINEST)
+    return (numbers / step).round_() * step, step
+
+
+def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """One number per filter, shaped to multiply the weights."""
+    return numbers.view(-1, *(1,) * (weights.dim() - 1))
+
+
+def _over(above: torch.Tensor, below: torch.Tensor, otherwise) -> torch.Tensor:
+    """above / below, `otherwise` where below is next to nothing: what it multiplies does not count there."""
+    return torch.where(below.abs() > 1e-12, above / below, otherwise)
+
+
+# Deployment
+
+
+class EightWeights(Int8WeightPerTensorFixedPoint):
+    """q / 128, q in -127..127."""
+
+    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 127 / 128
+
+
+class EightActivations(Int8ActPerTensorFixedPoint):
+    """k / 128, k in -128..127."""
+
+    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 1.0
+    narrow_range = False
+
+
+def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], eights: bool) -> nn.Module:
+    """Replace Brevitas' binary layers and signs by those of 8 bits; returns the network.
+
+    Raises:
+        UserError: the network has shortcuts and is not binary throughout.
+    """
+    found = units(network, shape)
+    if len(chosen) == len(found) and not eights:
+        return network
+    if has_sums(network):
+        raise UserError(
+            "layer_priority: a network with shortcuts is deployed binary throughout; give mode=w1a1 and binarise=-1, and "
+            "no budget."
+        )
+    for unit in found:
+        if unit.act in eight_acts(found, chosen, eights):
+            network.set_submodule(unit.act, QuantIdentity(act_quant=EightActivations))
+        if unit.name in chosen:
+            continue
+        for name, norm in unit.layers:
+            layer, kind = network.get_submodule(name), {"bias": False, "weight_quant": EightWeights}
+            network.set_submodule(
+                name,
+                QuantLinear(layer.in_features, layer.out_features, **kind)
+                if isinstance(layer, QuantLinear)
+                else QuantConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **kind),
+            )
+            if not norm:
+                network.get_submodule(name.removesuffix(".dot")).scale *= GAIN
+    return network.eval()
+
+
+@torch.no_grad()
+def write_eights(network: nn.Module, deployed: nn.Module) -> None:
+    """Write what is not a sign or a threshold from a settled training network into its deployed one."""
+    for name, layer in network.named_modules():
+        if not isinstance(layer, _Formed) or (layer.form is Form.BINARY and not layer.feeds_eight):
+            continue
+        target, at = deployed.get_submodule(name), name.removesuffix(".dot")
+        if not layer.norms:
+            target.weight.copy_(eighths(layer.weight))
+            continue
+        norm = layer.norms[0]
+        gain, step = gain_of(norm), STEP if layer.reads_eight else 1.0
+        shift = norm.bias - norm.running_mean * gain
+        if layer.form is Form.BINARY:
+            gain, finest = significant(gain, layer.gain_bits())
+        else:
+            integers, finest = folded(layer.weight * _columns(gain, layer.weight))
+            target.weight.copy_(integers * STEP)
+            gain, finest = finest.expand_as(gain), finest * STEP
+        grid = (finest * step).clamp(min=FINEST)
+        _affine(
+            deployed.get_submodule(at).norm, gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid
+        )
+
+
+def _affine(norm: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:
+    """Make `norm` compute gain * x + shift, exactly."""
+    norm.weight.copy_(gain)
+    norm.bias.copy_(shift)
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1)
+    norm.eps = snap.EPS
