@@ -111,7 +111,9 @@ def _started(layer):
 
 def is_binary(layer: nn.Module) -> bool:
     """Whether a layer's `weight` counts by its sign only."""
-    return isinstance(layer, (BinaryConv, BinaryLinear, QuantConv2d, QuantLinear))
+    if isinstance(layer, (QuantConv2d, QuantLinear)):
+        return bool(layer.weight_quant.bit_width() == 1)
+    return isinstance(layer, (BinaryConv, BinaryLinear))
 
 
 def latents(network: nn.Module) -> dict[str, nn.Parameter]:
