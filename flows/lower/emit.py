@@ -240,6 +240,10 @@ class Emission:
         """Ours."""
         self.put_own("Clip", node, inputs, out)
 
+    def interact(self, node, inputs, out):
+        """Ours."""
+        self.put_own("Interact", node, inputs, out)
+
     def flatten(self, node, inputs, out):
         """A plain Reshape, where its reader is not a dense layer."""
         shape = f"{node.name}_shape"

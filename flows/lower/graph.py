@@ -9,7 +9,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.errors import UserError
 
-from . import chain, joins, linear, moves, quantise  # noqa: F401  they enter their rules
+from . import chain, interact, joins, linear, moves, quantise  # noqa: F401  they enter their rules
 from .joins import one_leaf
 from .values import Leaf
 from .walk import RULES, Lowered, Walk, refuse

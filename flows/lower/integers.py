@@ -86,6 +86,22 @@ def join(inputs, at):
     return sum(x * at["multipliers"][k] for k, x in enumerate(inputs))
 
 
+def interact(x, at):
+    """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN, eqs. 2 and 3).
+
+    influence (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours. delta is sgn(K) unit
+    times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less (|K| - 1) / 2.
+    """
+    p, influence, n0 = 2 * x - at["n0"] if at["matches"] else x, at["influence"], at["n0"]
+    mixed = p.copy()
+    for group, t, s in np.argwhere(influence):
+        k, first = influence[group, t, s], group * influence.shape[1]
+        size = abs(k)
+        passed = sum((p[..., first + t] * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size))
+        mixed[..., first + s] += np.sign(k) * at["unit"] * (passed - (size - 1) // 2)
+    return mixed
+
+
 UNARY = {
     "Conv": conv,
     "SignedConv": signed_conv,
@@ -95,6 +111,7 @@ UNARY = {
     "SumPool": sum_pool,
     "Pad": pad,
     "Clip": clip,
+    "Interact": interact,
     "Flatten": lambda x, at: x.reshape(len(x), -1),
     "Upsample": lambda x, at: x.repeat(at["factor"], 1).repeat(at["factor"], 2),
 }

@@ -7,6 +7,7 @@ attribute `instead` says what to write in the network; it is empty where one doe
 from typing import ClassVar
 
 import numpy as np
+from onnx import helper
 from qonnx.custom_op.base import CustomOp
 
 from . import integers
@@ -83,10 +84,31 @@ class SignedConv(GroupedConv):
     numbers: ClassVar[dict[str, str]] = {**GroupedConv.numbers, "pads": "ints"}
 
 
+class Interact(IntegerNode):
+    """Channel interaction on match counts or sums, influence (groups, g, g); exported networks have it too, on axis 1."""
+
+    op = "Interact"
+    numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i"}
+    arrays = ("influence",)
+
+    def execute_node(self, context, graph):
+        """Channels go last and back."""
+        axis, (x, _) = self.get_nodeattr("axis"), self.onnx_node.input
+        turned = context | {x: np.moveaxis(context[x], axis, -1)}
+        super().execute_node(turned, graph)
+        out = self.onnx_node.output[0]
+        context[out] = np.ascontiguousarray(np.moveaxis(turned[out], -1, axis))
+
+    def make_shape_compatible_op(self, model):
+        """Input and output have one shape."""
+        return helper.make_node("Identity", self.onnx_node.input[:1], self.onnx_node.output)
+
+
 # What to write in the network where the hardware library has no such operator.
 INSTEAD = {
     "SignedConv": "pad binary activations with -1, nn.ConstantPad2d(1, -1.0) in front of a convolution with padding=0",
     "GroupedConv": "use groups=1, or one group per channel (depthwise)",
     "DirectedPool": "place the max pool behind the binary activation, or keep the batch-norm weights between them positive",
     "Clip": "place a quantiser behind the ReLU",
+    "Interact": "train with another method than ci_bcnn, or with density=0",
 }
