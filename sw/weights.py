@@ -106,17 +106,27 @@ def ship(out_dir: Path, network: nn.Module, accuracy: list[dict], record: dict) 
         accuracy: per set `set`, `images`, `correct`, `top1`, of this very network.
         record: what else the card says, see `docs/training.md`.
     """
+    card = save(out_dir, network, record | {"accuracy": accuracy})
+    with artifacts.whole(out_dir / "README.md") as aside:
+        aside.write_text(_words(card))
+    return card
+
+
+def save(out_dir: Path, network: nn.Module, record: dict) -> dict:
+    """Write weights and card.json, which is all that `zoo.load` needs; returns the card.
+
+    Args:
+        network: snapped.
+        record: `net`, `method`, `hyper`, `accuracy`, and what else the card says.
+    """
     content = save_tensors(pack(network))
     bits = sum(latent.numel() for latent in binary.latents(network).values())
     file = {"name": FILE, "binary_weights": bits, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    tools = {name: version(name) for name in ("torch", "brevitas")}
-    card = record | {"accuracy": accuracy, "weights": file, "tools": tools}
+    card = record | {"weights": file, "tools": {name: version(name) for name in ("torch", "brevitas")}}
     out_dir.mkdir(parents=True, exist_ok=True)
     with artifacts.whole(out_dir / FILE) as aside:
         aside.write_bytes(content)
     artifacts.write_json(out_dir / "card.json", card)
-    with artifacts.whole(out_dir / "README.md") as aside:
-        aside.write_text(_words(card))
     return card
 
 
