@@ -66,10 +66,10 @@ class Affine2d(nn.BatchNorm2d):
 
 
 def hold(network: nn.Module, held: bool) -> None:
-    """Put every `Affine2d` on its grid, or let it go."""
-    for norm in network.modules():
-        if isinstance(norm, Affine2d):
-            norm.held = held
+    """Put every `Affine2d`, and whatever else can be `held`, on its grid, or let it go."""
+    for part in network.modules():
+        if hasattr(part, "held"):
+            part.held = held
 
 
 class Block(nn.Module):

@@ -1,0 +1,469 @@
+"""Networks whose parts run K times side by side, each time with weights of its own, and meet again in a sum.
+
+    part                 reads                writes               what runs K times
+    `Group` of a chain   bits                 bits                 everything between two pools; each branch ends with real
+                                                                   numbers, which are added, pooled and made bits
+    `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
+    `Sum` as a layer     bits                 whole numbers        one layer
+
+`structured` makes such a network from a plain one, so there is one table of networks. It makes both the one that trains
+and the one that is deployed: module names are the same, `sw/snap.py` carries the numbers over, `finish` the rest.
+
+Where branches meet, their norms lie on a binary grid (`parts.Affine2d`), and so do the few numbers between branches
+(`Numbers`): sums are exact in float32. Means are sums: a chain's bits do not change by a factor, and in a residual group
+the norms bring 1 / K along (`Share`), so a shortcut passes any number of groups with weight 1 and no rounding.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.errors import UserError
+from xnorforge.sw import snap
+from xnorforge.sw.binary import Plain
+from xnorforge.sw.parts import FRACTION, Affine2d, BiReal, Block, Copied, Network, Projected
+
+EIGHTH, HALF = 1 / 8, 1 / 2
+# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight; 10 + 8 of float32's 24 leave +-32.
+GATED_FRACTION = 10
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a network is split.
+
+    Attributes:
+        bases: K, branches or weights side by side, from 1 on.
+        decomposition: "lbd", each layer a sum; else groups of "v1" one block, "v2" two, "v3" all there are.
+        learned: learn what each branch counts for; otherwise all count the same.
+        gate: "none", branches read what they are added up to; "scalar" or "per_branch", they read a learned mixture of
+            that and what they wrote themselves.
+        relu: ReLU before each norm.
+        rates: the dilation of each branch; empty for 1.
+    """
+
+    bases: int = 3
+    decomposition: str = "v1"
+    learned: bool = False
+    gate: str = "none"
+    relu: bool = True
+    rates: tuple[int, ...] = ()
+
+
+class Rectified2d(nn.BatchNorm2d):
+    """norm(ReLU(x)) before a sign: still one threshold of x, so deployed as a plain batch norm."""
+
+    def forward(self, x):
+        return super().forward(F.relu(x))
+
+
+class Rectified1d(nn.BatchNorm1d):
+    """The same for (N, C)."""
+
+    def forward(self, x):
+        return super().forward(F.relu(x))
+
+
+class Affine1d(Affine2d):
+    """`Affine2d` for (N, C)."""
+
+    def _check_input_dim(self, x):
+        assert x.dim() == 2, "(N, C)"
+
+    def forward(self, x):
+        if not self.held:
+            return super().forward(x)
+        gain, shift = self.constants()
+        return x.float() * gain + shift
+
+
+class Share(Affine2d):
+    """`Affine2d` of which one K-th is given out: a summand of a mean."""
+
+    def __init__(self, channels: int, reach: int, fraction: int, bases: int):
+        super().__init__(channels, reach, fraction)
+        self.bases = bases
+        self.step *= bases  # so that the K-th part lies on the grid
+
+    def constants(self, scale=1.0):
+        gain, shift = super().constants(scale)
+        return gain / self.bases, shift / self.bases
+
+    def forward(self, x):
+        if self.held:
+            return super().forward(x)
+        weight, bias = self.weight / self.bases, self.bias / self.bases
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(x, *statistics, weight, bias, self.training, self.momentum, self.eps)
+
+
+class Numbers(nn.Module):
+    """Learned numbers a stream is multiplied with; held, or deployed, they are multiples of `step`.
+
+    Args:
+        start: their values at the start, in (0, 1) if `gate`.
+        gate: they are sigmoids of what is learned, so they stay in (0, 1), or [0, 1] when held.
+        trained: False where they are deployed, and what is stored is the number itself.
+    """
+
+    held = False
+
+    def __init__(self, start: list[float], step: float, gate: bool, trained: bool):
+        super().__init__()
+        starts = torch.tensor(start).logit() if gate and trained else torch.tensor(start)
+        self.raw = nn.ParameterList(nn.Parameter(x, requires_grad=trained) for x in starts)
+        self.step, self.sigmoid = step, gate and trained
+
+    def forward(self) -> list[torch.Tensor]:
+        """All of them, each of no dimension."""
+        found = [x.sigmoid() if self.sigmoid else x for x in self.raw]
+        return [_held(x, self.step) for x in found] if self.held else found
+
+
+def _held(x: torch.Tensor, step: float) -> torch.Tensor:
+    """The nearest multiple of `step`, with the gradient of the identity."""
+    return x + (torch.round(x / step) * step - x).detach()
+
+
+class Sum(nn.Module):
+    """sum over i of c_i * dot_i(x), in place of one binary layer (layer-wise decomposition).
+
+    c_i = lambda_i * alpha_i, alpha_i the mean |latent| of weights i and lambda_i learned or 1. The largest c of a channel
+    counts as 1: the norm behind takes the factor. Held, or deployed, they are eighths.
+    """
+
+    held = False
+
+    def __init__(self, dots: list[nn.Module], learned: bool, trained: bool):
+        super().__init__()
+        self.dots, channels = nn.ModuleList(dots), len(dots[0].weight)
+        self.shape = (channels,) + (1,) * (dots[0].weight.dim() - 2)
+        self.lambdas = Numbers([1.0] * len(dots), 2**-30, False, trained) if learned and trained else None
+        if not trained:
+            for at in range(len(dots)):
+                self.register_buffer(f"factor{at}", torch.ones(self.shape))
+
+    def factors(self) -> list[torch.Tensor]:
+        """c_1 .. c_K, each (C, 1, 1), or (C,) of a dense layer."""
+        if hasattr(self, "factor0"):
+            return [getattr(self, f"factor{at}") for at in range(len(self.dots))]
+        found = [dot.alpha().flatten().expand(self.shape[0]).view(self.shape) for dot in self.dots]
+        if self.lambdas:
+            found = [alpha * own for alpha, own in zip(found, self.lambdas())]
+        largest = torch.stack(found).detach().abs().amax(0)
+        found = [factor / largest for factor in found]
+        return [_held(factor, EIGHTH) for factor in found] if self.held else found
+
+    def reach(self) -> float:
+        """The largest sum."""
+        return self.dots[0].weight[0].numel() * sum(factor.abs() for factor in self.factors()).max().item()
+
+    def forward(self, x):
+        return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
+
+
+class SumBlock(nn.Module):
+    """A `Block` whose layer is a `Sum`; no Block itself, as its sums lie on another grid."""
+
+    forward = Block.forward
+
+    def __init__(self, block: Block, dot: Sum):
+        super().__init__()
+        self.pad, self.dot, self.mix, self.norm, self.sign = block.pad, dot, block.mix, block.norm, block.sign
+        self.pool = block.pool
+
+
+class Summand(nn.Module):
+    """norm(ReLU(dot(bits))): bits to real numbers that are added to others."""
+
+    def __init__(self, pad: nn.Module, dot: nn.Module, relu: bool, norm: Affine2d):
+        super().__init__()
+        self.pad, self.dot, self.mix, self.norm = pad, dot, nn.ReLU() if relu else nn.Identity(), norm
+
+    def forward(self, x):
+        return self.norm(self.mix(self.dot(self.pad(x))))
+
+
+class Group(nn.Module):
+    """K branches of a chain.
+
+    x_i -> branch i -> y_i;   m = sum of lambda_i * y_i;   bits = sign(pool(m)), read by all branches that follow, or
+    with gates K tensors of bits, the i-th sign(pool(s_i * K * y_i + (1 - s_i) * m)).
+    """
+
+    def __init__(self, branches, shares: Numbers | None, gates: Numbers | None, pool: int, sign: nn.Module):
+        super().__init__()
+        self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
+        self.pool, self.sign = pool, sign
+
+    def forward(self, bits):
+        inputs = bits if isinstance(bits, list) else [bits] * len(self.branches)
+        outputs = [branch(x) for branch, x in zip(self.branches, inputs)]
+        mean = added(outputs, self.shares)
+        if self.gates is None:
+            return self.signed(mean)
+        count = len(outputs)
+        return [self.signed((y * count - mean) * gate + mean) for y, gate in zip(outputs, one_each(self.gates, count))]
+
+    def signed(self, x):
+        """Pooled bits, in the order of `Block`."""
+        if self.pool == 1:
+            return self.sign(x)
+        if self.training:
+            return self.sign(F.max_pool2d(x, self.pool))
+        return F.max_pool2d(self.sign(x), self.pool)
+
+
+class Residual(nn.Module):
+    """K branches of a residual stream.
+
+    Branch i reads x + d_i and adds K f_i at each of its convolutions, f_i from a norm that gives a K-th (`Share`). With
+    F_i what it added in all, the mean of the branches is x + sum of lambda_i * F_i. With gates the branches stay apart:
+
+        d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)        s = 1: chains of their own;   s = 0: no gates
+
+    A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). Weights of a shortcut are shared by all branches.
+    """
+
+    def __init__(self, branches, shortcuts, shares: Numbers | None, gates: Numbers | None, sign: nn.Module):
+        super().__init__()
+        self.branches, self.shortcuts = nn.ModuleList(branches), nn.ModuleList(shortcuts)
+        self.shares, self.gates, self.sign = shares, gates, sign
+
+    def forward(self, stream):
+        count = len(self.branches)
+        x, apart = stream if isinstance(stream, tuple) else (stream, None)
+        if apart is None:
+            bits, first = self.sign(x), self.shortcuts[0]
+            first = first(x, bits) if isinstance(first, Projected) else None
+            found = [self.run(branch, x, bits, first) for branch in self.branches]
+        else:
+            found = [self.run(branch, x + own) for branch, own in zip(self.branches, apart)]
+        if count == 1:
+            return found[0][0]
+        gained = [total for _, total in found]
+        mean = added(gained, self.shares)
+        if self.gates is None:
+            return self.carried(x, mean)
+        gates, away = one_each(self.gates, count), [total * count - mean for total in gained]
+        if apart is not None:
+            away = [self.carried(old, new) for old, new in zip(apart, away)]
+        return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
+
+    def run(self, branch, x, bits=None, first=None):
+        """The stream of a branch at its end, and what it added, over K; `bits` and `first` if others need them too."""
+        count, gained = len(self.branches), None
+        for summand, shortcut in zip(branch, self.shortcuts):
+            bits = self.sign(x) if bits is None else bits
+            new = summand(bits)
+            if isinstance(shortcut, Projected):
+                new = new + (shortcut(x, bits) if first is None else first)
+                x = gained = None
+            elif isinstance(shortcut, Copied):
+                x, gained = shortcut(x, bits), None if gained is None else shortcut(gained, bits)
+            gained = new if gained is None else gained + new
+            new = new if count == 1 else new * count
+            x, bits, first = new if x is None else new + x, None, None
+        return x, gained
+
+    def carried(self, x, new):
+        """`new` added to a stream that took the shortcuts."""
+        for shortcut in self.shortcuts:
+            if isinstance(shortcut, Projected):
+                return new  # it starts a stream; what comes later in the group keeps its shape
+            x = shortcut(x, None) if isinstance(shortcut, Copied) else x
+        return new + x
+
+
+def added(outputs: list[torch.Tensor], shares: Numbers | None) -> torch.Tensor:
+    """Their sum, each times its share if there are shares."""
+    return sum(outputs[1:], outputs[0]) if shares is None else sum(y * own for y, own in zip(outputs, shares()))
+
+
+def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
+    """As many as branches: one for all, or one for each."""
+    found = numbers()
+    return found * count if len(found) == 1 else found
+
+
+@torch.no_grad()
+def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
+    """Carry over what `snap.transfer` does not know: shares, gates, factors of sums, thresholds behind them."""
+    names = dict(deployed.named_modules())
+    for name, part in trained.named_modules():
+        if isinstance(part, Numbers) and name in names:
+            for raw, value in zip(names[name].raw, part()):
+                raw.copy_(torch.round(value / part.step) * part.step)
+        if isinstance(part, Sum):
+            for at, factor in enumerate(part.factors()):
+                getattr(names[name], f"factor{at}").copy_(torch.round(factor / EIGHTH) * EIGHTH)
+        if isinstance(part, SumBlock):
+            grid = snap.Grid(names[f"{name}.dot"].reach(), EIGHTH)
+            snap.write(names[name].norm, *snap.threshold(part.norm, grid), grid)
+    return deployed
+
+
+def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
+    """A plain network with its inner parts in branches.
+
+    Pixel layers stay plain. So do dense layers where there are convolutions; a network without any has its dense layers
+    but the first and the last in branches.
+
+    Args:
+        network: what `networks.build` gives; parts that stay are taken over.
+        layers: of the new parts.
+        trained: make what trains (norms behind a ReLU, learned numbers), not what is deployed.
+
+    Raises:
+        UserError: rates that the branches or convolutions cannot have.
+    """
+    return Network(*Splitter(layers, shape, trained).parts(list(network)))
+
+
+class Splitter:
+    """Makes the parts of a structured network."""
+
+    def __init__(self, layers: Plain, shape: Shape, trained: bool):
+        self.layers, self.shape, self.trained = layers, shape, trained
+        if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
+            raise UserError(
+                f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, decomposition={shape.decomposition}; "
+                "give one per base and decomposition v1, v2 or v3."
+            )
+
+    def parts(self, plain: list[nn.Module]) -> Iterator[nn.Module]:
+        """The parts of a network, plain ones and groups."""
+        run = []
+        split = [part for part in plain if _is_convolution(part)] or [p for p in plain if isinstance(p, Block)][1:]
+        for part in [*plain, None]:
+            if any(part is one for one in split):
+                run.append(part)
+                continue
+            if run:
+                yield from self.groups(run)
+                run = []
+            if part is not None:
+                yield part
+
+    def groups(self, run: list[nn.Module]) -> Iterator[nn.Module]:
+        """A run of parts as sums or groups."""
+        if self.shape.decomposition == "lbd":
+            yield from map(self.summed, run)
+            return
+        blocks = _blocks(run)
+        size = {"v1": 1, "v2": 2, "v3": len(blocks)}[self.shape.decomposition]
+        cut = [[p for block in blocks[at : at + size] for p in block] for at in range(0, len(blocks), size)]
+        for at, group in enumerate(cut):
+            make = self.residual if isinstance(group[0], BiReal) else self.chain
+            yield make(group, gated=at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1)
+
+    def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
+        """Shares and gates of a group."""
+        bases = self.shape.bases
+        shares = Numbers([1.0] * bases, EIGHTH, False, self.trained) if self.shape.learned else None
+        count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate)
+        return shares, Numbers([0.5] * count, step, True, self.trained) if gated else None
+
+    def chain(self, blocks: list[Block], gated: bool) -> Group:
+        """K times the blocks, the last one open at its end."""
+        branches = [nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()]
+        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, self.layers.sign())
+
+    def residual(self, parts: list[BiReal], gated: bool) -> Residual:
+        """K times the convolutions, the shortcuts once."""
+        branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
+        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), self.layers.sign())
+
+    def bases(self) -> range:
+        """Numbers of the branches."""
+        return range(self.shape.bases)
+
+    def block(self, branch: int):
+        """What copies a block for a branch, with weights of its own."""
+
+        def copied(block: Block) -> Block:
+            pad, dot = self.layer(branch, block)
+            new = Block(self.layers, *_sizes(block), pool=block.pool)
+            new.pad, new.dot = pad, dot
+            return self.rectified(new)
+
+        return copied
+
+    def rectified(self, block):
+        """The block, its norm behind a ReLU while it trains."""
+        if self.shape.relu and self.trained:
+            kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
+            block.norm = kind(block.norm.num_features)
+        return block
+
+    def open(self, branch: int, block: Block) -> Summand:
+        """The block without pool and sign."""
+        pad, dot = self.layer(branch, block)
+        kind = Affine1d if dot.weight.dim() == 2 else Affine2d
+        return Summand(pad, dot, self.shape.relu, kind(len(dot.weight), dot.weight[0].numel()))
+
+    def summand(self, branch: int, part: BiReal) -> Summand:
+        """The convolution of a residual part."""
+        pad, dot = self.layer(branch, part)
+        return Summand(pad, dot, self.shape.relu, self.share(len(dot.weight), dot.weight[0].numel()))
+
+    def share(self, channels: int, reach: int) -> Affine2d:
+        """The norm of a summand of a stream."""
+        fraction = FRACTION if self.shape.gate == "none" else GATED_FRACTION
+        if self.trained and self.shape.bases > 1:
+            return Share(channels, reach, fraction, self.shape.bases)
+        return Affine2d(channels, reach, fraction)
+
+    def shortcut(self, part: BiReal) -> nn.Module:
+        """The shortcut of a residual part, its norm a K-th as well."""
+        if isinstance(part.shortcut, Projected):
+            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2])
+        return part.shortcut or nn.Identity()
+
+    def layer(self, branch: int, part: Block | BiReal) -> tuple[nn.Module, nn.Module]:
+        """Padding and a fresh layer of the sizes of a part's, dilated as the branch is."""
+        inputs, outputs, kernel = _sizes(part)
+        if kernel is None:
+            return nn.Identity(), self.layers.linear(inputs, outputs)
+        rate = self.shape.rates[branch] if self.shape.rates else 1
+        if rate > 1 and isinstance(part.pad, nn.Identity):
+            raise UserError(
+                f"group_net: dilation {rate} on a convolution without padding makes a branch's map smaller than the "
+                "others'; use a network with padding, such as cifar10-vgg_small, or no dilations."
+            )
+        pad = nn.ConstantPad2d(rate * part.pad.padding[0], -1.0) if rate > 1 else part.pad
+        return pad, self.layers.conv(inputs, outputs, kernel, stride=part.dot.stride, dilation=rate)
+
+    def summed(self, part: Block | BiReal) -> nn.Module:
+        """The part with a sum of K layers in place of one."""
+        dot = Sum([self.layer(0, part)[1] for _ in self.bases()], self.shape.learned, self.trained)
+        if isinstance(part, Block):
+            return SumBlock(self.rectified(part), dot)
+        part.norm = Affine2d(part.norm.num_features, self.shape.bases * dot.dots[0].weight[0].numel())
+        part.dot, part.mix = dot, nn.ReLU() if self.shape.relu else nn.Identity()
+        return part
+
+
+def _is_convolution(part) -> bool:
+    return isinstance(part, BiReal) or isinstance(part, Block) and part.dot.weight.dim() == 4 and not part.pixels
+
+
+def _sizes(part) -> tuple[int, int, int | None]:
+    """Inputs, outputs and kernel, None of a dense layer."""
+    outputs, inputs, *kernel = part.dot.weight.shape
+    return inputs, outputs, kernel[0] if kernel else None
+
+
+def _blocks(run: list[nn.Module]) -> list[list[nn.Module]]:
+    """What "one block" is: up to a pool in a chain; two layers where there are no pools."""
+    if isinstance(run[0], BiReal) or run[0].dot.weight.dim() == 2:
+        return [run[at : at + 2] for at in range(0, len(run), 2)]
+    blocks = [[]]
+    for part in run:
+        blocks[-1].append(part)
+        if part.pool > 1:
+            blocks.append([])
+    return [block for block in blocks if block]

@@ -1,0 +1,197 @@
+"""Group-Net: B. Zhuang, C. Shen, M. Tan, P. Chen, L. Liu, I. Reid, "Structured Binary Neural Networks for Image
+Recognition", arXiv 1909.09934; first form CVPR 2019, arXiv 1811.10413.
+
+A group of layers runs K times side by side, each time with binary weights of its own; branches keep their own activations
+and meet in a mean at the end of the group. The structure is `sw/branches.py`; here are what trains and how:
+
+    weights       alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W as it is
+    activations   sign(x); gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0
+    order         convolution, ReLU, norm, then sum or sign
+    stage "real"  the same network with real weights and tanh;   stage "binary" goes on from there
+
+alpha > 0 cancels in the norm behind each layer, so sums are counted in units of alpha: the layer has sign(W), or W / alpha
+while real, and the gradient is divided by alpha. Bodies of both papers were not at hand: docs/methods/group_net.md tells
+what is published, what is read in the authors' code, and what is our reading.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.errors import UserError, unknown
+from xnorforge.sw import binary, branches, networks, snap
+from xnorforge.sw.methods import base
+
+REAL, BINARY = "real", "binary"
+CHOICES = {
+    "decomposition": ("lbd", "v1", "v2", "v3"),
+    "aggregate": ("mean", "learned"),
+    "gate": ("none", "scalar", "per_branch"),
+    "weight_scale": ("tensor", "channel"),
+}
+
+
+def signs(x: torch.Tensor) -> torch.Tensor:
+    """-1 and +1, where 0 gives +1."""
+    return x.sign().add_(0.5).sign_()
+
+
+class WeightSign(torch.autograd.Function):
+    """sign(W) in units of alpha: the gradient of alpha * sign(W), which is 1 / alpha times that of sign(W), goes to W."""
+
+    @staticmethod
+    def forward(ctx, weight, alpha):
+        ctx.save_for_backward(alpha)
+        return signs(weight)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (alpha,) = ctx.saved_tensors
+        return gradient / alpha, None
+
+
+class ActivationSign(torch.autograd.Function):
+    """sign(x) with the gradient of a parabola on each side of 0 (Liu et al., "Bi-Real Net", ECCV 2018)."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return signs(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * x.abs().mul_(-2).add_(2).clamp_(min=0)
+
+
+class Sign(nn.Module):
+    """Activations to -1 and +1, or their tanh in the real stage."""
+
+    real = False
+
+    def forward(self, x):
+        return x.tanh() if self.real else ActivationSign.apply(x)
+
+
+class _Scaled:
+    """A layer with alpha * sign(W), or W in the real stage, in units of alpha."""
+
+    real, per_channel = False, False
+
+    def alpha(self) -> torch.Tensor:
+        """The mean |W|, of the layer or of each output channel; no gradient goes through it."""
+        size = self.weight.detach().abs()
+        found = size.flatten(1).mean(1) if self.per_channel else size.mean().view(1)
+        return found.clamp(min=1e-6).view(-1, *[1] * (self.weight.dim() - 1))
+
+    def values(self) -> torch.Tensor:
+        """The weights the layer multiplies with."""
+        return self.weight / self.alpha() if self.real else WeightSign.apply(self.weight, self.alpha())
+
+
+class ScaledConv(_Scaled, binary.BinaryConv):
+    """Convolution."""
+
+    def forward(self, x):
+        return F.conv2d(x, self.values(), None, self.stride, self.padding, self.dilation, self.groups)
+
+
+class ScaledLinear(_Scaled, binary.BinaryLinear):
+    """Dense layer."""
+
+    def forward(self, x):
+        return F.linear(x, self.values())
+
+
+class Layers(binary.Plain):
+    """The layers a network trains with."""
+
+    conv_type, linear_type = ScaledConv, ScaledLinear
+
+    def __init__(self, per_channel: bool = False):
+        self.per_channel = per_channel
+
+    def conv(self, *sizes, **options):
+        return self._told(super().conv(*sizes, **options))
+
+    def linear(self, *sizes):
+        return self._told(super().linear(*sizes))
+
+    def sign(self):
+        return Sign()
+
+    def _told(self, layer):
+        layer.per_channel = self.per_channel
+        return layer
+
+
+def make_real(network: nn.Module, real: bool) -> None:
+    """Real weights and tanh in all layers, or signs."""
+    for part in network.modules():
+        if isinstance(part, (Sign, _Scaled)):
+            part.real = real
+
+
+@dataclass
+class Method(base.Method):
+    """A structured network, trained in two stages."""
+
+    bases: int = 3  # K, branches of a group or weights of a sum
+    decomposition: str = "v1"  # groups of one block (v1), two (v2), all (v3), or each layer a sum (lbd)
+    aggregate: str = "mean"  # where branches meet: their mean, or learned shares
+    gate: str = "none"  # what a branch reads: the aggregate (none), or a learned mixture, scalar or per_branch
+    relu: bool = True  # ReLU before each norm inside groups
+    dilations: str = "none"  # of each branch, such as 1,2,3
+    weight_scale: str = "tensor"  # alpha per tensor or per channel
+    warmup: float = 0.2  # share of the epochs in the real stage
+
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise unknown(f"group_net, {name}", getattr(self, name), choices)
+        if self.bases < 1 or not 0 <= self.warmup < 1:
+            raise UserError(
+                f"group_net: bases={self.bases}, warmup={self.warmup}; bases counts from 1, warmup is in [0, 1)."
+            )
+        if self.decomposition == "lbd" and self.gate != "none":
+            raise UserError(
+                f"group_net: gate={self.gate} with decomposition=lbd, where all meet after each layer; use gate=none."
+            )
+
+    def shape(self) -> branches.Shape:
+        """How the network is split."""
+        try:
+            rates = () if self.dilations == "none" else tuple(int(rate) for rate in self.dilations.split(","))
+        except ValueError:
+            rates = (0,)
+        if any(rate < 1 for rate in rates):
+            raise UserError(
+                f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, or none."
+            )
+        learned = self.aggregate == "learned"
+        return branches.Shape(self.bases, self.decomposition, learned, self.gate, self.relu, rates)
+
+    def layers(self):
+        return Layers(self.weight_scale == "channel")
+
+    def build(self, net):
+        layers = self.layers()
+        return branches.structured(networks.build(net, layers), layers, self.shape(), trained=True)
+
+    def phases(self, recipe):
+        real = int(recipe.epochs * self.warmup)
+        stages = [base.Phase(REAL, real, recipe.lr), base.Phase(BINARY, recipe.epochs - real, recipe.lr)]
+        return [stage for stage in stages if stage.epochs]
+
+    def begin(self, run):
+        make_real(run.network, run.phase.name == REAL)
+
+    def skeleton(self, net):
+        layers = binary.Brevitas()
+        return branches.structured(networks.build(net, layers), layers, self.shape(), trained=False).eval()
+
+    def deploy(self, net, network):
+        make_real(network, False)
+        return branches.finish(network, snap.transfer(network, self.skeleton(net), self.scale))
