@@ -91,8 +91,17 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
 
 
 def has_sums(network: nn.Module) -> bool:
-    """Whether a network has shortcuts; partly binarised, it has no exact form here."""
+    """Whether a network has shortcuts."""
     return any(isinstance(module, parts.Affine2d) for module in network.modules())
+
+
+def refuse_sums(network: nn.Module, whole: bool) -> None:
+    """Raise where a network with shortcuts is not binary as a whole: its sums have no exact form here."""
+    if has_sums(network) and not whole:
+        raise UserError(
+            "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and binarise=-1, "
+            "and exclude_heads, max_loss and target_ratio as they are, or take a network without."
+        )
 
 
 # Training
@@ -286,11 +295,7 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
     found = units(network, shape)
     if len(chosen) == len(found) and not eights:
         return network
-    if has_sums(network):
-        raise UserError(
-            "layer_priority: a network with shortcuts is deployed binary throughout; give mode=w1a1 and binarise=-1, and "
-            "no budget."
-        )
+    refuse_sums(network, False)
     for unit in found:
         if unit.act in eight_acts(found, chosen, eights):
             network.set_submodule(unit.act, QuantIdentity(act_quant=EightActivations))

@@ -1,0 +1,330 @@
+"""Layer-wise priority: L. Zhuang, Y. Xu, B. Ni, H. Xu, "Flexible Network Binarization with Layer-wise Priority", ICIP 2018.
+
+A network is trained in real numbers, then binarised layer by layer, the deepest first, and fine-tuned at each step; one
+may stop after any step. Only the paper's abstracts could be read: the equations are our reading of them, numbered as in
+docs/methods/layer_priority.md, which tells what is published.
+
+Step by step, with S the layers binarised so far, filters c of n weights W_c, B_c in {-1, +1}^n and alpha_c > 0:
+
+    minimise   loss + rho / 2 * sum over S of ||W_c - alpha_c B_c||^2                                    (1)
+    B-block    B_c = sign(W_c)                                                                           (2)
+    alpha      alpha_c = mean |W_c|                                                                      (3)
+    W-block    Adam on (1), straight through the sign                                                    (4)
+
+Batch norm absorbs alpha_c: the network computes with B_c, and a layer that joins S has its running statistics divided by
+alpha_c (`absorb`). Layers outside S have 8-bit weights, and activations have 8 bits from the first step on
+(`sw/lowbit.py`), so that each prefix of the order is a network for hardware.
+"""
+
+import copy
+import csv
+import io
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from xnorforge.artifacts import whole
+from xnorforge.errors import UserError, unknown
+from xnorforge.sw import distributed, lowbit, networks, train, weights
+from xnorforge.sw.lowbit import Form, Unit
+from xnorforge.sw.methods import base
+from xnorforge.sw.tasks.base import task_of
+
+MODES = ("w1a1", "w1a8")
+ORDERS = ("inverse_depth", "forward_depth", "sensitivity", "size")
+BATCHES = 20  # of training images that running statistics are taken over again at the end of a phase
+
+
+def sign(x: torch.Tensor) -> torch.Tensor:
+    """The B-block, equation 2: -1 and +1, where 0 gives +1."""
+    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+
+def alpha(latents: torch.Tensor) -> torch.Tensor:
+    """The alpha-block, equation 3: the mean |W| of each filter, shaped to multiply the weights."""
+    return latents.abs().mean(tuple(range(1, latents.dim())), keepdim=True)
+
+
+def discrepancy(latents: torch.Tensor) -> torch.Tensor:
+    """Sum of ||W_c - alpha_c B_c||^2 over the filters of a layer, both blocks at their minimum and constants."""
+    return (latents - (alpha(latents) * sign(latents)).detach()).square().sum()
+
+
+def ratio(layers: list[tuple[int, int, bool]], bits: int) -> float:
+    """How many times fewer bits the weights take than 32 each: 32 P / (sum of b p outside S + sum of (p + 32 c) in S).
+
+    Args:
+        layers: per layer its weights p, its filters c (one 32-bit alpha each) and whether it is in S.
+        bits: b of a layer outside S: 32 (`ratio_fp32`) or 8, as deployed (`ratio_deployed`).
+    """
+    every = sum(p for p, _, _ in layers)
+    return 32 * every / sum(p + 32 * c if binary else bits * p for p, c, binary in layers)
+
+
+def moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and variance per channel of (N, C) or (N, C, H, W), as batch norm keeps them."""
+    dims = (0, *range(2, x.dim()))
+    return x.mean(dims), x.var(dims)
+
+
+@torch.no_grad()
+def absorb(norm: nn.Module, factor: torch.Tensor) -> None:
+    """Make batch norm of d what it was of factor_c * d: how alpha leaves the network without a change."""
+    norm.running_mean.div_(factor)
+    norm.running_var.div_(factor.square())
+
+
+def shared_out(
+    epochs: int, float_share: float, polish_share: float, steps: int
+) -> tuple[int, list[int], int, list[int]]:
+    """Epochs of the float phase, of each step and of polishing, and how many layers join at each step.
+
+    A step has at least an epoch: where epochs are fewer than layers, neighbours in the order join together, and a network
+    trained for one epoch is binary from the start.
+    """
+    begin = min(max(1, round(epochs * float_share)), epochs - 1) if float_share else 0
+    polish = min(round(epochs * polish_share), epochs - begin - (1 if steps else 0))
+    left = epochs - begin - polish
+    if not steps:
+        return begin, [], epochs - begin, []
+    count = min(steps, left)
+    each = [left // count + (at >= count - left % count) for at in range(count)]
+    return begin, each, polish, [len(part) for part in np.array_split(np.arange(steps), count)]
+
+
+@dataclass
+class Method(base.Method):
+    """Float training, one layer after the other, then a polish of all."""
+
+    mode: str = "w1a1"  # what binary layers read: bits (w1a1) or 8-bit activations (w1a8)
+    order: str = "inverse_depth"  # whose turn it is: inverse_depth (the paper's), forward_depth, sensitivity, size
+    binarise: int = -1  # how many layers; -1 is all
+    ranking: str = ""  # the layers in the order of their turn, as in tradeoff.csv; in place of `order`
+    exclude_heads: bool = False  # leave the scores' layer at 8 bits
+    max_loss: float = 1.0  # largest fall of held-out accuracy below the float network's, 0 to 1; 1 is no limit
+    target_ratio: float = 0.0  # stop once 8-bit and binary weights together are so many times smaller than float32
+    rho: float = 1e-4  # weight of the discrepancy
+    float_share: float = 0.2  # of the epochs, before the first layer is binarised
+    polish_share: float = 0.4  # of the epochs, behind the last
+    step_rate: float = 0.4  # learning rate of the steps, times the recipe's
+
+    def __post_init__(self):
+        for name, given, there in (("mode", self.mode, MODES), ("order", self.order, ORDERS)):
+            if given not in there:
+                raise unknown(f"layer_priority, {name}", given, there)
+        self.units: list[Unit] = []
+        self.ranked: list[str] = []  # the candidates in the order of their turn
+        self.done = 0  # how many of them are binary
+        self.stopped = False  # a budget is met
+        self.rows: list[dict] = []  # of tradeoff.csv
+        self.kept: dict | None = None  # the last network within max_loss
+        self.rest = Form.EIGHT  # what stands for the weights outside S
+
+    def layers(self):
+        return lowbit.Layers()
+
+    def build(self, net):
+        network = super().build(net)
+        self.units = lowbit.units(network, task_of(net).shape)
+        self.ranked = self._ranked(self.units)
+        lowbit.refuse_sums(network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget)
+        self.network, self.done = network, self.steps
+        self._settle()
+        return network
+
+    @property
+    def steps(self) -> int:
+        """How many layers are to be binarised."""
+        return len(self.ranked) if self.binarise < 0 else self.binarise
+
+    @property
+    def _budget(self) -> bool:
+        return self.max_loss < 1 or self.target_ratio > 0
+
+    def _ranked(self, units: list[Unit]) -> list[str]:
+        """The candidates in the order of their turn; `sensitivity` measures it in training and keeps depth until then."""
+        candidates = units[: len(units) - self.exclude_heads]
+        if not -1 <= self.binarise <= len(candidates):
+            raise UserError(
+                f"layer_priority: binarise={self.binarise} does not fit the {len(candidates)} layers there are; give 0 to "
+                f"{len(candidates)}, or -1 for all."
+            )
+        if self.ranking:
+            names, there = self.ranking.split(), [unit.name for unit in candidates]
+            if sorted(names) != sorted(there):
+                raise UserError(
+                    f"layer_priority: ranking '{self.ranking}' is not an order of the layers; name each of {' '.join(there)} once."
+                )
+            return names
+        ordered = candidates if self.order == "forward_depth" else candidates[::-1]
+        if self.order == "size":
+            ordered = sorted(ordered, key=lambda unit: -unit.weights)
+        return [unit.name for unit in ordered]
+
+    @property
+    def chosen(self) -> set[str]:
+        """S: names of the binary layers."""
+        return set(self.ranked[: self.done])
+
+    def _settle(self) -> None:
+        lowbit.settle(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
+
+    def phases(self, recipe):
+        begin, each, polish, _ = shared_out(recipe.epochs, self.float_share, self.polish_share, self.steps)
+        planned = [("float", begin, recipe.lr)]
+        planned += [(f"step {at + 1}", epochs, recipe.lr * self.step_rate) for at, epochs in enumerate(each)]
+        return [base.Phase(*phase) for phase in [*planned, ("polish", polish, recipe.lr)] if phase[1]]
+
+    def begin(self, run):
+        """Start from real numbers, or let the next layers join S."""
+        self.rest = Form.REAL if run.phase.name == "float" else Form.EIGHT
+        if run.phase.name in ("float", "step 1"):
+            self.done = 0
+        if run.phase.name == "step 1" and self.order == "sensitivity" and not self.ranking:
+            self.ranked = self._sensitive(run)
+        if run.phase.name.startswith("step") and not self.stopped:
+            joined = shared_out(run.recipe.epochs, self.float_share, self.polish_share, self.steps)[3]
+            self._join(joined[int(run.phase.name.split()[1]) - 1])
+        self._settle()
+
+    def _join(self, count: int) -> None:
+        """The next layers become binary; their alphas go into batch norm where that has statistics."""
+        names = self.ranked[self.done : self.done + count]
+        for name, norm in (layer for unit in self.units if unit.name in names for layer in unit.layers):
+            layer, after = self.network.get_submodule(name), norm and self.network.get_submodule(norm)
+            if after and after.num_batches_tracked:
+                absorb(after, alpha(layer.weight.detach()).flatten())
+        self.done += len(names)
+
+    def _sensitive(self, run) -> list[str]:
+        """The candidates by (fall of held-out accuracy if only this layer is binary) / (bits saved), the least first."""
+        held_out, start = run.task.train_sets()[1], copy.deepcopy(run.network.state_dict())
+        self._settle()
+        ranked, cost, before = self.ranked, {}, train.accuracy(run.network, held_out, run.task)
+        for unit in self.units:
+            if unit.name in ranked:
+                self.ranked, self.done = [unit.name], 0
+                self._join(1)
+                self._settle()
+                self._restate(run)
+                fall = before - train.accuracy(run.network, held_out, run.task)
+                cost[unit.name] = fall / (31 * unit.weights - 32 * unit.filters)
+                run.network.load_state_dict(start)
+        self.done = 0
+        return sorted(ranked, key=cost.get)
+
+    def losses(self, run, scores, labels):
+        losses = super().losses(run, scores, labels)
+        if self.rho and self.done and run.phase.name != "float":
+            layers = [name for unit in self.units if unit.name in self.chosen for name, _ in unit.layers]
+            losses["discrepancy"] = (
+                self.rho / 2 * sum(discrepancy(run.network.get_submodule(name).weight) for name in layers)
+            )
+        return losses
+
+    def on_epoch(self, run):
+        """At the end of a phase: statistics, figures, the prefix as files, and whether a budget is met."""
+        if run.epoch + 1 < run.phase.epochs:
+            return
+        self._restate(run)
+        held_out = run.task.train_sets()[1]
+        row = self._row(run, train.accuracy(run.network, held_out, run.task))
+        if run.phase.name != "polish" and (self.done == len(self.units) or not lowbit.has_sums(run.network)):
+            row["deployed_accuracy"] = self._ship(run, held_out)
+        self.rows.append(row)
+        if distributed.first():
+            text = io.StringIO()
+            writer = csv.DictWriter(text, self.rows[0])
+            writer.writeheader()
+            writer.writerows(self.rows)
+            with whole(run.out_dir / "tradeoff.csv") as aside:
+                aside.write_text(text.getvalue())
+        if run.phase.name != "polish":
+            self._judge(run, row)
+
+    def _row(self, run, accuracy: float) -> dict:
+        sizes = [(unit.weights, unit.filters, unit.name in self.chosen) for unit in self.units]
+        fp32, deployed = ratio(sizes, 32), ratio(sizes, 8)
+        return {
+            "phase": run.phase.name,
+            "layers": self.done,
+            "names": " ".join(self.ranked[: self.done]),
+            "ratio_fp32": round(fp32, 4),
+            "ratio_deployed": round(deployed, 4),
+            "bits": round(32 * sum(unit.weights for unit in self.units) / deployed),
+            "held_out_accuracy": round(accuracy, 5),
+            "deployed_accuracy": None,
+        }
+
+    def _judge(self, run, row: dict) -> None:
+        """Stop at the target; go back to the last network within `max_loss` where this one is not."""
+        if self.stopped:
+            return
+        if self.rows[0]["held_out_accuracy"] - row["held_out_accuracy"] > self.max_loss:
+            run.network.load_state_dict(self.kept["network"])
+            self.done, self.stopped = self.kept["done"], True
+            self._settle()
+            return
+        self.stopped = 0 < self.target_ratio <= row["ratio_deployed"]
+        if self.max_loss < 1:
+            self.kept = {"network": copy.deepcopy(run.network.state_dict()), "done": self.done}
+
+    def _ship(self, run, held_out) -> float:
+        """Write the network as it is now to `prefix_<layers>`; returns its accuracy on held-out images."""
+        method = replace(self, binarise=self.done, ranking=" ".join(self.ranked))
+        network = method.written(run.net, copy.deepcopy(run.network).cpu())
+        stated = train.stated(network, held_out, run.task)
+        card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
+        if distributed.first():
+            weights.save(run.out_dir / f"prefix_{self.done:02}", network, card)
+        return round(stated["correct"] / stated["images"], 5)
+
+    @torch.no_grad()
+    def _restate(self, run) -> None:
+        """Take running statistics again, in float32 and as the mean of some batches: weights stand still now."""
+        images, batch = run.task.train_sets()[0].images, run.recipe.batch
+        norms = [norm for norm in run.network.modules() if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))]
+        found = {norm: [] for norm in norms if not getattr(norm, "held", False)}
+        hooks = [
+            norm.register_forward_pre_hook(lambda norm, inputs: found[norm].append(moments(inputs[0])))
+            for norm in found
+        ]
+        order = torch.randperm(len(images), generator=run.rng)[: BATCHES * batch]
+        for at in order[: len(order) // batch * batch].split(batch):
+            some = run.task.augment(torch.from_numpy(images[at.numpy()]), run.rng)
+            run.network(some.to(run.device, torch.float32))
+        for hook in hooks:
+            hook.remove()
+        for norm, pairs in found.items():
+            for running, taken in zip((norm.running_mean, norm.running_var), zip(*pairs)):
+                running.copy_(torch.stack(taken).mean(0))
+
+    def state(self):
+        names = ("ranked", "done", "stopped", "rows", "kept")
+        return {"rest": self.rest.value} | {name: getattr(self, name) for name in names}
+
+    def load_state(self, state):
+        for name, value in state.items():
+            setattr(self, name, Form(value) if name == "rest" else value)
+        self._settle()
+
+    def skeleton(self, net):
+        network, shape = networks.build(net).eval(), task_of(net).shape
+        ranked = self._ranked(lowbit.units(network, shape))
+        chosen = set(ranked[: len(ranked) if self.binarise < 0 else self.binarise])
+        return lowbit.skeleton(network, shape, chosen, self.mode == "w1a8")
+
+    def deploy(self, net, network):
+        """The trained network; where training stopped early, or measured the order, the hyper-parameters then say so."""
+        if self.done < len(self.ranked):
+            self.binarise = self.done
+            self.ranking = self.ranking or (" ".join(self.ranked) if self.order == "sensitivity" else "")
+        return self.written(net, network)
+
+    def written(self, net: str, network: nn.Module) -> nn.Module:
+        """A settled network as the skeleton of these hyper-parameters."""
+        deployed = base.Method.deploy(self, net, network)
+        lowbit.write_eights(network, deployed)
+        return deployed

@@ -1,0 +1,538 @@
+"""Layer-wise priority: the acceptance checks of its specification, and that every prefix of the order is a network."""
+
+import csv
+import inspect
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from brevitas.nn import QuantConv2d, QuantLinear
+
+from xnorforge.errors import UserError
+from xnorforge.flows import export
+from xnorforge.flows.lower import lower
+from xnorforge.sw import binary, data, lowbit, networks, train, weights, zoo
+from xnorforge.sw.methods import base, layer_priority, ste
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
+# Specification, section 3: VGG-16 (D), from the deepest layer on: weights, filters, and the ratios of the table there,
+# convolutions only (None: not in it) and with fc6 and fc7.
+VGG = [
+    ("fc7", 4096 * 4096, 4096, None, 1.14), ("fc6", 25088 * 4096, 4096, None, 7.27),
+    ("conv5_3", 9 * 512 * 512, 512, 1.18, 8.30), ("conv5_2", 9 * 512 * 512, 512, 1.45, 9.67),
+    ("conv5_1", 9 * 512 * 512, 512, 1.87, 11.57), ("conv4_3", 9 * 512 * 512, 512, 2.64, 14.41),
+    ("conv4_2", 9 * 512 * 512, 512, 4.48, 19.10), ("conv4_1", 9 * 256 * 512, 512, 6.86, 22.81),
+    ("conv3_3", 9 * 256 * 256, 256, 9.36, 25.26), ("conv3_2", 9 * 256 * 256, 256, 14.70, 28.30),
+    ("conv3_1", 9 * 128 * 256, 256, 20.57, 30.11), ("conv2_2", 9 * 128 * 128, 128, 25.70, 31.10),
+    ("conv2_1", 9 * 64 * 128, 128, 29.35, 31.63), ("conv1_2", 9 * 64 * 64, 64, 31.60, 31.89),
+    ("conv1_1", 9 * 3 * 64, 64, 31.71, 31.91),
+]  # fmt: skip
+CONVS = [layer for layer in VGG if layer[0].startswith("conv")]
+
+
+def method(**hyper):
+    return base.create("layer_priority", hyper)
+
+
+def rates(layers, bits=32):
+    """The ratio after one, two, ... layers of a list."""
+    sizes = [(weights, filters) for _, weights, filters, *_ in layers]
+    return [
+        layer_priority.ratio([(p, c, at < count) for at, (p, c) in enumerate(sizes)], bits)
+        for count in range(len(sizes) + 1)
+    ]
+
+
+def started(chosen, net="mnist-tfc", epochs=10, phase="polish", bf16=False, seed=0):
+    """A run at the begin of a phase, the phases before it begun."""
+    torch.manual_seed(seed)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, bf16=bf16)
+    run = train.Run(net, task_of(net), recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
+    for run.phase in chosen.phases(recipe):
+        chosen.begin(run)
+        if run.phase.name == phase:
+            break
+    run.optimiser = chosen.optimiser(run)
+    return run
+
+
+def steps(run, count):
+    """Training steps on the shipped digits, 64 images each."""
+    images, labels = data.mnist_shipped()
+    for at in range(count):
+        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
+        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
+    return run
+
+
+def shaken(net, seed, **hyper):
+    """A method and a network with random batch norms, some gammas negative, some zero, and the statistics of noise."""
+    torch.manual_seed(seed)
+    chosen = method(**hyper)
+    network = chosen.build(net)
+    pictures = torch.randint(0, 256, (16, *task_of(net).shape)).float()
+    with torch.no_grad():
+        for norm in network.modules():
+            if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
+                norm.weight.normal_(0.4, 1).masked_fill_(torch.rand(norm.num_features) < 0.1, 0)
+                norm.bias.normal_(0, 0.5)
+        for _ in range(20):
+            network(pictures)
+    return chosen, network.eval()
+
+
+def noise(net, count, seed=0):
+    """Random pictures, and among them one black and one white: every activation behind them may saturate."""
+    pictures = np.random.default_rng(seed).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    pictures[0], pictures[1] = 0, 255
+    return pictures
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """The shipped digits in place of MNIST: 704 to train on, 296 held out."""
+    images, labels = data.mnist_shipped()
+    parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 704), (704, 1000))]
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(parts))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: parts[1:])
+    nets = {net: Recipe(epochs=8, batch=64, lr=5e-3, warmup=4, bf16=False) for net in ("mnist-tfc", "mnist-cnn")}
+    monkeypatch.setattr(mnist.Task, "nets", nets)
+    return parts
+
+
+def tradeoff(folder):
+    with (folder / "tradeoff.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+# Compression
+
+
+def test_ratios_of_vgg16_are_those_of_the_table():
+    for layers, column in ((CONVS, 3), (VGG, 4)):
+        for (name, *_), found, expected in zip(layers, rates(layers)[1:], [row[column] for row in layers]):
+            assert round(found, 2) == expected, name
+
+
+def test_from_the_other_end_the_ratio_hardly_moves():
+    names, found = [name for name, *_ in CONVS[::-1]], rates(CONVS[::-1])[1:]
+    assert round(found[names.index("conv3_3")], 2) == 1.13
+    assert found[names.index("conv4_2")] < 2 < found[names.index("conv4_3")]
+
+
+def test_the_ratio_rises_with_each_layer_whether_the_rest_has_32_bits_or_8():
+    for layers in (VGG, VGG[::-1], CONVS):
+        for bits in (32, 8):
+            found = rates(layers, bits)
+            assert found[0] == 32 / bits and (np.diff(found) > 0).all()
+    assert rates(VGG)[-1] == rates(VGG, 8)[-1]
+
+
+# Block coordinate descent
+
+
+def test_b_and_alpha_block_never_raise_the_discrepancy_and_leave_the_norm_minus_n_alpha_squared():
+    rng = torch.Generator().manual_seed(0)
+    for size in ((7, 5), (4, 3, 3, 3)):
+        latents = torch.randn(size, generator=rng, dtype=torch.float64)
+        bits = torch.randint(0, 2, size, generator=rng).double() * 2 - 1
+        scale = torch.rand((size[0], *(1,) * (len(size) - 1)), generator=rng, dtype=torch.float64)
+
+        def distance(bits, scale, latents=latents):
+            return (latents - scale * bits).square().flatten(1).sum(1)
+
+        better = layer_priority.sign(latents)
+        best = layer_priority.alpha(latents)
+        assert (distance(better, scale) <= distance(bits, scale)).all()
+        assert (distance(better, best) <= distance(better, scale)).all()
+        n = latents[0].numel()
+        torch.testing.assert_close(
+            distance(better, best), latents.square().flatten(1).sum(1) - n * best.flatten().square()
+        )
+        torch.testing.assert_close((latents * better).flatten(1).sum(1) / n, best.flatten())
+        torch.testing.assert_close(layer_priority.discrepancy(latents), distance(better, best).sum())
+
+
+def test_the_blocks_have_their_hand_values():
+    latents = torch.tensor([[0.5, -1.0, 0.0, 0.1]])
+    assert layer_priority.sign(latents).tolist() == [[1, -1, 1, 1]]
+    assert layer_priority.alpha(latents).item() == pytest.approx(0.4)
+    assert layer_priority.discrepancy(latents).item() == pytest.approx(0.01 + 0.36 + 0.16 + 0.09)
+
+
+def test_the_gradient_of_the_penalty_is_rho_times_the_distance_and_its_finite_difference():
+    latents = torch.randn(3, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: 0.5 * layer_priority.discrepancy(w), (latents,))
+    (0.5 * layer_priority.discrepancy(latents)).backward()
+    bits, scale = layer_priority.sign(latents.detach()), layer_priority.alpha(latents.detach())
+    torch.testing.assert_close(latents.grad, latents.detach() - scale * bits)
+
+
+def test_the_penalty_draws_latents_to_their_alpha():
+    def spread(run):
+        layers = [network.weight.detach().abs() for network in map(run.network.get_submodule, ("1.dot", "2.dot"))]
+        return sum(((size.std(1) / size.mean(1)).mean()) for size in layers).item()
+
+    found = [spread(steps(started(method(rho=rho)), 60)) for rho in (0.0, 1e-2)]
+    assert found[1] < 0.9 * found[0]
+
+
+def test_batch_norm_absorbs_alpha():
+    torch.manual_seed(0)
+    norm = torch.nn.BatchNorm1d(5).eval()
+    norm.running_mean.normal_(), norm.running_var.uniform_(50, 90), norm.weight.data.normal_()
+    sums, factor = torch.randn(20, 5) * 9, torch.rand(5) + 0.5
+    before = norm(sums * factor)
+    layer_priority.absorb(norm, factor)
+    torch.testing.assert_close(norm(sums), before, rtol=1e-4, atol=1e-5)
+
+
+def test_thresholds_depend_on_signs_alone_however_the_latents_drift():
+    chosen, network = shaken("mnist-tfc", seed=1)
+    before = weights.pack(chosen.deploy("mnist-tfc", network))
+    with torch.no_grad():
+        for latent in binary.latents(network).values():
+            latent.mul_(torch.rand_like(latent) * 0.9 + 0.1)
+    after = weights.pack(chosen.deploy("mnist-tfc", network))
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+# Order
+
+
+def test_each_order_ranks_the_layers_as_it_says():
+    def ranked(**hyper):
+        chosen = method(**hyper)
+        chosen.build("mnist-cnn")
+        return chosen.ranked
+
+    assert ranked() == ["5", "4", "2", "1", "0"]
+    assert ranked(order="forward_depth") == ["0", "1", "2", "4", "5"]
+    assert ranked(order="size") == ["4", "2", "1", "5", "0"]
+    assert ranked(exclude_heads=True) == ["4", "2", "1", "0"]
+    assert ranked(ranking="0 5 1 2 4") == ["0", "5", "1", "2", "4"]
+
+
+def test_a_projected_shortcut_goes_with_the_first_layer_of_its_block():
+    chosen = method()
+    chosen.build("cifar10-wrn22")
+    assert len(chosen.units) == 20 and sum(len(unit.layers) for unit in chosen.units) == 22
+    both = [[name for name, _ in unit.layers] for unit in chosen.units if len(unit.layers) == 2]
+    assert both == [["7.dot", "7.shortcut.dot"], ["13.dot", "13.shortcut.dot"]]
+    assert chosen.ranked[0] == chosen.units[-1].name and chosen.ranked[-1] == "0"
+
+
+def test_phases_are_float_one_step_a_layer_and_a_polish():
+    chosen = method()
+    chosen.build("cifar10-cnv_half")
+    phases = chosen.phases(Recipe(epochs=100, batch=128, lr=5e-3))
+    begin, polish = 100 * chosen.float_share, 100 * chosen.polish_share
+    assert [phase.name for phase in phases] == ["float", *(f"step {at}" for at in range(1, 10)), "polish"]
+    assert (phases[0].epochs, phases[-1].epochs) == (begin, polish)
+    each = [phase.epochs for phase in phases[1:-1]]
+    assert sum(each) == 100 - begin - polish and max(each) - min(each) <= 1 and each == sorted(each)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [(1, (0, [1], 0, [4])), (2, (1, [1], 0, [4])), (3, (1, [1], 1, [4])), (5, (1, [1, 1], 2, [2, 2]))],
+)
+def test_with_fewer_epochs_than_layers_neighbours_join_together(epochs, expected):
+    assert layer_priority.shared_out(epochs, 0.2, 0.4, 4) == expected
+
+
+def test_without_binary_layers_all_epochs_are_float_and_eight_bit():
+    assert layer_priority.shared_out(10, 0.2, 0.4, 0) == (2, [], 8, [])
+
+
+def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_path):
+    train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10)
+    rows = tradeoff(tmp_path)
+    assert [row["names"] for row in rows] == ["", "4", "4 3", "4 3 2", "4 3 2 1", "4 3 2 1"]
+    layers = [("4", 640, 10), ("3", 4096, 64), ("2", 4096, 64), ("1", 50176, 64)]
+    for column, bits in (("ratio_fp32", 32), ("ratio_deployed", 8)):
+        found = [float(row[column]) for row in rows[:-1]]
+        np.testing.assert_allclose(found, rates(layers, bits), atol=1e-4)
+        assert (np.diff(found) > 0).all()
+    assert int(rows[2]["bits"]) == 8 * (50176 + 4096) + 640 + 4096 + 32 * 74
+    for row in rows[:-1]:
+        network, record = zoo.load("mnist-tfc", "layer_priority", tmp_path / f"prefix_{int(row['layers']):02}")
+        correct = round(float(row["deployed_accuracy"]) * 296)
+        assert task_of("mnist-tfc").correct(train.scores(network, digits[1].images), digits[1].labels) == correct
+        assert record["accuracy"][0]["correct"] == correct
+        assert abs(float(row["held_out_accuracy"]) * 296 - correct) <= 3
+
+
+# Forms of a layer
+
+
+def test_without_binary_layers_a_float_phase_is_a_network_of_real_weights():
+    run = started(method(), phase="float")
+    steps(run, 5)
+    network = run.network.eval()
+    x = torch.from_numpy(data.mnist_shipped()[0][:32].copy()).float()
+    with torch.no_grad():
+        found, real = network(x), x.flatten(1) / 128 - 1
+        for part in list(network)[1:-1]:
+            real = part.norm(F.linear(real, part.dot.weight)).mul(128).round().clamp(-128, 127) / 128
+        expected = F.linear(real, network[-1].dot.weight * lowbit.GAIN) * network[-1].scale
+    assert torch.equal(found, expected)
+
+
+def test_eight_bits_are_the_pixels_grid_and_their_gradient_that_of_the_hard_tanh():
+    pixels = torch.arange(256).float() / 128 - 1
+    act = lowbit.Activation()
+    act.eight = True
+    assert torch.equal(act(pixels), pixels)
+    x = torch.tensor([-9.0, -1.01, -1.0, -0.3, 0.0, 0.999, 1.0, 7.0], requires_grad=True)
+    act(x).sum().backward()
+    assert x.grad.tolist() == [0, 0, 0, 1, 1, 1, 0, 0]
+    assert act(x).tolist() == [-1, -1, -1, -38 / 128, 0, 127 / 128, 127 / 128, 127 / 128]
+
+
+def test_folded_weights_are_the_nearest_on_eight_bits_and_add_up_exactly():
+    rng = torch.Generator().manual_seed(0)
+    for size, factor in (((8, 30), 1.0), ((4, 256, 3, 3), 0.2), ((2, 4608), 1.0), ((3, 5), 0.0), ((3, 4), 1e-9)):
+        wanted = torch.randn(size, generator=rng) * factor
+        integers, unit = lowbit.folded(wanted)
+        assert integers.abs().max() <= 127 and (integers == integers.round()).all()
+        assert unit.log2() == unit.log2().round()
+        assert (integers * unit / 128 - wanted).abs().max() <= max(unit / 256, 1e-8)
+        assert 3 * 128 * integers.abs().flatten(1).sum(1).max() < 2**24
+
+
+def test_gains_keep_their_significant_bits():
+    numbers = torch.tensor([0.7, -0.31, 3e-3, 100.0, 0.0])
+    for bits in (5, 9):
+        kept, step = lowbit.significant(numbers, bits)
+        assert ((kept - numbers).abs() <= step / 2).all() and torch.equal((kept / step).round(), kept / step)
+        assert ((kept / step).abs() <= 2**bits).all()
+
+
+@pytest.mark.parametrize(("net", "bf16"), [("mnist-tfc", False), ("mnist-cnn", True)])
+def test_all_binary_and_without_penalty_each_step_is_the_baseline_s_bit_for_bit(net, bf16):
+    runs = [
+        steps(started(chosen, net, epochs=1, phase=phase, bf16=bf16), 4)
+        for chosen, phase in ((ste.Method(), "train"), (method(rho=0.0, step_rate=1.0), "step 1"))
+    ]
+    expected, found = (run.network.state_dict() for run in runs)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_gradients_reach_every_layer_in_every_form():
+    for phase in ("float", "step 2", "polish"):
+        for mode in layer_priority.MODES:
+            run = started(method(mode=mode), phase=phase)
+            images, labels = data.mnist_shipped()
+            scores = run.forward(torch.from_numpy(images[:64].copy()))
+            losses = run.method.losses(run, scores, torch.from_numpy(labels[:64]))
+            assert set(losses) == ({"task"} if phase == "float" else {"task", "discrepancy"})
+            sum(losses.values()).backward()
+            for name, latent in binary.latents(run.network).items():
+                assert torch.isfinite(latent.grad).all() and latent.grad.abs().sum() > 0, (phase, mode, name)
+
+
+# Deployment
+
+
+@pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20", "cifar10-wrn22"])
+def test_binary_throughout_it_is_the_plain_network(net):
+    chosen, network = shaken(net, seed=1)
+    deployed, plain = chosen.deploy(net, network), networks.build(net)
+    assert [type(module) for module in deployed.modules()] == [type(module) for module in plain.modules()]
+    pictures = noise(net, 4)
+    if not lowbit.has_sums(network):
+        np.testing.assert_array_equal(train.scores(deployed, pictures), train.scores(network, pictures))
+    tensors = weights.pack(deployed)
+    assert {name for name in tensors if ".weight" in name and ".norm" not in name} == {
+        f"{name}.weight.bits" for name in binary.latents(plain)
+    }
+
+
+@pytest.mark.parametrize(
+    "hyper",
+    [{"binarise": 2}, {"binarise": 0}, {"mode": "w1a8"}, {"order": "forward_depth", "binarise": 2, "mode": "w1a1"}],
+    ids=lambda hyper: " ".join(f"{key}={value}" for key, value in hyper.items()),
+)
+def test_a_prefix_is_shipped_exported_and_lowered_exactly(hyper, tmp_path):
+    count = 256 if hyper == {"binarise": 2} else 24
+    is_the_same_everywhere("mnist-tfc", hyper, count, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("net", ["mnist-cnn", "cifar10-cnv_half"])
+@pytest.mark.parametrize("hyper", [{"binarise": 3}, {"mode": "w1a8", "binarise": 4}, {"exclude_heads": True}], ids=str)
+def test_a_prefix_of_a_convolutional_network_is_shipped_exported_and_lowered_exactly(net, hyper, tmp_path):
+    is_the_same_everywhere(net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, tmp_path)
+
+
+def is_the_same_everywhere(net, hyper, count, folder):
+    """Module = loaded module = QONNX = integers = FINN's execution, with saturated pictures among them."""
+    chosen, network = shaken(net, seed=2, **hyper)
+    deployed = chosen.deploy(net, network)
+    card = {"net": net, "method": "layer_priority", "hyper": asdict(chosen), "accuracy": []}
+    weights.save(folder, deployed, card)
+    back, _ = zoo.load(net, "layer_priority", folder)
+    pictures = noise(net, count)
+    scores = train.scores(deployed, pictures)
+    assert len(np.unique(scores)) > 10
+    np.testing.assert_array_equal(train.scores(back, pictures), scores)
+    words = {"net": net, "method": "layer_priority", "source": "", "images": "noise"}
+    checks = export.export(back, pictures, np.full(count, -1), folder, words)["checks"]
+    lowered = lower(folder / "model.onnx", folder / "golden.npz", folder)
+    assert [check["images"] for check in checks] == [count] and not lowered["reference_rounds"]
+    assert lowered["checks"][0]["what"].startswith("scores ==")
+
+
+def test_layers_outside_s_have_eight_bits_and_there_is_one_boundary():
+    chosen, network = shaken("mnist-cnn", seed=3, binarise=3)
+    deployed = chosen.deploy("mnist-cnn", network)
+    widths = [
+        int(layer.weight_quant.bit_width())
+        for layer in deployed.modules()
+        if isinstance(layer, (QuantConv2d, QuantLinear))
+    ]
+    assert widths == [8, 8, 1, 1, 1]
+    assert [int(part.sign.act_quant.bit_width()) for part in deployed if hasattr(part, "sign")] == [8, 1, 1, 1]
+    tensors = weights.pack(deployed)
+    assert tensors["1.dot.weight"].dtype == np.int8 and "2.dot.weight.bits" in tensors
+    for norm in (deployed[0].norm, deployed[1].norm):
+        gain = norm.weight.unique()
+        assert len(gain) == 1 and gain.log2() == gain.log2().round() and not norm.running_mean.any()
+
+
+def test_in_front_of_the_boundary_saturated_activations_are_clipped():
+    skeleton = method(binarise=1).skeleton("mnist-tfc")
+    act = skeleton.get_submodule("2.sign")
+    x = torch.tensor([-1e6, -1.0, -1 / 256, 1 / 256, 3 / 256, 0.9999, 1e6])
+    expected = torch.tensor([-128, -128, 0, 0, 2, 127, 127]) / 128
+    assert torch.equal(act(x).as_subclass(torch.Tensor) + 0.0, expected)
+    assert torch.equal(skeleton.get_submodule("3.sign")(x).as_subclass(torch.Tensor), layer_priority.sign(x))
+
+
+def test_trained_and_deployed_prefix_agree_but_for_the_rounding_of_shifts():
+    run = steps(started(method(binarise=2), phase="polish"), 60)
+    images, _ = data.mnist_shipped()
+    deployed = run.method.deploy("mnist-tfc", run.network)
+    trained, found = (train.scores(network, images) for network in (run.network, deployed))
+    assert (trained.argmax(1) == found.argmax(1)).mean() >= 0.99
+
+
+def test_scores_are_no_bits_and_of_equal_ones_the_first_wins():
+    chosen, network = shaken("mnist-tfc", seed=5)
+    scores = train.scores(chosen.deploy("mnist-tfc", network), noise("mnist-tfc", 64))
+    assert len(np.unique(scores)) > 10
+    assert task_of("mnist-tfc").correct(np.array([[0.0, 1.0, 1.0]]), np.array([1])) == 1
+
+
+# The run
+
+
+def test_statistics_are_taken_again_from_standing_weights(digits):
+    run = started(method(binarise=1), phase="float")
+    steps(run, 10)
+    seen = []
+    run.network[1].norm.register_forward_pre_hook(lambda norm, inputs: seen.append(inputs[0].double()))
+    run.epoch = run.phase.epochs - 1
+    run.method._restate(run)
+    assert len(seen) == 704 // 64
+    torch.testing.assert_close(
+        run.network[1].norm.running_mean.double(), torch.stack([x.mean(0) for x in seen]).mean(0), atol=1e-5, rtol=1e-4
+    )
+    torch.testing.assert_close(
+        run.network[1].norm.running_var.double(), torch.stack([x.var(0) for x in seen]).mean(0), atol=1e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("hyper", [{}, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}], ids=str)
+@pytest.mark.parametrize("after", [2, 5])
+def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, after, hyper):
+    train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=hyper)
+    called = []
+    usual = layer_priority.Method.on_epoch
+
+    def killed(self, run):
+        if len(called) == after:
+            raise KeyboardInterrupt
+        called.append(0)
+        usual(self, run)
+
+    with monkeypatch.context() as once:
+        once.setattr(layer_priority.Method, "on_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=hyper)
+    train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=hyper)
+    files = [path.relative_to(tmp_path / "whole") for path in sorted((tmp_path / "whole").rglob("*.*"))]
+    assert len(files) > 10
+    for file in files:
+        if file.name != "checkpoint.pt":
+            assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
+
+
+def test_training_stops_at_the_target_ratio_and_the_card_says_where(digits, tmp_path):
+    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper={"target_ratio": 4.2})
+    assert card["hyper"]["binarise"] == 2 and card["weights"]["binary_weights"] == 640 + 4096
+    assert [row["layers"] for row in tradeoff(tmp_path)] == ["0", "1", "2", "2", "2", "2"]
+    network, _ = zoo.load("mnist-tfc", "layer_priority", tmp_path)
+    assert network[2].dot.weight_quant.bit_width() == 8 and network[3].dot.weight_quant.bit_width() == 1
+
+
+def test_training_goes_back_to_the_last_network_within_the_allowed_loss(digits, tmp_path, monkeypatch):
+    found = iter([0.9, 0.89, 0.84, 0.95, 0.96, 0.97])
+    usual = layer_priority.Method._row
+    monkeypatch.setattr(layer_priority.Method, "_row", lambda self, run, _: usual(self, run, next(found)))
+    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper={"max_loss": 0.05})
+    assert [row["layers"] for row in tradeoff(tmp_path)] == ["0", "1", "2", "1", "1", "1"]
+    assert card["hyper"]["binarise"] == 1 and card["weights"]["binary_weights"] == 640
+
+
+def test_what_sensitivity_measured_is_on_the_card(digits, tmp_path):
+    hyper = {"order": "sensitivity", "binarise": 1}
+    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=6, hyper=hyper)
+    first, *_ = card["hyper"]["ranking"].split()
+    assert tradeoff(tmp_path)[-1]["names"] == first
+    network, _ = zoo.load("mnist-tfc", "layer_priority", tmp_path)
+    assert network.get_submodule(f"{first}.dot").weight_quant.bit_width() == 1
+
+
+REFUSED = [
+    ("mode=w1a2", "mnist-tfc", "layer_priority, mode: no 'w1a2' among w1a1, w1a8. Did you mean 'w1a8'?"),
+    (
+        "order=inverse_dept", "mnist-tfc",
+        "layer_priority, order: no 'inverse_dept' among forward_depth, inverse_depth, sensitivity, size. "
+        + "Did you mean 'inverse_depth'?",
+    ),
+    (
+        "binarise=5", "mnist-tfc",
+        "layer_priority: binarise=5 does not fit the 4 layers there are; give 0 to 4, or -1 for all.",
+    ),
+    (
+        "ranking=1 2", "mnist-tfc",
+        "layer_priority: ranking '1 2' is not an order of the layers; name each of 1 2 3 4 once.",
+    ),
+    (
+        "binarise=3", "cifar10-resnet20",
+        "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and binarise=-1, "
+        + "and exclude_heads, max_loss and target_ratio as they are, or take a network without.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "net", "text"), REFUSED, ids=[given for given, _, _ in REFUSED])
+def test_what_cannot_be_is_refused_in_a_sentence(given, net, text):
+    with pytest.raises(UserError) as error:
+        method(**dict([given.split("=")])).build(net)
+    assert str(error.value) == text
+
+
+def test_every_line_the_page_quotes_is_in_the_method():
+    page = (Path(__file__).parents[2] / "docs/methods/layer_priority.md").read_text()
+    quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
+    source = [line.strip() for part in (layer_priority, lowbit) for line in inspect.getsource(part).splitlines()]
+    assert len(quoted) > 8 and set(quoted) <= set(source)
