@@ -68,6 +68,11 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
         path = Path(folder) / "raw.onnx"
         export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
         network = cleanup_model(ModelWrapper(str(path)))
+    # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a producer.
+    known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
+    known.update(name for node in network.graph.node for name in node.output)
+    for node in network.graph.node:
+        node.input[:] = [name if name in known else node.input[0] for name in node.input]
     network.set_tensor_datatype(network.graph.input[0].name, DataType["UINT8"])
     return network
 

@@ -163,8 +163,7 @@ class Copied(nn.Module):
         self.times, self.stride = times, stride
 
     def forward(self, x, _):
-        x = F.max_pool2d(x, 1, self.stride)
-        return torch.cat([x] * self.times, 1)
+        return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
 
 
 class Pooled(nn.Module):

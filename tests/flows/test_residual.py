@@ -1,0 +1,42 @@
+"""Networks with shortcuts leave training on a grid: module, QONNX, integers and FINN give equal scores."""
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge.artifacts import read_json
+from xnorforge.flows.export import export
+from xnorforge.flows.lower import lower
+from xnorforge.sw import binary, snap
+from xnorforge.sw.parts import BiReal, Network, Pooled, Scores, Stem
+
+
+def small(copied: bool) -> Network:
+    """A stem and three convolutions, two of which halve an 8x8 map; batch norms as training on noise leaves them."""
+    torch.manual_seed(0)
+    layers = binary.Brevitas()
+    network = Network(
+        Stem(layers, 3, 4), BiReal(layers, 4, 8, 2, copied), BiReal(layers, 8, 8), BiReal(layers, 8, 24, 2, copied),
+        Pooled(layers, 2), Scores(layers, 24, 10, 0.25),
+    )  # fmt: skip
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.randint(0, 256, (32, 3, 8, 8)).float())
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(-0.5, 1.5)
+                module.bias.uniform_(-0.5, 0.5)
+    return snap.snap(network)
+
+
+@pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
+def test_module_qonnx_integers_and_finn_agree(tmp_path, copied):
+    images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
+    labels = np.full(256, -1)
+    meta = {"net": "small", "method": "ste", "source": "a test", "images": "256 random images"}
+    (same,) = export(small(copied), images, labels, tmp_path, meta)["checks"]
+    assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    record = read_json(tmp_path / "lower.json")
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
+    assert not record["reference_rounds"] and len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
