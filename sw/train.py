@@ -3,13 +3,13 @@
 A run folder holds
     checkpoint.pt   after each epoch: everything the next step depends on, random generators included
     curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the start
+    curve.svg       the same as a picture (`sw/curves.py`), at the end
     weights.safetensors, card.json, README.md   at the end (`sw/weights.py`): the snapped network and its card
 """
 
 import csv
 import io
 import math
-import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,11 +20,12 @@ from torch import nn
 
 from xnorforge.artifacts import whole
 from xnorforge.errors import UserError
-from xnorforge.progress import progress
-from xnorforge.sw import binary, parts, weights
+from xnorforge.progress import progress, say
+from xnorforge.sw import binary, curves, distributed, faults, parts, weights
 from xnorforge.sw.methods.base import Method, Phase, create
 from xnorforge.sw.tasks.base import Images, Recipe, Task, task_of
 
+USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
 HELD = 20  # the last of so many epochs train with the constants of sums on their grid
 
 
@@ -61,6 +62,7 @@ class Run:
             "method": self.method.state(),
             "rng": self.rng.get_state(),
             "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
 
     def take(self, state: dict) -> None:
@@ -69,6 +71,8 @@ class Run:
         self.method.load_state(state["method"])
         self.rng.set_state(state["rng"])
         torch.set_rng_state(state["torch_rng"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu())
 
 
 def train(
@@ -79,8 +83,11 @@ def train(
     seed: int = 0,
     threads: int = 1,
     hyper: dict[str, object] | None = None,
-) -> dict:
+    lr: float | None = None,
+) -> dict | None:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
+
+    Of the processes torchrun starts (`sw/distributed.py`), the first writes and returns; the others return None.
 
     Args:
         net, method: names, see `networks.names()` and `plugins.names("sw.methods")`.
@@ -89,21 +96,31 @@ def train(
         seed: of the start, the order of images and their variation.
         threads: of torch; the last bits of sums depend on them, and so does the result.
         hyper: hyper-parameters of the method that are not its defaults.
+        lr: largest learning rate; the recipe's by default.
 
     Raises:
         UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
     """
     task = task_of(net)
     chosen = create(method, hyper)
-    recipe = replace(task.nets[net], **({} if epochs is None else {"epochs": epochs}))
+    given = {"epochs": epochs, "lr": lr}
+    recipe = replace(task.nets[net], **{key: value for key, value in given.items() if value is not None})
     settings = {"net": net, "method": method, "hyper": asdict(chosen), "seed": seed, "threads": threads}
     settings["recipe"] = asdict(recipe)
+    if distributed.ranks() > 1:
+        settings["ranks"] = distributed.ranks()
     training, held_out = task.train_sets()
 
     torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir))
-    _loop(run, training, held_out, settings)
+    with distributed.group(recipe.batch):
+        torch.manual_seed(seed)
+        run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir))
+        if run.device.type == "cuda":
+            settings["device"] = "cuda"
+        with faults.watched(run):
+            curve = _loop(run, training, held_out, settings)
+    if not distributed.first():
+        return None
     network = chosen.deploy(net, run.network.cpu())
     record = settings | {
         "hyper": asdict(chosen),
@@ -111,15 +128,17 @@ def train(
         "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
         "held_out_accuracy": accuracy(network, held_out, task),
     }
-    return weights.ship(Path(out_dir), network, [stated(network, images, task) for images in task.test_sets()], record)
+    card = weights.ship(run.out_dir, network, [stated(network, images, task) for images in task.test_sets()], record)
+    curves.draw(curve, curves.title(card), run.out_dir / curves.PICTURE)
+    return card
 
 
 def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[dict]:
     """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row per epoch."""
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
     images, labels = (torch.from_numpy(part.copy()).to(run.device) for part in (training.images, training.labels))
-    saved = _continued(run.out_dir / "checkpoint.pt", settings)
-    curve = saved["curve"] if saved else []
+    saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
+    curve, seconds = (saved["curve"], saved.get("seconds", 0.0)) if saved else ([], 0.0)
     if saved:
         run.take(saved)
     plan = [(phase, epoch) for phase in run.method.phases(run.recipe) for epoch in range(phase.epochs)]
@@ -133,18 +152,24 @@ def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[
                 run.optimiser.load_state_dict(saved["optimiser"])
         parts.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
         began = time.perf_counter()
-        loss = _epoch(run, images, labels)
+        loss = distributed.mean(_epoch(run, images, labels), run.device)
+        distributed.settle(run)
         run.method.on_epoch(run)
+        distributed.settle(run)
         row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
         row["held_out_accuracy"] = round(accuracy(run.network, held_out, run.task), 5)
         for name, weight in binary.latents(run.network).items():
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
         curve.append(row)
+        seconds += time.perf_counter() - began
+        if not distributed.first():
+            continue
         with whole(run.out_dir / "checkpoint.pt") as aside:
-            torch.save({"settings": settings, "curve": curve, **run.state()}, aside)
-        _write_curve(run.out_dir / "curve.csv", curve)
+            kept = {"settings": settings, "curve": curve, "seconds": seconds, "machine": _machine(run)}
+            torch.save(kept | run.state(), aside)
+        _write_curve(run.out_dir / curves.TABLE, curve)
         told = f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"
-        print(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {told}", file=sys.stderr, flush=True)
+        say(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {told}")
     return curve
 
 
@@ -161,7 +186,14 @@ def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
                 group["lr"] = (
                     rate * 0.5 * (1 + math.cos(math.pi * now / (run.phase.epochs * steps))) * group.get("rate", 1)
                 )
-            total += run.method.step(run, run.task.augment(images[at], run.rng), labels[at])
+            given = distributed.share(run.task.augment(images[at], run.rng), labels[at])
+            try:
+                loss = run.method.step(run, *given)
+                if not math.isfinite(loss):
+                    raise faults.NotFinite
+            except faults.NotFinite as error:
+                raise faults.diverged(run, step + 1, steps, given[0], error) from None
+            total += loss
             advance()
     return total / steps
 
@@ -194,22 +226,35 @@ def stated(network: nn.Module, images: Images, task: Task) -> dict:
 def _command(settings: dict) -> str:
     """The command line that makes the same weights, where `make build` finds them; the rest of the recipe is the source's."""
     net, method = settings["net"], settings["method"]
-    words = f"python -m xnorforge train {net} --method {method}"
+    start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
+    words = f"{start} -m xnorforge train {net} --method {method}"
     defaults = asdict(create(method))
     words += "".join(f" --set {key}={value}" for key, value in settings["hyper"].items() if value != defaults[key])
     words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
+    lr = settings["recipe"]["lr"]
+    words += f" --lr {lr}" if lr != task_of(net).nets[net].lr else ""
     words += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
     return f"{words} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
 
 
-def _continued(path: Path, settings: dict) -> dict | None:
+def _machine(run: Run) -> str:
+    """What the epochs are timed on."""
+    if run.device.type == "cuda":
+        return f"{distributed.ranks()} x {torch.cuda.get_device_name(run.device)}"
+    names = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    return f"{distributed.ranks() * torch.get_num_threads()} threads of {names[0] if names else 'a CPU'}"
+
+
+def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:
     if not path.exists():
         return None
-    saved = torch.load(path, weights_only=True)
-    for key, value in settings.items():
-        if saved["settings"][key] != value:
+    # The first process wrote it; what lay on its GPU goes to this one's.
+    saved = torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
+    for key in dict.fromkeys([*settings, *saved["settings"]]):
+        value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved["settings"]))
+        if there != value:
             raise UserError(
-                f"{path}: holds a run with {key} {saved['settings'][key]}, asked is {value}; "
+                f"{path}: holds a run with {key} {there}, asked is {value}; "
                 "continue with the same settings or choose another folder."
             )
     return saved

@@ -20,6 +20,7 @@ import click
 
 from xnorforge.artifacts import intact, read_json
 from xnorforge.errors import MismatchError, UserError, unknown
+from xnorforge.progress import say
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
@@ -83,11 +84,6 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
     say(f"{name:<9} done in {record.get('run', {}).get('wall_s', 0):.1f} s -> {result}")
 
 
-def say(text: str) -> None:
-    """One line for a person."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def cache() -> Path:
     """Where built simulators and mapped layers are kept."""
     return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache")
@@ -119,19 +115,20 @@ def sweep(folder: Path) -> None:
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, weights, curve and card.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: the recipe's.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result.")
 @click.option(
     "--set", "hyper", multiple=True, metavar="NAME=VALUE", help="A hyper-parameter of the method; repeatable."
 )
-def train(net, method, out, epochs, seed, threads, hyper):
+def train(net, method, out, epochs, lr, seed, threads, hyper):
     """Train NET, or go on where a run in the same folder stopped."""
     from xnorforge import request
     from xnorforge.sw.train import train
 
     given = dict(request.assignment(text) for text in hyper)
     with stage("train", out):
-        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given)
+        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr)
     say(f"train     done -> {out}; `make build NET={net} METHOD={method}` takes these weights from now on")
 
 
@@ -140,7 +137,9 @@ def train(net, method, out, epochs, seed, threads, hyper):
 @click.option(
     "--methods", default="", help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'."
 )
-@click.option("--seeds", default="0 1 2", show_default=True, help="Seeds with spaces between; every method runs with each.")
+@click.option(
+    "--seeds", default="0 1 2", show_default=True, help="Seeds with spaces between; every method runs with each."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch, per run.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
@@ -384,7 +383,7 @@ def main() -> int:
         cli.main(standalone_mode=False, prog_name="xnorforge")
         return 0
     except (UserError, MismatchError) as error:
-        say(str(error))
+        print(error, file=sys.stderr, flush=True)
         return 2 if isinstance(error, UserError) else 1
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -1,4 +1,7 @@
-"""How far a long step is: a bar on a terminal, now and then a line anywhere else; always on standard error."""
+"""How far a long step is: a bar on a terminal, now and then a line anywhere else; always on standard error.
+
+Of several processes that torchrun started, the first alone speaks.
+"""
 
 import os
 import sys
@@ -6,6 +9,17 @@ import time
 from contextlib import contextmanager
 
 SILENCE = 5.0  # seconds between two lines
+
+
+def speaks() -> bool:
+    """Whether this process tells a person how far it is."""
+    return os.environ.get("TORCHELASTIC_RUN_ID") is None or os.environ.get("RANK", "0") == "0"
+
+
+def say(text: str) -> None:
+    """One line for a person."""
+    if speaks():
+        print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -18,6 +32,9 @@ def progress(what: str, total: int, unit: str):
         what: the step, "sim: RTL at full rate".
         unit: what is counted, "images".
     """
+    if not speaks():
+        yield lambda n=1: None
+        return
     if sys.stderr.isatty() and not os.environ.get("XNORFORGE_LINES"):
         with _bar(what, total, unit) as advance:
             yield advance

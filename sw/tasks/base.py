@@ -89,6 +89,7 @@ def shifted(images: torch.Tensor, reach: int, mirrored: bool, fill: int, rng: to
     if mirrored:
         columns = torch.where(torch.rand(count, 1, generator=rng) < 0.5, width - 1 - columns, columns)
     at = ((rows * padded.shape[3])[:, :, None] + (columns + dx)[:, None, :]).reshape(count, 1, -1)
+    at = at.to(images.device)
     return padded.flatten(2).gather(2, at.expand(-1, channels, -1)).reshape(images.shape)
 
 

@@ -127,14 +127,16 @@ def test_the_card_gives_the_command_that_makes_the_same_weights(tmp_path):
     assert contents(tmp_path / "second") == contents(tmp_path / "first")
 
 
-def test_the_command_names_threads_and_the_folder_of_another_method():
-    settings = {"net": "mnist-cnn", "method": "bonn", "seed": 2, "threads": 3, "recipe": {"epochs": 7}}
+def test_the_command_names_what_is_not_usual_and_the_folder_of_another_method():
+    settings = {"net": "mnist-cnn", "method": "bonn", "seed": 2, "threads": 3}
+    settings["recipe"] = {"epochs": 7, "lr": 1e-3}
     settings["hyper"] = {"kernel": 1e-6, "feature": bonn.FEATURE, "nu": bonn.NU}
     wanted = (
-        "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2 --threads 3 "
+        "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2 --lr 0.001 --threads 3 "
         "-o out/mnist-cnn-bonn/train"
     )
     assert train._command(settings) == wanted
+    assert train._command(settings | {"ranks": 4}) == wanted.replace("python", "torchrun --nproc-per-node 4")
 
 
 def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):

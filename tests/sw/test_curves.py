@@ -1,0 +1,81 @@
+"""The picture of a training shows all of its table, and equal tables give equal pictures."""
+
+import re
+import sys
+
+import pytest
+
+from xnorforge import __main__ as cli
+from xnorforge.errors import UserError
+from xnorforge.sw import curves
+
+TABLE = """epoch,phase,loss,held_out_accuracy,flipped 0.dot,flipped 2.dot
+1,guide,2.3,0.1,0.0,0.0
+2,rectify,1.5,0.4,0.1,0.2
+3,rectify,1.25,0.55,0.2,0.25
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder with the curve of a training of two phases."""
+    (tmp_path / "curve.csv").write_text(TABLE)
+    return tmp_path
+
+
+def test_phases_layers_and_the_run_are_named(run):
+    (run / "card.json").write_text('{"net": "mnist-tfc", "method": "rbcn", "seed": 4}')
+    text = curves.picture(run).read_text()
+    for words in (
+        "mnist-tfc, rbcn, seed 4",
+        "guide",
+        "rectify",
+        "0.dot",
+        "2.dot",
+        "loss",
+        "held-out accuracy",
+        "epoch",
+    ):
+        assert f">{words}</text>" in text, words
+
+
+def test_a_training_of_one_phase_has_no_marks(run):
+    (run / "curve.csv").write_text(TABLE.replace("guide", "train").replace("rectify", "train"))
+    assert ">train</text>" not in curves.picture(run).read_text()
+
+
+def test_every_layer_has_a_line_also_where_a_legend_cannot_name_all(run):
+    layers = [f"{at}.dot" for at in range(30)]
+    head = ",".join(["epoch,phase,loss,held_out_accuracy", *(f"flipped {layer}" for layer in layers)])
+    lines = [",".join([f"{epoch},train,1,0.5", *["0.1"] * 30]) for epoch in (1, 2)]
+    (run / "curve.csv").write_text("\n".join([head, *lines, ""]))
+    text = curves.picture(run).read_text()
+    assert len(re.findall(r'id="line2d_', text)) >= 30 + 2
+    assert ">30 layers</text>" in text and ">0.dot</text>" in text and ">29.dot</text>" in text
+
+
+def test_equal_tables_give_equal_bytes_without_a_date(run):
+    first = curves.picture(run).read_bytes()
+    assert curves.picture(run).read_bytes() == first
+    assert b"<dc:date>" not in first and b"Matplotlib v" not in first
+
+
+@pytest.mark.parametrize(
+    "text", ["", "epoch,phase\n1,train\n", TABLE.replace("0.4", "?"), TABLE + "4,rect"], ids=["empty", "columns", "value", "cut"]
+)  # fmt: skip
+def test_a_curve_that_cannot_be_read_is_one_sentence(run, text):
+    (run / "curve.csv").write_text(text)
+    with pytest.raises(UserError) as error:
+        curves.picture(run)
+    assert str(error.value).startswith(f"{run}/curve.csv: no training curve can be read (")
+    assert str(error.value).endswith("); `make train` writes one.")
+
+
+def test_the_command_draws_a_curve_and_refuses_other_kinds_of_files(run, monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["xnorforge", "curves", *map(str, words)])
+        return cli.main(), capsys.readouterr().err
+
+    assert call(run, "-o", run / "a.png") == (0, f"curves    {run}/a.png\n")
+    assert (run / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert call(run, "-o", run / "a.gif") == (2, f"{run}/a.gif: a curve is drawn as .svg or .png; name such a file.\n")

@@ -1,0 +1,89 @@
+"""Two processes train as one: same gradients as one process on the whole batch, same network in both, one that writes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.sw import distributed, weights
+from xnorforge.sw.methods import base
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """One start of torchrun for all tests: its folder, and what both processes saw."""
+    out = tmp_path_factory.mktemp("ranks")
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+            Path(__file__).with_name("parallel_job.py"), out,
+        ],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _, said = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == 0, said
+    return out, [json.loads((out / f"seen{rank}.json").read_text()) for rank in (0, 1)], said
+
+
+def files_of(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "checkpoint.pt"}
+
+
+def test_averaged_gradients_are_those_of_the_whole_batch(job):
+    """Equal up to the order of float32 sums, where no batch norm looks at the batch: 32 + 32 images against 64."""
+    _, ranks, _ = job
+    for seen in ranks:
+        assert seen["slice"] == 32
+        whole, shared = (np.array(seen["gradients"][name]) for name in ("whole", "shared"))
+        np.testing.assert_allclose(shared, whole, rtol=1e-4, atol=1e-7 * np.abs(whole).max() * 64)
+    assert ranks[0]["gradients"]["shared"] == ranks[1]["gradients"]["shared"], "bit for bit the same in both"
+
+
+def test_a_training_ends_with_one_network_written_once(job):
+    """That both hold the same parameters, statistics and random generators is checked after every epoch."""
+    out, _, said = job
+    for method in ("ste", "bonn"):
+        card = json.loads((out / method / "card.json").read_text())
+        assert card["ranks"] == 2
+        assert card["command"].startswith(f"torchrun --nproc-per-node 2 -m xnorforge train mnist-tfc --method {method}")
+        tensors = weights.read(out / method)[1]
+        weights.unpack(base.create(method, card["hyper"]).skeleton("mnist-tfc"), tensors, "here")
+        assert card["accuracy"][0]["top1"] > 25
+    assert said.count("mnist-tfc kernel epoch 1/3") == 1, "one process speaks"
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(job):
+    out, _, _ = job
+    assert files_of(out / "killed") == files_of(out / "ste")
+
+
+def test_a_method_that_moves_weights_by_its_own_images_is_refused(job):
+    _, ranks, _ = job
+    for seen in ranks:
+        assert seen["skewed"] == (
+            "torchrun: 2.dot.weight differs between the processes after an epoch: __main__ changes it by its own images "
+            "outside an optimiser; train with one process."
+        )
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_refused(job):
+    _, ranks, _ = job
+    assert ranks[0]["batch"] == (
+        "torchrun: 2 processes do not divide a batch of 33 images; use one of [1, 3, 11, 33]."
+    )  # fmt: skip
+
+
+def test_without_torchrun_nothing_is_shared():
+    assert distributed.ranks() == 1 and distributed.first()
+    assert distributed.share("images", "labels") == ("images", "labels")
+    with distributed.group(7):
+        pass
