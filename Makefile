@@ -6,7 +6,8 @@
 # Every target stands on files: a stage's <stage>.json is written last and whole, so that a killed build goes on where
 # it was. Settings are files too (.fold, .sim, …): their date changes only when their text does.
 
-NET      ?= mnist-cnn#      network of sw/shipped
+NET      ?= mnist-cnn#      network of sw/shipped, or its name behind TASK's
+TASK     ?=#                mnist or cifar10: TASK=cifar10 NET=cnv is NET=cifar10-cnv
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
 MODEL    ?=#                a QONNX file instead of NET
@@ -16,9 +17,14 @@ FOLDING  ?=#                JSON {operator: {pe, simd, depth}}; the rest is sear
 IMAGES   ?= 100#            images through the RTL at full rate (2 or more)
 STALLED  ?= 20#             how many of these again under random stalls
 WAVES    ?=#                1: write waves.vcd of the first frames
-EPOCHS   ?=#                make train: epochs (default: the network's recipe)
+EPOCHS   ?=#                make train, compare: epochs (default: the network's recipe)
 SEED     ?= 0#              make train: seed
-THREADS  ?= 1#              make train: threads; the last bits of the result depend on them
+SET      ?=#                make train: hyper-parameters of METHOD, as SET="kernel=1e-7 nu=1"
+LR       ?=#                make train: largest learning rate (default: the recipe's)
+THREADS  ?= 1#              make train, compare: threads of a run; the last bits of the result depend on them
+METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
+SEEDS    ?= 0 1 2#          make compare: seeds, each for every method
+JOBS     ?= 1#              make compare: runs side by side
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
 
 XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
@@ -28,13 +34,21 @@ MAKEFLAGS += --no-print-directory -j2
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 STAGES := export lower fold generate sim synth netlist report
-.PHONY: help doctor build train $(STAGES) test test-full bench clean $(STAGES:%=clean_%) request FORCE
+.PHONY: help doctor build train compare compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) request FORCE
 
-NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NET)$(if $(filter-out ste,$(METHOD)),-$(METHOD)))
+# The network's full name: <task>-<network>. TASK alone stands for the task's usual network.
+USUAL_mnist   := cnn
+USUAL_cifar10 := cnv
+GIVEN   := $(if $(filter file,$(origin NET)),,$(NET))
+NETWORK := $(if $(TASK),$(TASK)-$(patsubst $(TASK)-%,%,$(or $(GIVEN),$(USUAL_$(TASK)))),$(NET))
+$(if $(and $(TASK),$(findstring -,$(GIVEN)),$(filter-out $(TASK)-%,$(GIVEN))),\
+  $(error TASK: '$(TASK)' is not the task of NET=$(GIVEN); give one of the two, or both as TASK=$(firstword $(subst -, ,$(GIVEN))) NET=$(GIVEN)))
+
+NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NETWORK)$(if $(filter-out ste,$(METHOD)),-$(METHOD)))
 DIR  := out/$(NAME)
 ACC  := $(DIR)/rtl-$(BOARD)
 
-$(foreach v,NET METHOD BOARD MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
+$(foreach v,NET TASK METHOD BOARD MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
 
 # The netlist is simulated where its family's cells have models.
 FAMILY := $(shell sed -n 's/^family *= *"\([^"]*\)".*/\1/p' hw/boards/$(BOARD)/board.toml 2>/dev/null)
@@ -47,7 +61,7 @@ RUN  := $(PY) -m xnorforge
 
 # Which source a stage is made by: an edit restarts the street there.
 BASE     := $(wildcard src/xnorforge/a*.py)
-SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NET)-$(METHOD)/*)
+SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
 SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
 SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
 SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/search.py flows/bind.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
@@ -78,13 +92,13 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 # All that was asked for is looked at before anything is built, and one make at a time builds in a network's folder.
 REQUEST := $(VENV) request
 request: | $(VENV)
-	@$(RUN) check --board '$(BOARD)' $(if $(MODEL),--model '$(MODEL)',--net '$(NET)' --method '$(METHOD)') --images '$(IMAGES)' \
+	@$(RUN) check --board '$(BOARD)' $(if $(MODEL),--model '$(MODEL)',--net '$(NETWORK)' --method '$(METHOD)') --images '$(IMAGES)' \
 		--stalled '$(STALLED)' $(INTERVAL:%=--interval '%') $(SCALE:%=--scale '%') $(FOLDING:%=--folding '%') --out $(DIR) --by $$PPID
 
 # $(call keep,WORDS) writes WORDS to the target unless it holds them already.
 keep = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@
 $(DIR)/.export: FORCE | $(REQUEST)
-	$(call keep,$(NET) $(METHOD) $(MODEL) $(SCALE))
+	$(call keep,$(NETWORK) $(METHOD) $(MODEL) $(SCALE))
 $(ACC)/.fold: FORCE | $(REQUEST)
 	$(call keep,$(INTERVAL) $(FOLDING))
 $(ACC)/.sim: FORCE | $(REQUEST)
@@ -93,7 +107,7 @@ $(ACC)/.sim: FORCE | $(REQUEST)
 # Weights of `make train`, where there are any, go before the shipped ones.
 TRAINED := $(wildcard $(DIR)/train/weights.safetensors)
 $(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | $(REQUEST)
-	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NET) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
+	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NETWORK) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
 $(DIR)/lower.json: $(DIR)/export.json $(SRC_LOW) | $(REQUEST)
 	@$(RUN) lower $(DIR)
 $(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(wildcard $(FOLDING)) | $(REQUEST)
@@ -110,7 +124,10 @@ $(ACC)/report.json: $(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/sy
 	@$(RUN) report $(ACC) $(SILENT)
 
 train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
-	@$(RUN) train $(NET) --method $(METHOD) $(EPOCHS:%=--epochs %) --seed $(SEED) --threads $(THREADS) -o $(DIR)/train
+	@$(RUN) train '$(NETWORK)' --method '$(METHOD)' $(foreach s,$(SET),--set '$(s)') $(EPOCHS:%=--epochs %) $(LR:%=--lr %) \
+		--seed $(SEED) --threads $(THREADS) -o $(DIR)/train
+compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot of the exported networks
+	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS)
 export: $(DIR)/export.json  ## the trained network as QONNX, with golden scores
 lower: $(DIR)/lower.json  ## the same function on integers only
 fold: $(ACC)/fold.json  ## parallelism and FIFOs for BOARD

@@ -1,0 +1,191 @@
+"""Methods side by side on one network: the same epochs, the same seeds, one table and one plot.
+
+A run is what `train` and `export` do, in a folder of its own:
+
+    out/compare/<task>-<network>/<epochs>/<variant>-<seed>/    checkpoint, curve, weights, card; model.onnx, export.json
+    out/compare/<task>-<network>/<epochs>/table.csv, table.md, compare.svg, compare.png
+
+A variant is a method's name, with hyper-parameters behind commas where they are not its defaults: "group_net,bases=5".
+A run that is finished is taken as it is, one that was killed goes on; the tables are written again after every run.
+"""
+
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, replace
+
+import torch
+from safetensors.numpy import load_file
+
+from xnorforge import plugins
+from xnorforge.artifacts import read_json
+from xnorforge.errors import MismatchError, UserError, unknown
+from xnorforge.figures import Request, Result, Variant, write
+from xnorforge.flows.export import export
+from xnorforge.request import assignment
+from xnorforge.sw import train, weights, zoo
+from xnorforge.sw.methods import base
+
+
+def request(net: str, methods: str = "", seeds: str = "0 1 2", epochs: int | None = None, **others) -> Request:
+    """What the words of a command line ask for, each name looked at.
+
+    Args:
+        methods: variants with spaces between; all methods there are if empty.
+        seeds: whole numbers with spaces between.
+        epochs: of every run; the recipe's by default.
+
+    Raises:
+        UserError: an unknown name or hyper-parameter, or a seed that is no number.
+    """
+    task = train.task_of(net)
+    variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
+    numbers = seeds.replace(",", " ").split()
+    if not numbers or not all(number.isdecimal() for number in numbers):
+        raise UserError(f"SEEDS: '{seeds}' are no whole numbers from 0; give some, as SEEDS=\"0 1 2\".")
+    for kind, given in (("METHODS", list(map(str, variants))), ("SEEDS", numbers)):
+        twice = [one for one in given if given.count(one) > 1]
+        if twice:
+            raise UserError(f"{kind}: '{twice[0]}' stands there twice; each is run once.")
+    return Request(net, variants, tuple(map(int, numbers)), epochs or task.nets[net].epochs, **others)
+
+
+def variant(word: str) -> Variant:
+    """ "group_net,bases=5" as a variant.
+
+    Raises:
+        UserError: no such method or hyper-parameter, or no value for one.
+    """
+    method, *settings = word.split(",")
+    if method not in plugins.names("sw.methods"):
+        raise unknown("METHODS", method, plugins.names("sw.methods"))
+    base.create(method, dict(map(assignment, settings)))
+    return Variant(method, tuple(settings))
+
+
+def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
+    """Make every run that is missing, and write the tables after each; returns all results in the order asked for.
+
+    Args:
+        jobs: runs side by side, each a process of its own; with 1 they run one after the other in this one.
+        say: takes a line for a person.
+
+    Raises:
+        UserError: no images to train on, or some runs failed; the others are in the table.
+        MismatchError: an exported network computes other scores than its module.
+    """
+    train.task_of(asked.net).train_sets()
+    tasks = [(variant, seed) for seed in asked.seeds for variant in asked.variants]
+    missing = [task for task in tasks if not finished(asked, *task)]
+    say(f"compare   {len(tasks)} runs of {asked.epochs} epochs, {len(tasks) - len(missing)} of them are there")
+    failed = {}
+    for task, error in _made(asked, missing, jobs):
+        if error:
+            failed[task] = error
+            say(f"compare   {task[0]} seed {task[1]}: {error}")
+        else:
+            result = read(asked, *task)
+            told = ", ".join(f"{row['top1']:.2f} % {row['stage']}" for row in result.sets)
+            say(f"compare   {task[0]} seed {task[1]}: {told}")
+            write(asked, [read(asked, *task) for task in tasks if finished(asked, *task)], jobs)
+    results = [read(asked, *task) for task in tasks if finished(asked, *task)]
+    if results:
+        write(asked, results, jobs)
+    if failed:
+        which = ", ".join(f"{variant} seed {seed}" for variant, seed in failed)
+        (_, first), *_ = failed.items()
+        kind = MismatchError if any(isinstance(error, MismatchError) for error in failed.values()) else UserError
+        raise kind(f"compare: {len(failed)} of {len(tasks)} runs failed ({which}), the first with: {first}")
+    return results
+
+
+def finished(asked: Request, variant: Variant, seed: int) -> bool:
+    """Whether a run is done, with these settings, and the network it left was exported."""
+    folder = asked.run_folder(variant, seed)
+    try:
+        card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
+        found = [card[key] for key in ("net", "method", "seed", "threads", "recipe")]
+        source = exported["source"]
+    except (OSError, ValueError, KeyError):
+        return False
+    recipe = asdict(replace(train.task_of(asked.net).nets[asked.net], epochs=asked.epochs))
+    same = found == [asked.net, variant.method, seed, asked.threads, recipe]
+    return same and source.endswith(card["weights"]["sha256"][:16])
+
+
+def read(asked: Request, variant: Variant, seed: int) -> Result:
+    """The figures of a finished run: accuracy on held-out images, then on each test set, the exported network's where it was run."""
+    folder = asked.run_folder(variant, seed)
+    card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
+    held = {"stage": "held out", "set": card["data"]["held_out"], "top1": round(100 * card["held_out_accuracy"], 2)}
+    run = [row for row in exported["accuracy"] if row["stage"] == "exported"]
+    trained = [{"stage": "test", **row} for row in card["accuracy"] if row["set"] not in {row["set"] for row in run}]
+    checkpoint = folder / "checkpoint.pt"
+    saved = torch.load(checkpoint, weights_only=True, map_location="cpu") if checkpoint.exists() else {}
+    return Result(
+        variant=variant,
+        seed=seed,
+        sets=[held, *trained, *run],
+        equal=exported["checks"][0]["images"],
+        binary_weights=card["weights"]["binary_weights"],
+        deployed_bits=8 * sum(tensor.nbytes for tensor in load_file(folder / weights.FILE).values()),
+        sha256=card["weights"]["sha256"],
+        seconds=saved.get("seconds"),
+        where=saved.get("machine", ""),
+    )
+
+
+def _made(asked: Request, tasks: list, jobs: int) -> Iterator[tuple]:
+    """Runs, each with what went wrong or None, as they end."""
+    if jobs == 1:
+        for task in tasks:
+            yield task, _failure(_here, asked, *task)
+        return
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        waiting = {pool.submit(_failure, _apart, asked, *task): task for task in tasks}
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _failure(make, *what) -> Exception | None:
+    """What went wrong in a run; whatever it is, the runs behind it are made."""
+    try:
+        make(*what)
+    except (UserError, MismatchError) as error:
+        return error
+    except RuntimeError as error:  # torch's, out of memory among them
+        traceback.print_exc()
+        return error
+    return None
+
+
+def _here(asked: Request, variant: Variant, seed: int) -> None:
+    folder = asked.run_folder(variant, seed)
+    hyper = dict(map(assignment, variant.settings))
+    train.train(asked.net, variant.method, folder, epochs=asked.epochs, seed=seed, threads=asked.threads, hyper=hyper)
+    module, meta = zoo.load(asked.net, variant.method, folder)
+    images, labels, which = zoo.golden(asked.net)
+    export(module, images, labels, folder, {**meta, "images": which})
+
+
+def _apart(asked: Request, variant: Variant, seed: int) -> None:
+    folder = str(asked.run_folder(variant, seed))
+    words = [asked.net, "--method", variant.method]
+    conditions = [word for setting in variant.settings for word in ("--set", setting)]
+    conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
+    for command in (
+        ["train", *words, *conditions, "-o", folder],
+        ["export", *words, "--weights", folder, "-o", folder],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "xnorforge", *command], env=os.environ | {"XNORFORGE_LINES": "1"}, check=False
+        )
+        if done.returncode:
+            kind = MismatchError if done.returncode == 1 else UserError
+            raise kind(f"{command[0]} ended with {done.returncode}, its message stands above.")

@@ -1,0 +1,208 @@
+"""A comparison: every figure in it is that of an exported network, and it can be killed and continued like a run."""
+
+import csv
+import shlex
+import statistics
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from xnorforge import __main__ as cli
+from xnorforge import compare, figures, plugins
+from xnorforge.artifacts import read_json
+from xnorforge.errors import UserError
+from xnorforge.sw import data, train
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe
+
+NET = "mnist-tfc"
+METHODS = ", ".join(plugins.names("sw.methods"))
+
+
+def few_images(monkeypatch):
+    """256 images to train on, 64 held out, 100 to test and 50 to export with."""
+    images, labels = data.mnist_shipped()
+
+    def part(first, last, words):
+        return Images(images[first:last], labels[first:last], words)
+
+    held_out, golden = part(256, 320, "64 held out"), part(800, 850, "50 golden images")
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (part(0, 256, "256 images"), held_out))
+    monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [part(850, 950, "100 test images"), golden])
+    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)})
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Every test trains on few images."""
+    few_images(monkeypatch)
+
+
+def asked(tmp_path, **others):
+    given = {"methods": "ste bonn,nu=0.5", "seeds": "0 3", "epochs": 1} | others
+    return compare.request(NET, out=tmp_path, **given)
+
+
+def silent(text):
+    """Takes a line and says nothing."""
+
+
+def rows_of(folder):
+    with (folder / "table.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A comparison of two methods with two seeds, killed in its second run and continued."""
+    with pytest.MonkeyPatch.context() as patch:
+        few_images(patch)
+        this = asked(tmp_path_factory.mktemp("compare"))
+        with patch.context() as once:
+            once.setattr(compare, "export", killed_at(2))
+            with pytest.raises(KeyboardInterrupt):
+                compare.compare(this, say=silent)
+        first = rows_of(this.folder)
+        results = compare.compare(this, say=silent)
+        yield this, first, results
+
+
+def killed_at(which):
+    """An export that a Ctrl-C ends at the given call."""
+    calls, real = [], compare.export
+
+    def export(*what):
+        calls.append(what)
+        if len(calls) == which:
+            raise KeyboardInterrupt
+        return real(*what)
+
+    return export
+
+
+def test_the_table_holds_what_cards_and_exports_say(done):
+    this, _, results = done
+    assert [(str(result.variant), result.seed) for result in results] == [
+        ("ste", 0), ("bonn,nu=0.5", 0), ("ste", 3), ("bonn,nu=0.5", 3)
+    ]  # fmt: skip
+    rows = rows_of(this.folder)
+    assert [row["stage"] for row in rows] == ["held out", "test", "exported"] * 4
+    for row in rows:
+        folder = this.folder / f"{row['variant']}-{row['seed']}"
+        card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
+        assert row["weights_sha256"] == card["weights"]["sha256"]
+        assert card["hyper"].get("nu", 0.5) == 0.5
+        stated = {entry["set"]: entry for entry in card["accuracy"]}
+        if row["stage"] == "held out":
+            assert float(row["top1"]) == pytest.approx(100 * card["held_out_accuracy"], abs=0.005)
+        else:
+            assert int(row["correct"]) == stated[row["set"]]["correct"]
+        if row["stage"] == "exported":
+            (entry,) = [entry for entry in exported["accuracy"] if entry["stage"] == "exported"]
+            assert int(row["correct"]) == entry["correct"] and int(row["images"]) == entry["images"] == 50
+            assert exported["checks"][0]["mismatches"] == 0
+
+
+def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(done):
+    this, _, _ = done
+    text, rows = (this.folder / "table.md").read_text(), rows_of(this.folder)
+    for variant in ("ste", "bonn,nu=0.5"):
+        values = [float(r["top1"]) for r in rows if r["variant"] == variant and r["stage"] == "exported"]
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
+        assert f"| {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} |" in line
+        assert "| 0 3 | 59,008 |" in line
+    assert "- A: 64 held out; deployed network" in text and "- C: 50 golden images; QONNX file, run by qonnx" in text
+    assert "sample standard deviation over the seeds" in text
+    assert "was run on 50 images: each of its scores equals the module's" in text
+    assert this.command() in text
+
+
+def test_a_killed_comparison_goes_on_and_keeps_what_was_finished(done, monkeypatch):
+    this, first, results = done
+    assert first == rows_of(this.folder)[:3], "after one run, the table held its three rows"
+    pictures = [(this.folder / name).read_bytes() for name in ("table.csv", "table.md", "compare.svg", "compare.png")]
+
+    def never(*_, **__):
+        raise AssertionError("a finished run was made again")
+
+    monkeypatch.setattr(train, "train", never)
+    assert compare.compare(this, say=silent) == results
+    assert pictures == [
+        (this.folder / name).read_bytes() for name in ("table.csv", "table.md", "compare.svg", "compare.png")
+    ]
+
+
+def test_runs_side_by_side_give_the_weights_of_runs_in_a_row(done, tmp_path, monkeypatch):
+    """The processes are played by threads of this one, one at a time."""
+    _, _, results = done
+    turn, commands = threading.Lock(), []
+
+    def process(command, env, check):
+        assert command[:3] == [sys.executable, "-m", "xnorforge"] and env["XNORFORGE_LINES"] == "1"
+        with turn, pytest.MonkeyPatch.context() as patch:
+            commands.append(command[3])
+            patch.setattr(sys, "argv", ["xnorforge", *command[3:]])
+            return subprocess.CompletedProcess(command, cli.main())
+
+    monkeypatch.setattr(compare.subprocess, "run", process)
+    apart = compare.compare(asked(tmp_path), jobs=2, say=silent)
+    assert sorted(commands) == ["export"] * 4 + ["train"] * 4
+    assert [result.sha256 for result in apart] == [result.sha256 for result in results]
+    assert [result.sets for result in apart] == [result.sets for result in results]
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_in_the_table(tmp_path, monkeypatch):
+    real = train.train
+
+    def some(net, method, *others, **named):
+        if method == "bonn":
+            raise UserError("bonn: not today.")
+        return real(net, method, *others, **named)
+
+    monkeypatch.setattr(train, "train", some)
+    this = asked(tmp_path, methods="bonn ste", seeds="0")
+    with pytest.raises(UserError) as error:
+        compare.compare(this, say=silent)
+    assert str(error.value) == "compare: 1 of 2 runs failed (bonn seed 0), the first with: bonn: not today."
+    assert {row["variant"] for row in rows_of(this.folder)} == {"ste"}
+
+
+def test_without_epochs_the_recipes_are_taken_and_without_methods_all_of_them(tmp_path):
+    this = compare.request(NET, out=tmp_path)
+    assert [str(variant) for variant in this.variants] == plugins.names("sw.methods")
+    assert (this.epochs, this.seeds, this.folder) == (2, (0, 1, 2), tmp_path / NET / "2")
+
+
+def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch):
+    this, caught = asked(tmp_path, threads=2), []
+    monkeypatch.setattr(compare, "compare", lambda again, jobs, say: caught.append((again, jobs)))
+    monkeypatch.setattr(sys, "argv", ["xnorforge", *shlex.split(this.command(jobs=3))[3:]])
+    assert cli.main() == 0
+    assert caught == [(this, 3)]
+
+
+def test_the_spread_of_one_value_is_a_dash():
+    assert figures.spread([50.0]) == "50.00 ± -"
+    assert figures.spread([1.0, 3.0]) == "2.00 ± 1.41"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--methods", "ste bon"], f"METHODS: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
+        (["--methods", "bonn,kernl=1"], "bonn, hyper-parameter: no 'kernl' among feature, kernel, nu. Did you mean 'kernel'?"),
+        (["--methods", "bonn,nu=x"], "bonn, hyper-parameter nu: 'x' is not a number; give nu=VALUE with one."),
+        (["--methods", "ste ste"], "METHODS: 'ste' stands there twice; each is run once."),
+        (["--seeds", "0 one"], 'SEEDS: \'0 one\' are no whole numbers from 0; give some, as SEEDS="0 1 2".'),
+        (["--seeds", "1 1"], "SEEDS: '1' stands there twice; each is run once."),
+    ],
+    ids=["method", "hyper-parameter", "value", "method-twice", "seed", "seed-twice"],
+)  # fmt: skip
+def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch, capsys, words, answer):
+    monkeypatch.setattr(sys, "argv", ["xnorforge", "compare", NET, *words, "-o", str(tmp_path / "out")])
+    assert cli.main() == 2
+    assert capsys.readouterr().err == f"{answer}\n"
+    assert not (tmp_path / "out").exists()
