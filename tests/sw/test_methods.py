@@ -1,31 +1,42 @@
 """Every training method found on disk keeps the interface's promises."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from xnorforge import plugins
 from xnorforge.errors import UserError
-from xnorforge.sw import binary, train, weights
-from xnorforge.sw.tasks.base import Recipe, task_of
+from xnorforge.flows.export import export
+from xnorforge.sw import binary, data, parts, train, weights
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
 METHODS = plugins.names("sw.methods")
 NET = "mnist-tfc"
 
 
-@pytest.fixture(params=METHODS)
-def run(request):
-    """A run in its last phase, the phases before it begun and one step long, on random images."""
+def phase_by_phase(name):
+    """A run on random images, as each of its phases has begun."""
     torch.manual_seed(0)
-    method = plugins.load("sw.methods", request.param).Method()
+    method = plugins.load("sw.methods", name).Method()
     recipe = Recipe(epochs=2, batch=32, lr=1e-3, bf16=False)
     run = train.Run(NET, task_of(NET), recipe, method, method.build(NET), torch.Generator().manual_seed(0))
     for phase in method.phases(recipe):
-        if run.phase:
-            method.step(run, *batch(0))
         run.phase = phase
         method.begin(run)
         run.optimiser = method.optimiser(run)
+        yield run
+
+
+@pytest.fixture(params=METHODS)
+def run(request):
+    """A run in its last phase, the phases before it begun and one step long."""
+    begun = phase_by_phase(request.param)
+    run = next(begun)
+    while run.phase != run.method.phases(run.recipe)[-1]:
+        run.method.step(run, *batch(0))
+        next(begun)
     return run
 
 
@@ -55,11 +66,16 @@ def test_losses_are_finite_and_gradients_reach_every_weight(run):
         assert latent.grad is not None and latent.grad.abs().sum() > 0, name
 
 
-def test_a_step_moves_the_latents_and_keeps_them_in_reach(run):
-    before = {name: latent.detach().clone() for name, latent in binary.latents(run.network).items()}
-    assert run.method.step(run, *batch(1)) > 0
-    for name, latent in binary.latents(run.network).items():
-        assert not torch.equal(latent, before[name]) and latent.abs().max() <= 1, name
+@pytest.mark.parametrize("name", METHODS)
+def test_training_moves_every_latent_and_keeps_them_in_reach(name):
+    moved = set()
+    for run in phase_by_phase(name):
+        before = {name: latent.detach().clone() for name, latent in binary.latents(run.network).items()}
+        assert run.method.step(run, *batch(1)) > 0
+        for layer, latent in binary.latents(run.network).items():
+            assert latent.abs().max() <= 1, layer
+            moved |= set() if torch.equal(latent, before[layer]) else {layer}
+    assert moved == set(before)
 
 
 def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
@@ -76,6 +92,44 @@ def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     with torch.no_grad():
         assert torch.equal(back(images.float()).as_subclass(torch.Tensor), found)
     assert isinstance(deployed, nn.Module) and not deployed.training
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path):
+    for seed in (1, 2, 3):
+        run.method.step(run, *batch(seed))
+    parts.hold(run.network, True)
+    deployed = run.method.deploy(NET, run.network)
+    images = torch.cat([batch(seed)[0] for seed in range(8)]).numpy()
+    meta = {"net": NET, "method": "one of them", "source": "a test", "images": "256 random pictures"}
+    (same,) = export(deployed, images, np.full(256, -1), tmp_path, meta)["checks"]
+    assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_killed_run_ends_with_the_same_bytes(method, after, tmp_path, monkeypatch):
+    images, labels = data.mnist_shipped()
+    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (256, 320), (900, 1000))]
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
+    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=4, batch=64, lr=5e-3, warmup=2)})
+    ended, real = [], train._write_curve
+
+    def killed(path, curve):
+        real(path, curve)
+        ended.append(len(curve))
+        if len(curve) == after and len(ended) == after:
+            raise KeyboardInterrupt
+
+    train.train(NET, method, tmp_path / "whole")
+    monkeypatch.setattr(train, "_write_curve", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(NET, method, tmp_path / "parts")
+    train.train(NET, method, tmp_path / "parts")
+    assert ended == [*range(1, after + 1), *range(after + 1, 5)]
+    for file in ("curve.csv", "weights.safetensors", "card.json"):
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
 
 
 def test_state_survives_a_checkpoint(run, tmp_path):
