@@ -128,6 +128,13 @@ train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 		--seed $(SEED) --threads $(THREADS) -o $(DIR)/train
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot of the exported networks
 	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS)
+compare-gpu: | $(VENV)  ## the comparisons in full: hours on a GPU, weeks without; goes on where it was
+	@failed=0; \
+	$(RUN) compare cifar10-cnv_half --epochs 100 --seeds '$(SEEDS)' --jobs $(JOBS) || failed=$$?; \
+	$(RUN) compare cifar10-cnv --epochs 200 --seeds '$(SEEDS)' --jobs $(JOBS) || failed=$$?; \
+	$(RUN) compare cifar10-wrn22 --epochs 200 --seeds '$(SEEDS)' --jobs $(JOBS) \
+		--methods 'ste bonn group_net,bases=1 group_net,bases=3 group_net,bases=5' || failed=$$?; \
+	exit $$failed
 export: $(DIR)/export.json  ## the trained network as QONNX, with golden scores
 lower: $(DIR)/lower.json  ## the same function on integers only
 fold: $(ACC)/fold.json  ## parallelism and FIFOs for BOARD

@@ -67,9 +67,9 @@ def share(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return tuple(tensor.chunk(ranks())[dist.get_rank()] for tensor in tensors)
 
 
-def mean(value: float, device: torch.device) -> float:
+def mean(value: float) -> float:
     """The mean over the ranks."""
-    return value if ranks() == 1 else _average(torch.tensor(value, dtype=torch.float64, device=device)).item()
+    return value if ranks() == 1 else _average(torch.tensor(value, dtype=torch.float64)).item()
 
 
 def settle(run) -> None:
@@ -83,7 +83,7 @@ def settle(run) -> None:
     for buffer in run.network.buffers():
         if buffer.is_floating_point():
             buffer.copy_(_average(buffer))
-    run.method.load_state(_averaged(run.method.state(), run.device))
+    run.method.load_state(_averaged(run.method.state()))
     found = dict(run.network.state_dict())
     found |= {"order of images": run.rng.get_state(), "torch's generator": torch.get_rng_state()}
     marks = torch.tensor([_mark(tensor) for tensor in found.values()], device=run.device)
@@ -109,21 +109,22 @@ def _average_gradients(optimiser, *_) -> None:
 
 
 def _average(tensor: torch.Tensor) -> torch.Tensor:
-    total = tensor.detach().clone(memory_format=torch.contiguous_format)
+    wire = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    total = tensor.detach().clone(memory_format=torch.contiguous_format).to(wire)
     dist.all_reduce(total)
-    return total / ranks()
+    return (total / ranks()).to(tensor.device)
 
 
-def _averaged(value, device: torch.device):
+def _averaged(value):
     """A state of nested dicts and lists with every real number in it averaged; all else is this rank's."""
     if isinstance(value, torch.Tensor) and value.is_floating_point():
-        return _average(value.to(device)).to(value.device)
+        return _average(value)
     if isinstance(value, float):
-        return mean(value, device)
+        return mean(value)
     if isinstance(value, dict):
-        return {key: _averaged(part, device) for key, part in value.items()}
+        return {key: _averaged(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_averaged(part, device) for part in value)
+        return type(value)(_averaged(part) for part in value)
     return value
 
 

@@ -49,7 +49,7 @@ def diverged(run, step: int, steps: int, images: torch.Tensor, error: NotFinite)
     kind = type(run.method).__module__.rpartition(".")[2]
     where = first_fault(run, images) or (f"the gradient of {error.where}" if error.where else "the loss itself")
     weights = [f"{name}={value}" for name, value in asdict(run.method).items() if isinstance(value, float) and value]
-    others = f", or a smaller one of {', '.join(weights)} (--set)" if weights else ""
+    others = f", or other hyper-parameters than {', '.join(weights)} (--set)" if weights else ""
     return UserError(
         f"{run.net}, {kind}: the loss is no longer finite in epoch {run.epoch + 1} of phase {run.phase.name}, "
         f"step {step} of {steps}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} (--lr){others}."
@@ -65,7 +65,7 @@ def first_fault(run, images: torch.Tensor) -> str:
     found = []
 
     def look(name):
-        return lambda _, __, output: found.append(name) if not output.isfinite().all() else None
+        return lambda _, __, output: None if output.isfinite().all() else found.append(name)
 
     layers = [(name, part) for name, part in run.network.named_modules() if not list(part.children())]
     hooks = [part.register_forward_hook(look(name)) for name, part in layers]

@@ -152,7 +152,7 @@ def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[
                 run.optimiser.load_state_dict(saved["optimiser"])
         parts.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
         began = time.perf_counter()
-        loss = distributed.mean(_epoch(run, images, labels), run.device)
+        loss = distributed.mean(_epoch(run, images, labels))
         distributed.settle(run)
         run.method.on_epoch(run)
         distributed.settle(run)
@@ -249,7 +249,12 @@ def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:
     if not path.exists():
         return None
     # The first process wrote it; what lay on its GPU goes to this one's.
-    saved = torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
+    try:
+        saved = torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
+    except Exception as error:  # a damaged file is answered in many ways
+        raise UserError(
+            f"{path}: cannot be read ({type(error).__name__}); remove it to train from the start."
+        ) from error
     for key in dict.fromkeys([*settings, *saved["settings"]]):
         value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved["settings"]))
         if there != value:

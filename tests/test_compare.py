@@ -184,6 +184,13 @@ def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch):
     assert caught == [(this, 3)]
 
 
+def test_a_value_may_hold_commas(monkeypatch):
+    monkeypatch.setattr(compare.base, "create", lambda method, hyper: hyper)
+    this = compare.variant("group_net,bases=3,dilations=1,2,3,relu=false")
+    assert this == figures.Variant("group_net", ("bases=3", "dilations=1,2,3", "relu=false"))
+    assert str(this) == "group_net,bases=3,dilations=1,2,3,relu=false"
+
+
 def test_the_spread_of_one_value_is_a_dash():
     assert figures.spread([50.0]) == "50.00 ± -"
     assert figures.spread([1.0, 3.0]) == "2.00 ± 1.41"
@@ -192,14 +199,15 @@ def test_the_spread_of_one_value_is_a_dash():
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["--methods", "ste bon"], f"METHODS: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
+        (["--methods", "ste bon"], f"METHOD: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
         (["--methods", "bonn,kernl=1"], "bonn, hyper-parameter: no 'kernl' among feature, kernel, nu. Did you mean 'kernel'?"),
         (["--methods", "bonn,nu=x"], "bonn, hyper-parameter nu: 'x' is not a number; give nu=VALUE with one."),
+        (["--methods", "bonn,nu"], "--set: 'nu' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7."),
         (["--methods", "ste ste"], "METHODS: 'ste' stands there twice; each is run once."),
         (["--seeds", "0 one"], 'SEEDS: \'0 one\' are no whole numbers from 0; give some, as SEEDS="0 1 2".'),
         (["--seeds", "1 1"], "SEEDS: '1' stands there twice; each is run once."),
     ],
-    ids=["method", "hyper-parameter", "value", "method-twice", "seed", "seed-twice"],
+    ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "seed", "seed-twice"],
 )  # fmt: skip
 def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch, capsys, words, answer):
     monkeypatch.setattr(sys, "argv", ["xnorforge", "compare", NET, *words, "-o", str(tmp_path / "out")])

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 
 from xnorforge import plugins
 from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError, UserError, unknown
+from xnorforge.errors import MismatchError, UserError
 from xnorforge.figures import Request, Result, Variant, write
 from xnorforge.flows.export import export
 from xnorforge.request import assignment
@@ -54,14 +54,18 @@ def request(net: str, methods: str = "", seeds: str = "0 1 2", epochs: int | Non
 
 
 def variant(word: str) -> Variant:
-    """ "group_net,bases=5" as a variant.
+    """ "group_net,bases=3,dilations=1,2,3" as a variant: a part without "=" belongs to the value before it.
 
     Raises:
         UserError: no such method or hyper-parameter, or no value for one.
     """
-    method, *settings = word.split(",")
-    if method not in plugins.names("sw.methods"):
-        raise unknown("METHODS", method, plugins.names("sw.methods"))
+    method, *parts = word.split(",")
+    settings = []
+    for part in parts:
+        if "=" in part or not settings:
+            settings.append(part)
+        else:
+            settings[-1] += f",{part}"
     base.create(method, dict(map(assignment, settings)))
     return Variant(method, tuple(settings))
 

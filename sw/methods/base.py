@@ -105,6 +105,8 @@ def create(name: str, hyper: dict[str, object] | None = None) -> Method:
         UserError: no such method or hyper-parameter (the text names those that exist and the nearest), or a text that is
             no value of its type.
     """
+    if name not in plugins.names("sw.methods"):
+        raise unknown("METHOD", name, plugins.names("sw.methods"))
     kind, hyper = plugins.load("sw.methods", name).Method, hyper or {}
     types = {field.name: type(field.default) for field in fields(kind)}
     values = {}

@@ -73,7 +73,7 @@ def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weigh
     said, _ = failing(tmp_path, monkeypatch, bonn.Method, spoil, at=1)
     assert "mnist-tfc, bonn: the loss is no longer finite in epoch 1 of phase kernel, step 1 of 4;" in said
     assert "lies in the output of 2.norm;" in said
-    assert said.endswith(f"; {TRY}, or a smaller one of kernel=1e-07, feature=0.001, nu=0.0001 (--set).")
+    assert said.endswith(f"; {TRY}, or other hyper-parameters than kernel=1e-07, feature=0.001, nu=0.0001 (--set).")
 
 
 def test_a_spoiled_weight_is_named_before_any_output(tmp_path):
