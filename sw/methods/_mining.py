@@ -1,0 +1,271 @@
+"""Mining of CI-BCNN's channel graph: a policy network proposes edges, the loss of training images judges them.
+
+A graph is one tensor per layer, K of shape (tiles, g, g): K[n, t, s] is the influence of channel t of group n on channel
+s, odd, 0 without an edge. Equations in brackets are those of Wang et al., CVPR 2019.
+"""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.sw import distributed
+
+TILE, WIDTH = 16, 64
+SPREAD = 0.5  # standard deviation of a sampled influence weight; at 0.1 a fresh policy, whose means are near 0, gives K = +-3 only
+MEMORY = 0.9  # of the running mean reward that is subtracted from rewards
+SEEN = 16  # images on which saturation is compared
+
+
+def influence_of(weight: torch.Tensor, space: int) -> torch.Tensor:
+    """K = sgn(w) (2 ceil(K0 |w|) + 1) for w in [-1, 1] [Eq. 4]: odd, 3 <= |K| <= 2 K0 + 1; w = 0 gives 3."""
+    size = 2 * (space * weight.abs()).ceil().clamp(min=1) + 1
+    return torch.where(weight < 0, -size, size)
+
+
+def loss_reward(before: float, after: float, band: float) -> int:
+    """r_c: +1 where the cross entropy fell by more than `band`, -1 where it rose by more, else 0."""
+    return int(before - after > band) - int(after - before > band)
+
+
+def saturation_reward(sums: torch.Tensor, influence: torch.Tensor) -> float:
+    """r_p: mean over edges and pixels of sgn(|p~_t| - |p~_s|), in [-1, 1]; 0 without edges.
+
+    Args:
+        sums: p~, (N, C, H, W) or (N, C).
+        influence: K, (tiles, g, g).
+    """
+    tile, teacher, student = (at.to(sums.device) for at in influence.nonzero(as_tuple=True))
+    if not len(tile):
+        return 0.0
+    size, g = sums.float().abs(), influence.shape[1]
+    return (size[:, tile * g + teacher] - size[:, tile * g + student]).sign().mean().item()
+
+
+class Policy(nn.Module):
+    """Encoder, recurrence and decoder over the 16 x 16 tiles of all layers, first layer first.
+
+    Takes states (tiles, 2, 16, 16), existence and influence sgn(K) (|K| - 1) / (2 K0) of every edge. Gives logits of
+    creating an edge and means of its influence weight in [-1, 1], (tiles, 16, 16) each, and the logit of stopping.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(2, 8, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(256, WIDTH), nn.ReLU(),
+        )  # fmt: skip
+        self.recurrence = nn.GRU(WIDTH, WIDTH, batch_first=True)
+        self.decoder = nn.Sequential(
+            nn.Linear(WIDTH, 256), nn.ReLU(), nn.Unflatten(1, (16, 4, 4)),
+            nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(8, 2, 4, stride=2, padding=1),
+        )  # fmt: skip
+        self.stop = nn.Linear(WIDTH, 1)
+        nn.init.constant_(self.stop.bias, -5.0)  # a fresh policy stops once in 150 steps
+
+    def forward(self, states):
+        hidden, _ = self.recurrence(self.encoder(states)[None])
+        maps = self.decoder(hidden[0])
+        return maps[:, 0], maps[:, 1].tanh(), self.stop(hidden[0, -1])[0]
+
+
+class Miner:
+    """Policy, its optimiser and the mean reward of each layer; `episode` changes a graph and learns from it.
+
+    Args:
+        shapes: (tiles, g, g) per layer, g at most 16.
+        space: K0; density: rho_max, of edges in each tile; discount: gamma; rate: of Adam.
+    """
+
+    def __init__(self, shapes: list[tuple[int, int, int]], space: int, density: float, discount: float, rate: float):
+        self.shapes, self.space, self.discount = shapes, space, discount
+        self.most = [int(density * g * g) for _, g, _ in shapes]
+        self.policy = Policy()
+        self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=rate)
+        self.mean = torch.zeros(len(shapes))
+
+    def transitions(self, graph: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+        """Per layer W_et, which sums to 1 and is 0 for self-edges, and the means of w_it, both (tiles, g, g); stop logit."""
+        logits, means, stop = self.policy(torch.cat([self._state(layer) for layer in graph]))
+        create, weights, at = [], [], 0
+        for tiles, g, _ in self.shapes:
+            cut = slice(at, at + tiles), slice(g), slice(g)
+            own = torch.eye(g, dtype=torch.bool)
+            create.append(logits[cut].masked_fill(own, -torch.inf).flatten().softmax(0).view(tiles, g, g))
+            weights.append(means[cut])
+            at += tiles
+        return create, weights, stop
+
+    def _state(self, layer):
+        layer = layer.cpu()
+        scaled = layer.sign() * (layer.abs() - 1) / (2 * self.space)
+        state = torch.stack([(layer != 0).float(), torch.where(layer != 0, scaled, 0)], 1)
+        return F.pad(state, (0, TILE - layer.shape[1]) * 2)
+
+    def episode(self, graph: list[torch.Tensor], judge: Callable, steps: int, rng: torch.Generator) -> int:
+        """Up to `steps` steps on one batch, each with one action per layer; returns how many actions were kept.
+
+        Args:
+            graph: the layers' K, changed by `judge`.
+            judge: (layer, proposed K) -> (reward, whether it was kept).
+        """
+        kept = 0
+        for step in range(steps):
+            create, weights, stop = self.transitions(graph)
+            stopped = torch.rand((), generator=rng) < stop.detach().sigmoid()
+            surprises = [F.binary_cross_entropy_with_logits(stop, stopped.float())]  # -log p(action)
+            rewards = torch.zeros(len(graph))
+            for layer in () if stopped else range(len(graph)):
+                proposed, surprise = self.act(graph[layer], create[layer], weights[layer], self.most[layer], rng)
+                rewards[layer], taken = judge(layer, proposed)
+                surprises.append(surprise)
+                kept += taken
+            surplus = self.discount**step * (rewards - self.mean)
+            factors = [surplus.mean(), *surplus][: len(surprises)]
+            self.optimiser.zero_grad()
+            sum(factor * surprise for factor, surprise in zip(factors, surprises, strict=True)).backward()
+            self.optimiser.step()
+            if stopped:
+                break
+            self.mean = MEMORY * self.mean + (1 - MEMORY) * rewards
+        return kept
+
+    def act(self, layer, create, weights, most, rng) -> tuple[torch.Tensor, torch.Tensor]:
+        """One action: the proposed K of a layer, and -log of its probability.
+
+        An edge drawn from W_et appears if it is absent and its tile holds fewer than `most`; one drawn from W'_et, the
+        normalised -log w_et, vanishes if it is there.
+        """
+        flat = create.flatten()
+        possible = flat.detach() > 0
+        rare = torch.where(possible, -flat.where(possible, 1).log(), 0)
+        rare = rare / rare.sum()
+        new, old = (torch.multinomial(p.detach(), 1, generator=rng)[0] for p in (flat, rare))
+        mean = weights.flatten()[new]
+        drawn = mean.detach() + SPREAD * torch.randn((), generator=rng)
+        surprise = (drawn - mean).square() / (2 * SPREAD**2) - flat[new].log() - rare[old].log()
+        before = layer.cpu().flatten()
+        proposed = before.clone()
+        filled = (layer[new // layer[0].numel()] != 0).sum()
+        if before[old]:
+            proposed[old] = 0
+        if not before[new] and filled < most:
+            proposed[new] = influence_of(drawn.clamp(-1, 1), self.space)
+        return proposed.view(layer.shape), surprise
+
+    def state_dict(self) -> dict:
+        """What the next episode depends on."""
+        return {"policy": self.policy.state_dict(), "optimiser": self.optimiser.state_dict(), "mean": self.mean}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take back what `state_dict` gave."""
+        self.policy.load_state_dict(state["policy"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.mean = state["mean"]
+
+
+class Judge:
+    """The cross entropy of one batch under changes of the graph, computed from the changed part onward.
+
+    Weights rest. Batch norms use the statistics of the batch, so that each graph is judged with statistics of its own.
+
+    Args:
+        run: of the training; its network is a row of parts, in training mode.
+        mixes: the layers with a graph, `influence`, in the order of the network.
+        images, labels: a batch of training images.
+        band: dead band of r_c.
+    """
+
+    def __init__(self, run, mixes: list[nn.Module], images: torch.Tensor, labels: torch.Tensor, band: float):
+        self.run, self.mixes, self.labels, self.band = run, mixes, labels.to(run.device), band
+        self.parts = list(run.network)
+        self.part_of = [self._holder(mix) for mix in mixes]
+        self.inputs, self.sums, self.rewards = [None] * len(self.parts), [None] * len(mixes), [0.0] * len(mixes)
+        hooks = [part.register_forward_pre_hook(self._keep(at)) for at, part in enumerate(self.parts)]
+        with self._watched(), torch.no_grad():
+            self.losses = self._halves(run.forward(images))
+        for hook in hooks:
+            hook.remove()
+
+    def _holder(self, mix):
+        return next(at for at, part in enumerate(self.parts) if any(module is mix for module in part.modules()))
+
+    def _keep(self, at):
+        def hook(_, inputs):
+            self.inputs[at] = inputs[0]
+
+        return hook
+
+    @contextmanager
+    def _watched(self):
+        """p~ of every layer that computes goes into `sums`, for a few images."""
+
+        def keep(layer):
+            def hook(module, inputs, output):
+                self.sums[layer] = output[:SEEN]
+
+            return hook
+
+        hooks = [mix.register_forward_hook(keep(layer)) for layer, mix in enumerate(self.mixes)]
+        yield
+        for hook in hooks:
+            hook.remove()
+
+    def _halves(self, scores) -> list[float]:
+        """The loss of each half of the batch."""
+        middle = len(self.labels) // 2
+        cuts = slice(middle), slice(middle, None)
+        losses = (self.run.task.loss(scores[cut].float(), self.labels[cut]).item() for cut in cuts)
+        return [distributed.mean(loss) for loss in losses]  # all ranks keep the same edges
+
+    @property
+    def loss(self) -> float:
+        """The cross entropy of the batch under the graph as it is."""
+        return sum(self.losses) / 2
+
+    @torch.no_grad()
+    def __call__(self, layer: int, proposed: torch.Tensor) -> tuple[float, bool]:
+        """Reward r_c + r_p of a layer's proposed K; it stays if that is positive, the loss fell and rose on no half."""
+        influence, first = self.mixes[layer].influence, self.part_of[layer]
+        before = influence.clone()
+        if torch.equal(before, proposed.to(before)):
+            return self.rewards[layer], False
+        influence.copy_(proposed)
+        with self._watched():
+            losses, inputs = self._from(first)
+        r_p = saturation_reward(self.sums[layer], influence)
+        loss = sum(losses) / 2
+        reward = loss_reward(self.loss, loss, self.band) + r_p
+        risen = any(new > old for new, old in zip(losses, self.losses, strict=True))
+        if reward <= 0 or risen or loss == self.loss:
+            influence.copy_(before)
+            return reward, False
+        self.losses, self.inputs[first + 1 :], self.rewards[layer] = losses, inputs, r_p
+        return reward, True
+
+    def _from(self, first: int) -> tuple[list[float], list[torch.Tensor]]:
+        """The losses from the kept input of a part onward, and the inputs of the parts behind it."""
+        x, inputs = self.inputs[first], []
+        with torch.autocast(self.run.device.type, torch.bfloat16, enabled=self.run.recipe.bf16):
+            for part in self.parts[first:]:
+                x = part(x)
+                inputs.append(x)
+        return self._halves(x), inputs[:-1]
+
+
+@torch.no_grad()
+def estimate_again(run, batches: list[torch.Tensor]) -> None:
+    """Running statistics of every batch norm anew, as the mean over batches of images; the network is in training mode."""
+    norms = [module for module in run.network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    for images in batches:
+        run.forward(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

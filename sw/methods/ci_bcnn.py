@@ -1,0 +1,201 @@
+"""CI-BCNN: channels of a layer influence each other (Wang, Lu, Tao, Zhou, Tian, "Learning Channel-Wise Interactions for
+Binary Convolutional Neural Networks", CVPR 2019).
+
+With p_t in {-N0 .. N0} the sum of bits of channel t, and a graph K of odd numbers, mined by a policy network (`_mining.py`),
+
+    p~_s = p_s + sum over edges t -> s of delta_ts(p_t)                                  [Eq. 2]
+    delta_ts = sgn(K_ts) u (k - (|K_ts| - 1) / 2)  for p_t in the k-th of |K_ts| equal parts (q_k, q_k+1] of -N0 .. N0,
+    the left end in the first; u = ceil(U0 N0)                                           [Eq. 3]
+
+Training is plain training in which, after a third and two thirds of the epochs, edges are mined with weights at rest. In
+the last epoch weights are -1 and +1 and the graph rests; batch norms alone move. No scale is left: docs/methods/ci_bcnn.md
+says why the paper's mean |W| needs no line of code in front of a batch norm, and what else is our reading.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import nn
+
+from xnorforge.errors import UserError
+from xnorforge.progress import progress, say
+from xnorforge.sw import binary, parts
+from xnorforge.sw.methods import base
+from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
+
+# The operator of the exported graph: flows/lower/nodes.py states its meaning.
+NODE = "xnorforge.flows.lower.nodes::Interact"
+WEIGHTS, NORMS = "weights", "norms"
+
+
+def unit_of(ratio: float, n0: int) -> int:
+    """u = ceil(U0 N0), at least 1; U0 is taken as the decimal number it is written as."""
+    return max(1, math.ceil(Fraction(str(ratio)) * n0))
+
+
+def level(p: torch.Tensor, n0: int, k: int) -> torch.Tensor:
+    """k - (|K| - 1) / 2 of [Eq. 3], float32: which of |K| equal parts of -N0 .. N0 a sum lies in, from the middle one.
+
+    Part j is floor((X - 1/2) / 2 N0) with the whole number X = |K| (p + N0): at least 1 / 4 N0 away from where floor
+    changes, far more than float32 errs. So it is the comparison p |K| > N0 (2 j - |K|), ten times as fast on a CPU.
+    """
+    part = p.to(torch.float32, copy=True).mul_(k / (2 * n0)).add_(0.5 - 0.25 / n0)
+    return part.floor_().clamp_(min=-(k - 1) // 2)
+
+
+class _Interaction(torch.autograd.Function):
+    """[Eq. 2]; the gradient passes to p_s and none to p_t. Exported as one node."""
+
+    @staticmethod
+    def forward(ctx, p, influence, n0, unit, plan):
+        mixed = p
+        for k, matrix in plan:
+            steps = level(p, n0, k).to(p.dtype).movedim(1, -1) @ matrix.to(p.dtype)
+            mixed = mixed.add(steps.movedim(-1, 1), alpha=unit)
+        return mixed
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None, None, None, None
+
+    @staticmethod
+    def symbolic(g, p, influence, n0, unit, plan):
+        return g.op(NODE, p, influence, n0_i=n0, unit_i=unit, matches_i=0, axis_i=1).setType(p.type())
+
+
+class Interact(nn.Module):
+    """p (N, C, H, W) or (N, C) to p~: whole numbers to whole numbers. Without edges it is p itself.
+
+    Edges join channels of one group: `size` neighbours, the largest divisor of C up to 16.
+
+    Attributes:
+        influence: K, (groups, size, size), [group, t, s]; odd numbers, 0 for no edge.
+        unit: u; n0: N0.
+    """
+
+    def __init__(self, channels: int, n0: int, ratio: float):
+        super().__init__()
+        self.size = max(size for size in range(1, TILE + 1) if channels % size == 0)
+        self.n0, self.unit = n0, unit_of(ratio, n0)
+        self.register_buffer("influence", torch.zeros(channels // self.size, self.size, self.size))
+        self._plan = (None, None, [])
+
+    @property
+    def reach(self) -> int:
+        """By how much p~ can differ from p."""
+        levels = (self.influence.abs() - 1).clamp(min=0).sum(1) // 2
+        return self.unit * int(levels.max())
+
+    def plan(self) -> list[tuple[int, torch.Tensor]]:
+        """For each |K| that occurs, the signs of its edges as one matrix (C, C); made anew where the graph has changed."""
+        made_of, version, plan = self._plan
+        if made_of is not self.influence or version != self.influence._version:
+            sizes = self.influence.abs()
+            plan = [
+                (int(k), torch.block_diag(*torch.where(sizes == k, self.influence.sign(), 0)))
+                for k in sizes.unique().tolist()
+                if k
+            ]
+            self._plan = self.influence, self.influence._version, plan
+        return plan
+
+    def forward(self, p):
+        plan = self.plan()
+        return _Interaction.apply(p, self.influence, self.n0, self.unit, plan) if plan else p
+
+
+def interactions(network: nn.Module) -> list[Interact]:
+    """The places of a graph, in the order of the network."""
+    return [module for module in network.modules() if isinstance(module, Interact)]
+
+
+def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
+    """Put an `Interact` between sums and batch norm of every convolution or dense layer that reads bits.
+
+    Sums of pixels, scores and projected shortcuts stay as they are.
+    """
+    for part in network.modules():
+        if isinstance(part, parts.BiReal) or isinstance(part, parts.Block) and not part.pixels:
+            weight = part.dot.weight
+            part.mix = Interact(len(weight), weight[0].numel(), ratio)
+    return network
+
+
+@dataclass
+class Method(base.Method):
+    """Weights and graph in turns, then batch norms alone."""
+
+    unit: float = 0.01  # U0: height of a step of the stair, relative to N0
+    density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0 leaves the graph empty
+    space: int = 2  # K0: |K| is 3 .. 2 K0 + 1
+    rounds: int = 2  # how often edges are mined
+    batches: int = 8  # of training images per round; a step's batch is one of them
+    steps: int = 24  # T: most steps of the policy on a batch, one action per layer each
+    images: int = 512  # in a batch; what is kept lowers the loss and raises that of no half
+    band: float = 0.003  # h: changes of the cross entropy up to it count as none
+    discount: float = 0.99  # gamma
+    rate: float = 1e-3  # alpha: learning rate of the policy
+
+    def build(self, net):
+        network = with_interactions(super().build(net), self.unit)
+        shapes = [tuple(mix.influence.shape) for mix in interactions(network)]
+        self.miner = Miner(shapes, self.space, self.density, self.discount, self.rate)
+        return network
+
+    def phases(self, recipe):
+        if recipe.epochs < 2:
+            raise UserError(f"ci_bcnn: epochs={recipe.epochs} leaves none for weights or batch norms; use 2 or more.")
+        return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
+
+    def begin(self, run):
+        if run.phase.name == NORMS:
+            for latent in binary.latents(run.network).values():
+                latent.data.copy_(torch.where(latent >= 0, 1.0, -1.0))
+
+    def optimiser(self, run):
+        """Of everything; in the last epoch of batch norms alone."""
+        resting = {id(latent) for latent in binary.latents(run.network).values()} if run.phase.name == NORMS else ()
+        moving = [parameter for parameter in run.network.parameters() if id(parameter) not in resting]
+        return torch.optim.Adam(moving, lr=run.phase.lr, fused=True)
+
+    def on_epoch(self, run):
+        done, epochs = run.epoch + 1, run.phase.epochs
+        turns = {turn * epochs // (self.rounds + 1) for turn in range(1, self.rounds + 1)}
+        if run.phase.name == WEIGHTS and done in turns and self.density and self.batches and self.steps:
+            self.mine(run)
+
+    def mine(self, run) -> None:
+        """Let the policy change the graph, on images drawn from the training set; weights rest."""
+        training, _ = run.task.train_sets()
+        run.network.train()
+        mixes, kept, seen = interactions(run.network), 0, []
+        with progress(f"{run.net} mining", self.batches, "batches") as advance:
+            for _ in range(self.batches):
+                at = torch.randperm(len(training.labels), generator=run.rng)[: self.images].numpy()
+                images, labels = torch.from_numpy(training.images[at]), torch.from_numpy(training.labels[at])
+                judge = Judge(run, mixes, images, labels, self.band)
+                kept += self.miner.episode([mix.influence for mix in mixes], judge, self.steps, run.rng)
+                seen.append(images)
+                advance()
+        estimate_again(run, seen)
+        edges = [int((mix.influence != 0).sum()) for mix in mixes]
+        say(f"{run.net} mining: {kept} changes kept, edges per layer {edges}")
+
+    def state(self):
+        return self.miner.state_dict()
+
+    def load_state(self, state):
+        self.miner.load_state_dict(state)
+
+    def skeleton(self, net):
+        return with_interactions(super().skeleton(net), self.unit)
+
+    @torch.no_grad()
+    def deploy(self, net, network):
+        """Thresholds are found on every value p~ can take; K goes along as it is."""
+        deployed = super().deploy(net, network)
+        for trained, found in zip(interactions(network), interactions(deployed), strict=True):
+            found.influence.copy_(trained.influence)
+        return deployed

@@ -1,0 +1,564 @@
+"""CI-BCNN: the stair and its comparators are the published ones for every sum, the graph keeps its rules, mining learns."""
+
+import inspect
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from xnorforge.errors import UserError
+from xnorforge.flows import export
+from xnorforge.sw import binary, data, networks, parts, train, weights
+from xnorforge.sw.methods import _mining, ci_bcnn, ste
+from xnorforge.sw.methods.ci_bcnn import Interact, interactions
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+LENGTHS = [27, 64, 128, 144, 256, 288, 576, 720, 784, 1024, 1152, 2304, 4608]
+SIZES = [3, -3, 5, -5, 7, 11, -11]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small steps: a second thread costs more than it gives."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def stair(p: int, n0: int, k: int, unit: int) -> int:
+    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] that holds p, the left end in the first."""
+    ends = [-n0 + Fraction(2 * n0 * j, abs(k)) for j in range(abs(k) + 1)]
+    j = next((j for j in range(abs(k)) if ends[j] < p <= ends[j + 1]), 0)
+    return (Fraction(1 - abs(k), 2) + j) * (1 if k > 0 else -1) * unit
+
+
+def pair(n0, k, ratio):
+    """Two channels, the first influences the second."""
+    mix = Interact(2, n0, ratio)
+    mix.influence[0, 0, 1] = k
+    return mix
+
+
+def delta(p, n0, k, ratio):
+    """What sums of a teacher add to a student's."""
+    p = torch.as_tensor(p, dtype=torch.float32)
+    mixed = pair(n0, k, ratio)(torch.stack([p, torch.zeros_like(p)], 1))
+    assert torch.equal(mixed[:, 0], p)
+    return mixed[:, 1].int().tolist()
+
+
+def random_graph(mix, share, rng, sizes=(3, -3, 5, -5)):
+    """Fill a share of each group with edges."""
+    groups, g, _ = mix.influence.shape
+    drawn = torch.tensor(sizes, dtype=torch.float32)[torch.randint(len(sizes), (groups, g, g), generator=rng)]
+    drawn = drawn * (torch.rand(groups, g, g, generator=rng) < share) * (1 - torch.eye(g))
+    mix.influence.copy_(drawn)
+
+
+def shaken(net, seed, ratio=0.05):
+    """A network with random graphs and batch norms, a third of the gammas negative; its method."""
+    torch.manual_seed(seed)
+    method, rng = ci_bcnn.Method(unit=ratio), torch.Generator().manual_seed(seed)
+    network = method.build(net).eval()
+    with torch.no_grad():
+        for mix in interactions(network):
+            random_graph(mix, 0.1, rng)
+        for part in network.modules():
+            norm = getattr(part, "norm", None)
+            if norm is not None:
+                norm.weight.normal_(0.4, 1)
+                norm.bias.normal_(0, 0.5)
+                norm.running_var.uniform_(0.5, 2).mul_(part.dot.weight[0].numel())
+                norm.running_mean.normal_().mul_(part.dot.weight[0].numel() ** 0.5)
+        parts.hold(network, True)
+    return method, network
+
+
+def started(method, net="mnist-tfc", epochs=4, phase=0, seed=0):
+    """A run at the begin of a phase."""
+    torch.manual_seed(seed)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, bf16=False)
+    run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
+    run.phase = method.phases(recipe)[phase]
+    method.begin(run)
+    run.optimiser = method.optimiser(run)
+    return run
+
+
+def steps(run, count):
+    """Training steps on the shipped digits, 64 images each."""
+    images, labels = data.mnist_shipped()
+    for at in range(count):
+        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
+        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
+    return run
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """The task's sets, cut from the shipped digits: 512 to train on, 128 held out, 200 to state."""
+    images, labels = data.mnist_shipped()
+    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
+    return sets
+
+
+# The stair.
+
+
+def test_hand_values_at_unit_one():
+    assert ci_bcnn.unit_of(0.001, 288) == 1
+    assert delta([-96, -95, 96, 97], 288, 3, 0.001) == [-1, 0, 0, 1]
+    assert delta([-96, -95, 96, 97], 288, -3, 0.001) == [1, 0, 0, -1]
+    assert delta([288, -288], 288, 11, 0.001) == [5, -5]
+    assert delta([57, 58, 174], 288, 5, 0.001) == [0, 1, 2]
+
+
+def test_hand_values_at_unit_three():
+    assert delta([-288, -172, -58, -57, 58, 172, 174, 288], 288, 5, 0.01) == [-6, -3, -3, 0, 3, 3, 6, 6]
+
+
+def test_unit_pitches_of_the_specification():
+    lengths = [144, 288, 576, 720, 1152, 2304, 4608]
+    assert [ci_bcnn.unit_of(0.01, n0) for n0 in lengths] == [2, 3, 6, 8, 12, 24, 47]
+    assert ci_bcnn.unit_of(0.07, 100) == 7, "a decimal number, not the float a little above it"
+    assert ci_bcnn.unit_of(0.0, 288) == 1
+
+
+@pytest.mark.parametrize("n0", LENGTHS)
+def test_level_is_the_stair_and_the_comparators_for_every_sum(n0):
+    p = torch.arange(-n0, n0 + 1)
+    for k in (3, 5, 7, 11):
+        comparators = sum((p * k > n0 * (2 * j - k)).int() for j in range(1, k)) - (k - 1) // 2
+        assert torch.equal(ci_bcnn.level(p, n0, k).int(), comparators)
+        some = p[:: max(1, n0 // 200)].tolist() + [-n0, n0, 0]
+        assert [stair(at, n0, k, 1) for at in some] == comparators[[at + n0 for at in some]].tolist()
+
+
+@pytest.mark.parametrize("k", SIZES)
+def test_delta_is_monotone_odd_but_for_cut_points_and_zero_at_zero(k):
+    for n0 in (27, 144, 288, 512):
+        p = np.arange(-n0, n0 + 1)
+        found = np.array(delta(p, n0, k, 0.01))
+        assert (np.diff(found) * np.sign(k) >= 0).all() and found[n0] == 0
+        cuts = {Fraction(n0 * (2 * j - abs(k)), abs(k)) for j in range(1, abs(k))}
+        clear = np.array([Fraction(int(at)) not in cuts and Fraction(-int(at)) not in cuts for at in p])
+        assert (found == -found[::-1])[clear].all() and clear.mean() > 0.9
+
+
+def test_levels_do_not_depend_on_the_type_of_the_sums():
+    n0 = 288
+    p = torch.arange(-256, 257, 2)
+    for k in (3, 5):
+        assert torch.equal(ci_bcnn.level(p.bfloat16(), n0, k), ci_bcnn.level(p.float(), n0, k))
+
+
+# The layer.
+
+
+@pytest.mark.parametrize(("channels", "size"), [(64, 16), (16, 16), (8, 8), (24, 12), (40, 10), (17, 1)])
+def test_groups_are_the_largest_equal_ones_up_to_16(channels, size):
+    assert tuple(Interact(channels, 288, 0.01).influence.shape) == (channels // size, size, size)
+
+
+@pytest.mark.parametrize("shape", [(6, 32), (2, 32, 3, 5)])
+def test_a_layer_is_equation_2_whatever_the_order_of_edges(shape):
+    mix, rng, n0 = Interact(32, 288, 0.01), torch.Generator().manual_seed(0), 288
+    random_graph(mix, 0.3, rng, SIZES)
+    p = torch.randint(-n0 // 2, n0 // 2 + 1, shape, generator=rng).float() * 2
+    sums, expected = p.int().numpy(), p.int().numpy().copy()
+    edges = mix.influence.nonzero().tolist()
+    for at in torch.randperm(len(edges), generator=rng).tolist():
+        group, t, s = edges[at]
+        k = int(mix.influence[group, t, s])
+        table = {x: int(stair(x, n0, k, mix.unit)) for x in np.unique(sums[:, 16 * group + t]).tolist()}
+        expected[:, 16 * group + s] += np.vectorize(table.get)(sums[:, 16 * group + t])
+    assert len(edges) > 100 and np.array_equal(mix(p).int().numpy(), expected)
+    assert abs(mix(p) - p).max() <= mix.reach
+
+
+def test_reach_is_attained_by_no_more_than_all_teachers_at_their_ends():
+    mix = Interact(16, 288, 0.01)
+    mix.influence[0, 1, 0], mix.influence[0, 2, 0], mix.influence[0, 0, 5] = 5, -3, 3
+    assert mix.reach == 3 * (2 + 1) and isinstance(mix.reach, int)
+    p = torch.zeros(1, 16)
+    p[0, 1], p[0, 2] = 288, -288
+    assert mix(p)[0, 0] == 9
+    assert Interact(16, 288, 0.01).reach == 0
+
+
+def test_an_empty_graph_gives_the_sums_themselves():
+    p = torch.randn(3, 32, 4, 4)
+    assert Interact(32, 288, 0.01)(p) is p
+
+
+@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-wrn22"])
+def test_an_empty_graph_is_the_plain_network_bit_for_bit(net):
+    torch.manual_seed(0)
+    plain = networks.build(net, binary.Plain())
+    torch.manual_seed(0)
+    empty = ci_bcnn.Method().build(net)
+    images = torch.randint(0, 256, (8, *task_of(net).shape), generator=torch.Generator().manual_seed(1)).float()
+    assert torch.equal(plain(images), empty(images))
+
+
+def test_a_changed_graph_is_seen_at_once():
+    mix, p = Interact(16, 288, 0.01), torch.full((1, 16), 288.0)
+    mix.influence[0, 0, 1] = 3
+    assert mix(p)[0, 1] == 291
+    mix.load_state_dict({"influence": torch.zeros(1, 16, 16)})
+    assert mix(p) is p
+    mix.influence = mix.influence.clone()
+    mix.influence[0, 2, 3] = -5
+    assert mix(p)[0, 3] == 282
+
+
+def test_the_gradient_reaches_the_student_s_sum_alone():
+    mix, rng = Interact(32, 288, 0.01), torch.Generator().manual_seed(0)
+    random_graph(mix, 0.3, rng)
+    p = torch.randint(-288, 289, (4, 32, 2, 2), generator=rng).float().requires_grad_()
+    weight = torch.randn(4, 32, 2, 2, generator=rng)
+    (mix(p) * weight).sum().backward()
+    assert torch.equal(p.grad, weight)
+
+
+# What the hardware will compute.
+
+
+@pytest.mark.parametrize("gamma", [0.7, -0.7])
+def test_adder_and_threshold_table_agree_with_batch_norm_for_every_sum(gamma):
+    n0, unit, degree = 96, 3, 4
+    counts = np.arange(n0 + 1)
+    p = 2 * counts - n0
+    mean, std, beta = 4.3, 9.1, 0.25
+    for m in range(-2 * degree, 2 * degree + 1):
+        mixed = p + unit * m
+        wanted = gamma * (mixed - mean) / std + beta >= 0
+        edge = mean - beta * std / gamma
+        threshold = int(np.ceil(edge)) if gamma > 0 else int(np.floor(edge))
+        table = -(-(threshold + n0 - unit * m) // 2) if gamma > 0 else (threshold + n0 - unit * m) // 2
+        adder = mixed >= threshold if gamma > 0 else mixed <= threshold
+        looked_up = counts >= table if gamma > 0 else counts <= table
+        assert np.array_equal(adder, wanted) and np.array_equal(looked_up, wanted), m
+
+
+@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half", "cifar10-resnet20", "cifar10-wrn22"])
+def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net):
+    method, network = shaken(net, seed=1)
+    deployed = method.deploy(net, network)
+    images = np.random.default_rng(0).integers(0, 256, (8, *task_of(net).shape), np.uint8)
+    expected = train.scores(network, images)
+    assert len(np.unique(expected)) > 10
+    back = weights.unpack(ci_bcnn.Method(unit=0.05).skeleton(net), weights.pack(deployed), "here")
+    for found in (deployed, back):
+        np.testing.assert_array_equal(train.scores(found, images), expected)
+    for mix in interactions(network):
+        mix.influence.zero_()
+    assert not np.array_equal(train.scores(network, images), expected), "the graph has no part in the scores"
+
+
+@pytest.mark.parametrize("net", networks.names())
+def test_graphs_are_where_layers_read_bits_and_have_a_threshold_or_a_shortcut_behind_them(net):
+    network = ci_bcnn.Method().skeleton(net)
+    for name, part in network.named_modules():
+        if hasattr(part, "mix"):
+            assert isinstance(part.mix, Interact) == (not getattr(part, "pixels", False)), name
+            if isinstance(part.mix, Interact):
+                assert part.mix.n0 == part.dot.weight[0].numel() and part.mix.size == 16
+    assert not any(isinstance(module, Interact) for module in network[-1].modules())
+
+
+@pytest.mark.parametrize("net", ["mnist-tfc", pytest.param("cifar10-wrn22", marks=pytest.mark.full)])
+def test_the_exported_network_gives_the_module_s_scores(net, tmp_path):
+    method, network = shaken(net, seed=2)
+    count = 256 if net == "mnist-tfc" else 2
+    images = np.random.default_rng(1).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    meta = {"net": net, "method": "ci_bcnn", "source": "here", "images": "random"}
+    record = export.export(method.deploy(net, network), images, np.full(count, -1), tmp_path, meta)
+    assert record["checks"][0]["mismatches"] == 0 and record["checks"][0]["images"] == count
+
+
+def test_a_layer_without_edges_leaves_nothing_in_the_export():
+    method, network = shaken("mnist-tfc", seed=3)
+    interactions(network)[1].influence.zero_()
+    model = export.as_qonnx(method.deploy("mnist-tfc", network), (1, 28, 28))
+    nodes = model.get_nodes_by_op_type("Interact")
+    assert len(nodes) == 2 and {node.domain for node in nodes} == {"xnorforge.flows.lower.nodes"}
+
+
+# The scale that is left out.
+
+
+def test_batch_norm_takes_up_the_published_weight_scale_and_its_gradient():
+    torch.manual_seed(0)
+    bits, latent = (torch.randn(256, 48) >= 0).float() * 2 - 1, torch.randn(16, 48)
+    target = torch.randn(256, 16)
+
+    def outcome(scaled):
+        weight = latent.clone().requires_grad_()
+        norm = torch.nn.BatchNorm1d(16)
+        sums = F.linear(bits, binary._SignThrough.apply(weight))
+        mixed = pair_of_16(sums)
+        norm(mixed * weight.abs().mean(1).detach() if scaled else mixed).mul(target).mean().backward()
+        return norm(mixed * weight.abs().mean(1) if scaled else mixed).detach(), weight.grad
+
+    mix = Interact(16, 48, 0.05)
+    random_graph(mix, 0.1, torch.Generator().manual_seed(0))
+    pair_of_16 = mix
+    (plain, gradient), (scaled, other) = outcome(False), outcome(True)
+    torch.testing.assert_close(scaled, plain, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(other, gradient, rtol=1e-3, atol=1e-7)
+
+
+# Mining.
+
+
+def test_influence_of_a_weight_is_equation_4():
+    w = torch.tensor([-1, -0.6, -0.5, -0.1, 0.1, 0.5, 0.51, 1])
+    assert ci_bcnn_influence(w, 2) == [-5, -5, -3, -3, 3, 3, 5, 5]
+    assert ci_bcnn_influence(torch.tensor([0.0]), 2) == [3]
+    assert set(ci_bcnn_influence(torch.linspace(-1, 1, 101), 3)) == {-7, -5, -3, 3, 5, 7}
+
+
+def ci_bcnn_influence(w, space):
+    return _mining.influence_of(w, space).int().tolist()
+
+
+def test_small_changes_of_the_loss_are_none():
+    assert _mining.loss_reward(1.0, 1.0 - 0.003, 0.004) == _mining.loss_reward(1.0, 1.003, 0.004) == 0
+    assert _mining.loss_reward(1.0, 0.99, 0.004) == 1 and _mining.loss_reward(1.0, 1.01, 0.004) == -1
+
+
+def test_saturated_teachers_are_rewarded():
+    influence = torch.zeros(2, 4, 4)
+    influence[0, 0, 1] = influence[1, 2, 3] = 3
+    sums = torch.zeros(3, 8, 2, 2)
+    sums[:, [0, 6]] = -50.0
+    assert _mining.saturation_reward(sums, influence) == 1
+    assert _mining.saturation_reward(-sums, influence.transpose(1, 2)) == -1
+    assert _mining.saturation_reward(torch.zeros(3, 8), influence) == 0
+    assert _mining.saturation_reward(sums, torch.zeros(2, 4, 4)) == 0
+
+
+def miner(shapes, density=0.1, rate=1e-3, seed=0):
+    torch.manual_seed(seed)
+    return _mining.Miner(shapes, 2, density, 0.99, rate)
+
+
+def test_transitions_are_probabilities_without_self_edges():
+    shapes = [(2, 16, 16), (1, 8, 8)]
+    found, rng = miner(shapes), torch.Generator().manual_seed(0)
+    mixes = [Interact(32, 288, 0.01), Interact(8, 72, 0.01)]
+    for mix in mixes:
+        random_graph(mix, 0.1, rng)
+    create, means, _ = found.transitions([mix.influence for mix in mixes])
+    for layer, mean, shape in zip(create, means, shapes, strict=True):
+        assert tuple(layer.shape) == shape and layer.sum().item() == pytest.approx(1, abs=1e-6)
+        assert layer.diagonal(dim1=1, dim2=2).abs().max() == 0 and (layer >= 0).all() and mean.abs().max() <= 1
+
+
+@pytest.mark.parametrize("density", [0.1, 0.03])
+def test_no_action_makes_a_self_edge_or_fills_a_group_beyond_the_density(density):
+    found, rng = miner([(2, 16, 16)], density), torch.Generator().manual_seed(0)
+    graph, most, vanished = [torch.zeros(2, 16, 16)], int(density * 256), 0
+
+    def judge(layer, proposed):
+        nonlocal vanished
+        vanished += int(((graph[layer] != 0) & (proposed == 0)).sum())
+        graph[layer].copy_(proposed)
+        assert ((proposed != 0).sum((1, 2)) <= most).all() and proposed.diagonal(dim1=1, dim2=2).abs().max() == 0
+        assert set(proposed.unique().tolist()) <= {-5.0, -3.0, 0.0, 3.0, 5.0}
+        return 0.0, True
+
+    for _ in range(12):
+        found.episode(graph, judge, 16, rng)
+    assert (graph[0] != 0).sum() > 0.7 * 2 * most and vanished > 0
+
+
+def test_the_gradient_of_an_action_is_that_of_its_printed_probability():
+    found = miner([(1, 4, 4)])
+    graph, rng = torch.zeros(1, 4, 4), torch.Generator().manual_seed(0)
+    graph[0, 0, 1] = 3
+    logits = torch.randn(16, generator=rng, dtype=torch.float64).requires_grad_()
+    means = torch.randn(1, 4, 4, generator=rng, dtype=torch.float64).tanh().requires_grad_()
+
+    def act(logits, means):
+        create = logits.masked_fill(torch.eye(4, dtype=torch.bool).flatten(), -torch.inf).softmax(0).view(1, 4, 4)
+        return create, *found.act(graph, create, means, 2, torch.Generator().manual_seed(3))
+
+    create, proposed, surprise = act(logits, means)
+    (new,) = (proposed != graph).flatten().nonzero()[:, 0].tolist()
+    assert not graph.flatten()[new], "an edge appeared"
+    chance = create.detach().flatten()
+    rare = torch.where(chance > 0, -chance.clamp(min=1e-300).log(), 0)
+    drawn = torch.Generator().manual_seed(3)
+    assert torch.multinomial(chance, 1, generator=drawn) == new
+    old = torch.multinomial(rare / rare.sum(), 1, generator=drawn)[0]
+    noise = torch.randn((), generator=drawn)
+    wanted = noise**2 / 2 - chance[new].log() - (rare / rare.sum())[old].log()
+    assert surprise.item() == pytest.approx(wanted.item(), rel=1e-6)
+    gradient = torch.autograd.grad(surprise, means)[0].flatten()
+    assert gradient[new].item() == pytest.approx(-noise.item() / _mining.SPREAD, rel=1e-6)
+    assert gradient.count_nonzero() == 1
+    assert torch.autograd.gradcheck(lambda logits: act(logits, means.detach())[2], logits)
+
+
+def test_a_bandit_s_good_edge_becomes_likely():
+    """Each step starts from no edges; creating 1 -> 2 alone is rewarded."""
+    found, rng, graph = miner([(1, 4, 4)], rate=3e-3), torch.Generator().manual_seed(0), [torch.zeros(1, 4, 4)]
+
+    def likely():
+        return found.transitions(graph)[0][0][0, 1, 2].item()
+
+    before = likely()
+    for _ in range(40):
+        found.episode(graph, lambda layer, proposed: (float(proposed[0, 1, 2] != 0), False), 8, rng)
+    assert before < 0.2 and likely() > 0.8
+
+
+def test_a_judge_s_loss_from_a_part_on_is_that_of_the_whole_network(digits):
+    run = steps(started(ci_bcnn.Method(unit=0.05)), 10)
+    images, labels = torch.from_numpy(digits[0].images[:128].copy()), torch.from_numpy(digits[0].labels[:128])
+    mixes, rng = interactions(run.network), torch.Generator().manual_seed(0)
+    judge, kept = _mining.Judge(run, mixes, images, labels, 0.0), 0
+    for turn in range(60):
+        layer = turn % len(mixes)
+        proposed, before = mixes[layer].influence.clone(), mixes[layer].influence.clone()
+        at = tuple(torch.randint(end, (), generator=rng) for end in proposed.shape)
+        proposed[at] = 5 * (at[1] != at[2])
+        loss = judge.loss
+        reward, taken = judge(layer, proposed)
+        kept += taken
+        assert torch.equal(mixes[layer].influence, proposed if taken else before)
+        assert judge.loss < loss and reward > 0 if taken else judge.loss == loss
+    with torch.no_grad():
+        whole = run.task.loss(run.forward(images), labels).item()
+    assert kept > 3 and judge.loss == pytest.approx(whole, rel=1e-6)
+    with judge._watched():
+        run.forward(images)
+    wanted = [_mining.saturation_reward(sums, mix.influence) for sums, mix in zip(judge.sums, mixes, strict=True)]
+    assert all(-1 <= reward <= 1 for reward in wanted)
+
+
+def test_mining_moves_no_weight_and_leaves_fresh_statistics(digits):
+    run = steps(started(ci_bcnn.Method(unit=0.05, batches=2, steps=12, images=128)), 10)
+    before = {name: parameter.detach().clone() for name, parameter in run.network.named_parameters()}
+    run.method.mine(run)
+    assert all(torch.equal(parameter, before[name]) for name, parameter in run.network.named_parameters())
+    edges = torch.cat([mix.influence.flatten() for mix in interactions(run.network)])
+    assert (edges != 0).sum() > 0
+    norm = run.network[1].norm
+    assert norm.momentum == 0.1 and norm.num_batches_tracked == 2
+
+
+def test_mining_sees_training_images_only(digits, monkeypatch):
+    seen = []
+    monkeypatch.setattr(ci_bcnn, "Judge", lambda run, mixes, images, *rest: seen.append(images) or _rejecting)
+    run = started(ci_bcnn.Method(batches=2, steps=1, images=64))
+    run.method.mine(run)
+    known = {image.tobytes() for image in digits[0].images}
+    assert len(seen) == 2 and all(image.numpy().tobytes() in known for images in seen for image in images)
+
+
+def _rejecting(layer, proposed):
+    return 0.0, False
+
+
+# The training.
+
+
+def test_phases_are_weights_and_one_epoch_of_batch_norms():
+    phases = ci_bcnn.Method().phases(Recipe(epochs=20, batch=64, lr=5e-3))
+    assert [(phase.name, phase.epochs) for phase in phases] == [("weights", 19), ("norms", 1)]
+    with pytest.raises(UserError) as error:
+        ci_bcnn.Method().phases(Recipe(epochs=1, batch=64, lr=5e-3))
+    assert str(error.value) == "ci_bcnn: epochs=1 leaves none for weights or batch norms; use 2 or more."
+
+
+def test_edges_are_mined_after_a_third_and_two_thirds_of_the_weights_epochs(monkeypatch):
+    mined = []
+    monkeypatch.setattr(ci_bcnn.Method, "mine", lambda self, run: mined.append(run.epoch + 1))
+    run = started(ci_bcnn.Method(), epochs=31)
+    for run.epoch in range(30):
+        run.method.on_epoch(run)
+    assert mined == [10, 20]
+    for hyper in ({"density": 0.0}, {"rounds": 0}, {"batches": 0}, {"steps": 0}):
+        run = started(ci_bcnn.Method(**hyper), epochs=31)
+        for run.epoch in range(30):
+            run.method.on_epoch(run)
+    assert mined == [10, 20]
+
+
+@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn"])
+def test_without_edges_each_step_of_the_weights_phase_is_the_baseline_s_bit_for_bit(net):
+    count = 4 if net == "mnist-tfc" else 2
+    runs = [steps(started(method, net), count) for method in (ste.Method(), ci_bcnn.Method(density=0.0))]
+    found = runs[1].network.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in runs[0].network.state_dict().items())
+
+
+def test_gradients_reach_every_latent_through_the_graph(digits):
+    run = started(ci_bcnn.Method(unit=0.05))
+    for mix in interactions(run.network):
+        random_graph(mix, 0.1, torch.Generator().manual_seed(0))
+    images, labels = torch.from_numpy(digits[0].images[:64].copy()), torch.from_numpy(digits[0].labels[:64])
+    sum(run.method.losses(run, run.forward(images), labels).values()).backward()
+    for name, latent in binary.latents(run.network).items():
+        assert latent.grad.abs().sum() > 0, name
+
+
+def test_the_last_epoch_moves_batch_norms_alone_and_weights_are_signs():
+    run = started(ci_bcnn.Method())
+    signs = {name: torch.where(w >= 0, 1.0, -1.0) for name, w in binary.latents(steps(run, 5).network).items()}
+    run.phase = run.method.phases(run.recipe)[1]
+    run.method.begin(run)
+    run.optimiser = run.method.optimiser(run)
+    before = {name: parameter.detach().clone() for name, parameter in run.network.named_parameters()}
+    steps(run, 3)
+    for name, latent in binary.latents(run.network).items():
+        assert torch.equal(latent, signs[name]), name
+    moved = {name for name, parameter in run.network.named_parameters() if not torch.equal(parameter, before[name])}
+    assert moved == {f"{at}.norm.{kind}" for at in (1, 2, 3) for kind in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, digits, after):
+    hyper = {"unit": 0.05, "batches": 2, "steps": 6, "images": 128}
+    straight = train.train("mnist-tfc", "ci_bcnn", tmp_path / "straight", epochs=5, hyper=hyper)
+    again, epochs, real = tmp_path / "killed", [], train._epoch
+
+    def killed(run, *given):
+        if len(epochs) == after:
+            raise KeyboardInterrupt
+        epochs.append(run.phase.name)
+        return real(run, *given)
+
+    monkeypatch.setattr(train, "_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.train("mnist-tfc", "ci_bcnn", again, epochs=5, hyper=hyper)
+    monkeypatch.setattr(train, "_epoch", real)
+    assert train.train("mnist-tfc", "ci_bcnn", again, epochs=5, hyper=hyper)["weights"] == straight["weights"]
+    for name in (weights.FILE, "curve.csv"):
+        assert (again / name).read_bytes() == (tmp_path / "straight" / name).read_bytes(), name
+    network, _ = load_network(again)
+    assert any(mix.influence.any() for mix in interactions(network))
+
+
+def load_network(folder):
+    card, tensors = weights.read(folder)
+    method = ci_bcnn.Method(**card["hyper"])
+    return weights.unpack(method.skeleton(card["net"]), tensors, "here"), card
+
+
+def test_the_page_quotes_lines_of_the_code():
+    page = (Path(__file__).parents[2] / "docs" / "methods" / "ci_bcnn.md").read_text()
+    source = inspect.getsource(ci_bcnn) + inspect.getsource(_mining)
+    quoted = re.findall(r"\| `([^`\n]+)` \|$", page, re.MULTILINE)
+    assert len(quoted) >= 8 and all(line.replace("\\|", "|") in source for line in quoted)
