@@ -131,8 +131,8 @@ class Method(base.Method):
     density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0 leaves the graph empty
     space: int = 2  # K0: |K| is 3 .. 2 K0 + 1
     rounds: int = 2  # how often edges are mined
-    batches: int = 8  # of training images per round; a step's batch is one of them
-    steps: int = 24  # T: most steps of the policy on a batch, one action per layer each
+    batches: int = 8  # of training images per round, no image twice
+    steps: int = 24  # T: most steps of the policy on a batch, each one action per layer
     images: int = 512  # in a batch; what is kept lowers the loss and raises that of no half
     band: float = 0.003  # h: changes of the cross entropy up to it count as none
     discount: float = 0.99  # gamma
@@ -171,10 +171,10 @@ class Method(base.Method):
         training, _ = run.task.train_sets()
         run.network.train()
         mixes, kept, seen = interactions(run.network), 0, []
-        with progress(f"{run.net} mining", self.batches, "batches") as advance:
-            for _ in range(self.batches):
-                at = torch.randperm(len(training.labels), generator=run.rng)[: self.images].numpy()
-                images, labels = torch.from_numpy(training.images[at]), torch.from_numpy(training.labels[at])
+        chosen = torch.randperm(len(training.labels), generator=run.rng)[: self.batches * self.images]
+        with progress(f"{run.net} mining", -(-len(chosen) // self.images), "batches") as advance:
+            for at in chosen.split(self.images):
+                images, labels = (torch.from_numpy(given[at.numpy()]) for given in (training.images, training.labels))
                 judge = Judge(run, mixes, images, labels, self.band)
                 kept += self.miner.episode([mix.influence for mix in mixes], judge, self.steps, run.rng)
                 seen.append(images)
