@@ -10,8 +10,8 @@
 and the one that is deployed: module names are the same, `sw/snap.py` carries the numbers over, `finish` the rest.
 
 Where branches meet, their norms lie on a binary grid (`parts.Affine2d`), and so do the few numbers between branches
-(`Numbers`): sums are exact in float32. Means are sums: a chain's bits do not change by a factor, and in a residual group
-the norms bring 1 / K along (`Share`), so a shortcut passes any number of groups with weight 1 and no rounding.
+(`Numbers`): sums are exact in float32. Means are sums, as the norms bring 1 / K along (`Share`); a shortcut therefore passes
+any number of groups with weight 1 and no rounding.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Shape:
         learned: learn what each branch counts for; otherwise all count the same.
         gate: "none", branches read what they are added up to; "scalar" or "per_branch", they read a learned mixture of
             that and what they wrote themselves.
-        relu: ReLU before each norm.
+        relu: ReLU before each norm: "always", "residual", where shortcuts carry what it cuts off, or "never".
         rates: the dilation of each branch; empty for 1.
     """
 
@@ -49,7 +49,7 @@ class Shape:
     decomposition: str = "v1"
     learned: bool = False
     gate: str = "none"
-    relu: bool = True
+    relu: str = "residual"
     rates: tuple[int, ...] = ()
 
 
@@ -74,14 +74,11 @@ class Affine1d(Affine2d):
         assert x.dim() == 2, "(N, C)"
 
     def forward(self, x):
-        if not self.held:
-            return super().forward(x)
-        gain, shift = self.constants()
-        return x.float() * gain + shift
+        return _constant(self, x) if self.held else super().forward(x)
 
 
 class Share(Affine2d):
-    """`Affine2d` of which one K-th is given out: a summand of a mean."""
+    """`Affine2d` of which one K-th is given out, a summand of a mean; for (N, C, H, W) or (N, C)."""
 
     def __init__(self, channels: int, reach: int, fraction: int, bases: int):
         super().__init__(channels, reach, fraction)
@@ -94,10 +91,16 @@ class Share(Affine2d):
 
     def forward(self, x):
         if self.held:
-            return super().forward(x)
+            return _constant(self, x)
         weight, bias = self.weight / self.bases, self.bias / self.bases
         statistics = self.running_mean, self.running_var
         return F.batch_norm(x, *statistics, weight, bias, self.training, self.momentum, self.eps)
+
+
+def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
+    """gain * x + shift for any number of dimensions behind the channels."""
+    gain, shift = (constant.view(-1, *[1] * (x.dim() - 2)) for constant in norm.constants())
+    return x.float() * gain + shift
 
 
 class Numbers(nn.Module):
@@ -190,8 +193,8 @@ class Summand(nn.Module):
 class Group(nn.Module):
     """K branches of a chain.
 
-    x_i -> branch i -> y_i;   m = sum of lambda_i * y_i;   bits = sign(pool(m)), read by all branches that follow, or
-    with gates K tensors of bits, the i-th sign(pool(s_i * K * y_i + (1 - s_i) * m)).
+    x_i -> branch i -> y_i / K;   m = sum of lambda_i * y_i / K;   bits = sign(pool(m)), read by all branches that follow,
+    or with gates K tensors of bits, the i-th sign(pool(s_i * y_i + (1 - s_i) * m)).
     """
 
     def __init__(self, branches, shares: Numbers | None, gates: Numbers | None, pool: int, sign: nn.Module):
@@ -327,7 +330,7 @@ class Splitter:
     """Makes the parts of a structured network."""
 
     def __init__(self, layers: Plain, shape: Shape, trained: bool):
-        self.layers, self.shape, self.trained = layers, shape, trained
+        self.layers, self.shape, self.trained, self.relu = layers, shape, trained, shape.relu == "always"
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
                 f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, decomposition={shape.decomposition}; "
@@ -337,6 +340,7 @@ class Splitter:
     def parts(self, plain: list[nn.Module]) -> Iterator[nn.Module]:
         """The parts of a network, plain ones and groups."""
         run = []
+        self.relu |= self.shape.relu == "residual" and any(isinstance(part, BiReal) for part in plain)
         split = [part for part in plain if _is_convolution(part)] or [p for p in plain if isinstance(p, Block)][1:]
         for part in [*plain, None]:
             if any(part is one for one in split):
@@ -394,7 +398,7 @@ class Splitter:
 
     def rectified(self, block):
         """The block, its norm behind a ReLU while it trains."""
-        if self.shape.relu and self.trained:
+        if self.relu and self.trained:
             kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
             block.norm = kind(block.norm.num_features)
         return block
@@ -403,24 +407,27 @@ class Splitter:
         """The block without pool and sign."""
         pad, dot = self.layer(branch, block)
         kind = Affine1d if dot.weight.dim() == 2 else Affine2d
-        return Summand(pad, dot, self.shape.relu, kind(len(dot.weight), dot.weight[0].numel()))
+        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel(), FRACTION, kind))
 
     def summand(self, branch: int, part: BiReal) -> Summand:
         """The convolution of a residual part."""
         pad, dot = self.layer(branch, part)
-        return Summand(pad, dot, self.shape.relu, self.share(len(dot.weight), dot.weight[0].numel()))
+        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel(), self.fraction()))
 
-    def share(self, channels: int, reach: int) -> Affine2d:
-        """The norm of a summand of a stream."""
-        fraction = FRACTION if self.shape.gate == "none" else GATED_FRACTION
+    def fraction(self) -> int:
+        """Fraction bits of the norms of a residual stream."""
+        return FRACTION if self.shape.gate == "none" else GATED_FRACTION
+
+    def share(self, channels: int, reach: int, fraction: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
+        """The norm of a summand of a mean; where it is deployed, a K-th is in its constants."""
         if self.trained and self.shape.bases > 1:
             return Share(channels, reach, fraction, self.shape.bases)
-        return Affine2d(channels, reach, fraction)
+        return kind(channels, reach, fraction)
 
     def shortcut(self, part: BiReal) -> nn.Module:
         """The shortcut of a residual part, its norm a K-th as well."""
         if isinstance(part.shortcut, Projected):
-            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2])
+            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2], self.fraction())
         return part.shortcut or nn.Identity()
 
     def layer(self, branch: int, part: Block | BiReal) -> tuple[nn.Module, nn.Module]:
@@ -443,7 +450,7 @@ class Splitter:
         if isinstance(part, Block):
             return SumBlock(self.rectified(part), dot)
         part.norm = Affine2d(part.norm.num_features, self.shape.bases * dot.dots[0].weight[0].numel())
-        part.dot, part.mix = dot, nn.ReLU() if self.shape.relu else nn.Identity()
+        part.dot, part.mix = dot, nn.ReLU() if self.relu else nn.Identity()
         return part
 
 

@@ -29,6 +29,7 @@ CHOICES = {
     "decomposition": ("lbd", "v1", "v2", "v3"),
     "aggregate": ("mean", "learned"),
     "gate": ("none", "scalar", "per_branch"),
+    "relu": ("residual", "always", "never"),
     "weight_scale": ("tensor", "channel"),
 }
 
@@ -142,7 +143,7 @@ class Method(base.Method):
     decomposition: str = "v1"  # groups of one block (v1), two (v2), all (v3), or each layer a sum (lbd)
     aggregate: str = "mean"  # where branches meet: their mean, or learned shares
     gate: str = "none"  # what a branch reads: the aggregate (none), or a learned mixture, scalar or per_branch
-    relu: bool = True  # ReLU before each norm inside groups
+    relu: str = "residual"  # ReLU before norms in groups: residual (nets with shortcuts), always or never
     dilations: str = "none"  # of each branch, such as 1,2,3
     weight_scale: str = "tensor"  # alpha per tensor or per channel
     warmup: float = 0.2  # share of the epochs in the real stage

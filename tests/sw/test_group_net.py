@@ -1,0 +1,635 @@
+"""Group-Net: the structure is the specification's, its limits are the plain network, and what is deployed is exact."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.errors import UserError
+from xnorforge.flows import export
+from xnorforge.flows.lower import checks, graph
+from xnorforge.flows.running import qonnx_scores
+from xnorforge.sw import binary, branches, data, networks, parts, train, weights
+from xnorforge.sw.binary import Plain
+from xnorforge.sw.branches import Group, Numbers, Residual, Shape, Sum, Summand, structured
+from xnorforge.sw.methods import group_net
+from xnorforge.sw.methods.group_net import Layers, Method
+from xnorforge.sw.parts import Affine2d, BiReal, Bits, Block, Network, Pooled, Scores, Stem
+from xnorforge.sw.tasks import base, mnist
+from xnorforge.sw.tasks.base import Images, Recipe
+
+
+def chain(layers):
+    """8x8 pixels; two groups of two convolutions."""
+    return Network(
+        Block(layers, 1, 8, kernel=3, pad=1, pixels=True),
+        Block(layers, 8, 8, kernel=3, pad=1), Block(layers, 8, 8, kernel=3, pad=1, pool=2),
+        Block(layers, 8, 16, kernel=3, pad=1), Block(layers, 16, 16, kernel=3, pad=1, pool=2),
+        nn.Flatten(), Block(layers, 64, 32), Scores(layers, 32, 10, 2**-3),
+    )  # fmt: skip
+
+
+def _residual(copied):
+    def made(layers):
+        sizes = [(8, 8, 1), (8, 8, 1), (8, 16, 2), (16, 16, 1), (16, 16, 1), (16, 16, 1)]
+        stream = [BiReal(layers, *size, copied) for size in sizes]
+        return Network(Stem(layers, 1, 8), *stream, Pooled(layers, 4), Scores(layers, 16, 10, 2**-2))
+
+    return made
+
+
+def dense(layers):
+    """Bits and dense layers only."""
+    return Network(
+        Bits(layers), Block(layers, 64, 32), Block(layers, 32, 32), Block(layers, 32, 32), Scores(layers, 32, 10, 2**-3)
+    )
+
+
+SMALL = {"chain": chain, "projected": _residual(False), "copied": _residual(True), "dense": dense}
+SETTINGS = [
+    {},
+    {"bases": 2, "gate": "scalar"},
+    {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
+    {"relu": "always", "decomposition": "v2"},
+    {"decomposition": "v3"},
+    {"decomposition": "lbd", "aggregate": "learned", "relu": "always"},
+    {"bases": 1},
+]
+
+
+@pytest.fixture(autouse=True)
+def small_networks(monkeypatch):
+    """Networks of seconds in the table; one thread, as a second costs more than it gives."""
+    for name, network in SMALL.items():
+        monkeypatch.setitem(networks.NETWORKS, name, network)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def pictures(count, seed=0):
+    return torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def started(method, net="chain", epochs=5, seed=0, bf16=False, batch=50):
+    torch.manual_seed(seed)
+    recipe = Recipe(epochs=epochs, batch=batch, lr=1e-2, warmup=10, bf16=bf16)
+    run = train.Run(net, base.Task(), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
+    run.phase = method.phases(recipe)[-1]
+    method.begin(run)
+    run.optimiser = method.optimiser(run)
+    return run
+
+
+def steps(run, count):
+    for at in range(count):
+        labels = torch.randint(0, 10, (50,), generator=torch.Generator().manual_seed(at))
+        run.method.step(run, pictures(50, at), labels)
+    return run
+
+
+def shaken(network, seed=0):
+    """Batch norms as training might leave them, a third of the gammas negative; statistics those of random pictures."""
+    rng = torch.Generator().manual_seed(seed)
+    for part in network.modules():
+        if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.normal_(part.weight, 0.4, 1, generator=rng)
+            nn.init.normal_(part.bias, 0, 0.5, generator=rng)
+            part.momentum = 0.5
+        if isinstance(part, Numbers) and part.raw[0].requires_grad:
+            for raw in part.raw:
+                nn.init.normal_(raw, 0.6, 0.8, generator=rng)
+    network.train()
+    with torch.no_grad():
+        for at in range(4):
+            network(pictures(64, 100 + at).float())
+    return network.eval()
+
+
+def scores(network, images):
+    with torch.no_grad():
+        return network(images.float()).as_subclass(torch.Tensor)
+
+
+def of_kind(network, kind):
+    return [part for part in network.modules() if isinstance(part, kind)]
+
+
+# 1. One base is the plain network.
+
+
+def test_one_branch_is_the_bi_real_block_with_relu_bit_for_bit():
+    for net in ("projected", "copied"):
+        torch.manual_seed(0)
+        layers = Layers()
+        plain, grouped = networks.build(net, layers), Method(bases=1).build(net)
+        for part in of_kind(plain, BiReal):
+            part.mix = nn.ReLU()
+        groups = of_kind(grouped, Residual)
+        pairs = list(zip(of_kind(plain, BiReal), [s for group in groups for s in group.branches[0]], strict=True))
+        with torch.no_grad():
+            for part, summand in pairs:
+                summand.dot.weight.copy_(part.dot.weight)
+            for old, new in zip(of_kind(plain, parts.Projected), of_kind(grouped, parts.Projected), strict=True):
+                new.dot.weight.copy_(old.dot.weight)
+            grouped[0].load_state_dict(plain[0].state_dict())
+            grouped[-1].load_state_dict(plain[-1].state_dict())
+        for network in (plain, grouped):
+            network.train()
+        images = pictures(16).float()
+        assert torch.equal(plain(images), grouped(images))
+        plain(images).square().sum().backward()
+        grouped(images).square().sum().backward()
+        for part, summand in pairs:
+            assert torch.equal(part.dot.weight.grad, summand.dot.weight.grad)
+        assert torch.equal(scores(plain.eval(), pictures(16, 1)), scores(grouped.eval(), pictures(16, 1)))
+
+
+@pytest.mark.parametrize("net", ["chain", "dense"])
+def test_one_branch_of_a_chain_is_the_plain_chain_bit_for_bit(net):
+    plain, grouped = shaken(networks.build(net, Plain())), Method(bases=1).build(net)
+    own, state = grouped.state_dict(), plain.state_dict()
+    assert [tensor.shape for tensor in own.values()] == [tensor.shape for tensor in state.values()]
+    grouped.load_state_dict(dict(zip(own, state.values(), strict=True)))
+    found = [scores(network, pictures(64)) for network in (plain, grouped.eval())]
+    assert torch.equal(*found) and len(found[0].unique()) > 5
+
+
+# 2. Gates.
+
+
+def gated(net, gate, value):
+    network = shaken(Method(gate=gate).build(net), seed=3)
+    with torch.no_grad():
+        for numbers in of_kind(network, Numbers):
+            for raw in numbers.raw:
+                raw.fill_(torch.tensor(value).logit())
+    return network
+
+
+@pytest.mark.parametrize("net", ["chain", "projected", "copied"])
+def test_with_gate_one_branches_are_networks_of_their_own(net):
+    network = gated(net, "scalar", 1.0)
+    groups = of_kind(network, (Group, Residual))
+    seen = {}
+
+    def keep(stage):
+        def hook(part, inputs, output):
+            pair = output if isinstance(output, tuple) else (None, output)
+            seen[stage] = [own if pair[0] is None else own + pair[0] for own in pair[1]]
+
+        return hook
+
+    for stage, group in enumerate(groups[:-1]):
+        group.register_forward_hook(keep(stage))
+    network(pictures(8).float())
+    before = dict(seen)
+    with torch.no_grad():
+        for group in groups[:-1]:
+            for part in group.branches[1].modules():
+                if isinstance(part, (nn.Conv2d, nn.BatchNorm2d)):
+                    part.weight.neg_()
+    network(pictures(8).float())
+    assert len(seen) == len(groups) - 1 > 0
+    for stage, streams in seen.items():
+        for branch, (old, new) in enumerate(zip(before[stage], streams, strict=True)):
+            same = torch.equal(old, new) if net == "chain" else torch.allclose(old, new, atol=1e-4)
+            assert same == (branch != 1), (stage, branch)
+
+
+@pytest.mark.parametrize("net", ["chain", "projected", "copied", "dense"])
+def test_with_gate_zero_nothing_is_gated(net):
+    closed = gated(net, "per_branch", 0.0)
+    plain = Method().build(net).eval()
+    plain.load_state_dict(closed.state_dict(), strict=False)
+    assert torch.equal(scores(closed, pictures(64)), scores(plain, pictures(64)))
+
+
+class Third(nn.Module):
+    """Takes (x, no matter which branch) to x / 3."""
+
+    def forward(self, x):
+        return x / 3
+
+
+def test_a_gate_is_a_mixture_of_branch_and_mean():
+    """x_i = s y_i + (1 - s) m, where branches give y_i / K; one gate for all, or one for each."""
+    torch.manual_seed(0)
+    y = [torch.randn(2, 4, 3, 3) for _ in range(3)]
+    for count, values in ((1, [0.25] * 3), (3, [0.25, 0.5, 0.75])):
+        gates = Numbers(values[:count], 1 / 8, gate=True, trained=True)
+        group = Group([Third()] * 3, None, gates, 1, nn.Identity())
+        mean = sum(y) / 3
+        for found, own, s in zip(group(y), y, values, strict=True):
+            torch.testing.assert_close(found, s * own + (1 - s) * mean)
+
+
+def test_only_what_another_group_follows_is_gated():
+    for net, count in (("chain", 2), ("projected", 3)):
+        groups = of_kind(Method(gate="scalar").build(net), (Group, Residual))
+        assert [group.gates is not None for group in groups] == [True] * (count - 1) + [False]
+
+
+def test_a_residual_group_gives_the_mean_of_its_branches():
+    """Equal to the literal form: branch streams y_i = x + f1 + f2 with whole norms, and their mean."""
+    network = shaken(Method().build("copied"))
+    group, x = of_kind(network, Residual)[0], torch.randn(4, 8, 8, 8)
+    ends = []
+    for branch in group.branches:
+        y = x
+        for summand in branch:
+            y = y + 3 * summand(group.sign(y))
+        ends.append(y)
+    torch.testing.assert_close(group(x), sum(ends) / 3, atol=1e-4, rtol=1e-4)
+
+
+# 3. Weights.
+
+
+def bits(network):
+    return sum(latent.numel() for latent in binary.latents(network).values())
+
+
+@pytest.mark.parametrize(
+    ("bases", "mbit", "with_8_bits"), [(1, 27.9, 15.3), (3, 49.8, 37.3), (5, 71.8, 59.3), (8, 104.8, 92.2)]
+)
+def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
+    """Stem 7x7 and the classifier at 32 or 8 bits; the 1x1 shortcuts binary, one for all branches."""
+    with torch.device("meta"):
+        layers, stream, inputs = Layers(), [], 64
+        for outputs in (64, 128, 256, 512):
+            for at in range(4):
+                stream.append(BiReal(layers, inputs, outputs, 2 if outputs > 64 and not at else 1))
+                inputs = outputs
+        count = bits(structured(Network(*stream), layers, Shape(bases=bases), trained=True))
+    shortcuts = 64 * 128 + 128 * 256 + 256 * 512
+    assert count == bases * 10_985_472 + shortcuts
+    others = 7 * 7 * 3 * 64 + 512 * 1000 + 1000
+    assert round((count + 32 * others) / 1e6, 1) == pytest.approx(mbit)
+    assert round((count + 8 * others) / 1e6, 1) == pytest.approx(with_8_bits, abs=0.051)
+    assert bases != 5 or round((count + 31 * shortcuts + 32 * others) / 1e6, 1) == 77.1
+
+
+@pytest.mark.parametrize("net", SMALL)
+def test_groups_cost_k_times_their_weights_and_shortcuts_once(net):
+    plain = bits(networks.build(net, Plain()))
+    shared = {"chain": 72 + 64 * 32 + 320, "projected": 72 + 128 + 160, "copied": 72 + 160, "dense": 2048 + 320}[net]
+    for decomposition in ("lbd", "v1", "v2", "v3"):
+        for bases in (1, 3):
+            network = Method(bases=bases, decomposition=decomposition).build(net)
+            # A layer-wise sum has its shortcut once as well.
+            assert bits(network) == shared + bases * (plain - shared), decomposition
+
+
+def test_decompositions_cut_as_they_say():
+    def lengths(net, decomposition):
+        groups = of_kind(Method(decomposition=decomposition).build(net), (Group, Residual))
+        return [len(list(group.branches[0])) for group in groups]
+
+    assert [lengths("projected", v) for v in ("v1", "v2", "v3")] == [[2, 2, 2], [4, 2], [6]]
+    assert [lengths("chain", v) for v in ("v1", "v2", "v3")] == [[2, 2], [4], [4]]
+    assert lengths("dense", "v1") == [2] and lengths("chain", "lbd") == []
+    assert len(of_kind(Method(decomposition="lbd").build("chain"), Sum)) == 4
+    half = Method().build("cifar10-cnv_half")
+    assert [len(group.branches[0]) for group in of_kind(half, Group)] == [1, 2, 2]
+
+
+# 4. Dilations.
+
+
+@pytest.mark.parametrize("net", ["chain", "projected"])
+def test_each_branch_has_the_dilation_it_was_given(net):
+    network = Method(dilations="1,2,3").build(net)
+    for group in of_kind(network, (Group, Residual)):
+        rates = [
+            {part.dilation for part in branch.modules() if isinstance(part, nn.Conv2d)} for branch in group.branches
+        ]
+        assert rates == [{(1, 1)}, {(2, 2)}, {(3, 3)}]
+    assert bits(network) == bits(Method().build(net))
+    assert scores(shaken(network), pictures(2)).shape == (2, 10)
+
+
+def test_an_impulse_shows_taps_at_the_distance_of_the_branch():
+    layers = Layers()
+    part = BiReal(layers, 1, 1)
+    stream = structured(Network(part), layers, Shape(bases=3, rates=(1, 2, 4)), trained=True)[0]
+    for branch, rate in zip(stream.branches, (1, 2, 4), strict=True):
+        summand = branch[0]
+        nn.init.constant_(summand.dot.weight, 0.1)
+        picture = -torch.ones(1, 1, 17, 17)
+        flat = summand.dot(summand.pad(picture))
+        assert flat.shape == picture.shape and (flat == -9).all()
+        picture[0, 0, 8, 8] = 1
+        taps = {tuple(at) for at in (summand.dot(summand.pad(picture)) - flat)[0, 0].nonzero().tolist()}
+        assert taps == {(8 + rate * r, 8 + rate * c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
+
+
+# 5. Gradients.
+
+
+def test_gradient_of_an_activation_is_the_printed_one():
+    x = torch.tensor([-1.5, -0.5, 0.0, 0.5, 1.5], requires_grad=True)
+    out = group_net.ActivationSign.apply(x)
+    out.sum().backward()
+    assert out.tolist() == [-1, -1, 1, 1, 1] and x.grad.tolist() == [0, 1, 2, 1, 0]
+    x = torch.linspace(-2, 2, 401, dtype=torch.float64, requires_grad=True)
+    group_net.ActivationSign.apply(x).sum().backward()
+    at = x.detach()
+    printed = torch.where((at >= -1) & (at < 0), 2 + 2 * at, torch.where((at >= 0) & (at < 1), 2 - 2 * at, 0))
+    torch.testing.assert_close(x.grad, printed)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
+    """dL/dW = dL/dWb for y = norm(conv(x, Wb)), Wb = alpha sign(W): our sums are y / alpha, the norm takes the factor."""
+    torch.manual_seed(0)
+    layer, x, weigh = Layers(per_channel).conv(3, 4, 3).double(), torch.randn(8, 3, 6, 6).double().sign(), None
+    weigh = torch.randn(8, 4, 4, 4).double()
+    layer.weight.data[0, 0, 0, 0] = 1.5  # no clipping
+    alpha = layer.alpha()
+    assert alpha.shape == ((4, 1, 1, 1) if per_channel else (1, 1, 1, 1))
+    whole = (alpha * layer.weight.detach().sign()).requires_grad_()
+    (F.batch_norm(F.conv2d(x, whole), None, None, training=True, eps=1e-12) * weigh).sum().backward()
+    (F.batch_norm(layer(x), None, None, training=True, eps=1e-12) * weigh).sum().backward()
+    torch.testing.assert_close(layer.weight.grad, whole.grad)
+
+
+def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
+    run = started(Method(), "projected")
+    group_net.make_real(run.network, True)
+    layer, x = of_kind(run.network, group_net.ScaledConv)[1], torch.randn(2, 8, 5, 5)
+    torch.testing.assert_close(layer(x) * layer.alpha().item(), F.conv2d(x, layer.weight))
+    sign = of_kind(run.network, group_net.Sign)[0]
+    assert torch.equal(sign(x), x.tanh())
+    before = {name: p.detach().clone() for name, p in run.network.named_parameters()}
+    group_net.make_real(run.network, False)
+    assert all(torch.equal(before[name], p) for name, p in run.network.named_parameters())
+    assert set(layer(torch.ones(1, 8, 3, 3)).fmod(2).unique().tolist()) <= {0.0}
+
+
+def test_layerwise_sums_count_alpha_and_lambda():
+    torch.manual_seed(0)
+    part = Sum([Layers().conv(4, 3, 3) for _ in range(3)], learned=True, trained=True)
+    with torch.no_grad():
+        for raw, value, dot in zip(part.lambdas.raw, (1.0, -0.5, 0.25), part.dots, strict=True):
+            raw.fill_(value)
+            dot.weight.mul_(2 if value == 0.25 else 1)
+    x = torch.randn(2, 4, 5, 5).sign()
+    whole = sum(lam * dot.alpha() * F.conv2d(x, dot.weight.sign()) for lam, dot in zip((1, -0.5, 0.25), part.dots))
+    found = part(x)
+    torch.testing.assert_close(found / found.std(), whole / whole.std())
+    part.held = True
+    assert all(torch.equal(factor * 8, (factor * 8).round()) for factor in part.factors())
+
+
+# 6 to 8, 10 to 12. Constants, borders, scale, zero, order, statistics.
+
+
+def test_relu_and_norm_are_two_constants():
+    torch.manual_seed(0)
+    norm = Affine2d(16, reach=16, fraction=24)
+    norm.weight.data.normal_(), norm.bias.data.normal_()
+    norm.running_mean.uniform_(0, 20), norm.running_var.uniform_(50, 200)
+    sums = torch.randint(-288, 289, (4000, 16, 1, 1)).float() * 2
+    with torch.no_grad():
+        expected = norm.eval()(F.relu(sums))
+        gain, shift = (constant[:, None, None] for constant in norm.constants())
+        found = gain.double() * sums.clamp(min=0).double() + shift.double()
+    apart = expected.abs() > 1e-4
+    assert apart.float().mean() > 0.99 and torch.equal((found >= 0)[apart], (expected >= 0)[apart])
+
+
+def test_a_share_of_a_mean_lies_on_the_grid():
+    torch.manual_seed(0)
+    norm = branches.Share(8, 72, 10, bases=3)
+    norm.weight.data.normal_(), norm.bias.data.normal_()
+    norm.running_mean.uniform_(0, 5), norm.running_var.uniform_(20, 90)
+    whole = Affine2d(8, 72, 10)
+    whole.load_state_dict(norm.state_dict())
+    x = torch.randint(0, 72, (32, 8, 3, 3)).float()
+    torch.testing.assert_close(norm.eval()(x), whole.eval()(x) / 3)
+    gain, shift = norm.constants()
+    assert all(torch.equal(constant * 1024, (constant * 1024).round()) for constant in (gain, shift))
+    torch.testing.assert_close(gain, whole.constants()[0] / 3, atol=2**-10, rtol=0)
+    norm.held = True
+    assert torch.equal(norm(x), gain[:, None, None] * x + shift[:, None, None])
+
+
+def test_borders_are_bits():
+    layer, pad = Layers().conv(1, 1, 3), nn.ConstantPad2d(1, -1.0)
+    nn.init.constant_(layer.weight, 0.1)
+    ones = torch.ones(1, 1, 4, 4)
+    assert (layer(pad(-ones)) == -9).all() and layer(pad(ones))[0, 0, 0, 0] == -1
+    assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all() and layer(nn.ConstantPad2d(1, 0.0)(ones))[0, 0, 0, 0] == 4
+    for net in ("chain", "projected"):
+        found = of_kind(Method(dilations="1,2,3").build(net), nn.ConstantPad2d)
+        assert {pad.value for pad in found} == {-1.0}
+
+
+@pytest.mark.parametrize("net", ["chain", "projected", "copied"])
+def test_a_stream_s_scale_does_not_count(net):
+    network = shaken(Method(gate="scalar").build(net))
+    expected = scores(network, pictures(64))
+    with torch.no_grad():
+        for norm in of_kind(network, Affine2d):
+            norm.weight.mul_(4), norm.bias.mul_(4)
+    assert torch.equal(scores(network, pictures(64)), expected)
+
+
+def test_zero_is_plus_one_in_training_deployment_and_qonnx():
+    torch.manual_seed(0)
+    method = Method(bases=2)
+    network = shaken(method.build("chain"))
+    group = of_kind(network, Group)[-1]
+    with torch.no_grad():
+        group.branches[1].load_state_dict(group.branches[0].state_dict())
+        group.branches[1][-1].norm.weight.neg_(), group.branches[1][-1].norm.bias.neg_()
+    parts.hold(network, True)
+    deployed = method.deploy("chain", network)
+    images = pictures(8)
+    for module in (network.eval(), deployed):
+        seen = []
+        module[2].register_forward_hook(lambda part, inputs, output, seen=seen: seen.append(output))
+        scores(module, images)
+        assert (seen[0] == 1).all()
+    found = qonnx_scores(export.as_qonnx(deployed, (1, 8, 8)), images.float().numpy())
+    np.testing.assert_array_equal(found, scores(network, images).numpy())
+
+
+def test_the_norm_comes_behind_the_relu():
+    """So a summand may be negative, by its shift; convolution, norm, ReLU would cut it off."""
+    for net, cut in (("projected", True), ("chain", False)):
+        for summand in of_kind(Method().build(net), Summand):
+            assert list(summand._modules) == ["pad", "dot", "mix", "norm"]
+            assert isinstance(summand.mix, nn.ReLU if cut else nn.Identity)
+    summand = of_kind(Method(relu="always").build("chain"), Summand)[0].eval()
+    nn.init.constant_(summand.norm.bias, -1.0)
+    assert summand(torch.ones(1, 8, 4, 4)).min() < 0
+
+
+def test_statistics_of_branches_differ():
+    run = steps(started(Method()), 2)
+    for group in of_kind(run.network, Group):
+        norms = [[part for part in branch.modules() if isinstance(part, nn.BatchNorm2d)] for branch in group.branches]
+        for first, *others in zip(*norms, strict=True):
+            for other in others:
+                assert first is not other and (first.running_mean != other.running_mean).float().mean() > 0.5
+
+
+# What is deployed.
+
+
+@pytest.mark.parametrize(
+    ("net", "setting"),
+    [
+        *[(net, setting) for net in ("chain", "copied") for setting in SETTINGS],
+        *[(net, setting) for net in ("projected", "dense") for setting in SETTINGS[1:3]],
+    ],
+    ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default",
+)
+def test_what_is_held_is_what_is_deployed_shipped_and_loaded(net, setting):
+    method = Method(**setting)
+    network = shaken(method.build(net))
+    parts.hold(network, True)
+    deployed = method.deploy(net, network)
+    back = weights.unpack(method.skeleton(net), weights.pack(deployed), "here")
+    expected = scores(network.eval(), pictures(64))
+    assert len(expected.unique()) > 3
+    for found in (deployed, back):
+        assert torch.equal(scores(found, pictures(64)), expected)
+    assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
+
+
+@pytest.mark.parametrize(
+    ("net", "setting"),
+    [("chain", SETTINGS[1]), ("projected", SETTINGS[1]), ("copied", SETTINGS[0]), ("chain", SETTINGS[5])],
+    ids=["chain-gated", "projected-gated", "copied", "chain-lbd"],
+)
+def test_qonnx_and_integers_give_the_same_scores(net, setting):
+    method = Method(**setting)
+    network = shaken(method.build(net))
+    parts.hold(network, True)
+    deployed, images = method.deploy(net, network), pictures(256)
+    expected = scores(network.eval(), images).numpy()
+    model = export.as_qonnx(deployed, (1, 8, 8))
+    np.testing.assert_array_equal(qonnx_scores(model, images.float().numpy()), expected)
+    lowered = graph.integer_graph(model, 0, 255, 1.0)
+    scale, bias = checks.affine(lowered.output)
+    integers = lowered.run(images.numpy().transpose(0, 2, 3, 1))[lowered.output.single[0]]
+    np.testing.assert_array_equal(scale * integers + bias, expected)
+    assert lowered.rounded == []
+
+
+def test_the_networks_of_the_table_deploy():
+    for net in ("mnist-tfc", "cifar10-cnv_half"):
+        run, shape = started(Method(bases=2), net), (1, 28, 28) if "mnist" in net else (3, 32, 32)
+        images = torch.randint(0, 256, (4, *shape), dtype=torch.uint8)
+        run.network.train()
+        run.forward(images)
+        parts.hold(run.network, True)
+        deployed = run.method.deploy(net, run.network)
+        assert torch.equal(scores(deployed, images), scores(run.network, images))
+
+
+# Training.
+
+
+@pytest.mark.parametrize("setting", SETTINGS[1:6], ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("net", ["chain", "copied"])
+def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setting):
+    run = steps(started(Method(**setting), net), 2)
+    for name, parameter in run.network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+    for held in (False, True):
+        parts.hold(run.network, held)
+        steps(run, 1)
+        assert all(latent.abs().max() <= 1 for latent in binary.latents(run.network).values())
+    for name, parameter in run.network.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+
+
+def test_latents_start_small():
+    for latent in binary.latents(Method().build("projected")).values():
+        assert 0.05 < latent.abs().max() <= 0.1
+
+
+def test_stages_share_out_the_epochs():
+    recipe = Recipe(epochs=10, batch=8, lr=5e-3)
+    assert [(p.name, p.epochs) for p in Method(warmup=0.2).phases(recipe)] == [("real", 2), ("binary", 8)]
+    assert [(p.name, p.epochs) for p in Method(warmup=0.0).phases(recipe)] == [("binary", 10)]
+
+
+def test_only_the_first_stage_is_real():
+    run = started(Method(warmup=0.5), epochs=2)
+    for phase, real in zip(run.method.phases(run.recipe), (True, False), strict=True):
+        run.phase = phase
+        run.method.begin(run)
+        assert {part.real for part in of_kind(run.network, (group_net.Sign, group_net.ScaledConv))} == {real}
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
+    images, labels = data.mnist_shipped()
+    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (512, 640), (800, 1000))]
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
+    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)})
+    hyper = {"warmup": 0.5, "aggregate": "learned", "bases": 2}
+    train.train("mnist-tfc", "group_net", tmp_path / "whole", hyper=hyper)
+
+    def killed(self, run):
+        if run.epoch + 2 * (run.phase.name == "binary") == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as once:
+        once.setattr(Method, "on_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train.train("mnist-tfc", "group_net", tmp_path / "parts", hyper=hyper)
+    train.train("mnist-tfc", "group_net", tmp_path / "parts", hyper=hyper)
+    for file in ("curve.csv", "weights.safetensors", "card.json"):
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
+
+
+# What cannot be.
+
+
+@pytest.mark.parametrize(
+    ("hyper", "net", "text"),
+    [
+        (
+            {"decomposition": "v4"},
+            "chain",
+            "group_net, decomposition: no 'v4' among lbd, v1, v2, v3. Did you mean 'v3'?",
+        ),
+        ({"bases": 0}, "chain", "group_net: bases=0, warmup=0.2; bases counts from 1, warmup is in [0, 1)."),
+        (
+            {"decomposition": "lbd", "gate": "scalar"},
+            "chain",
+            "group_net: gate=scalar with decomposition=lbd, where all meet after each layer; use gate=none.",
+        ),
+        (
+            {"dilations": "1;2"},
+            "chain",
+            "group_net: dilations=1;2 is no list of whole numbers; write them as 1,2,3, or none.",
+        ),
+        (
+            {"dilations": "1,2"},
+            "chain",
+            "group_net: 2 dilations for bases=3, decomposition=v1; give one per base and decomposition v1, v2 or v3.",
+        ),
+        (
+            {"dilations": "1,2,3"},
+            "cifar10-cnv_half",
+            (
+                "group_net: dilation 2 on a convolution without padding makes a branch's map smaller than the others'; "
+                "use a network with padding, such as cifar10-vgg_small, or no dilations."
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(hyper, net, text):
+    with pytest.raises(UserError) as error:
+        Method(**hyper).build(net)
+    assert str(error.value) == text
