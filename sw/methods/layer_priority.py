@@ -106,8 +106,8 @@ class Method(base.Method):
     max_loss: float = 1.0  # largest fall of held-out accuracy below the float network's, 0 to 1; 1 is no limit
     target_ratio: float = 0.0  # stop once 8-bit and binary weights together are so many times smaller than float32
     rho: float = 1e-4  # weight of the discrepancy
-    float_share: float = 0.2  # of the epochs, before the first layer is binarised
-    polish_share: float = 0.4  # of the epochs, behind the last
+    float_share: float = 0.1  # of the epochs, before the first layer is binarised
+    polish_share: float = 0.6  # of the epochs, behind the last
     step_rate: float = 0.4  # learning rate of the steps, times the recipe's
 
     def __post_init__(self):

@@ -3,7 +3,7 @@
 import csv
 import inspect
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ from xnorforge.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import lower
 from xnorforge.sw import binary, data, lowbit, networks, train, weights, zoo
+from xnorforge.sw.lowbit import Form
 from xnorforge.sw.methods import base, layer_priority, ste
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
+SHARES = {"float_share": 0.2, "polish_share": 0.4}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
 # Specification, section 3: VGG-16 (D), from the deepest layer on: weights, filters, and the ratios of the table there,
 # convolutions only (None: not in it) and with fc6 and fc7.
@@ -232,7 +234,7 @@ def test_phases_are_float_one_step_a_layer_and_a_polish():
     chosen = method()
     chosen.build("cifar10-cnv_half")
     phases = chosen.phases(Recipe(epochs=100, batch=128, lr=5e-3))
-    begin, polish = 100 * chosen.float_share, 100 * chosen.polish_share
+    begin, polish = round(100 * chosen.float_share), round(100 * chosen.polish_share)
     assert [phase.name for phase in phases] == ["float", *(f"step {at}" for at in range(1, 10)), "polish"]
     assert (phases[0].epochs, phases[-1].epochs) == (begin, polish)
     each = [phase.epochs for phase in phases[1:-1]]
@@ -252,7 +254,7 @@ def test_without_binary_layers_all_epochs_are_float_and_eight_bit():
 
 
 def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_path):
-    train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10)
+    train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES)
     rows = tradeoff(tmp_path)
     assert [row["names"] for row in rows] == ["", "4", "4 3", "4 3 2", "4 3 2 1", "4 3 2 1"]
     layers = [("4", 640, 10), ("3", 4096, 64), ("2", 4096, 64), ("1", 50176, 64)]
@@ -453,7 +455,7 @@ def test_statistics_are_taken_again_from_standing_weights(digits):
 @pytest.mark.parametrize("hyper", [{}, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}], ids=str)
 @pytest.mark.parametrize("after", [2, 5])
 def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, after, hyper):
-    train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=hyper)
+    train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=SHARES | hyper)
     called = []
     usual = layer_priority.Method.on_epoch
 
@@ -466,8 +468,8 @@ def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, af
     with monkeypatch.context() as once:
         once.setattr(layer_priority.Method, "on_epoch", killed)
         with pytest.raises(KeyboardInterrupt):
-            train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=hyper)
-    train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=hyper)
+            train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=SHARES | hyper)
+    train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=SHARES | hyper)
     files = [path.relative_to(tmp_path / "whole") for path in sorted((tmp_path / "whole").rglob("*.*"))]
     assert len(files) > 10
     for file in files:
@@ -476,7 +478,7 @@ def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, af
 
 
 def test_training_stops_at_the_target_ratio_and_the_card_says_where(digits, tmp_path):
-    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper={"target_ratio": 4.2})
+    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES | {"target_ratio": 4.2})
     assert card["hyper"]["binarise"] == 2 and card["weights"]["binary_weights"] == 640 + 4096
     assert [row["layers"] for row in tradeoff(tmp_path)] == ["0", "1", "2", "2", "2", "2"]
     network, _ = zoo.load("mnist-tfc", "layer_priority", tmp_path)
@@ -487,7 +489,7 @@ def test_training_goes_back_to_the_last_network_within_the_allowed_loss(digits, 
     found = iter([0.9, 0.89, 0.84, 0.95, 0.96, 0.97])
     usual = layer_priority.Method._row
     monkeypatch.setattr(layer_priority.Method, "_row", lambda self, run, _: usual(self, run, next(found)))
-    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper={"max_loss": 0.05})
+    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES | {"max_loss": 0.05})
     assert [row["layers"] for row in tradeoff(tmp_path)] == ["0", "1", "2", "1", "1", "1"]
     assert card["hyper"]["binarise"] == 1 and card["weights"]["binary_weights"] == 640
 
@@ -536,3 +538,69 @@ def test_every_line_the_page_quotes_is_in_the_method():
     quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
     source = [line.strip() for part in (layer_priority, lowbit) for line in inspect.getsource(part).splitlines()]
     assert len(quoted) > 8 and set(quoted) <= set(source)
+
+
+# Against the paper's direction
+
+
+def fine_tuned(run, epochs, images, labels):
+    """Train so many epochs as one phase, statistics taken again."""
+    run.phase = base.Phase(run.phase.name, epochs, run.phase.lr)
+    run.optimiser = run.method.optimiser(run)
+    for run.epoch in range(epochs):
+        train._epoch(run, images, labels)
+    run.method._restate(run)
+
+
+def curves_by_order(net, parts, seed, orders, epochs, count):
+    """Held-out accuracy in per cent (w1a1) after 0 .. `count` layers: one float training, then each order from there.
+
+    Args:
+        epochs: of fine-tuning after each layer; 0 is none at all, batch norm's statistics included.
+
+    Returns:
+        Per order the layers in turn, the ratios against 32 bits, the accuracy.
+    """
+    images, labels = (torch.from_numpy(part.copy()) for part in (parts[0].images, parts[0].labels))
+    run = started(method(float_share=0.5), net, epochs=20, phase="float", bf16=net.startswith("cifar"), seed=seed)
+    run.recipe = replace(run.recipe, warmup=10)
+    fine_tuned(run, 10, images, labels)
+    start, order_of_images = {k: v.clone() for k, v in run.network.state_dict().items()}, run.rng.get_state()
+    found, chosen = {}, run.method
+    for chosen.order in orders:
+        run.network.load_state_dict(start)
+        run.rng.set_state(order_of_images)
+        chosen.done, chosen.rest = 0, Form.EIGHT
+        chosen.ranked = chosen._ranked(chosen.units)
+        chosen.ranked = chosen._sensitive(run) if chosen.order == "sensitivity" else chosen.ranked
+        chosen._settle()
+        accuracy = [train.accuracy(run.network, parts[1], run.task)]
+        for at in range(count):
+            chosen._join(1)
+            chosen._settle()
+            if epochs:
+                run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)
+                fine_tuned(run, epochs, images, labels)
+            accuracy.append(train.accuracy(run.network, parts[1], run.task))
+        ratios = [
+            layer_priority.ratio([(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32)
+            for some in range(count + 1)
+        ]
+        found[chosen.order] = chosen.ranked[:count], ratios, [100 * value for value in accuracy]
+    return found
+
+
+@pytest.mark.full
+def test_without_fine_tuning_the_deepest_layer_costs_far_less_than_the_first(digits):
+    for seed in range(3):
+        found = curves_by_order("mnist-cnn", digits, seed, ("inverse_depth", "forward_depth"), epochs=0, count=1)
+        (_, deep_ratio, deep), (_, shallow_ratio, shallow) = found.values()
+        assert deep[0] == shallow[0] > 93 and deep[1] > shallow[1] + 4 and deep_ratio[1] > shallow_ratio[1], seed
+
+
+@pytest.mark.full
+def test_with_fine_tuning_two_layers_and_three_quarters_of_the_bits_cost_little(digits):
+    for seed in range(3):
+        found = curves_by_order("mnist-cnn", digits, seed, ("inverse_depth",), epochs=2, count=2)
+        _, ratios, deep = found["inverse_depth"]
+        assert ratios[2] > 3 and deep[2] > deep[0] - 4, seed
