@@ -76,7 +76,7 @@ def draw(rows: list[dict], heading: str, path) -> None:
                 bbox_to_anchor=(1, 0.5), frameon=False,
             )  # fmt: skip
         _mark_phases((loss, accuracy, flipped), rows)
-        loss.set_title(heading, loc="left", pad=18)
+        figure.suptitle(heading, x=0.01, ha="left", fontsize=11)
         save(figure, path)
 
 
@@ -112,6 +112,8 @@ def _mark_phases(panels, rows: list[dict]) -> None:
     spans = [(name, list(part)) for name, part in groupby(rows, key=lambda row: row["phase"])]
     if len(spans) == 1:
         return
+    # Side by side, the names of many short phases would run into each other.
+    slant = {"rotation": 40, "ha": "left"} if len(spans) > 6 else {"ha": "center"}
     for at, (name, part) in enumerate(spans):
         first, last = part[0]["epoch"] - 0.5, part[-1]["epoch"] + 0.5
         for axes in panels:
@@ -120,5 +122,5 @@ def _mark_phases(panels, rows: list[dict]) -> None:
                 axes.axvspan(first, last, color=SHADE, zorder=0)
         panels[0].annotate(
             name, ((first + last) / 2, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),
-            textcoords="offset points", ha="center", va="bottom", fontsize=8, color="#555555",
+            textcoords="offset points", va="bottom", fontsize=8, color="#555555", **slant,
         )  # fmt: skip

@@ -242,7 +242,7 @@ def _machine(run: Run) -> str:
     if run.device.type == "cuda":
         return f"{distributed.ranks()} x {torch.cuda.get_device_name(run.device)}"
     names = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    return f"{distributed.ranks() * torch.get_num_threads()} threads of {names[0] if names else 'a CPU'}"
+    return f"{names[0].strip() if names else 'a CPU'}, threads: {distributed.ranks() * torch.get_num_threads()}"
 
 
 def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:

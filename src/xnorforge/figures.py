@@ -133,9 +133,9 @@ Accuracy in per cent, mean ± sample standard deviation over the seeds ("-" with
 
 {which}
 - Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals the module's.
-- No choice was made by an image of a test set. All runs have the same epochs, and seeds in order of the column.
+- No choice was made by an image of a test set. All runs have the same recipe and epochs; how a method shares them out among its phases is its own.
 - Deployed bits: all tensors of the network that is shipped, one bit for a binary weight; thresholds and scales included.
-- Training: wall time of the epochs, mean over the seeds, {jobs} side by side{f" on {machines}" if machines else ""}.
+- Training: wall time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs side by side: {jobs}.
 - Each run is in a row of `table.csv`, with the SHA-256 of its weights. Again: `{asked.command(jobs)}`
 """
 
@@ -160,7 +160,7 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
                 axes.plot([at - 0.3, at + 0.3], [mean, mean], color=INK, linewidth=2, zorder=3)
                 axes.annotate(
                     f"{mean:.1f}", (at + 0.3, mean), xytext=(0, 3), textcoords="offset points", ha="right",
-                    fontsize=7, color=INK,
+                    fontsize=7, color=INK, zorder=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8},
                 )  # fmt: skip
             axes.set_title(fill(f"{stage}: {words}", 34), fontsize=8, loc="left")
             axes.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")

@@ -1,4 +1,7 @@
-"""What `test_distributed.py` starts with torchrun: trainings of few images by two processes; results as JSON in a folder."""
+"""What `test_distributed.py` starts with torchrun: trainings of few images by two processes; results as JSON in a folder.
+
+torchrun … parallel_job.py FOLDER METHOD…      with ste among the methods, also what is done about kills and wrong requests
+"""
 
 import json
 import os
@@ -14,7 +17,7 @@ from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
 NET, BATCH = "mnist-tfc", 64
-out = Path(sys.argv[1])
+out, methods = Path(sys.argv[1]), sys.argv[2:]
 images, labels = data.mnist_shipped()
 recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, bf16=False)
 mnist.Task.train_sets = lambda self: (
@@ -62,10 +65,8 @@ def whole_and_shared_gradients() -> dict[str, list[float]]:
     return {name: gradient.tolist() for name, gradient in found.items()}
 
 
-def trained() -> None:
-    """Straight runs of two methods, one of them again with a kill behind its first epoch."""
-    for method in ("ste", "bonn"):
-        train.train(NET, method, out / method)
+def continued() -> None:
+    """A run with a kill behind its first epoch."""
     ste.Method.on_epoch = killed
     try:
         train.train(NET, "ste", out / "killed")
@@ -89,7 +90,10 @@ def refused() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    seen["gradients"] = whole_and_shared_gradients()
-    trained()
-    seen |= refused()
+    for method in methods:
+        train.train(NET, method, out / method)
+    if "ste" in methods:
+        seen["gradients"] = whole_and_shared_gradients()
+        continued()
+        seen |= refused()
     (out / f"seen{os.environ['RANK']}.json").write_text(json.dumps(seen))
