@@ -103,6 +103,26 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("key", "there", "asked"), [("device", "cuda", "cpu"), ("ranks", 2, 1)])
+def test_a_run_of_another_device_or_number_of_processes_is_refused(tmp_path, key, there, asked):
+    """Neither stands on the card of a run on one CPU, and both are part of the result."""
+    train.train("mnist-tfc", "ste", tmp_path, epochs=1)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    saved["settings"][key] = there
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match=f"holds a run with {key} {there}, asked is {asked}; "):
+        train.train("mnist-tfc", "ste", tmp_path, epochs=1)
+
+
+def test_the_checkpoint_keeps_the_time_that_was_trained(tmp_path, monkeypatch):
+    train.train("mnist-tfc", "ste", tmp_path / "whole", epochs=2)
+    spent = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)
+    assert spent["seconds"] > 0 and spent["machine"].endswith(", threads: 1")
+    again = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)
+    train.train("mnist-tfc", "ste", tmp_path / "whole", epochs=2)
+    assert torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)["seconds"] == again["seconds"]
+
+
 def test_training_learns_and_the_card_counts_right_answers_of_the_written_network(tmp_path):
     card = train.train("mnist-tfc", "ste", tmp_path, epochs=8)
     (stated,) = card["accuracy"]
