@@ -11,8 +11,9 @@ on changes the sign of nothing but [-1/256, 0). The weights of a layer have one 
 Batch norm behind a layer multiplies channel c by a_c = gamma_c / sqrt(var_c + eps). An 8-bit layer takes a_c into its
 weights, W_c a_c = 2^k q_c / 128 with one k per layer (`folded`), and batch norm is left as a shift: multiply, add, compare.
 Behind binary weights and in front of 8 bits, a_c keeps as many significant bits as float32 has room for. Training divides
-by a_c again, so batch norm stays what it is while the weights are those that hardware will have, but for the gradient.
-All of it is exact in float32, so module, ONNX and integers agree with `==`.
+by a_c again: batch norm takes the statistics of each batch, and the weights are those that hardware will have. Evaluation
+computes what is deployed, number by number. All of it is exact in float32: trained module, deployed module, ONNX and
+integers agree with `==`.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ from xnorforge.sw import binary, parts, snap
 STEP = 2.0**-7  # of 8-bit weights and activations
 GAIN = 16.0  # the scores' real and 8-bit weights times this are of the size of bits: latents start at 1/20 on average
 HEADROOM = 256.0  # largest sum of |W a| / 2^k in a filter; times 3 * 2^14 (levels and their offset) it is below 2^24
-FINEST = 2.0**-16  # grid of gains and shifts that are shipped
-LARGEST_SHIFT = 2.0**22  # of batch norm, in grid steps
+FINEST = 2.0**-16  # gains and shifts are multiples of it
+LARGEST_SHIFT = 2.0**22  # of batch norm, in steps of its sums
 
 
 class Form(Enum):
@@ -152,33 +153,60 @@ class _Formed:
 
     form, reads_eight, feeds_eight, norms = Form.BINARY, False, False, ()
 
+    @property
+    def affine(self) -> bool:
+        """Whether the batch norm behind it is deployed as gain and shift, not as a threshold."""
+        return bool(self.norms) and (self.form is Form.EIGHT or (self.form is Form.BINARY and self.feeds_eight))
+
     def formed(self) -> torch.Tensor:
         """The weights of the forward pass."""
         if self.form is Form.REAL:
             return self.weight if self.norms else self.weight * GAIN
-        if self.form is Form.EIGHT:
-            other = self.as_eight()
-            return _InPlaceOf.apply(self.weight, other) if self.norms else _InPlaceOf.apply(self.weight, other) * GAIN
         with torch.no_grad():
-            bits = self.weight.sign().add_(0.5).sign_()
-            if self.feeds_eight:
-                gain = gain_of(self.norms[0])
-                bits *= _columns(_over(significant(gain, self.gain_bits())[0], gain, 1.0), bits)
-        return _InPlaceOf.apply(self.weight, bits)
+            other = self.binary() if self.form is Form.BINARY else self.eight()
+        weights = _InPlaceOf.apply(self.weight, other)
+        return weights if self.norms or self.form is Form.BINARY else weights * GAIN
 
-    @torch.no_grad()
-    def as_eight(self) -> torch.Tensor:
-        """W as 8 bits give it back."""
+    def binary(self) -> torch.Tensor:
+        """sign(W); in training, a as deployed over a beside it."""
+        bits = self.weight.sign().add_(0.5).sign_()
+        if self.training and self.affine:
+            gain, _ = affine_of(self.norms[0])
+            bits *= _columns(_over(significant(gain, self.gain_bits())[0], gain, 1.0), bits)
+        return bits
+
+    def eight(self) -> torch.Tensor:
+        """W as 8 bits give it back; in evaluation q / 128."""
         if not self.norms:
             return eighths(self.weight)
-        gain = _columns(gain_of(self.norms[0]), self.weight)
+        gain = _columns(affine_of(self.norms[0])[0], self.weight)
         integers, unit = folded(self.weight * gain)
-        return _over(integers * (unit * STEP), gain, self.weight)
+        return _over(integers * (unit * STEP), gain, self.weight) if self.training else integers * STEP
+
+    def in_place_of_norm(self, norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
+        """Hook behind batch norm: in evaluation, gain * sum + shift as deployed."""
+        if self.training or not self.affine:
+            return None
+        gain, shift, _ = self.constants()
+        return inputs[0] * gain.view(-1, *(1,) * (output.dim() - 2)) + shift.view(-1, *(1,) * (output.dim() - 2))
 
     def gain_bits(self) -> int:
         """Significant bits of a_c that leave each product with a sum exact in float32, with room for the shift."""
         reach = self.weight[0].numel() * (128 if self.reads_eight else 1)
         return 23 - (reach - 1).bit_length()
+
+    @torch.no_grad()
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Gain and shift of the deployed batch norm, (channels,), and the integers q of an 8-bit layer."""
+        gain, shift = affine_of(self.norms[0])
+        if self.form is Form.BINARY:
+            gain, finest = significant(gain, self.gain_bits())
+            integers = None
+        else:
+            integers, unit = folded(self.weight * _columns(gain, self.weight))
+            gain, finest = unit.expand_as(gain), unit * STEP
+        grid = (finest * (STEP if self.reads_eight else 1.0)).clamp(min=FINEST)
+        return gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid, integers
 
 
 class Conv(_Formed, binary.BinaryConv):
@@ -217,7 +245,9 @@ def settle(network: nn.Module, found: list[Unit], chosen: set[str], eights: bool
         for name, norm in unit.layers:
             layer = network.get_submodule(name)
             layer.form = Form.BINARY if unit.name in chosen else rest
-            layer.norms = [network.get_submodule(norm)] if norm else []
+            if norm and not layer.norms:
+                layer.norms = [network.get_submodule(norm)]
+                layer.norms[0].register_forward_hook(layer.in_place_of_norm)
             layer.reads_eight = unit.act is None or unit.act in reads
             layer.feeds_eight = norm is not None and after is not None and after.act in reads
 
@@ -230,9 +260,11 @@ def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
 # The grid
 
 
-def gain_of(norm: nn.Module) -> torch.Tensor:
-    """a, (channels,): what batch norm in evaluation multiplies with."""
-    return norm.weight * (norm.running_var + norm.eps).rsqrt()
+@torch.no_grad()
+def affine_of(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain a and shift, (channels,), of batch norm in evaluation: a x + shift."""
+    gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return gain, norm.bias - norm.running_mean * gain
 
 
 def folded(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -318,25 +350,16 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
 def write_eights(network: nn.Module, deployed: nn.Module) -> None:
     """Write what is not a sign or a threshold from a settled training network into its deployed one."""
     for name, layer in network.named_modules():
-        if not isinstance(layer, _Formed) or (layer.form is Form.BINARY and not layer.feeds_eight):
+        if not isinstance(layer, _Formed) or not (layer.affine or layer.form is Form.EIGHT):
             continue
         target, at = deployed.get_submodule(name), name.removesuffix(".dot")
         if not layer.norms:
             target.weight.copy_(eighths(layer.weight))
             continue
-        norm = layer.norms[0]
-        gain, step = gain_of(norm), STEP if layer.reads_eight else 1.0
-        shift = norm.bias - norm.running_mean * gain
-        if layer.form is Form.BINARY:
-            gain, finest = significant(gain, layer.gain_bits())
-        else:
-            integers, finest = folded(layer.weight * _columns(gain, layer.weight))
+        gain, shift, integers = layer.constants()
+        if integers is not None:
             target.weight.copy_(integers * STEP)
-            gain, finest = finest.expand_as(gain), finest * STEP
-        grid = (finest * step).clamp(min=FINEST)
-        _affine(
-            deployed.get_submodule(at).norm, gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid
-        )
+        _affine(deployed.get_submodule(at).norm, gain, shift)
 
 
 def _affine(norm: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:
