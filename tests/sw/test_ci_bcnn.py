@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from xnorforge.errors import UserError
 from xnorforge.flows import export
 from xnorforge.sw import binary, data, networks, parts, train, weights
-from xnorforge.sw.methods import _mining, ci_bcnn, ste
+from xnorforge.sw.methods import _mining, ci_bcnn, rbcn, ste
 from xnorforge.sw.methods.ci_bcnn import Interact, interactions
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
@@ -555,6 +555,96 @@ def load_network(folder):
     card, tensors = weights.read(folder)
     method = ci_bcnn.Method(**card["hyper"])
     return weights.unpack(method.skeleton(card["net"]), tensors, "here"), card
+
+
+# Ablations on the shipped digits, 700 to train on and 300 to judge by.
+
+
+class Guide(ste.Method):
+    """The same network in real numbers: the hard tanh in place of the sign."""
+
+    def layers(self):
+        return rbcn.Real()
+
+
+def trained(method, epochs, lr, seed, prepare=lambda network: None):
+    """A run of `mnist-tfc` on the first 700 shipped digits."""
+    images, labels = (torch.from_numpy(part[:700].copy()) for part in data.mnist_shipped())
+    run = started(method, epochs=epochs, seed=seed)
+    prepare(run.network)
+    total = epochs * 14
+    for step in range(total):
+        at = torch.randperm(700, generator=run.rng)[:50]
+        for group in run.optimiser.param_groups:
+            group["lr"] = lr * 0.5 * (1 + np.cos(np.pi * step / total))
+        run.method.step(run, run.task.augment(images[at], run.rng), labels[at])
+    return run
+
+
+def judged(run, again=True):
+    """Signs behind every batch norm by layer, and the share of right classes, on the other 300."""
+    images, labels = (torch.from_numpy(part.copy()) for part in data.mnist_shipped())
+    if again:
+        _mining.estimate_again(run, [images[:700]])
+    run.network.eval()
+    signs, blocks = [], [part for part in run.network if isinstance(part, parts.Block)]
+    hooks = [block.norm.register_forward_hook(lambda _, __, y: signs.append(y >= 0)) for block in blocks]
+    with torch.no_grad():
+        right = (run.network(images[700:].float()).argmax(1) == labels[700:]).float().mean().item()
+    for hook in hooks:
+        hook.remove()
+    run.network.train()
+    return signs, right
+
+
+@pytest.mark.full
+def test_mined_edges_bring_the_last_layer_s_signs_nearer_to_the_real_network_s_and_random_ones_do_not(monkeypatch):
+    """The direction of the paper's Table 1, at U0 = 0.03 and K0 = 5; at the published 0.01 and 2 hardly an edge acts."""
+    images, labels = data.mnist_shipped()
+    sets = Images(images[:700], labels[:700], "700"), None
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: sets)
+    found = []
+    for seed in range(3):
+        real = trained(Guide(), 30, 2e-3, seed)
+        wanted, _ = judged(real, again=False)
+        run = started(ci_bcnn.Method(unit=0.03, space=5, images=350, steps=300), seed=seed)
+        with torch.no_grad():
+            for latent, weight in zip(run.network.parameters(), real.network.parameters(), strict=True):
+                latent.copy_(weight)
+        plain, _ = judged(run)
+        run.method.mine(run)
+        mined, _ = judged(run)
+        rng, graphs = torch.Generator().manual_seed(100 + seed), []
+        for mix in interactions(run.network):
+            places = (1 - torch.eye(16)).expand_as(mix.influence).flatten().nonzero()[:, 0]
+            edges = mix.influence[mix.influence != 0]
+            flat = torch.zeros(mix.influence.numel())
+            flat[places[torch.randperm(len(places), generator=rng)[: len(edges)]]] = edges
+            mix.influence.copy_(flat.view_as(mix.influence))
+            graphs.append(len(edges))
+        random, _ = judged(run)
+        found.append([(signs[-1] == wanted[-1]).float().mean().item() for signs in (plain, mined, random)])
+        assert sum(graphs) > 10
+    plain, mined, random = zip(*found, strict=True)
+    assert all(after > before for after, before in zip(mined, plain, strict=True)), found
+    assert np.mean(mined) > np.mean(random) + 0.002, found
+
+
+@pytest.mark.full
+def test_large_steps_in_a_dense_graph_cost_accuracy_and_small_ones_do_not():
+    """The direction of the paper's Figure 5; here it takes both, U0 = 0.5 and half of all edges."""
+
+    def mean_accuracy(ratio, density):
+        def prepare(network):
+            for mix in interactions(network):
+                random_graph(mix, density, torch.Generator().manual_seed(50))
+
+        runs = (trained(ci_bcnn.Method(unit=ratio), 30, 5e-3, seed, prepare) for seed in range(3))
+        return np.mean([judged(run)[1] for run in runs])
+
+    plain = mean_accuracy(0.01, 0.0)
+    assert mean_accuracy(0.01, 0.1) > plain - 0.03
+    assert mean_accuracy(0.5, 0.5) < plain - 0.03
 
 
 def test_the_page_quotes_lines_of_the_code():

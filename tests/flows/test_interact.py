@@ -1,0 +1,99 @@
+"""Channel interaction: the exported node is the module for every sum, and goes to integers exactly or is refused."""
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+
+from xnorforge.errors import UserError
+from xnorforge.flows import bind, export
+from xnorforge.flows.lower import graph, integers, lower
+from xnorforge.sw.methods import ci_bcnn
+from xnorforge.sw.tasks.base import task_of
+
+
+def edges(channels, share, seed, sizes=(3, -3, 5, -5)):
+    """K, int64 (groups, 16, 16)."""
+    rng = np.random.default_rng(seed)
+    shape = (channels // 16, 16, 16)
+    return rng.choice(sizes, shape) * (rng.random(shape) < share) * (1 - np.eye(16, dtype=int))
+
+
+@pytest.mark.parametrize("n0", [27, 144, 288, 512])
+def test_the_operator_is_the_module_for_every_sum(n0):
+    mix = ci_bcnn.Interact(32, n0, 0.02)
+    mix.influence.copy_(torch.from_numpy(edges(32, 0.3, 0, (3, -3, 5, -5, 7, 11, -11))))
+    rng = np.random.default_rng(1)
+    counts = np.stack([rng.permutation(n0 + 1) for _ in range(32)], 1)
+    at = {"influence": mix.influence.numpy().astype(np.int64), "n0": n0, "unit": mix.unit, "axis": -1}
+    expected = mix(torch.from_numpy(2.0 * counts - n0)).int().numpy()
+    for matches, x in ((1, counts), (0, 2 * counts - n0)):
+        np.testing.assert_array_equal(integers.run("Interact", [x], at | {"matches": matches}), expected)
+    assert (expected != 2 * counts - n0).any()
+
+
+def test_the_operator_keeps_everything_where_there_is_no_edge():
+    x = np.arange(32).reshape(1, 32)
+    at = {"influence": np.zeros((2, 16, 16), np.int64), "n0": 31, "unit": 3, "matches": 0}
+    np.testing.assert_array_equal(integers.run("Interact", [x], at), x)
+
+
+@pytest.mark.parametrize(("net", "count"), [("mnist-tfc", 256), ("mnist-cnn", 12)])
+def test_a_network_with_edges_in_every_layer_is_lowered_exactly(net, count, tmp_path):
+    torch.manual_seed(0)
+    method = ci_bcnn.Method(unit=0.05)
+    network = method.build(net).eval()
+    with torch.no_grad():
+        for seed, mix in enumerate(ci_bcnn.interactions(network)):
+            mix.influence.copy_(torch.from_numpy(edges(mix.influence[:, 0].numel(), 0.1, seed)))
+        for part in network:
+            if hasattr(part, "norm"):
+                part.norm.weight.normal_(0.4, 1)
+                part.norm.running_mean.normal_(0, 8)
+    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    meta = {"net": net, "method": "ci_bcnn", "source": "here", "images": "random"}
+    export.export(method.deploy(net, network), images, np.full(count, -1), tmp_path, meta)
+    record = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
+    assert list(record["own_nodes"].values()).count("Interact") == 3
+    with pytest.raises(UserError) as error:
+        bind.bind(ModelWrapper(str(tmp_path / "lowered.onnx")))
+    assert "density=0" in str(error.value)
+
+
+def refused(weights, scale, influence):
+    """The words with which a dense layer, a factor and an interaction behind it are refused."""
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 16]) for name in ("x", "y")]
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["p"], name="dense"),
+        helper.make_node("Mul", ["p", "c"], ["q"], name="factor"),
+        helper.make_node(
+            "Interact",
+            ["q", "k"],
+            ["y"],
+            name="mix",
+            domain="xnorforge.flows.lower.nodes",
+            n0=16,
+            unit=1,
+            matches=0,
+            axis=1,
+        ),
+    ]
+    model = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "g", info[:1], info[1:])))
+    for name, values in (("w", weights), ("c", np.float32(scale)), ("k", influence)):
+        model.set_initializer(name, np.asarray(values, np.float32))
+    with pytest.raises(UserError) as error:
+        graph.integer_graph(model, 0, 1, 1.0)
+    return str(error.value)
+
+
+def test_sums_with_a_scale_and_graphs_of_other_channels_are_refused():
+    weights = np.where(np.random.default_rng(0).random((16, 16)) < 0.5, -1, 1)
+    assert refused(weights, 0.5, edges(16, 0.1, 0)) == (
+        "mix (Interact): its input is no plain sum of bits; place it right behind a convolution of +-1 by +-1."
+    )
+    assert refused(np.abs(weights), 1.0, edges(32, 0.1, 0)) == (
+        "mix (Interact): its graph is not that of 16 channels; export the network again."
+    )
