@@ -68,8 +68,14 @@ def share(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 
 def mean(value: float) -> float:
-    """The mean over the ranks."""
-    return value if ranks() == 1 else _average(torch.tensor(value, dtype=torch.float64)).item()
+    """The mean over the ranks; the value itself where it is the same in all of them, as a mean of thirds would round."""
+    if ranks() == 1:
+        return value
+    own = torch.tensor([value], dtype=torch.float64, device=_wire())
+    every = [torch.empty_like(own) for _ in range(ranks())]
+    dist.all_gather(every, own)
+    values = torch.cat(every).tolist()
+    return value if len(set(values)) == 1 else sum(values) / len(values)
 
 
 def settle(run) -> None:
@@ -86,7 +92,7 @@ def settle(run) -> None:
     run.method.load_state(_averaged(run.method.state()))
     found = dict(run.network.state_dict())
     found |= {"order of images": run.rng.get_state(), "torch's generator": torch.get_rng_state()}
-    marks = torch.tensor([_mark(tensor) for tensor in found.values()], device=run.device)
+    marks = torch.tensor([_mark(tensor) for tensor in found.values()], device=_wire())
     low, high = marks.clone(), marks.clone()
     dist.all_reduce(low, dist.ReduceOp.MIN)
     dist.all_reduce(high, dist.ReduceOp.MAX)
@@ -109,10 +115,14 @@ def _average_gradients(optimiser, *_) -> None:
 
 
 def _average(tensor: torch.Tensor) -> torch.Tensor:
-    wire = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    total = tensor.detach().clone(memory_format=torch.contiguous_format).to(wire)
+    total = tensor.detach().clone(memory_format=torch.contiguous_format).to(_wire())
     dist.all_reduce(total)
     return (total / ranks()).to(tensor.device)
+
+
+def _wire() -> str:
+    """The device from which the ranks send."""
+    return "cuda" if dist.get_backend() == "nccl" else "cpu"
 
 
 def _averaged(value):

@@ -21,7 +21,8 @@ class NotFinite(Exception):
 def watched(run):
     """Within the block, no optimiser steps by a gradient that is not finite: NotFinite is raised, the weights are still good.
 
-    The check reads each gradient once, which is little beside the step that made it.
+    The check reads each gradient once, which is little beside the step that made it. What a method does between epochs is
+    answered here, as no step of the loop is there to catch it.
     """
 
     def look(optimiser, *_):
@@ -34,16 +35,18 @@ def watched(run):
     hook = register_optimizer_step_pre_hook(look)
     try:
         yield
+    except NotFinite as error:
+        raise diverged(run, "behind its steps", None, error) from None
     finally:
         hook.remove()
 
 
-def diverged(run, step: int, steps: int, images: torch.Tensor, error: NotFinite) -> UserError:
+def diverged(run, when: str, images: torch.Tensor | None, error: NotFinite) -> UserError:
     """The sentence for a person.
 
     Args:
-        step, steps: which step of the epoch, from 1, of how many.
-        images: uint8, this step's.
+        when: within the epoch.
+        images: uint8, those of the step if it was one.
         error: what stopped it.
     """
     kind = type(run.method).__module__.rpartition(".")[2]
@@ -52,16 +55,18 @@ def diverged(run, step: int, steps: int, images: torch.Tensor, error: NotFinite)
     others = f", or other hyper-parameters than {', '.join(weights)} (--set)" if weights else ""
     return UserError(
         f"{run.net}, {kind}: the loss is no longer finite in epoch {run.epoch + 1} of phase {run.phase.name}, "
-        f"step {step} of {steps}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} (--lr){others}."
+        f"{when}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} (--lr){others}."
     )
 
 
 @torch.no_grad()
-def first_fault(run, images: torch.Tensor) -> str:
+def first_fault(run, images: torch.Tensor | None) -> str:
     """The first layer, in the order of execution, with weights or an output that are not finite; "" if there is none."""
     for name, tensor in run.network.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             return name
+    if images is None:
+        return ""
     found = []
 
     def look(name):

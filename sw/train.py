@@ -192,7 +192,7 @@ def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
                 if not math.isfinite(loss):
                     raise faults.NotFinite
             except faults.NotFinite as error:
-                raise faults.diverged(run, step + 1, steps, given[0], error) from None
+                raise faults.diverged(run, f"step {step + 1} of {steps}", given[0], error) from None
             total += loss
             advance()
     return total / steps

@@ -26,7 +26,7 @@ from xnorforge.errors import MismatchError, UserError
 from xnorforge.figures import Request, Result, Variant, write
 from xnorforge.flows.export import export
 from xnorforge.request import assignment
-from xnorforge.sw import train, weights, zoo
+from xnorforge.sw import distributed, train, weights, zoo
 from xnorforge.sw.methods import base
 
 
@@ -81,6 +81,8 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
         UserError: no images to train on, or some runs failed; the others are in the table.
         MismatchError: an exported network computes other scores than its module.
     """
+    if distributed.ranks() > 1:
+        raise UserError("compare: torchrun shares out single trainings; start it without, several runs go with --jobs.")
     train.task_of(asked.net).train_sets()
     tasks = [(variant, seed) for seed in asked.seeds for variant in asked.variants]
     missing = [task for task in tasks if not finished(asked, *task)]

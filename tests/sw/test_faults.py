@@ -65,6 +65,19 @@ def test_a_loss_without_gradient_is_seen_too(tmp_path, monkeypatch):
     assert "epoch 2 of phase train, step 2 of 4; the first value that is not lies in the loss itself;" in said
 
 
+def test_a_step_between_epochs_is_answered_like_one_of_the_loop(tmp_path, monkeypatch):
+    def on_epoch(self, run):
+        run.network[1].dot.weight.grad.fill_(torch.inf)
+        run.optimiser.step()
+
+    monkeypatch.setattr(ste.Method, "on_epoch", on_epoch)
+    with pytest.raises(UserError) as error:
+        train.train(NET, "ste", tmp_path)
+    assert "epoch 1 of phase train, behind its steps; the first value that is not lies in the gradient of 1.dot" in str(
+        error.value
+    )
+
+
 def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weights(tmp_path, monkeypatch):
     def spoil(self, run, losses):
         run.network[2].norm.register_forward_hook(lambda norm, inputs, output: output * torch.nan)

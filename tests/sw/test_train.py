@@ -114,13 +114,21 @@ def test_a_run_of_another_device_or_number_of_processes_is_refused(tmp_path, key
         train.train("mnist-tfc", "ste", tmp_path, epochs=1)
 
 
-def test_the_checkpoint_keeps_the_time_that_was_trained(tmp_path, monkeypatch):
-    train.train("mnist-tfc", "ste", tmp_path / "whole", epochs=2)
-    spent = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)
-    assert spent["seconds"] > 0 and spent["machine"].endswith(", threads: 1")
-    again = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)
-    train.train("mnist-tfc", "ste", tmp_path / "whole", epochs=2)
-    assert torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)["seconds"] == again["seconds"]
+def test_the_checkpoint_adds_up_the_time_that_was_trained(tmp_path, monkeypatch):
+    def killed(self, run):
+        if run.epoch == 1:
+            raise KeyboardInterrupt
+
+    def kept():
+        return torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+
+    with monkeypatch.context() as once:
+        once.setattr(ste.Method, "on_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train.train("mnist-tfc", "ste", tmp_path, epochs=2)
+    first = kept()["seconds"]
+    train.train("mnist-tfc", "ste", tmp_path, epochs=2)
+    assert kept()["seconds"] > first > 0 and kept()["machine"].endswith(", threads: 1")
 
 
 def test_training_learns_and_the_card_counts_right_answers_of_the_written_network(tmp_path):
