@@ -129,7 +129,10 @@ def train(net, method, out, epochs, lr, seed, threads, hyper):
     given = dict(request.assignment(text) for text in hyper)
     with stage("train", out):
         train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr)
-    say(f"train     done -> {out}; `make build NET={net} METHOD={method}` takes these weights from now on")
+    taken = out == Path("out") / (net if method == "ste" else f"{net}-{method}") / "train"  # where the Makefile looks
+    say(
+        f"train     done -> {out}{f'; `make build NET={net} METHOD={method}` takes these weights now' if taken else ''}"
+    )
 
 
 @cli.command()

@@ -125,7 +125,7 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
     }
     which = "\n".join(f"- {letter}: {words}; {stages[stage]}" for (stage, words), letter in letters.items())
     machines = " and ".join(sorted({run.where for run in results if run.where}))
-    return f"""# {asked.net}: {len(_by_variant(results))} methods, {asked.epochs} epochs each
+    return f"""# {asked.net}: methods {len(_by_variant(results))}, epochs {asked.epochs}
 
 {table}
 
@@ -169,7 +169,7 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("accuracy in %")
         seeds = " ".join(map(str, asked.seeds))
-        words = f"{asked.net}, {asked.epochs} epochs, seeds {seeds}: a dot per seed, a bar at the mean.\n"
+        words = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
         figure.supxlabel(words + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
         for kind in ("svg", "png"):
             save(figure, asked.folder / f"compare.{kind}")
