@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
@@ -67,13 +69,32 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
         warnings.simplefilter("ignore")
         path = Path(folder) / "raw.onnx"
         export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
-        network = cleanup_model(ModelWrapper(str(path)))
+        network = cleanup_model(_folded(ModelWrapper(str(path))))
     # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a producer.
     known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
     known.update(name for node in network.graph.node for name in node.output)
     for node in network.graph.node:
         node.input[:] = [name if name in known else node.input[0] for name in node.input]
     network.set_tensor_datatype(network.graph.input[0].name, DataType["UINT8"])
+    return network
+
+
+def _folded(network: ModelWrapper) -> ModelWrapper:
+    """The graph without nodes that read constants only: each padding brings seven.
+
+    qonnx' clean-up folds them too, but infers all shapes again behind each, in time that grows with the graph.
+    """
+    graph, left = network.graph, []
+    known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.domain or not all(name in known for name in node.input):
+            left.append(node)
+            continue
+        found = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
+        known.update(zip(node.output, map(np.asarray, found)))
+        graph.initializer.extend(numpy_helper.from_array(known[name], name) for name in node.output)
+    del graph.node[:]
+    graph.node.extend(left)
     return network
 
 
