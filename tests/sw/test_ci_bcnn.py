@@ -423,6 +423,16 @@ def test_a_bandit_s_good_edge_becomes_likely():
     assert before < 0.2 and likely() > 0.8
 
 
+def test_a_policy_that_stops_acts_no_more_on_the_batch():
+    found, graph, calls = miner([(1, 4, 4)]), [torch.zeros(1, 4, 4)], []
+    torch.nn.init.constant_(found.policy.stop.bias, 20.0)
+    found.episode(graph, lambda *call: calls.append(call), 8, torch.Generator().manual_seed(0))
+    torch.nn.init.constant_(found.policy.stop.bias, -20.0)
+    assert not calls
+    found.episode(graph, lambda *call: calls.append(call) or (0.0, False), 8, torch.Generator().manual_seed(0))
+    assert len(calls) == 8
+
+
 def test_a_judge_s_loss_from_a_part_on_is_that_of_the_whole_network(digits):
     run = steps(started(ci_bcnn.Method(unit=0.05)), 10)
     images, labels = torch.from_numpy(digits[0].images[:128].copy()), torch.from_numpy(digits[0].labels[:128])
