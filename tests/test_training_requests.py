@@ -46,8 +46,9 @@ def call(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["mnist-tfk"], "NET: no 'mnist-tfk' among "),
-        (["typo"], "NET: no 'typo' among "),
+        (["mnist-tfk"], f"NET: no 'mnist-tfk' among {NETS}. Did you mean 'mnist-tfc'?"),
+        (["cnv"], f"NET: no 'cnv' among {NETS}. Did you mean 'cifar10-cnv'?"),
+        (["typo"], f"NET: no 'typo' among {NETS}."),
         (["mnist-tfc", "--method", "bon"], f"METHOD: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
         (
             ["mnist-tfc", "--method", "bonn", "--set", "kernal=1"],
@@ -66,7 +67,7 @@ def call(monkeypatch, capsys):
             "--set: 'kernel' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7.",
         ),
     ],
-    ids=["net", "net-far-off", "method", "hyper-parameter", "number", "whole-number", "no-value"],
+    ids=["net", "net-without-task", "net-far-off", "method", "hyper-parameter", "number", "whole-number", "no-value"],
 )
 def test_a_wrong_name_or_value_is_one_sentence_and_leaves_no_folder(call, tmp_path, words, answer):
     code, said = call("train", *words, "-o", tmp_path / "out")

@@ -26,5 +26,6 @@ def unknown(where: str, given: str, names) -> UserError:
     """
     names = sorted(names)
     near = get_close_matches(given.lower(), names, n=1, cutoff=0.5)
+    near = near or [name for name in names if name.endswith(f"-{given.lower()}")]  # a network without its task
     hint = f". Did you mean '{near[0]}'?" if near else "."
     return UserError(f"{where}: no '{given}' among {', '.join(names)}{hint}")
