@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src"}
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
-TOGETHER = {f"src/xnorforge/{name}.py" for name in ("__main__", "pictures", "bench", "compare", "figures")}  # what puts the four together
+TOGETHER = {
+    f"src/xnorforge/{name}.py" for name in ("__main__", "pictures", "bench", "compare", "figures")
+}  # what puts the four together
 
 
 def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:
