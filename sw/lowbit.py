@@ -162,26 +162,24 @@ class _Formed:
         """The weights of the forward pass."""
         if self.form is Form.REAL:
             return self.weight if self.norms else self.weight * GAIN
-        with torch.no_grad():
-            other = self.binary() if self.form is Form.BINARY else self.eight()
-        weights = _InPlaceOf.apply(self.weight, other)
-        return weights if self.norms or self.form is Form.BINARY else weights * GAIN
+        weights = _InPlaceOf.apply(self.weight, self.standing_in())
+        return weights * GAIN if self.form is Form.EIGHT and not self.norms else weights
 
-    def binary(self) -> torch.Tensor:
-        """sign(W); in training, a as deployed over a beside it."""
-        bits = self.weight.sign().add_(0.5).sign_()
-        if self.training and self.affine:
-            gain, _ = affine_of(self.norms[0])
-            bits *= _columns(_over(significant(gain, self.gain_bits())[0], gain, 1.0), bits)
-        return bits
+    @torch.no_grad()
+    def standing_in(self) -> torch.Tensor:
+        """The weights as deployed; in training times the deployed gain over that of batch norm, which multiplies next."""
+        if not self.affine:
+            return self.bits() if self.form is Form.BINARY else eighths(self.weight)
+        gain, _, weights = self.constants()
+        if not self.training:
+            return weights
+        own = _columns(affine_of(self.norms[0])[0], weights)
+        # Where batch norm multiplies with 0 nothing of the weights is seen, but a channel of zeros could not come back.
+        return torch.where(own.abs() > 1e-12, weights * _columns(gain, weights) / own, self.weight)
 
-    def eight(self) -> torch.Tensor:
-        """W as 8 bits give it back; in evaluation q / 128."""
-        if not self.norms:
-            return eighths(self.weight)
-        gain = _columns(affine_of(self.norms[0])[0], self.weight)
-        integers, unit = folded(self.weight * gain)
-        return _over(integers * (unit * STEP), gain, self.weight) if self.training else integers * STEP
+    def bits(self) -> torch.Tensor:
+        """sign(W)."""
+        return self.weight.sign().add_(0.5).sign_()
 
     def in_place_of_norm(self, norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
         """Hook behind batch norm: in evaluation, gain * sum + shift as deployed."""
@@ -196,17 +194,16 @@ class _Formed:
         return 23 - (reach - 1).bit_length()
 
     @torch.no_grad()
-    def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Gain and shift of the deployed batch norm, (channels,), and the integers q of an 8-bit layer."""
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q / 128."""
         gain, shift = affine_of(self.norms[0])
         if self.form is Form.BINARY:
-            gain, finest = significant(gain, self.gain_bits())
-            integers = None
+            weights, (gain, finest) = self.bits(), significant(gain, self.gain_bits())
         else:
             integers, unit = folded(self.weight * _columns(gain, self.weight))
-            gain, finest = unit.expand_as(gain), unit * STEP
+            weights, gain, finest = integers * STEP, unit.expand_as(gain), unit * STEP
         grid = (finest * (STEP if self.reads_eight else 1.0)).clamp(min=FINEST)
-        return gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid, integers
+        return gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid, weights
 
 
 class Conv(_Formed, binary.BinaryConv):
@@ -297,11 +294,6 @@ def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return numbers.view(-1, *(1,) * (weights.dim() - 1))
 
 
-def _over(above: torch.Tensor, below: torch.Tensor, otherwise) -> torch.Tensor:
-    """above / below, `otherwise` where below is next to nothing: what it multiplies does not count there."""
-    return torch.where(below.abs() > 1e-12, above / below, otherwise)
-
-
 # Deployment
 
 
@@ -352,14 +344,13 @@ def write_eights(network: nn.Module, deployed: nn.Module) -> None:
     for name, layer in network.named_modules():
         if not isinstance(layer, _Formed) or not (layer.affine or layer.form is Form.EIGHT):
             continue
-        target, at = deployed.get_submodule(name), name.removesuffix(".dot")
+        target = deployed.get_submodule(name)
         if not layer.norms:
             target.weight.copy_(eighths(layer.weight))
             continue
-        gain, shift, integers = layer.constants()
-        if integers is not None:
-            target.weight.copy_(integers * STEP)
-        _affine(deployed.get_submodule(at).norm, gain, shift)
+        gain, shift, weights = layer.constants()
+        target.weight.copy_(weights)
+        _affine(deployed.get_submodule(name.removesuffix(".dot")).norm, gain, shift)
 
 
 def _affine(norm: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:

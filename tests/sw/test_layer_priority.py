@@ -469,8 +469,7 @@ def test_statistics_are_taken_again_from_standing_weights(digits):
     )
 
 
-@pytest.mark.parametrize("hyper", [{}, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}], ids=str)
-@pytest.mark.parametrize("after", [2, 5])
+@pytest.mark.parametrize(("after", "hyper"), [(2, {}), (5, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5})])
 def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, after, hyper):
     train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=SHARES | hyper)
     called = []
@@ -621,3 +620,22 @@ def test_with_fine_tuning_two_layers_and_three_quarters_of_the_bits_cost_little(
         found = curves_by_order("mnist-cnn", digits, seed, ("inverse_depth",), epochs=2, count=2)
         _, ratios, deep = found["inverse_depth"]
         assert ratios[2] > 3 and deep[2] > deep[0] - 4, seed
+
+
+@pytest.mark.full
+def test_partly_binarised_and_fine_tuned_the_deepest_first_is_more_accurate_and_smaller(monkeypatch):
+    try:
+        images, labels, _ = data.cifar10("train")
+    except data.Absent as absent:
+        pytest.skip(str(absent))
+    parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 2000), (2000, 3000))]
+    monkeypatch.setattr(type(task_of("cifar10-cnv_half")), "train_sets", lambda self: tuple(parts))
+    lead = []
+    for seed in range(3):
+        orders = "inverse_depth", "forward_depth"
+        (_, small, deep), (_, large, shallow) = curves_by_order(
+            "cifar10-cnv_half", parts, seed, orders, epochs=2, count=4
+        ).values()
+        assert all(a > b for a, b in zip(small[1:], large[1:]))
+        lead.append(np.mean(deep[2:]) - np.mean(shallow[2:]))
+    assert min(lead) > 0.5, lead
