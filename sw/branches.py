@@ -27,8 +27,9 @@ from xnorforge.sw.binary import Plain
 from xnorforge.sw.parts import FRACTION, Affine2d, BiReal, Block, Copied, Network, Projected
 
 EIGHTH, HALF = 1 / 8, 1 / 2
-# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight; 10 + 8 of float32's 24 leave +-32.
-GATED_FRACTION = 10
+# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight, one in eighths three, and a learned share
+# three: of float32's 24 bits +-32 are left.
+GATED_FRACTION, GATED_AND_LEARNED_FRACTION = 10, 7
 
 
 @dataclass(frozen=True)
@@ -407,19 +408,17 @@ class Splitter:
         """The block without pool and sign."""
         pad, dot = self.layer(branch, block)
         kind = Affine1d if dot.weight.dim() == 2 else Affine2d
-        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel(), FRACTION, kind))
+        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel(), kind))
 
     def summand(self, branch: int, part: BiReal) -> Summand:
         """The convolution of a residual part."""
         pad, dot = self.layer(branch, part)
-        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel(), self.fraction()))
+        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel()))
 
-    def fraction(self) -> int:
-        """Fraction bits of the norms of a residual stream."""
-        return FRACTION if self.shape.gate == "none" else GATED_FRACTION
-
-    def share(self, channels: int, reach: int, fraction: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
+    def share(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
         """The norm of a summand of a mean; where it is deployed, a K-th is in its constants."""
+        fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
+        fraction = FRACTION if self.shape.gate == "none" else fraction
         if self.trained and self.shape.bases > 1:
             return Share(channels, reach, fraction, self.shape.bases)
         return kind(channels, reach, fraction)
@@ -427,7 +426,7 @@ class Splitter:
     def shortcut(self, part: BiReal) -> nn.Module:
         """The shortcut of a residual part, its norm a K-th as well."""
         if isinstance(part.shortcut, Projected):
-            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2], self.fraction())
+            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2])
         return part.shortcut or nn.Identity()
 
     def layer(self, branch: int, part: Block | BiReal) -> tuple[nn.Module, nn.Module]:
