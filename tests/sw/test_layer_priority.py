@@ -634,7 +634,7 @@ def test_partly_binarised_and_fine_tuned_the_deepest_first_is_more_accurate_and_
     for seed in range(3):
         orders = "inverse_depth", "forward_depth"
         (_, small, deep), (_, large, shallow) = curves_by_order(
-            "cifar10-cnv_half", parts, seed, orders, epochs=2, count=4
+            "cifar10-cnv_half", parts, seed, orders, epochs=2, count=3
         ).values()
         assert all(a > b for a, b in zip(small[1:], large[1:]))
         lead.append(np.mean(deep[2:]) - np.mean(shallow[2:]))
