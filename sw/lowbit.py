@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import torch
-import torch.nn.functional as F
 from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
@@ -158,7 +157,7 @@ class _Formed:
         """Whether the batch norm behind it is deployed as gain and shift, not as a threshold."""
         return bool(self.norms) and (self.form is Form.EIGHT or (self.form is Form.BINARY and self.feeds_eight))
 
-    def formed(self) -> torch.Tensor:
+    def values(self) -> torch.Tensor:
         """The weights of the forward pass."""
         if self.form is Form.REAL:
             return self.weight if self.norms else self.weight * GAIN
@@ -169,17 +168,13 @@ class _Formed:
     def standing_in(self) -> torch.Tensor:
         """The weights as deployed; in training times the deployed gain over that of batch norm, which multiplies next."""
         if not self.affine:
-            return self.bits() if self.form is Form.BINARY else eighths(self.weight)
+            return binary.signs(self.weight) if self.form is Form.BINARY else eighths(self.weight)
         gain, _, weights = self.constants()
         if not self.training:
             return weights
         own = _columns(affine_of(self.norms[0])[0], weights)
         # Where batch norm multiplies with 0 nothing of the weights is seen, but a channel of zeros could not come back.
         return torch.where(own.abs() > 1e-12, weights * _columns(gain, weights) / own, self.weight)
-
-    def bits(self) -> torch.Tensor:
-        """sign(W)."""
-        return self.weight.sign().add_(0.5).sign_()
 
     def in_place_of_norm(self, norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
         """Hook behind batch norm: in evaluation, gain * sum + shift as deployed."""
@@ -198,7 +193,7 @@ class _Formed:
         """Gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q / 128."""
         gain, shift = affine_of(self.norms[0])
         if self.form is Form.BINARY:
-            weights, (gain, finest) = self.bits(), significant(gain, self.gain_bits())
+            weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
         else:
             integers, unit = folded(self.weight * _columns(gain, self.weight))
             weights, gain, finest = integers * STEP, unit.expand_as(gain), unit * STEP
@@ -209,15 +204,9 @@ class _Formed:
 class Conv(_Formed, binary.BinaryConv):
     """Convolution in a form."""
 
-    def forward(self, x):
-        return F.conv2d(x, self.formed(), None, self.stride, self.padding, self.dilation, self.groups)
-
 
 class Linear(_Formed, binary.BinaryLinear):
     """Dense layer in a form."""
-
-    def forward(self, x):
-        return F.linear(x, self.formed())
 
 
 class Layers(binary.Plain):

@@ -18,10 +18,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.sw import binary, parts
+from xnorforge.sw.binary import signs
 from xnorforge.sw.methods import base
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
@@ -35,11 +35,6 @@ CENTRE_RATE = 0.5  # how far class means follow a batch; that of the center loss
 SIGMA_FLOOR = 1e-3  # of mu: the loss has no lower end as sigma goes to 0
 VARIANCE_FLOOR = 1e-2  # of a class's features, for the same reason
 FINE = 10  # one epoch in so many is fine-tuning, with the feature loss, at a tenth of the learning rate
-
-
-def signs(x: torch.Tensor) -> torch.Tensor:
-    """-1 and +1, where 0 gives +1."""
-    return x.sign().add_(0.5).sign_()
 
 
 class Binarise(torch.autograd.Function):
@@ -117,7 +112,7 @@ class _Modulated:
         self.scaled = True
         return self
 
-    def bits(self) -> torch.Tensor:
+    def values(self) -> torch.Tensor:
         """The weights, -1 and +1."""
         return Binarise.apply(self.weight, self.log_w.exp().view(self.weight.shape[1:]))
 
@@ -125,8 +120,9 @@ class _Modulated:
         """1 / wbar, what the layer's sums are multiplied by; a constant to the gradient, as batch norm absorbs it."""
         return 1 / self.log_w.detach().exp().mean() if self.scaled else self.log_w.new_ones(())
 
-    def output(self, sums: torch.Tensor) -> torch.Tensor:
+    def forward(self, x):
         """The sums, scaled. bfloat16 holds sums of bits up to 256 exactly, but not their multiples: those are float32."""
+        sums = super().forward(x)
         return sums.float() * self.scale() if self.scaled else sums
 
     def kernel_loss(self, nu: float) -> torch.Tensor:
@@ -141,16 +137,9 @@ class _Modulated:
 class ModulatedConv(_Modulated, binary.BinaryConv):
     """Convolution with weights sign(X) / wbar."""
 
-    def forward(self, x):
-        sums = F.conv2d(x, self.bits(), None, self.stride, self.padding, self.dilation, self.groups)
-        return self.output(sums)
-
 
 class ModulatedLinear(_Modulated, binary.BinaryLinear):
     """Dense layer with weights sign(X) / wbar."""
-
-    def forward(self, x):
-        return self.output(F.linear(x, self.bits()))
 
 
 class Layers(binary.Plain):

@@ -17,11 +17,11 @@ what is published, what is read in the authors' code, and what is our reading.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.errors import UserError, unknown
 from xnorforge.sw import binary, branches, networks, snap
+from xnorforge.sw.binary import TriangularSign, signs
 from xnorforge.sw.methods import base
 
 REAL, BINARY = "real", "binary"
@@ -32,11 +32,6 @@ CHOICES = {
     "relu": ("residual", "always", "never"),
     "weight_scale": ("tensor", "channel"),
 }
-
-
-def signs(x: torch.Tensor) -> torch.Tensor:
-    """-1 and +1, where 0 gives +1."""
-    return x.sign().add_(0.5).sign_()
 
 
 class WeightSign(torch.autograd.Function):
@@ -53,27 +48,13 @@ class WeightSign(torch.autograd.Function):
         return gradient / alpha, None
 
 
-class ActivationSign(torch.autograd.Function):
-    """sign(x) with the gradient of a parabola on each side of 0 (Liu et al., "Bi-Real Net", ECCV 2018)."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return signs(x)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return gradient * x.abs().mul_(-2).add_(2).clamp_(min=0)
-
-
 class Sign(nn.Module):
     """Activations to -1 and +1, or their tanh in the real stage."""
 
     real = False
 
     def forward(self, x):
-        return x.tanh() if self.real else ActivationSign.apply(x)
+        return x.tanh() if self.real else TriangularSign.apply(x)
 
 
 class _Scaled:
@@ -95,15 +76,9 @@ class _Scaled:
 class ScaledConv(_Scaled, binary.BinaryConv):
     """Convolution."""
 
-    def forward(self, x):
-        return F.conv2d(x, self.values(), None, self.stride, self.padding, self.dilation, self.groups)
-
 
 class ScaledLinear(_Scaled, binary.BinaryLinear):
     """Dense layer."""
-
-    def forward(self, x):
-        return F.linear(x, self.values())
 
 
 class Layers(binary.Plain):

@@ -35,21 +35,7 @@ GUIDE, RECTIFY = "guide", "rectify"
 WIDTH, SLOPE = 128, 0.2
 
 
-class _Sign(torch.autograd.Function):
-    """sign, +1 at 0, with the triangular gradient of [3.68]."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.sign().add_(0.5).sign_()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return gradient * x.abs().mul_(-2).add_(2).clamp_(min=0)
-
-
-sign = _Sign.apply
+sign = binary.TriangularSign.apply
 
 
 class Sign(nn.Module):

@@ -232,7 +232,7 @@ def test_a_scaled_layer_has_two_weights():
 
 def test_the_scale_rounds_nothing_in_bfloat16():
     torch.manual_seed(0)
-    layer, bits = bonn.Layers().linear(256, 32), bonn.signs(torch.randn(64, 256))
+    layer, bits = bonn.Layers().linear(256, 32), binary.signs(torch.randn(64, 256))
     with torch.no_grad():
         expected = layer(bits)
         with torch.autocast("cpu", torch.bfloat16):

@@ -434,7 +434,7 @@ def test_in_training_the_weights_are_those_of_hardware_but_for_a_factor_batch_no
     run = steps(started(method(binarise=1, mode="w1a8")), 20)
     for name in ("2", "4"):
         layer = run.network.get_submodule(f"{name}.dot")
-        trained = layer.train().formed().detach()
+        trained = layer.train().values().detach()
         deployed = run.method.deploy("mnist-tfc", run.network).get_submodule(f"{name}.dot").weight.detach()
         if name == "2":
             gain, _ = lowbit.affine_of(run.network[2].norm)

@@ -81,6 +81,7 @@ def test_training_moves_every_latent_and_keeps_them_in_reach(name):
 def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
+    parts.hold(run.network, True)
     deployed = run.method.deploy(NET, run.network)
     images, _ = batch(4)
     run.network.eval()
