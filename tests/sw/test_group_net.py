@@ -15,14 +15,14 @@ from xnorforge.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.running import qonnx_scores
-from xnorforge.sw import binary, branches, data, networks, parts, train, weights
+from xnorforge.sw import binary, branches, networks, parts, train, weights
 from xnorforge.sw.binary import Plain
 from xnorforge.sw.branches import Group, Numbers, Residual, Shape, Sum, Summand, structured
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Layers, Method
 from xnorforge.sw.parts import Affine2d, BiReal, Bits, Block, Network, Pooled, Scores, Stem
-from xnorforge.sw.tasks import base, mnist
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks.base import Recipe
 
 from . import digits
 
@@ -588,11 +588,7 @@ def test_only_the_first_stage_is_real():
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
-    images, labels = data.mnist_shipped()
-    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (512, 640), (800, 1000))]
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
-    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)})
+    digits.in_place_of_mnist(monkeypatch, (0, 256), (512, 640), (800, 1000), epochs=4)
     hyper = {"warmup": 0.5, "aggregate": "learned", "bases": 2}
     train.train("mnist-tfc", "group_net", tmp_path / "whole", hyper=hyper)
 

@@ -18,8 +18,9 @@ from xnorforge.flows.lower import lower
 from xnorforge.sw import binary, data, lowbit, networks, train, weights, zoo
 from xnorforge.sw.lowbit import Form
 from xnorforge.sw.methods import base, layer_priority, ste
-from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+
+from .digits import in_place_of_mnist
 
 SHARES = {"float_share": 0.2, "polish_share": 0.4}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
@@ -99,13 +100,7 @@ def noise(net, count, seed=0):
 @pytest.fixture
 def digits(monkeypatch):
     """The shipped digits in place of MNIST: 704 to train on, 296 held out."""
-    images, labels = data.mnist_shipped()
-    parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 704), (704, 1000))]
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(parts))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: parts[1:])
-    nets = {net: Recipe(epochs=8, batch=64, lr=5e-3, warmup=4, bf16=False) for net in ("mnist-tfc", "mnist-cnn")}
-    monkeypatch.setattr(mnist.Task, "nets", nets)
-    return parts
+    return in_place_of_mnist(monkeypatch, (0, 704), (704, 1000), epochs=8)
 
 
 def tradeoff(folder):

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.errors import UserError
-from xnorforge.sw import binary, data, networks, snap, train, weights
+from xnorforge.sw import binary, networks, snap, train, weights
 from xnorforge.sw.methods import rbcn, ste
-from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Recipe, task_of
 
+from .digits import in_place_of_mnist
 from .test_binary import pictures, shaken
 from .test_snap import threshold_of
 
@@ -468,11 +468,7 @@ def test_a_scale_per_weight_is_not_deployed():
 @pytest.fixture
 def few(monkeypatch):
     """256 images to train on, 64 held out and to test."""
-    images, labels = data.mnist_shipped()
-    some, rest = (Images(images[a:b], labels[a:b], f"{b - a}") for a, b in ((0, 256), (256, 320)))
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (some, rest))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [rest])
-    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": Recipe(epochs=6, batch=64, lr=5e-3, warmup=4)})
+    in_place_of_mnist(monkeypatch, (0, 256), (256, 320), epochs=6)
 
 
 def contents(folder) -> dict[str, bytes]:

@@ -1,0 +1,76 @@
+"""Real digits, few and small enough to train on in a test.
+
+scikit-learn's, 8x8 pixels: 1,297 to train on, 500 held out. MNIST's, 28x28: the 1,000 in the repository.
+"""
+
+from functools import cache, partial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from xnorforge.sw import data, networks, parts, train
+from xnorforge.sw.parts import Block, Network, Scores
+from xnorforge.sw.tasks import base, mnist
+from xnorforge.sw.tasks.base import Images, Recipe
+
+
+def narrow(layers, few=4, many=8) -> Network:
+    """8x8 pixels, so few channels that methods can differ on digits."""
+    return Network(
+        Block(layers, 1, few, kernel=3, pad=1, pixels=True),
+        Block(layers, few, few, kernel=3, pad=1), Block(layers, few, few, kernel=3, pad=1, pool=2),
+        Block(layers, few, many, kernel=3, pad=1), Block(layers, many, many, kernel=3, pad=1, pool=2),
+        nn.Flatten(), Scores(layers, 4 * many, 10, 2**-2),
+    )  # fmt: skip
+
+
+wide = partial(narrow, few=8, many=16)
+
+
+@cache
+def small() -> tuple[Images, Images]:
+    """scikit-learn's digits: to train on, and held out."""
+    found = load_digits()
+    order = np.random.default_rng(0).permutation(len(found.target))
+    images = (found.images * 16).clip(0, 255).astype(np.uint8)[order, None]
+    labels = found.target.astype(np.int64)[order]
+    return Images(images[:1297], labels[:1297], "1,297 digits"), Images(images[1297:], labels[1297:], "500 digits")
+
+
+def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
+    """All phases of a training on scikit-learn's digits, the last epoch with sums' constants on their grid."""
+    images, labels = (torch.from_numpy(part.copy()) for part in (small()[0].images, small()[0].labels))
+    recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, bf16=False)
+    torch.manual_seed(seed)
+    with pytest.MonkeyPatch.context() as once:
+        once.setitem(networks.NETWORKS, "digits", network)
+        built = method.build("digits")
+    run = train.Run("digits", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
+    plan = [(phase, epoch) for phase in method.phases(recipe) for epoch in range(phase.epochs)]
+    for at, (run.phase, run.epoch) in enumerate(plan, start=1):
+        if not run.epoch:
+            method.begin(run)
+            run.optimiser = method.optimiser(run)
+        parts.hold(run.network, at == len(plan))
+        train._epoch(run, images, labels)
+        method.on_epoch(run)
+    return run
+
+
+def held_out(run: train.Run) -> float:
+    """Right classes of the 500 digits held out, per cent."""
+    return 100 * train.accuracy(run.network, small()[1], run.task)
+
+
+def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[Images]:
+    """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not given)."""
+    images, labels = data.mnist_shipped()
+    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in cuts]
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, bf16=False)
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:] or sets[1:])
+    monkeypatch.setattr(mnist.Task, "nets", dict.fromkeys(("mnist-tfc", "mnist-cnn"), recipe))
+    return sets
