@@ -2,7 +2,7 @@
 Recognition", arXiv 1909.09934; first form CVPR 2019, arXiv 1811.10413.
 
 A group of layers runs K times side by side, each time with binary weights of its own; branches keep their own activations
-and meet in a mean at the end of the group. The structure is `sw/branches.py`; here are what trains and how:
+and meet in a mean at the end of the group. The structure is `sw/branches.py`, made by `sw/splitting.py`; here are what trains and how:
 
     weights       alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W as it is
     activations   sign(x); gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from xnorforge.errors import UserError, unknown
-from xnorforge.sw import binary, branches, networks, snap
+from xnorforge.sw import binary, branches, networks, snap, splitting
 from xnorforge.sw.binary import TriangularSign, signs
 from xnorforge.sw.methods import base
 
@@ -136,7 +136,7 @@ class Method(base.Method):
                 f"group_net: gate={self.gate} with decomposition=lbd, where all meet after each layer; use gate=none."
             )
 
-    def shape(self) -> branches.Shape:
+    def shape(self) -> splitting.Shape:
         """How the network is split."""
         try:
             rates = () if self.dilations == "none" else tuple(int(rate) for rate in self.dilations.split(","))
@@ -147,14 +147,14 @@ class Method(base.Method):
                 f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, or none."
             )
         learned = self.aggregate == "learned"
-        return branches.Shape(self.bases, self.decomposition, learned, self.gate, self.relu, rates)
+        return splitting.Shape(self.bases, self.decomposition, learned, self.gate, self.relu, rates)
 
     def layers(self):
         return Layers(self.weight_scale == "channel")
 
     def build(self, net):
         layers = self.layers()
-        return branches.structured(networks.build(net, layers), layers, self.shape(), trained=True)
+        return splitting.structured(networks.build(net, layers), layers, self.shape(), trained=True)
 
     def phases(self, recipe):
         real = int(recipe.epochs * self.warmup)
@@ -166,7 +166,7 @@ class Method(base.Method):
 
     def skeleton(self, net):
         layers = binary.Brevitas()
-        return branches.structured(networks.build(net, layers), layers, self.shape(), trained=False).eval()
+        return splitting.structured(networks.build(net, layers), layers, self.shape(), trained=False).eval()
 
     def deploy(self, net, network):
         make_real(network, False)

@@ -15,12 +15,13 @@ from xnorforge.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.running import qonnx_scores
-from xnorforge.sw import binary, branches, networks, parts, train, weights
+from xnorforge.sw import binary, branches, networks, parts, splitting, train, weights
 from xnorforge.sw.binary import Plain
-from xnorforge.sw.branches import Group, Numbers, Residual, Shape, Sum, Summand, structured
+from xnorforge.sw.branches import Group, Numbers, Residual, Sum, Summand
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Layers, Method
 from xnorforge.sw.parts import Affine2d, BiReal, Bits, Block, Network, Pooled, Scores, Stem
+from xnorforge.sw.splitting import Shape, structured
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Recipe
 
@@ -690,5 +691,9 @@ def test_decompositions_and_gates_stand_where_measured(one_to_five):
 def test_every_line_the_page_quotes_is_in_the_source():
     page = (Path(__file__).parents[2] / "docs/methods/group_net.md").read_text()
     quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
-    source = [line.strip() for file in (binary, branches, group_net) for line in inspect.getsource(file).splitlines()]
+    source = [
+        line.strip()
+        for file in (binary, branches, group_net, splitting)
+        for line in inspect.getsource(file).splitlines()
+    ]
     assert len(quoted) > 8 and set(quoted) <= set(source)
