@@ -73,6 +73,11 @@ def hold(network: nn.Module, held: bool) -> None:
             part.held = held
 
 
+def summed(network: nn.Module) -> list[nn.Module]:
+    """The binary layers whose batch norm goes into a sum: its limits count on whole sums, so nothing may scale them."""
+    return [part.dot for part in network.modules() if isinstance(getattr(part, "norm", None), Affine2d)]
+
+
 class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 

@@ -11,7 +11,7 @@ to the mean of its class (`feature_loss`). Nothing of this is left in hardware: 
     sigma    (filters,)     how wide they are
 
 w, mu and sigma are stored as logarithms, so they are positive. The last dense layer has no batch norm to take the factor
-1 / wbar, so its output is not scaled. docs/methods/bonn.md tells what else is our reading and what was measured.
+1 / wbar, so its output is not scaled; nor is one whose batch norm goes into a sum, where the factor would cancel. docs/methods/bonn.md tells what else is our reading and what was measured.
 """
 
 import math
@@ -180,6 +180,8 @@ class Method(base.Method):
         for part in network.modules():
             if isinstance(part, parts.Scores):
                 part.dot.scaled = False
+        for dot in parts.summed(network):
+            dot.scaled = False
         if not self.kernel:
             for layer in modulated(network):
                 nn.init.zeros_(layer.log_w).requires_grad_(False)

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.errors import UserError
-from xnorforge.sw import binary, networks
+from xnorforge.sw import binary, networks, parts
 from xnorforge.sw.methods import base
 from xnorforge.sw.parts import BiReal, Block
 
@@ -63,6 +63,8 @@ class RectifiedLinear(binary.BinaryLinear):
 
 def _rectified(layer, product):
     bits, scale = sign(layer.weight), layer.scale
+    if not layer.scaled:
+        return product(bits)
     if scale.numel() == 1:
         return product(bits) * scale.reshape(())  # the sums stay whole numbers, so deployment can be exact
     return product(bits * scale)
@@ -91,6 +93,7 @@ class Rectified(binary.Plain):
 
     def _with_scale(self, layer):
         layer.scale = nn.Parameter(best_scale(layer.weight.detach(), self.granularity))
+        layer.scaled = True
         return layer
 
 
@@ -176,6 +179,9 @@ class Method(base.Method):
         scores, rows = network[-1], network[-1].dot.weight
         scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
         scores.dot.weight = rows
+        if self.granularity == "layer":
+            for dot in parts.summed(network):  # one C cancels in the batch norm behind it
+                dot.scaled = False
         self.guide = networks.build(net, Real())
         widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
         self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)
@@ -273,7 +279,7 @@ class Method(base.Method):
         return [(name, getattr(self, name)) for name in ("guide", "discriminators", "scales", "guess")]
 
     def scale(self, dot):
-        return dot.scale.detach().reshape(()) if hasattr(dot, "scale") else 1.0
+        return dot.scale.detach().reshape(()) if getattr(dot, "scaled", False) else 1.0
 
     def deploy(self, net, network):
         if any(layer.scale.numel() > 1 for layer in rectified(network)):

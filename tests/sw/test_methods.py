@@ -8,7 +8,7 @@ from torch import nn
 from xnorforge import plugins
 from xnorforge.errors import UserError
 from xnorforge.flows.export import export
-from xnorforge.sw import binary, data, parts, train, weights
+from xnorforge.sw import binary, data, networks, parts, train, weights
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
@@ -93,6 +93,29 @@ def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     with torch.no_grad():
         assert torch.equal(back(images.float()).as_subclass(torch.Tensor), found)
     assert isinstance(deployed, nn.Module) and not deployed.training
+
+
+def small_residual(layers):
+    convolutions = [(4, 8, 2), (8, 8, 1), (8, 16, 2), (16, 16, 1)]
+    body = [parts.BiReal(layers, *sizes) for sizes in convolutions]
+    return parts.Network(parts.Stem(layers, 3, 4), *body, parts.Pooled(layers, 8), parts.Scores(layers, 16, 10, 0.25))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
+    """Held, every batch norm in front of a sum computes what hardware will."""
+    torch.manual_seed(0)
+    net = "cifar10-wrn22"
+    monkeypatch.setitem(networks.NETWORKS, net, small_residual)
+    method, images = plugins.load("sw.methods", name).Method(), torch.randint(0, 256, (16, 3, 32, 32)).float()
+    network = method.build(net)
+    with torch.no_grad():
+        for _ in range(20):
+            network(images)
+        parts.hold(network, True)
+        trained = network.eval()(images)
+        deployed = method.deploy(net, network)(images)
+    assert torch.equal(trained, deployed.as_subclass(torch.Tensor)) and len(trained.unique()) > 10
 
 
 @pytest.mark.filterwarnings("ignore")
