@@ -41,13 +41,8 @@ class _Sign(torch.autograd.Function):
         return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
 
 
-class TriangularSign(torch.autograd.Function):
+class TriangularSign(_Sign):
     """sign with the gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0 (Liu et al., "Bi-Real Net", ECCV 2018)."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return signs(x)
 
     @staticmethod
     def backward(ctx, gradient):

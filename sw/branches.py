@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.sw import snap
-from xnorforge.sw.parts import Affine2d, Block, Copied, Projected
+from xnorforge.sw.parts import Affine2d, Block, Copied, Projected, signed
 
 EIGHTH = 1 / 8
 
@@ -178,17 +178,9 @@ class Group(nn.Module):
         outputs = [branch(x) for branch, x in zip(self.branches, inputs)]
         mean = added(outputs, self.shares)
         if self.gates is None:
-            return self.signed(mean)
+            return signed(self, mean)
         count = len(outputs)
-        return [self.signed((y * count - mean) * gate + mean) for y, gate in zip(outputs, one_each(self.gates, count))]
-
-    def signed(self, x):
-        """Pooled bits, in the order of `Block`."""
-        if self.pool == 1:
-            return self.sign(x)
-        if self.training:
-            return self.sign(F.max_pool2d(x, self.pool))
-        return F.max_pool2d(self.sign(x), self.pool)
+        return [signed(self, (y * count - mean) * gate + mean) for y, gate in zip(outputs, one_each(self.gates, count))]
 
 
 class Residual(nn.Module):

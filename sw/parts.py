@@ -73,16 +73,28 @@ def hold(network: nn.Module, held: bool) -> None:
             part.held = held
 
 
-def summed(network: nn.Module) -> list[nn.Module]:
-    """The binary layers whose batch norm goes into a sum: its limits count on whole sums, so nothing may scale them."""
-    return [part.dot for part in network.modules() if isinstance(getattr(part, "norm", None), Affine2d)]
+def summed(network: nn.Module) -> dict[str, nn.Module]:
+    """The parts by name whose batch norm goes into a sum: its limits count on whole sums, so nothing may scale those of `dot`."""
+    return {name: part for name, part in network.named_modules() if isinstance(getattr(part, "norm", None), Affine2d)}
+
+
+def signed(part: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Bits of x, pooled, by a part with `sign` and `pool`.
+
+    Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of its maximum.
+    Evaluation pools after it: the same bits, and in hardware an OR.
+    """
+    if part.pool == 1:
+        return part.sign(x)
+    if part.training:
+        return part.sign(F.max_pool2d(x, part.pool))
+    return F.max_pool2d(part.sign(x), part.pool)
 
 
 class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 
-    Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of its maximum.
-    Evaluation pools after it: the same bits, and in hardware an OR. `mix` is free for what a method does to the sums.
+    `mix` is free for what a method does to the sums.
     """
 
     def __init__(
@@ -105,12 +117,7 @@ class Block(nn.Module):
         self.pool, self.pixels = pool, pixels
 
     def forward(self, x):
-        x = self.norm(self.mix(self.dot(self.pad(x))))
-        if self.pool == 1:
-            return self.sign(x)
-        if self.training:
-            return self.sign(F.max_pool2d(x, self.pool))
-        return F.max_pool2d(self.sign(x), self.pool)
+        return signed(self, self.norm(self.mix(self.dot(self.pad(x)))))
 
 
 class Stem(nn.Module):

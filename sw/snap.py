@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from xnorforge.sw import binary
-from xnorforge.sw.parts import Affine2d, Block
+from xnorforge.sw.parts import Affine2d, Block, summed
 
 EPS = 1e-30
 
@@ -74,21 +74,20 @@ def transfer(
     Args:
         trained: left as it is, but for its mode: evaluation.
         deployed: what it has beyond `trained` is left as it is.
-        scale: of a trained binary layer, the factor > 0 its sums come out multiplied with; it goes into the batch norm.
+        scale: of a trained binary layer, the factor its sums come out multiplied with; it goes into the batch norm.
 
     Returns:
         `deployed`, in evaluation mode.
     """
     trained.eval()
     for name, latent in binary.latents(trained).items():
-        deployed.get_submodule(name).weight.copy_(torch.where(latent >= 0, 1.0, -1.0))
+        deployed.get_submodule(name).weight.copy_(binary.signs(latent))
     for name, block, grid in thresholds_in(trained):
         norm, factor = copy.deepcopy(block.norm), scale(block.dot)
         norm.register_forward_pre_hook(lambda _, sums, factor=factor: (sums[0] * factor,))
         write(deployed.get_submodule(name).norm, *threshold(norm, grid), grid)
-    for name, part in trained.named_modules():
-        if isinstance(getattr(part, "norm", None), Affine2d):
-            _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(part.dot)))
+    for name, part in summed(trained).items():
+        _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(part.dot)))
     return deployed.eval()
 
 

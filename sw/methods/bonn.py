@@ -180,8 +180,8 @@ class Method(base.Method):
         for part in network.modules():
             if isinstance(part, parts.Scores):
                 part.dot.scaled = False
-        for dot in parts.summed(network):
-            dot.scaled = False
+        for part in parts.summed(network).values():
+            part.dot.scaled = False
         if not self.kernel:
             for layer in modulated(network):
                 nn.init.zeros_(layer.log_w).requires_grad_(False)

@@ -152,7 +152,7 @@ class Method(base.Method):
     def begin(self, run):
         if run.phase.name == NORMS:
             for latent in binary.latents(run.network).values():
-                latent.data.copy_(torch.where(latent >= 0, 1.0, -1.0))
+                latent.data.copy_(binary.signs(latent.detach()))
 
     def optimiser(self, run):
         """Of everything; in the last epoch of batch norms alone."""

@@ -180,8 +180,8 @@ class Method(base.Method):
         scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
         scores.dot.weight = rows
         if self.granularity == "layer":
-            for dot in parts.summed(network):  # one C cancels in the batch norm behind it
-                dot.scaled = False
+            for part in parts.summed(network).values():  # one C cancels in the batch norm behind it
+                part.dot.scaled = False
         self.guide = networks.build(net, Real())
         widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
         self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)

@@ -65,6 +65,15 @@ def held_out(run: train.Run) -> float:
     return 100 * train.accuracy(run.network, small()[1], run.task)
 
 
+def steps(run, count):
+    """Training steps on the MNIST digits in the repository, 64 images each."""
+    images, labels = data.mnist_shipped()
+    for at in range(count):
+        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
+        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
+    return run
+
+
 def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[Images]:
     """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not given)."""
     images, labels = data.mnist_shipped()

@@ -14,6 +14,7 @@ from xnorforge.sw.methods import bonn, ste
 from xnorforge.sw.tasks.base import Recipe, task_of
 
 from . import digits
+from .digits import steps
 from .test_snap import threshold_of
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
@@ -54,15 +55,6 @@ def started(method, net="mnist-tfc", epochs=2, phase=0, bf16=False, seed=0):
     run.phase = method.phases(recipe)[phase]
     method.begin(run)
     run.optimiser = method.optimiser(run)
-    return run
-
-
-def steps(run, count):
-    """Training steps on the shipped digits, 64 images each."""
-    images, labels = data.mnist_shipped()
-    for at in range(count):
-        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
-        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
     return run
 
 

@@ -18,6 +18,8 @@ from xnorforge.sw.methods.ci_bcnn import Interact, interactions
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
+from .digits import steps
+
 LENGTHS = [27, 64, 128, 144, 256, 288, 576, 720, 784, 1024, 1152, 2304, 4608]
 SIZES = [3, -3, 5, -5, 7, 11, -11]
 
@@ -88,15 +90,6 @@ def started(method, net="mnist-tfc", epochs=4, phase=0, seed=0):
     run.phase = method.phases(recipe)[phase]
     method.begin(run)
     run.optimiser = method.optimiser(run)
-    return run
-
-
-def steps(run, count):
-    """Training steps on the shipped digits, 64 images each."""
-    images, labels = data.mnist_shipped()
-    for at in range(count):
-        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
-        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
     return run
 
 

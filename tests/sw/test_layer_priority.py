@@ -20,7 +20,7 @@ from xnorforge.sw.lowbit import Form
 from xnorforge.sw.methods import base, layer_priority, ste
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
-from .digits import in_place_of_mnist
+from .digits import in_place_of_mnist, steps
 
 SHARES = {"float_share": 0.2, "polish_share": 0.4}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
@@ -62,15 +62,6 @@ def started(chosen, net="mnist-tfc", epochs=10, phase="polish", bf16=False, seed
         if run.phase.name == phase:
             break
     run.optimiser = chosen.optimiser(run)
-    return run
-
-
-def steps(run, count):
-    """Training steps on the shipped digits, 64 images each."""
-    images, labels = data.mnist_shipped()
-    for at in range(count):
-        take = slice(64 * (at % 15), 64 * (at % 15) + 64)
-        run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
     return run
 
 
