@@ -1,0 +1,95 @@
+"""What OrPool, SumPool and MaxPool share: windows that do not overlap, the line of partial results, and its cost."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, memory
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Pool(HwOp):
+    """Elements (H, W, C) to one result per channel of every kh x kw window, (H // kh, W // kw, C).
+
+    Rows and columns beyond the last whole window are dropped. A subclass states `element` and `result`, the bits and
+    the sign of what comes and leaves, and `joined`, the meaning.
+    """
+
+    module = "xf_pool"
+
+    def get_nodeattr_types(self):
+        return {
+            "ifm": ("ints", True, []),
+            "kernel": ("ints", True, []),
+            "stride": ("ints", True, []),
+            "pe": ("i", False, 1),
+        }
+
+    @property
+    def element(self) -> tuple[int, bool]:
+        """Bits of an element, and whether it is signed."""
+        return self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed"))
+
+    @property
+    def result(self) -> tuple[int, bool]:
+        """Bits of a result, and whether it is signed."""
+        return self.element
+
+    def joined(self, taps: list[np.ndarray]) -> np.ndarray:
+        """The results of int64 pixels (N, OH, OW, C), one array for every position in the window."""
+        raise NotImplementedError
+
+    def in_stream(self) -> Stream:
+        ifm, kernel = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("kernel"))
+        stride = list(self.get_nodeattr("stride"))
+        if kernel != stride:
+            raise UserError(
+                f"{self.name}: stride={stride} is not kernel={kernel}, and windows may not overlap; use {kernel}."
+            )
+        if min(kernel) < 1 or kernel[0] > ifm[0] or kernel[1] > ifm[1]:
+            raise UserError(
+                f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller one."
+            )
+        check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
+        return Stream(ifm, self.get_nodeattr("pe"), *self.element)
+
+    def out_stream(self) -> Stream:
+        (height, width, channels), (kh, kw) = self.in_stream().shape, self.get_nodeattr("kernel")
+        return Stream((height // kh, width // kw, channels), self.get_nodeattr("pe"), *self.result)
+
+    def execute_node(self, context, graph):
+        self.arrays_of = {key: context[tensor] for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
+        (height, width, _), (kh, kw) = self.out_stream().shape, self.get_nodeattr("kernel")
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        taps = [x[:, y : height * kh : kh, c : width * kw : kw] for y in range(kh) for c in range(kw)]
+        context[self.onnx_node.output[0]] = self.joined(taps).astype(np.float32)
+
+    def cycles(self) -> int:
+        """One input beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """Up to the first channels of the last pixel of the first window."""
+        source, (kh, kw) = self.in_stream(), self.get_nodeattr("kernel")
+        return ((kh - 1) * source.shape[1] + kw - 1) * (source.shape[2] // source.lanes) + 1
+
+    def rtl(self):
+        source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
+        (height, width, channels), lanes = source.shape, source.lanes
+        return self.module, {
+            "ImageH": height, "ImageW": width, "Beats": channels // lanes, "Pe": lanes,
+            "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits, "KernelH": kh, "KernelW": kw,
+        }  # fmt: skip
+
+    def lane_cost(self) -> float:
+        """LUTs that join an element to its partial result."""
+        raise NotImplementedError
+
+    def estimate(self):
+        source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
+        (height, width, channels), lanes = source.shape, source.lanes
+        beats, windows = channels // lanes, sink.shape[1] if kh > 1 else 1
+        line = memory(beats * windows, sink.width) if beats * windows > 1 else {"lut": 0, "bram36": 0.0}
+        counters = sum((size - 1).bit_length() for size in (beats, kw, kh, width // kw + (width % kw > 0)))
+        walk = (2 if beats > 1 else 1) * (beats * windows - 1).bit_length() if windows > 1 else 0
+        rest = ((height // kh).bit_length() + 3 if height % kh else 0) + (3 if width % kw else 0)
+        return {"lut": line["lut"] + lanes * self.lane_cost() + counters + walk + rest + 11, "bram36": line["bram36"]}

@@ -1,0 +1,85 @@
+"""Pooling of integers by their maximum, in some channels by their minimum."""
+
+from functools import reduce
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._pool import Pool
+
+
+class MaxPool(Pool):
+    """Integers (H, W, C) to their maxima over windows that do not overlap, (H // kh, W // kw, C).
+
+    Array `direction` (C,): +1 the maximum, -1 the minimum of the channel; all maxima where it is absent. Rows and
+    columns beyond the last whole window are dropped.
+    """
+
+    arrays = ("direction",)
+
+    def get_nodeattr_types(self):
+        return super().get_nodeattr_types() | {"in_bits": ("i", True, 0), "in_signed": ("i", False, 0)}
+
+    def turned(self) -> np.ndarray:
+        """Where the minimum is taken, bool (C,).
+
+        Raises:
+            UserError: the directions are not one of +1 and -1 per channel.
+        """
+        channels, given = self.get_nodeattr("ifm")[-1], self.arrays_of.get("direction")
+        if given is None:
+            return np.zeros(channels, bool)
+        direction = np.asarray(given)
+        if direction.shape != (channels,) or (abs(direction) != 1).any():
+            raise UserError(
+                f"{self.name}: direction {direction.shape} is not one of 1 and -1 for each of {channels} channels; "
+                f"use ({channels},)."
+            )
+        return direction < 0
+
+    def joined(self, taps):
+        turned = self.turned()
+        if not turned.any():
+            return reduce(np.maximum, taps)
+        return np.where(turned, reduce(np.minimum, taps), reduce(np.maximum, taps))
+
+    def rtl(self):
+        module, parameters = super().rtl()
+        return module, parameters | {"Turned": 2 if self.memories() else int(self.turned()[0])}
+
+    def memories(self):
+        """Where directions differ, one word per beat of a pixel; the file holds a power of two of them, 2 or more."""
+        turned, lanes = self.turned(), self.get_nodeattr("pe")
+        if turned.all() or not turned.any():
+            return {}
+        words = [sum(int(bit) << p for p, bit in enumerate(beat)) for beat in turned.reshape(-1, lanes)]
+        span = 1 << max(1, (len(words) - 1).bit_length())
+        return {"TurnedFile": (lanes, words + [0] * (span - len(words)))}
+
+    def lane_cost(self):
+        return 2 * self.element[0]
+
+    @classmethod
+    def examples(cls):
+        """(ifm, kernel, pe, in_bits, in_signed, directions: none, mixed, all turned)"""
+        points = [
+            ((4, 4, 4), (2, 2), 4, 8, 0, 0), ((4, 4, 4), (2, 2), 1, 8, 1, 0), ((6, 4, 6), (2, 2), 3, 4, 1, 1),
+            ((4, 6, 4), (2, 2), 2, 3, 0, 1), ((5, 5, 2), (2, 2), 2, 9, 1, 2), ((5, 5, 2), (2, 2), 1, 5, 0, 1),
+            ((4, 7, 6), (2, 3), 2, 4, 0, 0), ((7, 8, 3), (3, 3), 1, 6, 1, 1), ((8, 7, 2), (3, 3), 2, 2, 1, 0),
+            ((3, 3, 5), (3, 3), 5, 7, 0, 1), ((7, 7, 4), (7, 7), 4, 8, 1, 1), ((7, 7, 4), (7, 7), 2, 2, 0, 2),
+            ((4, 4, 6), (4, 4), 1, 12, 1, 1), ((2, 2, 1), (2, 2), 1, 20, 1, 0), ((4, 6, 2), (1, 3), 1, 4, 1, 1),
+            ((6, 4, 3), (2, 1), 3, 7, 0, 1), ((1, 8, 6), (1, 4), 6, 2, 1, 0), ((4, 3, 2), (1, 1), 1, 5, 1, 1),
+            ((4, 4, 4), (2, 2), 2, 1, 0, 1), ((5, 4, 8), (2, 2), 8, 1, 0, 1), ((4, 4, 2), (2, 2), 1, 1, 0, 2),
+            ((4, 4, 3), (2, 2), 1, 1, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0, 1), ((8, 1, 2), (4, 1), 1, 16, 1, 2),
+        ]  # fmt: skip
+        names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
+        found = []
+        for i, (ifm, kernel, pe, bits, signed, kind) in enumerate(points):
+            mixed = np.random.default_rng(i).permutation(np.where(np.arange(ifm[2]) % 2, 1, -1))
+            arrays = {"direction": [None, mixed, np.full(ifm[2], -1)][kind]} if kind else {}
+            attributes = dict(zip(names, (ifm, kernel, kernel, pe, bits, signed)))
+            found.append(cls.make(f"max_pool_{i}", arrays, **attributes))
+        return found
+
+
+Op = MaxPool

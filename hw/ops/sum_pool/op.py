@@ -1,0 +1,57 @@
+"""Pooling by sums: average pooling whose division is left to what reads it."""
+
+from math import prod
+
+from xnorforge.hw.ops._pool import Pool
+from xnorforge.hw.ops._streams import value_range
+
+
+class SumPool(Pool):
+    """Integers (H, W, C) to their sums over windows that do not overlap, (H // kh, W // kw, C); bits count as 0 and 1.
+
+    Rows and columns beyond the last whole window are dropped. A sum has as many bits as kh * kw of the largest
+    elements need, and is signed where they are. A kernel of the whole map is global average pooling.
+    """
+
+    def get_nodeattr_types(self):
+        return super().get_nodeattr_types() | {"in_bits": ("i", False, 1), "in_signed": ("i", False, 0)}
+
+    @property
+    def result(self):
+        """Bits and sign of a sum."""
+        bits, signed = self.element
+        low, high = value_range(bits, signed)
+        taps = prod(self.get_nodeattr("kernel"))
+        return (taps * (-low if signed else high) - signed).bit_length() + signed, signed
+
+    def joined(self, taps):
+        return sum(taps[1:], taps[0])
+
+    def rtl(self):
+        module, parameters = super().rtl()
+        return module, parameters | {"Sum": 1}
+
+    def lane_cost(self):
+        return self.result[0]
+
+    @classmethod
+    def examples(cls):
+        """(ifm, kernel, pe, in_bits, in_signed)"""
+        points = [
+            ((4, 4, 4), (2, 2), 4, 1, 0), ((4, 4, 4), (2, 2), 1, 8, 0), ((6, 4, 6), (2, 2), 3, 5, 1),
+            ((4, 6, 4), (2, 2), 2, 2, 1), ((5, 5, 2), (2, 2), 2, 8, 1), ((5, 5, 2), (2, 2), 1, 1, 0),
+            ((4, 7, 6), (2, 3), 2, 4, 0), ((7, 8, 3), (3, 3), 1, 3, 0), ((8, 7, 2), (3, 3), 2, 6, 1),
+            ((3, 3, 5), (3, 3), 5, 1, 0), ((7, 7, 4), (7, 7), 4, 1, 0), ((7, 7, 4), (7, 7), 2, 8, 1),
+            ((4, 4, 6), (4, 4), 1, 12, 1), ((8, 8, 3), (8, 8), 1, 1, 0), ((2, 2, 1), (2, 2), 1, 18, 1),
+            ((4, 6, 2), (1, 3), 1, 4, 1), ((6, 4, 3), (2, 1), 3, 7, 0), ((1, 8, 6), (1, 4), 6, 2, 0),
+            ((4, 3, 2), (1, 1), 1, 5, 1), ((1, 1, 4), (1, 1), 2, 3, 0), ((9, 7, 4), (4, 4), 4, 9, 1),
+            ((3, 2, 2), (3, 2), 2, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0), ((8, 1, 2), (4, 1), 1, 2, 1),
+        ]  # fmt: skip
+        names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
+        return [
+            cls.make(f"sum_pool_{i}", **dict(zip(names, (ifm, kernel, kernel, *rest))))
+            for i, (ifm, kernel, *rest) in enumerate(points)
+        ]
+
+
+Op = SumPool

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sum, maximum or minimum over KernelH x KernelW pixels, the stride being the kernel.
+//
+// One line of partial results is kept: every beat is joined to the partial of its window, and the
+// window's last beat leaves. Rows and columns beyond the last whole window are taken and dropped.
+// Of single bits the maximum is an OR and the minimum an AND.
+//
+// Rate       one input beat per cycle, ImageH * ImageW * Beats cycles per frame
+// Latency    ((KernelH - 1) * ImageW + KernelW - 1) * Beats + 1 cycles
+// Reset      synchronous, control state only; data registers and memory keep what they had
+// Memories   TurnedFile, where Turned is 2: word b bit p is 1 for the minimum in lane p of beat b
+// Bit model  hw/ops/_pool.py, Pool.execute_node
+
+`include "xf_assert.svh"
+
+module xf_pool #(
+  parameter  int unsigned ImageH     = 4,
+  parameter  int unsigned ImageW     = 4,
+  parameter  int unsigned Beats      = 1,  // beats per pixel
+  parameter  int unsigned Pe         = 8,  // elements per beat
+  parameter  int unsigned InBits     = 1,
+  parameter  int unsigned Signed     = 0,  // 1: elements are two's complement
+  parameter  int unsigned OutBits    = 1,  // holds every result; InBits for maxima
+  parameter  int unsigned KernelH    = 2,
+  parameter  int unsigned KernelW    = 2,
+  parameter  int unsigned Sum        = 0,  // 1: sums, 0: maxima
+  parameter  int unsigned Turned     = 0,  // of maxima: 1 minima instead, 2 where TurnedFile says so
+  parameter               TurnedFile = "",
+  localparam int unsigned OutH       = ImageH / KernelH,
+  localparam int unsigned OutW       = ImageW / KernelW,
+  localparam int unsigned RestH      = ImageH % KernelH,
+  localparam int unsigned RestW      = ImageW % KernelW,
+  // Partials wait for the row below only where there is one.
+  localparam int unsigned Depth      = ((KernelH > 1) ? OutW : 1) * Beats,
+  localparam int unsigned AddrW      = (Depth > 1) ? $clog2(Depth) : 1,
+  localparam int unsigned BeatW      = (Beats > 1) ? $clog2(Beats) : 1,
+  localparam int unsigned KxW        = (KernelW > 1) ? $clog2(KernelW) : 1,
+  localparam int unsigned KyW        = (KernelH > 1) ? $clog2(KernelH) : 1,
+  localparam int unsigned ColW       = (OutW > 1) ? $clog2(OutW) : 1,
+  localparam int unsigned RowW       = $clog2(OutH + 1)
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [Pe*InBits-1:0]  s_data_i,
+  input  logic                  s_valid_i,
+  output logic                  s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i
+);
+
+  logic [Pe*OutBits-1:0] partial, joined, data_q;
+  logic [AddrW-1:0]      addr;
+  logic [BeatW-1:0]      beat_q;
+  logic [KxW-1:0]        kx_q;   // column in the window
+  logic [KyW-1:0]        ky_q;
+  logic [RowW-1:0]       row_q;  // row of windows; stays 0 where they fill the frame
+  logic                  beat_last, kx_last, col_last, ky_last, window_last;
+  logic                  rest_row, rest_q, valid_q, go, take, fresh, used;
+
+  assign rest_row  = RestH != 0 && row_q == RowW'(OutH);
+  assign beat_last = beat_q == BeatW'(Beats - 1);
+  assign kx_last   = beat_last && kx_q == (rest_q ? KxW'(RestW - 1) : KxW'(KernelW - 1));
+  assign col_last  = kx_last && ((RestW != 0) ? rest_q : window_last);
+  assign ky_last   = ky_q == (rest_row ? KyW'(RestH - 1) : KyW'(KernelH - 1));
+  assign used      = !rest_q && !rest_row;
+  assign fresh     = kx_q == '0 && ky_q == '0;
+  assign go        = m_ready_i | ~valid_q;
+  assign take      = go & s_valid_i;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      beat_q  <= '0;
+      kx_q    <= '0;
+      ky_q    <= '0;
+      row_q   <= '0;
+      rest_q  <= 1'b0;
+      valid_q <= 1'b0;
+    end else if (go) begin
+      valid_q <= s_valid_i && used && ky_last && kx_q == KxW'(KernelW - 1);
+      if (s_valid_i) begin
+        beat_q <= beat_last ? '0 : beat_q + 1'b1;
+        if (beat_last) kx_q <= kx_last ? '0 : kx_q + 1'b1;
+        if (RestW != 0 && kx_last) rest_q <= window_last && !rest_q;
+        if (col_last) begin
+          ky_q <= ky_last ? '0 : ky_q + 1'b1;
+          if (RestH != 0 && ky_last) row_q <= rest_row ? '0 : row_q + 1'b1;
+        end
+      end
+    end
+  end
+
+  if (Depth > Beats) begin : gen_walk
+
+    // Back to the window's first beat, or on to the next window.
+    logic [AddrW-1:0] addr_q;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        addr_q <= '0;
+      end else if (take) begin
+        if (col_last) addr_q <= '0;
+        else if (beat_last && !kx_last) addr_q <= addr_q - AddrW'(Beats - 1);
+        else if (!rest_q) addr_q <= addr_q + 1'b1;
+      end
+    end
+    assign addr        = addr_q;
+    assign window_last = addr_q == AddrW'(Depth - 1);
+
+  end else begin : gen_stay
+
+    logic [ColW-1:0] col_q;  // window in the row
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) col_q <= '0;
+      else if (take && kx_last) col_q <= col_last ? '0 : col_q + 1'b1;
+    end
+    assign addr        = beat_q;
+    assign window_last = col_q == ColW'(OutW - 1);
+
+  end
+
+  // A line of one beat is the output register itself.
+  logic [Pe*OutBits-1:0] line [Depth];
+  assign partial = (Depth > 1) ? line[addr] : data_q;
+  always_ff @(posedge clk_i) begin
+    if (take && used) line[addr] <= joined;
+    if ((Depth > 1) ? go : take && used) data_q <= joined;
+  end
+
+  `XF_ASSERT(AddressInLine_A, take && used |-> 32'(addr) < Depth)
+
+  if (Sum != 0) begin : gen_sum
+
+    for (genvar p = 0; p < Pe; p++) begin : gen_lane
+      logic [OutBits-1:0] x;
+      if (Signed != 0) begin : gen_signed
+        assign x = OutBits'($signed(s_data_i[p*InBits +: InBits]));
+      end else begin : gen_unsigned
+        assign x = OutBits'(s_data_i[p*InBits +: InBits]);
+      end
+      assign joined[p*OutBits +: OutBits] = x + (fresh ? '0 : partial[p*OutBits +: OutBits]);
+    end
+
+  end else begin : gen_max
+
+    localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
+    logic [Pe-1:0] turned;
+
+    if (Turned == 2) begin : gen_mixed
+      (* rom_style = "logic" *) logic [Pe-1:0] words [1 << BeatW];
+      initial $readmemh(TurnedFile, words);
+      assign turned = words[beat_q];
+    end else begin : gen_uniform
+      assign turned = {Pe{Turned == 1}};
+    end
+
+    // Of two equal values either may be taken.
+    for (genvar p = 0; p < Pe; p++) begin : gen_lane
+      logic [InBits-1:0] x, y;
+      logic              above;
+      assign x     = s_data_i[p*InBits +: InBits];
+      assign y     = partial[p*InBits +: InBits];
+      assign above = (x ^ SignBit) > (y ^ SignBit);
+      assign joined[p*InBits +: InBits] = (fresh || above != turned[p]) ? x : y;
+    end
+
+  end
+
+  assign s_ready_o = go;
+  assign m_valid_o = valid_q;
+  assign m_data_o  = data_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_pool
