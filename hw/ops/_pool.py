@@ -67,10 +67,17 @@ class Pool(HwOp):
         """One input beat per cycle."""
         return self.in_stream().beats
 
+    def needs(self, port: int = 0) -> np.ndarray:
+        """The last pixel of the beat's window, up to the beat's channels."""
+        source, (height, width, _), (kh, kw) = self.in_stream(), self.out_stream().shape, self.get_nodeattr("kernel")
+        beats = source.shape[2] // source.lanes
+        rows, columns = np.arange(1, height + 1) * kh - 1, np.arange(1, width + 1) * kw - 1
+        pixels = rows[:, None, None] * source.shape[1] + columns[:, None]
+        return (pixels * beats + np.arange(1, beats + 1)).ravel()
+
     def latency(self) -> int:
         """Up to the first channels of the last pixel of the first window."""
-        source, (kh, kw) = self.in_stream(), self.get_nodeattr("kernel")
-        return ((kh - 1) * source.shape[1] + kw - 1) * (source.shape[2] // source.lanes) + 1
+        return int(self.needs()[0])
 
     def rtl(self):
         source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
@@ -80,16 +87,21 @@ class Pool(HwOp):
             "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits, "KernelH": kh, "KernelW": kw,
         }  # fmt: skip
 
-    def lane_cost(self) -> float:
-        """LUTs that join an element to its partial result."""
+    def join_cost(self, line: dict | None) -> float:
+        """LUTs that join a beat to its partial results, which lie in `line` or, where it is None, in a register."""
         raise NotImplementedError
 
     def estimate(self):
         source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
-        (height, width, channels), lanes = source.shape, source.lanes
-        beats, windows = channels // lanes, sink.shape[1] if kh > 1 else 1
-        line = memory(beats * windows, sink.width) if beats * windows > 1 else {"lut": 0, "bram36": 0.0}
-        counters = sum((size - 1).bit_length() for size in (beats, kw, kh, width // kw + (width % kw > 0)))
-        walk = (2 if beats > 1 else 1) * (beats * windows - 1).bit_length() if windows > 1 else 0
-        rest = ((height // kh).bit_length() + 3 if height % kh else 0) + (3 if width % kw else 0)
-        return {"lut": line["lut"] + lanes * self.lane_cost() + counters + walk + rest + 11, "bram36": line["bram36"]}
+        (height, width, channels), (rows, windows, _) = source.shape, sink.shape
+        beats = channels // source.lanes
+        depth = beats * windows if kh > 1 else beats
+        line = memory(depth, sink.width) if depth > 1 else None
+        counted = [beats, kh, kw]
+        if depth == beats:
+            counted.append(windows)
+        else:  # an address that walks over the line, and back by other than a power of two where beats are none
+            counted += [depth] * (2 if beats & (beats - 1) else 1)
+        rest = (rows.bit_length() + 2 if height % kh else 0) + (3 if width % kw else 0)
+        lut = 10 + 1.3 * sum((size - 1).bit_length() for size in counted) + rest + self.join_cost(line)
+        return {"lut": lut + (line["lut"] if line else 0), "bram36": line["bram36"] if line else 0.0}

@@ -9,36 +9,34 @@
 // Rate       one input beat per cycle, ImageH * ImageW * Beats cycles per frame
 // Latency    ((KernelH - 1) * ImageW + KernelW - 1) * Beats + 1 cycles
 // Reset      synchronous, control state only; data registers and memory keep what they had
-// Memories   TurnedFile, where Turned is 2: word b bit p is 1 for the minimum in lane p of beat b
 // Bit model  hw/ops/_pool.py, Pool.execute_node
 
 `include "xf_assert.svh"
 
 module xf_pool #(
-  parameter  int unsigned ImageH     = 4,
-  parameter  int unsigned ImageW     = 4,
-  parameter  int unsigned Beats      = 1,  // beats per pixel
-  parameter  int unsigned Pe         = 8,  // elements per beat
-  parameter  int unsigned InBits     = 1,
-  parameter  int unsigned Signed     = 0,  // 1: elements are two's complement
-  parameter  int unsigned OutBits    = 1,  // holds every result; InBits for maxima
-  parameter  int unsigned KernelH    = 2,
-  parameter  int unsigned KernelW    = 2,
-  parameter  int unsigned Sum        = 0,  // 1: sums, 0: maxima
-  parameter  int unsigned Turned     = 0,  // of maxima: 1 minima instead, 2 where TurnedFile says so
-  parameter               TurnedFile = "",
-  localparam int unsigned OutH       = ImageH / KernelH,
-  localparam int unsigned OutW       = ImageW / KernelW,
-  localparam int unsigned RestH      = ImageH % KernelH,
-  localparam int unsigned RestW      = ImageW % KernelW,
+  parameter  int unsigned ImageH  = 4,
+  parameter  int unsigned ImageW  = 4,
+  parameter  int unsigned Beats   = 1,  // beats per pixel
+  parameter  int unsigned Pe      = 8,  // elements per beat
+  parameter  int unsigned InBits  = 1,
+  parameter  int unsigned Signed  = 0,  // 1: elements are two's complement
+  parameter  int unsigned OutBits = 1,  // holds every result; InBits for maxima
+  parameter  int unsigned KernelH = 2,
+  parameter  int unsigned KernelW = 2,
+  parameter  int unsigned Sum     = 0,  // 1: sums, 0: maxima
+  parameter  logic [Beats*Pe-1:0] Turned = '0,  // channels whose minimum is taken in place of maxima
+  localparam int unsigned OutH    = ImageH / KernelH,
+  localparam int unsigned OutW    = ImageW / KernelW,
+  localparam int unsigned RestH   = ImageH % KernelH,
+  localparam int unsigned RestW   = ImageW % KernelW,
   // Partials wait for the row below only where there is one.
-  localparam int unsigned Depth      = ((KernelH > 1) ? OutW : 1) * Beats,
-  localparam int unsigned AddrW      = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned BeatW      = (Beats > 1) ? $clog2(Beats) : 1,
-  localparam int unsigned KxW        = (KernelW > 1) ? $clog2(KernelW) : 1,
-  localparam int unsigned KyW        = (KernelH > 1) ? $clog2(KernelH) : 1,
-  localparam int unsigned ColW       = (OutW > 1) ? $clog2(OutW) : 1,
-  localparam int unsigned RowW       = $clog2(OutH + 1)
+  localparam int unsigned Depth   = ((KernelH > 1) ? OutW : 1) * Beats,
+  localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1,
+  localparam int unsigned BeatW   = (Beats > 1) ? $clog2(Beats) : 1,
+  localparam int unsigned KxW     = (KernelW > 1) ? $clog2(KernelW) : 1,
+  localparam int unsigned KyW     = (KernelH > 1) ? $clog2(KernelH) : 1,
+  localparam int unsigned ColW    = (OutW > 1) ? $clog2(OutW) : 1,
+  localparam int unsigned RowW    = $clog2(OutH + 1)
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -145,14 +143,7 @@ module xf_pool #(
 
     localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
     logic [Pe-1:0] turned;
-
-    if (Turned == 2) begin : gen_mixed
-      (* rom_style = "logic" *) logic [Pe-1:0] words [1 << BeatW];
-      initial $readmemh(TurnedFile, words);
-      assign turned = words[beat_q];
-    end else begin : gen_uniform
-      assign turned = {Pe{Turned == 1}};
-    end
+    assign turned = Turned[32'(beat_q)*Pe +: Pe];
 
     // Of two equal values either may be taken.
     for (genvar p = 0; p < Pe; p++) begin : gen_lane

@@ -6,6 +6,7 @@ import numpy as np
 
 from xnorforge.errors import UserError
 from xnorforge.hw.ops._pool import Pool
+from xnorforge.hw.ops._streams import packed
 
 
 class MaxPool(Pool):
@@ -45,19 +46,12 @@ class MaxPool(Pool):
 
     def rtl(self):
         module, parameters = super().rtl()
-        return module, parameters | {"Turned": 2 if self.memories() else int(self.turned()[0])}
+        return module, parameters | {"Turned": packed(self.turned(), 1)}
 
-    def memories(self):
-        """Where directions differ, one word per beat of a pixel; the file holds a power of two of them, 2 or more."""
-        turned, lanes = self.turned(), self.get_nodeattr("pe")
-        if turned.all() or not turned.any():
-            return {}
-        words = [sum(int(bit) << p for p, bit in enumerate(beat)) for beat in turned.reshape(-1, lanes)]
-        span = 1 << max(1, (len(words) - 1).bit_length())
-        return {"TurnedFile": (lanes, words + [0] * (span - len(words)))}
-
-    def lane_cost(self):
-        return 2 * self.element[0]
+    def join_cost(self, line):
+        bits, lanes = self.element[0], self.get_nodeattr("pe")
+        bit = 1.0 if bits == 1 else 0.85 if line is None else 2.9 if line["bram36"] else 1.9
+        return lanes * bits * bit + (5 if len(set(self.turned())) > 1 else 0)
 
     @classmethod
     def examples(cls):

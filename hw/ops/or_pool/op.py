@@ -5,6 +5,7 @@ from functools import reduce
 import numpy as np
 
 from xnorforge.hw.ops._pool import Pool
+from xnorforge.hw.ops._streams import packed
 
 
 class OrPool(Pool):
@@ -23,10 +24,10 @@ class OrPool(Pool):
 
     def rtl(self):
         module, parameters = super().rtl()
-        return module, parameters | {"Turned": self.get_nodeattr("all")}
+        return module, parameters | {"Turned": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)}
 
-    def lane_cost(self):
-        return 1
+    def join_cost(self, line):
+        return self.get_nodeattr("pe")
 
     @classmethod
     def examples(cls):

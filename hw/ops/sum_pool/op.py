@@ -31,8 +31,8 @@ class SumPool(Pool):
         module, parameters = super().rtl()
         return module, parameters | {"Sum": 1}
 
-    def lane_cost(self):
-        return self.result[0]
+    def join_cost(self, line):
+        return self.out_stream().width
 
     @classmethod
     def examples(cls):
