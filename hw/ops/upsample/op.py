@@ -1,0 +1,96 @@
+"""Nearest-neighbour upsampling: pixels and rows are repeated."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, memory
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Upsample(HwOp):
+    """Elements (H, W, C) to (H * fy, W * fx, C): output pixel (y, x) is input pixel (y // fy, x // fx)."""
+
+    module = "xf_upsample"
+
+    def get_nodeattr_types(self):
+        return {
+            "ifm": ("ints", True, []),
+            "factor": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0),
+        }
+
+    def in_stream(self) -> Stream:
+        ifm, factor = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("factor"))
+        if len(factor) != 2 or min(factor) < 1:
+            raise UserError(
+                f"{self.name}: factor={factor} repeats no whole number of rows and columns; use two of 1 or more."
+            )
+        check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
+        return Stream(ifm, self.get_nodeattr("pe"), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
+
+    def out_stream(self) -> Stream:
+        source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
+        height, width, channels = source.shape
+        return Stream((height * fy, width * fx, channels), source.lanes, source.bits, source.signed)
+
+    def execute_node(self, context, graph):
+        x = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
+        fy, fx = self.get_nodeattr("factor")
+        context[self.onnx_node.output[0]] = x.repeat(fy, axis=1).repeat(fx, axis=2).astype(np.float32)
+
+    def cycles(self) -> int:
+        """One output beat per cycle."""
+        return self.out_stream().beats
+
+    def latency(self) -> int:
+        """Into the memory and out of it."""
+        return 2
+
+    def needs(self, port: int = 0) -> np.ndarray:
+        """The pixel that is repeated, up to the beat's channels."""
+        source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
+        beats = np.arange(1, source.beats + 1).reshape(*source.shape[:2], -1)
+        return beats.repeat(fy, axis=0).repeat(fx, axis=1).ravel()
+
+    def loops(self) -> tuple[int, int, int, int]:
+        """Pixels kept, beats per pixel, times they are read, times a pixel of these is.
+
+        Where rows are not repeated, only the pixel that is repeated is kept.
+        """
+        source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
+        beats = source.shape[2] // source.lanes
+        return (source.shape[1], beats, fy, fx) if fy > 1 else (1, beats, fx, 1)
+
+    def rtl(self):
+        pixels, beats, passes, copies = self.loops()
+        return self.module, {
+            "Pixels": pixels, "Beats": beats, "Width": self.in_stream().width, "FactorH": passes, "FactorW": copies,
+        }  # fmt: skip
+
+    def estimate(self):
+        pixels, beats, passes, copies = self.loops()
+        row = memory(pixels * beats, self.in_stream().width)
+        address = (pixels * beats - 1).bit_length()
+        counters = sum((size - 1).bit_length() for size in (beats, passes, copies))
+        return {"lut": row["lut"] + 3 * address + counters + 10, "bram36": row["bram36"]}
+
+    @classmethod
+    def examples(cls):
+        """(ifm, factor, pe, bits, signed)"""
+        points = [
+            ((3, 4, 4), (2, 2), 4, 1, 0), ((3, 4, 4), (2, 2), 2, 1, 0), ((3, 4, 4), (2, 2), 1, 8, 1),
+            ((2, 3, 6), (2, 2), 2, 5, 1), ((2, 3, 6), (3, 2), 6, 4, 0), ((2, 5, 3), (2, 3), 1, 2, 1),
+            ((3, 3, 2), (4, 4), 2, 8, 0), ((4, 3, 2), (1, 2), 2, 3, 0), ((4, 3, 2), (1, 2), 1, 3, 1),
+            ((4, 3, 6), (1, 3), 2, 1, 0), ((4, 3, 2), (2, 1), 2, 7, 1), ((4, 3, 6), (3, 1), 2, 1, 0),
+            ((4, 1, 2), (2, 1), 2, 6, 0), ((4, 1, 2), (2, 2), 2, 6, 0), ((1, 5, 4), (1, 4), 4, 1, 0),
+            ((1, 1, 1), (2, 2), 1, 1, 0), ((1, 1, 6), (5, 3), 3, 2, 0), ((3, 3, 4), (1, 1), 4, 4, 1),
+            ((3, 3, 4), (1, 1), 1, 4, 1), ((1, 7, 1), (2, 1), 1, 16, 1), ((2, 2, 40), (2, 2), 40, 1, 0),
+            ((2, 9, 3), (3, 3), 1, 9, 1), ((5, 2, 2), (2, 5), 1, 1, 0),
+        ]  # fmt: skip
+        names = ("ifm", "factor", "pe", "bits", "signed")
+        return [cls.make(f"upsample_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = Upsample
