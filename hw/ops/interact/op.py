@@ -1,0 +1,300 @@
+"""Channel interaction of CI-BCNN: sums that move each other before they meet their thresholds."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+from . import text
+from .plan import Plan, plan
+
+
+class Interact(HwOp):
+    """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or p~ >= T where there are thresholds.
+
+    p = 2 x - n0 where the input x counts matches (`matches` = 1, unsigned), else p = x (signed). K = influence[group, t, s]
+    is odd, 0 or +-1 for no edge; channels of a group are neighbours. delta = sgn(K) unit (n - (|K| - 1) / 2), where n is the number of
+    j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|). The formula holds for every input of `in_bits` bits, also beyond n0.
+
+    Arrays: `influence` (groups, g, g), groups * g = C; `thresholds` (C,), optional. Without thresholds p~ is signed.
+    `form` says how a student's step is made: "table" of {fold, m}, "adder", or "auto", the smaller one for each lane.
+    """
+
+    module = "xf_interact"
+    arrays = ("influence", "thresholds")
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "in_bits": ("i", True, 0),
+            "matches": ("i", False, 1),
+            "n0": ("i", True, 0),
+            "unit": ("i", True, 0),
+            "form": ("s", False, "auto", {"auto", "adder", "table"}),
+        }
+
+    @property
+    def raw(self) -> bool:
+        """Whether p~ leaves as a number; else as a bit, p~ >= threshold."""
+        return len(self.onnx_node.input) < 3
+
+    def tables(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Influence (groups, g, g) and thresholds (C,) or None, int64.
+
+        Raises:
+            UserError: they do not fit the channels, or an influence is even.
+        """
+        channels, n0, unit = self.get_nodeattr("in_shape")[-1], self.get_nodeattr("n0"), self.get_nodeattr("unit")
+        influence = np.asarray(self.arrays_of["influence"]).astype(np.int64)
+        if influence.ndim != 3 or influence.shape[1] != influence.shape[2] or np.prod(influence.shape[:2]) != channels:
+            raise UserError(
+                f"{self.name}: influence {influence.shape} does not belong to {channels} channels; use (groups, g, g) "
+                f"with groups * g = {channels}."
+            )
+        even = influence[(influence % 2 == 0) & (influence != 0)]
+        if even.size:
+            raise UserError(f"{self.name}: an influence of {even[0]} is even; use odd numbers, and 0 for no edge.")
+        if n0 < 1 or unit < 1:
+            raise UserError(f"{self.name}: n0={n0} and unit={unit} cannot be below 1; use positive integers.")
+        bits, counts = self.get_nodeattr("in_bits"), self.get_nodeattr("matches")
+        if n0 > value_range(bits, not counts)[1]:
+            raise UserError(
+                f"{self.name}: in_bits={bits} cannot hold {'counts up to' if counts else 'sums of -n0 to'} n0={n0}; use "
+                f"{n0.bit_length() + (not counts)} or more."
+            )
+        if self.raw:
+            return influence, None
+        thresholds = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)
+        if thresholds.shape != (channels,):
+            raise UserError(
+                f"{self.name}: thresholds {thresholds.shape} do not belong to {channels} channels; use ({channels},)."
+            )
+        return influence, thresholds
+
+    def in_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", shape[-1])
+        return Stream(shape, pe, self.get_nodeattr("in_bits"), not self.get_nodeattr("matches"))
+
+    def result_range(self) -> tuple[int, int]:
+        """The least and the greatest p~ of any channel and input."""
+        source, unit = self.in_stream(), self.get_nodeattr("unit")
+        size = abs(self.tables()[0])
+        reach = unit * int(np.where(size > 1, (size - 1) // 2, 0).sum(axis=1).max())
+        low, high = (self._scale * end - self._offset for end in value_range(source.bits, source.signed))
+        return low - reach, high + reach
+
+    @property
+    def _scale(self) -> int:
+        return 2 if self.get_nodeattr("matches") else 1
+
+    @property
+    def _offset(self) -> int:
+        return self.get_nodeattr("n0") if self.get_nodeattr("matches") else 0
+
+    def out_stream(self) -> Stream:
+        source = self.in_stream()
+        if not self.raw:
+            return Stream(source.shape, source.lanes)
+        low, high = self.result_range()
+        return Stream(source.shape, source.lanes, 1 + max(high, -low - 1).bit_length(), True)
+
+    def execute_node(self, context, graph):
+        self._take(context.__getitem__)
+        influence, thresholds = self.tables()
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        n0, groups, g = self.get_nodeattr("n0"), *influence.shape[:2]
+        p = self._scale * x - self._offset
+        moved = np.zeros((groups, p.size // p.shape[-1], g))
+        teachers = p.reshape(-1, groups, g).swapaxes(0, 1)
+        for size in np.unique(abs(influence[abs(influence) > 1])):
+            passed = sum((teachers * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size))
+            # Exact: float64 holds these small integers.
+            moved += (passed - (size - 1) // 2).astype(float) @ (np.sign(influence) * (abs(influence) == size)).astype(
+                float
+            )
+        mixed = p + self.get_nodeattr("unit") * moved.swapaxes(0, 1).reshape(p.shape).astype(np.int64)
+        result = mixed if thresholds is None else mixed >= thresholds
+        context[self.onnx_node.output[0]] = result.astype(np.float32)
+
+    # The bits of p~ follow from the constants, which qonnx does not hand over.
+    def make_shape_compatible_op(self, model):
+        self._take(model.get_initializer)
+        return super().make_shape_compatible_op(model)
+
+    def infer_node_datatype(self, model):
+        self._take(model.get_initializer)
+        super().infer_node_datatype(model)
+
+    def _take(self, find) -> None:
+        self.arrays_of = {key: find(tensor) for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """The beats of a group and two more."""
+        return self.plan().span + 2
+
+    def plan(self) -> Plan:
+        """Where every channel and edge is in the hardware."""
+        source = self.in_stream()
+        low, _ = value_range(source.bits, source.signed)
+        return plan(self.tables()[0], source.lanes, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")), low)
+
+    def rtl(self):
+        return self._written()[0], {}
+
+    def generated(self):
+        name, words = self._written()
+        return {f"{name}.sv": words}
+
+    def _written(self) -> tuple[str, str]:
+        source, sink, made = self.in_stream(), self.out_stream(), self.plan()
+        shell = {
+            "Groups": made.groups, "Span": made.span, "Pe": source.lanes, "InBits": source.bits,
+            "Signed": int(source.signed), "Raw": int(self.raw),
+        }  # fmt: skip
+        if self.raw:
+            steps, wide, scale = self._addends(made), sink.bits, self._scale
+        else:
+            steps, wide, scale = self._steps(made)
+        shell |= {"StepW": wide, "Scale": scale, "OutBits": sink.bits}
+        edges = int((abs(self.tables()[0]) > 1).sum())
+        what = f"{edges} edges among {source.shape[-1]} channels, {source.lanes} per beat"
+        parts = {"what": what, "body": text.body(made, shell, steps), "in": source.width, "out": sink.width}
+        return text.written(parts)
+
+    def _addends(self, made: Plan) -> list[list[tuple]]:
+        """What each lane adds to scale * u, over its m."""
+        low, bits = value_range(self.in_stream().bits, self.in_stream().signed)[0], self.out_stream().bits
+        base = self._scale * low - self._offset
+        return [
+            [
+                (
+                    f"m{lane}" if made.slots[lane] else "fold",
+                    [base + self._moves(made, lane, m) for m in _range(made, lane)],
+                    bits,
+                )
+            ]
+            for lane in range(made.lanes)
+        ]
+
+    def _moves(self, made: Plan, lane: int, m: int) -> int:
+        return self.get_nodeattr("unit") * (min(m, made.top(lane)) - made.middle(lane))
+
+    def _steps(self, made: Plan) -> tuple[list[list[tuple]], int, int]:
+        """Tables of every lane, bits of a step and what u is multiplied by before it is compared with the step."""
+        source, thresholds, unit = self.in_stream(), self.tables()[1], self.get_nodeattr("unit")
+        low, high = value_range(source.bits, source.signed)
+        adders = [self._adder(made, lane) for lane in range(made.lanes)]
+        scale = self._scale if any(adders) and unit % self._scale else 1
+        rest = self._scale // scale
+        tables, ends = [], [0, scale * (high - low + 1)]
+        for lane, adder in enumerate(adders):
+            reach = self._moves(made, lane, 0), self._moves(made, lane, made.top(lane))
+            base = self._offset - self._scale * low
+            # u * scale >= bound // rest, rounded up, moves with m; thresholds out of reach stay so.
+            bounds = np.array([0 if c is None else thresholds[c] for c in made.channels[lane]])
+            bounds = np.clip(bounds, -base + reach[0], self._scale * (high - low) - base + reach[1] + 1) + base
+            moves = [self._moves(made, lane, m) for m in _range(made, lane)]
+            if adder:
+                first = [-(-int(bound) // rest) for bound in bounds + unit * made.middle(lane)]
+                second = [unit // rest * min(m, made.top(lane)) for m in _range(made, lane)]
+                ends += [min(first) - max(second), max(first)]
+                tables.append((first, second, f"m{lane}"))
+                continue
+            words = [
+                scale * min(max(-(-(int(bound) - move) // self._scale), 0), high - low + 1)
+                for bound in bounds
+                for move in moves
+            ]
+            index = [name for name, size in (("fold", len(bounds)), (f"m{lane}", len(moves))) if size > 1] or ["fold"]
+            tables.append((words, None, index[0] if len(index) == 1 else f"{{{', '.join(index)}}}"))
+        wide = 1 + max(max(ends), -min(ends) - 1).bit_length()
+        steps = [
+            [(index, first, wide)]
+            if second is None
+            else [("fold", first, wide), (index, second, max(second).bit_length())]
+            for first, second, index in tables
+        ]
+        return steps, wide, scale
+
+    def _adder(self, made: Plan, lane: int) -> bool:
+        """Whether a lane's step is fold table less unit * m, rather than one table of both."""
+        form, bits = self.get_nodeattr("form"), self.in_stream().bits
+        if not made.slots[lane] or form == "table":
+            return False
+        fold, m = made.address_bits, made.top(lane).bit_length()
+        per_bit = [1 << max(0, index - 6) for index in (fold + m, fold)]
+        return form == "adder" or bits * per_bit[0] > bits * per_bit[1] * (fold > 2) + bits + 8
+
+    @classmethod
+    def seeded(cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes):
+        """An instance with a random graph over K in +-`sizes` and thresholds near the middle, some always and some never met."""
+        rng = np.random.default_rng(seed)
+        groups = shape[-1] // g
+        influence = rng.choice([k for size in sizes for k in (size, -size)], (groups, g, g))
+        influence *= (rng.random(influence.shape) < density) & ~np.eye(g, dtype=bool)
+        arrays = {"influence": influence}
+        attributes = {
+            "in_bits": n0.bit_length() + (not attributes.get("matches", 1)),
+            "unit": -(-n0 // 100),
+        } | attributes
+        attributes |= {"in_shape": shape, "pe": pe, "n0": n0}
+        if not raw:
+            low, high = cls.make(arrays=arrays, **attributes).result_range()
+            near = rng.normal(0, n0 / 4, shape[-1]).round().astype(np.int64)
+            draw = rng.random(shape[-1])
+            arrays["thresholds"] = np.select([draw < 0.07, draw < 0.14, draw < 0.2], [low - 9, low, high + 1], near)
+        return cls.make(f"interact_{seed}", arrays, **attributes)
+
+    @classmethod
+    def examples(cls):
+        """One beat and several per group, groups of one and odd ones, both outputs, both inputs, both forms."""
+        few, all_ = (3, 5), (3, 5, 11)
+        points = [  # shape, g, pe, n0, density, sizes, further attributes
+            ((2, 3, 16), 16, 16, 288, 0.1, few, {}),
+            ((2, 3, 16), 16, 16, 288, 0.1, few, {"raw": True}),
+            ((2, 3, 16), 16, 4, 288, 0.1, few, {}),
+            ((2, 3, 16), 16, 4, 288, 0.1, few, {"raw": True}),
+            ((2, 3, 16), 16, 1, 288, 0.1, few, {}),
+            ((2, 2, 32), 16, 32, 576, 0.05, few, {}),
+            ((2, 2, 64), 16, 16, 576, 0.1, few, {}),
+            ((2, 2, 64), 16, 8, 576, 0.03, few, {}),
+            ((2, 2, 64), 16, 2, 576, 0.1, few, {}),
+            ((2, 2, 64), 16, 1, 576, 0.1, few, {"unit": 5}),
+            ((2, 2, 48), 16, 24, 144, 0.1, few, {}),  # neither divides the other
+            ((2, 2, 12), 6, 4, 144, 0.3, all_, {"raw": True}),
+            ((12,), 4, 2, 20, 0.4, all_, {}),
+            ((12,), 4, 6, 20, 0.4, all_, {"unit": 3}),
+            ((6,), 6, 6, 11, 0.6, all_, {"in_bits": 6}),  # counts beyond n0
+            ((6,), 6, 2, 2, 0.6, all_, {"in_bits": 3}),  # several steps of the stair at once
+            ((3, 9), 9, 3, 100, 0.3, all_, {"form": "adder", "unit": 3}),
+            ((3, 9), 9, 3, 100, 0.3, all_, {"form": "table", "unit": 3}),
+            ((3, 9), 9, 9, 100, 0.3, (7, 9), {"form": "adder"}),
+            ((3, 9), 9, 1, 100, 0.3, (7, 9), {"raw": True, "unit": 4}),
+            ((2, 2, 8), 8, 8, 60, 0.3, all_, {"matches": 0}),
+            ((2, 2, 8), 8, 2, 60, 0.3, all_, {"matches": 0, "raw": True}),
+            ((2, 2, 8), 4, 2, 60, 0.3, all_, {"matches": 0, "form": "adder", "in_bits": 9}),
+            ((2, 2, 8), 8, 1, 7, 0.3, few, {"matches": 0, "in_bits": 4}),
+            ((2, 5, 8), 8, 4, 60, 0.0, few, {}),  # no edge
+            ((2, 5, 8), 8, 8, 60, 0.0, few, {"raw": True}),
+            ((5, 3), 1, 1, 9, 0.0, few, {}),
+            ((5, 1), 1, 1, 9, 0.0, few, {"raw": True}),
+            ((2, 128), 16, 2, 1152, 0.02, few, {}),
+            ((2, 20), 10, 5, 250, 1.0, all_, {}),  # every edge there is
+            ((4, 10), 5, 10, 3, 0.5, few, {"unit": 1}),
+        ]  # fmt: skip
+        return [cls.seeded(seed, *point, **more) for seed, (*point, more) in enumerate(points)]
+
+
+def _range(made: Plan, lane: int) -> range:
+    """All m that the bits of a lane's sum can show."""
+    return range(1 << made.top(lane).bit_length())
+
+
+Op = Interact

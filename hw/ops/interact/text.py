@@ -1,0 +1,176 @@
+"""The SystemVerilog of one instance: comparisons, the registers of teachers' codes, slots and steps around xf_interact."""
+
+from hashlib import sha256
+
+from .plan import Plan, Slot, width
+
+HEAD = """// SPDX-License-Identifier: Apache-2.0
+//
+// Channel interaction with a fixed graph, generated: {what}.
+// Names: code<p> of the beat at hand on lane p, t<b>_<p> of beat b of the group that leaves; v<p>_<k> slot k of
+// lane p, m<p> the sum of its slots; capitals are tables, bit i of the result in table _i.
+"""
+
+
+def written(parts: dict[str, str]) -> tuple[str, str]:
+    """Name and text of a module; equal names mean equal texts."""
+    body = parts["body"]
+    name = f"xf_interact_{sha256((parts['what'] + body).encode()).hexdigest()[:12]}"
+    ports = f"""
+module {name} (
+  input  logic clk_i,
+  input  logic rst_ni,
+  input  logic [{parts["in"] - 1}:0] s_data_i,
+  input  logic s_valid_i,
+  output logic s_ready_o,
+  output logic [{parts["out"] - 1}:0] m_data_o,
+  output logic m_valid_o,
+  input  logic m_ready_i
+);
+
+"""
+    return name, HEAD.format(what=parts["what"]) + ports + body + f"\nendmodule : {name}\n"
+
+
+def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]]) -> str:
+    """The text between ports and end.
+
+    Args:
+        plan: see plan.py.
+        shell: parameters of xf_interact.
+        steps: per lane one or two tables (index, words, bits of a word); the step is the first less the second.
+    """
+    bits, fold_bits = shell["InBits"], max(1, plan.address_bits)
+    lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs them"]
+    lines += ["logic take, last;", f"logic [{fold_bits - 1}:0] fold;", "/* verilator lint_on UNUSEDSIGNAL */"]
+    lines.append(f"logic [{plan.lanes * shell['StepW'] - 1}:0] step;")
+    teachers = plan.teachers()
+    for lane, cuts in enumerate(plan.cuts):
+        if cuts:
+            lines += ["", *_codes(lane, cuts, plan, bits, shell["Signed"])]
+            lines += _registers(lane, sorted(b for b, p in teachers if p == lane), plan)
+    for lane, slots in enumerate(plan.slots):
+        lines += ["", *(line for k, slot in enumerate(slots) for line in _slot(f"{lane}_{k}", slot, plan))]
+        lines += _sum(lane, plan)
+        lines += _step(lane, steps[lane], shell["StepW"])
+    lines += ["", "xf_interact #(", "  " + ", ".join(f".{key}({value})" for key, value in shell.items()), ") u_flow ("]
+    lines += ["  .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i,"]
+    lines += ["  .take_o(take), .last_o(last), .fold_o(fold), .step_i(step)", ");"]
+    return "".join(f"  {line}\n" if line else "\n" for line in lines)
+
+
+def _codes(lane: int, cuts: list[int], plan: Plan, bits: int, signed: int) -> list[str]:
+    """Comparisons of a lane and their code."""
+    x, wide = f"x{lane}", plan.code_bits(lane)
+    sign = f" ^ {bits}'d{1 << (bits - 1)}" if signed else ""
+    lines = [f"logic [{bits - 1}:0] {x};", f"logic [{len(cuts)}:1] over{lane};", f"logic [{wide - 1}:0] code{lane};"]
+    lines.append(f"assign {x} = s_data_i[{lane * bits} +: {bits}]{sign};")
+    lines += [f"assign over{lane}[{k}] = {_above(x, bits, cut)};" for k, cut in enumerate(cuts, 1)]
+    # Bit b of a count changes at every multiple of 2**b.
+    for b in range(wide):
+        flips = [b + 1] if len(cuts) == 2 else range(1 << b, len(cuts) + 1, 1 << b)
+        lines.append(f"assign code{lane}[{b}] = {' ^ '.join(f'over{lane}[{k}]' for k in flips)};")
+    return lines
+
+
+def _above(x: str, bits: int, cut: int) -> str:
+    """u > cut in pieces that a LUT of six inputs holds: up to six bits, then five and the answer from below."""
+    low = bits - 5 * -(-max(0, bits - 6) // 5)
+    pieces = [(0, low), *((at, 5) for at in range(low, bits, 5))]
+    text = ""
+    for at, size in pieces:
+        piece, value, top = f"{x}[{at + size - 1}:{at}]", cut >> at & (1 << size) - 1, (1 << size) - 1
+        more = [f"{piece} > {size}'d{value}"] if value < top else []  # a constant comparison is a warning
+        equal = [f"({piece} == {size}'d{value} && ({text}))"] if text else []
+        text = " || ".join(more + equal)
+    return text
+
+
+def _registers(lane: int, beats: list[int], plan: Plan) -> list[str]:
+    """Codes of earlier beats of the group wait in a chain; the group's last beat moves all into registers."""
+    wide, end = plan.code_bits(lane), plan.span - 1
+    names = ", ".join(f"t{b}_{lane}" for b in beats)
+    lines = [f"logic [{wide - 1}:0] {names};"]
+    waits = list(range(beats[0], end))
+    if waits:
+        lines.append(f"logic [{wide - 1}:0] {', '.join(f'e{b}_{lane}' for b in waits)};")
+        chain = [f"e{b}_{lane} <= {f'e{b + 1}_{lane}' if b + 1 < end else f'code{lane}'};" for b in waits]
+        lines.append(f"always_ff @(posedge clk_i) if (take) begin {' '.join(chain)} end")
+    held = [f"t{b}_{lane} <= {f'e{b}_{lane}' if b < end else f'code{lane}'};" for b in beats]
+    return [*lines, f"always_ff @(posedge clk_i) if (last) begin {' '.join(held)} end"]
+
+
+def _table(name: str, index: str, words: list[int], bits: int) -> list[str]:
+    """`name` as a function of an index, one constant vector per bit of the result."""
+    lines = [f"logic [{bits - 1}:0] {name};"]
+    for b in range(bits):
+        vector = sum((word >> b & 1) << at for at, word in enumerate(words))
+        if index == "fold" and vector in (0, (1 << len(words)) - 1):  # of other indices every bit has to be used
+            lines.append(f"assign {name}[{b}] = 1'b{vector & 1};")
+            continue
+        table = f"{name.upper()}_{b}"
+        lines.append(f"localparam logic [{len(words) - 1}:0] {table} = {len(words)}'h{vector:x};")
+        lines.append(f"assign {name}[{b}] = {table}[{index}];")
+    return lines
+
+
+def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
+    """Pick the teacher's code, then turn it into a number."""
+    wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
+    sources = sorted({teacher for teacher in slot.teachers if teacher})
+    address, lines = plan.address_bits, []
+    picks = [None if teacher is None else sources.index(teacher) for teacher in slot.teachers]
+    index, index_bits = _chosen(f"sel{name}", picks, address, width(len(sources)), lines)
+    if index == "fold":
+        listed = [sources[pick or 0] for pick in picks]
+    else:
+        listed = [sources[min(k, len(sources) - 1)] for k in range(1 << index_bits)]
+    if index_bits:
+        lines.append(f"logic [{wide - 1}:0] c{name};")
+        for b in range(wide):
+            bits = [f"t{beat}_{lane}[{b}]" if b < plan.code_bits(lane) else "1'b0" for beat, lane in listed]
+            lines.append(f"logic [{len(bits) - 1}:0] from{name}_{b};")
+            lines.append(f"assign from{name}_{b} = {{{', '.join(reversed(bits))}}};")
+            lines.append(f"assign c{name}[{b}] = from{name}_{b}[{index}];")
+        picked = f"c{name}"
+    else:
+        picked = "t{}_{}".format(*sources[0])
+    kinds = sorted({value for value in slot.values})
+    which = [kinds.index(value) for value in slot.values]
+    kind, kind_bits = _chosen(f"kind{name}", which, address, width(len(kinds)), lines, limit=6 - wide)
+    by_kind = [slot.values[a] for a in range(1 << address)] if kind == "fold" else kinds
+    words = [
+        (value[at] if value else slot.middle) if not value or at < len(value) else slot.middle
+        for value in (by_kind[min(k, len(by_kind) - 1)] for k in range(1 << kind_bits))
+        for at in range(1 << wide)
+    ]
+    both = f"{{{kind}, {picked}}}" if kind_bits else picked
+    return lines + _table(f"v{name}", both, words, slot.top.bit_length())
+
+
+def _chosen(name: str, picks: list, address: int, bits: int, lines: list[str], limit: int = 2) -> tuple[str, int]:
+    """An index of `bits` bits as a table of the fold, or the fold itself where that has no more bits or up to `limit`."""
+    if not bits:
+        return "", 0
+    if address <= max(bits, limit):
+        return "fold", address
+    lines += _table(name, "fold", [pick or 0 for pick in picks], bits)
+    return name, bits
+
+
+def _sum(lane: int, plan: Plan) -> list[str]:
+    slots = plan.slots[lane]
+    if not slots:
+        return []
+    bits = plan.top(lane).bit_length()
+    terms = " + ".join(f"{bits}'(v{lane}_{k})" for k in range(len(slots)))
+    return [f"logic [{bits - 1}:0] m{lane};", f"assign m{lane} = {terms};"]
+
+
+def _step(lane: int, tables: list[tuple], bits: int) -> list[str]:
+    """The first table, or the first less the second."""
+    lines, terms = [], []
+    for k, (index, words, wide) in enumerate(tables):
+        lines += _table(f"s{lane}_{k}", index, [word % (1 << wide) for word in words], wide)
+        terms.append(f"s{lane}_{k}" if wide == bits else f"{bits}'(s{lane}_{k})")
+    return [*lines, f"assign step[{lane * bits} +: {bits}] = {' - '.join(terms)};"]

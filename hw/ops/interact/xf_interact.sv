@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Flow of channel interaction: holds the numbers of a group of channels back until all of them are
+// there, then gives them out beside `step_i`, which the module around it makes from the group.
+//
+// Raw = 0: gives the bit Scale * x >= step of Pe channels per beat. Raw = 1: gives Scale * x + step,
+// OutBits bits each. x is the input read as unsigned (a sign bit is inverted first); step is signed.
+//
+// A group is Span beats. `take_o` says that a beat is taken, `last_o` that it is the last one of its
+// group: then the codes of the group's teachers have to be registered. In the cycles that follow,
+// `fold_o` = {group, beat of the group} walks through the group's beats, and step_i has to be what
+// that beat needs. The next group is written where the present one has been read.
+//
+// Rate       one beat per cycle; s_ready_o is high whenever the output is not blocked
+// Latency    Span + 2 cycles
+// Reset      synchronous, control state only; data registers and memory keep what they had
+// Bit model  op.py, Interact.execute_node
+
+`include "xf_assert.svh"
+
+module xf_interact #(
+  parameter  int unsigned Groups  = 1,   // groups per pixel
+  parameter  int unsigned Span    = 1,   // beats per group
+  parameter  int unsigned Pe      = 1,   // channels per beat
+  parameter  int unsigned InBits  = 8,
+  parameter  int unsigned Signed  = 0,   // 1: the input is two's complement
+  parameter  int unsigned StepW   = 10,
+  parameter  int unsigned Raw     = 0,
+  parameter  int unsigned Scale   = 1,   // 1 or 2
+  parameter  int unsigned OutBits = 1,
+  localparam int unsigned ScaledW = InBits + Scale - 1,
+  localparam int unsigned BeatW   = (Span > 1) ? $clog2(Span) : 0,
+  localparam int unsigned GroupW  = (Groups > 1) ? $clog2(Groups) : 0,
+  localparam int unsigned FoldW   = (BeatW + GroupW > 0) ? BeatW + GroupW : 1
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [Pe*InBits-1:0]  s_data_i,
+  input  logic                  s_valid_i,
+  output logic                  s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i,
+  output logic                  take_o,
+  output logic                  last_o,
+  output logic [FoldW-1:0]      fold_o,
+  input  logic [Pe*StepW-1:0]   step_i
+);
+
+  localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
+
+  logic [Pe*InBits-1:0] kept, data_q;
+  logic [Pe*StepW-1:0]  step_q;
+  logic                 full_q;   // a whole group is there and being read
+  logic [1:0]           valid_q;
+  logic                 go, take, written, read;
+
+  assign go = m_ready_i | ~valid_q[1];
+
+  if (Span > 1) begin : gen_group
+    logic [Pe*InBits-1:0] group [Span];
+    logic [BeatW-1:0]     write_q, beat_q;
+
+    // The writer never overtakes the reader, so that one group's room is enough.
+    assign s_ready_o = ~full_q | (write_q != beat_q) | go;
+    assign written   = take && write_q == BeatW'(Span - 1);
+    assign read      = full_q && go && beat_q == BeatW'(Span - 1);
+    assign kept      = group[beat_q];
+
+    always_ff @(posedge clk_i) if (take) group[write_q] <= s_data_i;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        write_q <= '0;
+        beat_q  <= '0;
+      end else begin
+        if (take) write_q <= written ? '0 : write_q + 1'b1;
+        if (full_q && go) beat_q <= read ? '0 : beat_q + 1'b1;
+      end
+    end
+    assign fold_o[BeatW-1:0] = beat_q;
+
+    `XF_ASSERT(WriterBehindReader_A, full_q |-> write_q <= beat_q)
+    `XF_ASSERT(ReaderAtStartWhileEmpty_A, !full_q |-> beat_q == '0)
+  end else begin : gen_beat
+    logic [Pe*InBits-1:0] group_q;
+
+    assign s_ready_o = ~full_q | go;
+    assign written   = take;
+    assign read      = full_q & go;
+    assign kept      = group_q;
+
+    always_ff @(posedge clk_i) if (take) group_q <= s_data_i;
+  end
+
+  if (Groups > 1) begin : gen_groups
+    logic [GroupW-1:0] group_q;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) group_q <= '0;
+      else if (read) group_q <= (group_q == GroupW'(Groups - 1)) ? '0 : group_q + 1'b1;
+    end
+    assign fold_o[BeatW +: GroupW] = group_q;
+  end else if (Span == 1) begin : gen_one_fold
+    assign fold_o = '0;
+  end
+
+  assign take   = s_valid_i & s_ready_o;
+  assign take_o = take;
+  assign last_o = written;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      full_q  <= 1'b0;
+      valid_q <= '0;
+    end else begin
+      full_q <= written | (full_q & ~read);
+      if (go) valid_q <= {valid_q[0], full_q};
+    end
+    if (go) begin
+      data_q <= kept;
+      step_q <= step_i;
+    end
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+    logic [InBits-1:0]  x;
+    logic [ScaledW-1:0] scaled;
+    logic [StepW-1:0]   step;
+    logic [OutBits-1:0] y_q;
+
+    assign x      = data_q[p*InBits +: InBits] ^ SignBit;
+    assign scaled = ScaledW'(x) << (Scale - 1);
+    assign step   = step_q[p*StepW +: StepW];
+    if (Raw != 0) begin : gen_raw
+      always_ff @(posedge clk_i) if (go) y_q <= OutBits'(scaled) + OutBits'($signed(step));
+    end else begin : gen_bit
+      always_ff @(posedge clk_i) if (go) y_q <= $signed(StepW'(scaled)) >= $signed(step);
+    end
+    assign m_data_o[p*OutBits +: OutBits] = y_q;
+  end
+
+  assign m_valid_o = valid_q[1];
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_interact
