@@ -1,4 +1,4 @@
-"""What XnorMvu and ByteMvu share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
+"""What XnorMvu, ByteMvu and IntMvu share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
 
 from math import prod
 
@@ -28,6 +28,7 @@ class Mvu(HwOp):
     arrays = ("weights", "thresholds")
     in_bits = 1
     in_signed = False
+    weight_bits = 1
     result_signed = False
 
     def get_nodeattr_types(self):
@@ -87,7 +88,7 @@ class Mvu(HwOp):
         """result(x, weights), or result >= thresholds where there are thresholds."""
         x, weights, *thresholds = (np.asarray(context[name]) for name in self.onnx_node.input)
         # Exact: every partial sum is an integer below 2**24, or below 2**53.
-        kind = np.float32 if weights.shape[0] << self.in_bits < 2**24 else np.float64
+        kind = np.float32 if weights.shape[0] << (self.in_bits + self.weight_bits - 1) < 2**24 else np.float64
         result = self.result(x.astype(kind).reshape(-1, weights.shape[0]), weights.astype(kind))
         if thresholds:
             result = (result >= thresholds[0]).astype(np.float32)
@@ -98,6 +99,11 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.fold()
         return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
 
+    def needs(self, port: int = 0) -> np.ndarray:
+        """The whole vector for every result of it."""
+        mw, mh, simd, pe = self.fold()
+        return np.repeat(np.arange(1, self.get_nodeattr("vectors") + 1) * (mw // simd), mh // pe)
+
     def queue(self) -> int:
         """Two vectors: the next is written while one is read again and again."""
         return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))
@@ -105,7 +111,11 @@ class Mvu(HwOp):
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""
         mw, _, simd, _ = self.fold()
-        return mw // simd + 2 + cost.dot(simd, self.in_bits).latency
+        return mw // simd + 2 + self.dot().latency
+
+    def dot(self) -> cost.Dot:
+        """Cost and latency of one row's dot product."""
+        return cost.dot(self.get_nodeattr("simd"), self.in_bits)
 
     @property
     def top(self) -> int:
@@ -121,11 +131,15 @@ class Mvu(HwOp):
         """Whether the accumulators start from something else than zero."""
         return True
 
+    def equal_starts(self) -> bool:
+        """Whether they all start from the same number, which is no memory."""
+        return False
+
     def in_block(self) -> tuple[bool, bool]:
         """Whether the weights and whether the starts lie in block RAM."""
         mw, mh, simd, pe = self.fold()
         rom, words = self.get_nodeattr("rom"), mw // simd * (mh // pe)
-        deep = words > cost.SHALLOW and cost.logic_rom(simd * pe, words) > cost.LARGEST_LOGIC_ROM
+        deep = words > cost.SHALLOW and cost.logic_rom(simd * pe * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
         weights = rom == "block" or (rom == "auto" and deep)
         return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
 
@@ -141,12 +155,16 @@ class Mvu(HwOp):
     def memories(self) -> dict:
         """Weights, word pass * (mw/simd) + beat; starts of the accumulators, one word per pass."""
         mw, mh, simd, pe = self.fold()
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
-        lanes = weights.reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1).reshape(-1, pe * simd)
-        files = {"WeightFile": (pe * simd, words(lanes, 1))}
+        weights, bits = np.asarray(self.arrays_of["weights"]).astype(np.int64), self.weight_bits
+        lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
+        files = {"WeightFile": (pe * simd * bits, words(lanes.reshape(-1, pe * simd), bits))}
         if self.has_starts():
             files["StartFile"] = (pe * self.acc_bits, words(self.starts(weights).reshape(-1, pe), self.acc_bits))
         return files
+
+    def stored(self, weights) -> np.ndarray:
+        """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""
+        return weights
 
     def starts(self, weights) -> np.ndarray:
         """What each row's accumulator starts from, int64 (mh,), 0 .. 2**acc_bits - 1.
@@ -163,8 +181,9 @@ class Mvu(HwOp):
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
         mw, mh, simd, pe = self.fold()
-        shape = simd, pe, mw // simd, mh // pe, self.in_bits, self.acc_bits
-        return cost.Unit(*shape, self.has_starts(), *self.in_block()).cost()
+        widths = simd * self.in_bits, simd * pe * self.weight_bits, self.acc_bits
+        shape = pe, mw // simd, mh // pe, self.dot(), *widths
+        return cost.Unit(*shape, self.has_starts(), self.equal_starts(), *self.in_block()).cost()
 
     @classmethod
     def seeded(cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False, **attributes):
@@ -172,14 +191,18 @@ class Mvu(HwOp):
         attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
         attributes |= {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
         rng = np.random.default_rng(seed)
-        arrays = {"weights": rng.integers(0, 2, (mw, mh))}
+        arrays = {"weights": cls.make(**attributes).random_weights(rng, (mw, mh))}
         if not raw:
-            low, high = cls.make(**attributes).result_range()
+            low, high = cls.make(arrays={"weights": arrays["weights"]}, **attributes).result_range()
             near = rng.normal((low + high) / 2, (high - low) / 8, mh).round()
             arrays["thresholds"] = np.select(
                 [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07], [low, high, high + 1], near
             ).astype(np.int64)
         return cls.make(arrays=arrays, **attributes)
+
+    def random_weights(self, rng, shape) -> np.ndarray:
+        """Weights over their whole range."""
+        return rng.integers(0, 2, shape)
 
 
 def words(lanes, bits: int) -> list[int]:

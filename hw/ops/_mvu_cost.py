@@ -38,8 +38,20 @@ def next_heights(heights: list[int]) -> tuple[list[int], int]:
     return left, lut
 
 
+def heap(heights: list[int], lut: int, sum_bits: int, wait: int = 0) -> Dot:
+    """A dot product whose first gates take `lut` LUTs and `wait` cycles and leave a heap of these heights."""
+    levels = 0
+    while max(heights) > 3:
+        heights, more = next_heights(heights)
+        lut, levels = lut + more, levels + 1
+    high = [column for column, height in enumerate(heights) if height > 1]
+    if high:
+        lut += min(len(heights) + (max(heights) == 3), sum_bits) - high[0]
+    return Dot(lut, levels // 2 + levels % 2 + 2 + wait, sum_bits)
+
+
 def dot(simd: int, bits: int) -> Dot:
-    """The dot product of `simd` elements of `bits` bits; bits = 1 is an XNOR-popcount."""
+    """The dot product of `simd` elements of `bits` bits and +-1 weights; bits = 1 is an XNOR-popcount."""
     extra = 0
     if bits == 1:
         heights, lut = [(simd + 2) // 3, (simd + 1) // 3], simd // 3 * 2 + simd % 3
@@ -49,15 +61,47 @@ def dot(simd: int, bits: int) -> Dot:
         heights, lut = [simd // 2] * (bits + 1), simd // 2 * bits
         if simd % 2:
             heights, lut, extra = [*heights, 1], lut + bits + 2, 1
-    levels = 0
-    while max(heights) > 3:
-        heights, more = next_heights(heights)
-        lut, levels = lut + more, levels + 1
-    sum_bits = (simd * (2**bits - 1)).bit_length()
-    high = [column for column, height in enumerate(heights) if height > 1]
-    if high:
-        lut += min(len(heights) + (max(heights) == 3), sum_bits) - high[0]
-    return Dot(lut, levels // 2 + levels % 2 + 2 + extra, sum_bits)
+    return heap(heights, lut, (simd * (2**bits - 1)).bit_length(), extra)
+
+
+def planes(simd: int, bits: int, weight: int) -> Dot:
+    """The dot product of `simd` elements of `bits` bits and weights of `weight` bits, by planes (xf_plane_sum)."""
+    heights, lut = [0] * (bits + weight + 1), 0
+
+    def add(first, *more):
+        for column, count in enumerate(more, first):
+            heights[column] += count
+
+    for plane in range(weight):
+        if bits == 1:
+            add(plane, (simd + 2) // 3, (simd + 1) // 3)
+            lut += simd // 3 * 2 + simd % 3
+        else:
+            add(plane, *[simd // 2] * (bits + 1))
+            lut += simd // 2 * bits
+    if bits > 1 and simd % 2:
+        for plane in range(0, weight, 2):
+            both = plane + 1 < weight
+            add(plane, *[1] * (bits + 2 * both))
+            lut += bits + both
+    while not heights[-1]:
+        heights.pop()
+    top = plane_offset(simd, bits, weight) + simd * (2**bits - 1) * (2 ** (weight - 1) - 1)
+    return heap(heights, lut, top.bit_length())
+
+
+def plane_offset(simd: int, bits: int, weight: int) -> int:
+    """What the inverses of the highest plane add to a sum: int_offset of hw/rtl/xf_heap.svh."""
+    sign = 2 ** (weight - 1)
+    if bits > 1 and simd % 2 and weight % 2 == 0:
+        return (simd - 1) * sign * (2**bits - 1) + sign // 2 * (2 ** (bits + 1) - 1)
+    return simd * sign * (2**bits - 1)
+
+
+def multipliers(simd: int, chain: int, field: int) -> Dot:
+    """One row's dot product behind chains of `chain` multipliers whose sums have `field` bits (xf_dsp_sum)."""
+    groups = -(-simd // chain)
+    return heap([groups] * field, 0, (groups * (2**field - 1)).bit_length(), chain + 1)
 
 
 def logic_rom(width: int, words: int) -> int:
@@ -99,26 +143,28 @@ def replay(width: int, beats: int) -> tuple[float, int]:
 
 @dataclass(frozen=True)
 class Unit:
-    """What the cost of a unit depends on: rows and elements per beat, beats per vector, passes, widths, memories."""
+    """What the cost of a unit depends on: rows per beat, beats per vector, passes, dot product, widths, memories."""
 
-    simd: int
     pe: int
     beats: int
     passes: int
-    bits: int
+    dot: Dot
+    in_width: int
+    weight_width: int
     acc_bits: int
     starts: bool
+    equal_starts: bool
     weight_block: bool
     start_block: bool
 
     def cost(self) -> dict[str, float]:
         """Model of the LUT sites (LUT RAM and shift registers among them) and BRAM36 of the Yosys netlist."""
         accumulator = self.acc_bits if self.starts or self.beats > 1 else 0
-        lut = CONTROL + self.pe * (dot(self.simd, self.bits).lut + accumulator)
-        bram36, more = replay(self.simd * self.bits, self.beats)
+        lut = CONTROL + self.pe * (self.dot.lut + accumulator)
+        bram36, more = replay(self.in_width, self.beats)
         lut += more
-        memories = [(self.simd * self.pe, self.beats * self.passes, self.weight_block)]
-        if self.starts:
+        memories = [(self.weight_width, self.beats * self.passes, self.weight_block)]
+        if self.starts and not self.equal_starts:
             memories.append((self.pe * self.acc_bits, self.passes, self.start_block))
         for width, words, in_block in memories:
             blocks, more = block(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))

@@ -155,4 +155,84 @@ function automatic int unsigned dot_latency(input int unsigned simd, input int u
   if (bits > 1 && simd > 1 && simd % 2 == 1) dot_latency = dot_latency + 1;
 endfunction
 
+// Heights that the first `terms` terms of xf_plane_sum make. Terms 0 .. planes-1 are of each plane the
+// counts of three pairs (bits = 1), or the sums of two elements. Behind them, for an odd number of
+// wider elements: of the last one its planes two by two, and a last plane alone.
+function automatic logic [287:0] heap_of_planes(
+  input int unsigned simd, input int unsigned bits, input int unsigned planes,
+  input int unsigned terms
+);
+  logic [287:0] heights;
+  heights = '0;
+  for (int unsigned t = 0; t < terms; t++) begin
+    if (bits == 1) begin
+      heights = heights + heap_column((simd + 2) / 3, t) + heap_column((simd + 1) / 3, t + 1);
+    end else if (t < planes) begin
+      for (int unsigned c = 0; c <= bits; c++) begin
+        heights = heights + heap_column(simd / 2, t + c);
+      end
+    end else begin
+      for (int unsigned c = 0; c < ((2 * (t - planes) + 1 < planes) ? bits + 2 : bits); c++) begin
+        heights = heights + heap_column(1, 2 * (t - planes) + c);
+      end
+    end
+  end
+  heap_of_planes = heights;
+endfunction
+
+// How many terms there are.
+function automatic int unsigned heap_terms(
+  input int unsigned simd, input int unsigned bits, input int unsigned planes
+);
+  heap_terms = planes + ((bits > 1 && simd % 2 == 1) ? (planes + 1) / 2 : 0);
+endfunction
+
+// `rows` numbers of `bits` bits.
+function automatic logic [287:0] heap_rows(input int unsigned rows, input int unsigned bits);
+  logic [287:0] heights;
+  heights = '0;
+  for (int unsigned c = 0; c < bits; c++) heights = heights | heap_column(rows, c);
+  heap_rows = heights;
+endfunction
+
+// Dot product with weights of several bits (xf_int_dot); chain = 0: by planes of the weights, else
+// chains of so many multipliers. First the bits of a chain's sum, signed; `top` is the largest |x|.
+function automatic int unsigned int_field(
+  input int unsigned top, input int unsigned weight, input int unsigned chain
+);
+  int_field = $clog2(chain * 2**(weight-1) * top + 1) + 1;
+endfunction
+
+// The constant that makes its sum positive.
+function automatic int unsigned int_offset(
+  input int unsigned simd, input int unsigned bits, input int unsigned weight,
+  input int unsigned chain, input int unsigned field
+);
+  int unsigned sign;
+  sign = 2**(weight-1);
+  if (chain > 0) int_offset = (simd + chain - 1) / chain * 2**(field-1);
+  else if (bits > 1 && simd % 2 == 1 && weight % 2 == 0) begin
+    int_offset = (simd - 1) * sign * (2**bits - 1) + sign / 2 * (2**(bits+1) - 1);
+  end else int_offset = simd * sign * (2**bits - 1);
+endfunction
+
+// Bits of its sum, unsigned.
+function automatic int unsigned int_bits(
+  input int unsigned simd, input int unsigned bits, input int unsigned weight,
+  input int unsigned chain, input int unsigned field
+);
+  int_bits = $clog2(((chain > 0) ? (simd + chain - 1) / chain * (2**field - 1)
+                     : int_offset(simd, bits, weight, 0, 0)
+                       + simd * (2**(weight-1) - 1) * (2**bits - 1)) + 1);
+endfunction
+
+// Its clock cycles.
+function automatic int unsigned int_latency(
+  input int unsigned simd, input int unsigned bits, input int unsigned weight,
+  input int unsigned chain, input int unsigned field
+);
+  if (chain > 0) int_latency = chain + 1 + heap_latency(heap_rows((simd + chain - 1) / chain, field));
+  else int_latency = heap_latency(heap_of_planes(simd, bits, weight, heap_terms(simd, bits, weight)));
+endfunction
+
 /* verilator lint_on VARHIDDEN */

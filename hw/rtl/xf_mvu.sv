@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Folded matrix-vector unit: the body of xf_xnor_mvu and xf_byte_mvu.
+// Folded matrix-vector unit: the body of xf_xnor_mvu, xf_byte_mvu and xf_int_mvu.
 //
 // Per vector of Mw elements (Beats = Mw/Simd input beats) it makes Mh sums in Passes = Mh/Pe output
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
-// inverse), modulo 2**AccW. An output element is the OutW highest bits of the sum; a threshold T is
-// start = 2**(AccW-1) - T and OutW = 1.
+// inverse), modulo 2**AccW; with weights of several bits start[row] + 2**Shift * sum over k of
+// x[k] * weight[k][row] + the constants of xf_int_dot. An output element is the OutW highest bits
+// of the sum; a threshold T is start = 2**(AccW-1) - T and OutW = 1.
 //
 // Rate       one vector per Beats * Passes cycles, no bubble while both sides stay ready
-// Latency    Beats + 2 + dot_latency(Simd, Bits) cycles from the first beat taken to valid
+// Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency of xf_heap.svh)
+//            cycles from the first beat taken to valid
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   buffer and weights | Latency of the dot product | accumulator = output register.
 //            All of it waits while an output waits to be read.
@@ -20,7 +22,12 @@ module xf_mvu #(
   parameter  int unsigned Mh          = 64,
   parameter  int unsigned Simd        = 16,
   parameter  int unsigned Pe          = 1,
-  parameter  int unsigned Bits        = 1,   // per input element, unsigned
+  parameter  int unsigned Bits        = 1,   // per input element
+  parameter  int unsigned Signed      = 0,   // 1: two's complement; with Chain only
+  parameter  int unsigned WBits       = 1,   // per weight; 1: of +-1, else two's complement
+  parameter  int unsigned Chain       = 0,   // WBits > 1: multipliers in a chain, 0: planes
+  parameter  int unsigned Rows        = 1,   // rows per multiplier; divides Pe
+  parameter  int unsigned Shift       = 0,
   parameter  int unsigned AccW        = 8,
   parameter  int unsigned OutW        = 1,
   parameter  int unsigned Start       = 1,   // 0: all rows start from 0, no StartFile
@@ -50,17 +57,23 @@ module xf_mvu #(
 
 `include "xf_heap.svh"
 
-  localparam int unsigned Latency = dot_latency(Simd, Bits);
+  localparam bit          Binary  = WBits == 1;
+  localparam int unsigned LargeX  = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
+  localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
+  localparam int unsigned Latency = Binary ? dot_latency(Simd, Bits)
+                                           : int_latency(Simd, Bits, WBits, Chain, FieldW);
   localparam int unsigned Depth   = Beats * Passes;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned SumW    = $clog2(Simd * (2**Bits - 1) + 1);
+  localparam int unsigned SumW    = Binary ? $clog2(Simd * (2**Bits - 1) + 1)
+                                           : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
-  logic                 en, step, last;
-  logic [AddrW-1:0]     addr;
-  logic [Simd*Bits-1:0] x;
-  logic [Pe*Simd-1:0]   w;
-  logic [Latency:0]     valid_q, last_q;  // of the beat at each stage; its sum comes at the last
-  logic                 first_q, m_valid_q;
+  logic                     en, step, last;
+  logic [AddrW-1:0]         addr;
+  logic [Simd*Bits-1:0]     x;
+  logic [Pe*Simd*WBits-1:0] w;
+  logic [Pe*SumW-1:0]       sums;
+  logic [Latency:0]         valid_q, last_q;  // of the beat at each stage; its sum is at the last
+  logic                     first_q, m_valid_q;
 
   assign en = m_ready_i | ~m_valid_q;
 
@@ -70,7 +83,7 @@ module xf_mvu #(
   );
 
   xf_rom #(
-    .Width(Pe * Simd), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
+    .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
   ) u_weights (
     .clk_i, .en_i(en), .addr_i(addr), .data_o(w)
   );
@@ -115,20 +128,31 @@ module xf_mvu #(
     assign start = '0;
   end
 
-  for (genvar p = 0; p < Pe; p++) begin : gen_row
-    logic [SumW-1:0] sum;
-    logic [AccW-1:0] acc_q;
-    if (Bits == 1) begin : gen_bits
+  for (genvar p = 0; p < Pe; p = p + Rows) begin : gen_dot
+    if (!Binary) begin : gen_integers
+      xf_int_dot #(
+        .Simd(Simd), .Bits(Bits), .Signed(Signed), .WBits(WBits), .Rows(Rows), .Chain(Chain),
+        .FieldW(FieldW), .SumW(SumW)
+      ) u_dot (
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Rows*Simd*WBits]),
+        .sum_o(sums[p*SumW +: Rows*SumW])
+      );
+    end else if (Bits == 1) begin : gen_bits
       xf_popcount #(.Simd(Simd)) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum)
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sums[p*SumW +: SumW])
       );
     end else begin : gen_elements
       xf_signed_sum #(.Simd(Simd), .Bits(Bits)) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sum)
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sums[p*SumW +: SumW])
       );
     end
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_row
+    logic [AccW-1:0] sum, acc_q;
+    assign sum = AccW'(sums[p*SumW +: SumW]) << Shift;
     always_ff @(posedge clk_i) begin
-      if (en && valid_q[Latency]) acc_q <= AccW'(sum) + (first_q ? start[p*AccW +: AccW] : acc_q);
+      if (en && valid_q[Latency]) acc_q <= sum + (first_q ? start[p*AccW +: AccW] : acc_q);
     end
     assign m_data_o[p*OutW +: OutW] = acc_q[AccW-1 -: OutW];
   end

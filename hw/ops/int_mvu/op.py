@@ -1,0 +1,260 @@
+"""Matrix-vector unit of small integers and small integer weights: sums, compared with thresholds or as they are."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._streams import value_range
+
+FACTOR, WIDEST_SUM = 25, 24  # bits of the wider factor of a DSP48; columns of a heap of bits (hw/rtl/xf_heap.svh)
+
+
+class IntMvu(Mvu):
+    """Vectors (mw integers) times weights (mw, mh), integers of `w_bits` bits; give x @ weights or sum >= T.
+
+    Inputs have `in_bits` bits (1 .. 8), unsigned or two's complement; with bipolar=1 they are bits and stand for -1 and
+    +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 8 bits. Sums are INT of `out_bits` bits, which must
+    hold every sum that the weights can make; out_bits=0 takes as many as the worst weights need. Thresholds are any
+    integers. dsp=0 adds planes of the weights in LUTs, dsp=1 multiplies in DSP blocks.
+    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    """
+
+    module = "xf_int_mvu"
+    result_signed = True
+
+    def get_nodeattr_types(self):
+        return super().get_nodeattr_types() | {
+            "in_bits": ("i", False, 8),
+            "in_signed": ("i", False, 0, {0, 1}),
+            "bipolar": ("i", False, 0, {0, 1}),
+            "w_bits": ("i", False, 8),
+            "out_bits": ("i", False, 0),
+            "dsp": ("i", False, 0, {0, 1}),
+        }
+
+    @property
+    def in_bits(self) -> int:
+        """Bits of an input element."""
+        return self._checked("in_bits", 1)
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight."""
+        return self._checked("w_bits", 2)
+
+    def _checked(self, key: str, least: int) -> int:
+        bits = self.get_nodeattr(key)
+        if not least <= bits <= 8:
+            raise UserError(f"{self.name}: {key}={bits} is outside {least} .. 8.")
+        return bits
+
+    @property
+    def in_signed(self) -> bool:
+        """Whether inputs are two's complement."""
+        return bool(self.get_nodeattr("in_signed"))
+
+    @property
+    def bipolar(self) -> bool:
+        """Whether input bits stand for -1 and +1."""
+        return bool(self.get_nodeattr("bipolar"))
+
+    def fold(self) -> tuple[int, int, int, int]:
+        """As of every unit; also checks the kind of input, the weights and the width of the sums."""
+        folding = super().fold()
+        for key, least in (("bipolar", 1), ("in_signed", 2), ("dsp", 2)):
+            if self.get_nodeattr(key) and (self.in_bits < least or (key == "bipolar" and self.in_bits > 1)):
+                wanted = "in_bits=1" if key == "bipolar" else "in_bits of 2 or more"
+                raise UserError(f"{self.name}: {key}=1 does not go with in_bits={self.in_bits}; it needs {wanted}.")
+        if "weights" in self.arrays_of:
+            weights, (low, high) = np.asarray(self.arrays_of["weights"]), value_range(self.weight_bits, True)
+            if weights.min() < low or weights.max() > high:
+                raise UserError(
+                    f"{self.name}: weights reach {int(weights.min())} .. {int(weights.max())} and w_bits="
+                    f"{self.weight_bits} holds {low} .. {high}; raise w_bits."
+                )
+            reach, held = self.result_range(), value_range(self.result_bits, True)
+            if reach[0] < held[0] or reach[1] > held[1]:
+                raise UserError(
+                    f"{self.name}: sums reach {reach[0]} .. {reach[1]} and out_bits={self.result_bits} holds "
+                    f"{held[0]} .. {held[1]}; raise out_bits, or set it to 0 for the worst weights."
+                )
+        if self.dot().bits > WIDEST_SUM:
+            raise UserError(
+                f"{self.name}: simd={folding[2]} makes sums of {self.dot().bits} bits in one cycle and adders have "
+                f"{WIDEST_SUM}; lower simd."
+            )
+        return folding
+
+    def input_range(self) -> tuple[int, int]:
+        """Least and largest value of an input element."""
+        return (-1, 1) if self.bipolar else value_range(self.in_bits, self.in_signed)
+
+    def result_range(self) -> tuple[int, int]:
+        """Least and largest sum that the weights make; without weights, that the worst ones make."""
+        low, high = self.input_range()
+        if "weights" in self.arrays_of:
+            weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+            ends = low * weights, high * weights
+            return int(np.minimum(*ends).sum(axis=0).min()), int(np.maximum(*ends).sum(axis=0).max())
+        largest, other = 2 ** (self.weight_bits - 1), 2 ** (self.weight_bits - 1) - 1
+        mw = self.get_nodeattr("mw")
+        return mw * min(-largest * high, other * low), mw * max(other * high, -largest * low)
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of a signed sum."""
+        if given := self.get_nodeattr("out_bits"):
+            return given
+        low, high = type(self)(self.onnx_node).result_range()
+        return max((-low - 1).bit_length(), high.bit_length()) + 1
+
+    @property
+    def acc_bits(self) -> int:
+        """Width of an accumulator: a sum, or one that may be off a threshold by the whole range; half if bipolar."""
+        return self.result_bits if self.raw or self.bipolar else self.result_bits + 1
+
+    def result(self, x, weights):
+        """x (vectors, mw) times weights (mw, mh)."""
+        return (2 * x - 1 if self.bipolar else x) @ weights
+
+    # Multipliers.
+    def chain(self) -> tuple[int, int]:
+        """Rows that share a multiplier, and multipliers in a chain; (1, 0) without.
+
+        Two rows share one where their packed factor fits: the sums of a chain need `field` bits, the weight of the
+        second row lies above them, less by one where that of the first is negative.
+        """
+        if not self.get_nodeattr("dsp"):
+            return 1, 0
+        longest = min(3, self.get_nodeattr("simd"))
+        if self.get_nodeattr("pe") % 2 == 0:
+            fits = [one for one in range(1, longest + 1) if self.field(one) + self.weight_bits <= FACTOR]
+            weights = self.arrays_of.get("weights")
+            least = 0 if weights is None else int(self._borrowed(np.asarray(weights).astype(np.int64)).min())
+            if fits and least >= -(2 ** (self.weight_bits - 1)):
+                return 2, fits[-1]
+        return 1, longest
+
+    def field(self, chain: int) -> int:
+        """Bits of the signed sum of a chain."""
+        low, high = self.input_range()
+        return (chain * 2 ** (self.weight_bits - 1) * max(-low, high)).bit_length() + 1
+
+    @staticmethod
+    def _borrowed(weights) -> np.ndarray:
+        """Weights of rows two by two, the second less by one where the first is negative."""
+        weights = weights.copy()
+        weights[:, 1::2] -= weights[:, ::2] < 0
+        return weights
+
+    def dot(self) -> cost.Dot:
+        """Cost and latency of one row's dot product."""
+        simd, (_, chain) = self.get_nodeattr("simd"), self.chain()
+        if chain:
+            return cost.multipliers(simd, chain, self.field(chain))
+        return cost.planes(simd, self.in_bits, self.weight_bits)
+
+    # Memories.
+    def stored(self, weights) -> np.ndarray:
+        """Two's complement; packed for two rows per multiplier."""
+        return (self._borrowed(weights) if self.chain()[0] == 2 else weights) % 2**self.weight_bits
+
+    def offset(self, weights):
+        """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product, sign bits."""
+        mw, _, simd, _ = self.fold()
+        _, chain = self.chain()
+        if chain:
+            return np.full(weights.shape[1], mw // simd * -(-simd // chain) * 2 ** (self.field(chain) - 1))
+        shift = 2 ** (self.in_bits - 1) if self.in_signed else 0
+        return mw // simd * cost.plane_offset(simd, self.in_bits, self.weight_bits) + shift * weights.sum(axis=0)
+
+    def equal_starts(self) -> bool:
+        """Sums without a sign bit or bits of -1 to correct."""
+        return self.raw and not self.bipolar and (self.chain()[1] > 0 or not self.in_signed)
+
+    def starts(self, weights) -> np.ndarray:
+        """As of every unit. A bipolar sum is 2 * (sum of the weights at bits 1) - total."""
+        offset, total = self.offset(weights), weights.sum(axis=0) if self.bipolar else 0
+        if self.raw:
+            return -((2 if self.bipolar else 1) * offset + total) % 2**self.acc_bits
+        half = 2 ** (self.result_bits - 1)
+        needed = np.clip(np.asarray(self.arrays_of["thresholds"]).astype(np.int64), -half, half)
+        if self.bipolar:
+            needed = (needed + total + 1) // 2
+        return (2 ** (self.acc_bits - 1) - needed - offset) % 2**self.acc_bits
+
+    def rtl(self) -> tuple[str, dict]:
+        """Module and parameters of the folded variant."""
+        module, parameters = super().rtl()
+        rows, chain = self.chain()
+        return module, parameters | {
+            "InBits": self.in_bits, "InSigned": int(self.in_signed), "Bipolar": int(self.bipolar),
+            "WBits": self.weight_bits, "Chain": chain, "Rows": rows, "SumW": self.result_bits,
+        }  # fmt: skip
+
+    def estimate(self) -> dict:
+        """LUT, BRAM36 and DSP by the model of docs/operators-mvu.md, fitted to Yosys."""
+        rows, chain = self.chain()
+        _, _, simd, pe = self.fold()
+        return super().estimate() | {"dsp": float(simd * pe // rows if chain else 0)}
+
+    def random_weights(self, rng, shape) -> np.ndarray:
+        """Weights over their whole range, in pairs that fit one multiplier."""
+        low, high = value_range(self.weight_bits, True)
+        return rng.integers(low + self.get_nodeattr("dsp"), high + 1, shape)
+
+    @classmethod
+    def examples(cls):
+        """Planes and multipliers, odd and even lanes and rows, bits as 0/1 and -1/+1, two to eight bits, ternary."""
+        points = [  # mw, mh, simd, pe, vectors, raw, in_bits, in_signed, w_bits, more
+            (1, 1, 1, 1, 5, False, 8, 0, 8, {}),
+            (1, 1, 1, 1, 5, True, 8, 1, 8, {}),
+            (4, 3, 2, 3, 3, True, 8, 0, 8, {}),
+            (9, 6, 3, 2, 3, False, 8, 0, 8, {}),
+            (9, 6, 9, 6, 3, True, 8, 1, 7, {}),
+            (15, 4, 5, 2, 2, True, 5, 0, 3, {}),
+            (12, 8, 4, 4, 2, False, 4, 0, 4, {}),
+            (12, 8, 12, 2, 3, True, 4, 1, 4, {}),
+            (27, 5, 3, 1, 2, True, 8, 0, 2, {}),
+            (16, 4, 8, 4, 2, False, 2, 1, 2, {}),
+            (18, 6, 6, 3, 2, True, 3, 0, 5, {}),
+            (24, 4, 8, 2, 2, True, 1, 0, 8, {}),
+            (24, 4, 12, 2, 2, False, 1, 0, 4, {}),
+            (25, 3, 5, 3, 3, False, 1, 0, 3, {"bipolar": 1}),
+            (28, 6, 7, 2, 3, True, 1, 0, 2, {"bipolar": 1}),
+            (36, 4, 36, 1, 3, True, 1, 0, 8, {"bipolar": 1}),
+            (64, 8, 16, 4, 2, False, 1, 0, 8, {"bipolar": 1, "rom": "block"}),
+            (6, 260, 6, 1, 1, False, 4, 0, 2, {}),  # starts in block RAM
+            (1, 1, 1, 1, 5, True, 8, 0, 8, {"dsp": 1}),
+            (8, 2, 1, 2, 3, False, 8, 0, 8, {"dsp": 1}),
+            (8, 6, 2, 2, 3, True, 8, 0, 8, {"dsp": 1}),
+            (9, 6, 3, 3, 3, False, 8, 0, 8, {"dsp": 1}),
+            (16, 8, 8, 4, 2, True, 8, 1, 8, {"dsp": 1}),
+            (14, 4, 7, 4, 2, False, 8, 0, 4, {"dsp": 1}),
+            (20, 3, 10, 1, 2, True, 8, 1, 6, {"dsp": 1}),
+            (20, 4, 5, 2, 3, True, 4, 0, 8, {"dsp": 1, "rom": "block"}),
+            (22, 2, 11, 2, 3, False, 6, 1, 5, {"dsp": 1, "rom": "logic"}),
+        ]
+        names = ("mw", "mh", "simd", "pe", "vectors", "raw", "in_bits", "in_signed", "w_bits")
+        made = [cls.seeded(seed, **dict(zip(names, point)), **more) for seed, (*point, more) in enumerate(points)]
+        return [*made, *cls.special()]
+
+    @classmethod
+    def special(cls):
+        """Ternary weights, sums no wider than the weights make them, and a weight that does not pair."""
+        rng = np.random.default_rng(5)
+        shape = {"mw": 32, "mh": 8, "simd": 8, "pe": 4, "vectors": 2, "in_shape": [2, 32], "out_shape": [2, 8]}
+        ternary, lowest = rng.integers(-1, 2, (32, 8)), rng.integers(-128, 128, (32, 8))
+        lowest[:3, :2] = [[-1, -128]] * 3
+        narrow = {"w_bits": 2, "in_bits": 4, "in_signed": 1}
+        low, high = cls.make(arrays={"weights": ternary}, **shape, **narrow).result_range()
+        bits = max((-low - 1).bit_length(), high.bit_length()) + 1
+        return [
+            cls.make("ternary", {"weights": ternary}, **shape, **narrow, out_bits=bits),
+            cls.make("steps", {"weights": ternary, "thresholds": rng.integers(-60, 60, 8)}, **shape, **narrow),
+            cls.make("lowest", {"weights": lowest}, **shape, dsp=1),
+        ]
+
+
+Op = IntMvu

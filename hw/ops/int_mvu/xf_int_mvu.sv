@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Matrix-vector unit of InBits-wide integers and WBits-wide integer weights, folded over time.
+//
+// Takes vectors of Mw integers, Simd per beat, and makes the sum of weight * x for each of Mh rows.
+// Thresholds = 1: gives the bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, SumW
+// bits each, signed. Bipolar = 1: input bits stand for -1 and +1, so that the sum is twice that of
+// the bits less the sum of the weights, which is a constant of the row.
+//
+// Chain = 0: by planes of the weights, without multipliers; a sign bit of x is inverted on arrival.
+// Chain > 0: multipliers in chains of so many, each for Rows rows.
+//
+// Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
+// Latency    stated in xf_mvu.sv
+// Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
+// Memories   WeightFile: word pass * (Mw/Simd) + beat, WBits bits at (p * Simd + s) * WBits =
+//            weight of element beat * Simd + s in row pass * Pe + p, two's complement; with
+//            Rows = 2 that of an odd p is less by one where that of p - 1 is negative
+//            StartFile: word pass, AccW bits per row: what the accumulator starts from
+// Bit model  op.py, IntMvu.execute_node
+
+module xf_int_mvu #(
+  parameter  int unsigned Mw          = 27,  // elements of a vector
+  parameter  int unsigned Mh          = 64,  // rows
+  parameter  int unsigned Simd        = 3,   // elements per input beat; divides Mw
+  parameter  int unsigned Pe          = 1,   // rows per output beat; divides Mh
+  parameter  int unsigned InBits      = 8,
+  parameter  int unsigned InSigned    = 0,   // two's complement
+  parameter  int unsigned Bipolar     = 0,   // InBits = 1 and Chain = 0
+  parameter  int unsigned WBits       = 8,   // 2 or more
+  parameter  int unsigned Chain       = 0,
+  parameter  int unsigned Rows        = 1,
+  parameter  int unsigned SumW        = 20,  // holds every sum, signed
+  parameter  int unsigned Thresholds  = 1,
+  parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
+  parameter  int unsigned StartBlock  = 0,   // starts in block RAM, else in logic
+  parameter               WeightFile  = "",
+  parameter               StartFile   = "",
+  localparam int unsigned OutW        = (Thresholds != 0) ? 1 : SumW
+) (
+  input  logic                   clk_i,
+  input  logic                   rst_ni,
+  input  logic [Simd*InBits-1:0] s_data_i,
+  input  logic                   s_valid_i,
+  output logic                   s_ready_o,
+  output logic [Pe*OutW-1:0]     m_data_o,
+  output logic                   m_valid_o,
+  input  logic                   m_ready_i
+);
+
+  // A bit counts 1 inside; compared with a threshold, half a bipolar sum is enough.
+  localparam int unsigned Shift = (Bipolar != 0 && Thresholds == 0) ? 1 : 0;
+  localparam int unsigned AccW  = (Thresholds != 0 && Bipolar == 0) ? SumW + 1 : SumW;
+
+  logic [Simd*InBits-1:0] offset;
+
+  always_comb begin
+    offset = s_data_i;
+    if (InSigned != 0 && Chain == 0) begin
+      for (int unsigned k = 1; k <= Simd; k++) offset[k*InBits - 1] = ~s_data_i[k*InBits - 1];
+    end
+  end
+
+  xf_mvu #(
+    .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(InBits), .Signed((Chain > 0) ? InSigned : 0),
+    .WBits(WBits), .Chain(Chain), .Rows(Rows), .Shift(Shift), .AccW(AccW), .OutW(OutW), .Start(1),
+    .WeightBlock(WeightBlock), .StartBlock(StartBlock),
+    .WeightFile(WeightFile), .StartFile(StartFile)
+  ) u_mvu (
+    .clk_i, .rst_ni, .s_data_i(offset), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
+  );
+
+endmodule : xf_int_mvu

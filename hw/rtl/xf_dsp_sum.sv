@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Dot products of elements with the weights of one or two rows, by multipliers.
+//
+// Chain elements are multiplied and added in a chain of multiply-adders: the inputs of position k
+// wait k cycles longer, in the registers that a DSP48 has anyway. With Rows = 2 a multiplier works
+// for both rows: its factor is (weight of row 1) * 2**FieldW + (weight of row 0). The number that
+// enters a chain makes the sums of each row positive, so that neither row borrows from the other
+// and LUTs add unsigned numbers only.
+//
+// Rate       one result per cycle of clk_i with en_i high
+// Latency    int_latency(..) such cycles
+// Reset      none: data only
+// Bit model  op.py of int_mvu
+
+module xf_dsp_sum #(
+  parameter int unsigned Simd   = 4,   // elements
+  parameter int unsigned Bits   = 8,   // per element
+  parameter int unsigned Signed = 0,   // elements are two's complement
+  parameter int unsigned WBits  = 8,   // per weight, two's complement
+  parameter int unsigned Rows   = 2,   // 1 or 2
+  parameter int unsigned Chain  = 2,   // elements per chain; all rows' sums fit FieldW bits
+  parameter int unsigned FieldW = 17,
+  parameter int unsigned SumW   = 18
+) (
+  input  logic                       clk_i,
+  input  logic                       en_i,
+  input  logic [Simd*Bits-1:0]       x_i,
+  input  logic [Rows*Simd*WBits-1:0] w_i,   // row 1 is less by one where row 0 is negative
+  output logic [Rows*SumW-1:0]       sum_o
+);
+
+`include "xf_heap.svh"
+
+  localparam int unsigned  Groups  = (Simd + Chain - 1) / Chain;
+  localparam int unsigned  FactorW = (Rows - 1) * FieldW + WBits;
+  localparam int unsigned  XW      = (Signed != 0) ? Bits : Bits + 1;
+  localparam int unsigned  ChainW  = Rows * FieldW;
+  localparam logic [287:0] Heights = heap_rows(Groups, FieldW);
+  localparam logic [ChainW-1:0] Middle = {Rows{1'b1, (FieldW-1)'(0)}};
+
+  logic [FieldW*Groups-1:0] heap [Rows];
+
+  for (genvar g = 0; g < Groups; g++) begin : gen_chain
+    // The last chain may be shorter; all end together.
+    localparam int unsigned Missing = (g == Groups - 1) ? Groups * Chain - Simd : 0;
+    logic signed [ChainW-1:0] sum_q [Chain];
+
+    for (genvar k = 0; k < Chain; k++) begin : gen_position
+      localparam int unsigned K = (k < Missing) ? 0 : g * Chain + k - Missing;
+      logic signed [FactorW-1:0]    w, factor;
+      logic signed [XW-1:0]         x, element;
+      logic signed [FactorW+XW-1:0] product_q;
+
+      if (k < Missing) begin : gen_missing
+        assign w = '0;
+      end else if (Rows == 2) begin : gen_two_rows
+        assign w = {w_i[(Simd+K)*WBits +: WBits],
+                    {(FieldW-WBits){w_i[(K+1)*WBits-1]}}, w_i[K*WBits +: WBits]};
+      end else begin : gen_one_row
+        assign w = w_i[K*WBits +: WBits];
+      end
+      if (Signed != 0) begin : gen_signed
+        assign x = x_i[K*Bits +: Bits];
+      end else begin : gen_unsigned
+        assign x = {1'b0, x_i[K*Bits +: Bits]};
+      end
+
+      if (k == 0) begin : gen_now
+        assign factor  = w;
+        assign element = x;
+      end else begin : gen_later
+        logic signed [FactorW-1:0] w_q [k];
+        logic signed [XW-1:0]      x_q [k];
+        always_ff @(posedge clk_i) begin
+          if (en_i) begin
+            w_q[0] <= w;
+            x_q[0] <= x;
+            for (int unsigned d = 1; d < k; d++) begin
+              w_q[d] <= w_q[d-1];
+              x_q[d] <= x_q[d-1];
+            end
+          end
+        end
+        assign factor  = w_q[k-1];
+        assign element = x_q[k-1];
+      end
+
+      always_ff @(posedge clk_i) if (en_i) product_q <= factor * element;
+      if (k == 0) begin : gen_enter
+        always_ff @(posedge clk_i) if (en_i) sum_q[k] <= ChainW'(product_q) + $signed(Middle);
+      end else begin : gen_add
+        always_ff @(posedge clk_i) if (en_i) sum_q[k] <= ChainW'(product_q) + sum_q[k-1];
+      end
+    end
+
+    for (genvar r = 0; r < Rows; r++) begin : gen_row
+      for (genvar c = 0; c < FieldW; c++) begin : gen_column
+        assign heap[r][c*Groups+g] = sum_q[Chain-1][r*FieldW+c];
+      end
+    end
+  end
+
+  for (genvar r = 0; r < Rows; r++) begin : gen_sum
+    xf_compress #(.Heights(Heights), .Bits(FieldW * Groups), .SumW(SumW)) u_sum (
+      .clk_i, .en_i, .bits_i(heap[r]), .sum_o(sum_o[r*SumW +: SumW])
+    );
+  end
+
+endmodule : xf_dsp_sum

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Dot products of elements with two's complement weights of one or two rows, plus a constant
+// (int_offset) that makes them positive: by planes of the weights (xf_plane_sum), or by multipliers
+// (xf_dsp_sum). With XF_SIM the same number of cycles around plain products.
+//
+// Rate       one result per cycle of clk_i with en_i high
+// Latency    int_latency(..) such cycles
+// Reset      none: data only
+// Bit model  op.py of int_mvu
+
+module xf_int_dot #(
+  parameter int unsigned Simd   = 4,   // elements
+  parameter int unsigned Bits   = 8,   // per element
+  parameter int unsigned Signed = 0,   // elements are two's complement; with multipliers only
+  parameter int unsigned WBits  = 8,   // per weight
+  parameter int unsigned Rows   = 1,   // 2 with multipliers only
+  parameter int unsigned Chain  = 0,   // multipliers in a chain; 0: planes
+  parameter int unsigned FieldW = 1,   // bits of a chain's sum
+  parameter int unsigned SumW   = 18
+) (
+  input  logic                       clk_i,
+  input  logic                       en_i,
+  input  logic [Simd*Bits-1:0]       x_i,
+  input  logic [Rows*Simd*WBits-1:0] w_i,
+  output logic [Rows*SumW-1:0]       sum_o
+);
+
+`ifdef XF_SIM
+`include "xf_heap.svh"
+
+  localparam int unsigned Latency = int_latency(Simd, Bits, WBits, Chain, FieldW);
+
+  int signed            x, w, sum;
+  logic [Rows*SumW-1:0] sums;
+  logic [Rows*SumW-1:0] sum_q [Latency];
+
+  always_comb begin
+    for (int unsigned r = 0; r < Rows; r++) begin
+      sum = int_offset(Simd, Bits, WBits, Chain, FieldW);
+      for (int unsigned k = 0; k < Simd; k++) begin
+        x = 32'(x_i[k*Bits +: Bits]);
+        if (Signed != 0 && x_i[(k+1)*Bits-1]) x = x - 2**Bits;
+        w = 32'(w_i[(r*Simd+k)*WBits +: WBits]);
+        if (w_i[(r*Simd+k+1)*WBits-1]) w = w - 2**WBits;
+        if (r == 1 && w_i[(k+1)*WBits-1]) w = w + 1;  // stored less by one
+        sum = sum + x * w;
+      end
+      sums[r*SumW +: SumW] = SumW'(sum);
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      sum_q[0] <= sums;
+      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
+    end
+  end
+  assign sum_o = sum_q[Latency-1];
+`else
+  if (Chain == 0) begin : gen_planes
+    xf_plane_sum #(.Simd(Simd), .Bits(Bits), .Planes(WBits), .SumW(SumW)) u_sum (
+      .clk_i, .en_i, .x_i, .w_i, .sum_o
+    );
+  end else begin : gen_multipliers
+    xf_dsp_sum #(
+      .Simd(Simd), .Bits(Bits), .Signed(Signed), .WBits(WBits), .Rows(Rows), .Chain(Chain),
+      .FieldW(FieldW), .SumW(SumW)
+    ) u_sum (
+      .clk_i, .en_i, .x_i, .w_i, .sum_o
+    );
+  end
+`endif
+
+endmodule : xf_int_dot

@@ -1,0 +1,132 @@
+"""Units of small integer weights: sums in integers, both forms of their gates, the cells they become."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.int_mvu.op import IntMvu
+from xnorforge.sim import cosim, device
+
+GATES = Path(__file__).with_name("xc7_gates.sv")
+# Odd and even lanes, all kinds of gates in the highest plane, chains that are not full.
+UNITS = [
+    *(IntMvu.seeded(1, 2 * n, 2, n, 1, 2, True, w_bits=8) for n in (1, 2, 3, 6)),
+    IntMvu.seeded(2, 10, 4, 5, 2, 3, False, w_bits=3, in_bits=5, in_signed=1),
+    IntMvu.seeded(3, 7, 3, 7, 1, 3, True, w_bits=2, in_bits=4),
+    *(IntMvu.seeded(4, 2 * n, 4, n, 2, 3, True, w_bits=4, in_bits=1) for n in (1, 2, 3, 7, 20)),
+    IntMvu.seeded(5, 34, 4, 17, 2, 3, False, w_bits=3, in_bits=1, bipolar=1),
+    *(IntMvu.seeded(6, 2 * n, 4, n, 2, 3, True, dsp=1) for n in (1, 2, 7)),
+    IntMvu.seeded(7, 10, 3, 5, 1, 3, False, in_bits=7, in_signed=1, dsp=1),
+    IntMvu.seeded(8, 8, 4, 8, 4, 3, True, in_bits=4, w_bits=4, dsp=1),
+]
+
+
+@pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series cells", "portable"])
+def forms(request):
+    """The units built without XF_SIM: on 7-series cells, and with what any other tool reads."""
+    return device.bench(UNITS, request.param, extra=[GATES] if request.param else [], level="-O0")
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4])
+def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms, stall):
+    frames = [unit.random_input(seed=index, frames=6) for index, unit in enumerate(UNITS)]
+    for unit, x, run in zip(UNITS, frames, cosim.run(forms, frames, stall=stall, seed=3), strict=True):
+        np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
+        if not stall:
+            assert (run.interval, run.latency) == (unit.cycles(), unit.latency()), str(unit)
+
+
+def unit(weights, thresholds=None, **attributes):
+    """A unit of one vector per frame, one element and one row per beat unless said otherwise."""
+    weights = np.array(weights)
+    arrays = {"weights": weights} if thresholds is None else {"weights": weights, "thresholds": np.array(thresholds)}
+    mw, mh = weights.shape
+    return IntMvu.make("unit", arrays, mw=mw, mh=mh, vectors=1, in_shape=[mw], out_shape=[mh], **attributes)
+
+
+def test_sums_are_the_product_with_the_weights():
+    op = unit([[3, -128], [-4, 127], [0, 1]])
+    np.testing.assert_array_equal(op.run([[10, 20, 255]]), [[30 - 80, -1280 + 2540 + 255]])
+
+
+def test_a_bit_counts_as_0_or_1_or_as_minus_or_plus_one():
+    weights, x = [[3], [-2], [1]], [[1, 0, 1]]
+    assert unit(weights, in_bits=1, w_bits=3).run(x) == 3 + 1
+    assert unit(weights, in_bits=1, w_bits=3, bipolar=1).run(x) == 3 + 2 + 1
+
+
+def test_thresholds_are_reached_from_equality_on():
+    op = unit([[5, 5, 5, 5]], [-(10**6), 15, 16, 10**6], w_bits=4)
+    np.testing.assert_array_equal(op.run([[3]]), [[1, 1, 0, 0]])
+
+
+def test_every_weight_times_every_input_comes_out_of_both_datapaths():
+    every = []
+    for bits in (2, 3, 5, 8):
+        weights = np.arange(-(2 ** (bits - 1)), 2 ** (bits - 1))[None, :]
+        kinds = {"in_bits": 4, "w_bits": bits, "pe": 2}
+        every += [unit(weights, dsp=dsp, in_signed=signed, **kinds) for dsp in (0, 1) for signed in (0, 1)]
+    frames = [np.arange(16)[:, None] - 8 * op.in_signed for op in every]
+    for op, x, run in zip(every, frames, cosim.run(device.bench(every), frames, seed=1), strict=True):
+        np.testing.assert_array_equal(run.output, x * op.arrays_of["weights"], str(op))
+
+
+def test_the_worst_weights_fit_the_type_of_the_sums_and_no_narrower_one_would_do():
+    for more in ({}, {"in_signed": 1}, {"in_bits": 1}, {"in_bits": 1, "bipolar": 1}):
+        op = unit(np.full((9, 1), -128), **more)
+        reach = max(-op.result_range()[0] - 1, op.result_range()[1])
+        assert op.result_bits == reach.bit_length() + 1, more
+
+
+def test_narrower_sums_are_taken_where_the_weights_allow_them():
+    weights = np.array([[1, -1], [0, 1], [-1, 0]])
+    assert unit(weights, w_bits=2).result_bits == 12  # 3 * 255 * 2 below zero
+    op = unit(weights, w_bits=2, out_bits=9)
+    assert op.result_range() == (-255, 255)
+    assert op.out_stream().bits == 9
+    op.cycles()
+
+
+def test_two_rows_share_a_multiplier_where_their_factor_fits():
+    weights = np.full((4, 2), -127)
+    assert unit(weights, dsp=1, simd=4, pe=2).chain() == (2, 2)
+    assert unit(weights, dsp=1, simd=4, pe=1).chain() == (1, 3)
+    assert unit(weights, dsp=1, simd=4, pe=2, in_bits=4).chain() == (2, 3)
+    weights[0] = [-1, -128]  # the second row's factor would be -129
+    assert unit(weights, dsp=1, simd=4, pe=2).chain() == (1, 3)
+    assert unit(weights, dsp=1, simd=4, pe=2).estimate()["dsp"] == 8
+
+
+@pytest.mark.parametrize(
+    "changes, text",
+    [
+        ({"w_bits": 9}, "unit: w_bits=9 is outside 2 .. 8."),
+        ({"in_bits": 12}, "unit: in_bits=12 is outside 1 .. 8."),
+        ({"bipolar": 1}, "unit: bipolar=1 does not go with in_bits=8; it needs in_bits=1."),
+        ({"dsp": 1, "in_bits": 1}, "unit: dsp=1 does not go with in_bits=1; it needs in_bits of 2 or more."),
+        (
+            {"in_signed": 1, "in_bits": 1},
+            "unit: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more.",
+        ),
+        ({"w_bits": 3}, "unit: weights reach -7 .. 6 and w_bits=3 holds -4 .. 3; raise w_bits."),
+        (
+            {"out_bits": 11},
+            "unit: sums reach -1785 .. 1530 and out_bits=11 holds -1024 .. 1023; raise out_bits, or set it to 0 "
+            + "for the worst weights.",
+        ),
+    ],
+)
+def test_a_slip_is_answered_with_what_would_work(changes, text):
+    with pytest.raises(UserError) as error:
+        unit([[-7, 6]], **changes).cycles()
+    assert str(error.value) == text
+
+
+def test_sums_wider_than_the_adders_are_refused():
+    wide = IntMvu.make("wide", mw=512, mh=1, simd=512, vectors=1, in_shape=[512], out_shape=[1])
+    with pytest.raises(
+        UserError, match=r"^wide: simd=512 makes sums of 25 bits in one cycle and adders have 24; lower simd.$"
+    ):
+        wide.cycles()
