@@ -7,6 +7,11 @@ from xnorforge.hw.ops._streams import check_divides, memory
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
+def _bits(size: int) -> int:
+    """Bits of a counter over so many values."""
+    return (size - 1).bit_length()
+
+
 class Upsample(HwOp):
     """Elements (H, W, C) to (H * fy, W * fx, C): output pixel (y, x) is input pixel (y // fy, x // fx)."""
 
@@ -71,10 +76,12 @@ class Upsample(HwOp):
 
     def estimate(self):
         pixels, beats, passes, copies = self.loops()
-        row = memory(pixels * beats, self.in_stream().width)
-        address = (pixels * beats - 1).bit_length()
-        counters = sum((size - 1).bit_length() for size in (beats, passes, copies))
-        return {"lut": row["lut"] + 3 * address + counters + 10, "bram36": row["bram36"]}
+        depth = pixels * beats
+        row = memory(depth, self.in_stream().width) if depth > 1 else {"lut": 0, "bram36": 0.0}
+        # Counters over powers of two turn round by themselves.
+        turned = (0.8 * _bits(depth) if depth & (depth - 1) else 0) + (_bits(beats) if beats & (beats - 1) else 0)
+        counters = 1.9 * _bits(depth) + 2.5 * (_bits(passes) + _bits(copies)) + turned
+        return {"lut": row["lut"] + 7 + counters, "bram36": row["bram36"]}
 
     @classmethod
     def examples(cls):
