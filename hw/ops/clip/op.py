@@ -1,0 +1,126 @@
+"""Clipping on one side: ReLU and the like in front of a sum."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Clip(HwOp):
+    """y = max(mul * x, at) where the channel's direction is +1, min(mul * x, at) where it is -1, modulo 2**out_bits.
+
+    Integers (…, C) to integers (…, C). Arrays: `at` (C,), any integers; `direction` (C,) of +1 and -1, all +1 where it is
+    absent. `mul` is 1 or 2.
+    """
+
+    module = "xf_clip"
+    arrays = ("at", "direction")
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "in_bits": ("i", True, 0),
+            "in_signed": ("i", False, 0),
+            "mul": ("i", False, 1, {1, 2}),
+            "out_bits": ("i", True, 0),
+            "out_signed": ("i", False, 0),
+        }
+
+    def tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds and directions, int64 (C,) each.
+
+        Raises:
+            UserError: they are not one per channel, or a direction is not 1 or -1.
+        """
+        channels, given = self.get_nodeattr("in_shape")[-1], self.arrays_of.get("direction")
+        at = np.asarray(self.arrays_of["at"]).astype(np.int64)
+        direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
+        if at.shape != (channels,) or direction.shape != (channels,):
+            raise UserError(
+                f"{self.name}: at {at.shape} and direction {direction.shape} do not belong to {channels} channels; "
+                f"use ({channels},) for both."
+            )
+        if (abs(direction) != 1).any():
+            raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
+        return at, direction
+
+    def in_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", shape[-1])
+        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+
+    def out_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
+
+    def execute_node(self, context, graph):
+        self.arrays_of = {key: context[tensor] for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
+        (at, direction), sink = self.tables(), self.out_stream()
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
+        x = x * self.get_nodeattr("mul")
+        y = np.where(direction > 0, np.maximum(x, at), np.minimum(x, at))
+        low, _ = value_range(sink.bits, sink.signed)
+        context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """One comparison."""
+        return 1
+
+    def rtl(self):
+        source = self.in_stream()
+        return self.module, {
+            "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes, "InBits": source.bits,
+            "Signed": source.signed, "Mul": self.get_nodeattr("mul"), "OutBits": self.get_nodeattr("out_bits"),
+        }  # fmt: skip
+
+    def memories(self):
+        """Words by lane and fold, each a power of two; see the module."""
+        (at, direction), source, bits = self.tables(), self.in_stream(), self.get_nodeattr("out_bits")
+        low, high = value_range(source.bits, source.signed)
+        reach = np.clip(-(-at // self.get_nodeattr("mul")) - low, 0, high - low + 1)
+        channels = [
+            (int(first) << 1 | int(turned)) << bits | int(bound)
+            for first, turned, bound in zip(reach, direction < 0, at % 2**bits)
+        ]
+        lanes, folds = source.lanes, source.shape[-1] // source.lanes
+        lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
+        words = [0] * (lane_span * fold_span)
+        for index, word in enumerate(channels):
+            words[index % lanes * fold_span + index // lanes] = word
+        return {"BoundFile": (source.bits + 2 + bits, words)}
+
+    def estimate(self):
+        source, bits = self.in_stream(), self.get_nodeattr("out_bits")
+        return {"lut": 5.0 + source.lanes * (source.bits + bits), "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed)"""
+        points = [
+            ((2, 3, 4), 1, 8, 1, 1, 8, 1), ((2, 3, 4), 2, 8, 1, 2, 9, 1), ((2, 3, 4), 4, 8, 0, 1, 8, 0),
+            ((4,), 4, 5, 0, 2, 6, 0), ((5, 1), 1, 6, 1, 1, 6, 1), ((5, 1), 1, 6, 1, 2, 7, 0), ((2, 2, 6), 3, 7, 1, 1, 7, 1),
+            ((3, 6), 2, 4, 1, 1, 5, 1), ((3, 6), 6, 9, 0, 2, 10, 0), ((2, 2, 3), 1, 12, 1, 1, 12, 1), ((4, 5), 5, 3, 0, 1, 4, 1),
+            ((4, 5), 1, 3, 1, 2, 4, 1), ((6,), 1, 1, 0, 1, 1, 0), ((6,), 2, 1, 0, 2, 2, 0), ((4,), 2, 1, 1, 1, 1, 1),
+            ((2, 4), 2, 10, 1, 1, 6, 1), ((2, 4), 4, 10, 1, 2, 5, 0), ((2, 10), 1, 16, 1, 1, 16, 1), ((3, 7), 7, 8, 1, 1, 12, 1),
+            ((3, 12), 3, 5, 1, 1, 5, 0), ((1, 9), 3, 20, 1, 2, 21, 1), ((2, 2, 8), 8, 2, 1, 1, 3, 1), ((40,), 2, 6, 0, 1, 6, 0),
+        ]  # fmt: skip
+        names = ("in_shape", "pe", "in_bits", "in_signed", "mul", "out_bits", "out_signed")
+        found = []
+        for index, point in enumerate(points):
+            shape, _, bits, signed, mul, *_ = point
+            rng = np.random.default_rng(index)
+            low, high = value_range(bits, bool(signed))
+            arrays = {"at": rng.integers(mul * low - 3, mul * high + 4, shape[-1])}  # some always, some never given out
+            if index % 2 or index > 20:
+                arrays["direction"] = rng.choice([-1, 1], shape[-1])
+            found.append(cls.make(f"clip_{index}", arrays, **dict(zip(names, point))))
+        return found
+
+
+Op = Clip

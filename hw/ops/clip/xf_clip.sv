@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The larger of Mul * x and its channel's bound, or the smaller where the channel is turned round.
+// Pe channels per beat.
+//
+// A channel's word holds, from the lowest bit: the bound as it is given out, whether the channel is
+// turned round, and the first x whose Mul * x reaches the bound. For that comparison inputs are
+// unsigned (a sign bit is inverted first); the x in the file is shifted to fit.
+//
+// Rate       one beat per cycle
+// Latency    1 cycle
+// Reset      synchronous, control state only; data registers keep what they had
+// Bit model  op.py, Clip.execute_node
+
+`include "xf_assert.svh"
+
+module xf_clip #(
+  parameter  int unsigned Folds     = 4,  // beats per pixel
+  parameter  int unsigned Pe        = 1,  // channels per beat
+  parameter  int unsigned InBits    = 8,
+  parameter  int unsigned Signed    = 0,  // 1: the input is two's complement
+  parameter  int unsigned Mul       = 1,  // 1 or 2
+  parameter  int unsigned OutBits   = 8,  // the result is taken modulo 2**OutBits
+  parameter               BoundFile = "",
+  localparam int unsigned FoldW     = (Folds > 1) ? $clog2(Folds) : 1,
+  localparam int unsigned LaneW     = (Pe > 1) ? $clog2(Pe) : 1,
+  localparam int unsigned ReachW    = InBits + 1,  // inputs and one more: never reached
+  localparam int unsigned WordW     = ReachW + 1 + OutBits
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [Pe*InBits-1:0]  s_data_i,
+  input  logic                  s_valid_i,
+  output logic                  s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i
+);
+
+  // Address: lane, fold. Every lane has its part constant, which logic profits from.
+  (* rom_style = "logic" *) logic [WordW-1:0] words [1 << (LaneW + FoldW)];
+  initial $readmemh(BoundFile, words);
+
+  localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
+
+  logic [FoldW-1:0]      fold_q;
+  logic [Pe*OutBits-1:0] data_q;
+  logic                  valid_q, go;
+
+  assign go = m_ready_i | ~valid_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q <= 1'b0;
+      fold_q  <= '0;
+    end else if (go) begin
+      valid_q <= s_valid_i;
+      if (s_valid_i) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
+    end
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+
+    logic [InBits-1:0]  x;
+    logic [OutBits-1:0] wide, bound;
+    logic [ReachW-1:0]  reach;
+    logic               turned, reached;
+
+    assign x                      = s_data_i[p*InBits +: InBits];
+    assign {reach, turned, bound} = words[{LaneW'(p), fold_q}];
+    assign reached                = {1'b0, x ^ SignBit} >= reach;
+
+    if (Signed != 0) begin : gen_signed
+      assign wide = OutBits'($signed(x));
+    end else begin : gen_unsigned
+      assign wide = OutBits'(x);
+    end
+
+    // Where Mul * x is the bound, either may be taken.
+    always_ff @(posedge clk_i) begin
+      if (go) data_q[p*OutBits +: OutBits] <= (reached != turned) ? wide << (Mul - 1) : bound;
+    end
+
+  end
+
+  assign s_ready_o = go;
+  assign m_valid_o = valid_q;
+  assign m_data_o  = data_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_clip
