@@ -159,10 +159,10 @@ class Interact(HwOp):
             "Signed": int(source.signed), "Raw": int(self.raw),
         }  # fmt: skip
         if self.raw:
-            steps, wide, scale = self._addends(made), sink.bits, self._scale
+            steps, given = self._addends(made), {"StepW": sink.bits, "Scale": self._scale, "Biased": 0}
         else:
-            steps, wide, scale = self._steps(made)
-        shell |= {"StepW": wide, "Scale": scale, "OutBits": sink.bits}
+            steps, given = self._steps(made)
+        shell |= given | {"OutBits": sink.bits}
         edges = int((abs(self.tables()[0]) > 1).sum())
         what = f"{edges} edges among {source.shape[-1]} channels, {source.lanes} per beat"
         parts = {"what": what, "body": text.body(made, shell, steps), "in": source.width, "out": sink.width}
@@ -186,42 +186,39 @@ class Interact(HwOp):
     def _moves(self, made: Plan, lane: int, m: int) -> int:
         return self.get_nodeattr("unit") * (min(m, made.top(lane)) - made.middle(lane))
 
-    def _steps(self, made: Plan) -> tuple[list[list[tuple]], int, int]:
-        """Tables of every lane, bits of a step and what u is multiplied by before it is compared with the step."""
+    def _steps(self, made: Plan) -> tuple[list[list[tuple]], dict[str, int]]:
+        """Tables of every lane, and the parameters of their comparison."""
         source, thresholds, unit = self.in_stream(), self.tables()[1], self.get_nodeattr("unit")
         low, high = value_range(source.bits, source.signed)
         adders = [self._adder(made, lane) for lane in range(made.lanes)]
         scale = self._scale if any(adders) and unit % self._scale else 1
-        rest = self._scale // scale
-        tables, ends = [], [0, scale * (high - low + 1)]
+        rest, base = self._scale // scale, self._offset - self._scale * low
+        tables, ends = [], [0, scale * (high - low)]
         for lane, adder in enumerate(adders):
-            reach = self._moves(made, lane, 0), self._moves(made, lane, made.top(lane))
-            base = self._offset - self._scale * low
-            # u * scale >= bound // rest, rounded up, moves with m; thresholds out of reach stay so.
-            bounds = np.array([0 if c is None else thresholds[c] for c in made.channels[lane]])
-            bounds = np.clip(bounds, -base + reach[0], self._scale * (high - low) - base + reach[1] + 1) + base
+            # The bit is rest * scale * u >= bound - move; thresholds out of reach stay so.
             moves = [self._moves(made, lane, m) for m in _range(made, lane)]
+            bounds = np.array([0 if c is None else thresholds[c] for c in made.channels[lane]])
+            bounds = np.clip(bounds + base, moves[0], self._scale * (high - low) + moves[-1] + 1)
             if adder:
-                first = [-(-int(bound) // rest) for bound in bounds + unit * made.middle(lane)]
-                second = [unit // rest * min(m, made.top(lane)) for m in _range(made, lane)]
+                first = [-(-int(bound - moves[0]) // rest) for bound in bounds]
+                second = [(move - moves[0]) // rest for move in moves]
                 ends += [min(first) - max(second), max(first)]
-                tables.append((first, second, f"m{lane}"))
-                continue
-            words = [
-                scale * min(max(-(-(int(bound) - move) // self._scale), 0), high - low + 1)
-                for bound in bounds
-                for move in moves
-            ]
-            index = [name for name, size in (("fold", len(bounds)), (f"m{lane}", len(moves))) if size > 1] or ["fold"]
-            tables.append((words, None, index[0] if len(index) == 1 else f"{{{', '.join(index)}}}"))
-        wide = 1 + max(max(ends), -min(ends) - 1).bit_length()
+                tables.append([("fold", first), (f"m{lane}", second)])
+            else:
+                words = [max(0, scale * -(-(int(bound) - move) // self._scale)) for bound in bounds for move in moves]
+                words = [min(word, scale * (high - low + 1)) for word in words]
+                ends.append(max(words))
+                index = f"{{fold, m{lane}}}" if made.address_bits else f"m{lane}"
+                tables.append([(index if len(moves) > 1 else "fold", words)])
+        biased = int(min(ends) < 0)
+        wide = biased + max(max(ends), -min(ends) - 1).bit_length()
+        bias = biased << (wide - 1)
         steps = [
-            [(index, first, wide)]
-            if second is None
-            else [("fold", first, wide), (index, second, max(second).bit_length())]
-            for first, second, index in tables
-        ]
-        return steps, wide, scale
+            [(index, [word + bias for word in words], wide) if k == 0 else (index, words, max(words).bit_length())
+             for k, (index, words) in enumerate(lane)]
+            for lane in tables
+        ]  # fmt: skip
+        return steps, {"StepW": wide, "Scale": scale, "Biased": biased}
 
     def _adder(self, made: Plan, lane: int) -> bool:
         """Whether a lane's step is fold table less unit * m, rather than one table of both."""

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from .plan import Plan, Slot, width
+from .plan import Plan, Slot, code, width
 
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
@@ -60,17 +60,58 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]]) -> str:
 
 
 def _codes(lane: int, cuts: list[int], plan: Plan, bits: int, signed: int) -> list[str]:
-    """Comparisons of a lane and their code."""
+    """The code of a lane: from a table of the input, from the place of its highest five bits, or from comparisons."""
     x, wide = f"x{lane}", plan.code_bits(lane)
     sign = f" ^ {bits}'d{1 << (bits - 1)}" if signed else ""
-    lines = [f"logic [{bits - 1}:0] {x};", f"logic [{len(cuts)}:1] over{lane};", f"logic [{wide - 1}:0] code{lane};"]
-    lines.append(f"assign {x} = s_data_i[{lane * bits} +: {bits}]{sign};")
+    lines = [f"logic [{bits - 1}:0] {x};", f"assign {x} = s_data_i[{lane * bits} +: {bits}]{sign};"]
+    low = bits - 5
+    if low <= 1:
+        words = [code(sum(u > cut for cut in cuts), len(cuts)) for u in range(1 << bits)]
+        return lines + _table(f"code{lane}", x, words, wide)
+    places = [[cut for cut in cuts if cut >> low == place] for place in range(32)]
+    if max(map(len, places)) == 1:
+        return lines + _placed(lane, cuts, places, low, wide)
+    lines += [f"logic [{len(cuts)}:1] over{lane};", f"logic [{wide - 1}:0] code{lane};"]
     lines += [f"assign over{lane}[{k}] = {_above(x, bits, cut)};" for k, cut in enumerate(cuts, 1)]
     # Bit b of a count changes at every multiple of 2**b.
     for b in range(wide):
         flips = [b + 1] if len(cuts) == 2 else range(1 << b, len(cuts) + 1, 1 << b)
         lines.append(f"assign code{lane}[{b}] = {' ^ '.join(f'over{lane}[{k}]' for k in flips)};")
     return lines
+
+
+def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide: int) -> list[str]:
+    """One cut at most per value of the high bits: that value picks the comparison of the low bits, and both the code."""
+    x, top = f"x{lane}", (1 << low) - 1
+    high, rest = f"{x}[{low + 4}:{low}]", f"{x}[{low - 1}:0]"
+    values = sorted({cut & top for cut in cuts} - {top})
+    which = []  # what to compare with; where nothing matters, what the place below needs
+    for place in places:
+        value = place[0] & top if place else top
+        which.append(values.index(value) if value != top else which[-1] if which else 0)
+    # A LUT of six inputs compares five bits with one of two values.
+    size = 2 if low <= 5 else 1
+    groups = [values[k : k + size] for k in range(0, len(values), size)]
+    lines, bits, past = [], width(size * len(groups)) if len(values) > 1 else 0, "1'b0"
+    if bits:
+        lines += _table(f"pick{lane}", high, which, bits)
+    tests = []
+    for group in groups:
+        either = [f"{rest} > {low}'d{value}" for value in group]
+        tests.append(f"pick{lane}[0] ? {either[1]} : {either[0]}" if len(group) == 2 else either[0])
+    if len(tests) > 1:
+        tests += tests[-1:] * ((1 << width(len(tests))) - len(tests))
+        lines += [f"logic [{len(tests) - 1}:0] over{lane};"]
+        lines += [f"assign over{lane}[{k}] = {test};" for k, test in enumerate(tests)]
+        past = f"over{lane}[pick{lane}[{bits - 1}:{size - 1}]]"
+    elif tests:
+        past = tests[0]
+    lines += [f"logic past{lane};", f"assign past{lane} = {past};"]
+    words = []
+    for place, inside in enumerate(places):
+        below = sum(cut >> low < place for cut in cuts)
+        words += [code(below, len(cuts)), code(below + any(cut & top != top for cut in inside), len(cuts))]
+    return lines + _table(f"code{lane}", f"{{{high}, past{lane}}}", words, wide)
 
 
 def _above(x: str, bits: int, cut: int) -> str:

@@ -3,8 +3,9 @@
 // Flow of channel interaction: holds the numbers of a group of channels back until all of them are
 // there, then gives them out beside `step_i`, which the module around it makes from the group.
 //
-// Raw = 0: gives the bit Scale * x >= step of Pe channels per beat. Raw = 1: gives Scale * x + step,
-// OutBits bits each. x is the input read as unsigned (a sign bit is inverted first); step is signed.
+// Raw = 0: gives the bit Scale * x + Bias >= step of Pe channels per beat, Bias being 0 or the highest
+// bit of a step, so that a step may lie below all numbers. Raw = 1: gives Scale * x + step modulo
+// 2**OutBits, StepW = OutBits. x is the input read as unsigned: a sign bit is inverted first.
 //
 // A group is Span beats. `take_o` says that a beat is taken, `last_o` that it is the last one of its
 // group: then the codes of the group's teachers have to be registered. In the cycles that follow,
@@ -24,11 +25,11 @@ module xf_interact #(
   parameter  int unsigned Pe      = 1,   // channels per beat
   parameter  int unsigned InBits  = 8,
   parameter  int unsigned Signed  = 0,   // 1: the input is two's complement
-  parameter  int unsigned StepW   = 10,
+  parameter  int unsigned StepW   = 9,   // holds Scale * x
   parameter  int unsigned Raw     = 0,
   parameter  int unsigned Scale   = 1,   // 1 or 2
+  parameter  int unsigned Biased  = 0,
   parameter  int unsigned OutBits = 1,
-  localparam int unsigned ScaledW = InBits + Scale - 1,
   localparam int unsigned BeatW   = (Span > 1) ? $clog2(Span) : 0,
   localparam int unsigned GroupW  = (Groups > 1) ? $clog2(Groups) : 0,
   localparam int unsigned FoldW   = (BeatW + GroupW > 0) ? BeatW + GroupW : 1
@@ -48,6 +49,8 @@ module xf_interact #(
 );
 
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
+
+  localparam logic [StepW-1:0]  Bias    = StepW'(Biased) << (StepW - 1);
 
   logic [Pe*InBits-1:0] kept, data_q;
   logic [Pe*StepW-1:0]  step_q;
@@ -124,18 +127,18 @@ module xf_interact #(
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
     logic [InBits-1:0]  x;
-    logic [ScaledW-1:0] scaled;
-    logic [StepW-1:0]   step;
-    logic [OutBits-1:0] y_q;
+    logic [StepW-1:0]   scaled, step;
+    logic [OutBits-1:0] y, y_q;
 
     assign x      = data_q[p*InBits +: InBits] ^ SignBit;
-    assign scaled = ScaledW'(x) << (Scale - 1);
+    assign scaled = StepW'(x) << (Scale - 1);
     assign step   = step_q[p*StepW +: StepW];
     if (Raw != 0) begin : gen_raw
-      always_ff @(posedge clk_i) if (go) y_q <= OutBits'(scaled) + OutBits'($signed(step));
+      assign y = scaled + step;
     end else begin : gen_bit
-      always_ff @(posedge clk_i) if (go) y_q <= $signed(StepW'(scaled)) >= $signed(step);
+      xf_at_least #(.Width(StepW)) u_compare (.a_i(scaled | Bias), .b_i(step), .y_o(y));
     end
+    always_ff @(posedge clk_i) if (go) y_q <= y;
     assign m_data_o[p*OutBits +: OutBits] = y_q;
   end
 
