@@ -82,8 +82,8 @@ class Clip(HwOp):
     def memories(self):
         """Words by lane and fold, each a power of two; see the module."""
         (at, direction), source, bits = self.tables(), self.in_stream(), self.get_nodeattr("out_bits")
-        low, high = value_range(source.bits, source.signed)
-        reach = np.clip(-(-at // self.get_nodeattr("mul")) - low, 0, high - low + 1)
+        low, high = (self.get_nodeattr("mul") * end for end in value_range(source.bits, source.signed))
+        reach = np.clip(at - low, 0, high - low + 1)
         channels = [
             (int(first) << 1 | int(turned)) << bits | int(bound)
             for first, turned, bound in zip(reach, direction < 0, at % 2**bits)
@@ -96,8 +96,16 @@ class Clip(HwOp):
         return {"BoundFile": (source.bits + 2 + bits, words)}
 
     def estimate(self):
-        source, bits = self.in_stream(), self.get_nodeattr("out_bits")
-        return {"lut": 5.0 + source.lanes * (source.bits + bits), "bram36": 0.0}
+        source, out, (at, direction) = self.in_stream(), self.get_nodeattr("out_bits"), self.tables()
+        folds = source.shape[-1] // source.lanes
+        if not np.ptp((2 * at + direction).reshape(folds, -1), axis=0).any():  # comparisons with constants
+            lane = 0.6 * source.bits
+        elif folds <= 64:  # small tables fit into the LUTs that read them
+            lane = out + min(1.9, 0.6 * (folds - 1).bit_length() - 0.35) * source.bits
+        else:
+            lane = out * (1 + folds / 28) + 0.9 * source.bits
+        lut = 2 + (folds - 1).bit_length() + source.lanes * (lane + (2 if folds > 1 and (direction < 0).any() else 0))
+        return {"lut": float(lut), "bram36": 0.0}
 
     @classmethod
     def examples(cls):

@@ -4,8 +4,9 @@
 // Pe channels per beat.
 //
 // A channel's word holds, from the lowest bit: the bound as it is given out, whether the channel is
-// turned round, and the first x whose Mul * x reaches the bound. For that comparison inputs are
-// unsigned (a sign bit is inverted first); the x in the file is shifted to fit.
+// turned round, and the bound to compare with. There inputs are unsigned (a sign bit is inverted
+// first) and the bound is shifted to fit; most of its bits are those that are given out, and
+// synthesis makes them once.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle
@@ -24,7 +25,7 @@ module xf_clip #(
   parameter               BoundFile = "",
   localparam int unsigned FoldW     = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW     = (Pe > 1) ? $clog2(Pe) : 1,
-  localparam int unsigned ReachW    = InBits + 1,  // inputs and one more: never reached
+  localparam int unsigned ReachW    = InBits + 1,  // Mul * x and one more: never reached
   localparam int unsigned WordW     = ReachW + 1 + OutBits
 ) (
   input  logic                  clk_i,
@@ -68,7 +69,7 @@ module xf_clip #(
 
     assign x                      = s_data_i[p*InBits +: InBits];
     assign {reach, turned, bound} = words[{LaneW'(p), fold_q}];
-    assign reached                = {1'b0, x ^ SignBit} >= reach;
+    assign reached                = ReachW'(x ^ SignBit) << (Mul - 1) >= reach;
 
     if (Signed != 0) begin : gen_signed
       assign wide = OutBits'($signed(x));
