@@ -1,6 +1,7 @@
 """What XnorMvu, ByteMvu and IntMvu share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
 
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Mvu(HwOp):
     """
 
     arrays = ("weights", "thresholds")
+    folds: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     in_bits = 1
     in_signed = False
     weight_bits = 1
@@ -172,11 +174,7 @@ class Mvu(HwOp):
         Without thresholds: -offset, so that the sum is the result. With thresholds: half the range less the smallest
         sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of reach is exact.
         """
-        offset = self.offset(weights)
-        if self.raw:
-            return -offset % 2**self.acc_bits
-        needed = np.asarray(self.arrays_of["thresholds"]).astype(np.int64) + offset
-        return 2 ** (self.acc_bits - 1) - np.clip(needed, 0, self.top + 1)
+        return starts(self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
 
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
@@ -203,6 +201,13 @@ class Mvu(HwOp):
     def random_weights(self, rng, shape) -> np.ndarray:
         """Weights over their whole range."""
         return rng.integers(0, 2, shape)
+
+
+def starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:
+    """What accumulators of `acc_bits` bits start from that count results plus `offset`, 0 .. top; see Mvu.starts."""
+    if thresholds is None:
+        return -offset % 2**acc_bits
+    return 2 ** (acc_bits - 1) - np.clip(np.asarray(thresholds).astype(np.int64) + offset, 0, top + 1)
 
 
 def words(lanes, bits: int) -> list[int]:

@@ -1,0 +1,208 @@
+"""Depthwise unit: every channel summed over its window with its own kernel of +1 and -1."""
+
+from math import prod
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._mvu import starts, words
+from xnorforge.hw.ops._streams import check_divides, memory, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Depthwise(HwOp):
+    """Windows (OH, OW, kh * kw * C), in order ky, kx, c, to sums (OH, OW, C) of +x or -x, or to sum >= T.
+
+    Arrays: `weights` (kh * kw, C) of 0 and 1, which stand for -1 and +1; `thresholds` (C,), any integers, optional.
+    Elements have `in_bits` bits (1 .. 12), unsigned or two's complement; a bit counts as 0 or 1. With xnor=1 they are
+    bits that stand for -1 and +1, and what is counted is how many equal their weight, 0 .. kh * kw.
+    Without thresholds the output is INT, as wide as the largest sum, with xnor=1 UINT.
+    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    """
+
+    module = "xf_depthwise"
+    arrays = ("weights", "thresholds")
+
+    def get_nodeattr_types(self):
+        return {
+            "ofm": ("ints", True, []),
+            "kernel": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "in_bits": ("i", False, 1),
+            "in_signed": ("i", False, 0, {0, 1}),
+            "xnor": ("i", False, 0, {0, 1}),
+        }
+
+    @property
+    def raw(self) -> bool:
+        """Whether sums leave; else bits, sum >= threshold."""
+        return len(self.onnx_node.input) < 3
+
+    @property
+    def taps(self) -> int:
+        """Elements of a window per channel."""
+        return prod(self.get_nodeattr("kernel"))
+
+    @property
+    def folds(self) -> int:
+        """Beats per tap, after a check of attributes and arrays.
+
+        Raises:
+            UserError: pe does not divide the channels, an array does not fit, the kind of input does not exist.
+        """
+        channels, pe, bits = self.get_nodeattr("ofm")[-1], self.get_nodeattr("pe"), self.get_nodeattr("in_bits")
+        check_divides(self.name, "pe", pe, "channels", channels)
+        if not 1 <= bits <= 12:
+            raise UserError(f"{self.name}: in_bits={bits} is outside 1 .. 12.")
+        if self.get_nodeattr("xnor") and bits > 1:
+            raise UserError(f"{self.name}: xnor=1 does not go with in_bits={bits}; it needs in_bits=1.")
+        if self.get_nodeattr("in_signed") and bits == 1:
+            raise UserError(f"{self.name}: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more.")
+        for key, shape in (("weights", (self.taps, channels)), ("thresholds", (channels,))):
+            if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
+                raise UserError(
+                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; a kernel of {self.taps} taps and "
+                    f"{channels} channels need {shape}."
+                )
+        return channels // pe
+
+    def in_stream(self) -> Stream:
+        *image, channels = self.get_nodeattr("ofm")
+        bits, signed = self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed"))
+        return Stream((*image, self.taps * channels), channels // self.folds, bits, signed)
+
+    def out_stream(self) -> Stream:
+        shape, lanes = tuple(self.get_nodeattr("ofm")), self.in_stream().lanes
+        return (
+            Stream(shape, lanes, self.result_bits, not self.get_nodeattr("xnor")) if self.raw else Stream(shape, lanes)
+        )
+
+    def result_range(self) -> tuple[int, int]:
+        """No element equal .. all equal, or +- taps times the largest magnitude of an element."""
+        if self.get_nodeattr("xnor"):
+            return 0, self.taps
+        low, high = value_range(self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+        largest = self.taps * max(-low, high)
+        return -largest, largest
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of a sum."""
+        low, high = self.result_range()
+        return high.bit_length() + (low < 0)
+
+    def execute_node(self, context, graph):
+        """Tap by tap, in integers."""
+        x, weights, *thresholds = (np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input)
+        x, signs = x.reshape(-1, *weights.shape), 2 * weights - 1
+        result = sum(x[:, tap] * signs[tap] for tap in range(self.taps))
+        if self.get_nodeattr("xnor"):
+            result = result + (weights == 0).sum(axis=0)
+        if thresholds:
+            result = result >= thresholds[0]
+        context[self.onnx_node.output[0]] = result.astype(np.float32).reshape(-1, *self.get_nodeattr("ofm"))
+
+    def cycles(self) -> int:
+        """One input beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """The last tap of the first channels, and three stages."""
+        return (self.taps - 1) * self.folds + 3
+
+    # What a channel counts: start + sum of (x where the weight is 1, else its bitwise inverse), x unsigned.
+    @property
+    def top(self) -> int:
+        """The largest such sum, start excluded."""
+        return self.taps * (2 ** self.get_nodeattr("in_bits") - 1)
+
+    @property
+    def acc_bits(self) -> int:
+        """Width of a sum, or with thresholds of one whose highest bit is the answer."""
+        return self.result_bits if self.raw else self.top.bit_length() + 1
+
+    def offset(self) -> np.ndarray:
+        """What inverses and the shift of signed elements add to the result, per channel."""
+        positive = np.asarray(self.arrays_of["weights"]).astype(np.int64).sum(axis=0)
+        if self.get_nodeattr("xnor"):
+            return 0 * positive
+        bits = self.get_nodeattr("in_bits")
+        shift = 2 ** (bits - 1) if self.get_nodeattr("in_signed") else 0
+        return shift * positive + (2**bits - 1 - shift) * (self.taps - positive)
+
+    def in_block(self) -> tuple[bool, bool]:
+        """Whether the weights and whether the starts lie in block RAM."""
+        pe, folds = self.get_nodeattr("pe"), self.folds
+        deep = folds * self.taps > cost.SHALLOW and cost.logic_rom(pe, folds * self.taps) > cost.LARGEST_LOGIC_ROM
+        return deep, folds >= cost.BLOCK_STARTS
+
+    def rtl(self):
+        source, (weights, begins) = self.in_stream(), self.in_block()
+        return self.module, {
+            "Taps": self.taps, "Folds": self.folds, "Pe": source.lanes, "Bits": source.bits, "Signed": source.signed,
+            "AccW": self.acc_bits, "Thresholds": not self.raw, "WeightBlock": weights, "StartBlock": begins,
+        }  # fmt: skip
+
+    def memories(self):
+        """Weights, word tap * folds + fold; starts, one word per fold."""
+        pe, weights = self.in_stream().lanes, np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        begin = starts(self.offset(), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
+        return {
+            "WeightFile": (pe, words(weights.reshape(-1, pe), 1)),
+            "StartFile": (pe * self.acc_bits, words(begin.reshape(-1, pe), self.acc_bits)),
+        }
+
+    def estimate(self):
+        """By the model of docs/operators-mvu.md, fitted to Yosys."""
+        source, folds = self.in_stream(), self.folds
+        pe, width = source.lanes, source.lanes * self.acc_bits
+        lut, bram36 = 10 + 2 * (folds * self.taps).bit_length() + pe * (source.bits + self.acc_bits), 0.0
+        sums = memory(folds, width) if folds > 1 else {"lut": 0.0, "bram36": 0.0}
+        tables = [(pe, folds * self.taps, self.in_block()[0])]
+        if folds > 1 and not (self.raw and self.get_nodeattr("xnor")):
+            tables.append((width, folds, self.in_block()[1]))
+        for bits, depth, in_block in tables:
+            blocks, more = (
+                cost.block(bits, depth)
+                if in_block
+                else (0.0, cost.logic_rom(bits, depth) + cost.logic_mux(bits, depth))
+            )
+            bram36, lut = bram36 + blocks, lut + more
+        return {"lut": float(lut + sums["lut"]), "bram36": float(bram36 + sums["bram36"])}
+
+    @classmethod
+    def examples(cls):
+        """(ofm, kernel, pe, raw, xnor, in_bits, in_signed)"""
+        points = [
+            ((1, 1, 1), (1, 1), 1, True, 1, 1, 0), ((2, 3, 4), (3, 3), 4, True, 1, 1, 0),
+            ((2, 3, 4), (3, 3), 2, True, 1, 1, 0), ((2, 3, 4), (3, 3), 1, True, 1, 1, 0),
+            ((3, 2, 6), (3, 3), 6, False, 1, 1, 0), ((3, 2, 6), (3, 3), 3, False, 1, 1, 0),
+            ((3, 2, 6), (2, 3), 2, False, 1, 1, 0), ((2, 2, 5), (3, 3), 1, False, 1, 1, 0),
+            ((2, 2, 4), (1, 1), 2, False, 0, 1, 0), ((4, 1, 3), (5, 5), 3, True, 0, 1, 0),
+            ((2, 2, 8), (3, 3), 4, True, 0, 1, 0), ((2, 2, 8), (3, 3), 2, False, 0, 1, 0),
+            ((2, 2, 4), (3, 3), 4, True, 0, 8, 0), ((2, 2, 4), (3, 3), 2, True, 0, 8, 1),
+            ((2, 2, 4), (3, 3), 1, False, 0, 8, 0), ((2, 2, 4), (2, 2), 2, False, 0, 8, 1),
+            ((3, 3, 3), (1, 4), 3, False, 0, 4, 1), ((1, 5, 6), (3, 1), 2, True, 0, 2, 1),
+            ((2, 2, 2), (7, 7), 1, True, 0, 12, 1), ((1, 1, 10), (3, 3), 5, False, 0, 3, 0),
+            ((1, 2, 260), (2, 2), 1, False, 1, 1, 0), ((1, 2, 128), (3, 3), 1, True, 0, 8, 0),  # block RAM
+            ((1, 2, 90), (3, 3), 90, False, 1, 1, 0), ((4, 4), (4, 2), 2, False, 0, 5, 0),
+        ]  # fmt: skip
+        return [cls.seeded(seed, *point) for seed, point in enumerate(points)]
+
+    @classmethod
+    def seeded(cls, seed, ofm, kernel, pe, raw, xnor, in_bits=1, in_signed=0):
+        """An instance with random weights and, unless raw, thresholds near the middle, some always and some never met."""
+        attributes = {"ofm": ofm, "kernel": kernel, "pe": pe, "xnor": xnor, "in_bits": in_bits, "in_signed": in_signed}
+        rng, channels = np.random.default_rng(seed), ofm[-1]
+        arrays = {"weights": rng.integers(0, 2, (prod(kernel), channels))}
+        if not raw:
+            low, high = cls.make(**attributes).result_range()
+            near = rng.normal((low + high) / 2, (high - low) / 6, channels).round()
+            arrays["thresholds"] = np.select(
+                [rng.random(channels) < 0.1, rng.random(channels) < 0.1], [low - 1, high + 1], near
+            ).astype(np.int64)
+        return cls.make(f"depthwise_{seed}", arrays, **attributes)
+
+
+Op = Depthwise

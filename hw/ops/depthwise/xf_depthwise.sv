@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Depthwise unit: one kernel of +1 and -1 per channel.
+//
+// Takes windows of Taps elements per channel, tap by tap, Folds beats of Pe channels each, and adds
+// to each channel's sum the element where its weight is 1, else its bitwise inverse: for bits the
+// number of equal pairs. Thresholds = 1: gives the bit sum >= T, else the sum. What inverses and
+// signs (top bit inverted on arrival) add is a constant of the channel, which its start takes away.
+// Sums wait in a memory of Folds words.
+//
+// Rate       one beat taken per cycle; the last tap's beats are the results
+// Latency    (Taps - 1) * Folds + 3 cycles
+// Reset      synchronous, control state only; data registers and memory keep what they had
+// Memories   WeightFile: word tap * Folds + fold, bit p = weight of channel fold * Pe + p
+//            StartFile: word fold, AccW bits per channel
+// Bit model  op.py, Depthwise.execute_node
+
+`include "xf_assert.svh"
+
+module xf_depthwise #(
+  parameter  int unsigned Taps        = 9,
+  parameter  int unsigned Folds       = 4,
+  parameter  int unsigned Pe          = 1,   // channels per beat
+  parameter  int unsigned Bits        = 1,   // per element
+  parameter  int unsigned Signed      = 0,   // elements are two's complement
+  parameter  int unsigned AccW        = 5,
+  parameter  int unsigned Thresholds  = 1,
+  parameter  int unsigned WeightBlock = 0,   // weights in block RAM, else in logic
+  parameter  int unsigned StartBlock  = 0,
+  parameter               WeightFile  = "",
+  parameter               StartFile   = "",
+  localparam int unsigned OutW        = (Thresholds != 0) ? 1 : AccW
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic [Pe*Bits-1:0] s_data_i,
+  input  logic               s_valid_i,
+  output logic               s_ready_o,
+  output logic [Pe*OutW-1:0] m_data_o,
+  output logic               m_valid_o,
+  input  logic               m_ready_i
+);
+
+  localparam int unsigned Beats = Taps * Folds;
+  localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
+  localparam int unsigned FoldW = (Folds > 1) ? $clog2(Folds) : 1;
+
+  // Stages: element and weight | element or its inverse | sum. One enable moves all.
+  logic               en, m_valid_q;
+  logic [BeatW-1:0]   beat_q;
+  logic [1:0]         valid_q, first_q, last_q;  // of the beat in the first and the second stage
+  logic [FoldW-1:0]   fold;                      // of the beat in the first stage
+  logic [Pe*Bits-1:0] x_q, addend_q;
+  logic [Pe-1:0]      weight;
+  logic [Pe*AccW-1:0] start, acc, sum;
+
+  assign en        = m_ready_i | ~m_valid_q;
+  assign s_ready_o = en;
+  assign m_valid_o = m_valid_q;
+
+  xf_rom #(
+    .Width(Pe), .Depth(Beats), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
+  ) u_weights (
+    .clk_i, .en_i(en), .addr_i(beat_q), .data_o(weight)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      beat_q    <= '0;
+      valid_q   <= '0;
+      m_valid_q <= 1'b0;
+    end else if (en) begin
+      if (s_valid_i) beat_q <= (beat_q == BeatW'(Beats - 1)) ? '0 : beat_q + 1'b1;
+      valid_q   <= {valid_q[0], s_valid_i};
+      m_valid_q <= valid_q[1] & last_q[1];
+    end
+    if (en) begin
+      first_q <= {first_q[0], 32'(beat_q) < Folds};
+      last_q  <= {last_q[0], 32'(beat_q) + Folds >= Beats};
+      x_q     <= s_data_i;
+    end
+  end
+
+  if (Folds > 1) begin : gen_folds
+    logic [FoldW-1:0] count_q, fold_q, fold2_q;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) count_q <= '0;
+      else if (en && s_valid_i) count_q <= (count_q == FoldW'(Folds - 1)) ? '0 : count_q + 1'b1;
+      if (en) begin
+        fold_q  <= count_q;
+        fold2_q <= fold_q;
+      end
+    end
+    assign fold = fold_q;
+
+    // The word of a beat is read while the one of the beat before it is written.
+    logic [Pe*AccW-1:0] sums [Folds];
+    logic [Pe*AccW-1:0] read_q;
+    logic [Pe*OutW-1:0] out_q;
+    always_ff @(posedge clk_i) begin
+      if (en) read_q <= sums[fold];
+      if (en && valid_q[1]) sums[fold2_q] <= sum;
+    end
+    assign acc = read_q;
+    for (genvar p = 0; p < Pe; p++) begin : gen_out
+      always_ff @(posedge clk_i) if (en) out_q[p*OutW +: OutW] <= sum[(p+1)*AccW-1 -: OutW];
+    end
+    assign m_data_o = out_q;
+  end else begin : gen_one_fold
+    logic [Pe*AccW-1:0] acc_q;
+    always_ff @(posedge clk_i) if (en && valid_q[1]) acc_q <= sum;
+    assign fold = '0;
+    assign acc  = acc_q;
+    for (genvar p = 0; p < Pe; p++) begin : gen_out
+      assign m_data_o[p*OutW +: OutW] = acc_q[(p+1)*AccW-1 -: OutW];
+    end
+  end
+
+  xf_rom #(
+    .Width(Pe * AccW), .Depth(Folds), .Kind((StartBlock != 0) ? 2 : 1), .File(StartFile)
+  ) u_start (
+    .clk_i, .en_i(en), .addr_i(fold), .data_o(start)
+  );
+
+  localparam logic [Bits-1:0] SignBit = Bits'(Signed) << (Bits - 1);
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+    always_ff @(posedge clk_i) begin
+      if (en) addend_q[p*Bits +: Bits] <= x_q[p*Bits +: Bits] ^ SignBit ^ {Bits{~weight[p]}};
+    end
+    assign sum[p*AccW +: AccW] = (first_q[1] ? start[p*AccW +: AccW] : acc[p*AccW +: AccW])
+                                 + AccW'(addend_q[p*Bits +: Bits]);
+  end
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_depthwise
