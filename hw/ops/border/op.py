@@ -1,0 +1,166 @@
+"""Offsets by place: what makes binary convolutions exact whose padding counts nothing."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, memory, packed, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+LARGEST_LOGIC_TABLE = 64  # LUTs up to which the table stays in logic
+
+
+class Border(HwOp):
+    """y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c], modulo 2**out_bits; `mul` is 1 or 2.
+
+    Integers (H, W, C) to integers (H, W, C). Array `table` (classes of rows, classes of columns, C), any integers;
+    `rows` and `columns` are the classes of all H rows and W columns. See `offsets.py` for the table of a convolution.
+    """
+
+    module = "xf_border"
+    arrays = ("table",)
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "in_bits": ("i", True, 0),
+            "in_signed": ("i", False, 0),
+            "mul": ("i", False, 1, {1, 2}),
+            "out_bits": ("i", True, 0),
+            "out_signed": ("i", False, 0),
+            "rows": ("ints", True, []),
+            "columns": ("ints", True, []),
+            "rom": ("s", False, "auto", {"auto", "block", "logic"}),
+        }
+
+    def table(self) -> np.ndarray:
+        """The offsets, int64 (classes of rows, classes of columns, C).
+
+        Raises:
+            UserError: it does not fit the image's channels or the classes.
+        """
+        table = np.asarray(self.arrays_of["table"]).astype(np.int64)
+        height, width, channels = self.get_nodeattr("in_shape")
+        if table.ndim != 3 or table.shape[2] != channels:
+            raise UserError(
+                f"{self.name}: table {table.shape} does not belong to {channels} channels; "
+                f"use (classes of rows, classes of columns, {channels})."
+            )
+        for what, size, classes in (("rows", height, table.shape[0]), ("columns", width, table.shape[1])):
+            given = self.get_nodeattr(what)
+            if len(given) != size or min(given) < 0 or max(given) >= classes:
+                raise UserError(
+                    f"{self.name}: {what}={list(given)} does not name a class for each of {size} {what}; "
+                    f"use {size} numbers of 0 .. {classes - 1}."
+                )
+        return table
+
+    def in_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", shape[-1])
+        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+
+    def out_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
+
+    def execute_node(self, context, graph):
+        self.arrays_of = {"table": context[self.onnx_node.input[1]]}
+        sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
+        y = x * self.get_nodeattr("mul") + self.table()[np.ix_(rows, columns)]
+        low, _ = value_range(sink.bits, sink.signed)
+        context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """The table, then the sum."""
+        return 2
+
+    @property
+    def offset_bits(self) -> int:
+        """Bits that hold every offset, at most those of the output."""
+        table = self.table()
+        return min(self.get_nodeattr("out_bits"), max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1)
+
+    def spans(self) -> tuple[int, int, int]:
+        """Bits of the table's address: class of rows, class of columns, beat of the pixel."""
+        rows, columns, channels = self.table().shape
+        return tuple(max(1, (n - 1).bit_length()) for n in (rows, columns, channels // self.get_nodeattr("pe")))
+
+    def table_cost(self) -> float:
+        """LUTs of the table in logic."""
+        table = self.table()
+        folds, lanes = table.shape[2] // self.get_nodeattr("pe"), self.get_nodeattr("pe")
+        deep = table.shape[0] * table.shape[1] * folds
+        return lanes * self.offset_bits * (1 if deep <= 64 else deep / 28)
+
+    def in_block(self) -> bool:
+        """Whether the table lies in block RAM."""
+        rom = self.get_nodeattr("rom")
+        return rom == "block" or (rom == "auto" and self.table_cost() > LARGEST_LOGIC_TABLE)
+
+    def rtl(self):
+        source, (row_bits, column_bits, _) = self.in_stream(), self.spans()
+        height, width, channels = source.shape
+        return self.module, {
+            "Height": height, "Width": width, "Folds": channels // source.lanes, "Pe": source.lanes,
+            "InBits": source.bits, "Signed": source.signed, "Mul": self.get_nodeattr("mul"),
+            "OutBits": self.get_nodeattr("out_bits"), "OffsetBits": self.offset_bits,
+            "RowW": row_bits, "ColumnW": column_bits, "Rows": packed(self.get_nodeattr("rows"), row_bits),
+            "Columns": packed(self.get_nodeattr("columns"), column_bits), "Kind": 1 + self.in_block(),
+        }  # fmt: skip
+
+    def memories(self):
+        """Words by class of rows, class of columns and beat, each a power of two; the last class fills what is over."""
+        table, lanes, bits, spans = self.table(), self.get_nodeattr("pe"), self.offset_bits, self.spans()
+        over = [(0, (1 << span) - size) for span, size in zip(spans, table.shape[:2])]
+        words = np.pad(table.reshape(*table.shape[:2], -1, lanes), (*over, (0, 0), (0, 0)), mode="edge")
+        words = np.pad(words, ((0, 0), (0, 0), (0, (1 << spans[2]) - words.shape[2]), (0, 0)))
+        return {"OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in words.reshape(-1, lanes)])}
+
+    def estimate(self):
+        source, spans = self.in_stream(), self.spans()
+        place = sum((size - 1).bit_length() for size in (*source.shape[:2], source.shape[2] // source.lanes))
+        lut = 8 + 2 * place + self.out_stream().width
+        if not self.in_block():
+            return {"lut": lut + self.table_cost(), "bram36": 0.0}
+        return {
+            "lut": float(lut),
+            "bram36": memory(1 << sum(spans), source.lanes * self.offset_bits, "block")["bram36"],
+        }
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed, classes of rows and columns, largest offset, rom)"""
+        points = [
+            ((5, 6, 4), 4, 6, 0, 1, 8, 1, 3, 3, 9, "auto"), ((5, 6, 4), 1, 6, 0, 1, 8, 1, 3, 3, 9, "auto"),
+            ((5, 6, 4), 2, 6, 0, 2, 8, 1, 3, 3, 9, "block"), ((4, 4, 6), 3, 7, 1, 1, 8, 1, 2, 2, 20, "auto"),
+            ((4, 4, 6), 2, 7, 1, 2, 9, 1, 2, 3, 20, "block"), ((7, 3, 3), 1, 8, 1, 1, 8, 1, 5, 3, 127, "auto"),
+            ((3, 7, 3), 3, 8, 1, 1, 9, 1, 1, 4, 50, "auto"), ((6, 5, 2), 1, 5, 0, 2, 7, 1, 5, 1, 30, "logic"),
+            ((1, 9, 4), 2, 4, 0, 1, 6, 1, 1, 3, 6, "auto"), ((9, 1, 4), 4, 4, 0, 1, 6, 1, 3, 1, 6, "auto"),
+            ((1, 1, 5), 5, 6, 1, 2, 8, 1, 1, 1, 3, "auto"), ((1, 1, 1), 1, 3, 0, 1, 4, 1, 1, 1, 3, "auto"),
+            ((5, 5, 3), 1, 10, 0, 1, 10, 0, 3, 3, 40, "auto"), ((5, 5, 3), 3, 10, 0, 1, 6, 0, 3, 3, 400, "auto"),
+            ((4, 6, 2), 2, 3, 1, 1, 2, 1, 2, 2, 90, "auto"), ((6, 6, 40), 8, 9, 0, 2, 11, 1, 5, 5, 99, "auto"),
+            ((6, 6, 12), 12, 9, 0, 2, 11, 1, 5, 5, 99, "auto"), ((8, 8, 16), 4, 8, 0, 1, 9, 1, 8, 8, 33, "block"),
+            ((4, 4, 8), 2, 1, 0, 2, 5, 1, 2, 2, 7, "auto"), ((2, 3, 7), 7, 16, 1, 1, 17, 1, 2, 3, 3000, "auto"),
+            ((3, 3, 24), 3, 6, 0, 2, 8, 1, 3, 3, 0, "auto"), ((13, 11, 2), 1, 12, 1, 1, 12, 1, 7, 5, 9, "logic"),
+        ]  # fmt: skip
+        found = []
+        names = ("in_shape", "pe", "in_bits", "in_signed", "mul", "out_bits", "out_signed")
+        for index, (*given, rows, columns, largest, rom) in enumerate(points):
+            rng, (height, width, channels) = np.random.default_rng(index), given[0]
+            table = rng.integers(-largest, largest + 1, (rows, columns, channels))
+            places = {
+                "rows": rng.integers(0, rows, height).tolist(),
+                "columns": rng.integers(0, columns, width).tolist(),
+            }
+            attributes = dict(zip(names, given)) | places | {"rom": rom}
+            found.append(cls.make(f"border_{index}", {"table": table}, **attributes))
+        return found
+
+
+Op = Border

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mul * x plus an offset of its channel, one for every class of rows and class of columns. Pe
+// channels per beat.
+//
+// Rows[h] is the class of row h, Columns[w] that of column w. A word of the table holds the offsets
+// of one beat, its address is row class, column class, beat of the pixel.
+//
+// Rate       one beat per cycle
+// Latency    2 cycles
+// Reset      synchronous, control state only; data registers keep what they had
+// Memories   OffsetFile, two's complement
+// Bit model  op.py, Border.execute_node, modulo 2**OutBits
+
+`include "xf_assert.svh"
+
+module xf_border #(
+  parameter  int unsigned Height     = 4,
+  parameter  int unsigned Width      = 4,
+  parameter  int unsigned Folds      = 1,  // beats per pixel
+  parameter  int unsigned Pe         = 1,  // channels per beat
+  parameter  int unsigned InBits     = 8,
+  parameter  int unsigned Signed     = 0,  // 1: the input is two's complement
+  parameter  int unsigned Mul        = 1,  // 1 or 2
+  parameter  int unsigned OutBits    = 8,  // the result is taken modulo 2**OutBits
+  parameter  int unsigned OffsetBits = 8,  // bits of an offset, OutBits or fewer
+  parameter  int unsigned RowW       = 1,  // bits of a class of rows
+  parameter  int unsigned ColumnW    = 1,
+  parameter  logic [Height*RowW-1:0]   Rows    = '0,
+  parameter  logic [Width*ColumnW-1:0] Columns = '0,
+  parameter  int unsigned Kind       = 1,  // of the table: 1 logic, 2 block RAM
+  parameter               OffsetFile = "",
+  localparam int unsigned FoldW      = (Folds > 1) ? $clog2(Folds) : 1,
+  localparam int unsigned HeightW    = (Height > 1) ? $clog2(Height) : 1,
+  localparam int unsigned WidthW     = (Width > 1) ? $clog2(Width) : 1
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [Pe*InBits-1:0]  s_data_i,
+  input  logic                  s_valid_i,
+  output logic                  s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i
+);
+
+  logic [FoldW-1:0]         fold_q;
+  logic [WidthW-1:0]        column_q;
+  logic [HeightW-1:0]       row_q;
+  logic [Pe*InBits-1:0]     x_q;
+  logic [Pe*OffsetBits-1:0] offsets;
+  logic [Pe*OutBits-1:0]    data_q;
+  logic [1:0]               valid_q;
+  logic                     go, fold_last, column_last;
+
+  assign go          = m_ready_i | ~valid_q[1];  // moves both stages
+  assign fold_last   = fold_q == FoldW'(Folds - 1);
+  assign column_last = fold_last && column_q == WidthW'(Width - 1);
+
+  xf_rom #(
+    .Width(Pe * OffsetBits), .Depth(1 << (RowW + ColumnW + FoldW)), .Kind(Kind), .File(OffsetFile)
+  ) u_offsets (
+    .clk_i,
+    .en_i   (go),
+    .addr_i ({Rows[32'(row_q)*RowW +: RowW], Columns[32'(column_q)*ColumnW +: ColumnW], fold_q}),
+    .data_o (offsets)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q  <= '0;
+      fold_q   <= '0;
+      column_q <= '0;
+      row_q    <= '0;
+    end else if (go) begin
+      valid_q <= {valid_q[0], s_valid_i};
+      if (s_valid_i) begin
+        fold_q <= fold_last ? '0 : fold_q + 1'b1;
+        if (fold_last) column_q <= column_last ? '0 : column_q + 1'b1;
+        if (column_last) row_q <= (row_q == HeightW'(Height - 1)) ? '0 : row_q + 1'b1;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) if (go) x_q <= s_data_i;
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+
+    logic [OutBits-1:0] wide, offset;
+
+    if (Signed != 0) begin : gen_signed
+      assign wide = OutBits'($signed(x_q[p*InBits +: InBits]));
+    end else begin : gen_unsigned
+      assign wide = OutBits'(x_q[p*InBits +: InBits]);
+    end
+    assign offset = OutBits'($signed(offsets[p*OffsetBits +: OffsetBits]));
+
+    always_ff @(posedge clk_i) begin
+      if (go) data_q[p*OutBits +: OutBits] <= (wide << (Mul - 1)) + offset;
+    end
+
+  end
+
+  assign s_ready_o = go;
+  assign m_valid_o = valid_q[1];
+  assign m_data_o  = data_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_border
