@@ -7,7 +7,9 @@ from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import value_range
 
-FACTOR, WIDEST_SUM = 25, 24  # bits of the wider factor of a DSP48; columns of a heap of bits (hw/rtl/xf_heap.svh)
+FACTOR = 25  # bits of the wider factor of a DSP48
+NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
+WIDEST_SUM = 24  # columns of a heap of bits (hw/rtl/xf_heap.svh)
 
 
 class IntMvu(Mvu):
@@ -16,7 +18,7 @@ class IntMvu(Mvu):
     Inputs have `in_bits` bits (1 .. 8), unsigned or two's complement; with bipolar=1 they are bits and stand for -1 and
     +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 8 bits. Sums are INT of `out_bits` bits, which must
     hold every sum that the weights can make; out_bits=0 takes as many as the worst weights need. Thresholds are any
-    integers. dsp=0 adds planes of the weights in LUTs, dsp=1 multiplies in DSP blocks.
+    integers. dsp=0 adds planes of the weights in LUTs, dsp=1 multiplies in DSP blocks where they pay.
     The arithmetic here is the contract: the RTL is tested against it bit by bit.
     """
 
@@ -123,7 +125,8 @@ class IntMvu(Mvu):
         """Rows that share a multiplier, and multipliers in a chain; (1, 0) without.
 
         Two rows share one where their packed factor fits: the sums of a chain need `field` bits, the weight of the
-        second row lies above them, less by one where that of the first is negative.
+        second row lies above them, less by one where that of the first is negative. A product that would be no
+        DSP block anyway is added by planes.
         """
         if not self.get_nodeattr("dsp"):
             return 1, 0
@@ -134,7 +137,8 @@ class IntMvu(Mvu):
             least = 0 if weights is None else int(self._borrowed(np.asarray(weights).astype(np.int64)).min())
             if fits and least >= -(2 ** (self.weight_bits - 1)):
                 return 2, fits[-1]
-        return 1, longest
+        product = self.in_bits + (not self.in_signed) + self.weight_bits
+        return (1, longest) if product >= NARROWEST_PRODUCT else (1, 0)
 
     def field(self, chain: int) -> int:
         """Bits of the signed sum of a chain."""
