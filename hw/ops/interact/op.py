@@ -11,18 +11,19 @@ from .plan import Plan, plan
 
 
 class Interact(HwOp):
-    """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or p~ >= T where there are thresholds.
+    """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or a bit where there are thresholds.
 
     p = 2 x - n0 where the input x counts matches (`matches` = 1, unsigned), else p = x (signed). K = influence[group, t, s]
     is odd, 0 or +-1 for no edge; channels of a group are neighbours. delta = sgn(K) unit (n - (|K| - 1) / 2), where n is the number of
     j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|). The formula holds for every input of `in_bits` bits, also beyond n0.
 
-    Arrays: `influence` (groups, g, g), groups * g = C; `thresholds` (C,), optional. Without thresholds p~ is signed.
+    Arrays: `influence` (groups, g, g), groups * g = C; `thresholds` (C,), optional; `direction` (C,) of +1 and -1, all +1
+    where it is absent. The bit is direction * p~ >= threshold. Without thresholds the output is p~, signed.
     `form` says how a student's step is made: "table" of {fold, m}, "adder", or "auto", the smaller one for each lane.
     """
 
     module = "xf_interact"
-    arrays = ("influence", "thresholds")
+    arrays = ("influence", "thresholds", "direction")
 
     def get_nodeattr_types(self):
         return {
@@ -37,14 +38,14 @@ class Interact(HwOp):
 
     @property
     def raw(self) -> bool:
-        """Whether p~ leaves as a number; else as a bit, p~ >= threshold."""
+        """Whether p~ leaves as a number; else as a bit."""
         return len(self.onnx_node.input) < 3
 
-    def tables(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Influence (groups, g, g) and thresholds (C,) or None, int64.
+    def tables(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Influence (groups, g, g), thresholds (C,) or None, and directions (C,), int64.
 
         Raises:
-            UserError: they do not fit the channels, or an influence is even.
+            UserError: they do not fit the channels or the input, an influence is even or a direction neither 1 nor -1.
         """
         channels, n0, unit = self.get_nodeattr("in_shape")[-1], self.get_nodeattr("n0"), self.get_nodeattr("unit")
         influence = np.asarray(self.arrays_of["influence"]).astype(np.int64)
@@ -64,14 +65,20 @@ class Interact(HwOp):
                 f"{self.name}: in_bits={bits} cannot hold {'counts up to' if counts else 'sums of -n0 to'} n0={n0}; use "
                 f"{n0.bit_length() + (not counts)} or more."
             )
+        direction = np.ones(channels, np.int64)
         if self.raw:
-            return influence, None
+            return influence, None, direction
         thresholds = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)
-        if thresholds.shape != (channels,):
+        if self.arrays_of.get("direction") is not None:
+            direction = np.asarray(self.arrays_of["direction"]).astype(np.int64)
+        if not thresholds.shape == direction.shape == (channels,):
             raise UserError(
-                f"{self.name}: thresholds {thresholds.shape} do not belong to {channels} channels; use ({channels},)."
+                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong to {channels} "
+                f"channels; use ({channels},) for both."
             )
-        return influence, thresholds
+        if (abs(direction) != 1).any():
+            raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
+        return influence, thresholds, direction
 
     def in_stream(self) -> Stream:
         shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
@@ -103,7 +110,7 @@ class Interact(HwOp):
 
     def execute_node(self, context, graph):
         self._take(context.__getitem__)
-        influence, thresholds = self.tables()
+        influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         n0, groups, g = self.get_nodeattr("n0"), *influence.shape[:2]
         p = self._scale * x - self._offset
@@ -116,7 +123,7 @@ class Interact(HwOp):
                 float
             )
         mixed = p + self.get_nodeattr("unit") * moved.swapaxes(0, 1).reshape(p.shape).astype(np.int64)
-        result = mixed if thresholds is None else mixed >= thresholds
+        result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
 
     # The bits of p~ follow from the constants, which qonnx does not hand over.
@@ -163,9 +170,11 @@ class Interact(HwOp):
         else:
             steps, given = self._steps(made)
         shell |= given | {"OutBits": sink.bits}
-        edges = int((abs(self.tables()[0]) > 1).sum())
+        influence, _, direction = self.tables()
+        edges = int((abs(influence) > 1).sum())
+        turns = [[int(c is not None and direction[c] < 0) for c in lane] for lane in made.channels]
         what = f"{edges} edges among {source.shape[-1]} channels, {source.lanes} per beat"
-        parts = {"what": what, "body": text.body(made, shell, steps), "in": source.width, "out": sink.width}
+        parts = {"what": what, "body": text.body(made, shell, steps, turns), "in": source.width, "out": sink.width}
         return text.written(parts)
 
     def _addends(self, made: Plan) -> list[list[tuple]]:
@@ -188,28 +197,30 @@ class Interact(HwOp):
 
     def _steps(self, made: Plan) -> tuple[list[list[tuple]], dict[str, int]]:
         """Tables of every lane, and the parameters of their comparison."""
-        source, thresholds, unit = self.in_stream(), self.tables()[1], self.get_nodeattr("unit")
+        source, (_, thresholds, direction), unit = self.in_stream(), self.tables(), self.get_nodeattr("unit")
         low, high = value_range(source.bits, source.signed)
         adders = [self._adder(made, lane) for lane in range(made.lanes)]
         scale = self._scale if any(adders) and unit % self._scale else 1
-        rest, base = self._scale // scale, self._offset - self._scale * low
-        tables, ends = [], [0, scale * (high - low)]
+        rest, base, top = self._scale // scale, self._offset - self._scale * low, scale * (high - low)
+        tables, ends = [], [0, top]
         for lane, adder in enumerate(adders):
-            # The bit is rest * scale * u >= bound - move; thresholds out of reach stay so.
             moves = [self._moves(made, lane, m) for m in _range(made, lane)]
-            bounds = np.array([0 if c is None else thresholds[c] for c in made.channels[lane]])
-            bounds = np.clip(bounds + base, moves[0], self._scale * (high - low) + moves[-1] + 1)
+            first = []
+            for channel in made.channels[lane]:
+                # rest * scale * u + move >= bound, or <= bound; bounds out of reach stay so.
+                sign, given = (1, 0) if channel is None else (int(direction[channel]), int(thresholds[channel]))
+                reach = moves[0] - (sign < 0), rest * top + moves[-1] + (sign > 0)
+                bound = int(np.clip(sign * given + base, *reach))
+                needed = [sign * -(sign * (move - bound) // rest) for move in (moves[:1] if adder else moves)]
+                first += needed if adder else [min(max(word, -(sign < 0)), top + (sign > 0)) for word in needed]
             if adder:
-                first = [-(-int(bound - moves[0]) // rest) for bound in bounds]
                 second = [(move - moves[0]) // rest for move in moves]
                 ends += [min(first) - max(second), max(first)]
                 tables.append([("fold", first), (f"m{lane}", second)])
             else:
-                words = [max(0, scale * -(-(int(bound) - move) // self._scale)) for bound in bounds for move in moves]
-                words = [min(word, scale * (high - low + 1)) for word in words]
-                ends.append(max(words))
+                ends += [min(first), max(first)]
                 index = f"{{fold, m{lane}}}" if made.address_bits else f"m{lane}"
-                tables.append([(index if len(moves) > 1 else "fold", words)])
+                tables.append([(index if len(moves) > 1 else "fold", first)])
         biased = int(min(ends) < 0)
         wide = biased + max(max(ends), -min(ends) - 1).bit_length()
         bias = biased << (wide - 1)
@@ -247,6 +258,8 @@ class Interact(HwOp):
             near = rng.normal(0, n0 / 4, shape[-1]).round().astype(np.int64)
             draw = rng.random(shape[-1])
             arrays["thresholds"] = np.select([draw < 0.07, draw < 0.14, draw < 0.2], [low - 9, low, high + 1], near)
+            if seed % 2:
+                arrays["direction"] = rng.choice([-1, 1], shape[-1])
         return cls.make(f"interact_{seed}", arrays, **attributes)
 
     @classmethod

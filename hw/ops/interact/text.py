@@ -32,18 +32,19 @@ module {name} (
     return name, HEAD.format(what=parts["what"]) + ports + body + f"\nendmodule : {name}\n"
 
 
-def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]]) -> str:
+def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: list[list[int]]) -> str:
     """The text between ports and end.
 
     Args:
         plan: see plan.py.
         shell: parameters of xf_interact.
         steps: per lane one or two tables (index, words, bits of a word); the step is the first less the second.
+        turns: per lane and address whether the comparison is turned.
     """
     bits, fold_bits = shell["InBits"], max(1, plan.address_bits)
     lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs them"]
     lines += ["logic take, last;", f"logic [{fold_bits - 1}:0] fold;", "/* verilator lint_on UNUSEDSIGNAL */"]
-    lines.append(f"logic [{plan.lanes * shell['StepW'] - 1}:0] step;")
+    lines += [f"logic [{plan.lanes * shell['StepW'] - 1}:0] step;", f"logic [{plan.lanes - 1}:0] turn;"]
     teachers = plan.teachers()
     for lane, cuts in enumerate(plan.cuts):
         if cuts:
@@ -53,9 +54,11 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]]) -> str:
         lines += ["", *(line for k, slot in enumerate(slots) for line in _slot(f"{lane}_{k}", slot, plan))]
         lines += _sum(lane, plan)
         lines += _step(lane, steps[lane], shell["StepW"])
+        lines += _table(f"d{lane}", "fold", turns[lane], 1)
+        lines.append(f"assign turn[{lane}] = d{lane}[0];")
     lines += ["", "xf_interact #(", "  " + ", ".join(f".{key}({value})" for key, value in shell.items()), ") u_flow ("]
     lines += ["  .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i,"]
-    lines += ["  .take_o(take), .last_o(last), .fold_o(fold), .step_i(step)", ");"]
+    lines += ["  .take_o(take), .last_o(last), .fold_o(fold), .step_i(step), .turn_i(turn)", ");"]
     return "".join(f"  {line}\n" if line else "\n" for line in lines)
 
 

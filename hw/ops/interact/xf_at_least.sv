@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// a >= b of unsigned numbers: on 7-series one LUT6_2 and one position of the carry chain per two bits.
+// a >= b of unsigned numbers, or b >= a where they are turned: on 7-series one LUT6_2 and one position
+// of the carry chain per two bits.
 //
 // A position passes the carry from below where its two bits are equal (O6), else it sends 1 where
-// those of a are the greater (O5). What goes in below is 1: equal numbers are at least.
+// those of a (turned: of b) are the greater (O5). What goes in below is 1: equal numbers are at least.
 //
 // Latency    none
 
@@ -12,6 +13,7 @@ module xf_at_least #(
 ) (
   input  logic [Width-1:0] a_i,
   input  logic [Width-1:0] b_i,
+  input  logic             turn_i,
   output logic             y_o
 );
 
@@ -30,8 +32,8 @@ module xf_at_least #(
 
   for (genvar k = 0; k < 4 * Cells; k++) begin : gen_pair
     if (k < Pairs) begin : gen_lut
-      LUT6_2 #(.INIT(64'h84218421_08ce08ce)) u_lut (
-        .I0(a[2*k]), .I1(a[2*k+1]), .I2(b[2*k]), .I3(b[2*k+1]), .I4(1'b0), .I5(1'b1),
+      LUT6_2 #(.INIT(64'h84218421_731008ce)) u_lut (
+        .I0(a[2*k]), .I1(a[2*k+1]), .I2(b[2*k]), .I3(b[2*k+1]), .I4(turn_i), .I5(1'b1),
         .O5(di[k]), .O6(s[k])
       );
     end else begin : gen_idle
@@ -56,7 +58,7 @@ module xf_at_least #(
 
   assign y_o = co[Pairs-1];
 `else
-  assign y_o = a_i >= b_i;
+  assign y_o = turn_i ? b_i >= a_i : a_i >= b_i;
 `endif
 
 endmodule : xf_at_least

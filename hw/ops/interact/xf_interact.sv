@@ -3,8 +3,8 @@
 // Flow of channel interaction: holds the numbers of a group of channels back until all of them are
 // there, then gives them out beside `step_i`, which the module around it makes from the group.
 //
-// Raw = 0: gives the bit Scale * x + Bias >= step of Pe channels per beat, Bias being 0 or the highest
-// bit of a step, so that a step may lie below all numbers. Raw = 1: gives Scale * x + step modulo
+// Raw = 0: gives the bit Scale * x + Bias >= step of Pe channels per beat, <= where the lane is turned,
+// Bias being 0 or the highest bit of a step, so that a step may lie below all numbers. Raw = 1: gives Scale * x + step modulo
 // 2**OutBits, StepW = OutBits. x is the input read as unsigned: a sign bit is inverted first.
 //
 // A group is Span beats. `take_o` says that a beat is taken, `last_o` that it is the last one of its
@@ -45,7 +45,8 @@ module xf_interact #(
   output logic                  take_o,
   output logic                  last_o,
   output logic [FoldW-1:0]      fold_o,
-  input  logic [Pe*StepW-1:0]   step_i
+  input  logic [Pe*StepW-1:0]   step_i,
+  input  logic [Pe-1:0]         turn_i
 );
 
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
@@ -54,6 +55,9 @@ module xf_interact #(
 
   logic [Pe*InBits-1:0] kept, data_q;
   logic [Pe*StepW-1:0]  step_q;
+  /* verilator lint_off UNUSEDSIGNAL */  // numbers (Raw = 1) are not compared
+  logic [Pe-1:0]        turn_q;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic                 full_q;   // a whole group is there and being read
   logic [1:0]           valid_q;
   logic                 go, take, written, read;
@@ -122,6 +126,7 @@ module xf_interact #(
     if (go) begin
       data_q <= kept;
       step_q <= step_i;
+      turn_q <= turn_i;
     end
   end
 
@@ -136,7 +141,9 @@ module xf_interact #(
     if (Raw != 0) begin : gen_raw
       assign y = scaled + step;
     end else begin : gen_bit
-      xf_at_least #(.Width(StepW)) u_compare (.a_i(scaled | Bias), .b_i(step), .y_o(y));
+      xf_at_least #(.Width(StepW)) u_compare (
+        .a_i(scaled | Bias), .b_i(step), .turn_i(turn_q[p]), .y_o(y)
+      );
     end
     always_ff @(posedge clk_i) if (go) y_q <= y;
     assign m_data_o[p*OutBits +: OutBits] = y_q;
