@@ -6,7 +6,7 @@ from xnorforge.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
-LARGEST_LOGIC_TABLE = 64  # LUTs up to which the table stays in logic
+LUTS_PER_BLOCK = 350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
 
 
 class Border(HwOp):
@@ -91,17 +91,26 @@ class Border(HwOp):
         rows, columns, channels = self.table().shape
         return tuple(max(1, (n - 1).bit_length()) for n in (rows, columns, channels // self.get_nodeattr("pe")))
 
+    def table_columns(self) -> tuple[int, int]:
+        """Words of the table, and bits of a word that are neither constant nor, maybe inverted, another bit of it."""
+        words = self.table().reshape(-1, self.get_nodeattr("pe"))
+        columns = ((words[..., None] >> np.arange(self.offset_bits)) & 1).reshape(len(words), -1)
+        columns ^= columns[0]
+        return len(words), len({column.tobytes() for column in columns.T if column.any()})
+
     def table_cost(self) -> float:
         """LUTs of the table in logic."""
-        table = self.table()
-        folds, lanes = table.shape[2] // self.get_nodeattr("pe"), self.get_nodeattr("pe")
-        deep = table.shape[0] * table.shape[1] * folds
-        return lanes * self.offset_bits * (1 if deep <= 64 else deep / 28)
+        words, columns = self.table_columns()
+        return columns * (1 if words <= 64 else words / 40)
+
+    def blocks(self) -> float:
+        """BRAM36 that the table would take."""
+        return memory(1 << sum(self.spans()), self.table_columns()[1], "block")["bram36"]
 
     def in_block(self) -> bool:
         """Whether the table lies in block RAM."""
         rom = self.get_nodeattr("rom")
-        return rom == "block" or (rom == "auto" and self.table_cost() > LARGEST_LOGIC_TABLE)
+        return rom == "block" or (rom == "auto" and self.table_cost() > LUTS_PER_BLOCK * self.blocks())
 
     def rtl(self):
         source, (row_bits, column_bits, _) = self.in_stream(), self.spans()
@@ -123,15 +132,12 @@ class Border(HwOp):
         return {"OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in words.reshape(-1, lanes)])}
 
     def estimate(self):
-        source, spans = self.in_stream(), self.spans()
+        source, sink = self.in_stream(), self.out_stream()
         place = sum((size - 1).bit_length() for size in (*source.shape[:2], source.shape[2] // source.lanes))
-        lut = 8 + 2 * place + self.out_stream().width
+        lut = 2 * place - 2 + source.lanes * (sink.bits - self.get_nodeattr("mul") + 1)
         if not self.in_block():
             return {"lut": lut + self.table_cost(), "bram36": 0.0}
-        return {
-            "lut": float(lut),
-            "bram36": memory(1 << sum(spans), source.lanes * self.offset_bits, "block")["bram36"],
-        }
+        return {"lut": float(lut), "bram36": self.blocks()}
 
     @classmethod
     def examples(cls):

@@ -1,0 +1,274 @@
+"""Pools, upsampling, clipping and border offsets against what they mean, stated without them."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from xnorforge.errors import UserError
+from xnorforge.flows.lower import integers
+from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.border.offsets import offsets
+from xnorforge.hw.ops.border.op import Border
+from xnorforge.hw.ops.clip.op import Clip
+from xnorforge.hw.ops.max_pool.op import MaxPool
+from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.sum_pool.op import SumPool
+from xnorforge.hw.ops.upsample.op import Upsample
+from xnorforge.sim import cosim, device
+from xnorforge.sim.bits import steps
+
+SHAPES = [((7, 11, 5), (2, 2)), ((7, 11, 5), (3, 4)), ((6, 6, 5), (6, 6)), ((9, 4, 5), (1, 3))]
+
+
+def pooled(x, function):
+    """A function of torch on (N, C, H, W), with channels last."""
+    return function(torch.tensor(x.transpose(0, 3, 1, 2)).double()).numpy().transpose(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("shape, kernel", SHAPES)
+@pytest.mark.parametrize("bits, signed", [(1, 0), (8, 0), (6, 1)])
+def test_sums_are_torch_averages_times_their_count_with_the_rest_dropped(shape, kernel, bits, signed):
+    op = SumPool.make(ifm=shape, kernel=kernel, stride=kernel, in_bits=bits, in_signed=signed)
+    x = op.random_input(1, frames=3)
+    expected = pooled(x, lambda t: F.avg_pool2d(t, kernel, divisor_override=1))
+    np.testing.assert_array_equal(op.run(x), expected)
+
+
+@pytest.mark.parametrize(
+    "bits, signed, kernel, wide",
+    [
+        (1, 0, (7, 7), 6),
+        (1, 0, (8, 8), 7),
+        (1, 0, (1, 1), 1),
+        (8, 0, (2, 2), 10),
+        (8, 1, (2, 2), 10),
+        (8, 1, (3, 3), 12),
+    ],
+)
+def test_a_sum_has_the_bits_that_its_extremes_need_and_no_more(bits, signed, kernel, wide):
+    op = SumPool.make(ifm=(*kernel, 1), kernel=kernel, stride=kernel, in_bits=bits, in_signed=signed)
+    ends = [op.run(np.full((1, *kernel, 1), end)).item() for end in value_range(bits, bool(signed))]
+    assert (op.out_stream().bits, op.out_stream().signed) == (wide, bool(signed))
+
+    def holds(count):
+        low, high = value_range(count, bool(signed))
+        return low <= ends[0] and ends[1] <= high
+
+    assert holds(wide) and (wide == 1 or not holds(wide - 1))
+
+
+@pytest.mark.parametrize("shape, kernel", SHAPES)
+@pytest.mark.parametrize("direction", [None, (1, -1, -1, 1, -1), (-1,) * 5])
+def test_maxima_are_the_lowered_graph_s(shape, kernel, direction):
+    arrays = {} if direction is None else {"direction": np.array(direction)}
+    op = MaxPool.make(arrays=arrays, ifm=shape, kernel=kernel, stride=kernel, in_bits=7, in_signed=1)
+    x = op.random_input(2, frames=3)
+    at = {"kernel": kernel, "stride": kernel, "direction": arrays.get("direction", np.ones(5, np.int64))}
+    np.testing.assert_array_equal(op.run(x), integers.max_pool(x, at))
+
+
+def test_a_mixed_pool_of_bits_is_an_or_here_and_an_and_there():
+    shape, kernel, direction = (6, 4, 4), (2, 2), np.array([1, -1, 1, -1])
+    op = MaxPool.make(arrays={"direction": direction}, ifm=shape, kernel=kernel, stride=kernel, in_bits=1)
+    x = op.random_input(3, frames=8)
+    each = [OrPool.make(ifm=shape, kernel=kernel, stride=kernel, all=every).run(x) for every in (0, 1)]
+    np.testing.assert_array_equal(op.run(x), np.where(direction > 0, *each))
+
+
+@pytest.mark.parametrize("factor", [(2, 2), (3, 1), (1, 4), (1, 1)])
+def test_upsampling_is_torch_s_nearest(factor):
+    op = Upsample.make(ifm=(3, 4, 5), factor=factor, bits=5, signed=1)
+    x = op.random_input(4)
+    expected = pooled(x, lambda t: F.interpolate(t, scale_factor=factor, mode="nearest"))
+    np.testing.assert_array_equal(op.run(x), expected)
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_upsampling_of_packed_bits_and_of_integers_is_the_contract(bits):
+    op = Upsample.make(ifm=(3, 4, 70), factor=(2, 3), bits=bits)
+    x = op.random_input(5, frames=3)
+    got = steps.STEPS["Upsample"](op)(steps.held(x, op.in_stream()))
+    np.testing.assert_array_equal(steps.integers(got, op.out_stream()), op.run(x))
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        SumPool.make(ifm=(5, 7, 4), kernel=(2, 3), stride=(2, 3), pe=2, in_bits=3),
+        SumPool.make(ifm=(4, 4, 3), kernel=(4, 4), stride=(4, 4), in_bits=3),
+        Upsample.make(ifm=(3, 4, 4), factor=(2, 3), pe=2, bits=3),
+        Upsample.make(ifm=(3, 4, 2), factor=(1, 2), pe=2, bits=3),
+    ],
+    ids=str,
+)
+def test_an_output_beat_needs_the_beats_that_change_it(op):
+    source, sink = op.in_stream(), op.out_stream()
+    x = np.ones((1, *source.shape), np.int64)
+
+    def beat(k, changed):
+        return op.run((x.reshape(-1, source.lanes) + changed[:, None]).reshape(x.shape)).reshape(-1, sink.lanes)[k]
+
+    order = np.arange(source.beats)
+    for k, need in enumerate(op.needs()):
+        plain = beat(k, order * 0)
+        np.testing.assert_array_equal(beat(k, order >= need), plain)
+        assert (beat(k, order == need - 1) != plain).all()
+
+
+def clip_of_everything(bits, signed, mul, out_bits, out_signed):
+    """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all inputs."""
+    low, high = value_range(bits, bool(signed))
+    at = np.arange(mul * low - 3, mul * high + 4)
+    arrays = {"at": np.tile(at, 2), "direction": np.repeat([1, -1], len(at))}
+    x = np.repeat(np.arange(low, high + 1)[:, None], 2 * len(at), axis=1)
+    shape, types = {"in_shape": x.shape, "pe": 2}, {"in_bits": bits, "in_signed": signed}
+    op = Clip.make(f"{bits}_{mul}", arrays, **shape, **types, mul=mul, out_bits=out_bits, out_signed=out_signed)
+    return op, x[None], integers.clip(x[None], {**arrays, "mul": mul})
+
+
+def test_every_input_clipped_at_every_bound_is_the_lowered_graph_s_in_rtl_too():
+    given = [
+        clip_of_everything(*point) for point in [(4, 0, 1, 6, 1), (4, 1, 2, 6, 1), (5, 1, 1, 6, 1), (3, 0, 2, 6, 1)]
+    ]
+    ops, frames, expected = zip(*given)
+    for op, x, want in given:
+        np.testing.assert_array_equal(op.run(x), want)
+    runs = cosim.run(device.bench(list(ops)), list(frames))
+    for run, want in zip(runs, expected):
+        np.testing.assert_array_equal(run.output, want)
+
+
+def test_a_clipped_value_beyond_its_type_keeps_its_lowest_bits():
+    op, x, want = clip_of_everything(5, 1, 2, 4, 1)
+    np.testing.assert_array_equal(op.run(x), (want + 8) % 16 - 8)
+
+
+def test_a_clip_without_directions_is_relu():
+    op = Clip.make(arrays={"at": np.zeros(3)}, in_shape=(3,), in_bits=5, in_signed=1, mul=2, out_bits=5)
+    np.testing.assert_array_equal(op.run([[-16, -1, 0], [1, 7, 15]]), [[0, 0, 0], [2, 14, 30]])
+
+
+def axes(sizes, kernels, strides, dilations):
+    """All axes (size, kernel, stride, dilation, before, behind) whose windows fit and are never padding alone."""
+    for size, kernel, stride, dilation in itertools.product(sizes, kernels, strides, dilations):
+        reach = (kernel - 1) * dilation
+        for before, behind in itertools.product(range(reach + 1), repeat=2):
+            if size + before + behind > reach:
+                yield size, kernel, stride, dilation, before, behind
+
+
+AXES = list(axes(range(1, 6), (1, 2, 3), (1, 2, 3), (1, 2)))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_nothing(part):
+    for number, row in list(enumerate(AXES))[part::4]:
+        rng = np.random.default_rng(number)
+        column = AXES[rng.integers(len(AXES))]
+        size, kernel, stride, dilation, before, behind = zip(row, column)
+        weights, x = rng.choice([-1, 1], (*kernel, 2, 3)), rng.integers(0, 2, (2, *size, 2))
+        at = {"weights": weights, "stride": stride, "dilation": dilation, "groups": 1, "top": weights.size, "xnor": 0}
+        bits = np.pad(x, ((0, 0), *zip(before, behind), (0, 0)))
+        length = 2 * kernel[0] * kernel[1]
+        matches = (integers.conv(2 * bits - 1, at) + length) // 2
+        expected = integers.signed_conv(x, at | {"pads": (*before, *behind)})
+        rows, columns, table = offsets(weights, (*size, 2), kernel, stride, dilation, (*before, *behind))
+        assert max(rows) + 1 == table.shape[0] and max(columns) + 1 == table.shape[1]
+        np.testing.assert_array_equal(2 * matches - length + table[np.ix_(rows, columns)], expected)
+        given = {"in_shape": matches.shape[1:], "rows": rows, "columns": columns}
+        types = {"in_bits": 6, "mul": 2, "out_bits": 6, "out_signed": 1}
+        op = Border.make(arrays={"table": table - length}, **given, **types)
+        np.testing.assert_array_equal(op.run(matches), expected)
+
+
+@pytest.mark.parametrize(
+    "size, kernel, stride, pads, classes",
+    [
+        ((14, 14), (3, 3), (1, 1), (1, 1, 1, 1), (3, 3)),
+        ((14, 14), (3, 3), (2, 2), (1, 1, 1, 1), (2, 2)),
+        ((14, 14), (3, 3), (1, 1), (0, 0, 0, 0), (1, 1)),
+        ((28, 9), (5, 5), (1, 1), (2, 2, 2, 2), (5, 5)),
+        ((14, 14), (3, 3), (1, 1), (0, 0, 2, 1), (3, 2)),
+        ((1, 20), (1, 3), (1, 1), (0, 1, 0, 1), (1, 3)),
+    ],
+)
+def test_rows_and_columns_with_the_same_taps_outside_are_one_class(size, kernel, stride, pads, classes):
+    weights = np.ones((*kernel, 4, 7), np.int64)
+    rows, columns, table = offsets(weights, size, kernel, stride, (1, 1), pads)
+    assert table.shape == (*classes, 7)
+    assert rows[len(rows) // 2] == columns[len(columns) // 2] == 0 and not table[0, 0].any()
+    flat = offsets(weights.reshape(-1, 7), size, kernel, stride, (1, 1), pads)
+    np.testing.assert_array_equal(flat[2], table)
+
+
+def test_offsets_of_a_convolution_counted_by_hand():
+    # 3x3 of ones over one channel, a pixel of padding around: five taps outside at a corner, three at an edge.
+    rows, columns, table = offsets(np.ones((3, 3, 1, 1)), (3, 3), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
+    np.testing.assert_array_equal(table[np.ix_(rows, columns)][..., 0], [[5, 3, 5], [3, 0, 3], [5, 3, 5]])
+
+
+def test_a_sum_beyond_its_type_keeps_its_lowest_bits():
+    op = Border.make(
+        arrays={"table": [[[5]], [[-9]]]},
+        in_shape=(2, 1, 1),
+        in_bits=3,
+        out_bits=3,
+        out_signed=1,
+        rows=[1, 0],
+        columns=[0],
+    )
+    np.testing.assert_array_equal(op.run([[[[7]], [[6]]]]), [[[[-2]], [[3]]]])  # 7 - 9; 6 + 5 - 8
+
+
+POOL = {"ifm": [8, 8, 6], "kernel": [2, 2], "stride": [2, 2], "in_bits": 4}
+CLIP = {"in_shape": (4, 2), "in_bits": 8, "out_bits": 8}
+PLACES = {"in_shape": (2, 3, 2), "in_bits": 4, "out_bits": 5, "rows": [0, 1], "columns": [0, 0, 0]}
+TABLE = {"table": np.zeros((2, 1, 2))}
+
+
+@pytest.mark.parametrize(
+    "op, text",
+    [
+        (
+            SumPool.make("pool", **POOL | {"stride": [1, 1]}),
+            "pool: stride=[1, 1] is not kernel=[2, 2], and windows may not overlap; use [2, 2].",
+        ),
+        (
+            MaxPool.make("pool", {"direction": np.array([1, -1])}, **POOL),
+            "pool: direction (2,) is not one of 1 and -1 for each of 6 channels; use (6,).",
+        ),
+        (MaxPool.make("pool", **POOL | {"pe": 4}), "pool: pe=4 does not divide channels=6; use one of [1, 2, 3, 6]."),
+        (
+            Upsample.make("up", ifm=(4, 4, 2), factor=(2, 0)),
+            "up: factor=[2, 0] repeats no whole number of rows and columns; use two of 1 or more.",
+        ),
+        (
+            Clip.make("relu", {"at": np.zeros(3)}, **CLIP),
+            "relu: at (3,) and direction (2,) do not belong to 2 channels; use (2,) for both.",
+        ),
+        (
+            Clip.make("relu", {"at": np.zeros(2), "direction": np.array([1, 2])}, **CLIP),
+            "relu: the direction of channel 1 is not 1 or -1.",
+        ),
+        (
+            Border.make("edge", {"table": np.zeros((2, 2))}, **PLACES),
+            "edge: table (2, 2) does not belong to 2 channels; use (classes of rows, classes of columns, 2).",
+        ),
+        (
+            Border.make("edge", TABLE, **PLACES | {"rows": [0, 2]}),
+            "edge: rows=[0, 2] does not name a class for each of 2 rows; use 2 numbers of 0 .. 1.",
+        ),
+        (
+            Border.make("edge", TABLE, **PLACES | {"columns": [0, 0]}),
+            "edge: columns=[0, 0] does not name a class for each of 3 columns; use 3 numbers of 0 .. 0.",
+        ),
+    ],
+    ids=lambda value: value.name if hasattr(value, "name") else "",
+)
+def test_what_cannot_be_is_refused(op, text):
+    with pytest.raises(UserError, match=f"^{re.escape(text)}$"):
+        op.rtl(), op.out_stream(), op.cycles(), op.memories()
