@@ -1,0 +1,219 @@
+"""Channel interaction: the paper's stair, the formula of the lowered node, every form of the hardware."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.flows.lower import integers
+from xnorforge.hw.ops.interact.op import Interact
+from xnorforge.hw.ops.interact.plan import plan
+from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.sim import cosim, device
+
+GATES = Path(__file__).with_name("xc7_gates.sv")
+SIZES = (3, -3, 5, -5, 11, -11)
+
+
+def pair(k, n0, unit, **attributes):
+    """Channel 0 moves channel 1; sums as input."""
+    influence = np.zeros((1, 2, 2), int)
+    influence[0, 0, 1] = k
+    attributes = {"matches": 0, "in_bits": n0.bit_length() + 1} | attributes
+    return Interact.make(arrays={"influence": influence}, in_shape=[2], n0=n0, unit=unit, **attributes)
+
+
+def delta(k, n0, unit, p):
+    """What a teacher's sums p add to a student at 0."""
+    p = np.asarray(p)
+    mixed = pair(k, n0, unit).run(np.stack([p, 0 * p], 1))
+    np.testing.assert_array_equal(mixed[:, 0], p)
+    return mixed[:, 1]
+
+
+@pytest.mark.parametrize(
+    ("k", "unit", "p", "moved"),
+    [
+        (3, 1, [-96, -95, 96, 97], [-1, 0, 0, 1]),
+        (-3, 1, [-96, -95, 96, 97], [1, 0, 0, -1]),
+        (11, 1, [288, -288], [5, -5]),
+        (5, 1, [57, 58, 174], [0, 1, 2]),
+        (5, 3, [-288, -172, -58, -57, 58, 172, 174, 288], [-6, -3, -3, 0, 3, 3, 6, 6]),
+    ],
+)
+def test_the_stair_of_the_paper(k, unit, p, moved):
+    np.testing.assert_array_equal(delta(k, 288, unit, p), moved)
+
+
+@pytest.mark.parametrize("k", SIZES)
+@pytest.mark.parametrize("n0", [27, 144, 288, 576])
+def test_the_stair_rises_is_odd_but_on_its_edges_and_zero_at_zero(k, n0):
+    p = np.arange(-n0, n0 + 1)
+    moved = delta(k, n0, 2, p)
+    assert (np.diff(moved) * np.sign(k) >= 0).all()
+    assert moved[n0] == 0
+    off = (p + n0) * abs(k) % (2 * n0) != 0
+    np.testing.assert_array_equal(moved[off], -moved[::-1][off])
+
+
+@pytest.mark.parametrize("n0", [1, 27, 144, 288, 576])
+@pytest.mark.parametrize("matches", [0, 1])
+def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, matches):
+    rng = np.random.default_rng(n0)
+    influence = rng.choice(SIZES, (3, 8, 8)) * (rng.random((3, 8, 8)) < 0.3) * (1 - np.eye(8, dtype=int))
+    at = {"influence": influence, "n0": n0, "unit": 3, "matches": matches}
+    op = Interact.make(
+        arrays={"influence": influence}, in_shape=[24], n0=n0, unit=3, matches=matches,
+        in_bits=n0.bit_length() + 1 - matches,
+    )  # fmt: skip
+    low = 0 if matches else -n0
+    x = np.stack([rng.permutation(np.arange(low, n0 + 1)) for _ in range(24)], 1)
+    expected = integers.interact(x, at)
+    np.testing.assert_array_equal(op.run(x), expected)
+    thresholds, direction = rng.integers(-n0, n0 + 1, 24), rng.choice([-1, 1], 24)
+    arrays = {"influence": influence, "thresholds": thresholds, "direction": direction}
+    bits = Interact.make(arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches, in_bits=op.in_stream().bits)
+    np.testing.assert_array_equal(bits.run(x), direction * expected >= thresholds)
+
+
+def every_input(seed, g, pe, n0, matches=1, form="auto", raw=False, channels=12, unit=3):
+    """An instance whose frame holds every input of every channel once, and that frame."""
+    rng = np.random.default_rng(seed)
+    bits = n0.bit_length() + 1 - matches
+    arrays = {"influence": rng.choice(SIZES, (channels // g, g, g)) * (rng.random((channels // g, g, g)) < 0.4)}
+    if not raw:
+        arrays["thresholds"] = rng.normal(0, n0 / 5, channels).round().astype(int)
+        arrays["direction"] = rng.choice([-1, 1], channels)
+    attributes = {"in_shape": [1 << bits, channels], "in_bits": bits, "matches": matches, "form": form}
+    op = Interact.make(f"pe={pe} {form}", arrays, n0=n0, unit=unit, pe=pe, **attributes)
+    x = np.stack([rng.permutation(1 << bits) for _ in range(channels)], 1) - (0 if matches else 1 << (bits - 1))
+    return op, x[None]
+
+
+def no_edges():
+    """All thresholds and directions against all inputs of four bits, without an edge."""
+    thresholds, direction = np.tile(np.arange(-17, 18), 2), np.repeat([-1, 1], 35)
+    arrays = {"influence": np.zeros((7, 10, 10)), "thresholds": thresholds, "direction": direction}
+    op = Interact.make("no edge", arrays, in_shape=[16, 70], in_bits=4, n0=15, unit=1, pe=70)
+    return op, np.repeat(np.arange(16), 70).reshape(1, 16, 70)
+
+
+CASES = [
+    no_edges(),
+    every_input(1, 12, 12, 288, form="table"),
+    every_input(1, 12, 12, 288, form="adder"),
+    every_input(1, 12, 4, 288, form="table"),
+    every_input(1, 12, 4, 288, form="adder"),
+    every_input(2, 12, 1, 144, form="adder", unit=2),
+    every_input(3, 6, 4, 27, matches=0, form="adder"),
+    every_input(4, 4, 6, 27, matches=0, form="table"),
+    every_input(5, 6, 2, 60, raw=True),
+    every_input(6, 12, 12, 60, matches=0, raw=True),
+]
+
+
+@pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series cells", "portable"])
+def runs(request):
+    """Every case on the hardware, with pauses."""
+    bench = device.bench([op for op, _ in CASES], request.param, extra=[GATES] if request.param else [], level="-O0")
+    return cosim.run(bench, [x for _, x in CASES], stall=0.2, seed=5)
+
+
+@pytest.mark.parametrize("index", range(len(CASES)))
+def test_every_form_of_the_hardware_is_the_formula_for_every_input(runs, index):
+    op, x = CASES[index]
+    influence, thresholds, direction = op.tables()
+    at = {"influence": influence} | {key: op.get_nodeattr(key) for key in ("n0", "unit", "matches")}
+    mixed = integers.interact(x, at)
+    np.testing.assert_array_equal(runs[index].output, mixed if op.raw else direction * mixed >= thresholds)
+
+
+def test_without_edges_it_is_the_plain_threshold():
+    op, x = no_edges()
+    _, thresholds, direction = op.tables()
+    plain = Threshold.make(
+        arrays={"thresholds": thresholds[:, None], "direction": direction}, in_shape=[16, 70], in_bits=5, in_signed=1
+    )
+    np.testing.assert_array_equal(op.run(x), plain.run(2 * x - 15))
+
+
+@pytest.mark.parametrize("pe", [1, 2, 5, 70])
+def test_without_edges_nothing_is_compared_kept_or_waited_for(pe):
+    op = no_edges()[0]
+    op.set_nodeattr("pe", pe)
+    (text,) = op.generated().values()
+    assert not {"code", "over", "v0_0", "m0"} & set(text.replace("[", " ").split())
+    assert (op.plan().span, op.latency()) == (1, 3)
+
+
+def test_groups_without_edges_are_neither_teachers_nor_students():
+    influence = np.zeros((4, 4, 4), int)
+    influence[2, 1, 3] = -5
+    made = plan(influence, 8, 100, True, 0)
+    assert made.span == 1
+    assert [len(cuts) for cuts in made.cuts] == [0, 4, 0, 0, 0, 0, 0, 0]  # group 2 is on lanes 0 .. 3 of beat 1
+    assert [len(slots) for slots in made.slots] == [0, 0, 0, 1, 0, 0, 0, 0]
+    assert made.slots[3][0].teachers == [None, (0, 1)]
+    assert made.slots[3][0].values == [(), (4, 3, 2, 1, 0, 2, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("g", "pe", "beats"), [(16, 16, 1), (16, 32, 1), (16, 4, 4), (16, 1, 16), (16, 24, 2), (6, 4, 3)]
+)
+def test_a_group_waits_for_its_last_beat_and_two_cycles(g, pe, beats):
+    op = Interact.seeded(1, [96], g, pe, 20, 0.3, (3,))
+    assert op.latency() == beats + 2
+    assert op.cycles() == 96 // pe
+
+
+def test_the_same_edges_in_any_order_are_the_same_hardware():
+    rng = np.random.default_rng(0)
+    edges = [
+        (t, s, k) for (t, s), k in zip(rng.permuted(np.argwhere(~np.eye(6, dtype=bool)))[:9], rng.choice(SIZES, 9))
+    ]
+    made = []
+    for _ in range(4):
+        influence = np.zeros((1, 6, 6), int)
+        for t, s, k in edges:
+            influence[0, t, s] = k
+        arrays = {"influence": influence, "thresholds": np.arange(6)}
+        made.append(Interact.make(arrays=arrays, in_shape=[6], in_bits=6, n0=40, unit=1, pe=2).generated())
+        rng.shuffle(edges)
+    assert all(one == made[0] for one in made)
+
+
+def test_another_threshold_is_another_module():
+    names = []
+    for last in (3, 4):
+        arrays = {"influence": np.eye(4)[None, ::-1] * 3, "thresholds": [0, 1, 2, last]}
+        names += Interact.make(arrays=arrays, in_shape=[4], in_bits=6, n0=40, unit=1).generated()
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"influence": np.zeros((2, 3, 3))}, "influence (2, 3, 3) does not belong to 8 channels"),
+        ({"influence": np.zeros((2, 4, 2))}, "(groups, g, g) with groups * g = 8"),
+        ({"influence": np.full((2, 4, 4), 4)}, "an influence of 4 is even"),
+        ({"thresholds": np.zeros(7)}, "thresholds (7,) and direction (8,) do not belong to 8 channels"),
+        ({"direction": np.full(8, 2)}, "the direction of channel 0 is not 1 or -1"),
+        ({"n0": 0}, "n0=0 and unit=1 cannot be below 1"),
+        ({"unit": 0}, "n0=20 and unit=0 cannot be below 1"),
+        ({"in_bits": 4}, "in_bits=4 cannot hold counts up to n0=20; use 5 or more"),
+        ({"matches": 0}, "in_bits=5 cannot hold sums of -n0 to n0=20; use 6 or more"),
+        ({"pe": 3}, "pe=3 does not divide channels=8; use one of [1, 2, 4, 8]"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(change, said):
+    arrays = {"influence": np.zeros((2, 4, 4)), "thresholds": np.zeros(8), "direction": np.ones(8)}
+    attributes = {"in_shape": [8], "in_bits": 5, "n0": 20, "unit": 1}
+    arrays |= {key: value for key, value in change.items() if key in arrays}
+    attributes |= {key: value for key, value in change.items() if key not in arrays}
+    op = Interact.make("mix", arrays, **attributes)
+    with pytest.raises(UserError) as error:
+        op.in_stream()
+        op.tables()
+    assert str(error.value).startswith("mix: ")
+    assert said in str(error.value)
