@@ -11,6 +11,7 @@ from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import plan
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
+from xnorforge.sim.bits import steps
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
@@ -217,3 +218,11 @@ def test_what_cannot_be_is_refused_in_one_sentence(change, said):
         op.tables()
     assert str(error.value).startswith("mix: ")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("index", range(len(Interact.examples())))
+def test_the_bit_simulator_gives_the_same_integers(index):
+    op = Interact.examples()[index]
+    x = op.random_input(index, frames=3)
+    found = steps.STEPS["Interact"](op)(steps.held(x, op.in_stream()))
+    np.testing.assert_array_equal(steps.integers(found, op.out_stream()), op.run(x))

@@ -7,7 +7,7 @@ from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
 from . import text
-from .plan import Plan, plan
+from .plan import Plan, cuts, plan
 
 
 class Interact(HwOp):
@@ -90,15 +90,17 @@ class Interact(HwOp):
         source, unit = self.in_stream(), self.get_nodeattr("unit")
         size = abs(self.tables()[0])
         reach = unit * int(np.where(size > 1, (size - 1) // 2, 0).sum(axis=1).max())
-        low, high = (self._scale * end - self._offset for end in value_range(source.bits, source.signed))
+        low, high = (self.scale * end - self.offset for end in value_range(source.bits, source.signed))
         return low - reach, high + reach
 
     @property
-    def _scale(self) -> int:
+    def scale(self) -> int:
+        """p per input: p = scale * x - offset."""
         return 2 if self.get_nodeattr("matches") else 1
 
     @property
-    def _offset(self) -> int:
+    def offset(self) -> int:
+        """See `scale`."""
         return self.get_nodeattr("n0") if self.get_nodeattr("matches") else 0
 
     def out_stream(self) -> Stream:
@@ -113,7 +115,7 @@ class Interact(HwOp):
         influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         n0, groups, g = self.get_nodeattr("n0"), *influence.shape[:2]
-        p = self._scale * x - self._offset
+        p = self.scale * x - self.offset
         moved = np.zeros((groups, p.size // p.shape[-1], g))
         teachers = p.reshape(-1, groups, g).swapaxes(0, 1)
         for size in np.unique(abs(influence[abs(influence) > 1])):
@@ -146,6 +148,10 @@ class Interact(HwOp):
         """The beats of a group and two more."""
         return self.plan().span + 2
 
+    def cuts(self, size: int) -> list[int]:
+        """What an input must exceed to pass each step of a stair of |K| = `size`."""
+        return cuts(size, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")))
+
     def plan(self) -> Plan:
         """Where every channel and edge is in the hardware."""
         source = self.in_stream()
@@ -166,7 +172,7 @@ class Interact(HwOp):
             "Signed": int(source.signed), "Raw": int(self.raw),
         }  # fmt: skip
         if self.raw:
-            steps, given = self._addends(made), {"StepW": sink.bits, "Scale": self._scale, "Biased": 0}
+            steps, given = self._addends(made), {"StepW": sink.bits, "Scale": self.scale, "Biased": 0}
         else:
             steps, given = self._steps(made)
         shell |= given | {"OutBits": sink.bits}
@@ -180,7 +186,7 @@ class Interact(HwOp):
     def _addends(self, made: Plan) -> list[list[tuple]]:
         """What each lane adds to scale * u, over its m."""
         low, bits = value_range(self.in_stream().bits, self.in_stream().signed)[0], self.out_stream().bits
-        base = self._scale * low - self._offset
+        base = self.scale * low - self.offset
         return [
             [
                 (
@@ -200,8 +206,8 @@ class Interact(HwOp):
         source, (_, thresholds, direction), unit = self.in_stream(), self.tables(), self.get_nodeattr("unit")
         low, high = value_range(source.bits, source.signed)
         adders = [self._adder(made, lane) for lane in range(made.lanes)]
-        scale = self._scale if any(adders) and unit % self._scale else 1
-        rest, base, top = self._scale // scale, self._offset - self._scale * low, scale * (high - low)
+        scale = self.scale if any(adders) and unit % self.scale else 1
+        rest, base, top = self.scale // scale, self.offset - self.scale * low, scale * (high - low)
         tables, ends = [], [0, top]
         for lane, adder in enumerate(adders):
             moves = [self._moves(made, lane, m) for m in _range(made, lane)]
