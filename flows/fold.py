@@ -1,13 +1,12 @@
-"""Folding: lowered network + board -> a chain of our operators with Pe, Simd, width converters and FIFOs.
+"""Folding: lowered network + board -> a graph of our operators with Pe, Simd, width converters and FIFOs.
 
     lowered.onnx, lowered.npz, golden.npz   ->   folded.onnx, fold.json
 
-What is checked: every stream of the chain fits the next, the estimate fits the part, and the folded chain gives the lowered
-integers on every golden image.
+What is checked: every stream fits its reader, the estimate fits the part, and the folded graph gives the lowered integers on
+every golden image.
 """
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from xnorforge import artifacts
 from xnorforge.errors import MismatchError, UserError, unknown
 from xnorforge.flows import queues, synth
 from xnorforge.flows.bind import OPS, bind
-from xnorforge.flows.search import Part, search
+from xnorforge.flows.search import Part, put_before, search
 from xnorforge.hw import boards, graph
 from xnorforge.hw.ops.base import DOMAIN, HwOp
 
@@ -43,7 +42,7 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate is larger than the part, a given
             value does not divide.
-        MismatchError: the folded chain does not give the lowered integers.
+        MismatchError: the folded graph does not give the lowered integers.
     """
     net_dir, out_dir = Path(net_dir), Path(out_dir)
     target = boards.load(board)
@@ -51,21 +50,21 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
     given = _given(folding)
     with artifacts.measured("qonnx", "numpy") as run:
         lowered = np.load(net_dir / "lowered.npz")
-        chain = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"])
-        _known(given, [bound.name for bound in chain])
-        part = Part(target.capacity["lut"], target.capacity["bram36"])
+        bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"])
+        _known(given, [one.name for one in bounds])
+        part = Part(*(target.capacity[name] for name in ("lut", "bram36", "dsp")))
         fixed = {name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()}
-        ops = search(chain, interval, part, {name: one for name, one in fixed.items() if one})
+        ops = search(bounds, interval, part, {name: one for name, one in fixed.items() if one})
         ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
         _joins(ops)
-        estimate = {name: round(sum(op.estimate()[name] for op in ops), 1) for name in ("lut", "bram36")}
+        estimate = {name: round(sum(op.estimate().get(name, 0) for op in ops), 1) for name in ("lut", "bram36", "dsp")}
         bound = max(op.cycles() for op in ops)
         synth.over_capacity(target, estimate, bound, " by the cost model")
         images = np.load(net_dir / "golden.npz")["images"]
         check = _equal(ops, images, lowered["integers"])
         with artifacts.whole(out_dir / "folded.onnx") as aside:
             onnx.save(folded_graph(ops, net_dir.name), aside)
-    nodes = {one.name: one.nodes for one in chain}
+    nodes = {one.name: one.nodes for one in bounds}
     record = {
         "stage": "fold",
         "checks": [check],
@@ -85,29 +84,29 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
 
 
 def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
-    """A chain of operators as one graph: constants as initialisers, every tensor with shape and data type."""
-    nodes, constants, tensor = [], [], "images"
-    streams = {tensor: ops[0].in_stream()}
+    """Connected operators as one graph: constants as initialisers, every tensor with shape and data type."""
+    nodes, constants = [], []
+    names = {ops[0].sources[0]: "images", ops[-1].results[0]: "scores"}
+    streams = {"images": ops[0].in_stream()}
     for op in ops:
         node = onnx.NodeProto()
         node.CopyFrom(op.onnx_node)
-        output = "scores" if op is ops[-1] else f"{op.name}_out"
         given = [key for key in op.arrays if key in op.arrays_of]
         del node.input[:], node.output[:]
-        node.input.extend([tensor, *(f"{op.name}_{key}" for key in given)])
-        node.output.append(output)
+        node.input.extend(names.get(tensor, tensor) for tensor in op.sources)
+        node.input.extend(f"{op.name}_{key}" for key in given)
+        node.output.extend(names.get(tensor, tensor) for tensor in op.results)
         constants += [
             onnx.numpy_helper.from_array(np.asarray(op.arrays_of[key], np.int64), f"{op.name}_{key}") for key in given
         ]
         nodes.append(node)
-        tensor = output
-        streams[tensor] = op.out_stream()
+        streams |= zip(node.output, op.out_streams())
     infos = {
         key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape])
         for key, stream in streams.items()
     }
-    inner = [info for key, info in infos.items() if key not in ("images", tensor)]
-    body = helper.make_graph(nodes, name, [infos["images"]], [infos[tensor]], initializer=constants, value_info=inner)
+    inner = [info for key, info in infos.items() if key not in ("images", "scores")]
+    body = helper.make_graph(nodes, name, [infos["images"]], [infos["scores"]], initializer=constants, value_info=inner)
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
     model = ModelWrapper(helper.make_model(body, opset_imports=opsets, producer_name="xnorforge"))
     for key, stream in streams.items():
@@ -142,33 +141,39 @@ def _known(given: dict, known: list[str]) -> None:
             raise unknown("folding", name, known)
 
 
-def with_fifos(ops: list[HwOp], depths: dict[str, int]) -> list[HwOp]:
-    """Put a FIFO in front of every operator that has a depth, given or needed (`queues.py`); a given one is taken as it is."""
-    found, depths = [], {**queues.depths(ops), **depths}
+def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
+    """Put FIFOs in front of the inputs that need one (`queues.py`); a given depth is taken as it is, for all of an operator's."""
+    found, depths = [], queues.depths(ops)
     for op in ops:
-        if op.name in depths:
-            stream = op.in_stream()
-            shape = {
-                "shape": list(stream.shape),
-                "lanes": stream.lanes,
-                "bits": stream.bits,
-                "signed": int(stream.signed),
-            }
-            found.append(OPS["Fifo"].make(f"fifo_{op.name}", depth=depths[op.name], **shape))
+        for port, stream in enumerate(op.in_streams()):
+            depth = given.get(op.name, depths.get((op.name, port)))
+            if depth is None:
+                continue
+            fifo = OPS["Fifo"].make(
+                f"fifo_{op.name}" + (f"_{port}" if op.inputs > 1 else ""),
+                shape=list(stream.shape),
+                lanes=stream.lanes,
+                bits=stream.bits,
+                signed=int(stream.signed),
+                depth=depth,
+            )
+            found.append(put_before(fifo, op, port))
         found.append(op)
     return found
 
 
 def _joins(ops: list[HwOp]) -> None:
-    """What one operator gives is what the next one takes; the search sees to it, so this cannot fail."""
-    for one, after in pairwise(ops):
-        assert one.out_stream() == after.in_stream(), (
-            f"{one.name} gives {one.out_stream()}, {after.name} takes {after.in_stream()}"
-        )
+    """What an operator gives is what its reader takes; the search sees to it, so this cannot fail."""
+    streams = {}
+    for op in ops:
+        for tensor, sink in zip(op.sources, op.in_streams()):
+            source = streams.get(tensor, sink)
+            assert source == sink, f"{op.name} takes {sink} of {tensor}, which is {source}"
+        streams |= zip(op.results, op.out_streams())
 
 
 def _equal(ops: list[HwOp], images: np.ndarray, integers: np.ndarray) -> dict:
-    """The folded chain against the lowered integers, on all images; with TopK also the index of the largest."""
+    """The folded graph against the lowered integers, on all images; with TopK also the index of the largest."""
     classes = integers.shape[1]
     got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
     want = integers
@@ -182,7 +187,7 @@ def _equal(ops: list[HwOp], images: np.ndarray, integers: np.ndarray) -> dict:
             f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers differ)."
         )
     return artifacts.check(
-        "folded = lowered", len(images), 0, int(want.size), "scores of the folded chain against lowered.npz"
+        "folded = lowered", len(images), 0, int(want.size), "scores of the folded graph against lowered.npz"
     )
 
 

@@ -1,5 +1,6 @@
 """A folded graph as its operators, and the reference walk: every operator's own `execute_node`, batch by batch."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,31 @@ def load(folded: ModelWrapper | Path | str) -> ModelWrapper:
 
 
 def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
-    """The operators of a folded graph with their constants, in the order in which they run.
+    """The operators of a folded graph with their constants, in an order in which they can run.
 
     Raises:
-        ValueError: a node is none of ours, or the nodes are not a chain; fold writes no such graph.
+        ValueError: a node is none of ours, reads what nothing before it gives, or a tensor has not exactly one reader;
+            fold writes no such graph.
     """
     model = load(folded)
-    tensor, ops = model.graph.input[0].name, []
+    unread, ops = {model.graph.input[0].name}, []
     for node in model.graph.node:
-        if node.domain != DOMAIN or node.input[0] != tensor:
-            raise ValueError(f"{node.name}: {node.op_type} of '{node.domain}' does not continue the chain of operators")
-        tensor = node.output[0]
-        ops.append(HwOp.of(model, node))
+        if node.domain != DOMAIN:
+            raise ValueError(f"{node.name}: {node.op_type} of '{node.domain}' is no operator of {DOMAIN}")
+        op = HwOp.of(model, node)
+        if not unread.issuperset(op.sources):
+            raise ValueError(f"{node.name}: reads {op.sources}, of which something is not there or read already")
+        unread = (unread - set(op.sources)) | set(op.results)
+        ops.append(op)
+    if unread != {model.graph.output[0].name}:
+        raise ValueError(f"{model.graph.name}: {sorted(unread)} are left over beside the output")
+    return ops
+
+
+def in_a_row(ops: list[HwOp]) -> list[HwOp]:
+    """Operators of one stream that were made by themselves, each now reading what the one before gives."""
+    for op, after in pairwise(ops):
+        after.onnx_node.input[0] = op.onnx_node.output[0]
     return ops
 
 
@@ -47,14 +61,21 @@ def execute(folded, images, keep=(), block: int = 16) -> dict[str, np.ndarray]:
         block: images at a time, which bounds the memory of large windows.
 
     Returns:
-        {operator name: int64 (N, *shape)}, the last operator always among them.
+        {operator name: int64 (N, *shape)} of its first stream out, the last operator always among them.
     """
     ops = folded if isinstance(folded, list) else operators(folded)
     kept: dict[str, list] = {op.name: [] for op in ops if keep == "all" or op.name in keep or op is ops[-1]}
     for start in range(0, len(images), block):
-        x = enter(ops[0], images[start : start + block])
+        found = tensors(ops, images[start : start + block])
         for op in ops:
-            x = op.run(x)
             if op.name in kept:
-                kept[op.name].append(x)
+                kept[op.name].append(found[op.results[0]])
     return {name: np.concatenate(parts) for name, parts in kept.items()}
+
+
+def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
+    """Every tensor of a folded graph on images: {name: int64 (N, *shape)}, the input among them."""
+    found = {ops[0].sources[0]: enter(ops[0], images)}
+    for op in ops:
+        found.update(zip(op.results, op.run_all(*(found[tensor] for tensor in op.sources))))
+    return found

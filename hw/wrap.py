@@ -17,24 +17,24 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     Returns:
         The SystemVerilog text, and the memory files {`<module>_<parameter>.mem`: hex words, one per line}.
     """
-    source, sink = op.in_stream(), op.out_stream()
+    sources, sinks = op.in_streams(), op.out_streams()
     name, parameters = op.rtl()
     memories = {key: (f"{module}_{key}.mem", *words) for key, words in op.memories().items()}
-    given = [f".{key}({int(value)})" for key, value in parameters.items()]
+    given = [f".{key}({_literal(value)})" for key, value in parameters.items()]
     given += [f'.{key}("{file}")' for key, (file, _, _) in memories.items()]
     assigned = ",\n    ".join(given)
     text = f"""{SPDX}//
-// {op.name}: {type(op).__name__}, {source.shape} to {sink.shape}, generated.
+// {op.name}: {type(op).__name__}, {_shapes(sources)} to {_shapes(sinks)}, generated.
 
 module {module} (
   input  logic clk_i,
   input  logic rst_ni,
-  input  logic [{source.width - 1}:0] s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic [{sink.width - 1}:0] m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
+  input  logic [{sum(stream.width for stream in sources) - 1}:0] s_data_i,
+  input  logic {_each(sources)}s_valid_i,
+  output logic {_each(sources)}s_ready_o,
+  output logic [{sum(stream.width for stream in sinks) - 1}:0] m_data_o,
+  output logic {_each(sinks)}m_valid_o,
+  input  logic {_each(sinks)}m_ready_i
 );
 
   {name} #(
@@ -46,6 +46,20 @@ module {module} (
 endmodule : {module}
 """
     return text, {file: _hex(bits, words) for file, bits, words in memories.values()}
+
+
+def _literal(value) -> str:
+    """A parameter: a number, or (bits, number) where it is wider than the 32 bits of a plain one."""
+    return f"{value[0]}'d{value[1]}" if isinstance(value, tuple) else str(int(value))
+
+
+def _each(streams) -> str:
+    """The range of a port with one bit per stream."""
+    return f"[{len(streams) - 1}:0] " if len(streams) > 1 else ""
+
+
+def _shapes(streams) -> str:
+    return " and ".join(str(stream.shape) for stream in streams)
 
 
 def library(ops) -> list[Path]:

@@ -39,16 +39,21 @@ class Run:
     """What one lane did.
 
     Attributes:
-        output: int64 frames (N, *shape).
-        cycles: cycle of every output beat (N, beats per frame); 0 is the first clock edge after reset.
+        outputs: int64 frames (N, *shape), per stream out.
+        cycles: cycle of every beat of the first stream out (N, beats per frame); 0 is the first clock edge after reset.
         first: cycle of the first input beat.
         fills: highest fill of each FIFO in the lane, {instance path: entries}.
     """
 
-    output: np.ndarray
+    outputs: list[np.ndarray]
     cycles: np.ndarray
     first: int
     fills: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def output(self) -> np.ndarray:
+        """Of the first stream out."""
+        return self.outputs[0]
 
     @property
     def gaps(self) -> list[int]:
@@ -77,7 +82,8 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
 
     Args:
         what: an operator, a list of operators, or a `Device`.
-        inputs: integers (frames, *shape); a list of them, one per lane, for a list of operators or a bench.
+        inputs: integers (frames, *shape); a list of them, one per lane, for a list of operators or a bench, where a lane
+            with several streams in has a list of its own.
         stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own.
         seed: of the pauses and of the noise that registers start with.
         reset_at: cycle of a reset, after which all frames are sent again and only the answers after it count;
@@ -108,13 +114,14 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
     with tempfile.TemporaryDirectory() as scratch:
         job, result = Path(scratch) / "job.bin", Path(scratch) / "result.bin"
         with job.open("wb") as file:
-            for lane, x, reset in zip(device.lanes, inputs, resets, strict=True):
-                beats = lane.source.pack(x)
-                shape = (len(beats), len(x) * lane.sink.beats, lane.sink.beats, int(lane.patience * slack))
+            for lane, given, reset in zip(device.lanes, inputs, resets, strict=True):
                 odds = (int(pause * 2**32) for pause in pauses)
-                file.write(
-                    np.array([*shape, NEVER if reset is None else reset, *odds], "<u8").tobytes() + beats.tobytes()
-                )
+                file.write(_numbers(int(lane.patience * slack), NEVER if reset is None else reset, *odds))
+                for port, x in zip(lane.sources, _streams(given), strict=True):
+                    beats = port.stream.pack(x)
+                    file.write(_numbers(len(beats)) + beats.tobytes())
+                for port in lane.sinks:
+                    file.write(_numbers(_frames(given) * port.stream.beats, port.stream.beats))
         folder = device.folder or Path(scratch)
         for name, text in device.memories.items():
             (folder / name).write_text(text)
@@ -125,7 +132,20 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
         if broken or done.returncode and "Assertion failed" not in said:
             raise Fault(f"{_names(device)}: the simulation stopped: {broken[0] if broken else said[-300:].strip()}")
         with result.open("rb") if result.exists() else open(os.devnull, "rb") as file:
-            return [_read(file, device, index, len(x), said) for index, x in enumerate(inputs)]
+            return [_read(file, device, index, _frames(given), said) for index, given in enumerate(inputs)]
+
+
+def _streams(given) -> list:
+    """The inputs of a lane, per stream."""
+    return given if isinstance(given, list) else [given]
+
+
+def _frames(given) -> int:
+    return len(_streams(given)[0])
+
+
+def _numbers(*values: int) -> bytes:
+    return np.array(values, "<u8").tobytes()
 
 
 def _names(device: Device) -> str:
@@ -136,24 +156,29 @@ def _names(device: Device) -> str:
 def _read(file, device: Device, index: int, frames: int, said: str) -> Run | MismatchError:
     """The next lane's result; `said` is what the simulation printed, `file` is empty where it ended early."""
     lane, own = device.lanes[index], rf"\S*\.u_lane_{index}\." if len(device.lanes) > 1 else r"\S*?"
-    beats = frames * lane.sink.beats
-    head = np.fromfile(file, "<u8", 7).tolist()
-    cycles = np.fromfile(file, "<u8", beats).astype(np.int64)
-    data = np.fromfile(file, "<u4", beats * -(-lane.widths[1] // 32))
+    head = np.fromfile(file, "<u8", 5).tolist()
+    taken, asked = np.fromfile(file, "<u8", len(lane.sources)), frames * sum(p.stream.beats for p in lane.sources)
+    found = []
+    for port in lane.sinks:
+        beats, words = frames * port.stream.beats, -(-port.width // 32)
+        arrived, cycles = np.fromfile(file, "<u8", 1), np.fromfile(file, "<u8", beats).astype(np.int64)
+        found.append((port.stream, arrived, cycles, np.fromfile(file, "<u4", beats * words)))
     assertion = re.search(rf"%Error: \S+: Assertion failed in ({own}\S+)", said)
     if assertion:
         return Fault(f"{lane.name}: an assertion fails in {assertion[1].rstrip(':')}.")
     if not head:
         return Fault(f"{lane.name}: too many assertions of other lanes fail; this one did not end.")
-    accepted, arrived, first, stopped, surplus, rule, at = head
+    first, stopped, surplus, rule, at = head
+    arrived, beats = sum(int(count[0]) for _, count, _, _ in found), sum(len(cycles) for _, _, cycles, _ in found)
     if rule:
         return Fault(f"{lane.name}: {FAULTS[rule]} (cycle {at}).")
     if arrived < beats:
         return Hang(
             f"{lane.name}: hangs at cycle {stopped}: {arrived} of {beats} output beats arrived, "
-            f"{accepted} of {frames * lane.source.beats} input beats were accepted."
+            f"{int(taken.sum())} of {asked} input beats were accepted."
         )
     if surplus:
         return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
     fills = {path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)}
-    return Run(lane.sink.unpack(data.reshape(beats, -1)), cycles.reshape(frames, -1), first, fills)
+    outputs = [stream.unpack(data.reshape(len(cycles), -1)) for stream, _, cycles, data in found]
+    return Run(outputs, found[0][2].reshape(frames, -1), first, fills)

@@ -1,7 +1,7 @@
 """Devices to simulate: built models with their lanes.
 
-A *lane* is one stream into and one stream out of a device. A network's `xf_top` is one lane; the operator bench
-holds any number of operators side by side, one lane each, so that one build tests them all.
+A *lane* is what belongs together of a device's streams: one in and one out of a network's `xf_top`; all streams of one
+operator on the operator bench, which holds any number of operators side by side, so that one build tests them all.
 """
 
 import tempfile
@@ -12,26 +12,40 @@ from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.wrap import headers, library, wrapper
 from xnorforge.sim import verilate
 
-ROLES = ("reset_n", "s_data", "s_valid", "s_ready", "m_data", "m_valid", "m_ready", "m_last")  # as in stream.cpp
+
+@dataclass(frozen=True)
+class Port:
+    """One stream of a device.
+
+    Attributes:
+        stream: what travels.
+        data, valid, ready, last: port names; `last`, of a stream out, may be missing.
+        width: bits of the data port, which may be wider than the stream.
+    """
+
+    stream: Stream
+    data: str
+    valid: str
+    ready: str
+    width: int
+    last: str | None = None
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One stream in and one out of a device.
+    """The streams that are driven together.
 
     Attributes:
         name: in messages.
-        ports: {role: port name}, roles as in stream.cpp; `m_last` may be missing.
-        source, sink: what travels.
-        widths: bits of the two data ports, which may be wider than the streams.
-        patience: cycles without a transfer, neither side pausing, that only a hang explains.
+        reset_n: port name.
+        sources, sinks: streams in and out.
+        patience: cycles without a transfer, no side pausing, that only a hang explains.
     """
 
     name: str
-    ports: dict[str, str]
-    source: Stream
-    sink: Stream
-    widths: tuple[int, int]
+    reset_n: str
+    sources: list[Port]
+    sinks: list[Port]
     patience: int
 
 
@@ -46,7 +60,7 @@ class Device:
 
 
 def patience(ops) -> int:
-    """Cycles in which a chain of operators must move at least one beat at one of its ends."""
+    """Cycles in which connected operators must move at least one beat at one of its ends."""
     return 1000 + 4 * sum(op.cycles() for op in ops)
 
 
@@ -97,17 +111,37 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
     """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and its lanes."""
     lanes, cells, ports = [], [], ["  input logic clk_i"]
     for index, (op, module) in enumerate(zip(ops, modules, strict=True)):
-        source, sink, lane = op.in_stream(), op.out_stream(), f"lane_{index}"
-        signals = [("input", 1, "rst_ni"), ("input", source.width, "s_data_i"), ("input", 1, "s_valid_i")]
-        signals += [("output", 1, "s_ready_o"), ("output", sink.width, "m_data_o"), ("output", 1, "m_valid_o")]
-        signals += [("input", 1, "m_ready_i")]
-        for way, bits, port in signals:
-            ports.append(f"  {way} logic {f'[{bits - 1}:0] ' if 'data' in port else ''}{lane}_{port}")
-        cells.append(f"  {module} u_{lane} (.clk_i, {', '.join(f'.{port}({lane}_{port})' for *_, port in signals)});\n")
-        roles = dict(zip(ROLES, (f"{lane}_{port}" for *_, port in signals)))
-        lanes.append(Lane(op.name, roles, source, sink, (source.width, sink.width), patience([op])))
+        name = f"lane_{index}"
+        sources = _ports(name, "s", op.in_streams())
+        sinks = _ports(name, "m", op.out_streams())
+        ports.append(f"  input logic {name}_rst_ni")
+        for ways, group in ((("input", "input", "output"), sources), (("output", "output", "input"), sinks)):
+            for port in group:
+                ports.append(f"  {ways[0]} logic [{port.width - 1}:0] {port.data}")
+                ports += [f"  {way} logic {wire}" for way, wire in zip(ways[1:], (port.valid, port.ready))]
+        given = [f".{side}_{role}_{way}({_together(group, role)})" for side, group, role, way in (
+            ("s", sources, "data", "i"), ("s", sources, "valid", "i"), ("s", sources, "ready", "o"),
+            ("m", sinks, "data", "o"), ("m", sinks, "valid", "o"), ("m", sinks, "ready", "i"),
+        )]  # fmt: skip
+        cells.append(f"  {module} u_{name} (.clk_i, .rst_ni({name}_rst_ni), {', '.join(given)});\n")
+        lanes.append(Lane(op.name, f"{name}_rst_ni", sources, sinks, patience([op])))
     head = ",\n".join(ports)
     return f"module xf_bench (\n{head}\n);\n{''.join(cells)}endmodule : xf_bench\n", lanes
+
+
+def _ports(lane: str, side: str, streams: list[Stream]) -> list[Port]:
+    """The bench's ports of one side of an operator."""
+    names = (f"{lane}_{side}{index}" for index in range(len(streams)))
+    return [
+        Port(stream, f"{name}_data", f"{name}_valid", f"{name}_ready", stream.width)
+        for name, stream in zip(names, streams)
+    ]
+
+
+def _together(ports: list[Port], role: str) -> str:
+    """What the operator's port of a role is connected to: stream 0 in the lowest bits."""
+    wires = [getattr(port, role) for port in reversed(ports)]
+    return wires[0] if len(wires) == 1 else f"{{{', '.join(wires)}}}"
 
 
 def include_folders() -> list[Path]:
@@ -117,10 +151,13 @@ def include_folders() -> list[Path]:
 
 def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None, level="-O2") -> Device:
     """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; of other `sources` if given."""
-    source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    names = {role: f"{role[0]}_axis_t{role[2:]}" for role in ROLES[1:]} | {"reset_n": "aresetn"}
-    widths = tuple(-(-stream.width // 8) * 8 for stream in (source, sink))
-    lanes = [Lane("xf_top", names, source, sink, widths, patience(ops))]
+    source, sink = (
+        Port(
+            stream, f"{side}_axis_tdata", f"{side}_axis_tvalid", f"{side}_axis_tready", -(-stream.width // 8) * 8, last
+        )
+        for stream, side, last in ((ops[0].in_stream(), "s", None), (ops[-1].out_stream(), "m", "m_axis_tlast"))
+    )
+    lanes = [Lane("xf_top", "aresetn", [source], [sink], patience(ops))]
     options = {"checked": checked, "waves": waves, "level": level}
     program = verilate.build("xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options)
     return Device(program, lanes, folder=rtl)
@@ -136,13 +173,21 @@ def ports_header(clock: str, lanes: list[Lane]) -> str:
     """The text of ports.h: where stream.cpp finds the ports."""
     rows = []
     for lane in lanes:
-        bits = {"s_data": lane.widths[0], "m_data": lane.widths[1]}
-        cells = [f"PORT({lane.ports[role]}, {bits.get(role, 1)})" for role in ROLES if role in lane.ports]
-        rows.append(f"      {{{', '.join(cells)}}},\n")
+        sides = [f"{{{', '.join(map(_stream, ports))}}}" for ports in (lane.sources, lane.sinks)]
+        rows.append(f"      {{{_port(lane.reset_n, 1)}, {', '.join(sides)}}},\n")
     return (
         '#include "Vtop.h"\n'
         "#define PORT(name, bits) Port{&top.name, sizeof(top.name), bits}\n"
         "using Top = Vtop;\n"
-        f"static Port clock(Top& top) {{ return PORT({clock}, 1); }}\n"
+        f"static Port clock(Top& top) {{ return {_port(clock, 1)}; }}\n"
         f"static std::vector<Lane> lanes(Top& top) {{\n  return {{\n{''.join(rows)}  }};\n}}\n"
     )
+
+
+def _port(name: str, bits: int) -> str:
+    return f"PORT({name}, {bits})"
+
+
+def _stream(port: Port) -> str:
+    single = [_port(name, 1) for name in (port.valid, port.ready, port.last) if name]
+    return f"Stream{{{', '.join([_port(port.data, port.width), *single])}}}"

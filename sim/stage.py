@@ -109,15 +109,16 @@ def drive(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
 
 def locate_rtl(acc: Path, ops, pictures) -> str:
     """Feed every generated layer alone with the reference's tensor and describe the first that differs."""
-    tensors = graph.execute(ops, pictures, keep="all")
-    inputs = [graph.enter(ops[0], pictures), *(tensors[op.name] for op in ops[:-1])]
+    tensors = graph.tensors(ops, pictures)
+    inputs = [[tensors[tensor] for tensor in op.sources] for op in ops]
     results = cosim.attempt(layers(acc / "rtl", ops), inputs, seed=SEED)
     for op, result in zip(ops, results):
         if isinstance(result, MismatchError):
             return f"The first operator that fails alone: {result}"
-        if compare.frames_unequal(result.output, tensors[op.name]):
-            text = compare.describe(title(op), "RTL", result.output, tensors[op.name])
-            return f"The first operator that differs alone: {text}"
+        for output, tensor in zip(result.outputs, op.results):
+            if compare.frames_unequal(output, tensors[tensor]):
+                text = compare.describe(title(op), "RTL", output, tensors[tensor])
+                return f"The first operator that differs alone: {text}"
     return "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or between two operators."
 
 

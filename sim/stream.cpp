@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Drives the streams of a verilated top: any number of independent lanes on one clock.
+// Drives the streams of a verilated top: any number of independent lanes on one clock, each with one or more streams in and
+// out, which pause on their own.
 //
 // Usage: <program> <job> <result> <seed> <probe> [waves]
-// job     per lane a Job, then its input beats, 32-bit words, lowest first
-// result  per lane a Result, then the cycle of every output beat (64 bit), then the output beats (32-bit words)
+// job     per lane a Job; per stream in its beats (64 bit), then these, 32-bit words, lowest first; per stream out how many
+//         beats to expect and how many a frame has (64 bit)
+// result  per lane a Result; per stream in how many beats were taken; per stream out how many came, the cycle of every
+//         expected beat (64 bit), then the beats (32-bit words)
 // probe   1: also check, each cycle, that ready and valid depend on registers as the handshake rules demand
 //
 // A cycle is one rising edge; a beat's cycle is the edge that transfers it, 0 the first edge after reset.
@@ -28,9 +31,14 @@ struct Port {
   void read(uint32_t* words) const { memcpy(words, at, bytes < 4 * this->words() ? bytes : 4 * this->words()); }
 };
 
+struct Stream {
+  Port data, valid, ready;
+  Port last = {};  // of a stream out; null where the device has none
+};
+
 struct Lane {
-  Port reset_n, s_data, s_valid, s_ready, m_data, m_valid, m_ready;
-  Port m_last = {};  // null where the device has none
+  Port reset_n;
+  std::vector<Stream> sources, sinks;
 };
 
 #include "verilated.h"
@@ -44,22 +52,19 @@ using Waves = VerilatedVcdC;
 #include "ports.h"  // generated: class Top, clock(Top&), lanes(Top&)
 
 struct Job {
-  uint64_t inputs, outputs;        // beats
-  uint64_t frame;                  // output beats per frame, for `last`
   uint64_t patience;               // cycles without any transfer after which the lane hangs
   uint64_t reset_at;               // cycle of a reset in mid-stream, all ones: none
   uint64_t pause_in, pause_out;    // chance of a pause per cycle, of 2^32
 };
 
 struct Result {
-  uint64_t accepted, arrived;      // beats since the last reset
   uint64_t first;                  // cycle of the first accepted beat
   uint64_t cycles;                 // cycle in which the lane was done or gave up
   uint64_t surplus;                // beats beyond the expected ones
   uint64_t fault, fault_cycle;     // 0 none, else the handshake rule broken first (see cosim.py, FAULTS)
 };
 
-// A sequence per lane and side, the same whatever the other lanes do.
+// A sequence per stream, the same whatever the other lanes do.
 struct Random {
   uint64_t state;
   uint32_t next() {
@@ -70,18 +75,121 @@ struct Random {
   }
 };
 
+static uint64_t number(FILE* file) {
+  uint64_t value;
+  if (fread(&value, sizeof value, 1, file) != 1) exit(3);
+  return value;
+}
+
+// What goes into one stream.
+class Source {
+ public:
+  Source(const Stream& stream, FILE* file, uint64_t seed) : stream_(stream), random_{seed}, noise_(stream.data.words()) {
+    count_ = number(file);
+    beats_.resize(count_ * stream.data.words());
+    if (fread(beats_.data(), 4, beats_.size(), file) != beats_.size()) exit(3);
+  }
+
+  void restart() { at_ = 0, offered_ = false; }
+  bool done() const { return at_ == count_; }
+  uint64_t taken() const { return at_; }
+
+  void set(bool running, uint64_t pause) {
+    const bool paused = random_.next() < pause;
+    offered_ = running && at_ < count_ && (offered_ || !paused);
+    stream_.valid.set(offered_);
+    stream_.data.put(offered_ ? &beats_[at_ * stream_.data.words()] : noise());
+  }
+
+  bool transfers() {
+    if (!offered_ || !stream_.ready.get()) return false;
+    at_++;
+    offered_ = false;
+    return true;
+  }
+
+  bool ready() const { return stream_.ready.get(); }
+  void turn(bool other) const { stream_.valid.set(offered_ != other); }
+
+ private:
+  const uint32_t* noise() {
+    for (auto& word : noise_) word = random_.next();
+    if (stream_.data.bits % 32) noise_.back() &= (1u << stream_.data.bits % 32) - 1;
+    return noise_.data();
+  }
+
+  Stream stream_;
+  Random random_;
+  std::vector<uint32_t> beats_, noise_;
+  uint64_t count_ = 0, at_ = 0;
+  bool offered_ = false;
+};
+
+// What comes out of one stream.
+class Sink {
+ public:
+  Sink(const Stream& stream, FILE* file, uint64_t seed)
+      : stream_(stream), random_{seed}, held_(stream.data.words()), now_(stream.data.words()) {
+    count_ = number(file);
+    frame_ = number(file);
+    beats_.resize(count_ * stream.data.words());
+    cycle_.resize(count_);
+  }
+
+  void restart() { at_ = 0, waiting_ = false; }
+  bool done() const { return at_ == count_; }
+  bool valid() const { return stream_.valid.get(); }
+  void turn(bool other) const { stream_.ready.set(ready_ != other); }
+
+  void set(uint64_t pause) {
+    ready_ = random_.next() >= pause;
+    stream_.ready.set(ready_);
+  }
+
+  // The rule that is broken, 0 for none; `moved` and `surplus` as they turn out.
+  uint64_t sample(uint64_t cycle, bool& moved, uint64_t& surplus) {
+    uint64_t fault = 0;
+    const bool valid = stream_.valid.get();
+    if (valid) stream_.data.read(now_.data());
+    if (waiting_ && !valid) fault = 1;
+    if (waiting_ && valid && now_ != held_) fault = 2;
+    waiting_ = valid && !ready_;
+    if (waiting_) held_ = now_;
+    if (!valid || !ready_) return fault;
+    moved = true;
+    if (at_ == count_) {
+      surplus++;
+      return fault;
+    }
+    if (stream_.last.at && stream_.last.get() != (at_ % frame_ == frame_ - 1)) fault = 3;
+    memcpy(&beats_[at_ * now_.size()], now_.data(), 4 * now_.size());
+    cycle_[at_++] = cycle;
+    return fault;
+  }
+
+  void write(FILE* file) const {
+    fwrite(&at_, sizeof at_, 1, file);
+    fwrite(cycle_.data(), 8, cycle_.size(), file);
+    fwrite(beats_.data(), 4, beats_.size(), file);
+  }
+
+ private:
+  Stream stream_;
+  Random random_;
+  std::vector<uint32_t> beats_, held_, now_;
+  std::vector<uint64_t> cycle_;
+  uint64_t count_ = 0, frame_ = 1, at_ = 0;
+  bool ready_ = false, waiting_ = false;
+};
+
 class Driver {
  public:
-  Driver(const Lane& lane, FILE* file, uint64_t seed, uint64_t index)
-      : lane_(lane), source_{seed * 2 + (index << 32)}, sink_{seed * 2 + 1 + (index << 32)} {
+  Driver(const Lane& lane, FILE* file, uint64_t seed, uint64_t index) : lane_(lane) {
     if (fread(&job_, sizeof job_, 1, file) != 1) exit(3);
-    in_.resize(job_.inputs * lane.s_data.words());
-    if (fread(in_.data(), 4, in_.size(), file) != in_.size()) exit(3);
-    out_.resize(job_.outputs * lane.m_data.words());
-    cycle_.resize(job_.outputs);
-    noise_.resize(lane.s_data.words());
-    held_.resize(lane.m_data.words());
-    now_.resize(lane.m_data.words());
+    for (size_t k = 0; k < lane.sources.size(); k++)
+      sources_.emplace_back(lane.sources[k], file, seed * 2 + (index << 32) + (uint64_t(k) << 56));
+    for (size_t k = 0; k < lane.sinks.size(); k++)
+      sinks_.emplace_back(lane.sinks[k], file, seed * 2 + 1 + (index << 32) + (uint64_t(k) << 56));
   }
 
   bool done() const { return done_; }
@@ -90,16 +198,13 @@ class Driver {
   void set(uint64_t cycle) {
     if (cycle == job_.reset_at) {
       reset_left_ = 3;
-      in_at_ = out_at_ = 0;
-      offered_ = waiting_ = false;
+      started_ = false;
+      for (auto& source : sources_) source.restart();
+      for (auto& sink : sinks_) sink.restart();
     }
     lane_.reset_n.set(reset_left_ == 0);
-    const bool paused = source_.next() < job_.pause_in;
-    offered_ = reset_left_ == 0 && in_at_ < job_.inputs && (offered_ || !paused);
-    lane_.s_valid.set(offered_);
-    lane_.s_data.put(offered_ ? &in_[in_at_ * lane_.s_data.words()] : noise());
-    ready_ = sink_.next() >= job_.pause_out;
-    lane_.m_ready.set(ready_);
+    for (auto& source : sources_) source.set(reset_left_ == 0, job_.pause_in);
+    for (auto& sink : sinks_) sink.set(job_.pause_out);
   }
 
   // Handshakes of a cycle, settled, before its edge.
@@ -109,28 +214,19 @@ class Driver {
       moved_ = cycle;
       return;
     }
-    const bool valid = lane_.m_valid.get();
-    if (valid) lane_.m_data.read(now_.data());
-    if (waiting_ && !valid) fault(1, cycle);
-    if (waiting_ && valid && now_ != held_) fault(2, cycle);
-    waiting_ = valid && !ready_;
-    if (waiting_) held_ = now_;
-    if (offered_ && lane_.s_ready.get()) {
-      if (in_at_++ == 0) result_.first = cycle;
-      offered_ = false;
-      moved_ = cycle;
+    bool moved = false, complete = true;
+    for (auto& sink : sinks_) {
+      fault(sink.sample(cycle, moved, result_.surplus), cycle);
+      complete = complete && sink.done();
     }
-    if (valid && ready_) {
-      moved_ = cycle;
-      if (out_at_ == job_.outputs) {
-        result_.surplus++;
-      } else {
-        if (lane_.m_last.at && lane_.m_last.get() != (out_at_ % job_.frame == job_.frame - 1)) fault(3, cycle);
-        memcpy(&out_[out_at_ * now_.size()], now_.data(), 4 * now_.size());
-        cycle_[out_at_++] = cycle;
+    for (auto& source : sources_) {
+      if (source.transfers()) {
+        if (!started_) result_.first = cycle;
+        started_ = moved = true;
       }
+      complete = complete && source.done();
     }
-    const bool complete = in_at_ == job_.inputs && out_at_ == job_.outputs;
+    if (moved) moved_ = cycle;
     const bool reset_due = job_.reset_at != ~0ull && cycle <= job_.reset_at;
     if (!done_ && !reset_due && (complete || cycle - moved_ > job_.patience)) {
       done_ = true;
@@ -138,53 +234,59 @@ class Driver {
     }
   }
 
-  // Ready may not depend on valid of its own port, nor valid on ready. Leaves the inputs as they were.
+  // Ready may not depend on valid of its own stream, nor valid on any ready or valid. Leaves the inputs as they were.
   template <class Settle>
   void probe(uint64_t cycle, Settle settle) {
     if (reset_left_ > 0) return;
-    const bool ready = lane_.s_ready.get(), valid = lane_.m_valid.get();
-    lane_.s_valid.set(!offered_);
-    settle();
-    if (lane_.s_ready.get() != ready) fault(4, cycle);
-    if (lane_.m_valid.get() != valid) fault(5, cycle);
-    lane_.s_valid.set(offered_);
-    lane_.m_ready.set(!ready_);
-    settle();
-    if (lane_.m_valid.get() != valid) fault(6, cycle);
-    lane_.m_ready.set(ready_);
-    settle();
+    std::vector<bool> valid;
+    for (auto& sink : sinks_) valid.push_back(sink.valid());
+    for (auto& source : sources_) {
+      const bool ready = source.ready();
+      source.turn(true);
+      settle();
+      if (source.ready() != ready) fault(4, cycle);
+      compare(valid, 5, cycle);
+      source.turn(false);
+      settle();
+    }
+    for (auto& sink : sinks_) {
+      sink.turn(true);
+      settle();
+      compare(valid, 6, cycle);
+      sink.turn(false);
+      settle();
+    }
   }
 
-  void write(FILE* file) {
-    result_.accepted = in_at_;
-    result_.arrived = out_at_;
+  void write(FILE* file) const {
     fwrite(&result_, sizeof result_, 1, file);
-    fwrite(cycle_.data(), 8, cycle_.size(), file);
-    fwrite(out_.data(), 4, out_.size(), file);
+    for (const auto& source : sources_) {
+      const uint64_t taken = source.taken();
+      fwrite(&taken, sizeof taken, 1, file);
+    }
+    for (const auto& sink : sinks_) sink.write(file);
   }
 
  private:
-  void fault(uint64_t kind, uint64_t cycle) {
-    if (result_.fault) return;
-    result_.fault = kind;
-    result_.fault_cycle = cycle;
+  void compare(const std::vector<bool>& valid, uint64_t kind, uint64_t cycle) {
+    for (size_t k = 0; k < sinks_.size(); k++)
+      if (sinks_[k].valid() != valid[k]) fault(kind, cycle);
   }
 
-  const uint32_t* noise() {
-    for (auto& word : noise_) word = source_.next();
-    if (lane_.s_data.bits % 32) noise_.back() &= (1u << lane_.s_data.bits % 32) - 1;
-    return noise_.data();
+  void fault(uint64_t kind, uint64_t cycle) {
+    if (!kind || result_.fault) return;
+    result_.fault = kind;
+    result_.fault_cycle = cycle;
   }
 
   Lane lane_;
   Job job_;
   Result result_ = {};
-  Random source_, sink_;
-  std::vector<uint32_t> in_, out_, noise_, held_, now_;
-  std::vector<uint64_t> cycle_;
-  uint64_t in_at_ = 0, out_at_ = 0, moved_ = 0;
+  std::vector<Source> sources_;
+  std::vector<Sink> sinks_;
+  uint64_t moved_ = 0;
   int reset_left_ = 0;
-  bool offered_ = false, ready_ = false, waiting_ = false, done_ = false;
+  bool started_ = false, done_ = false;
 };
 
 int main(int argc, char** argv) {
@@ -230,8 +332,8 @@ int main(int argc, char** argv) {
   clock(*top).set(0);
   for (const auto& lane : ports) {
     lane.reset_n.set(0);
-    lane.s_valid.set(0);
-    lane.m_ready.set(0);
+    for (const auto& source : lane.sources) source.valid.set(0);
+    for (const auto& sink : lane.sinks) sink.ready.set(0);
   }
   for (int i = 0; i < 4; i++) {
     settle();

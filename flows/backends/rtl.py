@@ -1,4 +1,4 @@
-"""Generation: a folded chain -> `rtl/`, a folder that any SystemVerilog tool reads.
+"""Generation: a folded network -> `rtl/`, a folder that any SystemVerilog tool reads.
 
 top.sv                       xf_top: AXI-Stream in and out, one instance per operator
 layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
@@ -17,7 +17,7 @@ from pathlib import Path
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
 from xnorforge.hw import graph
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import HwOp, numbered
 from xnorforge.hw.wrap import SPDX, headers, library, wrapper
 
 TOP = "xf_top"
@@ -74,27 +74,26 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
 
 
 def top(ops: list[HwOp], modules: list[str]) -> str:
-    """The text of xf_top: the operators one behind the other between two AXI-Stream ports."""
+    """The text of xf_top: the operators, connected by their tensors, between two AXI-Stream ports."""
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     bits_in, bits_out = _bytes(source.width) * 8, _bytes(sink.width) * 8
+    data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
     wires, cells = [], []
+    at = {ops[0].sources[0]: (data_in, "s_axis_tvalid", "s_axis_tready")}  # data, valid, ready of each tensor
     for index, (op, module) in enumerate(zip(ops, modules)):
-        width = op.out_stream().width
-        wires.append(f"  logic [{width - 1}:0] data_{index};\n  logic valid_{index}, ready_{index};\n")
-        before = (
-            "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]"),
-            "s_axis_tvalid",
-            "s_axis_tready",
-        )
-        data, valid, ready = before if index == 0 else (f"data_{index - 1}", f"valid_{index - 1}", f"ready_{index - 1}")
+        for tensor, suffix, stream in zip(op.results, numbered(f"_{index}", op.outputs), op.out_streams()):
+            at[tensor] = tuple(f"{role}{suffix}" for role in ("data", "valid", "ready"))
+            wires.append(f"  logic [{stream.width - 1}:0] {at[tensor][0]};\n  logic {', '.join(at[tensor][1:])};\n")
+        sides = (_together([at[tensor] for tensor in side]) for side in (op.sources, op.results))
+        (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         cells.append(
             f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni(aresetn),\n"
-            f"    .s_data_i({data}), .s_valid_i({valid}), .s_ready_o({ready}),\n"
-            f"    .m_data_o(data_{index}), .m_valid_o(valid_{index}), .m_ready_i(ready_{index})\n  );\n"
+            f"    .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),\n"
+            f"    .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready})\n  );\n"
         )
-    last = len(ops) - 1
+    data_last, valid_last, ready_last = at[ops[-1].results[0]]
     spare = bits_out - sink.width
-    data_out = f"data_{last}" if not spare else f"{{{spare}'b0, data_{last}}}"
+    data_out = data_last if not spare else f"{{{spare}'b0, {data_last}}}"
     unused = ""
     if bits_in != source.width:
         unused = (
@@ -127,8 +126,8 @@ module {TOP} (
 {unused}  logic [{count - 1}:0] beat_q;  // of the frame, at the output
 
   assign m_axis_tdata  = {data_out};
-  assign m_axis_tvalid = valid_{last};
-  assign ready_{last} = m_axis_tready;
+  assign m_axis_tvalid = {valid_last};
+  assign {ready_last} = m_axis_tready;
   assign m_axis_tlast  = beat_q == {count}'d{sink.beats - 1};
 
   always_ff @(posedge aclk) begin
@@ -138,6 +137,12 @@ module {TOP} (
 
 endmodule : {TOP}
 """
+
+
+def _together(streams: list[tuple[str, str, str]]) -> list[str]:
+    """Data, valid and ready of several streams as one port each, stream 0 in the lowest bits."""
+    columns = zip(*reversed(streams))
+    return [column[0] if len(column) == 1 else f"{{{', '.join(column)}}}" for column in columns]
 
 
 def _layer(folder: Path, index: int, op: HwOp) -> dict:

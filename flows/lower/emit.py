@@ -114,8 +114,6 @@ class Emission:
         kind = getattr(own, op)
         arrays = [self.constant(f"{node.name}_{name}", node.at[name]) for name in kind.arrays]
         attributes |= {name: node.at[name] for name in kind.numbers}
-        if op in own.INSTEAD and not (op == "DirectedPool" and (node.at["direction"] < 0).all()):
-            attributes["instead"] = own.INSTEAD[op]
         self.put(op, node.name, [*inputs, *arrays], out, own.DOMAIN, **attributes)
 
     def place(self, leaf: str, tensor: str) -> None:

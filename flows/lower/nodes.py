@@ -1,7 +1,6 @@
 """Integer operators that FINN lacks, as nodes of `lowered.onnx`; the domain is this module.
 
-They run like any qonnx operator, on integers, channels last. Where no operator of the hardware library computes one, its
-attribute `instead` says what to write in the network; it is empty where one does.
+They run like any qonnx operator, on integers, channels last.
 """
 
 from typing import ClassVar
@@ -24,8 +23,7 @@ class IntegerNode(CustomOp):
 
     def get_nodeattr_types(self):
         """Attributes as qonnx wants them."""
-        types = {name: (kind, True, 0 if kind == "i" else []) for name, kind in self.numbers.items()}
-        return types | {"instead": ("s", False, "")}
+        return {name: (kind, True, 0 if kind == "i" else []) for name, kind in self.numbers.items()}
 
     def execute_node(self, context, graph):
         """Run the operator of the same meaning."""
@@ -102,13 +100,3 @@ class Interact(IntegerNode):
     def make_shape_compatible_op(self, model):
         """Input and output have one shape."""
         return helper.make_node("Identity", self.onnx_node.input[:1], self.onnx_node.output)
-
-
-# What to write in the network where the hardware library has no such operator.
-INSTEAD = {
-    "SignedConv": "pad binary activations with -1, nn.ConstantPad2d(1, -1.0) in front of a convolution with padding=0",
-    "GroupedConv": "use groups=1, or one group per channel (depthwise)",
-    "DirectedPool": "place the max pool behind the binary activation, or keep the batch-norm weights between them positive",
-    "Clip": "place a quantiser behind the ReLU",
-    "Interact": "train with another method than ci_bcnn, or with density=0",
-}

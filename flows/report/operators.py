@@ -53,15 +53,17 @@ def facts(op: HwOp) -> dict:
 def streams(ops: list[HwOp]) -> list[dict]:
     """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in beats."""
     rows = []
-    for index, op in enumerate(ops):
+    before = {tensor: op.name for op in ops for tensor in op.results}
+    behind = {tensor: op.name for op in ops for tensor in op.sources}
+    for op in ops:
         if not op.queue():
             continue
         unit, wire = type(op).__name__ != "Fifo", op.in_stream()
-        after = op.name if unit else next((one.name for one in ops[index + 1 :]), "output")
+        after = op.name if unit else behind.get(op.results[0], "output")
         rows.append(
             {
                 "name": op.name,
-                "from": ops[index - 1].name if index else "input",
+                "from": before.get(op.sources[0], "input"),
                 "to": after,
                 "kind": "input buffer" if unit else "FIFO",
                 "width": wire.width,
@@ -92,14 +94,14 @@ def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> 
     """What it would cost to make the slowest layers faster.
 
     Args:
-        ops: the chain.
+        ops: the operators.
         lut: of the whole design, synthesised.
         capacity: LUT of the part.
         clock_mhz: clock the frames per second are stated for.
 
     Returns:
         Rows for each of the slowest operators with its next Pe or Simd alone; where there are several, a last row that widens
-        each by its cheapest step. A row holds the interval of the whole chain, its frames/s, the design's LUT (counted, plus
+        each by its cheapest step. A row holds the interval of the whole design, its frames/s, the design's LUT (counted, plus
         the cost model's difference), and whether that fits.
     """
     bound = max(op.cycles() for op in ops)

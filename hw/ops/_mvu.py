@@ -27,7 +27,7 @@ class Mvu(HwOp):
     """
 
     arrays = ("weights", "thresholds")
-    folds: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
+    extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     in_bits = 1
     in_signed = False
     weight_bits = 1

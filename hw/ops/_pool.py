@@ -1,5 +1,7 @@
 """What OrPool, SumPool and MaxPool share: windows that do not overlap, the line of partial results, and its cost."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from xnorforge.errors import UserError
@@ -15,6 +17,7 @@ class Pool(HwOp):
     """
 
     module = "xf_pool"
+    extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
     def get_nodeattr_types(self):
         return {

@@ -27,6 +27,16 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
+def packed(values, bits: int) -> tuple[int, int]:
+    """Numbers of `bits` bits side by side, the first in the lowest bits, as a parameter: (bits in all, number).
+
+    >>> packed([1, 2, -1], 4)
+    (12, 3873)
+    """
+    values = [int(value) % 2**bits for value in values]
+    return bits * len(values), sum(value << (bits * index) for index, value in enumerate(values))
+
+
 def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 

@@ -8,6 +8,7 @@ Tensors carry integers, channels last: (N, H, W, C) or (N, C); N is any batch. B
 
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 from onnx import helper
@@ -75,21 +76,29 @@ class HwOp(CustomOp):
     A subclass states
         module      name of its top SystemVerilog module (default variant), file `<module>.sv` in its folder
         arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights", "thresholds")
+        extents     what can be folded and what it has to divide: {"simd" or "pe": attribute}, of a shape its last number
     and implements
         get_nodeattr_types()   attributes, snake_case
         in_stream(), out_stream()   -> Stream
         execute_node(context, graph)   the contract
         cycles()    clock cycles between two frames in the steady state, neither side stalling
-        rtl()       -> (module, {UpperCamelCase parameter: int}) for the chosen variant
+        needs()     for every output beat of a frame, how many input beats must have come; see the default
+        rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) for the chosen variant
         memories()  -> {string parameter: (bits per word, list of word values)}, default none
         generated() -> {file name: SystemVerilog text} written for this instance, default none
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
+
+    An operator with several streams on a side (`inputs`, `outputs`) states all of them in `in_streams()`, `out_streams()`.
+    Its module has the data of stream 0 in the lowest bits, and one valid and ready bit per stream.
     """
 
     module: str
     arrays: tuple[str, ...] = ()
+    extents: ClassVar[dict[str, str]] = {"pe": "in_shape"}
+    inputs = 1
+    outputs = 1
 
     def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
         super().__init__(onnx_node, onnx_opset_version)
@@ -97,17 +106,19 @@ class HwOp(CustomOp):
 
     @classmethod
     def make(cls, name: str = "dut", arrays: dict | None = None, **attributes) -> "HwOp":
-        """An operator that stands alone: tensors `<name>_in`, `<name>_out`, constants `<name>_<array>`."""
+        """An operator that stands alone: tensors `<name>_in`, `<name>_out`, numbered where several; constants `<name>_<array>`."""
         arrays = arrays or {}
-        inputs = [f"{name}_in", *(f"{name}_{key}" for key in cls.arrays if key in arrays)]
-        node = helper.make_node(cls.__name__, inputs, [f"{name}_out"], name=name, domain=DOMAIN, **attributes)
-        return cls(node, arrays_of=dict(arrays))
+        op = cls(helper.make_node(cls.__name__, [], [], name=name, domain=DOMAIN, **attributes), arrays_of=dict(arrays))
+        op.onnx_node.input.extend(numbered(f"{name}_in", op.inputs))
+        op.onnx_node.input.extend(f"{name}_{key}" for key in cls.arrays if key in arrays)
+        op.onnx_node.output.extend(numbered(f"{name}_out", op.outputs))
+        return op
 
     @classmethod
     def of(cls, model, node) -> "HwOp":
         """The operator behind a node of a `ModelWrapper`, with its constants."""
         op = getCustomOp(node)
-        given = (model.get_initializer(tensor) for tensor in node.input[1:])
+        given = (model.get_initializer(tensor) for tensor in node.input[op.inputs :])
         op.arrays_of = dict(zip(op.arrays, given))
         return op
 
@@ -116,19 +127,60 @@ class HwOp(CustomOp):
         """The node's name, used in messages, file names and reports."""
         return self.onnx_node.name
 
-    def run(self, x) -> np.ndarray:
-        """Execute on integers (N, *in_stream().shape); returns int64 (N, *out_stream().shape)."""
+    def in_streams(self) -> list[Stream]:
+        """All streams in."""
+        return [self.in_stream()]
+
+    def out_streams(self) -> list[Stream]:
+        """All streams out."""
+        return [self.out_stream()]
+
+    @property
+    def sources(self) -> list[str]:
+        """The tensors it reads, constants left out."""
+        return list(self.onnx_node.input[: self.inputs])
+
+    @property
+    def results(self) -> list[str]:
+        """The tensors it gives."""
+        return list(self.onnx_node.output)
+
+    def run_all(self, *inputs) -> list[np.ndarray]:
+        """Execute on integers (N, *shape), one array per stream in; returns int64 (N, *shape), one per stream out."""
         node = self.onnx_node
-        context = {node.input[0]: np.asarray(x)}
-        context.update((tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[1:]))
+        context = {tensor: np.asarray(x) for tensor, x in zip(self.sources, inputs, strict=True)}
+        context.update((tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[self.inputs :]))
         self.execute_node(context, None)
-        return np.asarray(context[node.output[0]]).astype(np.int64)
+        return [np.asarray(context[tensor]).astype(np.int64) for tensor in node.output]
+
+    def run(self, *inputs) -> np.ndarray:
+        """As `run_all`, the first stream out."""
+        return self.run_all(*inputs)[0]
+
+    def random_inputs(self, seed: int, frames: int = 2) -> list[np.ndarray]:
+        """Seeded integers over the whole range of each input's data type, (frames, *shape)."""
+        found = []
+        for index, stream in enumerate(self.in_streams()):
+            low = -(2 ** (stream.bits - 1)) if stream.signed else 0
+            rng = np.random.default_rng(seed + 1000 * index)
+            found.append(rng.integers(low, low + 2**stream.bits, (frames, *stream.shape)))
+        return found
 
     def random_input(self, seed: int, frames: int = 2) -> np.ndarray:
-        """Seeded integers over the whole range of the input's data type, (frames, *shape)."""
-        stream = self.in_stream()
-        low = -(2 ** (stream.bits - 1)) if stream.signed else 0
-        return np.random.default_rng(seed).integers(low, low + 2**stream.bits, (frames, *stream.shape))
+        """As `random_inputs`, the first."""
+        return self.random_inputs(seed, frames)[0]
+
+    def needs(self, port: int = 0) -> np.ndarray:
+        """Beats of input stream `port` that must have come before output beat k of a frame leaves, int64 (beats out,).
+
+        Queues are sized by it (flows/queues.py), so it may be too large, never too small. Here: the whole pixel for each
+        beat of a pixel, and the whole frame where input and output have other numbers of pixels.
+        """
+        source, sink = self.in_streams()[port], self.out_stream()
+        pixels = prod(source.shape[:-1])
+        if prod(sink.shape[:-1]) != pixels or source.beats % pixels or sink.beats % pixels:
+            pixels = 1
+        return (np.arange(sink.beats) // (sink.beats // pixels) + 1) * (source.beats // pixels)
 
     def memories(self) -> dict:
         """String parameters that name a `$readmemh` file: {parameter: (bits per word, words)}."""
@@ -153,8 +205,9 @@ class HwOp(CustomOp):
         return self.make_const_shape_op([batch, *self.out_stream().shape])
 
     def infer_node_datatype(self, model):
-        """Annotate the output with the stream's data type."""
-        model.set_tensor_datatype(self.onnx_node.output[0], self.out_stream().datatype)
+        """Annotate the outputs with their streams' data types."""
+        for tensor, stream in zip(self.onnx_node.output, self.out_streams()):
+            model.set_tensor_datatype(tensor, stream.datatype)
 
     def verify_node(self):
         """Nothing beyond what the methods check themselves."""
@@ -162,3 +215,8 @@ class HwOp(CustomOp):
     def __str__(self) -> str:
         attributes = (f"{a.name}={helper.get_attribute_value(a)}" for a in self.onnx_node.attribute)
         return f"{type(self).__name__}({', '.join(attributes)})"
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """`name`, or `name_0`, `name_1`, … of several."""
+    return [name] if count == 1 else [f"{name}_{index}" for index in range(count)]

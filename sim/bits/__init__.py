@@ -34,11 +34,14 @@ class BitSimulator:
 
     def walk(self, images, wanted) -> dict[str, np.ndarray]:
         """One block of images: {operator name: integers} of the wanted operators, in their order."""
-        x, kept = held(enter(self.ops[0], images), self.ops[0].in_stream()), {}
+        found, kept = {self.ops[0].sources[0]: held(enter(self.ops[0], images), self.ops[0].in_stream())}, {}
         for op, step in zip(self.ops, self.steps):
-            x = held(step(x), op.out_stream())
+            results = step(*(found.pop(tensor) for tensor in op.sources))  # read once, so not needed any more
+            results = results if isinstance(results, list) else [results]
+            given = zip(op.results, results, op.out_streams(), strict=True)
+            found.update((tensor, held(x, stream)) for tensor, x, stream in given)
             if op.name in wanted:
-                kept[op.name] = integers(x, op.out_stream())
+                kept[op.name] = integers(found[op.results[0]], op.out_stream())
         return kept
 
 
@@ -49,6 +52,6 @@ def threads() -> int:
 
 
 def simulate_bits(folded: ModelWrapper | Path | list, images) -> np.ndarray:
-    """Run a chain of operators on images uint8 (N, C, H, W); returns the last one's output, int64 (N, *shape)."""
+    """Run a folded graph on images uint8 (N, C, H, W); returns the last one's output, int64 (N, *shape)."""
     simulator = BitSimulator(folded)
     return simulator.run(images)[simulator.ops[-1].name]

@@ -1,6 +1,7 @@
 """What each operator does to packed bits or plain integers. An operator not named here runs its own `execute_node`.
 
-A value between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape).
+A value between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape). A step takes
+one value per stream in and gives one, or a list of them, one per stream out.
 """
 
 import numpy as np
@@ -117,6 +118,21 @@ def or_pool(op):
     return step
 
 
+def upsample(op):
+    """Upsample: pixels and rows repeated, packed or not."""
+    height, width, _ = op.get_nodeattr("ifm")
+    fy, fx = op.get_nodeattr("factor")
+
+    def step(x):
+        image = x.words if isinstance(x, Packed) else x
+        grown = image.reshape(len(image), height, width, -1).repeat(fy, axis=1).repeat(fx, axis=2)
+        if isinstance(x, Packed):
+            return Packed(grown.reshape(len(grown), -1, x.words.shape[-1]), x.bits)
+        return grown
+
+    return step
+
+
 def threshold(op):
     """Threshold: how many of a channel's thresholds are reached."""
     thresholds = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)
@@ -151,8 +167,68 @@ def same(op):
 def reference(op):
     """The operator's own `execute_node`, for one without a form of its own here."""
 
+    def step(*inputs):
+        return op.run_all(*(integers(x, stream) for x, stream in zip(inputs, op.in_streams())))
+
+    return step
+
+
+def fork(op):
+    """Fork: the same value once per reader; nothing changes a value in place."""
+    return lambda x: [x] * op.outputs
+
+
+def int_mvu(op):
+    """IntMvu: as `execute_node`, from bits without a detour over wide integers."""
+    weights = np.asarray(op.arrays_of["weights"])
+    kind = np.float32 if len(weights) << (op.in_bits + op.weight_bits - 1) < 2**24 else np.float64
+    weights, thresholds, shape = weights.astype(kind), op.arrays_of.get("thresholds"), op.out_stream().shape
+
     def step(x):
-        return op.run(integers(x, op.in_stream()))
+        rows = x.unpack() if isinstance(x, Packed) else x
+        result = op.result(rows.reshape(-1, len(weights)).astype(kind), weights).reshape(len(rows), *shape)
+        return result.astype(np.int64) if thresholds is None else pack(result >= np.asarray(thresholds))
+
+    return step
+
+
+def depthwise(op):
+    """Depthwise: tap by tap."""
+    signs = 2 * np.asarray(op.arrays_of["weights"]).astype(np.int32) - 1
+    thresholds, shape = op.arrays_of.get("thresholds"), op.out_stream().shape
+    equal = (signs < 0).sum(axis=0) if op.get_nodeattr("xnor") else 0
+
+    def step(x):
+        rows = x.unpack() if isinstance(x, Packed) else x
+        taps = rows.reshape(-1, *signs.shape)
+        result = (sum(taps[:, k] * signs[k] for k in range(len(signs))) + equal).reshape(len(rows), *shape)
+        return result.astype(np.int64) if thresholds is None else pack(result >= np.asarray(thresholds))
+
+    return step
+
+
+def interact(op):
+    """Interact: how many steps of each stair a sum passed, times a matrix of the edges of that stair."""
+    influence, thresholds, direction = op.tables()
+    shape, g = op.in_stream().shape, influence.shape[1]
+    stairs = []
+    for size in np.unique(abs(influence[abs(influence) > 1])):
+        edges = np.zeros((shape[-1], shape[-1]), np.float32)
+        for k, group in enumerate(influence):
+            edges[k * g : (k + 1) * g, k * g : (k + 1) * g] = np.sign(group) * (abs(group) == size)
+        stairs.append((op.cuts(int(size)), edges, (int(size) - 1) // 2 * edges.sum(axis=0)))
+
+    def step(x):
+        x = integers(x, op.in_stream())
+        rows = x.reshape(-1, shape[-1]).astype(np.int32)
+        moved = np.zeros(rows.shape, np.float32)  # small integers: exact
+        for cuts, edges, middle in stairs:
+            passed = np.zeros(rows.shape, np.float32)
+            for cut in cuts:
+                passed += rows > cut
+            moved += passed @ edges - middle
+        mixed = op.scale * x - op.offset + op.get_nodeattr("unit") * moved.astype(np.int64).reshape(x.shape)
+        return mixed if thresholds is None else pack(direction * mixed >= thresholds)
 
     return step
 
@@ -160,10 +236,15 @@ def reference(op):
 STEPS = {
     "XnorMvu": xnor_mvu,
     "ByteMvu": byte_mvu,
+    "IntMvu": int_mvu,
+    "Depthwise": depthwise,
     "Window": window,
     "OrPool": or_pool,
     "Threshold": threshold,
+    "Interact": interact,
+    "Upsample": upsample,
     "TopK": top_k,
     "Fifo": same,
+    "Fork": fork,
     "Width": same,
 }

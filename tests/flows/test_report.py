@@ -18,6 +18,7 @@ from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import brief, collect, operators, pages, provenance, svg, vivado
 from xnorforge.hw import boards
+from xnorforge.hw.graph import in_a_row
 
 BOARD = boards.load("pynq-z2")
 DOC = Path(__file__).parents[2] / "docs/report.md"
@@ -29,13 +30,14 @@ def chain():
     rng = np.random.default_rng(1)
     first = {"weights": rng.integers(0, 2, (12, 8)), "thresholds": rng.integers(0, 14, 8)}
     last = {"weights": rng.integers(0, 2, (8, 3))}
-    return [
+    ops = [
         op["fifo"].make("fifo_dense0", shape=[12], lanes=2, bits=1, signed=0, depth=16),
         op["xnor_mvu"].make("dense0", first, mw=12, mh=8, simd=2, pe=2, vectors=1, in_shape=[12], out_shape=[8]),
         op["width"].make("width_dense1", shape=[8], in_lanes=2, out_lanes=4, bits=1, signed=0),
         op["xnor_mvu"].make("dense1", last, mw=8, mh=3, simd=4, pe=1, vectors=1, in_shape=[8], out_shape=[3]),
         op["top_k"].make("top_k", n=3, k=1, in_bits=4, in_signed=0),
     ]
+    return in_a_row(ops)
 
 
 def counted(seed: int) -> dict:

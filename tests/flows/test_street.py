@@ -20,13 +20,15 @@ from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.search import Part, candidates, search
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
+from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, lowered
+from random_graphs import RandomGraph
 
 IMAGES = 6
-PART = Part(lut=53200, bram36=140)
+PART = Part(lut=53200, bram36=140, dsp=220)
 SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
 
 
@@ -43,8 +45,11 @@ class RandomNet:
             self.graph.real("Sub", self.rng.uniform(60, 200, (1, shape[0], 1, 1)))
             self.sign()
         for _ in range(self.rng.integers(1, 5)):
-            self.dense() if self.flat or self.chance(0.25) else self.conv()
+            self.layer()
         self.scores()
+
+    def layer(self):
+        self.dense() if self.flat or self.chance(0.25) else self.conv()
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -137,36 +142,56 @@ def built(ops, folder):
     return network(folder / "rtl", ops, level="-O0"), ops
 
 
-QUICK, ALL = 12, 72
-SEEDS = [*range(QUICK), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(QUICK, ALL))]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_rtl_of_a_random_network_gives_the_scores_of_qonnx_at_the_stated_interval(tmp_path, seed):
-    net = RandomNet(seed)
-    model, rng = net.model, np.random.default_rng(seed)
-    integers = lowered(model)
+def proven(model, pixels, seed: int, folder):
+    """Fold a network at random, and hold its RTL against qonnx execution at any pace; its operators."""
+    rng, integers = np.random.default_rng(seed), lowered(model)
     scale, bias = checks.affine(integers.output)
-    chain = bind(emit.emitted(integers), scale, bias)
-    widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in chain)
+    bounds = bind(emit.emitted(integers), scale, bias)
+    widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
     interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
-    device, ops = built(with_fifos(search(chain, interval, PART, random_foldings(chain, rng)), {}), tmp_path)
+    device, ops = built(with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {}), folder)
 
-    frames = operators.enter(ops[0], net.pixels)
+    frames = operators.enter(ops[0], pixels)
     flowing = cosim.run(device, frames, seed=seed)
-    bound = max(op.cycles() for op in ops)
-    assert flowing.interval == bound
     stalled = cosim.run(device, frames, stall=0.4, seed=seed, probe=True)
-    again = cosim.run(device, frames[:2], seed=seed, reset_at=flowing.answer + bound // 2)
+    again = cosim.run(device, frames[:2], seed=seed, reset_at=flowing.answer + max(op.cycles() for op in ops) // 2)
     np.testing.assert_array_equal(stalled.output, flowing.output)
     np.testing.assert_array_equal(again.output, flowing.output[:2])
+    np.testing.assert_array_equal(simulate_bits(ops, pixels), flowing.output)
 
     name, out = model.graph.input[0].name, model.graph.output[0].name
-    wanted = [onnx_exec.execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in net.pixels]
-    got = flowing.output.reshape(IMAGES, -1)
+    wanted = [onnx_exec.execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
+    got = flowing.output.reshape(len(pixels), -1)
     np.testing.assert_array_equal(scale * got[:, : len(scale)] + bias, np.float64(wanted))
     if got.shape[1] > len(scale):
         np.testing.assert_array_equal(got[:, -1], np.argmax(wanted, axis=1))
+    return ops, flowing
+
+
+def seeds(quick: int, every: int) -> list:
+    """The first for `make test`, all for `make test-full`."""
+    return [*range(quick), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(quick, every))]
+
+
+@pytest.mark.parametrize("seed", seeds(12, 72))
+def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(tmp_path, seed):
+    net = RandomNet(seed)
+    ops, flowing = proven(net.model, net.pixels, seed, tmp_path)
+    assert flowing.interval == max(op.cycles() for op in ops)
+
+
+@pytest.mark.parametrize("seed", seeds(20, 250))
+def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
+    net = RandomGraph(seed)
+    proven(net.model, net.pixels, seed, tmp_path)
+
+
+def test_the_random_graphs_of_the_quick_suite_have_every_part_among_them():
+    parts = set().union(*(RandomGraph(seed).drawn for seed in range(20)))
+    assert parts >= {
+        "shortcut", "branches", "relu", "concatenation", "maximum of bits", "maximum of levels", "upsampling", "average",
+        "depthwise", "dilation", "zero padding", "weights of several bits", "levels",
+    }  # fmt: skip
 
 
 def unit(name, image, inputs, outputs, simd):
@@ -198,7 +223,7 @@ def test_what_lies_between_two_units_that_never_pause_keeps_their_pace(tmp_path,
         ops.append(OPS["OrPool"].make("pool", ifm=[image, image, 1], kernel=[between] * 2, stride=[between] * 2))
     size, _, elements = ops[-1].out_stream().shape
     ops.append(unit("behind", size, elements, behind, elements))
-    device, ops = built(with_fifos(ops, {}), tmp_path)
+    device, ops = built(with_fifos(operators.in_a_row(ops), {}), tmp_path)
     cycles = {op.name: op.cycles() for op in ops}
     assert min(cycles["before"], cycles["behind"]) > 0.97 * max(cycles.values())
     frames = np.random.default_rng(1).integers(0, 2, (12, image, image, before))
@@ -208,7 +233,7 @@ def test_what_lies_between_two_units_that_never_pause_keeps_their_pace(tmp_path,
 def test_a_pool_gets_a_fifo_only_in_front_of_a_unit_that_would_make_it_wait():
     def depths(behind):
         pool = OPS["OrPool"].make("pool", ifm=[12, 12, 1], kernel=[2, 2], stride=[2, 2])
-        return queues.depths([unit("before", 12, 9, 1, 1), pool, unit("behind", 6, 1, behind, 1)])
+        return queues.depths(operators.in_a_row([unit("before", 12, 9, 1, 1), pool, unit("behind", 6, 1, behind, 1)]))
 
-    assert depths(36) == {"behind": 2}
+    assert depths(36) == {("behind", 0): 2}
     assert depths(18) == {}

@@ -10,6 +10,7 @@ from xnorforge.artifacts import digest
 from xnorforge.hw import graph
 from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, threads
 from xnorforge.sim.bits.packed import pack
+from xnorforge.sim.bits.steps import held, integers
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = [pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(cls.examples())]
@@ -31,9 +32,11 @@ def test_rows_cut_anew_hold_the_same_bits_in_the_same_order():
 
 @pytest.mark.parametrize("op", EXAMPLES)
 def test_every_example_of_every_operator_equals_its_contract(op):
-    x = op.random_input(seed=3, frames=3)
-    simulator = BitSimulator([op])
-    np.testing.assert_array_equal(simulator.run(x.reshape(3, -1))[op.name], op.run(x))
+    inputs = op.random_inputs(seed=3, frames=3)
+    [step] = BitSimulator([op]).steps
+    found = step(*(held(x, stream) for x, stream in zip(inputs, op.in_streams())))
+    for got, want, stream in zip(found if isinstance(found, list) else [found], op.run_all(*inputs), op.out_streams()):
+        np.testing.assert_array_equal(integers(held(got, stream), stream), want)
 
 
 def random_chain(seed):
@@ -122,10 +125,18 @@ def test_a_file_gives_what_its_graph_gives(chain, tmp_path):
     np.testing.assert_array_equal(simulate_bits(tmp_path / "folded.onnx", images), simulate_bits(model, images))
 
 
-def test_the_walk_refuses_a_graph_that_is_no_chain_of_operators(chain):
+def test_a_tensor_that_nothing_gives_or_two_read_is_refused(chain):
+    for tensor in ("elsewhere", "t0"):
+        model = chain(random_chain(2))
+        model.graph.node[1].input[0] = tensor
+        with pytest.raises(ValueError, match=rf"reads \['{tensor}'\], of which something is not there or read already"):
+            graph.operators(model)
+
+
+def test_a_tensor_that_nothing_reads_is_refused(chain):
     model = chain(random_chain(2))
-    model.graph.node[1].input[0] = "elsewhere"
-    with pytest.raises(ValueError, match="does not continue the chain"):
+    model.graph.output[0].name = model.graph.node[0].output[0]
+    with pytest.raises(ValueError, match="are left over beside the output"):
         graph.operators(model)
 
 

@@ -84,7 +84,7 @@ def test_waveforms_hold_the_ports(adders, inputs, tmp_path):
     cosim.run(adders[0], inputs[0][:2], waves=file)
     assert file.stat().st_size > 500
     if verilate.wave_format() == "vcd":
-        assert "$var wire" in file.read_text() and "lane_0_s_data_i" in file.read_text()
+        assert "$var wire" in file.read_text() and "lane_0_s0_data" in file.read_text()
 
 
 def test_an_unchanged_design_is_not_built_again(device, make_add):

@@ -40,7 +40,7 @@ def acc(tmp_path_factory):
     images = rng.integers(0, 256, (4, 64, 3, 3)).astype(np.uint8)
     acc = folder / "acc"
     acc.mkdir()
-    onnx.save(folded_graph(ops, "memories"), acc / "folded.onnx")
+    onnx.save(folded_graph(graph.in_a_row(ops), "memories"), acc / "folded.onnx")
     (acc / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 10000}))
     np.savez(folder / "golden.npz", images=images)
     bits = (images.transpose(0, 2, 3, 1) >= ops[0].arrays_of["thresholds"][:, 0]) * 2 - 1

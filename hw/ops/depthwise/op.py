@@ -1,6 +1,7 @@
 """Depthwise unit: every channel summed over its window with its own kernel of +1 and -1."""
 
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Depthwise(HwOp):
 
     module = "xf_depthwise"
     arrays = ("weights", "thresholds")
+    extents: ClassVar[dict[str, str]] = {"pe": "ofm"}
 
     def get_nodeattr_types(self):
         return {
@@ -155,21 +157,24 @@ class Depthwise(HwOp):
 
     def estimate(self):
         """By the model of docs/operators-mvu.md, fitted to Yosys."""
-        source, folds = self.in_stream(), self.folds
-        pe, width = source.lanes, source.lanes * self.acc_bits
-        lut, bram36 = 10 + 2 * (folds * self.taps).bit_length() + pe * (source.bits + self.acc_bits), 0.0
-        sums = memory(folds, width) if folds > 1 else {"lut": 0.0, "bram36": 0.0}
-        tables = [(pe, folds * self.taps, self.in_block()[0])]
-        if folds > 1 and not (self.raw and self.get_nodeattr("xnor")):
-            tables.append((width, folds, self.in_block()[1]))
-        for bits, depth, in_block in tables:
-            blocks, more = (
-                cost.block(bits, depth)
-                if in_block
-                else (0.0, cost.logic_rom(bits, depth) + cost.logic_mux(bits, depth))
-            )
+        source, folds, beats = self.in_stream(), self.folds, self.folds * self.taps
+        pe, bits = source.lanes, self.acc_bits
+        lut, bram36 = 4 + beats.bit_length() + folds.bit_length() // 2 + pe * (source.bits + bits), 0.0
+        begin = starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
+        begin = begin[:, None] >> np.arange(bits) & 1
+        for table, in_block in zip((np.asarray(self.arrays_of["weights"]).reshape(beats, pe), begin), self.in_block()):
+            table = table.reshape(-1, pe if table is not begin else pe * bits)
+            depth, width = table.shape
+            if in_block:
+                blocks, more = cost.block(width, depth)
+            else:  # equal bits of all words share a table, constant ones need none
+                width = sum(0 < column.sum() < depth for column in np.unique(table, axis=1).T)
+                blocks, more = 0.0, cost.logic_rom(width, depth) + cost.logic_mux(width, depth)
             bram36, lut = bram36 + blocks, lut + more
-        return {"lut": float(lut + sums["lut"]), "bram36": float(bram36 + sums["bram36"])}
+        if folds > 1:
+            sums = memory(folds, pe * bits, "block" if folds > 128 else "lut")
+            bram36, lut = bram36 + sums["bram36"], lut + sums["lut"]
+        return {"lut": float(lut), "bram36": float(bram36)}
 
     @classmethod
     def examples(cls):

@@ -93,13 +93,22 @@ module xf_depthwise #(
     end
     assign fold = fold_q;
 
-    // The word of a beat is read while the one of the beat before it is written.
-    logic [Pe*AccW-1:0] sums [Folds];
+    // The word of a beat is read while the one of the beat before it is written. An attribute takes
+    // no parameter, hence two memories of which one is built.
     logic [Pe*AccW-1:0] read_q;
     logic [Pe*OutW-1:0] out_q;
-    always_ff @(posedge clk_i) begin
-      if (en) read_q <= sums[fold];
-      if (en && valid_q[1]) sums[fold2_q] <= sum;
+    if (Folds > 128) begin : gen_block
+      (* ram_style = "block", no_rw_check *) logic [Pe*AccW-1:0] sums [Folds];
+      always_ff @(posedge clk_i) begin
+        if (en) read_q <= sums[fold];
+        if (en && valid_q[1]) sums[fold2_q] <= sum;
+      end
+    end else begin : gen_distributed
+      (* ram_style = "distributed" *) logic [Pe*AccW-1:0] sums [Folds];
+      always_ff @(posedge clk_i) begin
+        if (en) read_q <= sums[fold];
+        if (en && valid_q[1]) sums[fold2_q] <= sum;
+      end
     end
     assign acc = read_q;
     for (genvar p = 0; p < Pe; p++) begin : gen_out

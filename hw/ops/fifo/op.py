@@ -1,5 +1,7 @@
 """A queue between two operators."""
 
+from typing import ClassVar
+
 from xnorforge.errors import UserError
 from xnorforge.hw.ops._streams import memory
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -15,6 +17,7 @@ class Fifo(HwOp):
     """
 
     module = "xf_fifo"
+    extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):
         return {

@@ -1,5 +1,7 @@
 """Scores and the indices of the largest of them."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from xnorforge.errors import UserError
@@ -13,6 +15,7 @@ class TopK(HwOp):
     """
 
     module = "xf_top_k"
+    extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):
         return {

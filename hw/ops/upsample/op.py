@@ -1,5 +1,7 @@
 """Nearest-neighbour upsampling: pixels and rows are repeated."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from xnorforge.errors import UserError
@@ -16,6 +18,7 @@ class Upsample(HwOp):
     """Elements (H, W, C) to (H * fy, W * fx, C): output pixel (y, x) is input pixel (y // fy, x // fx)."""
 
     module = "xf_upsample"
+    extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
     def get_nodeattr_types(self):
         return {

@@ -1,6 +1,7 @@
 """Fewer, wider beats or more, narrower ones."""
 
 from math import prod
+from typing import ClassVar
 
 from xnorforge.errors import UserError
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -10,6 +11,7 @@ class Width(HwOp):
     """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other."""
 
     module = "xf_width"
+    extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):
         return {

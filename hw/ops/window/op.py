@@ -1,6 +1,7 @@
 """Sliding window: the pixels under a convolution kernel, one kernel position after the other."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,6 +45,7 @@ class Window(HwOp):
     """
 
     module = "xf_window"
+    extents: ClassVar[dict[str, str]] = {"simd": "ifm"}
 
     def get_nodeattr_types(self):
         return {
@@ -145,6 +147,13 @@ class Window(HwOp):
     def cycles(self) -> int:
         """The slower side's beats: max(H * W, OH * OW * kh * kw) * C / simd."""
         return self.in_stream().beats if self.same() else self.rows().interval * self.beats
+
+    def needs(self, port: int = 0) -> np.ndarray:
+        """All rows of its windows for every beat of an output row."""
+        if self.same():
+            return super().needs()
+        rows = self.rows()
+        return np.repeat(np.array(rows.need) * rows.write * self.beats, rows.read * self.beats)
 
     def latency(self) -> int:
         """All rows of the first window must be there."""

@@ -1,0 +1,130 @@
+"""What the rules see: the lowered graph, and the operators that already give its tensors."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.plugins import load, names
+
+
+@dataclass
+class Bound:
+    """One operator to be: its class by name, its attributes without simd and pe, its constants.
+
+    Attributes:
+        nodes: the lowered nodes that it stands for.
+        inputs, outputs: names of the tensors between operators; every one has one reader.
+    """
+
+    op: str
+    name: str
+    attributes: dict
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    nodes: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+    def make(self, **folding) -> HwOp:
+        """The operator with the given simd, pe, between its tensors."""
+        op = self.make_alone(**folding)
+        op.onnx_node.input[: op.inputs] = self.inputs
+        op.onnx_node.output[:] = self.outputs
+        return op
+
+    def make_alone(self, **folding) -> HwOp:
+        """The same before it has its tensors."""
+        return OPS[self.op].make(self.name, self.arrays, **self.attributes, **folding)
+
+
+def _operators() -> dict[str, type[HwOp]]:
+    classes = (load("hw.ops", name).Op for name in names("hw.ops"))
+    return {op.__name__: op for op in classes}
+
+
+OPS = _operators()
+
+
+class Network:
+    """A lowered graph and, by tensor, the operator that gives it."""
+
+    def __init__(self, model: ModelWrapper):
+        self.model = model
+        self.source: dict[str, Bound] = {}
+        self.same: dict[str, str] = {}  # tensors that are another one
+
+    def placed(self, nodes: list, made: list[Bound]) -> list[Bound]:
+        """Give operators their tensors: in a row from the first node's input to the last node's outputs, where a rule does
+        not say otherwise. Without operators the nodes pass their input on."""
+        if nodes and not made:
+            self.same[nodes[-1].output[0]] = self.tensor(nodes[0].input[0])
+        inside = nodes[0].input[0] if nodes else ""
+        for one in made:
+            one.inputs = [self.tensor(name) for name in one.inputs or [inside]]
+            inside = f"{one.name}_inner"
+            one.outputs = one.outputs or (list(nodes[-1].output) if one is made[-1] else [inside])
+            self.source.update(dict.fromkeys(one.outputs, one))
+        return made
+
+    def tensor(self, name: str) -> str:
+        """The tensor behind a name."""
+        return self.same.get(name, name)
+
+    def producer(self, name: str) -> Bound | None:
+        """The operator that gives a tensor, None for the input of the network."""
+        return self.source.get(self.tensor(name))
+
+    def shape(self, name: str) -> list[int]:
+        """Shape of one frame."""
+        return list(self.model.get_tensor_shape(name))[1:]
+
+    def kind(self, name: str) -> tuple[int, bool]:
+        """Bits and sign of an element: of the operator that gives it, which may have more bits than the lowered tensor."""
+        stream = self.stream(name)
+        if stream is not None:
+            return stream.bits, stream.signed
+        given = self.model.get_tensor_datatype(name)
+        return given.bitwidth(), given.signed()
+
+    def stream(self, name: str) -> Stream | None:
+        """What the operator in front gives; None for the input of the network."""
+        before = self.producer(name)
+        return before.make().out_streams()[before.outputs.index(self.tensor(name))] if before else None
+
+    def declared(self, name: str) -> tuple[int, int]:
+        """Bits and sign of the lowered tensor, for an operator that takes its width from outside."""
+        given = self.model.get_tensor_datatype(name)
+        return given.bitwidth(), int(given.signed())
+
+    def constant(self, name: str) -> np.ndarray:
+        """An initialiser, None where the tensor is none."""
+        return self.model.get_initializer(name)
+
+    def check_readers(self) -> None:
+        """Every tensor goes to one node, or out; lowering forks where there are more.
+
+        Raises:
+            UserError: one goes to several.
+        """
+        for tensor in (name for node in self.model.graph.node for name in node.output):
+            readers = [one.name for one in self.model.find_consumers(tensor)]
+            if len(readers) > 1:
+                raise UserError(f"{tensor}: {' and '.join(readers)} both read it; put a DuplicateStreams between.")
+
+    def reader(self, node):
+        """The node that reads the only output of this one, None where there are several or none."""
+        readers = self.model.find_consumers(node.output[0]) if len(node.output) == 1 else []
+        return readers[0] if len(readers) == 1 else None
+
+
+def get(node, attribute: str):
+    """An attribute of a lowered node."""
+    return getCustomOp(node).get_nodeattr(attribute)
+
+
+def ints(node, attribute: str) -> list[int]:
+    """A list of numbers."""
+    return [int(value) for value in get(node, attribute)]

@@ -1,0 +1,101 @@
+"""Channels of several streams side by side."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Concat(HwOp):
+    """Pixels (…, C_0), (…, C_1), … to (…, C_0 + C_1 + …); elements keep their values in `out_bits`, `out_signed`.
+
+    `channels`, `in_bits` and `in_signed` have one entry per stream; pe divides every C_k.
+    """
+
+    module = "xf_concat"
+    extents: ClassVar[dict[str, str]] = {"pe": "channels"}
+
+    def get_nodeattr_types(self):
+        return {
+            "out_shape": ("ints", True, []),
+            "channels": ("ints", True, []),
+            "in_bits": ("ints", True, []),
+            "in_signed": ("ints", True, []),
+            "out_bits": ("i", True, 0),
+            "out_signed": ("i", True, 0),
+            "pe": ("i", False, 1),
+        }
+
+    @property
+    def inputs(self) -> int:
+        """Streams in."""
+        return len(self.get_nodeattr("channels"))
+
+    def in_stream(self) -> Stream:
+        return self.in_streams()[0]
+
+    def in_streams(self) -> list[Stream]:
+        pixels, pe = self.get_nodeattr("out_shape")[:-1], self.get_nodeattr("pe")
+        kinds = zip(*(self.get_nodeattr(name) for name in ("channels", "in_bits", "in_signed")))
+        found = []
+        for channels, bits, signed in kinds:
+            check_divides(self.name, "pe", pe, "channels", channels)
+            found.append(Stream((*pixels, channels), pe, bits, bool(signed)))
+        return found
+
+    def out_stream(self) -> Stream:
+        shape = tuple(self.get_nodeattr("out_shape"))
+        return Stream(
+            shape, self.get_nodeattr("pe"), self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed"))
+        )
+
+    def execute_node(self, context, graph):
+        sink, streams = self.out_stream(), zip(self.sources, self.in_streams())
+        parts = [np.asarray(context[tensor]).astype(np.int64).reshape(-1, *stream.shape) for tensor, stream in streams]
+        low, _ = value_range(sink.bits, sink.signed)
+        context[self.onnx_node.output[0]] = (np.concatenate(parts, -1) - low) % 2**sink.bits + low
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.out_stream().beats
+
+    def latency(self) -> int:
+        """The register."""
+        return 1
+
+    def rtl(self):
+        pe = self.get_nodeattr("pe")
+        return self.module, {
+            "Inputs": self.inputs, "Pe": pe, "OutBits": self.get_nodeattr("out_bits"),
+            "InBits": packed(self.get_nodeattr("in_bits"), 8), "Signed": packed(self.get_nodeattr("in_signed"), 1),
+            "Beats": packed([channels // pe for channels in self.get_nodeattr("channels")], 16),
+        }  # fmt: skip
+
+    def estimate(self):
+        sink = self.out_stream()
+        mux = -(-self.inputs // 2) if self.inputs > 1 else 0
+        return {"lut": 6 + 4 * self.inputs + sink.width * mux, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(out_shape without channels, channels, pe, in_bits, in_signed, out_bits, out_signed)"""
+        points = [
+            ((), (4, 4), 1, (8, 8), (0, 0), 8, 0), ((), (4, 6), 2, (1, 1), (0, 0), 1, 0), ((2, 3), (4, 4), 4, (1, 1), (0, 0), 1, 0),
+            ((2, 3), (2, 4), 2, (1, 1), (0, 0), 1, 0), ((2, 3), (2, 4), 1, (5, 7), (1, 1), 7, 1),
+            ((2, 3), (3, 3, 3), 3, (2, 2, 2), (0, 0, 0), 2, 0), ((2, 3), (3, 6, 9), 3, (2, 3, 4), (0, 0, 0), 4, 0),
+            ((2, 3), (3, 6, 9), 1, (2, 3, 4), (0, 1, 0), 5, 1), ((4,), (1, 1), 1, (22, 22), (1, 1), 22, 1),
+            ((4,), (1, 2), 1, (1, 6), (0, 1), 7, 1), ((1, 1), (16, 16), 16, (1, 1), (0, 0), 1, 0),
+            ((3, 3), (8, 8, 8, 8), 8, (1, 1, 1, 1), (0, 0, 0, 0), 1, 0), ((3, 3), (8, 8), 2, (18, 18), (1, 1), 18, 1),
+            ((3, 3), (2, 2, 2, 2, 2), 1, (4, 4, 4, 4, 4), (1, 1, 1, 1, 1), 4, 1), ((), (5, 5), 5, (3, 3), (0, 0), 3, 0),
+            ((), (5, 5), 1, (3, 3), (0, 0), 4, 0), ((2, 2), (64, 64), 16, (1, 1), (0, 0), 1, 0),
+            ((2, 2), (64, 64), 64, (1, 1), (0, 0), 1, 0), ((2, 2), (64, 32), 32, (1, 1), (0, 0), 1, 0),
+            ((2, 2), (12,), 3, (4,), (0,), 6, 1), ((6, 1), (1, 7), 1, (2, 2), (1, 1), 2, 1),
+        ]  # fmt: skip
+        points = [((*shape, sum(channels)), channels, *rest) for shape, channels, *rest in points]
+        names = ("out_shape", "channels", "pe", "in_bits", "in_signed", "out_bits", "out_signed")
+        return [cls.make(f"concat_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = Concat

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Channels of several streams side by side: of every pixel first all beats of stream 0, then all of
+// stream 1, and so on. A stream that comes early waits; it needs a FIFO where it must not.
+//
+// Rate       one beat per cycle
+// Latency    1 cycle
+// Reset      synchronous, control state only
+// Bit model  op.py, Concat.execute_node
+
+`include "xf_assert.svh"
+
+module xf_concat #(
+  parameter  int unsigned          Inputs  = 2,
+  parameter  int unsigned          Pe      = 1,               // channels per beat
+  parameter  int unsigned          OutBits = 8,
+  parameter  logic [8*Inputs-1:0]  InBits  = {Inputs{8'd8}},  // per element of each stream
+  parameter  logic [Inputs-1:0]    Signed  = '0,
+  parameter  logic [16*Inputs-1:0] Beats   = {Inputs{16'd1}}, // per pixel of each stream
+  localparam int unsigned          InW     = Pe * xf_sum8(InBits, Inputs),
+  localparam int unsigned          SelW    = (Inputs > 1) ? $clog2(Inputs) : 1
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [InW-1:0]        s_data_i,
+  input  logic [Inputs-1:0]     s_valid_i,
+  output logic [Inputs-1:0]     s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i
+);
+
+  // Sum of the first `count` bytes.
+  function automatic int unsigned xf_sum8(logic [8*Inputs-1:0] bytes, int unsigned count);
+    xf_sum8 = 0;
+    for (int unsigned k = 0; k < count; k++) xf_sum8 += 32'(bytes[8*k +: 8]);
+  endfunction
+
+  logic [Pe*OutBits-1:0] wide [Inputs];  // beats in the width of the output
+  logic [Pe*OutBits-1:0] data_q;
+  logic [SelW-1:0]       from_q;         // the stream of the next beat
+  logic [15:0]           beat_q;
+  logic                  go, take, m_valid_q;
+
+  for (genvar k = 0; k < Inputs; k++) begin : gen_input
+    localparam int unsigned Bits = 32'(InBits[8*k +: 8]);
+    for (genvar p = 0; p < Pe; p++) begin : gen_lane
+      localparam int unsigned At = Pe * xf_sum8(InBits, k) + p * Bits;
+      assign wide[k][p*OutBits +: OutBits] =
+        OutBits'(signed'({Signed[k] & s_data_i[At+Bits-1], s_data_i[At +: Bits]}));
+    end
+    assign s_ready_o[k] = go & (from_q == SelW'(k));
+  end
+
+  assign go   = m_ready_i | ~m_valid_q;
+  assign take = go & s_valid_i[from_q];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      from_q    <= '0;
+      beat_q    <= '0;
+      m_valid_q <= 1'b0;
+    end else if (go) begin
+      m_valid_q <= take;
+      if (take) begin
+        beat_q <= beat_q + 1'b1;
+        if (beat_q == Beats[16*from_q +: 16] - 1'b1) begin
+          beat_q <= '0;
+          from_q <= (from_q == SelW'(Inputs - 1)) ? '0 : from_q + 1'b1;
+        end
+      end
+    end
+    if (go) data_q <= wide[from_q];
+  end
+
+  assign m_data_o  = data_q;
+  assign m_valid_o = m_valid_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_concat

@@ -1,0 +1,69 @@
+"""One stream for several readers."""
+
+from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Fork(HwOp):
+    """The same elements once per reader; `readers` of them, each at its own pace, none more than a beat ahead."""
+
+    module = "xf_fork"
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "readers": ("i", True, 2),
+            "pe": ("i", False, 1),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0),
+        }
+
+    @property
+    def outputs(self) -> int:
+        """Readers."""
+        return self.get_nodeattr("readers")
+
+    def in_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", shape[-1])
+        return Stream(shape, pe, self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
+
+    def out_stream(self) -> Stream:
+        return self.in_stream()
+
+    def out_streams(self) -> list[Stream]:
+        return [self.in_stream()] * self.outputs
+
+    def execute_node(self, context, graph):
+        for tensor in self.onnx_node.output:
+            context[tensor] = context[self.onnx_node.input[0]]
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """The register."""
+        return 1
+
+    def rtl(self):
+        return self.module, {"Width": self.in_stream().width, "Outputs": self.outputs}
+
+    def estimate(self):
+        return {"lut": 2.0 + self.outputs, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, bits, signed, readers)"""
+        points = [
+            ((12,), 1, 8, 0, 2), ((12,), 12, 1, 0, 2), ((4, 3), 3, 5, 1, 2), ((2, 3, 8), 4, 1, 0, 3), ((1,), 1, 1, 0, 2),
+            ((2, 3, 8), 8, 1, 0, 5), ((2, 2, 6), 2, 16, 1, 3), ((2, 2, 6), 3, 22, 1, 2), ((5, 5), 1, 1, 0, 4),
+            ((3, 3, 64), 64, 1, 0, 3), ((3, 3, 64), 16, 1, 0, 2), ((3, 3, 4), 4, 18, 1, 5), ((7,), 7, 9, 0, 2),
+            ((7,), 1, 9, 0, 6), ((2, 2, 33), 33, 1, 0, 2), ((2, 2, 33), 11, 3, 0, 3), ((100,), 50, 1, 0, 2),
+            ((9, 9, 1), 1, 8, 0, 8), ((4, 4, 2), 2, 32, 1, 2), ((4, 4, 2), 1, 32, 0, 3),
+        ]  # fmt: skip
+        names = ("in_shape", "pe", "bits", "signed", "readers")
+        return [cls.make(f"fork_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+
+
+Op = Fork

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One stream for several readers: every beat once to each. A reader that has taken its beat waits
+// for the others, so a reader that must run ahead needs a FIFO behind its output.
+//
+// Rate       one beat per cycle
+// Latency    1 cycle
+// Reset      synchronous, control state only
+// Bit model  op.py, Fork.execute_node
+
+`include "xf_assert.svh"
+
+module xf_fork #(
+  parameter int unsigned Width   = 8,
+  parameter int unsigned Outputs = 2
+) (
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+  input  logic [Width-1:0]         s_data_i,
+  input  logic                     s_valid_i,
+  output logic                     s_ready_o,
+  output logic [Outputs*Width-1:0] m_data_o,
+  output logic [Outputs-1:0]       m_valid_o,
+  input  logic [Outputs-1:0]       m_ready_i
+);
+
+  logic [Width-1:0]   data_q;
+  logic [Outputs-1:0] valid_q;  // who has not taken the beat yet
+  logic [Outputs-1:0] left;
+
+  assign left      = valid_q & ~m_ready_i;
+  assign s_ready_o = left == '0;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni)        valid_q <= '0;
+    else if (s_ready_o) valid_q <= {Outputs{s_valid_i}};
+    else                valid_q <= left;
+    if (s_ready_o) data_q <= s_data_i;
+  end
+
+  assign m_data_o  = {Outputs{data_q}};
+  assign m_valid_o = valid_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, |left |=> (m_valid_o & $past(left)) == $past(left) && $stable(m_data_o))
+
+endmodule : xf_fork

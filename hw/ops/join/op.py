@@ -1,0 +1,154 @@
+"""Sums of streams, each times its constants."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Join(HwOp):
+    """y[…, c] = sum over k of multipliers[k, c] * x_k[…, c], modulo 2**out_bits, for one or more streams of one shape.
+
+    Arrays: `multipliers` (inputs, C), whole numbers. Lists of `in_bits`, `in_signed` have one entry per stream. The caller
+    says how wide the sum is: integers of a network have known ranges, which are smaller than those of their bits.
+    """
+
+    module = "xf_join"
+    arrays = ("multipliers",)
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "in_bits": ("ints", True, []),
+            "in_signed": ("ints", True, []),
+            "out_bits": ("i", True, 0),
+            "out_signed": ("i", True, 0),
+            "pe": ("i", False, 1),
+        }
+
+    @property
+    def inputs(self) -> int:
+        """Streams in."""
+        return len(self.get_nodeattr("in_bits"))
+
+    def table(self) -> np.ndarray:
+        """The multipliers, int64 (inputs, C).
+
+        Raises:
+            UserError: they are not one per stream and channel.
+        """
+        table, shape = np.asarray(self.arrays_of["multipliers"]).astype(np.int64), self.get_nodeattr("in_shape")
+        if table.shape != (self.inputs, shape[-1]):
+            raise UserError(
+                f"{self.name}: multipliers have shape {table.shape}; {self.inputs} streams of {shape[-1]} channels need "
+                f"({self.inputs}, {shape[-1]})."
+            )
+        return table
+
+    def in_stream(self) -> Stream:
+        return self.in_streams()[0]
+
+    def in_streams(self) -> list[Stream]:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", shape[-1])
+        kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
+        return [Stream(shape, pe, bits, bool(signed)) for bits, signed in kinds]
+
+    def out_stream(self) -> Stream:
+        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
+        return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
+
+    def execute_node(self, context, graph):
+        sink = self.out_stream()
+        streams = (np.asarray(context[tensor]).astype(np.int64) for tensor in self.sources)
+        total = sum(x.reshape(-1, *sink.shape) * m for x, m in zip(streams, self.table()))
+        low, _ = value_range(sink.bits, sink.signed)
+        context[self.onnx_node.output[0]] = (total - low) % 2**sink.bits + low
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def latency(self) -> int:
+        """Products, sum."""
+        return 2
+
+    def constant(self) -> np.ndarray:
+        """Per stream, whether all its multipliers are one number."""
+        return (self.table() == self.table()[:, :1]).all(1)
+
+    def word_bits(self) -> list[int]:
+        """Per stream, bits of a multiplier in the table, two's complement; 0 where it is a constant."""
+        return [0 if same else signed_bits(row) for row, same in zip(self.table(), self.constant())]
+
+    def rtl(self):
+        source, table, same = self.in_stream(), self.table(), self.constant()
+        constants = [int(row[0]) if one else 0 for row, one in zip(table, same)]
+        return self.module, {
+            "Inputs": self.inputs, "Pe": source.lanes, "Folds": source.shape[-1] // source.lanes,
+            "OutBits": self.get_nodeattr("out_bits"),
+            "InBits": packed(self.get_nodeattr("in_bits"), 8), "Signed": packed(self.get_nodeattr("in_signed"), 1),
+            "WordBits": packed(self.word_bits(), 8), "Constants": packed(constants, 32),
+        }  # fmt: skip
+
+    def memories(self):
+        """A word per fold: per lane the multipliers of all streams that have no constant."""
+        bits, source = self.word_bits(), self.in_stream()
+        folds = source.shape[-1] // source.lanes
+        if not any(bits):
+            return {"MultiplierFile": (1, [0] * folds)}
+        words, at = [0] * folds, 0
+        for lane in range(source.lanes):
+            for row, width in zip(self.table(), bits):
+                for fold in range(folds if width else 0):
+                    words[fold] |= (int(row[fold * source.lanes + lane]) % 2**width) << at
+                at += width
+        return {"MultiplierFile": (at, words)}
+
+    def estimate(self):
+        """Model of docs/operators-streams.md: a product with a table takes a DSP block, and so does a constant that is not
+        a power of two; a block also adds one other term."""
+        source, out = self.in_stream(), self.get_nodeattr("out_bits")
+        folds = source.shape[-1] // source.lanes
+        bits = sum(self.word_bits())
+        free = [abs(int(row[0])).bit_count() < 2 for row in self.table()]
+        products = sum(not (same and plain) for same, plain in zip(self.constant(), free)) if out > 8 else 0
+        lane = out * max(self.inputs - 1 - products, products > 1, 0) + bits * min(folds / 32, 1) * max(folds / 64, 1)
+        return {"lut": 7 + source.lanes * lane, "bram36": 0.0, "dsp": float(products * source.lanes)}
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, in_bits, in_signed, out_bits, out_signed, largest multiplier; 0: ones, negative: one constant)"""
+        points = [
+            ((4,), 1, (8,), (0,), 20, 1, 900), ((4,), 4, (8,), (1,), 9, 1, -2), ((2, 3, 4), 2, (4, 4), (0, 0), 5, 0, 0),
+            ((2, 3, 4), 1, (9, 9), (0, 0), 22, 1, 500), ((2, 3, 4), 4, (9, 18), (0, 1), 20, 1, 300),
+            ((2, 2, 6), 3, (1, 1, 1), (0, 0, 0), 2, 0, 0), ((2, 2, 6), 1, (10, 10, 10), (0, 0, 0), 24, 1, 180),
+            ((2, 2, 6), 6, (10, 10, 10), (0, 0, 0), 24, 1, 180), ((3, 8), 2, (9,) * 5, (0,) * 5, 23, 1, 2000),
+            ((3, 8), 1, (16, 5), (1, 0), 17, 1, 1), ((3, 8), 8, (3, 7), (1, 1), 12, 1, -45), ((5, 1), 1, (6, 6), (0, 1), 8, 1, 0),
+            ((1,), 1, (1,), (0,), 1, 0, 0), ((1,), 1, (12, 12), (1, 1), 8, 1, 9), ((9,), 3, (8, 8), (0, 0), 8, 0, 3),
+            ((2, 2, 64), 2, (9, 22), (0, 1), 23, 1, 1000), ((2, 2, 128), 1, (11, 11), (0, 0), 24, 1, 76),
+            ((4, 4, 2), 2, (2, 20), (0, 1), 21, 1, -64), ((4, 4, 2), 1, (2, 2, 2, 2), (1, 0, 1, 0), 9, 1, 30),
+            ((3, 3, 3), 3, (24, 24), (1, 1), 24, 1, 0), ((3, 3, 3), 1, (17, 9), (1, 0), 30, 1, 8000),
+        ]  # fmt: skip
+        found = []
+        for index, (shape, pe, bits, signed, out, out_signed, largest) in enumerate(points):
+            rng, channels = np.random.default_rng(index), shape[-1]
+            table = rng.integers(-largest, largest + 1, (len(bits), channels)) if largest > 0 else None
+            if table is None:
+                table = np.full((len(bits), channels), 1 if not largest else largest)
+            elif len(bits) > 1:
+                table[-1] = 1  # a shortcut
+            given = {"in_shape": shape, "pe": pe, "in_bits": bits, "in_signed": signed}
+            given |= {"out_bits": out, "out_signed": out_signed}
+            found.append(cls.make(f"join_{index}", {"multipliers": table}, **given))
+        return found
+
+
+def signed_bits(values) -> int:
+    """Bits of two's complement that hold all values."""
+    low, high = int(np.min(values)), int(np.max(values))
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+Op = Join

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sum of streams, each times a number of its channel: y = sum of m[k][c] * x[k][c], modulo
+// 2**OutBits. Pe channels per beat. A stream whose multipliers are all equal has a constant
+// (WordBits 0), which synthesis turns into adders or nothing; else they come from a table, and the
+// product is written so that a DSP block takes it with its register.
+//
+// A beat is taken from all streams at once, so ready of one stream waits for valid of the others.
+//
+// Rate       one beat per cycle
+// Latency    2 cycles: products, sum
+// Reset      synchronous, control state only
+// Memories   MultiplierFile: word fold, lane after lane the WordBits of stream 0, 1, …
+// Bit model  op.py, Join.execute_node
+
+`include "xf_assert.svh"
+
+module xf_join #(
+  parameter  int unsigned          Inputs         = 2,
+  parameter  int unsigned          Pe             = 1,             // channels per beat
+  parameter  int unsigned          Folds          = 4,             // beats per pixel
+  parameter  int unsigned          OutBits        = 16,
+  parameter  logic [8*Inputs-1:0]  InBits         = {Inputs{8'd8}},  // per element of each stream
+  parameter  logic [Inputs-1:0]    Signed         = '0,
+  parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // of a multiplier, two's complement
+  parameter  logic [32*Inputs-1:0] Constants      = {Inputs{32'd1}},
+  parameter                        MultiplierFile = "",
+  localparam int unsigned          InW            = Pe * xf_sum8(InBits, Inputs),
+  localparam int unsigned          LaneW          = xf_sum8(WordBits, Inputs),
+  localparam int unsigned          WordW          = (LaneW != 0) ? Pe * LaneW : 1,
+  localparam int unsigned          FoldW          = (Folds > 1) ? $clog2(Folds) : 1
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [InW-1:0]        s_data_i,
+  input  logic [Inputs-1:0]     s_valid_i,
+  output logic [Inputs-1:0]     s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i
+);
+
+  // Sum of the first `count` bytes.
+  function automatic int unsigned xf_sum8(logic [8*Inputs-1:0] bytes, int unsigned count);
+    xf_sum8 = 0;
+    for (int unsigned k = 0; k < count; k++) xf_sum8 += 32'(bytes[8*k +: 8]);
+  endfunction
+
+  logic [WordW-1:0] word;  // multipliers of this beat
+  logic             go, take, valid_q, m_valid_q;
+
+  assign go   = m_ready_i | ~m_valid_q;
+  assign take = go & (&s_valid_i);
+
+  for (genvar k = 0; k < Inputs; k++) begin : gen_ready
+    assign s_ready_o[k] = go & (&(s_valid_i | (Inputs'(1) << k)));
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q   <= 1'b0;
+      m_valid_q <= 1'b0;
+    end else if (go) begin
+      valid_q   <= take;
+      m_valid_q <= valid_q;
+    end
+  end
+
+  if (LaneW != 0) begin : gen_words
+    (* rom_style = "logic" *) logic [WordW-1:0] words [1 << FoldW];
+    logic [FoldW-1:0] fold_q;
+    initial $readmemh(MultiplierFile, words, 0, Folds - 1);
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni)   fold_q <= '0;
+      else if (take) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
+    end
+    assign word = words[fold_q];
+  end else begin : gen_no_words
+    logic unused;
+    assign word   = '0;
+    assign unused = word;
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+    logic signed [OutBits-1:0] part [Inputs];  // products
+    logic signed [OutBits-1:0] total, total_q;
+
+    for (genvar k = 0; k < Inputs; k++) begin : gen_input
+      localparam int unsigned Bits = 32'(InBits[8*k +: 8]);
+      localparam int unsigned MulW = 32'(WordBits[8*k +: 8]);
+      localparam int unsigned At   = Pe * xf_sum8(InBits, k) + p * Bits;
+      localparam int unsigned TakeW = (Bits < OutBits) ? Bits + 1 : OutBits;
+      logic signed [TakeW-1:0] x;
+      assign x = TakeW'(signed'({Signed[k] & s_data_i[At+Bits-1], s_data_i[At +: Bits]}));
+      if (MulW == 0) begin : gen_constant
+        localparam logic signed [31:0] Constant = Constants[32*k +: 32];
+        always_ff @(posedge clk_i) if (go) part[k] <= OutBits'(x) * OutBits'(Constant);
+      end else begin : gen_table
+        localparam int unsigned KeepW = (Bits + MulW < OutBits) ? Bits + MulW : OutBits;
+        logic signed [MulW-1:0]  m;
+        logic signed [KeepW-1:0] product_q;
+        assign m = word[p*LaneW + xf_sum8(WordBits, k) +: MulW];
+        always_ff @(posedge clk_i) if (go) product_q <= KeepW'(x) * KeepW'(m);
+        assign part[k] = OutBits'(product_q);
+      end
+    end
+
+    always_comb begin
+      total = '0;
+      for (int unsigned k = 0; k < Inputs; k++) total += part[k];
+    end
+    always_ff @(posedge clk_i) if (go) total_q <= total;
+    assign m_data_o[p*OutBits +: OutBits] = total_q;
+  end
+
+  assign m_valid_o = m_valid_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_join

@@ -1,0 +1,207 @@
+"""Random networks with everything that streams can do: branches that meet, shortcuts, pools of all kinds, numbers of several
+bits, weights of several bits, paddings of -1, 0 and +1. A network is a function of its seed."""
+
+from math import prod
+
+import numpy as np
+from graphs import Graph
+
+IMAGES = 6
+
+
+class RandomGraph:
+    """A network drawn from a seed: `model` in QONNX, `pixels` uint8 (N, C, H, W); `drawn` counts the parts it has.
+
+    `bits` says what an element is: 8 for pixels, 1 for -1 and +1, else the bits of an unsigned level; None for a sum.
+    """
+
+    def __init__(self, seed: int):
+        self.rng = np.random.default_rng(seed)
+        shape = [int(size) for size in (self.rng.choice([1, 2, 3]), *self.rng.integers(4, 10, 2))]
+        self.graph, self.shape, self.bits, self.drawn = Graph(shape, seed), shape, 8, set()
+        self.pixels = self.rng.integers(0, 256, (IMAGES, *shape))
+        self.block(int(self.rng.integers(2, 7)) * 2)
+        for _ in range(self.rng.integers(1, 4)):
+            self.draw()
+        self.scores()
+
+    def draw(self):
+        """One part of the network."""
+        parts = [self.layer, self.layer, self.shortcut, self.branches, self.side_by_side, self.pool, self.larger]
+        parts[self.rng.integers(len(parts))]()
+
+    def chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+    # Parts that read quantised elements and give them.
+    def layer(self):
+        self.block(int(self.rng.choice([2, 3, 4, 6, 8])))
+
+    def block(self, outputs: int):
+        """Convolution, batch norm, quantiser."""
+        self.conv(outputs)
+        self.quantise()
+
+    def shortcut(self):
+        """Bi-Real: a sum passes by a sign and a convolution and is added to its norm."""
+        self.drawn.add("shortcut")
+        self.same_conv(self.shape[0])
+        self.affine()
+        for _ in range(self.rng.integers(1, 3)):
+            before = self.graph.at
+            self.graph.sign()
+            self.bits = 1
+            self.same_conv(self.shape[0])
+            self.affine()
+            self.graph.real("Add", inputs=[self.graph.at, before])
+        self.quantise(norm=False)
+
+    def branches(self):
+        """Group-Net: K convolutions of the same elements, each with its norm, added up; some with a layer of their own."""
+        self.drawn.add("branches")
+        start, bits, ends, outputs = self.graph.at, self.bits, [], int(self.rng.choice([2, 4, 6]))
+        before = list(self.shape)
+        for _ in range(self.rng.integers(2, 4)):
+            self.graph.at, self.bits, self.shape = start, bits, list(before)
+            if self.chance(0.4):
+                self.same_conv(int(self.rng.choice([2, 4])))
+                self.norm()
+                self.graph.sign()
+                self.bits = 1
+            self.same_conv(outputs)
+            if self.chance(0.3):
+                self.graph.node("Relu")
+                self.drawn.add("relu")
+            self.affine()
+            ends.append(self.graph.at)
+        self.graph.at = ends[0]
+        for other in ends[1:]:
+            self.graph.real("Add", inputs=[self.graph.at, other])
+        self.quantise(norm=False)
+
+    def side_by_side(self):
+        """Two layers of the same elements, their channels concatenated."""
+        self.drawn.add("concatenation")
+        start, bits, before, ends = self.graph.at, self.bits, list(self.shape), []
+        for _ in range(2):
+            self.graph.at, self.bits, self.shape = start, bits, list(before)
+            self.same_conv(int(self.rng.choice([2, 4])))
+            self.norm()
+            self.graph.sign()
+            ends.append((self.graph.at, self.shape[0]))
+        self.bits = 1
+        self.graph.node("Concat", inputs=[name for name, _ in ends], axis=1)
+        self.shape = [sum(channels for _, channels in ends), *self.shape[1:]]
+
+    def pool(self):
+        """Maximum of quantised elements."""
+        if min(self.shape[1:]) < 2:
+            return
+        self.drawn.add(f"maximum of {'bits' if self.bits == 1 else 'levels'}")
+        self.graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+        self.shape = [self.shape[0], *(side // 2 for side in self.shape[1:])]
+
+    def larger(self):
+        """Every pixel four times."""
+        if max(self.shape[1:]) > 6:
+            return
+        self.drawn.add("upsampling")
+        self.graph.node("Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", nearest_mode="floor")
+        self.shape = [self.shape[0], *(2 * side for side in self.shape[1:])]
+
+    def scores(self):
+        """Perhaps a mean over the map, then a dense layer."""
+        if self.bits == 1 and self.chance(0.4) and self.shape[1] * self.shape[2] in (1, 4, 16, 64):
+            self.drawn.add("average")
+            self.graph.node("GlobalAveragePool")
+            self.shape = [self.shape[0], 1, 1]
+        length, classes = prod(self.shape), int(self.rng.integers(2, 8))
+        self.graph.node("Flatten", axis=1)
+        self.graph.node("MatMul", self.graph.weights(length, classes))
+        self.shape = [classes]
+
+    # Pieces.
+    def conv(self, outputs: int):
+        """Any kernel, stride, padding; weights of one bit or of several, groups."""
+        channels, *size = self.shape
+        kernel = [int(self.rng.integers(1, min(3, side) + 1)) for side in size]
+        stride = [int(self.rng.choice([1, 1, 2])) for _ in size]
+        pads = [int(self.rng.integers(0, k)) if self.chance(0.4) else 0 for k in (*kernel, *kernel)]
+        groups = channels if self.bits == 1 and channels > 1 and self.chance(0.15) else 1
+        outputs = channels if groups > 1 else outputs
+        if groups > 1:
+            self.drawn.add("depthwise")
+        given = {"kernel_shape": kernel, "strides": stride, "group": groups}
+        self.padded(pads, given, zero=groups == 1)
+        self.graph.node("Conv", self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1), **given)
+        spans = [side + pads[i] + pads[i + 2] for i, side in enumerate(size)]
+        self.shape = [outputs, *((span - k) // s + 1 for span, k, s in zip(spans, kernel, stride))]
+
+    def same_conv(self, outputs: int):
+        """A convolution that keeps the size, dilated or not."""
+        channels, *size = self.shape
+        rate = int(self.rng.choice([1, 1, 2])) if min(size) > 4 else 1
+        kernel = [3, 3] if min(size) > 2 and self.chance(0.7) else [1, 1]
+        pads = [rate * (k // 2) for k in kernel] * 2
+        given = {"kernel_shape": kernel, "dilations": [rate, rate]}
+        if rate > 1 and any(pads):
+            self.drawn.add("dilation")
+        self.padded(pads, given, zero=True)
+        self.graph.node("Conv", self.weights(outputs, channels, *kernel), **given)
+        self.shape = [outputs, *size]
+
+    def padded(self, pads, given: dict, zero: bool):
+        """A border of -1, +1 or 0 around bits, of 0 around numbers."""
+        if not any(pads):
+            return
+        value = self.rng.choice([-1, 1, 0]) if zero else self.rng.choice([-1, 1])
+        if self.bits == 1 and value:
+            self.graph.node("Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(value))
+        else:
+            given["pads"] = pads
+            if self.bits == 1:
+                self.drawn.add("zero padding")
+
+    def weights(self, *shape, one_bit=False):
+        """-1 and +1, or whole numbers of 3 bits."""
+        if one_bit or self.chance(0.8):
+            return self.graph.weights(*shape)
+        self.drawn.add("weights of several bits")
+        return self.rng.integers(-3, 4, shape).astype(np.float32)
+
+    def spread(self) -> float:
+        """About how large sums are."""
+        return {8: 400.0, 1: 4.0}.get(self.bits, 8.0)
+
+    def norm(self):
+        """Batch norm, some weights negative."""
+        channels, spread = self.shape[0], self.spread()
+        gamma = self.rng.choice([-1.5, -0.3, 0.2, 1.0, 3.0], channels)
+        mean = self.rng.normal(0, spread, channels)
+        given = gamma, self.rng.normal(0, 0.5, channels), mean, np.full(channels, spread**2)
+        self.graph.real("BatchNormalization", *given, epsilon=1e-5)
+
+    def affine(self):
+        """Gain and shift per channel on the grid of 1/64."""
+        channels = self.shape[0]
+        gain = self.rng.integers(1, 90, channels) * self.rng.choice([-1, 1], channels, p=[0.2, 0.8])
+        if self.bits == 8:
+            gain = np.sign(gain)
+        grid = [np.float32(x).reshape(1, channels, 1, 1) / 64 for x in (gain, self.rng.integers(-200, 200, channels))]
+        self.graph.real("Mul", grid[0]).real("Add", grid[1])
+
+    def quantise(self, norm=True):
+        """To bits, or levels of 2 or 3 bits."""
+        if norm:
+            self.norm()
+        if self.chance(0.75):
+            self.graph.sign()
+            self.bits = 1
+            return
+        self.bits = int(self.rng.choice([2, 3]))
+        self.drawn.add("levels")
+        self.graph.quant(0.5, self.bits, signed=0)
+
+    @property
+    def model(self):
+        return self.graph.model(self.shape)
