@@ -161,9 +161,8 @@ class Depthwise(HwOp):
         pe, bits = source.lanes, self.acc_bits
         lut, bram36 = 4 + beats.bit_length() + folds.bit_length() // 2 + pe * (source.bits + bits), 0.0
         begin = starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
-        begin = begin[:, None] >> np.arange(bits) & 1
+        begin = (begin[:, None] >> np.arange(bits) & 1).reshape(folds, pe * bits)
         for table, in_block in zip((np.asarray(self.arrays_of["weights"]).reshape(beats, pe), begin), self.in_block()):
-            table = table.reshape(-1, pe if table is not begin else pe * bits)
             depth, width = table.shape
             if in_block:
                 blocks, more = cost.block(width, depth)
