@@ -10,6 +10,7 @@ NET      ?= mnist-cnn#      network of sw/shipped, or its name behind TASK's
 TASK     ?=#                mnist or cifar10: TASK=cifar10 NET=cnv is NET=cifar10-cnv
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
+WEIGHTS  ?=#                folder of a training run, or of one of its prefixes, instead of shipped weights
 MODEL    ?=#                a QONNX file instead of NET
 SCALE    ?=#                with MODEL: value of one input step, where the file does not say
 INTERVAL ?=#                cycles per frame to aim at (default: what board.toml says for NET)
@@ -44,11 +45,11 @@ NETWORK := $(if $(TASK),$(TASK)-$(patsubst $(TASK)-%,%,$(or $(GIVEN),$(USUAL_$(T
 $(if $(and $(TASK),$(findstring -,$(GIVEN)),$(filter-out $(TASK)-%,$(GIVEN))),\
   $(error TASK: '$(TASK)' is not the task of NET=$(GIVEN); give one of the two, or both as TASK=$(firstword $(subst -, ,$(GIVEN))) NET=$(GIVEN)))
 
-NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NETWORK)$(if $(filter-out ste,$(METHOD)),-$(METHOD)))
+NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NETWORK)$(if $(filter-out ste,$(METHOD)),-$(METHOD))$(WEIGHTS:%=-$(notdir $(WEIGHTS:%/=%))))
 DIR  := out/$(NAME)
 ACC  := $(DIR)/rtl-$(BOARD)
 
-$(foreach v,NET TASK METHOD BOARD MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
+$(foreach v,NET TASK METHOD WEIGHTS BOARD MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
 
 # The netlist is simulated where its family's cells have models.
 FAMILY := $(shell sed -n 's/^family *= *"\([^"]*\)".*/\1/p' hw/boards/$(BOARD)/board.toml 2>/dev/null)
@@ -64,7 +65,7 @@ BASE     := $(wildcard src/xnorforge/a*.py)
 SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
 SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
 SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
-SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/search.py flows/bind.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
+SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/search.py flows/queues.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
 SRC_RTL  := $(BASE) $(wildcard flows/backends/*.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
 SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/bits/*.py)
 SRC_SYN  := $(BASE) $(wildcard flows/synth.py flows/cells.py flows/yosys_job.py)
@@ -75,8 +76,9 @@ help:  ## list targets, variables, and what is found on disk
 	@printf '  make clean_STAGE   remove what STAGE made and all that follows; the stages are: $(STAGES)\n'
 	@printf '\nvariables\n'; awk -F ' *[?]= *|# +' '/^[A-Z]+ +[?]=/ {sub(/#$$/, "", $$2); printf "  %-10s %-12s %s\n", $$1, $$2, $$3}' Makefile
 	@printf '\nfound on disk\n'
-	@printf '  NET        %s\n' '$(sort $(patsubst %-ste,%,$(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/)))))'
+	@printf '  NET        %s\n' '$(sort $(patsubst %-ste,%,$(filter %-ste,$(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/))))))'
 	@printf '  METHOD     %s\n' '$(sort $(filter-out base,$(basename $(notdir $(filter-out sw/methods/_%,$(wildcard sw/methods/*.py))))))'
+	@printf '  shipped    %s\n' '$(sort $(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/))))'
 	@printf '  BOARD      %s\n' '$(sort $(filter-out __pycache__,$(notdir $(patsubst %/,%,$(wildcard hw/boards/*/)))))'
 	@printf '  data       %s\n' '$(or $(XNORFORGE_DATA),none: MNIST is shipped in part, the rest is downloaded when asked for)'
 
@@ -105,7 +107,7 @@ $(ACC)/.sim: FORCE | $(REQUEST)
 	$(call keep,$(IMAGES) $(STALLED) $(WAVES))
 
 # Weights of `make train`, where there are any, go before the shipped ones.
-TRAINED := $(wildcard $(DIR)/train/weights.safetensors)
+TRAINED := $(if $(WEIGHTS),$(WEIGHTS:%/=%)/weights.safetensors,$(wildcard $(DIR)/train/weights.safetensors))
 $(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | $(REQUEST)
 	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NETWORK) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
 $(DIR)/lower.json: $(DIR)/export.json $(SRC_LOW) | $(REQUEST)
