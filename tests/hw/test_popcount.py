@@ -6,6 +6,8 @@ from importlib.resources import files
 
 import pytest
 
+from xnorforge.hw.ops import _mvu_cost as cost
+
 RTL = files("xnorforge.hw") / "rtl"
 # Registers become wires: what is proved is the function of the pipeline.
 WIRES = """
@@ -91,6 +93,21 @@ LEAVES = {
         )
         for width in (2, 4, 8, 9)
     },
+    **{
+        f"three pairs behind gate {gate}": (
+            "input [2:0] x, w", 2, ones("(x & w)" if gate == 1 else "(~(x & w))", 3),
+            f"xf_xnor3 #(.Gate({gate})) u (.x_i(x), .w_i(w), .count_o(gate));",
+        )
+        for gate in (1, 2)
+    },
+    **{
+        f"two numbers behind gate {gate}": (
+            "input [4:0] a, b, input wa, wb", 6,
+            f"logic [4:0] x, y; assign x = {x}(wa ? a : 5'd0); assign y = {y}(wb ? b : 5'd0); assign gold = x + y;",
+            f"xf_add2 #(.Width(5), .Gate({gate})) u (.a_i(a), .wa_i(wa), .b_i(b), .wb_i(wb), .sum_o(gate));",
+        )
+        for gate, x, y in ((1, "", ""), (2, "", "~"), (3, "~", "~"))
+    },
 }  # fmt: skip
 
 
@@ -128,3 +145,16 @@ def test_the_proof_notices_one_wrong_count(tmp_path):
     inputs, width, gold, gate = popcount(12)
     wrong = gold.replace("gold = 0;", "gold = x == 5 && w == 9;")
     assert not proved(tmp_path, inputs, width, wrong, gate)
+
+
+@pytest.mark.parametrize("simd, bits, weight", [(1, 3, 2), (2, 3, 3), (3, 2, 3), (5, 1, 3), (4, 1, 2)])
+def test_plane_sum_multiplies_by_integers(tmp_path, simd, bits, weight):
+    """gold = constant + sum of x * w, w two's complement."""
+    offset = cost.plane_offset(simd, bits, weight)
+    width = cost.planes(simd, bits, weight).bits
+    x, w = f"(x >> k * {bits} & {2**bits - 1})", f"(w >> k * {weight} & {2**weight - 1})"
+    body = f"gold = gold + {x} * ({w} - (({w} >> {weight - 1}) << {weight}));"
+    gold = f"always_comb begin gold = {offset}; for (int k = 0; k < {simd}; k++) {body} end"
+    gate = f"xf_plane_sum #(.Simd({simd}), .Bits({bits}), .Planes({weight}), .SumW({width})) u "
+    gate += "(.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
+    assert proved(tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate)
