@@ -142,17 +142,19 @@ module xf_pool #(
   end else begin : gen_max
 
     localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
-    logic [Pe-1:0] turned;
-    assign turned = Turned[32'(beat_q)*Pe +: Pe];
-
     // Of two equal values either may be taken.
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
+      // One choice per lane: an index times Pe would cost an adder where Pe is no power of two.
+      logic [2**BeatW-1:0] turned;
+      for (genvar b = 0; b < 2**BeatW; b++) begin : gen_beat
+        assign turned[b] = Turned[b%Beats*Pe+p];
+      end
       logic [InBits-1:0] x, y;
       logic              above;
       assign x     = s_data_i[p*InBits +: InBits];
       assign y     = partial[p*InBits +: InBits];
-      assign above = (x ^ SignBit) > (y ^ SignBit);
-      assign joined[p*InBits +: InBits] = (fresh || above != turned[p]) ? x : y;
+      assign above = (x ^ SignBit) >= (y ^ SignBit);
+      assign joined[p*InBits +: InBits] = (fresh || above != turned[beat_q]) ? x : y;
     end
 
   end

@@ -57,12 +57,30 @@ module xf_border #(
   assign fold_last   = fold_q == FoldW'(Folds - 1);
   assign column_last = fold_last && column_q == WidthW'(Width - 1);
 
+  // One choice per bit: an index times the bits of a class would cost an adder.
+  logic [RowW-1:0]    row_class;
+  logic [ColumnW-1:0] column_class;
+  for (genvar k = 0; k < RowW; k++) begin : gen_row_bit
+    logic [2**HeightW-1:0] bits;
+    for (genvar h = 0; h < 2**HeightW; h++) begin : gen_row
+      assign bits[h] = Rows[h%Height*RowW+k];
+    end
+    assign row_class[k] = bits[row_q];
+  end
+  for (genvar k = 0; k < ColumnW; k++) begin : gen_column_bit
+    logic [2**WidthW-1:0] bits;
+    for (genvar w = 0; w < 2**WidthW; w++) begin : gen_column
+      assign bits[w] = Columns[w%Width*ColumnW+k];
+    end
+    assign column_class[k] = bits[column_q];
+  end
+
   xf_rom #(
     .Width(Pe * OffsetBits), .Depth(1 << (RowW + ColumnW + FoldW)), .Kind(Kind), .File(OffsetFile)
   ) u_offsets (
     .clk_i,
     .en_i   (go),
-    .addr_i ({Rows[32'(row_q)*RowW +: RowW], Columns[32'(column_q)*ColumnW +: ColumnW], fold_q}),
+    .addr_i ({row_class, column_class, fold_q}),
     .data_o (offsets)
   );
 
