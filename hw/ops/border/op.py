@@ -91,21 +91,20 @@ class Border(HwOp):
         rows, columns, channels = self.table().shape
         return tuple(max(1, (n - 1).bit_length()) for n in (rows, columns, channels // self.get_nodeattr("pe")))
 
-    def table_columns(self) -> tuple[int, int]:
-        """Words of the table, and bits of a word that are neither constant nor, maybe inverted, another bit of it."""
+    def table_columns(self) -> int:
+        """Bits of a word of the table that are neither constant nor, maybe inverted, another bit of it."""
         words = self.table().reshape(-1, self.get_nodeattr("pe"))
         columns = ((words[..., None] >> np.arange(self.offset_bits)) & 1).reshape(len(words), -1)
         columns ^= columns[0]
-        return len(words), len({column.tobytes() for column in columns.T if column.any()})
+        return len({column.tobytes() for column in columns.T if column.any()})
 
     def table_cost(self) -> float:
         """LUTs of the table in logic."""
-        words, columns = self.table_columns()
-        return columns * (1 if words <= 64 else words / 40)
+        return self.table_columns() * max(1, (1 << sum(self.spans())) / 70)
 
     def blocks(self) -> float:
         """BRAM36 that the table would take."""
-        return memory(1 << sum(self.spans()), self.table_columns()[1], "block")["bram36"]
+        return memory(1 << sum(self.spans()), self.table_columns(), "block")["bram36"]
 
     def in_block(self) -> bool:
         """Whether the table lies in block RAM."""
@@ -134,7 +133,7 @@ class Border(HwOp):
     def estimate(self):
         source, sink = self.in_stream(), self.out_stream()
         place = sum((size - 1).bit_length() for size in (*source.shape[:2], source.shape[2] // source.lanes))
-        lut = 2 * place - 2 + source.lanes * (sink.bits - self.get_nodeattr("mul") + 1)
+        lut = max(2, 2 * place - 8) + source.lanes * (sink.bits - self.get_nodeattr("mul") + 1)
         if not self.in_block():
             return {"lut": lut + self.table_cost(), "bram36": 0.0}
         return {"lut": float(lut), "bram36": self.blocks()}
