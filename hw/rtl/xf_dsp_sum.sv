@@ -32,11 +32,12 @@ module xf_dsp_sum #(
 
 `include "xf_heap.svh"
 
-  localparam int unsigned  Groups  = (Simd + Chain - 1) / Chain;
-  localparam int unsigned  FactorW = (Rows - 1) * FieldW + WBits;
-  localparam int unsigned  XW      = (Signed != 0) ? Bits : Bits + 1;
-  localparam int unsigned  ChainW  = Rows * FieldW;
-  localparam logic [287:0] Heights = heap_rows(Groups, FieldW);
+  localparam int unsigned  Groups   = (Simd + Chain - 1) / Chain;
+  localparam int unsigned  FactorW  = (Rows - 1) * FieldW + WBits;
+  localparam int unsigned  XW       = (Signed != 0) ? Bits : Bits + 1;
+  localparam int unsigned  ChainW   = Rows * FieldW;
+  localparam int unsigned  ProductW = (FactorW + XW < ChainW) ? FactorW + XW : ChainW;
+  localparam logic [287:0] Heights  = heap_rows(Groups, FieldW);
   localparam logic [ChainW-1:0] Middle = {Rows{1'b1, (FieldW-1)'(0)}};
 
   logic [FieldW*Groups-1:0] heap [Rows];
@@ -48,9 +49,9 @@ module xf_dsp_sum #(
 
     for (genvar k = 0; k < Chain; k++) begin : gen_position
       localparam int unsigned K = (k < Missing) ? 0 : g * Chain + k - Missing;
-      logic signed [FactorW-1:0]    w, factor;
-      logic signed [XW-1:0]         x, element;
-      logic signed [FactorW+XW-1:0] product_q;
+      logic signed [FactorW-1:0]  w, factor;
+      logic signed [XW-1:0]       x, element;
+      logic signed [ProductW-1:0] product_q;
 
       if (k < Missing) begin : gen_missing
         assign w = '0;
@@ -86,7 +87,7 @@ module xf_dsp_sum #(
         assign element = x_q[k-1];
       end
 
-      always_ff @(posedge clk_i) if (en_i) product_q <= factor * element;
+      always_ff @(posedge clk_i) if (en_i) product_q <= ProductW'(factor) * ProductW'(element);
       if (k == 0) begin : gen_enter
         always_ff @(posedge clk_i) if (en_i) sum_q[k] <= ChainW'(product_q) + $signed(Middle);
       end else begin : gen_add

@@ -155,9 +155,9 @@ function automatic int unsigned dot_latency(input int unsigned simd, input int u
   if (bits > 1 && simd > 1 && simd % 2 == 1) dot_latency = dot_latency + 1;
 endfunction
 
-// Heights that the first `terms` terms of xf_plane_sum make. Terms 0 .. planes-1 are of each plane the
-// counts of three pairs (bits = 1), or the sums of two elements. Behind them, for an odd number of
-// wider elements: of the last one its planes two by two, and a last plane alone.
+// Heights that the first `terms` terms of xf_plane_sum make. Terms 0 .. planes-1: of each plane the
+// counts of three pairs (bits = 1), or the sums of two elements. Behind them, where an odd number
+// of wider elements leaves a last one: its planes two by two, and a last plane alone.
 function automatic logic [287:0] heap_of_planes(
   input int unsigned simd, input int unsigned bits, input int unsigned planes,
   input int unsigned terms
@@ -231,8 +231,10 @@ function automatic int unsigned int_latency(
   input int unsigned simd, input int unsigned bits, input int unsigned weight,
   input int unsigned chain, input int unsigned field
 );
-  if (chain > 0) int_latency = chain + 1 + heap_latency(heap_rows((simd + chain - 1) / chain, field));
-  else int_latency = heap_latency(heap_of_planes(simd, bits, weight, heap_terms(simd, bits, weight)));
+  logic [287:0] heights;
+  if (chain > 0) heights = heap_rows((simd + chain - 1) / chain, field);
+  else heights = heap_of_planes(simd, bits, weight, heap_terms(simd, bits, weight));
+  int_latency = heap_latency(heights) + ((chain > 0) ? chain + 1 : 0);
 endfunction
 
 /* verilator lint_on VARHIDDEN */

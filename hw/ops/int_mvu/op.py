@@ -15,7 +15,7 @@ WIDEST_SUM = 24  # columns of a heap of bits (hw/rtl/xf_heap.svh)
 class IntMvu(Mvu):
     """Vectors (mw integers) times weights (mw, mh), integers of `w_bits` bits; give x @ weights or sum >= T.
 
-    Inputs have `in_bits` bits (1 .. 8), unsigned or two's complement; with bipolar=1 they are bits and stand for -1 and
+    Inputs have `in_bits` bits (1 .. 16), unsigned or two's complement; with bipolar=1 they are bits and stand for -1 and
     +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 8 bits. Sums are INT of `out_bits` bits, which must
     hold every sum that the weights can make; out_bits=0 takes as many as the worst weights need. Thresholds are any
     integers. dsp=0 adds planes of the weights in LUTs, dsp=1 multiplies in DSP blocks where they pay.
@@ -38,17 +38,17 @@ class IntMvu(Mvu):
     @property
     def in_bits(self) -> int:
         """Bits of an input element."""
-        return self._checked("in_bits", 1)
+        return self._checked("in_bits", 1, 16)
 
     @property
     def weight_bits(self) -> int:
         """Bits of a weight."""
-        return self._checked("w_bits", 2)
+        return self._checked("w_bits", 2, 8)
 
-    def _checked(self, key: str, least: int) -> int:
+    def _checked(self, key: str, least: int, most: int) -> int:
         bits = self.get_nodeattr(key)
-        if not least <= bits <= 8:
-            raise UserError(f"{self.name}: {key}={bits} is outside {least} .. 8.")
+        if not least <= bits <= most:
+            raise UserError(f"{self.name}: {key}={bits} is outside {least} .. {most}.")
         return bits
 
     @property
@@ -130,15 +130,16 @@ class IntMvu(Mvu):
         """
         if not self.get_nodeattr("dsp"):
             return 1, 0
-        longest = min(3, self.get_nodeattr("simd"))
+        simd = self.get_nodeattr("simd")
+        lengths = [1, *(n for n in (2, 3) if n <= simd and cost.multipliers(simd, n, self.field(n)).bits <= WIDEST_SUM)]
         if self.get_nodeattr("pe") % 2 == 0:
-            fits = [one for one in range(1, longest + 1) if self.field(one) + self.weight_bits <= FACTOR]
+            fits = [length for length in lengths if self.field(length) + self.weight_bits <= FACTOR]
             weights = self.arrays_of.get("weights")
             least = 0 if weights is None else int(self._borrowed(np.asarray(weights).astype(np.int64)).min())
             if fits and least >= -(2 ** (self.weight_bits - 1)):
                 return 2, fits[-1]
         product = self.in_bits + (not self.in_signed) + self.weight_bits
-        return (1, longest) if product >= NARROWEST_PRODUCT else (1, 0)
+        return (1, lengths[-1]) if product >= NARROWEST_PRODUCT else (1, 0)
 
     def field(self, chain: int) -> int:
         """Bits of the signed sum of a chain."""
@@ -239,6 +240,9 @@ class IntMvu(Mvu):
             (20, 3, 10, 1, 2, True, 8, 1, 6, {"dsp": 1}),
             (20, 4, 5, 2, 3, True, 4, 0, 8, {"dsp": 1, "rom": "block"}),
             (22, 2, 11, 2, 3, False, 6, 1, 5, {"dsp": 1, "rom": "logic"}),
+            (12, 4, 3, 2, 2, True, 12, 0, 4, {}),
+            (12, 4, 6, 2, 2, False, 12, 1, 8, {"dsp": 1}),
+            (6, 2, 2, 1, 2, True, 16, 1, 6, {"dsp": 1}),
         ]
         names = ("mw", "mh", "simd", "pe", "vectors", "raw", "in_bits", "in_signed", "w_bits")
         made = [cls.seeded(seed, **dict(zip(names, point)), **more) for seed, (*point, more) in enumerate(points)]
