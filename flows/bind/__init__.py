@@ -42,9 +42,7 @@ def bind(model: ModelWrapper, scale=None, bias=None) -> list[Bound]:
         if node.name in taken:
             continue
         if node.op_type not in RULES:
-            raise UserError(
-                f"{node.name}: an operator for {node.op_type} is missing in hw/ops; {network.instead(node)}."
-            )
+            raise UserError(f"{node.name}: an operator for {node.op_type} is missing in hw/ops; {WORKS}.")
         nodes, made = RULES[node.op_type](network, node)
         taken.update(one.name for one in nodes)
         bound += network.placed(nodes, made)

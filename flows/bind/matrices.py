@@ -140,16 +140,22 @@ def signed_conv(network: Network, node):
 
 
 def interact(network: Network, node):
-    """Sums that move each other."""
-    nodes = _with_threshold(network, node)
+    """Sums that move each other; with thresholds, also of channels that compare downwards, where they follow."""
     shape, (bits, _) = network.shape(node.input[0]), network.kind(node.input[0])
     attributes = {
         "in_shape": shape, "in_bits": bits, "n0": get(node, "n0"), "unit": get(node, "unit"),
         "matches": get(node, "matches"),
     }  # fmt: skip
     arrays = {"influence": np.rint(network.constant(node.input[1])).astype(np.int64)}
+    turn = network.reader(node)
+    nodes = _with_threshold(network, node)
+    if turn is not None and turn.op_type == "ElementwiseMul" and (abs(network.constant(turn.input[1])) == 1).all():
+        behind = _with_threshold(network, turn)
+        if len(behind) > 1:
+            nodes = [node, *behind]
+            arrays["direction"] = network.constant(turn.input[1]).astype(np.int64)
     if len(nodes) > 1:
-        arrays["thresholds"] = thresholds(network, nodes[1], shape[-1])[:, 0]
+        arrays["thresholds"] = thresholds(network, nodes[-1], shape[-1])[:, 0]
     return nodes, [Bound("Interact", node.name, attributes, arrays, [one.name for one in nodes])]
 
 

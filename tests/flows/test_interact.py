@@ -8,9 +8,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.errors import UserError
-from xnorforge.flows import bind, export
+from xnorforge.flows import export, fold
+from xnorforge.flows.backends import rtl
 from xnorforge.flows.lower import graph, integers, lower
-from xnorforge.sw.methods import ci_bcnn
+from xnorforge.sim import stage
+from xnorforge.sw.methods import ci_bcnn, ste
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -41,26 +43,47 @@ def test_the_operator_keeps_everything_where_there_is_no_edge():
 
 
 @pytest.mark.parametrize(("net", "count"), [("mnist-tfc", 256), ("mnist-cnn", 12)])
-def test_a_network_with_edges_in_every_layer_is_lowered_exactly(net, count, tmp_path):
+def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, tmp_path):
+    record = lowered(net, count, 0.1, tmp_path)
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
+    assert list(record["own_nodes"].values()).count("Interact") == 3
+    acc = tmp_path / "acc"
+    folded = fold.fold(tmp_path, "pynq-z2", acc, interval=8192)
+    assert [one["op"] for one in folded["operators"]].count("Interact") == 3
+    rtl.generate(acc / "folded.onnx", acc / "rtl")
+    proven = stage.simulate(acc, tmp_path, images=10, stalled=3)
+    assert [check["mismatches"] for check in proven["checks"]] == [0, 0, 0, 0]
+    assert proven["interval"] == folded["interval_bound"]
+
+
+def test_an_empty_graph_gives_the_plain_network_cell_for_cell(tmp_path):
+    lowered("mnist-tfc", 4, 0, tmp_path / "ci_bcnn")
+    lowered("mnist-tfc", 4, 0, tmp_path / "ste", ste.Method())
+    files = []
+    for folder in (tmp_path / "ci_bcnn", tmp_path / "ste"):
+        fold.fold(folder, "pynq-z2", folder / "acc", interval=1024)
+        rtl.generate(folder / "acc/folded.onnx", folder / "rtl")
+        files.append({path.name: path.read_bytes() for path in folder.glob("rtl/*") if path.name != "rtl.json"})
+    assert files[0] == files[1] and len(files[0]) > 30
+
+
+def lowered(net, count, share, folder, method=None):
+    """The record of lowering a network of random weights, and edges if it is CI-BCNN's; writes all files into `folder`."""
     torch.manual_seed(0)
-    method = ci_bcnn.Method(unit=0.05)
+    method = method or ci_bcnn.Method(unit=0.05)
     network = method.build(net).eval()
     with torch.no_grad():
         for seed, mix in enumerate(ci_bcnn.interactions(network)):
-            mix.influence.copy_(torch.from_numpy(edges(mix.influence[:, 0].numel(), 0.1, seed)))
+            mix.influence.copy_(torch.from_numpy(edges(mix.influence[:, 0].numel(), share, seed)))
+        torch.manual_seed(1)
         for part in network:
             if hasattr(part, "norm"):
                 part.norm.weight.normal_(0.4, 1)
                 part.norm.running_mean.normal_(0, 8)
     images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
     meta = {"net": net, "method": "ci_bcnn", "source": "here", "images": "random"}
-    export.export(method.deploy(net, network), images, np.full(count, -1), tmp_path, meta)
-    record = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
-    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
-    assert list(record["own_nodes"].values()).count("Interact") == 3
-    with pytest.raises(UserError) as error:
-        bind.bind(ModelWrapper(str(tmp_path / "lowered.onnx")))
-    assert "density=0" in str(error.value)
+    export.export(method.deploy(net, network), images, np.full(count, -1), folder, meta)
+    return lower(folder / "model.onnx", folder / "golden.npz", folder)
 
 
 def refused(weights, scale, influence):
