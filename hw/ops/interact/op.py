@@ -3,10 +3,10 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops._streams import check_divides, memory, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
-from . import text
+from . import cost, text
 from .plan import Plan, cuts, plan
 
 
@@ -158,6 +158,17 @@ class Interact(HwOp):
         low, _ = value_range(source.bits, source.signed)
         return plan(self.tables()[0], source.lanes, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")), low)
 
+    def estimate(self):
+        """LUT by the model of docs/operators-interact.md, fitted to Yosys; its memory is read without a clock: no block RAM."""
+        source, made = self.in_stream(), self.plan()
+        if self.raw:
+            steps, last = self._addends(made), self.out_stream().bits
+        else:
+            steps, given = self._steps(made)
+            last = (given["StepW"] + 1) // 2
+        room = memory(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
+        return {"lut": room + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
+
     def rtl(self):
         return self._written()[0], {}
 
@@ -166,22 +177,21 @@ class Interact(HwOp):
         return {f"{name}.sv": words}
 
     def _written(self) -> tuple[str, str]:
-        source, sink, made = self.in_stream(), self.out_stream(), self.plan()
-        shell = {
-            "Groups": made.groups, "Span": made.span, "Pe": source.lanes, "InBits": source.bits,
-            "Signed": int(source.signed), "Raw": int(self.raw),
-        }  # fmt: skip
+        """Name and text of the instance's module."""
+        source, sink, made, (influence, _, direction) = self.in_stream(), self.out_stream(), self.plan(), self.tables()
         if self.raw:
             steps, given = self._addends(made), {"StepW": sink.bits, "Scale": self.scale, "Biased": 0}
         else:
             steps, given = self._steps(made)
-        shell |= given | {"OutBits": sink.bits}
-        influence, _, direction = self.tables()
-        edges = int((abs(influence) > 1).sum())
+        shell = {
+            "Groups": made.groups, "Span": made.span, "Pe": source.lanes, "InBits": source.bits,
+            "Signed": int(source.signed), "Raw": int(self.raw), **given, "Turns": int((direction < 0).any()),
+            "OutBits": sink.bits,
+        }  # fmt: skip
         turns = [[int(c is not None and direction[c] < 0) for c in lane] for lane in made.channels]
+        edges = int((abs(influence) > 1).sum())
         what = f"{edges} edges among {source.shape[-1]} channels, {source.lanes} per beat"
-        parts = {"what": what, "body": text.body(made, shell, steps, turns), "in": source.width, "out": sink.width}
-        return text.written(parts)
+        return text.module(what, source.width, sink.width, text.body(made, shell, steps, turns))
 
     def _addends(self, made: Plan) -> list[list[tuple]]:
         """What each lane adds to scale * u, over its m."""
@@ -301,6 +311,7 @@ class Interact(HwOp):
             ((2, 5, 8), 8, 8, 60, 0.0, few, {"raw": True}),
             ((5, 3), 1, 1, 9, 0.0, few, {}),
             ((5, 1), 1, 1, 9, 0.0, few, {"raw": True}),
+            ((2, 8), 8, 4, 95, 0.2, (3,), {}),  # the low bits of no cut matter
             ((2, 128), 16, 2, 1152, 0.02, few, {}),
             ((2, 20), 10, 5, 250, 1.0, all_, {}),  # every edge there is
             ((4, 10), 5, 10, 3, 0.5, few, {"unit": 1}),

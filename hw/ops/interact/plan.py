@@ -9,6 +9,7 @@ student at hand. A slot picks a teacher's code and turns it into a number 0, 1, 
 student moves by unit * (m - middle), `middle` being a constant of the lane. Only codes and slots cost anything.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from math import lcm
 
@@ -137,14 +138,14 @@ def plan(influence: np.ndarray, pe: int, n0: int, matches: bool, low: int) -> Pl
 def _slots(edges: list[list], size: int) -> list[Slot]:
     """Edges (teacher, signed values) per address, dealt to as few slots as possible, equal ones to the same slot."""
     slots = [Slot([None] * size, [()] * size) for _ in range(max(map(len, edges)))]
+    seen = [Counter() for _ in slots]
     for address in sorted(range(size), key=lambda address: -len(edges[address])):
         free = list(range(len(slots)))
-        for edge in sorted(edges[address]):
-            alike = [sum(edge == other for other in zip(slots[k].teachers, slots[k].values)) for k in free]
-            near = [sum(edge[1] == value for value in slots[k].values) for k in free]
-            best = max(range(len(free)), key=lambda i: (alike[i], near[i], -i))
-            slot = slots[free.pop(best)]
-            slot.teachers[address], slot.values[address] = edge
+        for teacher, values in sorted(edges[address]):
+            k = max(free, key=lambda k: (seen[k][teacher, values], seen[k][values], -k))
+            free.remove(k)
+            seen[k].update([(teacher, values), values])
+            slots[k].teachers[address], slots[k].values[address] = teacher, values
     for slot in slots:
         slot.middle = -min(0, *(min(value) for value in slot.values if value))
         slot.values = [tuple(v + slot.middle for v in value) for value in slot.values]

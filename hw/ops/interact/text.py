@@ -7,29 +7,28 @@ from .plan import Plan, Slot, code, width
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
 // Channel interaction with a fixed graph, generated: {what}.
-// Names: code<p> of the beat at hand on lane p, t<b>_<p> of beat b of the group that leaves; v<p>_<k> slot k of
+// Names: x the beat at hand; code<p> of its lane p, t<b>_<p> of beat b of the group that leaves; v<p>_<k> slot k of
 // lane p, m<p> the sum of its slots; capitals are tables, bit i of the result in table _i.
 """
 
 
-def written(parts: dict[str, str]) -> tuple[str, str]:
-    """Name and text of a module; equal names mean equal texts."""
-    body = parts["body"]
-    name = f"xf_interact_{sha256((parts['what'] + body).encode()).hexdigest()[:12]}"
+def module(what: str, wide_in: int, wide_out: int, body: str) -> tuple[str, str]:
+    """Name and text of a module with data ports of so many bits; equal names mean equal texts."""
+    name = f"xf_interact_{sha256((what + body).encode()).hexdigest()[:12]}"
     ports = f"""
 module {name} (
   input  logic clk_i,
   input  logic rst_ni,
-  input  logic [{parts["in"] - 1}:0] s_data_i,
+  input  logic [{wide_in - 1}:0] s_data_i,
   input  logic s_valid_i,
   output logic s_ready_o,
-  output logic [{parts["out"] - 1}:0] m_data_o,
+  output logic [{wide_out - 1}:0] m_data_o,
   output logic m_valid_o,
   input  logic m_ready_i
 );
 
 """
-    return name, HEAD.format(what=parts["what"]) + ports + body + f"\nendmodule : {name}\n"
+    return name, HEAD.format(what=what) + ports + body + f"\nendmodule : {name}\n"
 
 
 def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: list[list[int]]) -> str:
@@ -42,13 +41,16 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: lis
         turns: per lane and address whether the comparison is turned.
     """
     bits, fold_bits = shell["InBits"], max(1, plan.address_bits)
-    lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs them"]
-    lines += ["logic take, last;", f"logic [{fold_bits - 1}:0] fold;", "/* verilator lint_on UNUSEDSIGNAL */"]
+    lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs all of them"]
+    lines += ["logic take, last;", f"logic [{fold_bits - 1}:0] fold;", f"logic [{plan.lanes * bits - 1}:0] x;"]
+    lines += ["/* verilator lint_on UNUSEDSIGNAL */"]
     lines += [f"logic [{plan.lanes * shell['StepW'] - 1}:0] step;", f"logic [{plan.lanes - 1}:0] turn;"]
+    sign = f" ^ {{{plan.lanes}{{{bits}'d{1 << (bits - 1)}}}}}" if shell["Signed"] else ""
+    lines.append(f"assign x = s_data_i{sign};")
     teachers = plan.teachers()
     for lane, cuts in enumerate(plan.cuts):
         if cuts:
-            lines += ["", *_codes(lane, cuts, plan, bits, shell["Signed"])]
+            lines += ["", *_codes(lane, cuts, plan, bits)]
             lines += _registers(lane, sorted(b for b, p in teachers if p == lane), plan)
     for lane, slots in enumerate(plan.slots):
         lines += ["", *(line for k, slot in enumerate(slots) for line in _slot(f"{lane}_{k}", slot, plan))]
@@ -62,20 +64,17 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: lis
     return "".join(f"  {line}\n" if line else "\n" for line in lines)
 
 
-def _codes(lane: int, cuts: list[int], plan: Plan, bits: int, signed: int) -> list[str]:
+def _codes(lane: int, cuts: list[int], plan: Plan, bits: int) -> list[str]:
     """The code of a lane: from a table of the input, from the place of its highest five bits, or from comparisons."""
-    x, wide = f"x{lane}", plan.code_bits(lane)
-    sign = f" ^ {bits}'d{1 << (bits - 1)}" if signed else ""
-    lines = [f"logic [{bits - 1}:0] {x};", f"assign {x} = s_data_i[{lane * bits} +: {bits}]{sign};"]
-    low = bits - 5
+    wide, low = plan.code_bits(lane), bits - 5
     if low <= 1:
         words = [code(sum(u > cut for cut in cuts), len(cuts)) for u in range(1 << bits)]
-        return lines + _table(f"code{lane}", x, words, wide)
+        return _table(f"code{lane}", f"x[{lane * bits} +: {bits}]", words, wide)
     places = [[cut for cut in cuts if cut >> low == place] for place in range(32)]
     if max(map(len, places)) == 1:
-        return lines + _placed(lane, cuts, places, low, wide)
-    lines += [f"logic [{len(cuts)}:1] over{lane};", f"logic [{wide - 1}:0] code{lane};"]
-    lines += [f"assign over{lane}[{k}] = {_above(x, bits, cut)};" for k, cut in enumerate(cuts, 1)]
+        return _placed(lane, cuts, places, low, wide)
+    lines = [f"logic [{len(cuts)}:1] over{lane};", f"logic [{wide - 1}:0] code{lane};"]
+    lines += [f"assign over{lane}[{k}] = {_above(lane * bits, bits, cut)};" for k, cut in enumerate(cuts, 1)]
     # Bit b of a count changes at every multiple of 2**b.
     for b in range(wide):
         flips = [b + 1] if len(cuts) == 2 else range(1 << b, len(cuts) + 1, 1 << b)
@@ -85,8 +84,8 @@ def _codes(lane: int, cuts: list[int], plan: Plan, bits: int, signed: int) -> li
 
 def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide: int) -> list[str]:
     """One cut at most per value of the high bits: that value picks the comparison of the low bits, and both the code."""
-    x, top = f"x{lane}", (1 << low) - 1
-    high, rest = f"{x}[{low + 4}:{low}]", f"{x}[{low - 1}:0]"
+    first, top = lane * (low + 5), (1 << low) - 1
+    high, rest = f"x[{first + low} +: 5]", f"x[{first} +: {low}]"
     values = sorted({cut & top for cut in cuts} - {top})
     which = []  # what to compare with; where nothing matters, what the place below needs
     for place in places:
@@ -117,13 +116,13 @@ def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide:
     return lines + _table(f"code{lane}", f"{{{high}, past{lane}}}", words, wide)
 
 
-def _above(x: str, bits: int, cut: int) -> str:
+def _above(first: int, bits: int, cut: int) -> str:
     """u > cut in pieces that a LUT of six inputs holds: up to six bits, then five and the answer from below."""
     low = bits - 5 * -(-max(0, bits - 6) // 5)
     pieces = [(0, low), *((at, 5) for at in range(low, bits, 5))]
     text = ""
     for at, size in pieces:
-        piece, value, top = f"{x}[{at + size - 1}:{at}]", cut >> at & (1 << size) - 1, (1 << size) - 1
+        piece, value, top = f"x[{first + at} +: {size}]", cut >> at & (1 << size) - 1, (1 << size) - 1
         more = [f"{piece} > {size}'d{value}"] if value < top else []  # a constant comparison is a warning
         equal = [f"({piece} == {size}'d{value} && ({text}))"] if text else []
         text = " || ".join(more + equal)

@@ -29,6 +29,7 @@ module xf_interact #(
   parameter  int unsigned Raw     = 0,
   parameter  int unsigned Scale   = 1,   // 1 or 2
   parameter  int unsigned Biased  = 0,
+  parameter  int unsigned Turns   = 0,   // 1: some lanes are turned in some beats, else turn_i is 0
   parameter  int unsigned OutBits = 1,
   localparam int unsigned BeatW   = (Span > 1) ? $clog2(Span) : 0,
   localparam int unsigned GroupW  = (Groups > 1) ? $clog2(Groups) : 0,
@@ -56,7 +57,7 @@ module xf_interact #(
   logic [Pe*InBits-1:0] kept, data_q;
   logic [Pe*StepW-1:0]  step_q;
   /* verilator lint_off UNUSEDSIGNAL */  // numbers (Raw = 1) are not compared
-  logic [Pe-1:0]        turn_q;
+  logic [Pe-1:0]        turn;
   /* verilator lint_on UNUSEDSIGNAL */
   logic                 full_q;   // a whole group is there and being read
   logic [1:0]           valid_q;
@@ -126,8 +127,15 @@ module xf_interact #(
     if (go) begin
       data_q <= kept;
       step_q <= step_i;
-      turn_q <= turn_i;
     end
+  end
+
+  if (Turns != 0) begin : gen_turn
+    logic [Pe-1:0] turn_q;
+    always_ff @(posedge clk_i) if (go) turn_q <= turn_i;
+    assign turn = turn_q;
+  end else begin : gen_no_turn
+    assign turn = turn_i;
   end
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
@@ -142,7 +150,7 @@ module xf_interact #(
       assign y = scaled + step;
     end else begin : gen_bit
       xf_at_least #(.Width(StepW)) u_compare (
-        .a_i(scaled | Bias), .b_i(step), .turn_i(turn_q[p]), .y_o(y)
+        .a_i(scaled | Bias), .b_i(step), .turn_i(turn[p]), .y_o(y)
       );
     end
     always_ff @(posedge clk_i) if (go) y_q <= y;

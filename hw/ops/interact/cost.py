@@ -1,0 +1,69 @@
+"""LUTs of an instance as Yosys counts them; the figures behind docs/operators-interact.md."""
+
+from .plan import Plan, Slot, width
+
+# LUTs per bit of a multiplexer over up to 2**k sources.
+MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
+# LUTs in the netlist per LUT of a part, fitted to 36 syntheses; what turns codes into numbers disappears in its neighbours.
+WEIGHTS = {"codes": 1.14, "picks": 1.11, "sums": 1.49, "steps": 1.09, "subtractions": 0.27, "comparisons": 1.04}
+CONTROL = 8
+DEEP = 2.0  # more than this times a table of over 64 words, per 64 words
+
+
+def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
+    """LUTs without the memory of a group.
+
+    Args:
+        plan: see plan.py.
+        bits: of an input.
+        steps: per lane the tables (index, words, bits of a word) of its step.
+        last: LUTs per lane of the comparison, or of the sum.
+    """
+    slots = [slot for slots in plan.slots for slot in slots]
+    parts = {
+        "codes": sum(_code(cuts, bits, plan.code_bits(lane)) for lane, cuts in enumerate(plan.cuts)),
+        "picks": sum(_pick(slot, plan) for slot in slots),
+        "sums": sum(plan.top(lane).bit_length() * max(0, len(slots) - 1) for lane, slots in enumerate(plan.slots)),
+        "steps": _tables(steps),
+        "subtractions": sum(tables[0][2] for tables in steps if len(tables) > 1),
+        "comparisons": last * plan.lanes,
+    }
+    return CONTROL + sum(WEIGHTS[name] * count for name, count in parts.items())
+
+
+def _code(cuts: list[int], bits: int, wide: int) -> float:
+    """The comparisons and the code of a lane; see text.py."""
+    low = bits - 5
+    if not cuts or low <= 1:
+        return wide
+    if len({cut >> low for cut in cuts}) < len(cuts):
+        return wide + len(cuts) * -(-(bits - 1) // 5)
+    values = len({cut & (1 << low) - 1 for cut in cuts})
+    groups = -(-values // 2) if low <= 5 else values
+    return wide + groups * -(-low // 6) + width(values) + (groups > 1)
+
+
+def _pick(slot: Slot, plan: Plan) -> float:
+    """The multiplexer over the teachers and, where the fold does not do it, the tables that steer it and the values."""
+    wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
+    sources, kinds = (len({each for each in of if each}) for of in (slot.teachers, slot.values))
+    index, kind, address = width(sources), width(kinds + 1), plan.address_bits
+    steer = (0 if address <= max(index, 2) else index) + (0 if address <= max(kind, 6 - wide) else kind)
+    return wide * MUX[min(index, 4)] * max(1, sources / 16) + steer * _deep(1 << max(0, address - 6))
+
+
+def _tables(steps: list[list[tuple]]) -> float:
+    """Every different bit of a table: a LUT per 64 words that differ from others."""
+    found = {}
+    for tables in steps:
+        for index, words, bits in tables:
+            for b in range(bits):
+                vector = tuple(word >> b & 1 for word in words)
+                if len(set(vector)) > 1:
+                    found[index, vector] = _deep(len({vector[k : k + 64] for k in range(0, len(vector), 64)}))
+    return sum(found.values())
+
+
+def _deep(blocks: int) -> float:
+    """LUTs of one bit of a table of `blocks` times 64 words."""
+    return blocks if blocks == 1 else DEEP * blocks
