@@ -82,11 +82,11 @@ class Clip(HwOp):
     def memories(self):
         """Words by lane and fold, each a power of two; see the module."""
         (at, direction), source, bits = self.tables(), self.in_stream(), self.get_nodeattr("out_bits")
-        low, high = (self.get_nodeattr("mul") * end for end in value_range(source.bits, source.signed))
-        reach = np.clip(at - low, 0, high - low + 1)
+        low, high = value_range(source.bits, source.signed)
+        most = np.clip(at // self.get_nodeattr("mul"), low - 1, high) - low + (high - low + 1)
         channels = [
-            (int(first) << 1 | int(turned)) << bits | int(bound)
-            for first, turned, bound in zip(reach, direction < 0, at % 2**bits)
+            (int(x) << 1 | int(turned)) << bits | int(bound)
+            for x, turned, bound in zip(most, direction < 0, at % 2**bits)
         ]
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
         lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))

@@ -4,9 +4,9 @@
 // Pe channels per beat.
 //
 // A channel's word holds, from the lowest bit: the bound as it is given out, whether the channel is
-// turned round, and the bound to compare with. There inputs are unsigned (a sign bit is inverted
-// first) and the bound is shifted to fit; most of its bits are those that are given out, and
-// synthesis makes them once.
+// turned round, and the largest x whose Mul * x does not exceed the bound. In that comparison inputs
+// are unsigned (a sign bit is inverted first) below a leading one, so that a bound below all of them
+// has a place; most bits of that x are those given out, and synthesis makes them once.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle
@@ -25,8 +25,7 @@ module xf_clip #(
   parameter               BoundFile = "",
   localparam int unsigned FoldW     = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW     = (Pe > 1) ? $clog2(Pe) : 1,
-  localparam int unsigned ReachW    = InBits + 1,  // Mul * x and one more: never reached
-  localparam int unsigned WordW     = ReachW + 1 + OutBits
+  localparam int unsigned WordW     = InBits + 1 + 1 + OutBits
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -64,12 +63,12 @@ module xf_clip #(
 
     logic [InBits-1:0]  x;
     logic [OutBits-1:0] wide, bound;
-    logic [ReachW-1:0]  reach;
-    logic               turned, reached;
+    logic [InBits:0]    most;
+    logic               turned, above;
 
-    assign x                      = s_data_i[p*InBits +: InBits];
-    assign {reach, turned, bound} = words[{LaneW'(p), fold_q}];
-    assign reached                = ReachW'(x ^ SignBit) << (Mul - 1) >= reach;
+    assign x                     = s_data_i[p*InBits +: InBits];
+    assign {most, turned, bound} = words[{LaneW'(p), fold_q}];
+    assign above                 = {1'b1, x ^ SignBit} > most;
 
     if (Signed != 0) begin : gen_signed
       assign wide = OutBits'($signed(x));
@@ -79,7 +78,7 @@ module xf_clip #(
 
     // Where Mul * x is the bound, either may be taken.
     always_ff @(posedge clk_i) begin
-      if (go) data_q[p*OutBits +: OutBits] <= (reached != turned) ? wide << (Mul - 1) : bound;
+      if (go) data_q[p*OutBits +: OutBits] <= (above != turned) ? wide << (Mul - 1) : bound;
     end
 
   end
