@@ -4,10 +4,10 @@ from .plan import Plan, Slot, width
 
 # LUTs per bit of a multiplexer over up to 2**k sources.
 MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
-# LUTs in the netlist per LUT of a part, fitted to 36 syntheses; what turns codes into numbers disappears in its neighbours.
+# LUTs in the netlist per LUT of a part, fitted to 40 syntheses; what turns codes into numbers disappears in its neighbours.
 WEIGHTS = {"codes": 1.14, "picks": 1.11, "sums": 1.49, "steps": 1.09, "subtractions": 0.27, "comparisons": 1.04}
 CONTROL = 8
-DEEP = 2.0  # more than this times a table of over 64 words, per 64 words
+STEER = 1.6  # LUTs per 64 words and bit of a table of more than 64 that steers a multiplexer
 
 
 def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
@@ -49,21 +49,17 @@ def _pick(slot: Slot, plan: Plan) -> float:
     sources, kinds = (len({each for each in of if each}) for of in (slot.teachers, slot.values))
     index, kind, address = width(sources), width(kinds + 1), plan.address_bits
     steer = (0 if address <= max(index, 2) else index) + (0 if address <= max(kind, 6 - wide) else kind)
-    return wide * MUX[min(index, 4)] * max(1, sources / 16) + steer * _deep(1 << max(0, address - 6))
+    table = STEER * (1 << (address - 6)) if address > 6 else 1
+    return wide * MUX[min(index, 4)] * max(1, sources / 16) + steer * table
 
 
 def _tables(steps: list[list[tuple]]) -> float:
-    """Every different bit of a table: a LUT per 64 words that differ from others."""
+    """A LUT per different bit of a table and 64 words that differ from others; multiplexers of the slice join them."""
     found = {}
     for tables in steps:
         for index, words, bits in tables:
             for b in range(bits):
                 vector = tuple(word >> b & 1 for word in words)
                 if len(set(vector)) > 1:
-                    found[index, vector] = _deep(len({vector[k : k + 64] for k in range(0, len(vector), 64)}))
-    return sum(found.values())
-
-
-def _deep(blocks: int) -> float:
-    """LUTs of one bit of a table of `blocks` times 64 words."""
-    return blocks if blocks == 1 else DEEP * blocks
+                    found[index, vector] = len({vector[k : k + 64] for k in range(0, len(vector), 64)})
+    return float(sum(found.values()))

@@ -95,12 +95,12 @@ class Interact(HwOp):
 
     @property
     def scale(self) -> int:
-        """p per input: p = scale * x - offset."""
+        """What an input counts in p = scale * x - offset."""
         return 2 if self.get_nodeattr("matches") else 1
 
     @property
     def offset(self) -> int:
-        """See `scale`."""
+        """What is taken off in p = scale * x - offset."""
         return self.get_nodeattr("n0") if self.get_nodeattr("matches") else 0
 
     def out_stream(self) -> Stream:
@@ -120,10 +120,9 @@ class Interact(HwOp):
         teachers = p.reshape(-1, groups, g).swapaxes(0, 1)
         for size in np.unique(abs(influence[abs(influence) > 1])):
             passed = sum((teachers * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size))
+            edges = np.sign(influence) * (abs(influence) == size)
             # Exact: float64 holds these small integers.
-            moved += (passed - (size - 1) // 2).astype(float) @ (np.sign(influence) * (abs(influence) == size)).astype(
-                float
-            )
+            moved += (passed - (size - 1) // 2).astype(float) @ edges.astype(float)
         mixed = p + self.get_nodeattr("unit") * moved.swapaxes(0, 1).reshape(p.shape).astype(np.int64)
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
@@ -162,7 +161,7 @@ class Interact(HwOp):
         """LUT by the model of docs/operators-interact.md, fitted to Yosys; its memory is read without a clock: no block RAM."""
         source, made = self.in_stream(), self.plan()
         if self.raw:
-            steps, last = self._addends(made), self.out_stream().bits
+            steps, last = self._addends(made), self.out_stream().bits - self.scale
         else:
             steps, given = self._steps(made)
             last = (given["StepW"] + 1) // 2
@@ -197,18 +196,12 @@ class Interact(HwOp):
         """What each lane adds to scale * u, over its m."""
         low, bits = value_range(self.in_stream().bits, self.in_stream().signed)[0], self.out_stream().bits
         base = self.scale * low - self.offset
-        return [
-            [
-                (
-                    f"m{lane}" if made.slots[lane] else "fold",
-                    [base + self._moves(made, lane, m) for m in _range(made, lane)],
-                    bits,
-                )
-            ]
-            for lane in range(made.lanes)
-        ]
+        index = [f"m{lane}" if slots else "fold" for lane, slots in enumerate(made.slots)]
+        words = [[base + self._moves(made, lane, m) for m in _range(made, lane)] for lane in range(made.lanes)]
+        return [[(name, each, bits)] for name, each in zip(index, words)]
 
     def _moves(self, made: Plan, lane: int, m: int) -> int:
+        """What p~ - p is where the slots of a lane sum to m; beyond their largest sum, what it is there."""
         return self.get_nodeattr("unit") * (min(m, made.top(lane)) - made.middle(lane))
 
     def _steps(self, made: Plan) -> tuple[list[list[tuple]], dict[str, int]]:
