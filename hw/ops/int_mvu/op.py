@@ -81,11 +81,6 @@ class IntMvu(Mvu):
                     f"{self.name}: sums reach {reach[0]} .. {reach[1]} and out_bits={self.result_bits} holds "
                     f"{held[0]} .. {held[1]}; raise out_bits, or set it to 0 for the worst weights."
                 )
-        if self.dot().bits > WIDEST_SUM:
-            raise UserError(
-                f"{self.name}: simd={folding[2]} makes sums of {self.dot().bits} bits in one cycle and adders have "
-                f"{WIDEST_SUM}; lower simd."
-            )
         return folding
 
     def input_range(self) -> tuple[int, int]:
@@ -190,7 +185,16 @@ class IntMvu(Mvu):
         return (2 ** (self.acc_bits - 1) - needed - offset) % 2**self.acc_bits
 
     def rtl(self) -> tuple[str, dict]:
-        """Module and parameters of the folded variant."""
+        """Module and parameters of the folded variant.
+
+        Raises:
+            UserError: the sum of one cycle is wider than the adders.
+        """
+        if self.dot().bits > WIDEST_SUM:
+            raise UserError(
+                f"{self.name}: simd={self.get_nodeattr('simd')} makes sums of {self.dot().bits} bits in one cycle and "
+                f"adders have {WIDEST_SUM}; lower simd."
+            )
         module, parameters = super().rtl()
         rows, chain = self.chain()
         return module, parameters | {
@@ -199,7 +203,9 @@ class IntMvu(Mvu):
         }  # fmt: skip
 
     def estimate(self) -> dict:
-        """LUT, BRAM36 and DSP by the model of docs/operators-mvu.md, fitted to Yosys."""
+        """LUT, BRAM36 and DSP by the model of docs/operators-mvu.md, fitted to Yosys; no number of LUTs makes adders wider."""
+        if self.dot().bits > WIDEST_SUM:
+            return {"lut": float("inf"), "bram36": 0.0, "dsp": 0.0}
         rows, chain = self.chain()
         _, _, simd, pe = self.fold()
         return super().estimate() | {"dsp": float(simd * pe // rows if chain else 0)}
