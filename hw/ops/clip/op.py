@@ -79,11 +79,19 @@ class Clip(HwOp):
             "Signed": source.signed, "Mul": self.get_nodeattr("mul"), "OutBits": self.get_nodeattr("out_bits"),
         }  # fmt: skip
 
+    def constant(self) -> bool:
+        """Whether every lane has one bound and one direction, so that there is no table."""
+        at, direction = (table.reshape(-1, self.get_nodeattr("pe")) for table in self.tables())
+        return not (np.ptp(at, axis=0).any() or np.ptp(direction, axis=0).any())
+
     def memories(self):
         """Words by lane and fold, each a power of two; see the module."""
         (at, direction), source, bits = self.tables(), self.in_stream(), self.get_nodeattr("out_bits")
         low, high = value_range(source.bits, source.signed)
-        most = np.clip(at // self.get_nodeattr("mul"), low - 1, high) - low + (high - low + 1)
+        most = at // self.get_nodeattr("mul")
+        if self.constant():  # where Mul * x may be the bound, the odd one of two has a bit less to compare
+            most = np.where(at % self.get_nodeattr("mul") + most % 2, most, most - 1)
+        most = np.clip(most, low - 1, high) - low + (high - low + 1)
         channels = [
             (int(x) << 1 | int(turned)) << bits | int(bound)
             for x, turned, bound in zip(most, direction < 0, at % 2**bits)
@@ -96,15 +104,19 @@ class Clip(HwOp):
         return {"BoundFile": (source.bits + 2 + bits, words)}
 
     def estimate(self):
-        source, out, (at, direction) = self.in_stream(), self.get_nodeattr("out_bits"), self.tables()
+        source, out, (_, direction) = self.in_stream(), self.get_nodeattr("out_bits"), self.tables()
         folds = source.shape[-1] // source.lanes
-        if not np.ptp((2 * at + direction).reshape(folds, -1), axis=0).any():  # comparisons with constants
+        if self.constant():
             lane = 0.6 * source.bits
         elif folds <= 64:  # small tables fit into the LUTs that read them
             lane = out + min(1.9, 0.6 * (folds - 1).bit_length() - 0.35) * source.bits
         else:
             lane = out * (1 + folds / 28) + 0.9 * source.bits
-        lut = 2 + (folds - 1).bit_length() + source.lanes * (lane + (2 if folds > 1 and (direction < 0).any() else 0))
+        lut = (
+            2
+            + (folds - 1).bit_length()
+            + source.lanes * (lane + (0 if self.constant() or (direction > 0).all() else 2))
+        )
         return {"lut": float(lut), "bram36": 0.0}
 
     @classmethod
