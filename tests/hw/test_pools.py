@@ -119,21 +119,25 @@ def test_an_output_beat_needs_the_beats_that_change_it(op):
         assert (beat(k, order == need - 1) != plain).all()
 
 
-def clip_of_everything(bits, signed, mul, out_bits, out_signed):
-    """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all inputs."""
+def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
+    """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all inputs.
+
+    `wide`: all channels side by side, so that each compares with a constant.
+    """
     low, high = value_range(bits, bool(signed))
     at = np.arange(mul * low - 3, mul * high + 4)
     arrays = {"at": np.tile(at, 2), "direction": np.repeat([1, -1], len(at))}
     x = np.repeat(np.arange(low, high + 1)[:, None], 2 * len(at), axis=1)
-    shape, types = {"in_shape": x.shape, "pe": 2}, {"in_bits": bits, "in_signed": signed}
-    op = Clip.make(f"{bits}_{mul}", arrays, **shape, **types, mul=mul, out_bits=out_bits, out_signed=out_signed)
+    shape, types = {"in_shape": x.shape, "pe": x.shape[1] if wide else 2}, {"in_bits": bits, "in_signed": signed}
+    op = Clip.make(
+        f"{bits}_{signed}_{mul}_{wide:d}", arrays, **shape, **types, mul=mul, out_bits=out_bits, out_signed=out_signed
+    )
     return op, x[None], integers.clip(x[None], {**arrays, "mul": mul})
 
 
 def test_every_input_clipped_at_every_bound_is_the_lowered_graph_s_in_rtl_too():
-    given = [
-        clip_of_everything(*point) for point in [(4, 0, 1, 6, 1), (4, 1, 2, 6, 1), (5, 1, 1, 6, 1), (3, 0, 2, 6, 1)]
-    ]
+    points = [(4, 0, 1, 6, 1), (4, 1, 2, 6, 1), (5, 1, 1, 6, 1), (3, 0, 2, 6, 1)]
+    given = [clip_of_everything(*point, wide) for point in points for wide in (False, True)]
     ops, frames, expected = zip(*given)
     for op, x, want in given:
         np.testing.assert_array_equal(op.run(x), want)
