@@ -105,6 +105,6 @@ class Pool(HwOp):
             counted.append(windows)
         else:  # an address that walks over the line, and back by other than a power of two where beats are none
             counted += [depth] * (2 if beats & (beats - 1) else 1)
-        rest = (rows.bit_length() + 2 if height % kh else 0) + (3 if width % kw else 0)
+        rest = (rows.bit_length() + 2 if height % kh else 0) + (5 if width % kw else 0)
         lut = 10 + 1.3 * sum((size - 1).bit_length() for size in counted) + rest + self.join_cost(line)
         return {"lut": lut + (line["lut"] if line else 0), "bram36": line["bram36"] if line else 0.0}

@@ -9,20 +9,37 @@ import numpy as np
 import pytest
 
 from xnorforge.flows import cells
+from xnorforge.hw.ops.border.offsets import offsets
+from xnorforge.hw.ops.border.op import Border
+from xnorforge.hw.ops.clip.op import Clip
 from xnorforge.hw.ops.fifo.op import Fifo
+from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
+from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import device
 
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
+BOUNDS = np.random.default_rng(1).integers(300, 700, 64)
+ROWS, COLUMNS, TABLE = offsets(
+    np.random.default_rng(2).choice([-1, 1], (3, 3, 64, 64)), (14, 14), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)
+)
+PLACES = {"in_shape": (14, 14, 64), "rows": ROWS, "columns": COLUMNS}
 OPS = [
     Window.make("ring in block RAM", ifm=(30, 30, 64), kernel=(3, 3), simd=32),
     Window.make("ring in LUTs, padded", ifm=(8, 8, 16), kernel=(3, 3), pads=(1, 1, 1, 1), simd=4),
     OrPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
+    SumPool.make("sums of the map", ifm=(7, 7, 64), kernel=(7, 7), stride=(7, 7), pe=16),
+    SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),
+    MaxPool.make("maxima", ifm=(12, 12, 8), kernel=(2, 2), stride=(2, 2), pe=4, in_bits=6),
+    Upsample.make("upsampling", ifm=(14, 14, 64), factor=(2, 2), pe=16),
+    Clip.make("clip", {"at": BOUNDS}, in_shape=(64,), pe=4, in_bits=10, out_bits=10),
+    Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
     Fifo.make("queue", shape=(64,), lanes=16, depth=40),
