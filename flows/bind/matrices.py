@@ -34,6 +34,7 @@ def mvu(network: Network, node):
     elif not xnor:
         op, arrays = "IntMvu", {"weights": weights.astype(np.int64)}
         attributes |= {"in_bits": bits, "in_signed": int(signed), "w_bits": _bits_of(weights)}
+        attributes["out_bits"] = _signed(network, node)
     return nodes, [_compared(network, Bound(op, node.name, attributes, arrays), nodes, (bits, signed, length))]
 
 
@@ -69,6 +70,12 @@ def _bits_of(weights) -> int:
     """Bits of two's complement, 2 at least."""
     low, high = int(weights.min()), int(weights.max())
     return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0, 1) + 1
+
+
+def _signed(network: Network, node) -> int:
+    """Bits of two's complement of the lowered sums."""
+    bits, signed = network.declared(node.output[0])
+    return bits + (not signed)
 
 
 def depthwise(network: Network, node):

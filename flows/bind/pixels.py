@@ -74,8 +74,11 @@ def pool_of_one_pixel(network: Network, node):
 
 def directed_pool(network: Network, node):
     """Maxima and minima."""
-    direction = network.constant(node.input[1])
-    one = _pool(network, "MaxPool", node, ints(node, "kernel"), ints(node, "stride"), [node.name], node.name)
+    direction, kernel = network.constant(node.input[1]), ints(node, "kernel")
+    if kernel == [1, 1]:
+        sizes = {"kernel": kernel, "stride": ints(node, "stride"), "dilation": [1, 1]}
+        return [node], [Bound("Window", node.name, around(network, node.input[0], sizes), {}, [node.name])]
+    one = _pool(network, "MaxPool", node, kernel, ints(node, "stride"), [node.name], node.name)
     if one.op == "OrPool" and (direction < 0).all():
         one.attributes["all"] = 1
     elif (direction < 0).any():

@@ -5,8 +5,13 @@ import pytest
 import torch
 
 from xnorforge.artifacts import read_json
+from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.export import export
+from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
+from xnorforge.flows.synth import synthesise
+from xnorforge.sim.netlist import simulate_netlist
+from xnorforge.sim.stage import simulate
 from xnorforge.sw import binary, snap
 from xnorforge.sw.parts import BiReal, Network, Pooled, Scores, Stem
 
@@ -31,12 +36,42 @@ def small(copied: bool) -> Network:
 
 @pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
 def test_module_qonnx_integers_and_finn_agree(tmp_path, copied):
-    images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
-    labels = np.full(256, -1)
-    meta = {"net": "small", "method": "ste", "source": "a test", "images": "256 random images"}
-    (same,) = export(small(copied), images, labels, tmp_path, meta)["checks"]
+    (same,) = lowered(copied, tmp_path)["checks"]
     assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
-    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
     record = read_json(tmp_path / "lower.json")
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     assert not record["reference_rounds"] and len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
+
+
+@pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
+def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, copied):
+    lowered(copied, tmp_path)
+    proven = accelerated(tmp_path)
+    assert [check["mismatches"] for check in proven["checks"]] == [0, 0, 0, 0]
+    assert proven["interval"] == proven["interval_bound"]
+
+
+@pytest.mark.full
+def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
+    lowered(True, tmp_path)
+    accelerated(tmp_path)
+    record = synthesise(tmp_path / "acc", tmp_path)
+    assert record["total"]["dsp"] > 0
+    netlist = simulate_netlist(tmp_path / "acc", tmp_path)
+    assert [check["mismatches"] for check in netlist["checks"]] == [0, 0]
+
+
+def lowered(copied, folder):
+    """The record of the export; writes the files up to the integers into `folder`."""
+    images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
+    meta = {"net": "small", "method": "ste", "source": "a test", "images": "256 random images"}
+    record = export(small(copied), images, np.full(256, -1), folder, meta)
+    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    return record
+
+
+def accelerated(folder):
+    """The record of the simulation; writes the accelerator into `folder/acc`."""
+    fold(folder, "pynq-z2", folder / "acc", interval=4000)
+    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
+    return simulate(folder / "acc", folder, images=10, stalled=3)
