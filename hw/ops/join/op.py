@@ -107,15 +107,19 @@ class Join(HwOp):
         return {"MultiplierFile": (at, words)}
 
     def estimate(self):
-        """Model of docs/operators-streams.md: a product with a table takes a DSP block, and so does a constant that is not
-        a power of two; a block also adds one other term."""
+        """Model of docs/operators-graphs.md: a product of 9 bits or more takes a DSP block, which also adds one other term."""
         source, out = self.in_stream(), self.get_nodeattr("out_bits")
-        folds = source.shape[-1] // source.lanes
-        bits = sum(self.word_bits())
-        free = [abs(int(row[0])).bit_count() < 2 for row in self.table()]
-        products = sum(not (same and plain) for same, plain in zip(self.constant(), free)) if out > 8 else 0
-        lane = out * max(self.inputs - 1 - products, products > 1, 0) + bits * min(folds / 32, 1) * max(folds / 64, 1)
-        return {"lut": 7 + source.lanes * lane, "bram36": 0.0, "dsp": float(products * source.lanes)}
+        folds, lane, dsp = source.shape[-1] // source.lanes, 0.0, 0
+        for row, bits, word in zip(self.table(), self.get_nodeattr("in_bits"), self.word_bits()):
+            if min(bits + word, out) >= 9 if word else out >= 9 and abs(int(row[0])).bit_count() > 1:
+                dsp += 1
+            else:  # in logic; a constant that is no power of two as adders
+                lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
+            lane += word * (min(folds / 24, 1) if folds <= 64 else 1.5 * -(-folds // 64))
+        turned = (self.table() <= 0).all()  # else a subtraction in place of an addition
+        lane += out * (max(self.inputs - 1 - dsp, 0) + 0.45 * (1 < dsp < self.inputs) + turned)
+        control = 3 + (3 + folds.bit_length() if any(self.word_bits()) and folds > 1 else 0)
+        return {"lut": control + source.lanes * lane, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
 
     @classmethod
     def examples(cls):
