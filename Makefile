@@ -128,8 +128,9 @@ $(ACC)/report.json: $(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/sy
 train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 	@$(RUN) train '$(NETWORK)' --method '$(METHOD)' $(foreach s,$(SET),--set '$(s)') $(EPOCHS:%=--epochs %) $(LR:%=--lr %) \
 		--seed $(SEED) --threads $(THREADS) -o $(DIR)/train
-compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot of the exported networks
-	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS)
+compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
+	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS) \
+		$(if $(filter command,$(origin BOARD)),--board '$(BOARD)')
 compare-gpu: | $(VENV)  ## the comparisons in full: hours on a GPU, weeks without; goes on where it was
 	@failed=0; \
 	$(RUN) compare cifar10-cnv_half --epochs 100 --seeds '$(SEEDS)' --jobs $(JOBS) || failed=$$?; \

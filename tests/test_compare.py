@@ -18,7 +18,7 @@ from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe
 
 NET = "mnist-tfc"
-METHODS = ", ".join(plugins.names("sw.methods"))
+METHODS, BOARDS = (", ".join(plugins.names(kind)) for kind in ("sw.methods", "hw.boards"))
 
 
 def few_images(monkeypatch):
@@ -177,7 +177,7 @@ def test_without_epochs_the_recipes_are_taken_and_without_methods_all_of_them(tm
 
 
 def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch):
-    this, caught = asked(tmp_path, threads=2), []
+    this, caught = asked(tmp_path, threads=2, board="pynq-z2"), []
     monkeypatch.setattr(compare, "compare", lambda again, jobs, say: caught.append((again, jobs)))
     monkeypatch.setattr(sys, "argv", ["xnorforge", *shlex.split(this.command(jobs=3))[3:]])
     assert cli.main() == 0
@@ -213,10 +213,11 @@ def test_the_spread_of_one_value_is_a_dash():
         (["--methods", "bonn,nu=x"], "bonn, hyper-parameter nu: 'x' is not a number; give nu=VALUE with one."),
         (["--methods", "bonn,nu"], "--set: 'nu' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7."),
         (["--methods", "ste ste"], "METHODS: 'ste' stands there twice; each is run once."),
+        (["--board", "pynq-z3"], f"BOARD: no 'pynq-z3' among {BOARDS}. Did you mean 'pynq-z2'?"),
         (["--seeds", "0 one"], 'SEEDS: \'0 one\' are no whole numbers from 0; give some, as SEEDS="0 1 2".'),
         (["--seeds", "1 1"], "SEEDS: '1' stands there twice; each is run once."),
     ],
-    ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "seed", "seed-twice"],
+    ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "board", "seed", "seed-twice"],
 )  # fmt: skip
 def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch, capsys, words, answer):
     monkeypatch.setattr(sys, "argv", ["xnorforge", "compare", NET, *words, "-o", str(tmp_path / "out")])

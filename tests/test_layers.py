@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = {"hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src"}
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
 TOGETHER = {
-    f"src/xnorforge/{name}.py" for name in ("__main__", "pictures", "bench", "compare", "figures")
+    f"src/xnorforge/{name}.py"
+    for name in ("__main__", "pictures", "bench", "compare", "figures", "costs", "cost_figures")
 }  # what puts the four together
 
 

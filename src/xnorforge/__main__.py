@@ -146,15 +146,17 @@ def train(net, method, out, epochs, lr, seed, threads, hyper):
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch, per run.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option("--board", help="Board of hw/boards: build each method's first run for it, and add what that costs.")
 @click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
-def compare(net, methods, seeds, epochs, threads, jobs, out):
+def compare(net, methods, seeds, epochs, threads, jobs, board, out):
     """Train NET with each method and seed, export each, and write a table and a plot; finished runs are kept."""
     from xnorforge.compare import compare, request
 
-    asked = request(net, methods, seeds, epochs, threads=threads, out=out)
+    asked = request(net, methods, seeds, epochs, board, threads=threads, out=out)
     with stage("compare", asked.folder):
         compare(asked, jobs, say)
-    say(f"compare   done -> {asked.folder}/table.md, {asked.folder}/compare.svg")
+    pictures = ["compare.svg", *(["pareto.svg"] if board else [])]
+    say(f"compare   done -> {', '.join(f'{asked.folder}/{name}' for name in ('table.md', *pictures))}")
 
 
 @cli.command()

@@ -5,6 +5,8 @@ A run is what `train` and `export` do, in a folder of its own:
     out/compare/<task>-<network>/<epochs>/<variant>-<seed>/    checkpoint, curve, weights, card; model.onnx, export.json
     out/compare/<task>-<network>/<epochs>/table.csv, table.md, compare.svg, compare.png
 
+With a board, an accelerator is built from each variant's first run, and what it costs stands in a second table (`costs.py`).
+
 A variant is a method's name, with hyper-parameters behind commas where they are not its defaults: "group_net,bases=5".
 A run that is finished is taken as it is, one that was killed goes on; the tables are written again after every run.
 """
@@ -20,9 +22,9 @@ from dataclasses import asdict, replace
 import torch
 from safetensors.numpy import load_file
 
-from xnorforge import plugins
+from xnorforge import cost_figures, costs, plugins
 from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.errors import MismatchError, UserError, unknown
 from xnorforge.figures import Request, Result, Variant, write
 from xnorforge.flows.export import export
 from xnorforge.request import assignment
@@ -30,18 +32,23 @@ from xnorforge.sw import distributed, train, weights, zoo
 from xnorforge.sw.methods import base
 
 
-def request(net: str, methods: str = "", seeds: str = "0 1 2", epochs: int | None = None, **others) -> Request:
+def request(
+    net: str, methods: str = "", seeds: str = "0 1 2", epochs: int | None = None, board: str | None = None, **others
+) -> Request:
     """What the words of a command line ask for, each name looked at.
 
     Args:
         methods: variants with spaces between; all methods there are if empty.
         seeds: whole numbers with spaces between.
         epochs: of every run; the recipe's by default.
+        board: what accelerators are built for; none are by default.
 
     Raises:
         UserError: an unknown name or hyper-parameter, or a seed that is no number.
     """
     task = train.task_of(net)
+    if board is not None and board not in plugins.names("hw.boards"):
+        raise unknown("BOARD", board, plugins.names("hw.boards"))
     variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
     numbers = seeds.replace(",", " ").split()
     if not numbers or not all(number.isdecimal() for number in numbers):
@@ -50,7 +57,7 @@ def request(net: str, methods: str = "", seeds: str = "0 1 2", epochs: int | Non
         twice = [one for one in given if given.count(one) > 1]
         if twice:
             raise UserError(f"{kind}: '{twice[0]}' stands there twice; each is run once.")
-    return Request(net, variants, tuple(map(int, numbers)), epochs or task.nets[net].epochs, **others)
+    return Request(net, variants, tuple(map(int, numbers)), epochs or task.nets[net].epochs, board=board, **others)
 
 
 def variant(word: str) -> Variant:
@@ -71,15 +78,15 @@ def variant(word: str) -> Variant:
 
 
 def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
-    """Make every run that is missing, and write the tables after each; returns all results in the order asked for.
+    """Make every run and build that is missing, and write the tables after each; returns all results in the order asked for.
 
     Args:
         jobs: runs side by side, each a process of its own; with 1 they run one after the other in this one.
         say: takes a line for a person.
 
     Raises:
-        UserError: no images to train on, or some runs failed; the others are in the table.
-        MismatchError: an exported network computes other scores than its module.
+        UserError: no images to train on, or some runs or builds failed; the others are in the tables.
+        MismatchError: an exported network computes other scores than its module, or an accelerator than its network.
     """
     if distributed.ranks() > 1:
         raise UserError("compare: torchrun shares out single trainings; start it without, several runs go with --jobs.")
@@ -96,15 +103,45 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
             result = read(asked, *task)
             told = ", ".join(f"{row['top1']:.2f} % {row['stage']}" for row in result.sets)
             say(f"compare   {task[0]} seed {task[1]}: {told}")
-            write(asked, [read(asked, *task) for task in tasks if finished(asked, *task)], jobs)
+            _tables(asked, tasks, {}, jobs)
+    unbuilt = _builds(asked, tasks, jobs, say) if asked.board else {}
+    results = _tables(asked, tasks, unbuilt, jobs)
+    runs = {f"{variant} seed {seed}": error for (variant, seed), error in failed.items()}
+    builds = {f"{variant} on {asked.board}": error for variant, error in unbuilt.items()}
+    if runs or builds:
+        told = [_failures(runs, f"{len(tasks)} runs"), _failures(builds, f"{len(asked.variants)} builds")]
+        wrong = any(isinstance(error, MismatchError) for error in [*runs.values(), *builds.values()])
+        raise (MismatchError if wrong else UserError)(f"compare: {' '.join(filter(None, told))}")
+    return results
+
+
+def _failures(failed: dict[str, Exception], of: str) -> str:
+    """One sentence on those that failed, nothing if none did."""
+    if not failed:
+        return ""
+    return f"{len(failed)} of {of} failed ({', '.join(failed)}), the first with: {next(iter(failed.values()))}"
+
+
+def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Exception]:
+    """Build what is missing, from each variant's run of the first seed; returns what went wrong."""
+    failed = {}
+    for variant in (variant for variant in asked.variants if finished(asked, variant, asked.seeds[0])):
+        error = _failure(costs.build, asked, variant, jobs, say)
+        if error:
+            failed[variant] = error
+            say(f"compare   {variant} on {asked.board}: {error}")
+        _tables(asked, tasks, failed, jobs)
+    return failed
+
+
+def _tables(asked: Request, tasks: list, unbuilt: dict[Variant, Exception], jobs: int) -> list[Result]:
+    """Write what is finished by now; returns its results."""
     results = [read(asked, *task) for task in tasks if finished(asked, *task)]
+    built = costs.collect(asked, results, unbuilt) if asked.board else []
     if results:
-        write(asked, results, jobs)
-    if failed:
-        which = ", ".join(f"{variant} seed {seed}" for variant, seed in failed)
-        (_, first), *_ = failed.items()
-        kind = MismatchError if any(isinstance(error, MismatchError) for error in failed.values()) else UserError
-        raise kind(f"compare: {len(failed)} of {len(tasks)} runs failed ({which}), the first with: {first}")
+        write(asked, results, jobs, cost_figures.as_markdown(asked, built) if built else "")
+    if built:
+        cost_figures.write(asked, built, jobs)
     return results
 
 

@@ -27,7 +27,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Request:
-    """What is compared."""
+    """What is compared; with a board, also by what an accelerator for it costs."""
 
     net: str
     variants: tuple[Variant, ...]
@@ -35,6 +35,7 @@ class Request:
     epochs: int
     threads: int = 1
     out: Path = Path("out/compare")
+    board: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -51,6 +52,7 @@ class Request:
         words += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
         words += ["--threads", str(self.threads)] if self.threads != 1 else []
         words += ["--jobs", str(jobs)] if jobs != 1 else []
+        words += ["--board", self.board] if self.board else []
         return shlex.join([*words, "-o", str(self.out)])
 
 
@@ -75,8 +77,8 @@ class Result:
     where: str
 
 
-def write(asked: Request, results: list[Result], jobs: int = 1) -> None:
-    """table.csv (a row per run and set), table.md (a row per variant), compare.svg and compare.png."""
+def write(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
+    """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg and compare.png."""
     text = io.StringIO()
     rows = [
         {
@@ -91,7 +93,7 @@ def write(asked: Request, results: list[Result], jobs: int = 1) -> None:
     writer = csv.DictWriter(text, rows[0])
     writer.writeheader()
     writer.writerows(rows)
-    for name, content in (("table.csv", text.getvalue()), ("table.md", as_markdown(asked, results, jobs))):
+    for name, content in (("table.csv", text.getvalue()), ("table.md", as_markdown(asked, results, jobs) + below)):
         with whole(asked.folder / name) as aside:
             aside.write_text(content)
     plot(asked, results, jobs)

@@ -1,0 +1,260 @@
+"""What a method costs: every figure is that of a build, and a build that fails leaves the others."""
+
+import csv
+import itertools
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from xnorforge import compare, cost_figures, costs, figures
+from xnorforge.artifacts import read_json, write_json
+from xnorforge.errors import MismatchError, UserError
+from xnorforge.sw import data
+from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks.base import Images, Recipe
+
+ROOT = Path(__file__).parent.parent
+NET, BOARD = "mnist-tfc", "pynq-z2"
+STAGES = ["lower", "fold", "generate", "sim", "synth", "netlist", "report"]
+PICTURES = ("costs.csv", "table.md", "pareto.svg", "pareto.png")
+LUT = {"ste": 1000, "bonn": 1250}
+
+
+def few_images(monkeypatch):
+    """256 images to train on, 64 held out and 50 to export with."""
+    images, labels = data.mnist_shipped()
+
+    def part(first, last, words):
+        return Images(images[first:last], labels[first:last], words)
+
+    golden = part(800, 850, "50 golden images")
+    monkeypatch.setattr(
+        mnist.Task, "train_sets", lambda self: (part(0, 256, "256 images"), part(256, 320, "64 held out"))
+    )
+    monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [golden])
+    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)})
+
+
+def asked(out, methods="ste bonn", board=BOARD):
+    return compare.request(NET, methods, seeds="3 0", epochs=1, board=board, out=out)
+
+
+def silent(text):
+    """Takes a line and says nothing."""
+
+
+class Player:
+    """Plays the stages: leaves the records that a stage would leave, with figures made up per method."""
+
+    def __init__(self, fails=None):
+        self.ran, self.fails = [], fails or {}
+
+    def __call__(self, words):
+        folder = Path(words[words.index("-o") + 1] if "-o" in words else words[1])
+        method = (folder if words[0] == "lower" else folder.parent).name.rpartition("-")[0]
+        self.ran.append((method, words[0]))
+        if (method, words[0]) in self.fails:
+            raise self.fails[method, words[0]]
+        place = {"lower": "lower.json", "generate": "rtl/rtl.json"}.get(words[0], f"{words[0]}.json")
+        write_json(folder / place, {"stage": words[0]} | self.record(words, folder, LUT[method]))
+
+    def record(self, words, acc, lut):
+        if words[0] == "fold":
+            return {"interval": int(words[words.index("--interval") + 1])}
+        if words[0] == "sim":
+            images = [int(words[words.index(name) + 1]) for name in ("--images", "--stalled")]
+            names = ("RTL = lowered", "RTL stalled = lowered")
+            checks = [{"name": name, "images": count} for name, count in zip(names, images, strict=True)]
+            return {"checks": checks, "interval": 1024, "interval_constant": True, "latency": 4124}
+        if words[0] == "synth":
+            total = {"lut": lut, "ff": 398, "bram36": 1.5, "dsp": 2}
+            return {"part": "a part", "total": total, "stage_of_figures": "Yosys cells, before packing and routing"}
+        if words[0] == "report":
+            rows = [{"mismatches": 0}]
+            speed = {"value": 97656.2, "kind": "cycles simulated, clock target, not routed"}
+            said = {"verdict": "PASS", "stages": rows, "audits": rows, "clock_mhz": {"value": 100.0}, "fps": speed}
+            return said | {"source": read_json(acc.parent / "export.json")["source"]}
+        return {}
+
+
+def rows_of(folder):
+    with (folder / "costs.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two methods with two seeds, trained and exported, nothing built."""
+    out = tmp_path_factory.mktemp("costs")
+    with pytest.MonkeyPatch.context() as patch:
+        few_images(patch)
+        compare.compare(asked(out, board=None), say=silent)
+        yield out
+
+
+@pytest.fixture
+def play(trained, tmp_path, monkeypatch):
+    """Run the comparison on a copy of what was trained, its stages played; takes what fails, and gives what ran."""
+    subprocess.run(["cp", "-r", f"{trained}/.", tmp_path], check=True)  # with links as they are, and quick
+
+    def run(fails=None):
+        player = Player(fails)
+        monkeypatch.setattr(costs, "_process", player)
+        monkeypatch.setattr(figures, "plot", lambda *given: None)  # tests/test_compare.py looks at it
+        try:
+            compare.compare(asked(tmp_path), say=silent)
+        finally:
+            run.ran = player.ran
+        return asked(tmp_path).folder
+
+    return run
+
+
+def test_table_and_rows_hold_what_the_records_say(play):
+    folder = play()
+    assert play.ran == [(method, stage) for method in ("ste", "bonn") for stage in STAGES]
+    for row in rows_of(folder):
+        run = folder / f"{row['variant']}-3"
+        exported, sim = read_json(run / "export.json"), read_json(run / f"rtl-{BOARD}/sim.json")
+        total = read_json(run / f"rtl-{BOARD}/synth.json")["total"]
+        assert [float(row[name]) for name in total] == [*total.values()]
+        assert [row["interval"], row["latency"]] == [str(sim[name]) for name in ("interval", "latency")]
+        assert [row["images_flowing"], row["images_stalled"], row["mismatches"]] == ["10", "3", "0"]
+        assert row["resources_stage"] == "Yosys cells, before packing and routing"
+        assert (row["cycles_stage"], row["fps_stage"]) == (
+            "RTL simulation",
+            "cycles simulated, clock target, not routed",
+        )
+        assert row["weights_sha256"] == read_json(run / "card.json")["weights"]["sha256"]
+        (entry,) = [entry for entry in exported["accuracy"] if entry["stage"] == "exported"]
+        assert float(row["top1"]) == entry["top1"]
+        text = (folder / "table.md").read_text()
+        start = (
+            f"| {row['variant']} | {entry['top1']:.2f} | {total['lut']:,} | {total['lut'] / 1000:.3f} | 398 | 1.5 | 2 |"
+        )
+        assert f"{start} 1,024 | 4,124 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |" in text
+    assert f"## Cost on {BOARD}" in text and "all folded for 1,024 cycles per frame; part xc7z020clg400-1" in text
+    assert text.startswith("# mnist-tfc: methods 2") and f"--board {BOARD}" in text
+
+
+def test_a_finished_build_is_not_built_again(play):
+    folder = play()
+    first = [(folder / name).read_bytes() for name in PICTURES]
+    play()
+    assert play.ran == []
+    assert first == [(folder / name).read_bytes() for name in PICTURES]
+
+
+def test_a_build_that_fails_leaves_the_others_and_its_sentence(play, tmp_path):
+    sentence = f"fold: {BOARD}: the design takes 99,999 LUT by the cost model and the part has 53,200."
+    with pytest.raises(UserError) as error:
+        play({("ste", "fold"): UserError(sentence)})
+    assert str(error.value) == f"compare: 1 of 2 builds failed (ste on {BOARD}), the first with: {sentence}"
+    folder = asked(tmp_path).folder
+    ste, bonn = rows_of(folder)
+    assert (ste["lut"], ste["why"]) == ("", sentence)
+    assert (bonn["lut"], bonn["why"]) == ("1250", "")
+    text = (folder / "table.md").read_text()
+    assert f"| ste | {float(ste['top1']):.2f} | - | - | - | - | - | - | - | {sentence} |" in text
+    assert "ste = 1" not in text
+    assert "bonn" in (folder / "pareto.svg").read_text()
+
+
+def test_a_difference_in_hardware_is_a_failed_check(play):
+    with pytest.raises(MismatchError) as error:
+        play({("bonn", "sim"): MismatchError("sim: conv0 differs.")})
+    assert str(error.value) == f"compare: 1 of 2 builds failed (bonn on {BOARD}), the first with: sim: conv0 differs."
+
+
+def test_where_nothing_could_be_built_there_is_a_table_and_no_plot(play, tmp_path):
+    with pytest.raises(UserError):
+        play({(method, "lower"): UserError("lower: not today.") for method in LUT})
+    folder = asked(tmp_path).folder
+    assert [row["why"] for row in rows_of(folder)] == ["lower: not today."] * 2
+    assert (folder / "table.md").read_text().count("| lower: not today. |") == 2
+    assert not (folder / "pareto.svg").exists()
+
+
+def test_a_killed_build_goes_on_at_its_stage(play, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        play({("bonn", "synth"): KeyboardInterrupt()})
+    ste, bonn = rows_of(asked(tmp_path).folder)
+    assert (ste["lut"], bonn["why"]) == ("1000", costs.UNBUILT)
+    play()
+    assert play.ran == [("bonn", stage) for stage in STAGES[4:]]
+
+
+def test_a_new_export_is_built_again_and_another_interval_is_folded_again(play):
+    folder = play()
+    os.utime(folder / "ste-3" / "export.json")
+    fold = folder / "bonn-3" / f"rtl-{BOARD}" / "fold.json"
+    write_json(fold, read_json(fold) | {"interval": 77})
+    play()
+    assert play.ran == [*(("ste", stage) for stage in STAGES), *(("bonn", stage) for stage in STAGES[1:])]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source": "others"}, "built from other weights (others); remove it to build it again."),
+        ({"audits": [{"mismatches": 4}]}, "the report says PASS with 4 mismatches."),
+        ({"verdict": "FAIL"}, "the report says FAIL with 0 mismatches."),
+    ],
+    ids=["weights", "mismatches", "verdict"],
+)
+def test_a_report_that_proves_nothing_gives_no_figures(play, tmp_path, change, said):
+    acc = play() / "bonn-3" / f"rtl-{BOARD}"
+    write_json(acc / "report.json", read_json(acc / "report.json") | change)
+    with pytest.raises((UserError, MismatchError)):
+        play()
+    ste, bonn = rows_of(asked(tmp_path).folder)
+    assert (ste["lut"], bonn["lut"], bonn["why"]) == ("1000", "", f"{acc}: {said}")
+
+
+def test_a_stage_that_fails_ends_with_its_own_sentence(tmp_path):
+    with pytest.raises(UserError) as error:
+        costs._process(["lower", str(tmp_path)])
+    assert str(error.value) == f"lower: {tmp_path}/export.json: missing, export writes it; `make build` makes it."
+
+
+def test_the_front_holds_what_no_other_reaches_with_as_few_lut():
+    points = [(5, 70.0), (3, 60.0), (5, 72.0), (9, 72.0), (4, 60.0), (7, 80.0), (3, 60.0)]
+    assert cost_figures.front(points) == [(3, 60.0), (5, 72.0), (7, 80.0)]
+
+
+def test_labels_of_markers_in_one_place_do_not_overlap():
+    figure = Figure(figsize=(7.2, 5), layout="constrained")
+    axes, points = figure.subplots(), [(1000, 70.0)] * 8
+    axes.scatter(*zip(*points, strict=True), s=100)
+    cost_figures._label(figure, axes, points, [100] * 8, ["group_net,bases=3"] * 8, [points[0], (1040, 70.0)])
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(label) for label in axes.texts]
+    assert len(boxes) == 8
+    for one, other in itertools.combinations(boxes, 2):
+        shared = one.intersection(one, other)
+        assert shared is None or shared.width * shared.height < 1
+
+
+def test_make_builds_where_a_board_was_asked_for():
+    for words, given in (([], False), ([f"BOARD={BOARD}"], True)):
+        command = ["make", "-n", "compare", *words]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert (f"--board '{BOARD}'" in said) is given
+
+
+@pytest.mark.full
+def test_two_methods_in_gates(trained, tmp_path, monkeypatch):
+    """Real builds: the trained networks in RTL, 10 images flowing and 3 stalled, without a difference."""
+    subprocess.run(["cp", "-rp", f"{trained}/.", tmp_path], check=True)
+    this = asked(tmp_path)
+    compare.compare(this, say=silent)
+    rows = rows_of(this.folder)
+    assert [row["variant"] for row in rows] == ["ste", "bonn"]
+    for row in rows:
+        assert row["mismatches"] == "0" and int(row["lut"]) > 100 and int(row["interval"]) == 1024
+        assert read_json(costs.folder(this, figures.Variant(row["variant"])) / "fold.json")["interval"] == 1024
