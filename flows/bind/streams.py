@@ -11,9 +11,11 @@ StreamingConcat                                     -> Concat
 import numpy as np
 
 from xnorforge.errors import UserError
+from xnorforge.hw.ops.requantise.op import evenly
 
 from .network import Bound, Network, get
 
+SHIFTED = 7  # thresholds from which a shift is smaller than a search
 ELEMENTWISE = ("ElementwiseMul", "ElementwiseAdd")
 
 
@@ -25,8 +27,13 @@ def threshold(network: Network, node, turn=None):
     if turn is not None or node.op_type == "Threshold":
         arrays["direction"] = network.constant(turn.input[1] if turn is not None else node.input[2]).astype(np.int64)
     attributes = {"in_shape": shape, "in_bits": bits, "in_signed": int(signed)}
-    nodes = [one for one in (turn, node) if one is not None]
-    return nodes, [Bound("Threshold", node.name, attributes, arrays, [one.name for one in nodes])]
+    nodes, op, steps = [one for one in (turn, node) if one is not None], "Threshold", arrays["thresholds"]
+    even = evenly(steps) if steps.shape[1] >= SHIFTED else None
+    if even is not None:
+        op, (shift, offset, ties) = "Requantise", even
+        attributes |= {"shift": shift, "levels": steps.shape[1]}
+        arrays = {"offset": offset, "ties": ties, **{key: arrays[key] for key in ("direction",) if key in arrays}}
+    return nodes, [Bound(op, node.name, attributes, arrays, [one.name for one in nodes])]
 
 
 def thresholds(network: Network, node, channels: int) -> np.ndarray:

@@ -75,7 +75,8 @@ class HwOp(CustomOp):
 
     A subclass states
         module      name of its top SystemVerilog module (default variant), file `<module>.sv` in its folder
-        arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights", "thresholds")
+        arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights", "thresholds");
+                    optional ones last, each only with those before it
         extents     what can be folded and what it has to divide: {"simd" or "pe": attribute}, of a shape its last number
     and implements
         get_nodeattr_types()   attributes, snake_case

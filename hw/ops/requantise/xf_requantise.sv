@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Level of an integer whose thresholds lie at even distances: q = u >> Shift with u = d * x - offset,
+// less 1 at a tie, cut to 0 .. Levels. Pe channels per beat. A tie is a u without rest, where q is
+// even or odd as the channel's word says.
+//
+// Rate       one beat per cycle
+// Latency    2 cycles: subtraction; shift, tie and range
+// Reset      synchronous, control state only
+// Memories   TableFile: word fold, lane after lane {turned, tie at odd, tie at even, -offset}, the
+//            last SumBits wide and 1 more where the channel is turned (d = -1), for x is inverted there
+// Bit model  op.py, Requantise.execute_node
+
+`include "xf_assert.svh"
+
+module xf_requantise #(
+  parameter  int unsigned Folds     = 4,   // beats per pixel
+  parameter  int unsigned Pe        = 1,   // channels per beat
+  parameter  int unsigned InBits    = 12,
+  parameter  int unsigned Signed    = 0,   // 1: the input is two's complement
+  parameter  int unsigned SumBits   = 14,  // of u
+  parameter  int unsigned Shift     = 4,
+  parameter  int unsigned Levels    = 255,
+  parameter               TableFile = "",
+  localparam int unsigned OutBits   = $clog2(Levels + 1),
+  localparam int unsigned WordW     = SumBits + 3,
+  localparam int unsigned FoldW     = (Folds > 1) ? $clog2(Folds) : 1
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic [Pe*InBits-1:0]  s_data_i,
+  input  logic                  s_valid_i,
+  output logic                  s_ready_o,
+  output logic [Pe*OutBits-1:0] m_data_o,
+  output logic                  m_valid_o,
+  input  logic                  m_ready_i
+);
+
+  localparam int unsigned QW = SumBits - Shift;  // of q, signed
+
+  (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
+  initial $readmemh(TableFile, words, 0, Folds - 1);
+
+  logic [FoldW-1:0] fold_q;
+  logic             go, valid_q, m_valid_q;
+
+  assign go = m_ready_i | ~m_valid_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      fold_q    <= '0;
+      valid_q   <= 1'b0;
+      m_valid_q <= 1'b0;
+    end else if (go) begin
+      valid_q   <= s_valid_i;
+      m_valid_q <= valid_q;
+      if (s_valid_i) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
+    end
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+    logic [WordW-1:0]          word;
+    logic                      sign;
+    logic signed [SumBits-1:0] x, u_q;
+    logic [1:0]                ties_q;  // tie at odd, tie at even
+    logic signed [QW-1:0]      q, level;
+    logic [OutBits-1:0]        level_q;
+
+    assign word = words[fold_q][p*WordW +: WordW];
+    assign sign = (Signed != 0) & s_data_i[p*InBits + InBits-1];
+    assign x    = SumBits'(signed'({sign, s_data_i[p*InBits +: InBits]})) ^ {SumBits{word[SumBits+2]}};
+
+    always_ff @(posedge clk_i) begin
+      if (go) begin
+        u_q    <= x + signed'(word[SumBits-1:0]);
+        ties_q <= word[SumBits+1 : SumBits];
+      end
+    end
+
+    assign q     = u_q[SumBits-1:Shift];
+    assign level = q - QW'({1'b0, (u_q[Shift-1:0] == '0) & ties_q[q[0]]});
+
+    always_ff @(posedge clk_i) begin
+      if (go) begin
+        if (level < 0)                      level_q <= '0;
+        else if (int'(level) > int'(Levels)) level_q <= OutBits'(Levels);
+        else                                level_q <= OutBits'(level);
+      end
+    end
+    assign m_data_o[p*OutBits +: OutBits] = level_q;
+  end
+
+  assign s_ready_o = go;
+  assign m_valid_o = m_valid_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_requantise
