@@ -74,7 +74,8 @@ def _cells(figures: dict | None, plain: int | None) -> list[str]:
     ratio = [f"{figures['lut'] / plain:.3f}"] if plain else []
     rest = [f"{figures[name]:,}" for name in ("ff", "bram36", "dsp")]
     cycles = [f"{'' if figures['interval_constant'] else '≈ '}{figures['interval']:,}", f"{figures['latency']:,}"]
-    proof = f"{figures['mismatches']} mismatches: {figures['images_flowing']} images flowing, {figures['images_stalled']} stalled"
+    images = f"{figures['images_flowing']} images flowing, {figures['images_stalled']} stalled"
+    proof = f"{figures['mismatches']} mismatches: {images}"
     return [f"{figures['lut']:,}", *ratio, *rest, *cycles, f"{figures['fps']:,.0f}", proof]
 
 

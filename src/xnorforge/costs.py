@@ -1,9 +1,9 @@
-"""What a method costs in gates: one accelerator per variant of a comparison, all of them folded for the same board and speed.
+"""What a method costs in gates: one accelerator per variant of a comparison, all folded for the same board and speed.
 
     out/compare/<task>-<network>/<epochs>/<variant>-<first seed>/rtl-<board>/    the build, as `make build` leaves it
 
-The folder of a run is that of a network (`model.onnx`, `export.json`, `golden.npz`), so the stages of a build read it as it is.
-A build that is finished is taken as it is, one that was killed goes on at the stage it was in.
+The folder of a run is that of a network (`model.onnx`, `export.json`, `golden.npz`), so the stages read it as it is. A
+build that is finished is taken as it is, one that was killed goes on at the stage it was in.
 """
 
 import os
