@@ -205,6 +205,6 @@ def _row(op: HwOp, nodes: list[str]) -> dict:
         "cycles": op.cycles(),
         "in": {"shape": list(source.shape), "lanes": source.lanes, "bits": source.bits, "signed": source.signed},
         "out": {"shape": list(sink.shape), "lanes": sink.lanes, "bits": sink.bits, "signed": sink.signed},
-        "weight_bits": int(np.size(op.arrays_of.get("weights", ()))),
+        "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (value("w_bits") or 1),
         "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()},
     }

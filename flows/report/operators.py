@@ -5,6 +5,8 @@ Only formulas and attributes are read here; nothing in it was measured, so every
 
 from math import prod
 
+import numpy as np
+
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -19,9 +21,9 @@ def stream(s: Stream) -> dict:
 
 
 def macs(op: HwOp) -> int:
-    """Multiplications by a weight bit per frame: one XNOR and one count each."""
-    mw = attribute(op, "mw")
-    return mw * attribute(op, "mh") * attribute(op, "vectors") if mw else 0
+    """Multiplications by a weight per frame, whatever its bits: with one bit an XNOR and a count."""
+    weights = np.shape(op.arrays_of.get("weights", ()))
+    return weights[0] * prod(op.out_stream().shape) if weights else 0  # (products of a sum, sums)
 
 
 def facts(op: HwOp) -> dict:
@@ -40,7 +42,7 @@ def facts(op: HwOp) -> dict:
         "lanes": pe * simd if mw else 0,
         "macs": macs(op),
         "cycles": op.cycles(),
-        "weight_bits": mw * attribute(op, "mh") if mw else 0,
+        "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (attribute(op, "w_bits") or 1),
         "lut_estimate": round(estimate["lut"], 1),
         "bram36_estimate": round(estimate["bram36"], 1),
         "memories": [
@@ -141,6 +143,6 @@ def operations(ops: list[HwOp]) -> dict:
     return {
         "operations": 2 * sum(macs(op) for op in ops),
         "input_bytes": prod(source.shape) * source.bits / 8,
-        "lanes": sum(attribute(op, "pe") * attribute(op, "simd") for op in ops if macs(op)),
+        "lanes": sum(attribute(op, "pe") * (attribute(op, "simd") or 1) for op in ops if macs(op)),
         "input_bytes_per_cycle": source.width / 8,
     }
