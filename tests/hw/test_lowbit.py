@@ -1,20 +1,19 @@
 """Units of small integer weights: sums in integers, their portable form; the cells they and depthwise units become."""
 
-import json
 import re
-import shutil
-import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xnorforge.errors import UserError
-from xnorforge.flows import cells
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.int_mvu.op import IntMvu
-from xnorforge.hw.wrap import headers
-from xnorforge.sim import cosim, device, netlist, verilate
+from xnorforge.sim import cosim, device, netlist
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mapped import mapped
 
 # Odd and even lanes, all kinds of gates in the highest plane, chains that are not full.
 UNITS = [
@@ -147,45 +146,26 @@ MAPPED = [
 
 
 @pytest.fixture(scope="module")
-def mapped(tmp_path_factory):
-    """A synthesis of a few units side by side: its folder, lanes, memories, and the resources of each unit."""
-    folder = tmp_path_factory.mktemp("synthesis")
-    sources, lanes, memories = device.write_bench(MAPPED, folder)
-    for name, text in memories.items():
-        (folder / name).write_text(text)
-    for header in headers():
-        shutil.copy(header, folder)
-    names = [f"lane_{index}" for index in range(len(MAPPED))]
-    job = {"family": "xc7", "top": "xf_bench", "modules": [*names, "xf_bench"], "sources": list(map(str, sources))}
-    job |= {"stubs": [], "defines": ["XF_XC7"], "folder": "netlist"}
-    (folder / "netlist").mkdir()
-    (folder / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-m", "xnorforge.flows.yosys_job", "job.json"]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    modules = json.loads((folder / "netlist" / "cells.json").read_text())["modules"]
-    counted = [cells.resources(modules[f"\\{name}"]["num_cells_by_type"], "xc7") for name in names]
-    return folder / "netlist", lanes, memories, counted
+def synthesis(tmp_path_factory):
+    """A synthesis of a few units side by side."""
+    return mapped(MAPPED, tmp_path_factory.mktemp("synthesis"))
 
 
 @pytest.mark.parametrize("index", range(len(MAPPED)), ids=map(str, MAPPED))
-def test_the_cost_model_is_what_yosys_counts(mapped, index):
-    found, model = mapped[3][index], MAPPED[index].estimate()
+def test_the_cost_model_is_what_yosys_counts(synthesis, index):
+    found, model = synthesis.counted[index], MAPPED[index].estimate()
     assert found["lut"] == pytest.approx(model["lut"], rel=0.08, abs=10)
     assert (found["bram36"], found["dsp"]) == (model["bram36"], model.get("dsp", 0))
 
 
 @pytest.mark.parametrize("models", ["ours", "Yosys'"])
-def test_the_mapped_cells_give_the_contract_s_integers(mapped, tmp_path, models):
-    folder, lanes, memories, _ = mapped
-    ours, *mapped_files, theirs = netlist.sources(folder, "xc7")
-    kept = tmp_path / "cells.v"
-    text = ours.read_text()
+def test_the_mapped_cells_give_the_contract_s_integers(synthesis, tmp_path, models):
+    text = netlist.sources(synthesis.folder, "xc7")[0].read_text()
     if models != "ours":
         text = re.sub(r"^module DSP48E1\b.*?^endmodule\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    kept = tmp_path / "cells.v"
     kept.write_text(text)
-    header = device.ports_header("clk_i", lanes)
-    program = verilate.build("xf_bench", [kept, *mapped_files, theirs], header, defines=(), level="-O0")
     frames = [unit.random_input(seed=index, frames=5) for index, unit in enumerate(MAPPED)]
-    runs = cosim.run(device.Device(program, lanes, memories), frames, stall=0.3, seed=2)
+    runs = cosim.run(synthesis.device(kept), frames, stall=0.3, seed=2)
     for op, x, run in zip(MAPPED, frames, runs, strict=True):
         np.testing.assert_array_equal(run.output, op.run(x), str(op))

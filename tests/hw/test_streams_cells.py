@@ -1,14 +1,11 @@
 """The cost models of the stream operators against a synthesis."""
 
-import json
-import shutil
-import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from xnorforge.flows import cells
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
@@ -21,8 +18,9 @@ from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
-from xnorforge.hw.wrap import headers
-from xnorforge.sim import device
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mapped import mapped
 
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
 BOUNDS = np.random.default_rng(1).integers(300, 700, 64)
@@ -52,29 +50,7 @@ OPS = [
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory):
     """Resources of every operator, from one synthesis of all side by side."""
-    folder = tmp_path_factory.mktemp("synthesis")
-    sources, _, memories = device.write_bench(OPS, folder)
-    for name, text in memories.items():
-        (folder / name).write_text(text)
-    for header in headers():
-        shutil.copy(header, folder)
-    lanes = [f"lane_{index}" for index in range(len(OPS))]
-    job = {
-        "family": "xc7",
-        "top": "xf_bench",
-        "modules": [*lanes, "xf_bench"],
-        "sources": [str(path) for path in sources],
-    }
-    job |= {"stubs": [], "defines": ["XF_XC7"], "folder": str(folder)}
-    (folder / "job.json").write_text(json.dumps(job))
-    subprocess.run(
-        [sys.executable, "-m", "xnorforge.flows.yosys_job", "job.json"],
-        cwd=folder,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    modules = json.loads((folder / "cells.json").read_text())["modules"]
-    return [cells.resources(modules[f"\\{lane}"]["num_cells_by_type"], "xc7") for lane in lanes]
+    return mapped(OPS, tmp_path_factory.mktemp("synthesis")).counted
 
 
 @pytest.mark.parametrize("index", range(len(OPS)), ids=[op.name for op in OPS])

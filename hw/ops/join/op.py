@@ -82,12 +82,21 @@ class Join(HwOp):
         """Per stream, bits of a multiplier in the table, two's complement; 0 where it is a constant."""
         return [0 if same else signed_bits(row) for row, same in zip(self.table(), self.constant())]
 
+    def sum_bits(self) -> int:
+        """Bits of two's complement that hold every sum, `out_bits` at most."""
+        ends = [
+            [np.minimum(row * low, row * high), np.maximum(row * low, row * high)]
+            for row, stream in zip(self.table(), self.in_streams())
+            for low, high in [value_range(stream.bits, stream.signed)]
+        ]
+        return min(signed_bits(np.sum(ends, 0)), self.get_nodeattr("out_bits"))
+
     def rtl(self):
         source, table, same = self.in_stream(), self.table(), self.constant()
         constants = [int(row[0]) if one else 0 for row, one in zip(table, same)]
         return self.module, {
             "Inputs": self.inputs, "Pe": source.lanes, "Folds": source.shape[-1] // source.lanes,
-            "OutBits": self.get_nodeattr("out_bits"),
+            "OutBits": self.get_nodeattr("out_bits"), "SumBits": self.sum_bits(),
             "InBits": packed(self.get_nodeattr("in_bits"), 8), "Signed": packed(self.get_nodeattr("in_signed"), 1),
             "WordBits": packed(self.word_bits(), 8), "Constants": packed(constants, 32),
         }  # fmt: skip

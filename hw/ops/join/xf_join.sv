@@ -20,6 +20,7 @@ module xf_join #(
   parameter  int unsigned          Pe             = 1,             // channels per beat
   parameter  int unsigned          Folds          = 4,             // beats per pixel
   parameter  int unsigned          OutBits        = 16,
+  parameter  int unsigned          SumBits        = 16,            // in which sums are exact, <= OutBits
   parameter  logic [8*Inputs-1:0]  InBits         = {Inputs{8'd8}},  // per element of each stream
   parameter  logic [Inputs-1:0]    Signed         = '0,
   parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // of a multiplier, two's complement
@@ -53,7 +54,12 @@ module xf_join #(
   assign take = go & (&s_valid_i);
 
   for (genvar k = 0; k < Inputs; k++) begin : gen_ready
-    assign s_ready_o[k] = go & (&(s_valid_i | (Inputs'(1) << k)));
+    logic [Inputs-1:0] others;  // a width cast of a constant, shifted, is 0 to Yosys 0.70
+    always_comb begin
+      others    = s_valid_i;
+      others[k] = 1'b1;
+    end
+    assign s_ready_o[k] = go & (&others);
   end
 
   always_ff @(posedge clk_i) begin
@@ -82,26 +88,28 @@ module xf_join #(
   end
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
-    logic signed [OutBits-1:0] part [Inputs];  // products
-    logic signed [OutBits-1:0] total, total_q;
+    // Bits beyond those of the sum are made behind the register: in front of it, Yosys 0.70 loses
+    // the sign where a DSP block takes sum and register.
+    logic signed [SumBits-1:0] part [Inputs];  // products
+    logic signed [SumBits-1:0] total, total_q;
 
     for (genvar k = 0; k < Inputs; k++) begin : gen_input
       localparam int unsigned Bits = 32'(InBits[8*k +: 8]);
       localparam int unsigned MulW = 32'(WordBits[8*k +: 8]);
       localparam int unsigned At   = Pe * xf_sum8(InBits, k) + p * Bits;
-      localparam int unsigned TakeW = (Bits < OutBits) ? Bits + 1 : OutBits;
+      localparam int unsigned TakeW = (Bits < SumBits) ? Bits + 1 : SumBits;
       logic signed [TakeW-1:0] x;
       assign x = TakeW'(signed'({Signed[k] & s_data_i[At+Bits-1], s_data_i[At +: Bits]}));
       if (MulW == 0) begin : gen_constant
         localparam logic signed [31:0] Constant = Constants[32*k +: 32];
-        always_ff @(posedge clk_i) if (go) part[k] <= OutBits'(x) * OutBits'(Constant);
+        always_ff @(posedge clk_i) if (go) part[k] <= SumBits'(x) * SumBits'(Constant);
       end else begin : gen_table
-        localparam int unsigned KeepW = (Bits + MulW < OutBits) ? Bits + MulW : OutBits;
+        localparam int unsigned KeepW = (Bits + MulW < SumBits) ? Bits + MulW : SumBits;
         logic signed [MulW-1:0]  m;
         logic signed [KeepW-1:0] product_q;
         assign m = word[p*LaneW + xf_sum8(WordBits, k) +: MulW];
         always_ff @(posedge clk_i) if (go) product_q <= KeepW'(x) * KeepW'(m);
-        assign part[k] = OutBits'(product_q);
+        assign part[k] = SumBits'(product_q);
       end
     end
 
@@ -110,7 +118,7 @@ module xf_join #(
       for (int unsigned k = 0; k < Inputs; k++) total += part[k];
     end
     always_ff @(posedge clk_i) if (go) total_q <= total;
-    assign m_data_o[p*OutBits +: OutBits] = total_q;
+    assign m_data_o[p*OutBits +: OutBits] = OutBits'(total_q);
   end
 
   assign m_valid_o = m_valid_q;

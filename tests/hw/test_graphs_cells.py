@@ -1,0 +1,57 @@
+"""Fork, Join and Concat as 7-series cells give what their contract says, DSP blocks included, and cost what the model says."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.hw.ops.concat.op import Concat
+from xnorforge.hw.ops.fork.op import Fork
+from xnorforge.hw.ops.join.op import Join
+from xnorforge.sim import cosim
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mapped import mapped
+
+
+def shortcut(pe: int) -> Join:
+    """A count times a gain per channel, plus a stream."""
+    gains = np.random.default_rng(0).integers(500, 1000, 64)
+    given = {"in_shape": [4, 4, 64], "in_bits": [9, 18], "in_signed": [0, 1], "out_bits": 19, "out_signed": 1}
+    return Join.make(f"shortcut_{pe}", {"multipliers": [gains, np.ones(64)]}, pe=pe, **given)
+
+
+OPS = [
+    Fork.examples()[3],
+    Fork.examples()[7],
+    *(Join.examples()[index] for index in (0, 3, 8, 11, 16, 18, 20)),
+    shortcut(1),
+    shortcut(2),
+    Concat.examples()[4],
+    Concat.examples()[7],
+]
+PLAIN = [index for index, op in enumerate(OPS) if op.name.startswith(("fork", "concat", "shortcut"))]
+
+
+@pytest.fixture(scope="module")
+def synthesis(tmp_path_factory):
+    return mapped(OPS, tmp_path_factory.mktemp("synthesis"))
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4])
+def test_the_cells_give_the_contracts_integers(synthesis, stall):
+    frames = [op.random_inputs(seed=index, frames=4) for index, op in enumerate(OPS)]
+    for op, inputs, run in zip(OPS, frames, cosim.run(synthesis.device(), frames, stall=stall, seed=2), strict=True):
+        for got, want in zip(run.outputs, op.run_all(*inputs), strict=True):
+            np.testing.assert_array_equal(got, want, op.name)
+
+
+@pytest.mark.parametrize("index", range(len(OPS)), ids=[op.name for op in OPS])
+def test_the_multipliers_are_those_of_the_cost_model(synthesis, index):
+    assert synthesis.counted[index]["dsp"] == OPS[index].estimate().get("dsp", 0)
+
+
+@pytest.mark.parametrize("index", PLAIN, ids=[OPS[index].name for index in PLAIN])
+def test_the_luts_are_near_those_of_the_cost_model(synthesis, index):
+    assert synthesis.counted[index]["lut"] == pytest.approx(OPS[index].estimate()["lut"], rel=0.1, abs=8)
