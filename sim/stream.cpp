@@ -156,11 +156,11 @@ class Sink {
     waiting_ = valid && !ready_;
     if (waiting_) held_ = now_;
     if (!valid || !ready_) return fault;
-    moved = true;
     if (at_ == count_) {
-      surplus++;
+      surplus++;  // no progress: a device that never stops giving beats is one that hangs
       return fault;
     }
+    moved = true;
     if (stream_.last.at && stream_.last.get() != (at_ % frame_ == frame_ - 1)) fault = 3;
     memcpy(&beats_[at_ * now_.size()], now_.data(), 4 * now_.size());
     cycle_[at_++] = cycle;
