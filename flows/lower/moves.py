@@ -125,6 +125,29 @@ def _concat(walk, node, at):
     return of_leaf(out, np.concatenate([v.single[1] for v in values]), np.concatenate([v.offset for v in values]))
 
 
+def _repeats(node, at, size: int, factor: int) -> bool:
+    """Whether output pixel x is input pixel x // factor along an axis: ONNX has several ideas of where a pixel lies."""
+    x = np.arange(size * factor)
+    plain = b"asymmetric" if node.op_type == "Upsample" else b"half_pixel"
+    places = {
+        b"half_pixel": (x + 0.5) / factor - 0.5,
+        b"pytorch_half_pixel": (x + 0.5) / factor - 0.5 if len(x) > 1 else 0 * x,
+        b"asymmetric": x / factor,
+        b"align_corners": x * ((size - 1) / max(len(x) - 1, 1)),
+    }
+    rounded = {
+        b"round_prefer_floor": lambda at: np.ceil(at - 0.5),
+        b"round_prefer_ceil": lambda at: np.floor(at + 0.5),
+        b"floor": np.floor,
+        b"ceil": np.ceil,
+    }
+    place = places.get(at.get("coordinate_transformation_mode", plain))
+    nearest = at.get("nearest_mode", b"floor" if node.op_type == "Upsample" else b"round_prefer_floor")
+    if place is None or nearest not in rounded:
+        return False
+    return np.array_equal(np.clip(rounded[nearest](place), 0, size - 1), x // factor)
+
+
 @rule("Resize", "Upsample")
 def _resize(walk, node, at):
     value = walk.value(node)
@@ -133,8 +156,12 @@ def _resize(walk, node, at):
     h, w, c = leaf.shape
     out_shape = walk.model.get_tensor_shape(node.output[0])
     factor = out_shape[2] // h
-    if at.get("mode", b"nearest") != b"nearest" or out_shape[2:] != [h * factor, w * factor] or factor < 1:
-        raise refuse(node, "it does more than repeat pixels", "use a nearest resize by a whole factor")
+    whole = at.get("mode", b"nearest") == b"nearest" and out_shape[2:] == [h * factor, w * factor] and factor > 0
+    if not whole or not all(_repeats(node, at, size, factor) for size in (h, w)):
+        raise refuse(
+            node, "it does more than repeat pixels",
+            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch exports it",
+        )  # fmt: skip
     out = walk.emit(
         "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer, factor=factor
     )  # fmt: skip

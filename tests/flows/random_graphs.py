@@ -106,7 +106,10 @@ class RandomGraph:
         if max(self.shape[1:]) > 6:
             return
         self.drawn.add("upsampling")
-        self.graph.node("Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", nearest_mode="floor")
+        modes = [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")]
+        where, nearest = modes[self.rng.integers(len(modes))]
+        given = {"coordinate_transformation_mode": where, "nearest_mode": nearest}
+        self.graph.node("Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", **given)
         self.shape = [self.shape[0], *(2 * side for side in self.shape[1:])]
 
     def scores(self):

@@ -329,7 +329,8 @@ REFUSED = {
     ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
-        "Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by a whole factor.",
+        ("Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by a whole factor, coordinates asymmetric "
+        "and rounded down, as torch exports it."),
     ),
     "thresholds that do not rise": (
         lambda g: g.node("MultiThreshold", np.float32([[9, 5]] * 4), domain=QONNX, out_dtype="UINT2"),

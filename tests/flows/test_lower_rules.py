@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qonnx.core import onnx_exec
 
-from xnorforge.errors import MismatchError
+from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.lower import checks, emit, quantise, values
 from xnorforge.flows.lower.graph import integer_graph
 
@@ -410,3 +410,24 @@ def test_an_integer_outside_its_range_is_named():
     graph = lowered(model)
     with pytest.raises(MismatchError, match=r"^lower: input leaves its range \(0, 255\), found -?\d+ .. 1000\.$"):
         checks.run_all(graph, pixels.transpose(0, 2, 3, 1) * 0 + np.array([0, 0, 0, 1000]))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("nearest", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+@pytest.mark.parametrize("where", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
+def test_a_resize_is_lowered_exactly_or_refused_whatever_its_coordinates(where, nearest, factor):
+    graph = Graph((2, 3, 4)).real("Sub", 127.5).sign()
+    graph.node(
+        "Resize", None, np.float32([1, 1, factor, factor]), mode="nearest", coordinate_transformation_mode=where,
+        nearest_mode=nearest,
+    )  # fmt: skip
+    graph.node("Flatten", axis=1)
+    model = graph.node("MatMul", graph.weights(24 * factor**2, 3)).model((3,))
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 2, 3, 4))
+    if (where, nearest) in {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")}:
+        compare(model, pixels)
+        return
+    try:
+        compare(model, pixels)
+    except UserError as error:
+        assert "does more than repeat pixels" in str(error)
