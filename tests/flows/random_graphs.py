@@ -130,7 +130,7 @@ class RandomGraph:
         kernel = [int(self.rng.integers(1, min(3, side) + 1)) for side in size]
         stride = [int(self.rng.choice([1, 1, 2])) for _ in size]
         pads = [int(self.rng.integers(0, k)) if self.chance(0.4) else 0 for k in (*kernel, *kernel)]
-        groups = channels if self.bits == 1 and channels > 1 and self.chance(0.15) else 1
+        groups = channels if self.bits == 1 and channels > 1 and self.chance(0.3) else 1
         outputs = channels if groups > 1 else outputs
         if groups > 1:
             self.drawn.add("depthwise")
