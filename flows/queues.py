@@ -71,8 +71,8 @@ def _way(tensor: str, root: str, before: dict[str, HwOp]) -> tuple[np.ndarray, f
 
 
 def _of_fork(way, need: np.ndarray) -> np.ndarray:
-    """Beats of the fork that so many beats at the end of a way need."""
-    return way[0][need - 1]
+    """Beats of the fork that so many beats at the end of a way need, none for none."""
+    return np.where(need > 0, way[0][need - 1], 0)
 
 
 def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:

@@ -174,10 +174,13 @@ class HwOp(CustomOp):
     def needs(self, port: int = 0) -> np.ndarray:
         """Beats of input stream `port` that must have come before output beat k of a frame leaves, int64 (beats out,).
 
-        Queues are sized by it (flows/queues.py), so it may be too large, never too small. Here: the whole pixel for each
-        beat of a pixel, and the whole frame where input and output have other numbers of pixels.
+        Exact, for queues are sized by it on both sides (flows/queues.py): how long a way makes others wait, and how much it
+        gives meanwhile. Here: beat for beat, or the whole pixel for each beat of a pixel, or the whole frame where input and
+        output have other numbers of pixels. An operator that does otherwise says so.
         """
         source, sink = self.in_streams()[port], self.out_stream()
+        if source.beats == sink.beats:
+            return np.arange(1, sink.beats + 1)
         pixels = prod(source.shape[:-1])
         if prod(sink.shape[:-1]) != pixels or source.beats % pixels or sink.beats % pixels:
             pixels = 1

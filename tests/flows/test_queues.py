@@ -7,7 +7,7 @@ import pytest
 from xnorforge.flows import queues
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold import folded_graph
+from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import cosim
@@ -104,3 +104,19 @@ def test_with_half_of_it_the_rtl_stands_still(tmp_path):
 def test_with_the_depth_that_is_chosen_the_slowest_operator_sets_the_pace(tmp_path):
     ops = joined(3, 0, depth=queues.depths(joined(3, 0))["join", 1])
     assert run(ops, tmp_path).interval == max(op.cycles() for op in ops)
+
+
+def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tmp_path):
+    # Its pixel of two channels is one beat of the fork short of complete when the unit beside it still asks for that beat.
+    wide = joined(1, 0)
+    ops = [op for op in wide if op.name != "join"]
+    to = {"shape": SHAPE, "in_lanes": 1, "out_lanes": 2}
+    counts = OPS["Width"].make("width_0", bits=ops[-1].out_stream().bits, **to)
+    stream = OPS["Width"].make("width_1", bits=4, **to)
+    counts.onnx_node.input[0], stream.onnx_node.input[0] = ops[-1].onnx_node.output[0], ops[0].onnx_node.output[1]
+    join = OPS["Join"].make(
+        "join", {"multipliers": np.ones((2, CHANNELS))}, in_shape=SHAPE, in_bits=[counts.get_nodeattr("bits"), 4],
+        in_signed=[0, 0], out_bits=8, out_signed=0, pe=2,
+    )  # fmt: skip
+    join.onnx_node.input[:2] = ["width_0_out", "width_1_out"]
+    run(with_fifos([*ops, counts, stream, join], {}), tmp_path, stall=0.3)

@@ -180,7 +180,10 @@ def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(
     assert flowing.interval == max(op.cycles() for op in ops)
 
 
-@pytest.mark.parametrize("seed", seeds(20, 250))
+STOOD_STILL = [38, 90, 115]  # where a width converter on the quick way once got too short a queue
+
+
+@pytest.mark.parametrize("seed", [*STOOD_STILL, *(seed for seed in seeds(20, 250) if seed not in STOOD_STILL)])
 def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
     net = RandomGraph(seed)
     proven(net.model, net.pixels, seed, tmp_path)

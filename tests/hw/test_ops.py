@@ -87,6 +87,20 @@ def test_a_reset_in_mid_stream_leaves_nothing_behind(bench, name, index):
     same(run, name, index)
 
 
+@each
+def test_an_output_beat_depends_on_no_beat_beyond_those_it_says_it_needs(name, index):
+    op, rng = EXAMPLES[name][index], np.random.default_rng(index)
+    inputs = op.random_inputs(seed=index, frames=1)
+    [first, *_] = (stream.pack(x) for stream, x in zip(op.out_streams(), op.run_all(*inputs)))
+    for beat in rng.integers(0, len(first), 3):
+        others = op.random_inputs(seed=index + 500, frames=1)
+        for port, (stream, x, other) in enumerate(zip(op.in_streams(), inputs, others)):
+            kept, beats = op.needs(port)[beat], stream.pack(other)
+            beats[:kept] = stream.pack(x)[:kept]
+            others[port] = stream.unpack(beats)
+        np.testing.assert_array_equal(op.out_streams()[0].pack(op.run_all(*others)[0])[beat], first[beat])
+
+
 @every
 @pytest.mark.parametrize("defines", [(), ("XF_SIM", "XF_CHECK")], ids=["plain", "checked"])
 def test_the_modules_of_an_operator_are_free_of_warnings(tmp_path, name, defines):

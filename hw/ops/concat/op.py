@@ -61,6 +61,12 @@ class Concat(HwOp):
         """One beat per cycle."""
         return self.out_stream().beats
 
+    def needs(self, port: int = 0) -> np.ndarray:
+        """Nothing of a stream whose turn in the pixel has not come, beat for beat while it has, all of it afterwards."""
+        beats = [stream.shape[-1] // stream.lanes for stream in self.in_streams()]
+        pixel, beat = np.divmod(np.arange(self.out_stream().beats), sum(beats))
+        return pixel * beats[port] + np.clip(beat + 1 - sum(beats[:port]), 0, beats[port])
+
     def latency(self) -> int:
         """The register."""
         return 1

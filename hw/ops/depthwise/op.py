@@ -109,6 +109,11 @@ class Depthwise(HwOp):
         """One input beat per cycle."""
         return self.in_stream().beats
 
+    def needs(self, port: int = 0) -> np.ndarray:
+        """The last tap of its channels."""
+        pixel, fold = np.divmod(np.arange(self.out_stream().beats), self.folds)
+        return (pixel * self.taps + self.taps - 1) * self.folds + fold + 1
+
     def latency(self) -> int:
         """The last tap of the first channels, and three stages."""
         return (self.taps - 1) * self.folds + 3

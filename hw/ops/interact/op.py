@@ -143,6 +143,11 @@ class Interact(HwOp):
         """One beat per cycle."""
         return self.in_stream().beats
 
+    def needs(self, port: int = 0) -> np.ndarray:
+        """The whole group for each beat of it."""
+        span = self.plan().span
+        return (np.arange(self.in_stream().beats) // span + 1) * span
+
     def latency(self) -> int:
         """The beats of a group and two more."""
         return self.plan().span + 2

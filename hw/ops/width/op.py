@@ -3,6 +3,8 @@
 from math import prod
 from typing import ClassVar
 
+import numpy as np
+
 from xnorforge.errors import UserError
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -47,6 +49,11 @@ class Width(HwOp):
     def cycles(self) -> int:
         """The narrower side's beats."""
         return max(self.in_stream().beats, self.out_stream().beats)
+
+    def needs(self, port: int = 0) -> np.ndarray:
+        """What a beat is made of."""
+        source, sink = self.in_stream(), self.out_stream()
+        return -(-np.arange(1, sink.beats + 1) * source.beats // sink.beats)
 
     def latency(self) -> int:
         """Up, a wide beat follows its last part; down, a part passes two registers; a skid otherwise."""
