@@ -150,7 +150,7 @@ def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
             if depth is None:
                 continue
             fifo = OPS["Fifo"].make(
-                f"fifo_{op.name}" + (f"_{port}" if op.inputs > 1 else ""),
+                f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else ""),
                 shape=list(stream.shape),
                 lanes=stream.lanes,
                 bits=stream.bits,

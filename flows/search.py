@@ -154,7 +154,7 @@ def connected(ops: list[HwOp]) -> list[HwOp]:
     streams, found = {}, []
     for op in ops:
         for port, (tensor, sink) in enumerate(zip(op.sources, op.in_streams())):
-            name = op.name if op.inputs == 1 else f"{op.name}_{port}"
+            name = op.name if op.inputs == 1 else f"{op.name}_in{port}"
             for width in converters(name, streams.get(tensor, sink), sink):
                 found.append(put_before(width, op, port))
         found.append(op)
@@ -182,7 +182,7 @@ def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
     widths = OPS["Width"]
     return [
         widths.make(
-            f"width_{name}" + ("" if len(steps) == 2 else f"_{index}"),
+            f"width_{name}" + ("" if len(steps) == 2 else f"_step{index}"),
             shape=list(source.shape),
             in_lanes=lanes,
             out_lanes=after,

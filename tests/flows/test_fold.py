@@ -79,8 +79,8 @@ def test_beats_of_neighbours_match_and_width_converters_stand_between_unequal_on
     for one, after in pairwise(rows):
         assert one["out"] == after["in"]
     assert [row["name"] for row in rows if row["name"].startswith("width_conv1")][-2:] == [
-        "width_conv1_0",
-        "width_conv1_1",
+        "width_conv1_step0",
+        "width_conv1_step1",
     ]
 
 

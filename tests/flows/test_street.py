@@ -180,10 +180,11 @@ def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(
     assert flowing.interval == max(op.cycles() for op in ops)
 
 
-STOOD_STILL = [38, 90, 115]  # where a width converter on the quick way once got too short a queue
+# Where a width converter on the quick way once got too short a queue, and where two converters had one name.
+FAILED_ONCE = [38, 90, 115, 69]
 
 
-@pytest.mark.parametrize("seed", [*STOOD_STILL, *(seed for seed in seeds(20, 250) if seed not in STOOD_STILL)])
+@pytest.mark.parametrize("seed", [*FAILED_ONCE, *(seed for seed in seeds(20, 250) if seed not in FAILED_ONCE)])
 def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
     net = RandomGraph(seed)
     proven(net.model, net.pixels, seed, tmp_path)
