@@ -3,7 +3,10 @@
 MVAU on bits with xnor, [Thresholding]              -> XnorMvu, thresholds inside
 MVAU on integers with +-1 weights, [Thresholding]   -> ByteMvu, thresholds inside
 MVAU with other weights, [Thresholding]             -> IntMvu, thresholds inside
-Interact, [Thresholding]                            -> Interact, thresholds inside
+VVAU of +-1 weights, [Thresholding]                 -> Depthwise, thresholds inside; IntMvu for other weights
+[FMPadding | Pad] GroupedConv, [Thresholding]       -> Window, IntMvu whose weights between groups are 0
+SignedConv                                          -> Window that pads with -1, XnorMvu or IntMvu, Border
+Interact, [product with +-1], [Thresholding]        -> Interact, thresholds inside
 """
 
 from math import prod

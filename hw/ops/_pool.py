@@ -60,7 +60,7 @@ class Pool(HwOp):
         return Stream((height // kh, width // kw, channels), self.get_nodeattr("pe"), *self.result)
 
     def execute_node(self, context, graph):
-        self.arrays_of = {key: context[tensor] for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
+        self.take(context.__getitem__)
         (height, width, _), (kh, kw) = self.out_stream().shape, self.get_nodeattr("kernel")
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         taps = [x[:, y : height * kh : kh, c : width * kw : kw] for y in range(kh) for c in range(kw)]

@@ -119,9 +119,13 @@ class HwOp(CustomOp):
     def of(cls, model, node) -> "HwOp":
         """The operator behind a node of a `ModelWrapper`, with its constants."""
         op = getCustomOp(node)
-        given = (model.get_initializer(tensor) for tensor in node.input[op.inputs :])
-        op.arrays_of = dict(zip(op.arrays, given))
+        op.take(model.get_initializer)
         return op
+
+    def take(self, find) -> None:
+        """Take the constants from `find(tensor name)`: qonnx makes an operator anew for every use, without them."""
+        found = ((key, find(tensor)) for key, tensor in zip(self.arrays, self.onnx_node.input[self.inputs :]))
+        self.arrays_of = {key: values for key, values in found if values is not None}
 
     @property
     def name(self) -> str:
@@ -205,11 +209,13 @@ class HwOp(CustomOp):
     # What qonnx wants of a custom op.
     def make_shape_compatible_op(self, model):
         """A constant of the right shape: qonnx infers the output's shape from it."""
+        self.take(model.get_initializer)
         batch = (model.get_tensor_shape(self.onnx_node.input[0]) or [1])[0]
         return self.make_const_shape_op([batch, *self.out_stream().shape])
 
     def infer_node_datatype(self, model):
         """Annotate the outputs with their streams' data types."""
+        self.take(model.get_initializer)
         for tensor, stream in zip(self.onnx_node.output, self.out_streams()):
             model.set_tensor_datatype(tensor, stream.datatype)
 

@@ -65,7 +65,7 @@ class Border(HwOp):
         return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
 
     def execute_node(self, context, graph):
-        self.arrays_of = {"table": context[self.onnx_node.input[1]]}
+        self.take(context.__getitem__)
         sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
         y = x * self.get_nodeattr("mul") + self.table()[np.ix_(rows, columns)]

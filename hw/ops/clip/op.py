@@ -56,7 +56,7 @@ class Clip(HwOp):
         return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
 
     def execute_node(self, context, graph):
-        self.arrays_of = {key: context[tensor] for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
+        self.take(context.__getitem__)
         (at, direction), sink = self.tables(), self.out_stream()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
         x = x * self.get_nodeattr("mul")

@@ -30,11 +30,7 @@ module xf_concat #(
   input  logic                  m_ready_i
 );
 
-  // Sum of the first `count` bytes.
-  function automatic int unsigned xf_sum8(logic [8*Inputs-1:0] bytes, int unsigned count);
-    xf_sum8 = 0;
-    for (int unsigned k = 0; k < count; k++) xf_sum8 += 32'(bytes[8*k +: 8]);
-  endfunction
+`include "xf_bytes.svh"
 
   logic [Pe*OutBits-1:0] wide [Inputs];  // beats in the width of the output
   logic [Pe*OutBits-1:0] data_q;

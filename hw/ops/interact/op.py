@@ -111,7 +111,7 @@ class Interact(HwOp):
         return Stream(source.shape, source.lanes, 1 + max(high, -low - 1).bit_length(), True)
 
     def execute_node(self, context, graph):
-        self._take(context.__getitem__)
+        self.take(context.__getitem__)
         influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         n0, groups, g = self.get_nodeattr("n0"), *influence.shape[:2]
@@ -126,18 +126,6 @@ class Interact(HwOp):
         mixed = p + self.get_nodeattr("unit") * moved.swapaxes(0, 1).reshape(p.shape).astype(np.int64)
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
-
-    # The bits of p~ follow from the constants, which qonnx does not hand over.
-    def make_shape_compatible_op(self, model):
-        self._take(model.get_initializer)
-        return super().make_shape_compatible_op(model)
-
-    def infer_node_datatype(self, model):
-        self._take(model.get_initializer)
-        super().infer_node_datatype(model)
-
-    def _take(self, find) -> None:
-        self.arrays_of = {key: find(tensor) for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
 
     def cycles(self) -> int:
         """One beat per cycle."""

@@ -60,6 +60,7 @@ class Join(HwOp):
         return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
 
     def execute_node(self, context, graph):
+        self.take(context.__getitem__)
         sink = self.out_stream()
         streams = (np.asarray(context[tensor]).astype(np.int64) for tensor in self.sources)
         total = sum(x.reshape(-1, *sink.shape) * m for x, m in zip(streams, self.table()))

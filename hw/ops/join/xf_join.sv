@@ -41,11 +41,7 @@ module xf_join #(
   input  logic                  m_ready_i
 );
 
-  // Sum of the first `count` bytes.
-  function automatic int unsigned xf_sum8(logic [8*Inputs-1:0] bytes, int unsigned count);
-    xf_sum8 = 0;
-    for (int unsigned k = 0; k < count; k++) xf_sum8 += 32'(bytes[8*k +: 8]);
-  endfunction
+`include "xf_bytes.svh"
 
   logic [WordW-1:0] word;  // multipliers of this beat
   logic             go, take, valid_q, m_valid_q;

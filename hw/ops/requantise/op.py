@@ -57,7 +57,7 @@ class Requantise(HwOp):
         return Stream(source.shape, source.lanes, self.get_nodeattr("levels").bit_length())
 
     def execute_node(self, context, graph):
-        self.arrays_of = {key: context[tensor] for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
+        self.take(context.__getitem__)
         offset, ties, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         u, shift = x * direction - offset, self.get_nodeattr("shift")

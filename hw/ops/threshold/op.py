@@ -66,23 +66,11 @@ class Threshold(HwOp):
         return Stream(source.shape, source.lanes, self.bits)
 
     def execute_node(self, context, graph):
-        self._take(context.__getitem__)
+        self.take(context.__getitem__)
         thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         reached = (x * direction)[..., None] >= thresholds
         context[self.onnx_node.output[0]] = reached.sum(axis=-1).astype(np.float32)
-
-    # The bits of a level follow from the constants, which qonnx does not hand over.
-    def make_shape_compatible_op(self, model):
-        self._take(model.get_initializer)
-        return super().make_shape_compatible_op(model)
-
-    def infer_node_datatype(self, model):
-        self._take(model.get_initializer)
-        super().infer_node_datatype(model)
-
-    def _take(self, find) -> None:
-        self.arrays_of = {key: find(tensor) for key, tensor in zip(self.arrays, self.onnx_node.input[1:])}
 
     def cycles(self) -> int:
         """One beat per cycle."""
