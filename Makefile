@@ -14,6 +14,7 @@ WEIGHTS  ?=#                folder of a training run, or of one of its prefixes,
 MODEL    ?=#                a QONNX file instead of NET
 SCALE    ?=#                with MODEL: value of one input step, where the file does not say
 INTERVAL ?=#                cycles per frame to aim at (default: what board.toml says for NET)
+APPROXIMATE ?=#             1: round sums of branches that are too wide to be exact; the report says what that changes
 FOLDING  ?=#                JSON {operator: {pe, simd, depth}}; the rest is searched
 IMAGES   ?= 100#            images through the RTL at full rate (2 or more)
 STALLED  ?= 20#             how many of these again under random stalls
@@ -101,6 +102,8 @@ request: | $(VENV)
 keep = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@
 $(DIR)/.export: FORCE | $(REQUEST)
 	$(call keep,$(NETWORK) $(METHOD) $(MODEL) $(SCALE))
+$(DIR)/.lower: FORCE | $(REQUEST)
+	$(call keep,$(APPROXIMATE))
 $(ACC)/.fold: FORCE | $(REQUEST)
 	$(call keep,$(INTERVAL) $(FOLDING))
 $(ACC)/.sim: FORCE | $(REQUEST)
@@ -110,8 +113,8 @@ $(ACC)/.sim: FORCE | $(REQUEST)
 TRAINED := $(if $(WEIGHTS),$(WEIGHTS:%/=%)/weights.safetensors,$(wildcard $(DIR)/train/weights.safetensors))
 $(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | $(REQUEST)
 	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NETWORK) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
-$(DIR)/lower.json: $(DIR)/export.json $(SRC_LOW) | $(REQUEST)
-	@$(RUN) lower $(DIR)
+$(DIR)/lower.json: $(DIR)/export.json $(DIR)/.lower $(SRC_LOW) | $(REQUEST)
+	@$(RUN) lower $(DIR) $(APPROXIMATE:%=--allow-approximate)
 $(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(wildcard $(FOLDING)) | $(REQUEST)
 	@$(RUN) fold $(DIR) --board $(BOARD) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) -o $(ACC)
 $(ACC)/rtl/rtl.json: $(ACC)/fold.json $(SRC_RTL) | $(REQUEST)

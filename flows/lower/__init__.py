@@ -22,24 +22,28 @@ from xnorforge.errors import UserError
 from . import checks, emit, nodes
 from .graph import integer_graph
 from .tidy import tidied
+from .walk import TooWide
 
 ACTIVATION_IMAGES = 4
 FINN_IMAGES = 20
+ROUNDED_IMAGES = 32
+SUM_BITS = (22, 18, 14)  # of rounded sums, tried in turn: a pool behind a sum adds bits of its own
 
 
-def lower(model: Path, golden: Path, out_dir: Path) -> dict:
+def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -> dict:
     """Lower `model.onnx` and prove it on the golden images.
 
     Args:
         model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale).
         golden: npz with images uint8 (N, C, H, W) and scores float32 (N, outputs).
         out_dir: folder of the three files.
+        approximate: take rounded sums where exact ones are too wide; all later stages are compared with the rounded network.
 
     Returns:
-        The record written to lower.json.
+        The record written to lower.json; `approximate` says how far a rounded network is from the given one, None if exact.
 
     Raises:
-        UserError: the network has no exact integer form.
+        UserError: the network has no exact integer form; if only sums are too wide, the text says what rounding them changes.
         MismatchError: a check failed.
     """
     with measured("qonnx", "finn-plus", "onnxruntime", "numpy") as run:
@@ -47,11 +51,10 @@ def lower(model: Path, golden: Path, out_dir: Path) -> dict:
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
         network = cleanup_model(ModelWrapper(str(model)))
-        graph = tidied(integer_graph(network, given["lo"], given["hi"], given["scale"]))
+        graph, lowered, why = integers_of(network, given)
         output = graph.leaves[graph.output.single[0]]
         if len(output.shape) != 1 or output.order is not None:
             raise UserError(f"lower: the network ends in an image {output.shape}; end it in a vector of scores.")
-        lowered = emit.emitted(graph)
 
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
         frames = frames.reshape(len(frames), *next(iter(graph.leaves.values())).shape)
@@ -59,11 +62,17 @@ def lower(model: Path, golden: Path, out_dir: Path) -> dict:
         scale, bias = checks.affine(graph.output)
         inputs = images.astype(np.float32) * np.float32(given["scale"])
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
-        proofs = [
-            checks.scores_are_equal(graph, integers, scores),
-            checks.activations_are_equal(graph, network, frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]),
-            checks.finn_is_equal(graph, lowered, frames[:FINN_IMAGES]),
-        ]
+        proofs, apart = [checks.finn_is_equal(graph, lowered, frames[:FINN_IMAGES])], None
+        if why:
+            few = frames[:ROUNDED_IMAGES], inputs[:ROUNDED_IMAGES]
+            apart = checks.difference(graph, network, *few, integers, scores)
+            if not approximate:
+                told = f"allow rounded sums ({apart['told']}) with --allow-approximate"
+                raise UserError(f"{str(why).rstrip('.')}, or {told}.")
+        else:
+            few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
+            proofs.insert(0, checks.scores_are_equal(graph, integers, scores))
+            proofs.insert(1, checks.activations_are_equal(graph, network, *few))
         out_dir = Path(out_dir)
         with whole(out_dir / "lowered.onnx") as aside:
             lowered.save(str(aside))
@@ -77,7 +86,24 @@ def lower(model: Path, golden: Path, out_dir: Path) -> dict:
         "nodes": dict(sorted(Counter(n.op_type for n in lowered.graph.node).items())),
         "own_nodes": {n.name: n.op_type for n in own},
         "reference_rounds": graph.rounded,
+        "approximate": apart,
         "run": run,
     }
     write_json(out_dir / "lower.json", record)
     return record
+
+
+def integers_of(network: ModelWrapper, given: dict):
+    """Integer graph, its ONNX form, and why sums in it had to be rounded: None where all is exact.
+
+    Args:
+        given: `lo`, `hi`, `scale` of the network's input.
+    """
+    why = None
+    for bits in (None, *SUM_BITS):
+        try:
+            graph = tidied(integer_graph(network, given["lo"], given["hi"], given["scale"], bits))
+            return graph, emit.emitted(graph), why
+        except TooWide as error:
+            why = why or error
+    raise why

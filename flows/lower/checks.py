@@ -66,7 +66,43 @@ def activations_are_equal(graph: Lowered, model: ModelWrapper, frames, inputs) -
     Args:
         frames: integers (N, H, W, C); inputs: the same images as the network takes them, float32 (N, C, H, W) or (N, F).
     """
-    tensors, name, compared = graph.run(frames), model.graph.input[0].name, 0
+    compared = 0
+    for image, leaf, got, wanted in _activations(graph, model, frames, inputs):
+        report(graph, leaf, got, wanted, image, "qonnx")
+        compared += got.size
+    return check("activations = qonnx", len(inputs), 0, compared, f"{len(graph.activations)} quantisers, every element")
+
+
+def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, golden) -> dict:
+    """How far a graph with rounded sums is from the network.
+
+    Args:
+        frames, inputs: a few images, as for `activations_are_equal`.
+        integers, golden: the graph's and the network's answer to all images, int64 and float32 (N, outputs).
+
+    Returns:
+        `sums`: rounded nodes of the network; `activations`, `activations_differ` on `images`; `classes`, `classes_differ`;
+        `told`: all of it in words.
+    """
+    found = [(got.size, int((got != wanted).sum())) for *_, got, wanted in _activations(graph, model, frames, inputs)]
+    activations, differ = map(sum, zip(*found))
+    scale, bias = affine(graph.output)
+    classes = int(((scale * integers + bias).argmax(1) != golden.reshape(len(golden), -1).argmax(1)).sum())
+    return {
+        "sums": sorted(set(graph.approximate.values())),
+        "images": len(inputs),
+        "activations": activations,
+        "activations_differ": differ,
+        "classes": len(golden),
+        "classes_differ": classes,
+        "told": f"{differ:,} of {activations:,} activations differ on {len(inputs):,} images, and the class of {classes:,} of "
+        f"{len(golden):,} images",
+    }
+
+
+def _activations(graph: Lowered, model: ModelWrapper, frames, inputs):
+    """Image, leaf, our levels and qonnx's, for every quantiser and image."""
+    tensors, name = graph.run(frames), model.graph.input[0].name
     for image, x in enumerate(inputs):
         reference = onnx_exec.execute_onnx(model, {name: x[None]}, return_full_exec_context=True)
         for tensor, value in graph.activations.items():
@@ -74,9 +110,7 @@ def activations_are_equal(graph: Lowered, model: ModelWrapper, frames, inputs) -
             got = tensors[leaf][image]
             given = _in_our_order(reference[tensor][0].astype(np.float64), graph.leaves[leaf])
             wanted = np.rint((given - offset) / np.where(scale == 0, 1, scale)).astype(np.int64)
-            report(graph, leaf, got, np.where(scale == 0, got, wanted), image, "qonnx")
-            compared += got.size
-    return check("activations = qonnx", len(inputs), 0, compared, f"{len(graph.activations)} quantisers, every element")
+            yield image, leaf, got, np.where(scale == 0, got, wanted)
 
 
 def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> dict:

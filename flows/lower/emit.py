@@ -12,11 +12,9 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from xnorforge.errors import UserError
-
 from . import nodes as own
 from .values import Node
-from .walk import Lowered
+from .walk import MOST_BITS, Lowered, TooWide
 
 FINN = "finn.custom_op.fpgadataflow"
 
@@ -33,7 +31,7 @@ def emitted(graph: Lowered) -> ModelWrapper:
     """The ONNX model of an integer graph.
 
     Raises:
-        UserError: an integer needs more than the 24 bits that a float tensor of ONNX holds exactly.
+        TooWide: an integer needs more than the 24 bits that a float tensor of ONNX holds exactly.
     """
     return Emission(graph).model()
 
@@ -83,10 +81,10 @@ class Emission:
     def type(self, leaf: str) -> str:
         """Data type of a leaf."""
         lo, hi = self.graph.leaves[leaf].range
-        if max(abs(lo), abs(hi)) > 2**24:
-            raise UserError(
+        if max(abs(lo), abs(hi)) > 2**MOST_BITS:
+            raise TooWide(
                 f"{leaf}: its integers need {max(abs(lo), abs(hi)).bit_length() + 1} bits and a tensor of lowered.onnx "
-                "holds 24; put the batch-norm constants and scales in front of it on a binary grid, as the export of this "
+                f"holds {MOST_BITS}; put the batch-norm constants and scales in front of it on a binary grid, as the export of this "
                 "project does."
             )
         return type_of(lo, hi)

@@ -31,17 +31,19 @@ NEAREST = {
 }
 
 
-def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float) -> Lowered:
+def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits: int | None = None) -> Lowered:
     """Lower a network.
 
     Args:
         model: cleaned QONNX, one float input (1, C, H, W) or (1, F), one output.
         lo, hi, scale: the input's integers; value = integer * scale.
+        sum_bits: round sums of branches that need more bits; None keeps every sum exact.
 
     Raises:
         UserError: an operator has no exact integer form; the text names node, reason and the nearest form that works.
+        TooWide: a sum of branches is the reason.
     """
-    walk = Walk(model)
+    walk = Walk(model, sum_bits)
     graph = model.graph
     inputs = [i for i in graph.input if i.name not in walk.constants]
     if len(inputs) != 1 or len(graph.output) != 1:
@@ -68,7 +70,7 @@ def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float) -> Lowere
         walk.values[node.output[0]] = value
     name = graph.output[0].name
     output = one_leaf(walk, walk.values[name], model.find_producer(name))
-    return Lowered(walk.nodes, walk.leaves, output, walk.activations, walk.rounded)
+    return Lowered(walk.nodes, walk.leaves, output, walk.activations, walk.rounded, walk.approximate)
 
 
 def _check_constants(walk: Walk) -> None:

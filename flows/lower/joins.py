@@ -2,16 +2,18 @@
 
 A sum needs only the A of each leaf. The rational grid common to all of them gives integer multipliers A / grid, and
 sum_k A_k n_k = grid * sum_k (A_k / grid) n_k  exactly. A shared quantiser gives multipliers 1, 1, which cost nothing;
-scales on a power-of-two grid give shifts.
+scales on a power-of-two grid give shifts. Arbitrary float scales give sums of more bits than can be carried: these are refused,
+or rounded where that was asked for (`Walk.sum_bits`).
 """
 
-from math import lcm
+from fractions import Fraction
+from math import ceil, lcm, log2
 
 import numpy as np
 
 from . import integers
 from .values import LINEAR, Value, append, common_grid, exact, of_leaf, signs
-from .walk import refuse, rule
+from .walk import MOST_BITS, TooWide, refuse, rule
 
 
 def affine(walk, value: Value, node) -> Value:
@@ -67,37 +69,61 @@ def _total(walk, node, values, factors) -> Value:
 
 def _add_up(walk, value: Value, node) -> Value:
     """Several leaves become one: a Join with integer multipliers on the coarsest common grid."""
-    names = list(value.terms)
-    columns = list(zip(*(value.terms[name] for name in names)))
+    leaves = [walk.leaves[name] for name in value.terms]
+    rows = np.array(list(value.terms.values()), object)
+    columns = list(zip(*rows))
     grid = [common_grid(a for column in columns for a in column)] * len(columns)
     if _widest(columns, grid) >= 2**16:  # one grid per channel needs fewer bits
         grid = [common_grid(column) or exact([1])[0] for column in columns]
-    multipliers = np.array([[int(a / g) for a, g in zip(value.terms[name], grid)] for name in names], object)
-    low = high = 0
-    for m, name in zip(multipliers, names):
-        leaf = walk.leaves[name]
-        ends = m * leaf.lo.astype(object), m * leaf.hi.astype(object)
-        low, high = low + np.minimum(*ends), high + np.maximum(*ends)
+    grid, offset = np.array(grid, object), value.offset
+    multipliers = np.array([[int(a) for a in row / grid] for row in rows], object)
+    low, high = _reach(multipliers, leaves)
     top = max(map(abs, (*low, *high)))
-    if top >= integers.TOP:
+    out = f"join{sum(n.op == 'Join' for n in walk.nodes)}"
+    if walk.sum_bits and top > 2**walk.sum_bits:
+        grid, multipliers, offset = _rounded(walk, rows, leaves, offset)
+        low, high = _reach(multipliers, leaves)
+        walk.approximate[out] = node.name
+    elif top >= integers.TOP:
         raise refuse(
             node,
             f"an exact sum of its branches needs {int(top).bit_length() + 1} bits",
             "put the batch-norm constants and scales of the branches on a binary grid, as the export of this project does",
+            TooWide,
         )
-    leaves = [walk.leaves[name] for name in names]
-    count = sum(n.op == "Join" for n in walk.nodes)
-    out = walk.emit(
-        "Join",
-        leaves,
-        value.shape,
-        low,
-        high,
-        f"join{count}",
-        order=value.leaf.order,
-        multipliers=multipliers.astype(np.int64),
+    leaf = walk.emit(
+        "Join", leaves, value.shape, low, high, out, order=value.leaf.order, multipliers=multipliers.astype(np.int64)
     )
-    return walk.value_of(out, np.array(grid, object), value.offset)
+    return walk.value_of(leaf, grid, offset)
+
+
+def _reach(multipliers, leaves) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest sum per channel."""
+    ends = [(m * leaf.lo.astype(object), m * leaf.hi.astype(object)) for m, leaf in zip(multipliers, leaves)]
+    return sum(np.minimum(*pair) for pair in ends), sum(np.maximum(*pair) for pair in ends)
+
+
+def _rounded(walk, rows, leaves, offset):
+    """Grid, multipliers and offset of a sum that is not exact: A_k n_k becomes grid * m_k * n_k.
+
+    The grid is the finest power of two on which the sum stays within `sum_bits`; up to the most that lowered.onnx carries
+    if that keeps a sum of before, which is on such a grid itself, exact. What A_k - grid * m_k leaves out is set right at the
+    integer for which the leaf's own value is zero, so that zeros of a branch stay zeros.
+    """
+    sizes = [np.maximum(abs(leaf.lo), abs(leaf.hi)) for leaf in leaves]
+    before = [row for row, leaf in zip(rows, leaves) if leaf.name in walk.approximate]
+    for bits in range(walk.sum_bits, MOST_BITS + 1):
+        # One bit less than `bits`, for rounding a multiplier makes it larger by no more than itself.
+        reach = sum(abs(row) * size for row, size in zip(rows, sizes))
+        grid = np.array([Fraction(2) ** (ceil(log2(top)) + 1 - bits) if top else Fraction(1) for top in reach], object)
+        if not any(a % g for row in before for a, g in zip(row, grid)):
+            break
+    multipliers = np.array([[round(a) for a in row / grid] for row in rows], object)
+    for row, m, leaf in zip(rows, multipliers, leaves):
+        if leaf.name in walk.own:
+            zero = np.array([-b / a if a else 0 for a, b in zip(*walk.own[leaf.name])], object)
+            offset = offset + (row - grid * m) * zero
+    return grid, multipliers, offset
 
 
 def _widest(columns, grid) -> int:

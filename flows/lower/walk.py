@@ -17,6 +17,7 @@ from . import integers
 from .values import Leaf, Node, Value, fits_float32, of_leaf
 
 RULES = {}
+MOST_BITS = 24  # a float tensor of lowered.onnx holds integers up to 2^24
 
 
 def rule(*ops: str):
@@ -29,9 +30,13 @@ def rule(*ops: str):
     return enter
 
 
-def refuse(node, why: str, instead: str) -> UserError:
+class TooWide(UserError):
+    """A sum that could be lowered if it were rounded."""
+
+
+def refuse(node, why: str, instead: str, kind: type = UserError) -> UserError:
     """The error for a node that cannot be lowered: node, reason, nearest form that works."""
-    return UserError(f"{node.name} ({node.op_type}): {why}; {instead}.")
+    return kind(f"{node.name} ({node.op_type}): {why}; {instead}.")
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Lowered:
         activations: {tensor of the QONNX graph: Value} of every quantiser.
         rounded: names of operators whose sums the reference rounds in float32, so that equality is shown by comparison
             and not by construction.
+        approximate: {leaf: node of the network} of the sums that are not exact; empty unless that was asked for.
     """
 
     nodes: list[Node]
@@ -51,6 +57,7 @@ class Lowered:
     output: Value
     activations: dict[str, Value]
     rounded: list[str]
+    approximate: dict[str, str]
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every integer tensor for inputs (N, H, W, C), int64."""
@@ -61,10 +68,15 @@ class Lowered:
 
 
 class Walk:
-    """Constants, quantised weights, values by tensor name, and the integer graph so far."""
+    """Constants, quantised weights, values by tensor name, and the integer graph so far.
 
-    def __init__(self, model: ModelWrapper):
-        self.model = model
+    `own` is {leaf: (A, B)} of the value that each leaf was made for; `sum_bits` bounds sums of branches, which are rounded
+    where they are wider, None keeps them exact.
+    """
+
+    def __init__(self, model: ModelWrapper, sum_bits: int | None = None):
+        self.model, self.sum_bits = model, sum_bits
+        self.own, self.approximate = {}, {}
         self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self.weights, self.values = {}, {}
         self.nodes, self.leaves, self.activations, self.rounded = [], {}, {}, []
@@ -104,6 +116,7 @@ class Walk:
     def value_of(self, leaf: Leaf, scale, offset) -> Value:
         """A n + B over a new leaf; remembers where the reference has to round."""
         value = of_leaf(leaf, scale, offset)
+        self.own.setdefault(leaf.name, value.base[1:])
         if leaf.name not in self.rounded and not fits_float32(*value.base[1:], leaf.lo, leaf.hi):
             self.rounded.append(leaf.name)
         return value

@@ -14,6 +14,8 @@ def as_text(record: dict) -> str:
         lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
     if all(row["stage"] != "netlist" for row in record["stages"]):
         lines.append(f"  netlist: {record['netlist']}")
+    if record["approximate"]:
+        lines.append(f"  sums of branches are rounded: {record['approximate']}")
     lines.append("")
     if not record["accuracy"]:
         lines.append("  accuracy: not measured")

@@ -58,13 +58,14 @@ def report(acc: Path) -> dict:
         output = border.exit_(port["output"], lowered)
     return {
         "schema": SCHEMA,
-        "verdict": "FAIL" if any(row["mismatches"] or not row["ran"] for row in stages + audits) else "PASS",
+        "verdict": verdict(stages + audits, found["lower"]),
+        "approximate": (found["lower"]["approximate"] or {}).get("told"),
         "net": export["net"],
         "method": export["method"],
         "source": provenance.origin(export),
         "board": board.name,
         "board_title": board.title,
-        "command": provenance.command(export, fold, board),
+        "command": provenance.command(export, found["lower"], fold, board),
         "stages": stages,
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
@@ -116,6 +117,13 @@ def report(acc: Path) -> dict:
         "files": provenance.files(acc),
         "run": provenance.run(found),
     }
+
+
+def verdict(rows: list[dict], lower: dict) -> str:
+    """FAIL where a check has mismatches or did not run; APPROXIMATE where sums of the network were rounded, as allowed."""
+    if any(row["mismatches"] or not row["ran"] for row in rows):
+        return "FAIL"
+    return "APPROXIMATE" if lower["approximate"] else "PASS"
 
 
 def estimate(ops, total: dict) -> dict:

@@ -218,12 +218,13 @@ def proven(acc: Path) -> tuple:
 
 @cli.command()
 @click.argument("net_dir", type=FOLDER)
-def lower(net_dir):
+@click.option("--allow-approximate", is_flag=True, help="Round sums of branches that are too wide to be exact.")
+def lower(net_dir, allow_approximate):
     """Write the network of NET_DIR on integers only."""
     from xnorforge.flows.lower import lower
 
     with stage("lower", net_dir, net_dir / "lower.json", exported(net_dir)):
-        lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
+        lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir, allow_approximate)
 
 
 @cli.command()

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.flows.lower import checks, emit
+from xnorforge.artifacts import write_json
+from xnorforge.errors import UserError
+from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.tidy import tidied
 
@@ -22,17 +24,19 @@ WIDE = {"residual_two_quantisers", "residual_real_shortcut", "group_scalar_scale
 WIDE |= {"group_quantised_branches"}  # float scales: their exact sums need more than the 24 bits of a float tensor
 
 
-def lowered(name):
+def lowered(name, seed=1):
     """The shape and its integer graph, before and after tidying."""
-    given = shapes.exported(name)
+    given = shapes.exported(name, seed)
     before = integer_graph(given.model, given.lo, given.hi, given.scale)
     after = tidied(integer_graph(given.model, given.lo, given.hi, given.scale))
     return given, before, after
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", shapes.SHAPES)
-def test_no_activation_and_no_score_differs(name):
-    given, before, graph = lowered(name)
+def test_no_activation_and_no_score_differs(name, seed):
+    given, before, graph = lowered(name, seed)
+    assert len(given.frames) >= 64
     integers = checks.run_all(graph, given.frames)  # raises where an integer leaves its range
     np.testing.assert_array_equal(integers, checks.run_all(before, given.frames))
     found = checks.activations_are_equal(graph, given.model, given.frames[:3], given.inputs[:3])
@@ -53,14 +57,35 @@ def test_finn_computes_the_same_integers(name):
     assert own == OWN_NODES.get(name, set())
 
 
+def saved(name, folder):
+    """A shape as the export stage leaves it, and what `lower` is called with."""
+    given = shapes.exported(name)
+    given.model.save(str(folder / "model.onnx"))
+    write_json(folder / "export.json", {"net": name, "input": {"lo": given.lo, "hi": given.hi, "scale": given.scale}})
+    np.savez(folder / "golden.npz", images=given.pixels, scores=given.scores)
+    return folder / "model.onnx", folder / "golden.npz", folder
+
+
 @pytest.mark.parametrize("name", sorted(WIDE))
-def test_a_sum_too_wide_for_a_float_tensor_is_refused(name):
-    _, _, graph = lowered(name)
+def test_a_sum_too_wide_for_a_float_tensor_is_refused_unless_rounding_is_allowed(tmp_path, name):
+    asked = saved(name, tmp_path)
     with pytest.raises(
-        emit.UserError,
-        match=r"^join0: its integers need \d\d bits and a tensor of lowered.onnx holds 24; put the batch-norm constants",
+        UserError,
+        match=r"^join0: its integers need \d\d bits and a tensor of lowered.onnx holds 24; put the batch-norm constants .*, or "
+        r"allow rounded sums \(\d of \d\d,\d{3} activations differ on 32 images, and the class of \d of 64 images\) with "
+        r"--allow-approximate\.$",
     ):
-        emit.emitted(graph)
+        lower(*asked)
+    assert not (tmp_path / "lower.json").exists()
+    record = lower(*asked, approximate=True)
+    apart = record["approximate"]
+    assert apart["sums"] and apart["activations"] > 40000 and apart["activations_differ"] < 1e-4 * apart["activations"]
+    assert [one["name"] for one in record["checks"]] == ["lowered = FINN execution"]
+
+
+def test_a_network_that_is_exact_is_never_rounded(tmp_path):
+    record = lower(*saved("residual_shared_quantiser", tmp_path), approximate=True)
+    assert record["approximate"] is None and len(record["checks"]) == 3
 
 
 def test_equal_networks_give_equal_bytes():

@@ -79,7 +79,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "images": "20 seeded images",
             "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
         },
-        "lower": {},
+        "lower": {"approximate": None},
         "fold": {"net": "tiny", "board": "pynq-z2", "interval": 32768},
         "generate": {
             "border": {
@@ -210,7 +210,7 @@ def test_figures_under_the_names_of_finn(built):
 def test_the_command_builds_the_same_again(source, interval, words):
     given = records()
     export, fold = {**given["export"], "source": source}, {**given["fold"], "interval": interval}
-    assert provenance.command(export, fold, BOARD) == f"make build {words}"
+    assert provenance.command(export, given["lower"], fold, BOARD) == f"make build {words}"
 
 
 def test_speed_is_clock_over_simulated_cycles(built):
@@ -291,6 +291,16 @@ def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
         data = {key: value for key, value in json.loads((acc / "report.json").read_text()).items() if key != "run"}
         texts.append((page, prose, data, (acc / "metrics.json").read_bytes(), (acc / "utilization.txt").read_bytes()))
     assert texts[0] == texts[1]
+
+
+def test_rounded_sums_are_no_pass_and_are_told_in_every_form(tmp_path):
+    given, told = records(), "3 of 80 activations differ on 2 images, and the class of 1 of 20 images"
+    given["lower"]["approximate"] = {"told": told}
+    acc = lay(tmp_path, given)
+    record = report.write(acc)
+    assert record["verdict"] == "APPROXIMATE" and " APPROXIMATE=1" in record["command"]
+    for text in ((acc / "report.html").read_text(), (acc / "report.md").read_text(), brief.as_text(record)):
+        assert "APPROXIMATE" in text and told in text
 
 
 def spoiled(stage: str, **change) -> dict[str, dict]:

@@ -16,7 +16,7 @@ from xnorforge.flows import queues
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks, emit, integers_of
 from xnorforge.flows.search import Part, candidates, search
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
@@ -24,6 +24,7 @@ from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
+import shapes
 from graphs import Graph, lowered
 from random_graphs import RandomGraph
 
@@ -142,11 +143,9 @@ def built(ops, folder):
     return network(folder / "rtl", ops, level="-O0"), ops
 
 
-def proven(model, pixels, seed: int, folder):
-    """Fold a network at random, and hold its RTL against qonnx execution at any pace; its operators."""
-    rng, integers = np.random.default_rng(seed), lowered(model)
-    scale, bias = checks.affine(integers.output)
-    bounds = bind(emit.emitted(integers), scale, bias)
+def raced(bounds, pixels, seed: int, folder):
+    """Fold a network at random and run its RTL at any pace, beside the bit simulator; its operators, and the run."""
+    rng = np.random.default_rng(seed)
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
     interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
     device, ops = built(with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {}), folder)
@@ -158,6 +157,14 @@ def proven(model, pixels, seed: int, folder):
     np.testing.assert_array_equal(stalled.output, flowing.output)
     np.testing.assert_array_equal(again.output, flowing.output[:2])
     np.testing.assert_array_equal(simulate_bits(ops, pixels), flowing.output)
+    return ops, flowing
+
+
+def proven(model, pixels, seed: int, folder):
+    """Hold a network's RTL against qonnx execution; its operators, and the run."""
+    integers = lowered(model)
+    scale, bias = checks.affine(integers.output)
+    ops, flowing = raced(bind(emit.emitted(integers), scale, bias), pixels, seed, folder)
 
     name, out = model.graph.input[0].name, model.graph.output[0].name
     wanted = [onnx_exec.execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
@@ -188,6 +195,16 @@ FAILED_ONCE = [38, 90, 115, 69]
 def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
     net = RandomGraph(seed)
     proven(net.model, net.pixels, seed, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", shapes.SHAPES)
+def test_rtl_of_a_shape_that_finn_was_tried_on_gives_its_integers(tmp_path, name):
+    given = shapes.exported(name)
+    graph, model, _ = integers_of(given.model, {"lo": given.lo, "hi": given.hi, "scale": given.scale})
+    _, flowing = raced(bind(model, *checks.affine(graph.output)), given.pixels[:IMAGES], 1, tmp_path)
+    wanted = checks.run_all(graph, given.frames[:IMAGES])
+    np.testing.assert_array_equal(flowing.output.reshape(IMAGES, -1)[:, : wanted.shape[1]], wanted)
 
 
 def test_the_random_graphs_of_the_quick_suite_have_every_part_among_them():
