@@ -1,0 +1,114 @@
+"""The hls4ml back end: a folded network as a Vitis HLS project whose C++ gives the folded graph's integers.
+
+hls_project/<io>/   the project: firmware, weights, scripts, ten images with their scores for its own test bench
+hls.json            the record: checks, layers with their reuse factors, what Vitis HLS says where it is installed
+"""
+
+import shutil
+import subprocess
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge import artifacts
+from xnorforge.errors import ToolMissing, UserError
+from xnorforge.flows.backends.hls4ml import emulate, vitis
+from xnorforge.flows.backends.hls4ml.convert import IO_TYPES, PROJECT, convert
+from xnorforge.flows.backends.hls4ml.layers import ours
+from xnorforge.hw import boards, graph
+
+BENCH = 10  # images in the project's own test bench
+
+
+def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None) -> dict:
+    """Convert, write, compile with g++, compare on the golden images, synthesise where Vitis HLS is on PATH.
+
+    Args:
+        acc: folder with `folded.onnx` and `fold.json`.
+        net_dir: folder of the network, with `golden.npz` and `lowered.npz`.
+        out: where `hls.json` and `hls_project/` go; `acc` if absent.
+        io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; the last one is what Vitis HLS synthesises.
+        images: the first so many golden images instead of all.
+
+    Returns:
+        The record, also in `hls.json`.
+
+    Raises:
+        UserError: hls4ml cannot express a node, or a tool fails.
+        ToolMissing: g++ is not installed.
+        MismatchError: the emulation differs from the folded graph.
+    """
+    acc, net_dir, out = Path(acc), Path(net_dir), Path(out or acc)
+    if wrong := [kind for kind in io if kind not in IO_TYPES]:
+        raise UserError(f"hls: io={wrong[0]} is none of {', '.join(IO_TYPES)}.")
+    if shutil.which("g++") is None:
+        raise ToolMissing("hls: g++ is missing, which compiles hls4ml's emulation; install the package g++.")
+    ops, fold = graph.operators(acc / "folded.onnx"), artifacts.read_json(acc / "fold.json")
+    board = boards.load(fold["board"])
+    with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
+        pixels, wanted = golden["images"][:images], lowered["integers"][:images]
+    checks, forms, compile_s = [], {}, {}
+    with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
+        for kind in io:
+            folder = aside / kind
+            with ours(), redirect_stdout(StringIO()) as said:
+                model, net = convert(ops, kind, board, folder)
+                start = time.perf_counter()
+                try:
+                    model.compile()
+                except Exception as error:
+                    raise UserError(
+                        f"hls: g++ does not compile the project: {_first_error(said.getvalue())}"
+                    ) from error
+                compile_s[kind] = round(time.perf_counter() - start, 2)
+                checks += [emulate.weights(model, net, folder), emulate.scores(model, net, ops, pixels, wanted)]
+                forms[kind] = [_row(layer, net) for layer in model.get_layers()]
+            _finish(folder, graph.enter(ops[0], pixels[:BENCH]), wanted[:BENCH])
+        synthesis = vitis.synthesise(aside / io[-1])
+    record = {
+        "stage": "hls",
+        "checks": checks,
+        "net": net_dir.name,
+        "board": board.name,
+        "part": board.part,
+        "clock_mhz": board.clock_mhz,
+        "project": "hls_project",
+        "top": PROJECT,
+        "layers": forms,
+        **synthesis,
+        "run": {**run, "compile_s": compile_s},
+    }
+    record["run"]["tools"]["g++"] = subprocess.run(
+        ["g++", "-dumpfullversion"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    artifacts.write_json(out / "hls.json", record)
+    return record
+
+
+def _row(layer, net) -> dict:
+    """One hls4ml layer in the record; `node` is the operator whose result it gives, None inside an operator."""
+    op, _ = net.results.get(layer.name, (None, None))
+    row = {"name": layer.name, "class": layer.class_name, "node": op and op.name}
+    row["result"] = str(layer.get_output_variable().type.precision)
+    if layer.name in net.weights:
+        row |= {"reuse_factor": layer.get_attr("reuse_factor"), "weights": int(net.weights[layer.name].size)}
+    return row
+
+
+def _finish(folder: Path, inputs: np.ndarray, scores: np.ndarray) -> None:
+    """Take out what belongs to this machine, put in the data of the test bench."""
+    for library in folder.glob("firmware/*.so"):
+        library.unlink()
+    settings = folder / "hls4ml_config.yml"
+    settings.write_text(settings.read_text().replace(str(folder), "."))
+    for name, values in (("tb_input_features", inputs), ("tb_output_predictions", scores)):
+        lines = (" ".join(map(str, row)) + "\n" for row in values.reshape(len(values), -1))
+        (folder / "tb_data" / f"{name}.dat").write_text("".join(lines))
+
+
+def _first_error(said: str) -> str:
+    lines = said.splitlines()
+    return next((line for line in lines if "error:" in line), lines[-1] if lines else "no message")

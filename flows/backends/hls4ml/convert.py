@@ -1,0 +1,57 @@
+"""A folded graph as hls4ml's ModelGraph, with explicit types everywhere, for the Vitis backend."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import hls4ml
+from hls4ml.model.graph import ModelGraph
+from hls4ml.utils.config import create_config
+
+from xnorforge.flows.backends.hls4ml.mapping import Net, network
+from xnorforge.hw.boards import Board
+from xnorforge.hw.ops.base import HwOp
+
+PROJECT = "xf_net"  # the top function
+IO_TYPES = ("io_parallel", "io_stream")
+
+
+def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[ModelGraph, Net]:
+    """Convert; to be called, written and compiled inside `layers.ours()`.
+
+    Args:
+        ops: the operators of a folded graph.
+        io: "io_parallel" or "io_stream".
+        board: gives part and clock.
+        folder: where the project will be written.
+
+    Returns:
+        The graph, with the Vitis backend's flows applied, and what its layers are in the folded graph.
+
+    Raises:
+        UserError: hls4ml cannot express a node.
+    """
+    backend = hls4ml.backends.get_backend("Vitis")
+    net = network(ops, io, cache(backend.get_valid_reuse_factors))
+    config = create_config(
+        output_dir=str(folder),
+        project_name=PROJECT,
+        backend="Vitis",
+        part=board.part,
+        clock_period=1000 / board.clock_mhz,
+        io_type=io,
+    )
+    model = {"Precision": {"default": "ap_int<32>"}, "ReuseFactor": 1, "Strategy": "Resource"}
+    config["HLSConfig"] = {"Model": model, "LayerName": net.config}
+    config["Stamp"] = stamp(ops, io, board)
+    return ModelGraph.from_layer_list(config, net.layers), net
+
+
+def stamp(ops: list[HwOp], io: str, board: Board) -> str:
+    """Eight hex digits, a function of what is converted: hls4ml puts them into the name of the compiled library."""
+    total = hashlib.sha256(f"{io} {board.part} {board.clock_mhz}".encode())
+    for op in ops:
+        total.update(op.onnx_node.SerializeToString())
+        for values in op.arrays_of.values():
+            total.update(values.astype("<i8").tobytes())
+    return total.hexdigest()[:8]

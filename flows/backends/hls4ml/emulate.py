@@ -1,0 +1,95 @@
+"""The generated C++ against the folded graph: weights as they were written, every score, and the first layer that differs."""
+
+from pathlib import Path
+
+import numpy as np
+from hls4ml.model.graph import ModelGraph
+
+from xnorforge import artifacts
+from xnorforge.errors import MismatchError
+from xnorforge.flows.backends.hls4ml.mapping import Net
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.progress import progress
+
+BLOCK = 50  # images between two reports of progress
+
+
+def weights(model: ModelGraph, net: Net, folder: Path) -> dict:
+    """Read the weight files of the project and hold them against the folded graph, number by number.
+
+    hls4ml 1.3.0 itself writes files of nothing but ones where its pass `quantize_dense_output` runs (docs/backends.md).
+
+    Returns:
+        A check for the record.
+
+    Raises:
+        MismatchError: a weight differs; the text names layer, input, channel and both values.
+    """
+    count = 0
+    for name, given in net.weights.items():
+        variable = model.graph[name].get_weights("weight")
+        text = (Path(folder) / "firmware" / "weights" / f"{variable.name}.txt").read_text()
+        # Files hold one row per output, and a bit for -1 and +1.
+        got = np.array(text.split(","), float).reshape(given.shape[::-1]).T
+        want = (given + 1) / 2 if variable.type.precision.width == 1 else given
+        wrong = np.argwhere(got != want)
+        if len(wrong):
+            at = tuple(wrong[0])
+            raise MismatchError(
+                f"hls: {name}: the weight file {variable.name}.txt has {got[at]:g} instead of {want[at]:g} at input "
+                f"{at[0]}, channel {at[1]} ({len(wrong):,} of {want.size:,} weights differ)."
+            )
+        count += want.size
+    what = f"weights in the project's files, {net.io}, against the folded graph"
+    return artifacts.check(f"written {net.io} weights = folded", 0, 0, count, what)
+
+
+def scores(model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wanted: np.ndarray) -> dict:
+    """Run the compiled network on images and hold every score against the folded graph's.
+
+    Args:
+        model: compiled.
+        ops: operators of the folded graph.
+        images: uint8 (N, C, H, W), raw 0 .. 255.
+        wanted: int64 (N, outputs), what the folded graph gives, without the index that TopK adds.
+
+    Returns:
+        A check for the record.
+
+    Raises:
+        MismatchError: a score differs; the text names the first layer that does, its pixel, channel and both values.
+    """
+    inputs, parts = np.ascontiguousarray(graph.enter(ops[0], images).astype(np.float64)), []
+    with progress(f"hls: {net.io}", len(inputs), "images") as advance:
+        for start in range(0, len(inputs), BLOCK):
+            block = inputs[start : start + BLOCK]
+            parts.append(np.asarray(model.predict(block)).reshape(len(block), -1))
+            advance(len(block))
+    got = np.concatenate(parts)
+    wanted = wanted.reshape(len(images), -1)
+    wrong = np.argwhere(got != wanted)
+    if len(wrong):
+        image, place = map(int, wrong[0])
+        raise MismatchError(
+            f"hls: {_first_layer(model, net, ops, images[image : image + 1])} at image {image}; score {place} is "
+            f"{got[image, place]:g} instead of {wanted[image, place]} ({net.io}, {len(wrong):,} of {wanted.size:,} "
+            "scores differ)."
+        )
+    what = f"scores of the g++ emulation, {net.io}, against the folded graph"
+    return artifacts.check(f"hls4ml {net.io} = folded", len(images), 0, int(wanted.size), what)
+
+
+def _first_layer(model: ModelGraph, net: Net, ops: list[HwOp], image: np.ndarray) -> str:
+    """Compile again with traces, and say where the first layer differs that holds a whole tensor of the folded graph."""
+    wanted = graph.tensors(ops, image)
+    model.config.config["Stamp"] += "_trace"  # a library of its own: the first is still loaded
+    _, traces = model.trace(np.ascontiguousarray(graph.enter(ops[0], image).astype(np.float64)))
+    for name, (op, tensor) in net.results.items():
+        got, want = traces[name].ravel(), wanted[tensor].ravel()
+        wrong = np.flatnonzero(got != want)
+        if len(wrong):
+            pixel, channel = divmod(int(wrong[0]), op.out_stream().shape[-1])
+            value = f"{got[wrong[0]]:g} instead of {want[wrong[0]]}"
+            return f"{op.name} ({name}) differs first, at pixel {pixel}, channel {channel}: {value}"
+    return "no layer differs by itself, only the scores"

@@ -1,0 +1,151 @@
+"""Our layers in hls4ml: one class for all, a C++ function each in `xf_layers.h`; and the borders of what we change in it.
+
+hls4ml keeps its layers, passes and flows in tables of the process. `ours` puts ours in and takes them out again, so that
+whoever converts a network before or after us gets what plain hls4ml gives.
+"""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import hls4ml
+import numpy as np
+from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+from hls4ml.model.flow.flow import flow_map, update_flow
+from hls4ml.model.layers import Layer, layer_map, register_layer
+from hls4ml.model.optimizer import OptimizerPass
+from hls4ml.model.optimizer.optimizer import optimizer_map
+from hls4ml.model.types import IntegerPrecisionType, Source, XnorPrecisionType
+
+HEADER = Path(__file__).with_name("xf_layers.h")
+IM2COL = "vivado:generate_conv_im2col"
+
+
+def type_of(bits: int, signed: bool):
+    """hls4ml's type of an element; a bit is XNOR's, which stands for -1 and +1 where it meets a weight."""
+    return XnorPrecisionType() if (bits, signed) == (1, False) else IntegerPrecisionType(bits, signed)
+
+
+class XfLayer(Layer):
+    """A layer of `xf_layers.h`.
+
+    Attributes:
+        function: the function called, `xf_pixels`, `xf_pool`, …; `op`: what `xf_pixels` does to a pixel.
+        out_shape, bits, signed: the result, channels last.
+        table: integers, any shape; None for functions without. numbers: {member of the configuration: integer}.
+    """
+
+    def initialize(self):
+        get = self.get_attr
+        self.add_output_variable(list(get("out_shape")), precision=type_of(get("bits"), get("signed")))
+        if get("table_data") is not None:
+            table = get("table_data")
+            bits = max(int(table.max()), -int(table.min()) - 1, 1).bit_length() + 1
+            self.add_weights_variable("table", "t{index}", precision=IntegerPrecisionType(bits, True), data=table)
+
+
+class XfConfig(LayerConfigTemplate):
+    """The configuration a layer's function is compiled with."""
+
+    def __init__(self):
+        super().__init__(XfLayer)
+
+    def format(self, node):
+        numbers, weights = dict(node.get_attr("numbers")), list(node.get_weights())
+        lines = [f"static const int {name} = {value};" for name, value in numbers.items() if value < 0]
+        lines += [f"static const unsigned {name} = {value};" for name, value in numbers.items() if value >= 0]
+        if weights:
+            lines.append(f"static const unsigned n_table = {weights[0].data_length};")
+            lines.append(f"typedef {weights[0].type.name} table_t;")
+        if node.get_attr("op"):
+            lines.append(f"typedef nnet::{node.get_attr('op')} op;")
+        return f"struct config{node.index} {{\n" + "".join(f"    {line}\n" for line in lines) + "};\n"
+
+
+class XfCall(FunctionCallTemplate):
+    """The call of a layer's function: streams or arrays in, result, table."""
+
+    def __init__(self):
+        super().__init__(XfLayer, include_header=[f"nnet_utils/{HEADER.name}"])
+
+    def format(self, node):
+        sources = [node.get_input_variable(name) for name in node.inputs]
+        types = [*(source.type.name for source in sources), node.get_output_variable().type.name, f"config{node.index}"]
+        given = [*sources, node.get_output_variable(), *node.get_weights()]
+        return f"nnet::{node.get_attr('function')}<{', '.join(types)}>({', '.join(item.name for item in given)});"
+
+
+class LoopIm2col(OptimizerPass):
+    """The pixels under a kernel in a loop, in place of hls4ml's text with one statement per element of every window.
+
+    Before:  if (partition == 0) { buffer[0][0] = data[0]; buffer[0][1] = data[1]; … }  if (partition == 1) …
+    After:   buffer[0][k] = data[place of k in the window of this partition]            same elements
+    Why:     the text of a layer of cifar10-cnv_half has 225,792 statements, which g++ does not compile in reasonable time
+    """
+
+    def match(self, node):
+        return node.class_name in ("Conv2D", "PointwiseConv2D") and _io(node) == "io_parallel"
+
+    def transform(self, model, node):
+        node.set_attr("line_buffer_codegen", Source(_FILL.format(index=node.index)))
+        return False
+
+
+_FILL = """template<class data_T, typename CONFIG_T>
+class fill_buffer_{index} : public nnet::FillConv2DBuffer<data_T, CONFIG_T> {{
+  public:
+    static void fill_buffer(
+        data_T data[CONFIG_T::in_height * CONFIG_T::in_width * CONFIG_T::n_chan],
+        data_T buffer[CONFIG_T::n_pixels][CONFIG_T::filt_height * CONFIG_T::filt_width * CONFIG_T::n_chan],
+        const unsigned partition
+    ) {{
+        #pragma HLS INLINE
+        for (unsigned p = 0; p < CONFIG_T::n_pixels; p++) {{
+            #pragma HLS UNROLL
+            const unsigned at = partition * CONFIG_T::n_pixels + p;
+            const unsigned y = at / CONFIG_T::out_width * CONFIG_T::stride_height;
+            const unsigned x = at % CONFIG_T::out_width * CONFIG_T::stride_width;
+            for (unsigned k = 0; k < CONFIG_T::filt_height * CONFIG_T::filt_width * CONFIG_T::n_chan; k++) {{
+                #pragma HLS UNROLL
+                const unsigned ky = k / (CONFIG_T::filt_width * CONFIG_T::n_chan);
+                const unsigned kx = k / CONFIG_T::n_chan % CONFIG_T::filt_width;
+                buffer[p][k] = data[((y + ky) * CONFIG_T::in_width + x + kx) * CONFIG_T::n_chan + k % CONFIG_T::n_chan];
+            }}
+        }}
+    }}
+}};
+"""
+
+
+def _io(node) -> str:
+    return node.model.config.get_config_value("IOType")
+
+
+@contextmanager
+def ours():
+    """hls4ml with our layers and without a random stamp in its projects, as long as the block lasts.
+
+    Whatever happens in it, the layers, passes, flows and sources of the process are afterwards those it found.
+    """
+    backend = hls4ml.backends.get_backend("Vitis")
+    tables = (layer_map, optimizer_map, backend.custom_source)
+    lists = [flow._optimizers for flow in flow_map.values() if hasattr(flow, "_optimizers")]
+    before = [dict(table) for table in tables], [list(items) for items in lists]
+    try:
+        register_layer("XfLayer", XfLayer)
+        backend.register_template(XfConfig)
+        backend.register_template(XfCall)
+        backend.register_source(HEADER)
+        optimizer_map[IM2COL] = LoopIm2col()
+        update_flow("vitis:write", remove_optimizers=["make_stamp"])
+        yield backend
+    finally:
+        for table, entries in zip(tables, before[0]):
+            table.clear()
+            table.update(entries)
+        for items, entries in zip(lists, before[1]):
+            items[:] = entries
+
+
+def integers(values) -> np.ndarray:
+    """Values as hls4ml wants a table: float64, exact up to 2^53."""
+    return np.asarray(values).astype(np.float64).ravel()
