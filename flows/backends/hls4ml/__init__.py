@@ -16,7 +16,7 @@ import numpy as np
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import emulate, vitis
-from xnorforge.flows.backends.hls4ml.convert import IO_TYPES, PROJECT, convert
+from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.hw import boards, graph
 
