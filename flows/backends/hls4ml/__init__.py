@@ -16,8 +16,8 @@ import numpy as np
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import emulate, vitis
-from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
 from xnorforge.flows.backends.hls4ml.layers import ours
+from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
 from xnorforge.hw import boards, graph
 
 BENCH = 10  # images in the project's own test bench

@@ -50,11 +50,11 @@ class XfConfig(LayerConfigTemplate):
         super().__init__(XfLayer)
 
     def format(self, node):
-        numbers, weights = dict(node.get_attr("numbers")), list(node.get_weights())
-        lines = [f"static const int {name} = {value};" for name, value in numbers.items() if value < 0]
-        lines += [f"static const unsigned {name} = {value};" for name, value in numbers.items() if value >= 0]
+        weights = list(node.get_weights())
+        # Signed: an unsigned one would make negative products unsigned.
+        lines = [f"static const int {name} = {value};" for name, value in node.get_attr("numbers").items()]
         if weights:
-            lines.append(f"static const unsigned n_table = {weights[0].data_length};")
+            lines.append(f"static const int n_table = {weights[0].data_length};")
             lines.append(f"typedef {weights[0].type.name} table_t;")
         if node.get_attr("op"):
             lines.append(f"typedef nnet::{node.get_attr('op')} op;")

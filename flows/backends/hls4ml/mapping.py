@@ -14,7 +14,7 @@ from hls4ml.model.quantizers import BinaryQuantizer
 from xnorforge.errors import UserError
 from xnorforge.flows.backends.hls4ml.layers import integers
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import HwOp, Stream
 
 MOST_READERS = 7  # that hls4ml can clone a stream for
 
@@ -105,11 +105,8 @@ def network(ops: list[HwOp], io: str, legal) -> Net:
     Raises:
         UserError: hls4ml cannot express the node that the text names, and why.
     """
-    net, first = Net(io, legal), ops[0].in_stream()
-    net.stem = "pixels_in"
-    make = lambda name: Wire(name, first.shape, first.bits, first.signed)
-    precision = {"Precision": {"result": _ap(first.bits, first.signed)}}
-    net.at[ops[0].sources[0]] = net.layer("InputLayer", "", [], make, precision, input_shape=list(first.shape))
+    net = Net(io, legal)
+    net.at[ops[0].sources[0]] = input_of(net, "pixels_in", ops[0].in_stream())
     for index, op in enumerate(ops):
         if type(op).__name__ == "TopK" and op is ops[-1]:
             break  # the host's work
@@ -122,6 +119,14 @@ def network(ops: list[HwOp], io: str, legal) -> Net:
             net.results.setdefault(wires[0].layer, (op, op.results[0]))
     _check_readers(net)
     return net
+
+
+def input_of(net: Net, name: str, stream: Stream) -> Wire:
+    """Append an input."""
+    net.stem = name
+    wire = lambda made: Wire(made, stream.shape, stream.bits, stream.signed)
+    precision = {"Precision": {"result": _ap(stream.bits, stream.signed)}}
+    return net.layer("InputLayer", "", [], wire, precision, input_shape=list(stream.shape))
 
 
 def _check_readers(net: Net) -> None:
@@ -230,6 +235,8 @@ def _products(net, op, source: Wire, weights, w_bits, span, cycles: int) -> Wire
         source, sizes = _shaped(net, source, [n_in]), {"n_in": n_in, "n_out": n_out}
         wire = lambda made: Wire(made, (n_out,), bits, True)
         return net.layer("Dense", "dot", [source], wire, config, weight_data=weights.astype(float), **sizes, **common)
+    if len(source.shape) != 3:
+        source = _shaped(net, source, [prod(source.shape[:-1]), 1, source.shape[-1]])
     (height, width, channels), kernel, stride = source.shape, (1, 1), (1, 1)
     if source.window is not None:
         kernel, stride = tuple(source.window.get_nodeattr("kernel")), tuple(source.window.get_nodeattr("stride"))

@@ -1,0 +1,90 @@
+"""Every operator by itself in hls4ml: the C++ of its layers gives what `execute_node` gives, on all its examples.
+
+The examples of an operator are side by side in one project with as many inputs and outputs, which is one compilation.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hls4ml.model.graph import ModelGraph
+from hls4ml.utils.config import create_config
+
+from xnorforge.flows.backends.hls4ml.layers import ours
+from xnorforge.flows.backends.hls4ml.mapping import RULES, Net, input_of
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.plugins import load
+
+FRAMES = 4
+ELEMENTS = 20000  # of a frame or a matrix; larger examples show nothing more
+
+
+def operator(name: str) -> type[HwOp]:
+    """An operator's class by the name of its rule."""
+    folder = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
+    return load("hw.ops", folder).Op
+
+
+def small(op: HwOp) -> bool:
+    sizes = [*(np.size(values) for values in op.arrays_of.values()), *(np.prod(s.shape) for s in op.in_streams())]
+    return max(sizes) <= ELEMENTS and len(op.in_stream().shape) > 1
+
+
+def with_window(op: HwOp) -> list[HwOp]:
+    """A window, and a matrix of its elements that gives their sums (bits: matches)."""
+    rng, windows = np.random.default_rng(len(op.name)), op.out_stream()
+    mw, mh, vectors = windows.shape[-1], 3, int(np.prod(windows.shape[:-1]))
+    shapes = {"in_shape": list(windows.shape), "out_shape": [*windows.shape[:-1], mh]}
+    bits = {} if windows.bits == 1 else {"in_bits": windows.bits, "in_signed": int(windows.signed)}
+    weights = {"weights": rng.integers(0, 2, (mw, mh))}
+    kind = operator("XnorMvu" if windows.bits == 1 else "ByteMvu")
+    return [op, kind.make("matrix", weights, mw=mw, mh=mh, vectors=vectors, **shapes, **bits)]
+
+
+def parts(name: str) -> list[list[HwOp]]:
+    """The examples of an operator, each as the operators of a small network."""
+    found = [example for example in operator(name).examples() if small(example)]
+    if name == "Window":
+        return [with_window(op) for op in found if list(op.get_nodeattr("dilation")) == [1, 1]]
+    return [[op] for op in found]
+
+
+def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What hls4ml gives for each of the networks, and what the operators give."""
+    with ours() as backend:
+        net, inputs, ends, data, wanted = Net(io, backend.get_valid_reuse_factors), [], [], [], []
+        for index, row in enumerate(rows):
+            values = row[0].random_inputs(index, FRAMES)
+            wires = []
+            for port, (x, stream) in enumerate(zip(values, row[0].in_streams())):
+                bit = (stream.bits, stream.signed) == (1, False)
+                wire = input_of(net, f"in_{index}_{port}", replace(stream, bits=2) if bit else stream)
+                inputs.append(wire.layer)
+                # Inputs of a project are numbers; a layer makes bits of them.
+                wires.append(net.pixels("bit", "xf_scale", wire, 1, False, np.ones(stream.shape[-1])) if bit else wire)
+                data.append(np.ascontiguousarray(x.astype(float)))
+            for place, op in enumerate(row):
+                net.stem = f"row_{index}_{place}"
+                wires, values = RULES[type(op).__name__](net, op, wires), op.run_all(*values)
+            ends.append(wires[0].layer)
+            wanted.append(values[0].reshape(FRAMES, -1))
+        config = create_config(str(folder), "ops", "Vitis", io_type=io)
+        config["Stamp"] = "ops"
+        config["HLSConfig"] = {"Model": {"Precision": "ap_int<32>", "ReuseFactor": 1}, "LayerName": net.config}
+        model = ModelGraph.from_layer_list(config, net.layers, inputs, ends)
+        model.compile()
+        got = model.predict(data)
+    return [np.asarray(part).reshape(FRAMES, -1) for part in got], wanted
+
+
+KINDS = sorted(set(RULES) - {"Fifo", "Width", "Fork"})  # those three are no layer
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("io", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize("name", KINDS)
+def test_the_examples_of_an_operator_are_exact(name, io, tmp_path):
+    rows = parts(name)
+    assert len(rows) > 5
+    for row, got, wanted in zip(rows, *side_by_side(rows, io, tmp_path)):
+        np.testing.assert_array_equal(got, wanted, err_msg=str(row[0]))
