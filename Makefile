@@ -36,7 +36,7 @@ MAKEFLAGS += --no-print-directory -j2
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 STAGES := export lower fold generate sim synth netlist report
-.PHONY: help doctor build train compare compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) request FORCE
+.PHONY: help doctor build train compare tradeoff compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) request FORCE
 
 # The network's full name: <task>-<network>. TASK alone stands for the task's usual network.
 USUAL_mnist   := cnn
@@ -134,6 +134,8 @@ train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
 	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS) \
 		$(if $(filter command,$(origin BOARD)),--board '$(BOARD)')
+tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS left: a table and a plot
+	@$(RUN) tradeoff '$(or $(WEIGHTS:%/=%),out/$(NETWORK)-layer_priority/train)' --board '$(BOARD)' $(INTERVAL:%=--interval '%')
 compare-gpu: | $(VENV)  ## the comparisons in full: hours on a GPU, weeks without; goes on where it was
 	@failed=0; \
 	$(RUN) compare cifar10-cnv_half --epochs 100 --seeds '$(SEEDS)' --jobs $(JOBS) || failed=$$?; \

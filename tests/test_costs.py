@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from xnorforge import compare, cost_figures, costs, figures
+from xnorforge import builds, compare, cost_figures, costs, figures
 from xnorforge.artifacts import read_json, write_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.sw import data
@@ -104,7 +104,7 @@ def play(trained, tmp_path, monkeypatch):
 
     def run(fails=None):
         player = Player(fails)
-        monkeypatch.setattr(costs, "_process", player)
+        monkeypatch.setattr(builds, "process", player)
         monkeypatch.setattr(figures, "plot", lambda *given: None)  # tests/test_compare.py looks at it
         try:
             compare.compare(asked(tmp_path), say=silent)
@@ -218,7 +218,7 @@ def test_a_report_that_proves_nothing_gives_no_figures(play, tmp_path, change, s
 
 def test_a_stage_that_fails_ends_with_its_own_sentence(tmp_path):
     with pytest.raises(UserError) as error:
-        costs._process(["lower", str(tmp_path)])
+        builds.process(["lower", str(tmp_path)])
     assert str(error.value) == f"lower: {tmp_path}/export.json: missing, export writes it; `make build` makes it."
 
 
@@ -257,4 +257,4 @@ def test_two_methods_in_gates(trained, tmp_path, monkeypatch):
     assert [row["variant"] for row in rows] == ["ste", "bonn"]
     for row in rows:
         assert row["mismatches"] == "0" and int(row["lut"]) > 100 and int(row["interval"]) == 1024
-        assert read_json(costs.folder(this, figures.Variant(row["variant"])) / "fold.json")["interval"] == 1024
+        assert read_json(costs.of(this, figures.Variant(row["variant"])).acc / "fold.json")["interval"] == 1024

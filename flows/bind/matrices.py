@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.border.offsets import offsets
 
 from .network import Bound, Network, get, ints
@@ -36,8 +37,7 @@ def mvu(network: Network, node):
         attributes |= {"in_bits": bits, "in_signed": int(signed)}
     elif not xnor:
         op, arrays = "IntMvu", {"weights": weights.astype(np.int64)}
-        attributes |= {"in_bits": bits, "in_signed": int(signed), "w_bits": _bits_of(weights)}
-        attributes["out_bits"] = _signed(network, node)
+        attributes |= _integer_bits(weights, bits, signed)
     return nodes, [_compared(network, Bound(op, node.name, attributes, arrays), nodes, (bits, signed, length))]
 
 
@@ -75,10 +75,12 @@ def _bits_of(weights) -> int:
     return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0, 1) + 1
 
 
-def _signed(network: Network, node) -> int:
-    """Bits of two's complement of the lowered sums."""
-    bits, signed = network.declared(node.output[0])
-    return bits + (not signed)
+def _integer_bits(weights, bits: int, signed: bool, bipolar: int = 0) -> dict:
+    """Widths of an IntMvu; its sums hold whatever the bits of its input can be, though lowered sums may reach less far."""
+    ends = [end * weights for end in ((-1, 1) if bipolar else value_range(bits, signed))]
+    reach = np.array([np.minimum(*ends).sum(axis=0).min(), np.maximum(*ends).sum(axis=0).max()])
+    widths = {"in_bits": bits, "in_signed": int(signed), "w_bits": _bits_of(weights), "out_bits": _bits_of(reach)}
+    return widths | ({"bipolar": 1} if bipolar else {})
 
 
 def depthwise(network: Network, node):
@@ -95,12 +97,12 @@ def depthwise(network: Network, node):
     return nodes, [_compared(network, unit, nodes)]
 
 
-def _dense_unit(network: Network, node, weights, bits: int, signed: bool, **more) -> Bound:
+def _dense_unit(network: Network, node, weights, bits: int, signed: bool, bipolar: int = 0) -> Bound:
     """IntMvu of weights (length of a window, outputs) that ends in the node's output."""
     (*image, outputs), length = network.shape(node.output[0]), len(weights)
     attributes = {
         "mw": length, "mh": outputs, "vectors": prod(image), "in_shape": [*image, length],
-        "out_shape": [*image, outputs], "in_bits": bits, "in_signed": int(signed), "w_bits": _bits_of(weights), **more,
+        "out_shape": [*image, outputs], **_integer_bits(weights, bits, signed, bipolar),
     }  # fmt: skip
     return Bound("IntMvu", node.name, attributes, {"weights": np.rint(weights).astype(np.int64)})
 

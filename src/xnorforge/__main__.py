@@ -161,6 +161,22 @@ def compare(net, methods, seeds, epochs, threads, jobs, board, out):
 
 @cli.command()
 @click.argument("run", type=FOLDER)
+@click.option("--board", required=True, help="Board of hw/boards.")
+@click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at, for every network of the run.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side.")
+@click.option("-o", "--out", type=FOLDER, help="Default: out/tradeoff/<name of RUN>.")
+def tradeoff(run, board, interval, jobs, out):
+    """Build each network that the layer_priority training in RUN left, and write a table and a plot of accuracy and cost."""
+    from xnorforge.tradeoff import tradeoff
+
+    out = out or Path("out/tradeoff") / run.resolve().name
+    with stage("tradeoff", out):
+        tradeoff(run, board, interval, out, jobs, say)
+    say(f"tradeoff  done -> {out}/{board}.md, {out}/{board}.svg")
+
+
+@cli.command()
+@click.argument("run", type=FOLDER)
 @click.option("-o", "--out", type=FILE, help="The picture, .svg or .png; default: curve.svg in RUN.")
 def curves(run, out):
     """Draw the training curve of the folder RUN: loss, accuracy, share of flipped signs."""

@@ -1,0 +1,134 @@
+"""The trade-off curve: a point per network of a run, its figures those of its build."""
+
+import csv
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from xnorforge import builds, tradeoff
+from xnorforge.artifacts import read_json, write_json
+from xnorforge.errors import MismatchError, UserError
+
+ROOT = Path(__file__).parent.parent
+STEPS = """phase,layers,names,ratio_fp32,ratio_deployed,bits,held_out_accuracy,deployed_accuracy
+float,0,,1.0,4.0,800,0.9,0.5
+step 1,1,dense3,1.5,5.0,640,0.88,0.88
+step 2,2,dense3 dense2,20.0,25.0,128,0.8,0.8
+polish,2,dense3 dense2,20.0,25.0,128,0.84,
+"""
+NAMES = ["prefix_01", "prefix_02", "polished"]
+LUT = dict(zip(NAMES, (9000, 3000, 2900), strict=True))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a training run with two prefixes."""
+    folder = tmp_path / "a-run"
+    for number, name in enumerate(("prefix_00", "prefix_01", "prefix_02", ".")):
+        card = {"net": "mnist-tfc", "method": "layer_priority", "weights": {"sha256": str(number) * 64}}
+        write_json(folder / name / "card.json", card)
+        (folder / name / "weights.safetensors").touch()
+    (folder / "tradeoff.csv").write_text(STEPS)
+    return folder
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """Exports leave a record, builds their figures; what ran is listed."""
+    ran = []
+
+    def export(words):
+        weights, folder = Path(words[5]), Path(words[7])
+        assert words[:4] == ["export", "mnist-tfc", "--method", "layer_priority"]
+        sha = read_json(weights / "card.json")["weights"]["sha256"]
+        row = {"stage": "exported", "set": "test images", "images": 200, "correct": 150, "top1": 75.0}
+        write_json(folder / "export.json", {"source": f"own training, weights SHA-256 {sha[:16]}", "accuracy": [row]})
+        ran.append(folder.name)
+
+    def make(build, jobs):
+        if played.fails.get(build.run.name):
+            raise played.fails[build.run.name]
+        counts = {
+            "lut": LUT[build.run.name],
+            "ff": 1,
+            "bram36": 1.5,
+            "dsp": 2,
+            "interval": build.interval,
+            "fps": 97656.2,
+        }
+        return counts | {"images_flowing": 10, "images_stalled": 3, "mismatches": 0}
+
+    def played(run, out, **more):
+        ran.clear()
+        tradeoff.tradeoff(run, "pynq-z2", more.get("interval"), out, say=lambda text: None)
+        return list(ran)
+
+    played.fails = {}
+    monkeypatch.setattr(builds, "process", export)
+    monkeypatch.setattr(builds, "make", make)
+    return played
+
+
+def lines(out):
+    with (out / "pynq-z2.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_prefix_with_a_binary_layer_and_the_last_network_is_a_row(run, played, tmp_path):
+    assert played(run, tmp_path / "out") == NAMES
+    rows = lines(tmp_path / "out")
+    assert [row["prefix"] for row in rows] == NAMES
+    assert [row["ratio_deployed"] for row in rows] == ["5.0", "25.0", "25.0"]
+    assert [int(row["lut"]) for row in rows] == [*LUT.values()]
+    assert {row["interval"] for row in rows} == {"1024"} and {row["top1"] for row in rows} == {"75.0"}
+    text = (tmp_path / "out/pynq-z2.md").read_text()
+    assert (
+        "| 1 | 1.50 | 5.00 | 75.00 | 9,000 | 1 | 1.5 | 2 | 1,024 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |"
+        in text
+    )
+    assert "| 2, polished | 20.00 | 25.00 | 75.00 | 2,900 |" in text
+    assert (tmp_path / "out/pynq-z2.svg").exists() and (tmp_path / "out/pynq-z2.png").exists()
+
+
+def test_what_was_exported_is_taken_as_it_is_until_its_weights_change(run, played, tmp_path):
+    played(run, tmp_path / "out")
+    first = (tmp_path / "out/pynq-z2.svg").read_bytes()
+    assert played(run, tmp_path / "out") == []
+    assert (tmp_path / "out/pynq-z2.svg").read_bytes() == first
+    card = run / "prefix_02/card.json"
+    write_json(card, read_json(card) | {"weights": {"sha256": "f" * 64}})
+    assert played(run, tmp_path / "out") == ["prefix_02"]
+
+
+def test_a_point_that_fails_leaves_the_others_and_its_sentence(run, played, tmp_path):
+    played.fails = {"prefix_01": UserError("fold: too large.")}
+    with pytest.raises(UserError) as error:
+        played(run, tmp_path / "out")
+    assert str(error.value) == "tradeoff: 1 of 3 builds failed (prefix_01), the first with: fold: too large."
+    assert [row["why"] for row in lines(tmp_path / "out")] == ["fold: too large.", "", ""]
+    played.fails = {"polished": MismatchError("sim: conv0 differs.")}
+    with pytest.raises(MismatchError):
+        played(run, tmp_path / "out")
+
+
+def test_a_folder_that_is_no_such_run_is_refused(run, tmp_path):
+    for spoil, said in (
+        (run / "tradeoff.csv", "no finished run of layer_priority"),
+        (run / "prefix_02/weights.safetensors", None),
+    ):
+        spoil.unlink()
+        if said is None:
+            continue
+        with pytest.raises(UserError, match=said):
+            tradeoff.found(run)
+        spoil.write_text(STEPS)
+    assert [point.name for point in tradeoff.found(run)[0]] == ["prefix_01", "polished"]
+    with pytest.raises(UserError, match="^BOARD: no 'pynq' among"):
+        tradeoff.tradeoff(run, "pynq", None, tmp_path)
+
+
+def test_make_takes_the_run_that_weights_names():
+    command = ["make", "-n", "tradeoff", "WEIGHTS=some/run/", "BOARD=pynq-z2"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "tradeoff 'some/run' --board 'pynq-z2'" in said
