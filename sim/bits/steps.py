@@ -179,7 +179,7 @@ def fork(op):
 
 
 def int_mvu(op):
-    """IntMvu: as `execute_node`, from bits without a detour over wide integers."""
+    """IntMvu, DaMvu: as `execute_node`, from bits without a detour over wide integers."""
     weights = np.asarray(op.arrays_of["weights"])
     kind = np.float32 if len(weights) << (op.in_bits + op.weight_bits - 1) < 2**24 else np.float64
     weights, thresholds, shape = weights.astype(kind), op.arrays_of.get("thresholds"), op.out_stream().shape
@@ -237,6 +237,7 @@ STEPS = {
     "XnorMvu": xnor_mvu,
     "ByteMvu": byte_mvu,
     "IntMvu": int_mvu,
+    "DaMvu": int_mvu,
     "Depthwise": depthwise,
     "Window": window,
     "OrPool": or_pool,

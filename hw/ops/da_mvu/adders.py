@@ -1,0 +1,179 @@
+"""A constant matrix as a graph of additions: found by da4ml, kept as rows of integers, read back as what it computes.
+
+A row (a, i, b, j, sign) of an array (n, 5) is the sum a 2^i + sign b 2^j of two numbers. Numbers below the matrix' height are
+the inputs x, the others the sums in order; a sum reads earlier numbers only.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+LEVELS = 3  # additions and comparisons between two registers
+SHIFTS = 3  # registers in a row from which they are a shift register of 7-series: one LUT per bit instead of flip-flops
+
+
+def solve(weights, low: int, high: int) -> np.ndarray:
+    """Sums that make x @ weights of integers x in low .. high, up to sign and powers of two; int64 (n, 5).
+
+    A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1: half as many
+    terms and one subtraction more per column. The cheaper of the two graphs is taken.
+    """
+    weights = np.asarray(weights).astype(np.int64)
+    graphs = [_Graph(len(weights))]
+    graphs[0].multiply(weights, low, high, slack=-1)
+    if weights.size and (abs(weights) == 1).all():
+        graphs.append(_Graph(len(weights)))
+        ones = np.ones((len(weights), 1), np.int64)
+        *halves, total = graphs[1].multiply(np.hstack([weights > 0, ones]), low, high, slack=2)
+        for half in halves:
+            graphs[1].add(half, total, -1, -1)
+    found = [Adders(graph.array(), len(weights), low, high) for graph in graphs]
+    return min(found, key=lambda one: one.lut([one.find(column) for column in weights.T])).rows
+
+
+class _Graph:
+    """Sums so far. What a sum gives is held as (number, power of two, sign), None for zero."""
+
+    def __init__(self, inputs: int):
+        self.inputs, self.rows = inputs, {}
+
+    def array(self) -> np.ndarray:
+        """The rows."""
+        return np.array(list(self.rows), np.int64).reshape(-1, 5)
+
+    def multiply(self, weights, low: int, high: int, slack: int) -> list:
+        """The columns of x @ weights, by da4ml; `slack` levels of sums beyond the least number are allowed, -1: any."""
+        from da4ml.cmvm import solve  # here, for the stages behind the folding do without it
+
+        ends = [(number, 0, 1) for number in range(self.inputs)]
+        if not weights.size:
+            return []
+        found = solve(
+            np.ascontiguousarray(weights, np.float32),  # read by rows whatever its strides say
+            hard_dc=slack,
+            qintervals=[(float(low), float(high), 1.0)] * self.inputs,
+            latencies=[0.0] * self.inputs,
+            adder_size=1,
+            carry_size=-1,
+        )
+        for part in found.solutions:
+            values = []
+            for op in part.ops:
+                if op.opcode == -1:
+                    values.append(_scaled(ends[op.id0], part.inp_shifts[op.id0], False))
+                else:
+                    values.append(self.add(values[op.id0], values[op.id1], op.data, -1 if op.opcode else 1))
+            ends = [
+                None if at < 0 else _scaled(values[at], shift, turned)
+                for at, shift, turned in zip(part.out_idxs, part.out_shifts, part.out_negs)
+            ]
+        return ends
+
+    def add(self, first, second, power: int, sign: int):
+        """first + sign second 2^power; a sum that is there already is taken again."""
+        second = _scaled(second, power, sign < 0)
+        if first is None or second is None:
+            return first or second
+        # The positive one first: -a + b is b - a, and -a - b is -(a + b).
+        (a, i, turned), (b, j, other) = sorted([first, second], key=lambda end: (-end[2], end))
+        both = min(i, j)
+        row = a, i - both, b, j - both, turned * other
+        return self.rows.setdefault(row, self.inputs + len(self.rows)), both, turned
+
+
+def _scaled(end, power, turned):
+    """An end times 2^power, negative if turned."""
+    return end and (end[0], end[1] + int(power), -end[2] if turned else end[2])
+
+
+class Adders:
+    """What the numbers of a graph are.
+
+    Attributes:
+        rows: as `solve` gives them.
+        inputs: how many numbers are inputs.
+        weights: int64 (numbers, inputs): number k is weights[k] @ x.
+        low, high: int64 (numbers,), the range of each, exact.
+        level: sums between the inputs and a number.
+    """
+
+    def __init__(self, rows, inputs: int, low: int, high: int):
+        self.rows, self.inputs = np.asarray(rows).astype(np.int64), inputs
+        self.weights = np.zeros((inputs + len(self.rows), inputs), np.int64)
+        self.weights[:inputs] = np.eye(inputs)
+        self.level = [0] * inputs
+        for number, (a, i, b, j, sign) in enumerate(self.rows.tolist(), inputs):
+            self.weights[number] = (self.weights[a] << i) + sign * (self.weights[b] << j)
+            self.level.append(max(self.level[a], self.level[b]) + 1)
+        ends = low * self.weights, high * self.weights
+        self.low, self.high = np.minimum(*ends).sum(axis=1), np.maximum(*ends).sum(axis=1)
+
+    @cached_property
+    def _by_weights(self) -> dict[bytes, tuple[int, int, int]]:
+        found = {}
+        for number, weights in enumerate(self.weights):
+            if weights.any():
+                key, power, sign = _normal(weights)
+                found.setdefault(key, (number, power, sign))
+        return found
+
+    def find(self, column) -> tuple[int, int, int] | None:
+        """(number, power, sign) with column @ x = sign number 2^power; None for a column of zeros.
+
+        Raises:
+            ValueError: no number is that; the graph belongs to other weights.
+        """
+        if not column.any():
+            return None
+        key, power, sign = _normal(column)
+        if key not in self._by_weights:
+            raise ValueError("the adders do not make the weights")
+        number, own, turned = self._by_weights[key]
+        return number, power - own, sign * turned
+
+    def signed(self, number: int) -> bool:
+        """Whether a number is two's complement."""
+        return bool(self.low[number] < 0)
+
+    def width(self, number: int) -> int:
+        """Bits of a number."""
+        low, high = int(self.low[number]), int(self.high[number])
+        return max((-low - 1).bit_length() + 1 if low < 0 else 0, high.bit_length() + (low < 0), 1)
+
+    def stage(self, number: int, more: int = 0) -> int:
+        """Registers between the inputs and where a number is computed, or what is `more` levels behind it."""
+        return max(self.level[number] + more - 1, 0) // LEVELS
+
+    def stages(self, ends, last: int) -> int:
+        """Registers from inputs to outputs; `last` levels follow behind the ends."""
+        return 1 + max((self.stage(end[0], last) for end in ends if end), default=0)
+
+    def waits(self, ends, stages: int) -> dict[int, int]:
+        """{number: registers in a row behind it}, of all numbers that the ends need."""
+        found = {}
+        for end in filter(None, ends):
+            found[end[0]] = max(found.get(end[0], 0), stages - 1 - self.stage(end[0]))
+        for number in range(self.inputs + len(self.rows) - 1, self.inputs - 1, -1):
+            if number in found:
+                for read in self.rows[number - self.inputs][[0, 2]].tolist():
+                    found[read] = max(found.get(read, 0), self.stage(number) - self.stage(read))
+        return found
+
+    def lut(self, ends, last: int = 1) -> int:
+        """LUTs of the sums, one per bit in which both terms have one, and of the shift registers."""
+        waits = self.waits(ends, self.stages(ends, last))
+        total = sum(self.width(number) for number, registers in waits.items() if registers >= SHIFTS)
+        for number in waits:
+            if number >= self.inputs:
+                a, i, b, j, sign = self.rows[number - self.inputs].tolist()
+                width = self.width(number)
+                top, other = (width if self.signed(n) else min(self.width(n) + at, width) for n, at in ((a, i), (b, j)))
+                total += min(top, other) - max(i, j) if sign > 0 else max(top, other) - j
+        return total
+
+
+def _normal(weights) -> tuple[bytes, int, int]:
+    """Weights without their sign and common power of two, and these two: weights = sign 2^power key."""
+    power = int(np.bitwise_or.reduce(weights) & -np.bitwise_or.reduce(weights)).bit_length() - 1
+    sign = 1 if weights[np.flatnonzero(weights)[0]] > 0 else -1
+    return (sign * weights >> power).tobytes(), power, sign

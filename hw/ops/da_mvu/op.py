@@ -1,0 +1,249 @@
+"""A dense layer or a convolution's matrix as adders without any memory: a whole vector in, all its results out, every cycle."""
+
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+from . import adders, text
+
+MOST_WEIGHTS = 10_000
+
+
+class DaMvu(HwOp):
+    """x @ weights + bias of vectors (mw integers), weights (mw, mh) and bias (mh,), any integers; or a bit, that >= T.
+
+    It takes the place of an XnorMvu, ByteMvu or IntMvu: the same numbers in and out, mw of them and mh of them per beat.
+    Inputs have `in_bits` bits, unsigned or two's complement; a bit is 0 or 1 here, and what its -1 means lies in weights and
+    bias. Without thresholds results have `out_bits` bits, `out_signed` or not, which must hold every sum.
+
+    `adders` (n, 5) are the sums that make the columns (adders.py); `with_adders` finds them with da4ml, and whoever writes
+    RTL checks them against the weights. A row whose threshold every sum or none reaches needs none.
+    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    """
+
+    module = "xf_da_mvu"
+    arrays = ("weights", "bias", "adders", "thresholds")
+    extents = {}  # noqa: RUF012
+
+    def get_nodeattr_types(self):
+        return {
+            "mw": ("i", True, 0),
+            "mh": ("i", True, 0),
+            "vectors": ("i", False, 1),
+            "in_shape": ("ints", True, []),
+            "out_shape": ("ints", True, []),
+            "in_bits": ("i", False, 1),
+            "in_signed": ("i", False, 0, {0, 1}),
+            "out_bits": ("i", False, 1),
+            "out_signed": ("i", False, 0, {0, 1}),
+            "w_bits": ("i", False, 1),  # of a weight as the network has it, for the report
+        }
+
+    @classmethod
+    def with_adders(cls, name: str, arrays: dict, **attributes) -> "DaMvu":
+        """The operator of weights, bias and maybe thresholds, with adders found for them.
+
+        Raises:
+            UserError: more weights than adders are built for, or results that do not fit.
+        """
+        op = cls.make(name, {"adders": np.zeros((0, 5), np.int64), **arrays}, **attributes)
+        live = op.live()
+        found = adders.solve(live[:, live.any(axis=0)], *op._reach())
+        return cls.make(name, {**arrays, "adders": found}, **attributes)
+
+    @property
+    def raw(self) -> bool:
+        """Whether results leave as numbers; else as bits."""
+        return "thresholds" not in self.arrays_of
+
+    @property
+    def in_bits(self) -> int:
+        """Bits of an input element."""
+        return self.get_nodeattr("in_bits")
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of two's complement that hold the largest magnitude of a weight."""
+        return int(abs(np.asarray(self.arrays_of["weights"])).max()).bit_length() + 1
+
+    def in_stream(self) -> Stream:
+        """A vector per beat."""
+        shape, mw = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("mw")
+        return Stream(shape, mw, self.in_bits, bool(self.get_nodeattr("in_signed")))
+
+    def out_stream(self) -> Stream:
+        """All results of a vector per beat."""
+        shape, mh = tuple(self.get_nodeattr("out_shape")), self.get_nodeattr("mh")
+        return Stream(shape, mh, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
+
+    def result(self, x, weights):
+        """x (vectors, mw) times weights (mw, mh), bias added."""
+        return x @ weights + np.asarray(self.arrays_of["bias"]).astype(x.dtype)
+
+    def execute_node(self, context, graph):
+        self.take(context.__getitem__)
+        # Exact in floating point: all integers lie below 2**53.
+        x, weights = (
+            np.asarray(each).astype(float) for each in (context[self.onnx_node.input[0]], self.arrays_of["weights"])
+        )
+        found = self.result(x.reshape(-1, len(weights)), weights)
+        if not self.raw:
+            found = found >= np.asarray(self.arrays_of["thresholds"])
+        context[self.onnx_node.output[0]] = found.astype(float).reshape(-1, *self.get_nodeattr("out_shape"))
+
+    def cycles(self) -> int:
+        """One vector per cycle."""
+        return self.get_nodeattr("vectors")
+
+    def latency(self) -> int:
+        """Registers between input and output."""
+        graph, ends, given = self.plan
+        return graph.stages(ends, text.last(ends, given, not self.raw))
+
+    def checked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights (mw, mh), and the least and the greatest result of each row (mh,), int64.
+
+        Raises:
+            UserError: too many weights, an array or a shape does not fit, or results that `out_bits` cannot hold.
+        """
+        mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
+        if mw * mh > MOST_WEIGHTS:
+            raise UserError(
+                f"{self.name}: {mw} x {mh} = {mw * mh:,} weights, and adders are built for {MOST_WEIGHTS:,} at most; "
+                "leave the layer to a folded unit."
+            )
+        for key, length in (("in_shape", mw), ("out_shape", mh)):
+            shape = [int(size) for size in self.get_nodeattr(key)]
+            if prod(shape) != vectors * length:
+                raise UserError(
+                    f"{self.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} are "
+                    f"{vectors * length}; change {key} or vectors."
+                )
+        for key, shape in (("weights", (mw, mh)), ("bias", (mh,)), ("thresholds", (mh,))):
+            if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
+                raise UserError(
+                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; mw={mw}, mh={mh} need {shape}."
+                )
+        weights, bias = self._integers("weights"), self._integers("bias")
+        source, sink = self.in_stream(), self.out_stream()
+        ends = [end * weights for end in value_range(source.bits, source.signed)]
+        low, high = (end(*ends).sum(axis=0) + bias for end in (np.minimum, np.maximum))
+        held = value_range(sink.bits, sink.signed)
+        if self.raw and (low.min() < held[0] or high.max() > held[1]):
+            raise UserError(
+                f"{self.name}: results reach {low.min()} .. {high.max()} and out_bits={sink.bits} holds "
+                f"{held[0]} .. {held[1]}; raise out_bits."
+            )
+        return weights, low, high
+
+    def _integers(self, key: str) -> np.ndarray:
+        return np.asarray(self.arrays_of[key]).astype(np.int64)
+
+    def live(self) -> np.ndarray:
+        """Columns of the weights whose sums decide something, (mw, rows); zeros in those whose answer is fixed."""
+        weights, low, high = self.checked()
+        if self.raw:
+            return weights
+        thresholds = self._integers("thresholds")
+        return weights * ((low < thresholds) & (thresholds <= high))
+
+    @cached_property
+    def plan(self) -> tuple[adders.Adders, list, list[int]]:
+        """The graph, and per row its end and what it has to reach or what is added to it, as text.module takes them."""
+        (weights, low, _), bias = self.checked(), self._integers("bias")
+        graph = adders.Adders(self._integers("adders"), len(weights), *self._reach())
+        ends = [graph.find(column) for column in self.live().T]
+        if self.raw:
+            return graph, ends, bias.tolist()
+        thresholds = self._integers("thresholds")
+        fixed = np.array([end is None for end in ends])
+        return graph, ends, np.where(fixed, low >= thresholds, thresholds - bias).tolist()
+
+    def _reach(self) -> tuple[int, int]:
+        return value_range(self.in_bits, self.in_stream().signed)
+
+    def estimate(self) -> dict:
+        """LUT by the model of docs/backends.md, fitted to Yosys."""
+        graph, ends, given = self.plan
+        return {"lut": float(graph.lut(ends, text.last(ends, given, not self.raw))), "bram36": 0.0}
+
+    def rtl(self):
+        return self._written[0], {}
+
+    def generated(self):
+        name, words = self._written
+        return {f"{name}.sv": words}
+
+    @cached_property
+    def _written(self) -> tuple[str, str]:
+        graph, ends, given = self.plan
+        return text.module(graph, ends, given, self.out_stream().bits, not self.raw)
+
+    @classmethod
+    def seeded(cls, seed: int, mw: int, mh: int, raw: bool, bits=1, signed=0, w_bits=1, vectors=2, sparse=0.0):
+        """An instance with random weights of `w_bits` bits (1: +-1), a part of them 0, and a bias; results as wide as they
+        have to be, or thresholds, some always and some never met."""
+        rng, name = np.random.default_rng(seed), f"da_mvu_{seed}"
+        weights = rng.choice([-1, 1], (mw, mh)) if w_bits == 1 else rng.integers(*_half_open(w_bits), (mw, mh))
+        weights *= rng.random((mw, mh)) >= sparse
+        arrays = {"weights": weights, "bias": rng.integers(-9, 10, mh) * rng.integers(0, 2)}
+        attributes = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh]}
+        attributes |= {"in_bits": bits, "in_signed": signed, "w_bits": w_bits}
+        wide = cls.make(name, arrays, **attributes, out_bits=31, out_signed=1)
+        _, low, high = wide.checked()
+        if raw:
+            least, greatest = int(low.min()), int(high.max())
+            attributes["out_signed"] = int(least < 0)
+            attributes["out_bits"] = max((-least - 1).bit_length(), greatest.bit_length(), 1) + (least < 0)
+        else:
+            near = rng.normal((low + high) / 2, 1 + (high - low) / 8).round()
+            arrays["thresholds"] = np.choose(rng.integers(0, 12, mh).clip(0, 3), [low, high, high + 1, near]).astype(
+                int
+            )
+        return cls.with_adders(name, arrays, **attributes)
+
+    @classmethod
+    def examples(cls):
+        """Bits and integers, +-1 and more, one to 1,152 weights, sparse ones, sums and bits, no sum at all."""
+        points = [  # mw, mh, raw, bits, signed, w_bits, vectors, sparse
+            (1, 1, False),
+            (1, 1, True),
+            (2, 1, True, 8, 1),
+            (2, 3, False, 1, 0, 1, 6),
+            (8, 8, False),
+            (8, 8, True, 1, 0, 1, 5),
+            (9, 16, False, 1, 0, 1, 4),
+            (9, 4, True, 8),
+            (27, 8, False, 8),
+            (27, 4, True, 8, 1),
+            (16, 10, True),
+            (64, 4, False),
+            (64, 10, True),
+            (100, 3, False),
+            (288, 4, False),
+            (12, 5, False, 2, 1),
+            (12, 5, True, 4, 0),
+            (9, 6, False, 12, 1),
+            (6, 3, True, 16, 1, 4),
+            (9, 6, True, 8, 0, 8),
+            (16, 8, False, 4, 0, 4),
+            (25, 4, True, 1, 0, 3),
+            (25, 8, False, 1, 0, 8),
+            (32, 8, True, 4, 1, 2, 3, 0.5),
+            (24, 6, False, 1, 0, 2, 3, 0.7),
+            (4, 8, True, 3, 0, 2, 3, 0.9),  # columns and inputs of zeros alone
+        ]
+        return [cls.seeded(seed, *point) for seed, point in enumerate(points)]
+
+
+def _half_open(bits: int) -> tuple[int, int]:
+    low, high = value_range(bits, True)
+    return low, high + 1
+
+
+Op = DaMvu

@@ -1,0 +1,173 @@
+"""The SystemVerilog of one instance: sums, the registers between them, comparisons or constants at the end."""
+
+from hashlib import sha256
+
+from .adders import Adders
+
+HEAD = """// SPDX-License-Identifier: Apache-2.0
+//
+// A constant matrix as adders, generated: {what}.
+// Names: x<i> input i, n<k> sum k, _<d> after d registers, y<r> row r.
+//
+// Rate       one vector per cycle
+// Latency    {stages} cycles: one enable moves all stages
+// Reset      synchronous, control state only; data registers keep what they had
+// Bit model  op.py, DaMvu.execute_node
+
+`include "xf_assert.svh"
+"""
+
+
+def module(graph: Adders, ends: list, given: list[int], out_bits: int, thresholds: bool) -> tuple[str, str]:
+    """Name and text of a module; equal names mean equal texts.
+
+    Args:
+        graph: the sums.
+        ends: per row (number, power, sign), or None where no sum decides.
+        given: per row what its sum has to reach with thresholds, what is added to it without; with thresholds and no sum
+            whether it is always met.
+        out_bits: bits of a result.
+        thresholds: whether results are bits, sum >= given.
+    """
+    stages = graph.stages(ends, last(ends, given, thresholds))
+    waits = graph.waits(ends, stages)
+    sums = sorted(number for number in waits if number >= graph.inputs)
+    at = lambda number, stage: _name(graph, number, stage - graph.stage(number))
+    held = [(number, d) for number in sorted(waits) for d in range(1, waits[number] + 1)]
+    lines = [f"logic {_range(graph.width(number))} {_name(graph, number, d)};" for number, d in held]
+    for number in range(graph.inputs):
+        width = graph.width(number)
+        lines.append(f"wire {_range(width)} x{number} = s_data_i[{number * width} +: {width}];")
+    for number in sums:
+        a, i, b, j, sign = graph.rows[number - graph.inputs].tolist()
+        width, stage = graph.width(number), graph.stage(number)
+        first, second = (_cut(at(n, stage), graph, n, power, width) for n, power in ((a, i), (b, j)))
+        lines.append(f"wire {_range(width)} n{number} = {first} {'+' if sign > 0 else '-'} {second};")
+    for row, (end, value) in enumerate(zip(ends, given)):
+        name = end and at(end[0], stages - 1)
+        if thresholds:
+            text = _reached(name, graph, end, value) if end else f"1'b{value}"
+        else:
+            text = _sum(name, graph, end, value, out_bits)
+        lines.append(f"wire {_range(out_bits)} y{row} = {text};")
+    moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in held]
+    bits = graph.width(0)
+    what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
+    body = _body(lines, moves, len(ends), out_bits, stages)
+    ports = _ports(graph.inputs * bits, len(ends) * out_bits)
+    head = HEAD.format(what=what, stages=stages)
+    name = f"xf_da_mvu_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
+    return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
+
+
+def last(ends, given, thresholds: bool) -> int:
+    """Levels behind the sums: a comparison, or the addition of a constant or the turn of a sign somewhere."""
+    return int(thresholds or any(value or (end and end[2] < 0) for end, value in zip(ends, given)))
+
+
+def _ports(wide_in: int, wide_out: int) -> str:
+    return f"""  input  logic clk_i,
+  input  logic rst_ni,
+  input  logic {_range(wide_in)} s_data_i,
+  input  logic s_valid_i,
+  output logic s_ready_o,
+  output logic {_range(wide_out)} m_data_o,
+  output logic m_valid_o,
+  input  logic m_ready_i
+);
+"""
+
+
+def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: int) -> str:
+    """The text between ports and end."""
+    valid = "s_valid_i" if stages == 1 else f"{{valid_q[{stages - 2}:0], s_valid_i}}"
+    return "\n".join(
+        [
+            f"  logic [{stages - 1}:0] valid_q;",
+            f"  logic {_range(rows * out_bits)} result_q;",
+            "  logic go;",
+            "",
+            "  /* verilator lint_off UNUSEDSIGNAL */  // a comparison may not need low bits, nor any row an input",
+            *(f"  {line}" for line in lines),
+            "  /* verilator lint_on UNUSEDSIGNAL */",
+            "",
+            "  always_ff @(posedge clk_i) begin",
+            "    if (!rst_ni) valid_q <= '0;",
+            f"    else if (go) valid_q <= {valid};",
+            "    if (go) begin",
+            *(f"      {move}" for move in moves),
+            *(f"      result_q[{row * out_bits} +: {out_bits}] <= y{row};" for row in range(rows)),
+            "    end",
+            "  end",
+            "",
+            f"  assign go        = m_ready_i | ~valid_q[{stages - 1}];",
+            "  assign s_ready_o = go;",
+            "  assign m_data_o  = result_q;",
+            f"  assign m_valid_o = valid_q[{stages - 1}];",
+            "",
+            "  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))",
+            "",
+        ]
+    )
+
+
+def _name(graph: Adders, number: int, registers: int) -> str:
+    kind = "x" if number < graph.inputs else "n"
+    return f"{kind}{number}" + (f"_{registers}" if registers else "")
+
+
+def _range(width: int) -> str:
+    return f"[{width - 1}:0]"
+
+
+def _cut(name: str, graph: Adders, number: int, power: int, width: int) -> str:
+    """A number times 2^power, modulo 2^width."""
+    own = graph.width(number)
+    if power >= width:
+        return f"{width}'d0"
+    parts = [f"{power}'d0"] if power else []
+    if own + power > width:
+        parts.insert(0, f"{name}[{width - power - 1}:0]")
+    else:
+        parts.insert(0, name)
+        if more := width - power - own:
+            parts.insert(0, f"{{{more}{{{name}[{own - 1}]}}}}" if graph.signed(number) else f"{more}'d0")
+    return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
+
+
+def _sum(name, graph: Adders, end, value: int, out_bits: int) -> str:
+    """value + sign number 2^power."""
+    constant = f"{out_bits}'d{value % 2**out_bits}"
+    if end is None:
+        return constant
+    number, power, sign = end
+    text = _cut(name, graph, number, power, out_bits)
+    if sign > 0:
+        return f"{text} + {constant}" if value else text
+    return f"{constant} - {text}"
+
+
+def _reached(name: str, graph: Adders, end, value: int) -> str:
+    """sign number 2^power >= value, which some x meets and some does not."""
+    number, power, sign = end
+    width = graph.width(number)
+    least = -(-value >> power) if sign > 0 else (-value >> power) + 1  # of the number; turned, of what does not reach
+    text = _above(name, width, least - 1 + (graph.signed(number) << (width - 1)), graph.signed(number))
+    return text if sign > 0 else f"~({text})"
+
+
+def _above(name: str, width: int, cut: int, signed: bool) -> str:
+    """number > cut in pieces that a LUT of six inputs holds, up to six bits, then five and the answer from below.
+
+    A sign counts as the highest bit, inverted, and `cut` is shifted with it.
+    """
+    low = width - 5 * -(-max(0, width - 6) // 5)
+    text = ""
+    for at, size in [(0, low), *((at, 5) for at in range(low, width, 5))]:
+        piece, value, top = f"{name}[{at} +: {size}]", cut >> at & (1 << size) - 1, (1 << size) - 1
+        if signed and at + size == width:
+            piece = f"({piece} ^ {size}'d{1 << (size - 1)})"
+        more = [f"{piece} > {size}'d{value}"] if value < top else []  # a constant comparison is a warning
+        equal = [f"({piece} == {size}'d{value} && ({text}))"] if text else []
+        text = " || ".join(more + equal)
+    return text
