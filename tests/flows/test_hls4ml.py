@@ -1,0 +1,310 @@
+"""The hls4ml back end on whole networks: emulation equals the lowered integers; what it writes, refuses and leaves behind."""
+
+import os
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import hls4ml
+import numpy as np
+import pytest
+from hls4ml.model.flow.flow import flow_map
+from hls4ml.model.layers import layer_map
+from hls4ml.model.optimizer.optimizer import optimizer_map
+
+from xnorforge import artifacts
+from xnorforge.errors import MismatchError, ToolMissing, UserError
+from xnorforge.flows.backends.hls4ml import build, emulate, vitis
+from xnorforge.flows.backends.hls4ml.layers import ours
+from xnorforge.flows.backends.hls4ml.mapping import network
+from xnorforge.flows.backends.hls4ml.model import convert
+from xnorforge.flows.bind import OPS
+from xnorforge.hw import boards, graph
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hls4ml_nets import cnn, folded, mlp
+from random_graphs import RandomGraph
+
+BOARD = boards.load("pynq-z2")
+BOTH = ("io_parallel", "io_stream")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Folders of the two small networks."""
+    folder = tmp_path_factory.mktemp("hls")
+    return {make.__name__: folded(*make(), folder / make.__name__) for make in (mlp, cnn)}
+
+
+def written(acc, folder, io="io_stream"):
+    """The project of a network without a compilation: the model, the net, the operators."""
+    ops = graph.operators(acc / "folded.onnx")
+    with ours(), redirect_stdout(StringIO()):
+        model, net = convert(ops, io, BOARD, folder)
+        model.write()
+    return model, net, ops
+
+
+def files(folder):
+    """All files of a folder: {path: bytes}."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("io", BOTH)
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name, io, tmp_path):
+    record = build(small[name], small[name], tmp_path, (io,))
+    written_check, emulated = record["checks"]
+    wanted = np.load(small[name] / "lowered.npz")["integers"]
+    assert (emulated["images"], emulated["mismatches"], emulated["integers"]) == (len(wanted), 0, wanted.size)
+    assert written_check["integers"] == {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}[name]
+    assert artifacts.read_json(tmp_path / "hls.json") == record
+    assert record["synthesised"] == "no (Vitis HLS not found on PATH)"
+    project = tmp_path / "hls_project" / io
+    assert not list(project.rglob("*.so"))
+    assert 'set part "xc7z020clg400-1"' in (project / "project.tcl").read_text()
+    assert "set clock_period 10" in (project / "project.tcl").read_text()
+    np.testing.assert_array_equal(np.loadtxt(project / "tb_data/tb_output_predictions.dat", int), wanted[:10])
+
+
+def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
+    acc = small["mlp"]
+    ops = graph.operators(acc / "folded.onnx")
+    images = np.load(acc / "golden.npz")["images"]
+    with ours(), redirect_stdout(StringIO()):
+        model, net = convert(ops, "io_parallel", BOARD, tmp_path / "project")
+        model.compile()
+        second = [op for op in ops if type(op).__name__ == "XnorMvu"][1]
+        second.arrays_of["thresholds"] = np.array(second.arrays_of["thresholds"])
+        second.arrays_of["thresholds"][3] = 0 if second.arrays_of["thresholds"][3] > 4 else 9
+        wanted = graph.execute(ops, images)[ops[-1].name][:, :4]
+        with pytest.raises(
+            MismatchError, match=f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of"
+        ):
+            emulate.scores(model, net, ops, images, wanted)
+
+
+def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
+    model, net, _ = written(small["mlp"], tmp_path)
+    assert emulate.weights(model, net, tmp_path)["mismatches"] == 0
+    name = list(net.weights)[1]
+    path = tmp_path / "firmware/weights" / f"{model.graph[name].get_weights('weight').name}.txt"
+    path.write_text(", ".join(["1"] * 64))
+    with pytest.raises(MismatchError, match=f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "):
+        emulate.weights(model, net, tmp_path)
+
+
+def plain(folder):
+    """Somebody else's network through plain hls4ml, written without the random stamp."""
+    weights = np.random.default_rng(0).normal(size=(6, 3))
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [6]},
+        {"class_name": "Dense", "name": "fc", "n_in": 6, "n_out": 3, "weight_data": weights, "bias_data": None},
+    ]
+    config = hls4ml.utils.config.create_config(str(folder), "theirs", "Vitis")
+    config["HLSConfig"] = {"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}}
+    with redirect_stdout(StringIO()):
+        model = hls4ml.model.graph.ModelGraph.from_layer_list(config, layers)
+        model.write()
+    stamp, found = model.config.config["Stamp"].encode(), files(folder)
+    return {name: text.replace(stamp, b"").replace(str(folder).encode(), b"") for name, text in found.items()}
+
+
+def registries():
+    backend = hls4ml.backends.get_backend("Vitis")
+    flows = {name: list(flow.optimizers) for name, flow in flow_map.items()}
+    return dict(layer_map), dict(optimizer_map), dict(backend.custom_source), flows
+
+
+def test_the_process_is_left_as_it_was(small, tmp_path):
+    before, theirs = registries(), plain(tmp_path / "before")
+    written(small["mlp"], tmp_path / "ours")
+    assert registries() == before
+    with pytest.raises(RuntimeError), ours():
+        assert registries() != before
+        raise RuntimeError
+    assert registries() == before
+    assert plain(tmp_path / "after") == theirs
+
+
+@pytest.mark.parametrize("io", BOTH)
+def test_equal_inputs_give_equal_projects(small, io, tmp_path):
+    found = []
+    for name in ("one", "two"):
+        written(small["cnn"], tmp_path / name, io)
+        here = str(tmp_path / name).encode()
+        found.append({path: text.replace(here, b"") for path, text in files(tmp_path / name).items()})
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("io", BOTH)
+def test_reuse_factors_follow_the_folding(small, io, tmp_path):
+    model, net, ops = written(small["cnn"], tmp_path, io)
+    legal, by_name = hls4ml.backends.get_backend("Vitis").get_valid_reuse_factors, {op.name: op for op in ops}
+    for name, weights in net.weights.items():
+        [op] = [op for op in by_name.values() if name.endswith(f"_{op.name}_dot")]
+        cycles, given = op.cycles() // op.get_nodeattr("vectors"), model.graph[name].get_attr("reuse_factor")
+        allowed = legal(*weights.shape)
+        if model.graph[name].class_name != "Dense" and io == "io_parallel":
+            allowed = [factor for factor in allowed if factor <= len(weights)]
+        assert given == max(factor for factor in allowed if factor <= cycles)
+
+
+# Refusals.
+def chain(*ops):
+    return graph.in_a_row(list(ops))
+
+
+WINDOW = {"ifm": [6, 6, 2], "kernel": [3, 3]}
+REFUSED = {
+    "dilation": (
+        "io_stream",
+        lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[2, 2], dilation=[2, 1])),
+        "hls4ml: win (Window) has dilation=[2, 1]; hls4ml's Conv2D knows none, use [1, 1].",
+    ),
+    "window of no matrix": (
+        "io_parallel",
+        lambda: chain(
+            OPS["Window"].make("win", **WINDOW),
+            OPS["SumPool"].make("sum", ifm=[4, 4, 18], kernel=[2, 2], stride=[2, 2]),
+        ),
+        "hls4ml: sum (SumPool) reads the window win; only matrices read windows in hls4ml.",
+    ),
+    "operator": (
+        "io_parallel",
+        lambda: chain(OPS["TopK"].make("top", n=4, in_bits=4), OPS["Fifo"].make("queue", shape=[5], bits=4)),
+        "hls4ml: top (TopK) has no layer in hls4ml; build it with BACKEND=rtl.",
+    ),
+    "readers": (
+        "io_stream",
+        lambda: eight_readers(),
+        "hls4ml: level (Threshold) has 8 readers and hls4ml copies a stream for 7; use io_parallel.",
+    ),
+}
+
+
+def eight_readers():
+    level = OPS["Threshold"].make("level", {"thresholds": np.array([[3, 5, 9]] * 2)}, in_shape=[2, 2, 2], in_bits=8)
+    fork = OPS["Fork"].make("fork", in_shape=[2, 2, 2], readers=8, bits=2)
+    ones = {"multipliers": np.ones((8, 2))}
+    kinds = {"in_bits": [2] * 8, "in_signed": [0] * 8, "out_bits": 5, "out_signed": 0}
+    join = OPS["Join"].make("join", ones, in_shape=[2, 2, 2], **kinds)
+    chain(level, fork)
+    for port, tensor in enumerate(fork.results):
+        join.onnx_node.input[port] = tensor
+    return [level, fork, join]
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_hls4ml_cannot_express_is_refused_by_name_and_reason(kind):
+    io, ops, text = REFUSED[kind]
+    with pytest.raises(UserError) as error:
+        network(ops(), io, lambda n_in, n_out: [1])
+    assert str(error.value) == text
+
+
+def test_an_unknown_form_of_a_project_is_refused(small, tmp_path):
+    with pytest.raises(UserError, match="^hls: io=io_serial is none of io_parallel, io_stream.$"):
+        build(small["mlp"], small["mlp"], tmp_path, ("io_serial",))
+
+
+def test_without_a_compiler_the_cure_is_named(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing, match=r"^hls: g\+\+ is missing, .* install the package g\+\+.$"):
+        build(small["mlp"], small["mlp"], tmp_path)
+
+
+# Vitis HLS.
+REPORT = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<profile>
+ <UserAssignments><unit>ns</unit><TargetClockPeriod>10.00</TargetClockPeriod></UserAssignments>
+ <PerformanceEstimates>
+  <SummaryOfTimingAnalysis><unit>ns</unit><EstimatedClockPeriod>7.299</EstimatedClockPeriod></SummaryOfTimingAnalysis>
+  <SummaryOfOverallLatency><unit>clock cycles</unit><Best-caseLatency>1042</Best-caseLatency>
+   <Worst-caseLatency>undef</Worst-caseLatency><Interval-min>785</Interval-min><Interval-max>785</Interval-max>
+  </SummaryOfOverallLatency>
+ </PerformanceEstimates>
+ <AreaEstimates>
+  <Resources><BRAM_18K>4</BRAM_18K><FF>2101</FF><LUT>3402</LUT><URAM>0</URAM><DSP>0</DSP></Resources>
+  <AvailableResources><BRAM_18K>280</BRAM_18K><DSP>220</DSP><FF>106400</FF><LUT>53200</LUT><URAM>0</URAM></AvailableResources>
+ </AreaEstimates>
+</profile>
+"""
+APP = '<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj"><solutions><solution name="solution1"/></solutions></project>'
+GOOD = """#!/bin/sh
+[ "$1 $2 $3 $4" = "{arguments}" ] && grep -q 'csim       0' build_opt.tcl || exit 3
+mkdir -p xf_net_prj/solution1/syn/report
+cp {data}/report.xml xf_net_prj/solution1/syn/report/xf_net_csynth.xml
+cp {data}/hls.app xf_net_prj/hls.app
+"""
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    """Puts a tool of a name on PATH."""
+
+    def put(name, text):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "report.xml").write_text(REPORT)
+        (folder / "hls.app").write_text(APP)
+        (folder / name).write_text(text.replace("{data}", str(folder)))
+        (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return put
+
+
+@pytest.mark.parametrize(
+    "name, arguments", [("vitis-run", "--mode hls --tcl build_prj.tcl"), ("vitis_hls", "-f build_prj.tcl  ")]
+)
+def test_vitis_on_the_path_is_run_and_its_report_read(small, tmp_path, tool, name, arguments):
+    written(small["mlp"], tmp_path / "project")
+    tool(name, GOOD.replace("{arguments}", arguments))
+    found = vitis.synthesise(tmp_path / "project")
+    assert found["synthesised"] == f"yes ({name})"
+    wanted = {"LUT": 3402, "FF": 2101, "BRAM_18K": 4, "DSP": 0, "BestLatency": 1042, "WorstLatency": "undef"}
+    wanted |= {"IntervalMax": 785, "EstimatedClockPeriod": 7.299, "AvailableLUT": 53200}
+    assert {key: found["report"][key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("#!/bin/sh\necho no licence; exit 1\n", "hls: vitis-run fails on the project and says: no licence"),
+        (
+            "#!/bin/sh\necho done\n",
+            "hls: vitis-run left no synthesis report in the project; its last line is: done",
+        ),
+    ],
+    ids=["fails", "no report"],
+)
+def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, text, said):
+    written(small["mlp"], tmp_path / "project")
+    tool("vitis-run", text)
+    with pytest.raises(UserError) as error:
+        vitis.synthesise(tmp_path / "project")
+    assert str(error.value) == said
+
+
+# Random networks.
+def expressible(acc):
+    """Whether hls4ml can express a network, or the reason."""
+    try:
+        network(graph.operators(acc / "folded.onnx"), "io_stream", lambda n_in, n_out: [1])
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(16))
+def test_a_random_graph_is_exact_or_refused(seed, tmp_path):
+    drawn = RandomGraph(seed)
+    acc = folded(drawn.model, drawn.pixels, tmp_path / "net")
+    if reason := expressible(acc):
+        assert "dilation" in reason
+        return
+    record = build(acc, acc, tmp_path)
+    assert [check["mismatches"] for check in record["checks"]] == [0] * 4
