@@ -1,0 +1,147 @@
+"""Matrices as adders: by hand, on whole domains, against the folded units' meaning, what is refused."""
+
+import os
+import subprocess
+import sys
+from itertools import product
+
+import numpy as np
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops.da_mvu.adders import Adders, solve
+from xnorforge.hw.ops.da_mvu.op import DaMvu
+from xnorforge.sim import cosim
+
+
+def dense(weights, thresholds=None, bias=None, vectors=1, **attributes):
+    """A layer of one matrix."""
+    weights = np.asarray(weights)
+    (mw, mh), arrays = (
+        weights.shape,
+        {"weights": weights, "bias": np.zeros(weights.shape[1], int) if bias is None else bias},
+    )
+    if thresholds is not None:
+        arrays["thresholds"] = np.asarray(thresholds)
+    shapes = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh]}
+    return DaMvu.with_adders("layer", arrays, **shapes, **attributes)
+
+
+def values(rows, inputs, x):
+    """Every number of a graph on vectors x (N, inputs), row by row."""
+    found = list(np.asarray(x).T)
+    for a, i, b, j, sign in rows.tolist():
+        assert max(a, b) < len(found)
+        found.append((found[a] << i) + sign * (found[b] << j))
+    return np.stack(found, axis=1)
+
+
+def test_sums_and_comparisons_by_hand():
+    weights = [[1, -1, 3], [1, 1, -4], [-1, 1, 0]]
+    x = np.array([[[0, 0, 0]], [[1, 2, 3]], [[7, 0, 1]]])
+    sums = dense(weights, bias=np.array([0, 10, 1]), in_bits=3, out_bits=7, out_signed=1).run(x)
+    assert sums[:, 0].tolist() == [[0, 10, 1], [0, 14, -4], [6, 4, 22]]
+    bits = dense(weights, [0, 5, -4], np.array([0, 10, 1]), in_bits=3).run(x)
+    assert bits[:, 0].tolist() == [[1, 1, 1], [1, 1, 1], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("kind", ["ones", "few", "wide"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed):
+    rng = np.random.default_rng(seed)
+    mw, mh, low, high = int(rng.integers(1, 8)), int(rng.integers(1, 9)), *((0, 1) if kind != "wide" else (-2, 1))
+    choices = {"ones": [-1, 1], "few": [-1, 0, 0, 1], "wide": list(range(-8, 8))}[kind]
+    weights = rng.choice(choices, (mw, mh))
+    rows = solve(weights, low, high)
+    graph = Adders(rows, mw, low, high)
+    x = np.array(list(product(range(low, high + 1), repeat=mw)))
+    found = values(rows, mw, x)
+    for row, column in enumerate(weights.T):
+        end = graph.find(column)
+        number, power, sign = end or (0, 0, 0)
+        np.testing.assert_array_equal(sign * (found[:, number] << power), x @ weights[:, row])
+    for number in range(found.shape[1]):
+        assert (found[:, number].min(), found[:, number].max()) == (graph.low[number], graph.high[number])
+        held = (-(1 << graph.width(number) - 1), (1 << graph.width(number) - 1) - 1)
+        held = held if graph.signed(number) else (0, (1 << graph.width(number)) - 1)
+        assert held[0] <= graph.low[number] and graph.high[number] <= held[1]
+
+
+def test_the_hardware_answers_every_vector_of_eight_bits_at_every_threshold():
+    rng = np.random.default_rng(5)
+    column = rng.choice([-1, 1], (8, 1))
+    weights, thresholds = np.repeat(column, 11, axis=1), np.arange(-1, 10)
+    op = dense(weights, thresholds, (weights < 0).sum(axis=0), vectors=256)
+    x = np.array(list(product((0, 1), repeat=8)))[None]
+    matches = (x == (column.T > 0)).sum(axis=-1)
+    np.testing.assert_array_equal(cosim.run(op, x).output, matches[..., None] >= thresholds)
+
+
+def test_an_answer_that_is_always_or_never_takes_no_adder():
+    weights = np.ones((6, 2), int)
+    op = dense(weights, [0, 7])
+    assert op.arrays_of["adders"].shape == (0, 5) and op.latency() == 1
+    np.testing.assert_array_equal(cosim.run(op, op.random_input(1)).output, op.random_input(1)[..., :2] * 0 + [1, 0])
+    assert len(dense(weights, [1, 7]).arrays_of["adders"]) == 5
+    assert len(dense(weights, [1, 6]).arrays_of["adders"]) == 5  # equal columns share their sums
+
+
+def test_equal_weights_give_equal_bytes_in_another_process_with_other_threads():
+    text = (
+        "import numpy as np; from xnorforge.hw.ops.da_mvu.op import DaMvu;"
+        "print(*DaMvu.seeded(3, 48, 24, False).generated(), DaMvu.seeded(4, 20, 8, True, 8).estimate())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", text],
+            env={**os.environ, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(said) == 1 and b"xf_da_mvu_" in said.pop()
+
+
+def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():
+    weights = np.random.default_rng(0).choice([-1, 1], (64, 16))
+    graph = Adders(solve(weights, 0, 1), 64, 0, 1)
+    assert len(graph.rows) < 64 * 16 / 3 and max(graph.level) <= 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"weights": np.ones((101, 100), int)},
+            "layer: 101 x 100 = 10,100 weights, and adders are built for 10,000 at most; leave the layer to a folded unit.",
+        ),
+        (
+            {"vectors": 2, "in_shape": [3]},
+            "layer: in_shape=[3] holds 3 elements, but vectors=2 of 3 are 6; change in_shape or vectors.",
+        ),
+        ({"thresholds": np.zeros(3, int)}, "layer: thresholds have shape (3,); mw=3, mh=2 need (2,)."),
+        ({"bias": np.zeros(1, int)}, "layer: bias have shape (1,); mw=3, mh=2 need (2,)."),
+        ({"out_bits": 2}, "layer: results reach 0 .. 21 and out_bits=2 holds 0 .. 3; raise out_bits."),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(change, message):
+    arrays = {"weights": np.ones((3, 2), int), "bias": np.zeros(2, int)}
+    arrays |= {key: change[key] for key in ("weights", "bias", "thresholds") if key in change}
+    (mw, mh), given = arrays["weights"].shape, {"in_bits": 3, "out_bits": 5}
+    given |= {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh]}
+    given |= {key: value for key, value in change.items() if key not in arrays and key != "thresholds"}
+    with pytest.raises(UserError) as refused:
+        DaMvu.with_adders("layer", arrays, **given)
+    assert str(refused.value) == message
+
+
+def test_adders_of_other_weights_are_not_taken():
+    op = dense(np.eye(3, dtype=int) + 1, in_bits=4, out_bits=8)
+    other = DaMvu.make(
+        "layer",
+        op.arrays_of | {"weights": np.ones((3, 3), int) * 5},
+        **{a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute},
+    )
+    with pytest.raises(ValueError, match="the adders do not make the weights"):
+        other.rtl()
