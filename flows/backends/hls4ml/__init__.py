@@ -6,7 +6,6 @@ hls.json            the record: checks, layers with their reuse factors, what Vi
 
 import shutil
 import subprocess
-import time
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -50,21 +49,17 @@ def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images
     board = boards.load(fold["board"])
     with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
         pixels, wanted = golden["images"][:images], lowered["integers"][:images]
-    checks, forms, compile_s = [], {}, {}
+    checks, forms, times = [], {}, {}
     with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
         for kind in io:
             folder = aside / kind
             with ours(), redirect_stdout(StringIO()) as said:
                 model, net = convert(ops, kind, board, folder)
-                start = time.perf_counter()
-                try:
-                    model.compile()
-                except Exception as error:
-                    raise UserError(
-                        f"hls: g++ does not compile the project: {_first_error(said.getvalue())}"
-                    ) from error
-                compile_s[kind] = round(time.perf_counter() - start, 2)
-                checks += [emulate.weights(model, net, folder), emulate.scores(model, net, ops, pixels, wanted)]
+                with artifacts.measured() as compiling:
+                    _compiled(model, said)
+                with artifacts.measured() as emulating:
+                    checks += [emulate.weights(model, net, folder), emulate.scores(model, net, ops, pixels, wanted)]
+                times[kind] = {"compile": _seconds(compiling), "emulate": _seconds(emulating)}
                 forms[kind] = [_row(layer, net) for layer in model.get_layers()]
             _finish(folder, graph.enter(ops[0], pixels[:BENCH]), wanted[:BENCH])
         synthesis = vitis.synthesise(aside / io[-1])
@@ -79,13 +74,25 @@ def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images
         "top": PROJECT,
         "layers": forms,
         **synthesis,
-        "run": {**run, "compile_s": compile_s},
+        "run": {**run, **times},
     }
     record["run"]["tools"]["g++"] = subprocess.run(
         ["g++", "-dumpfullversion"], capture_output=True, text=True, check=True
     ).stdout.strip()
     artifacts.write_json(out / "hls.json", record)
     return record
+
+
+def _compiled(model, said: StringIO) -> None:
+    """Write the project and compile it; hls4ml prints what g++ says, into `said`."""
+    try:
+        model.compile()
+    except Exception as error:
+        raise UserError(f"hls: g++ does not compile the project: {_first_error(said.getvalue())}") from error
+
+
+def _seconds(spent: dict) -> dict:
+    return {key: spent[key] for key in ("wall_s", "cpu_s")}
 
 
 def _row(layer, net) -> dict:

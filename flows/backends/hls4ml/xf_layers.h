@@ -149,6 +149,7 @@ template <class data_T, class res_T, typename CONFIG_T>
 void xf_pixels(data_T data[CONFIG_T::n_pixels * CONFIG_T::n_chan], res_T res[CONFIG_T::n_pixels * CONFIG_T::n_chan],
                typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
     #pragma HLS PIPELINE
+    #pragma HLS ARRAY_PARTITION variable=table complete
     for (unsigned at = 0; at < CONFIG_T::n_pixels; at++) {
         CONFIG_T::op::template pixel<CONFIG_T>(data + at * CONFIG_T::n_chan, res + at * CONFIG_T::n_chan, at, table);
     }
@@ -156,6 +157,7 @@ void xf_pixels(data_T data[CONFIG_T::n_pixels * CONFIG_T::n_chan], res_T res[CON
 
 template <class data_T, class res_T, typename CONFIG_T>
 void xf_pixels(hls::stream<data_T> &data, hls::stream<res_T> &res, typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
+    #pragma HLS ARRAY_PARTITION variable=table complete
     for (unsigned at = 0; at < CONFIG_T::n_pixels; at++) {
         #pragma HLS PIPELINE
         data_T x = data.read();
