@@ -16,7 +16,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge import artifacts
 from xnorforge.errors import MismatchError, UserError, unknown
-from xnorforge.flows import queues, synth
+from xnorforge.flows import adders, queues, synth
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.search import Part, put_before, search
 from xnorforge.hw import boards, graph
@@ -25,7 +25,14 @@ from xnorforge.hw.ops.base import DOMAIN, HwOp
 GIVEN = ("simd", "pe", "depth")
 
 
-def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, folding: Path | None = None) -> dict:
+def fold(
+    net_dir: Path,
+    board: str,
+    out_dir: Path,
+    interval: int | None = None,
+    folding: Path | None = None,
+    backend: str = "rtl",
+) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
     Args:
@@ -35,9 +42,11 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
         interval: cycles per frame to aim at; None takes the board's for this network.
         folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched. `depth` puts a
             FIFO of so many beats in front of the operator.
+        backend: which matrices become adders instead of folded units, see adders.py.
 
     Returns:
-        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, the check.
+        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of the
+        back end per matrix, the check.
 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate is larger than the part, a given
@@ -54,7 +63,9 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
         _known(given, [one.name for one in bounds])
         part = Part(*(target.capacity[name] for name in ("lut", "bram36", "dsp")))
         fixed = {name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()}
-        ops = search(bounds, interval, part, {name: one for name, one in fixed.items() if one})
+        fixed = {name: one for name, one in fixed.items() if one}
+        bounds, decisions = adders.choose(bounds, backend, target.family, part, interval, fixed)
+        ops = search(bounds, interval, part, fixed)
         ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
         _joins(ops)
         estimate = {name: round(sum(op.estimate().get(name, 0) for op in ops), 1) for name in ("lut", "bram36", "dsp")}
@@ -72,6 +83,8 @@ def fold(net_dir: Path, board: str, out_dir: Path, interval: int | None = None, 
         "board": target.name,
         "part": target.part,
         "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
+        "backend": backend,
+        "decisions": decisions,
         "interval": interval,
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,12 +21,15 @@ from pathlib import Path
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
 from xnorforge.flows import cells, yosys_job
+from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.hw import boards
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.wrap import headers, library
 
 TOP = "xf_top"
 DEFINES = {"xc7": ["XF_XC7"]}
-# Layers with less than this many bytes of memory files share one process with the top: a process spends about 3 s before
-# the first gate, and without a large matrix little after it.
+# Layers with less than this many bytes of memory files and generated modules share one process with the top: a process
+# spends about 3 s before the first gate, and without a large matrix little after it.
 SMALL = 2000
 # A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
@@ -52,10 +56,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
         ToolMissing: pyosys is not installed.
     """
     acc = Path(acc)
-    if find_spec("pyosys") is None:
-        raise ToolMissing(
-            "synth: the Python package pyosys (Yosys) is missing; `make build` installs it with the locked set."
-        )
+    _needs_yosys()
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
@@ -92,6 +93,35 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     over_capacity(board, total, fold["interval"])
     artifacts.write_json(acc / "synth.json", record)
     return record
+
+
+def count(ops: list[HwOp], family: str, jobs: int = 2) -> list[dict]:
+    """Resources of operators, each synthesised by itself, as those of a layer in `synth.json`; kept like these.
+
+    Raises:
+        ToolMissing: pyosys is not installed.
+    """
+    _needs_yosys()
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(lambda op: _alone(op, family), ops))
+
+
+def _alone(op: HwOp, family: str) -> dict:
+    with tempfile.TemporaryDirectory() as name:
+        folder, own, common = Path(name), library([op]), headers()
+        for path in [*own, *common]:
+            shutil.copyfile(path, folder / path.name)
+        layer = write_layer(folder, 0, op)
+        rtl = {"library": [path.name for path in own], "headers": [path.name for path in common]}
+        cells_of, _ = _cached(folder, _job(folder, rtl, family, layer["module"], [layer], []))
+        return _own(cells_of[layer["module"]], [], family)
+
+
+def _needs_yosys() -> None:
+    if find_spec("pyosys") is None:
+        raise ToolMissing(
+            "synth: the Python package pyosys (Yosys) is missing; `make build` installs it with the locked set."
+        )
 
 
 def _own(counted: dict[str, int], modules: list[str], family: str) -> dict:
@@ -163,7 +193,8 @@ def _number(value: float) -> str:
 def _jobs(folder: Path, rtl: dict, family: str) -> list[dict]:
     """One job per large layer, longest first, and one for the top with all small ones; each with the key of its result."""
     size = {
-        layer["module"]: sum((folder / name).stat().st_size for name in layer["memories"]) for layer in rtl["layers"]
+        layer["module"]: sum((folder / name).stat().st_size for name in [*layer["memories"], *layer["generated"]])
+        for layer in rtl["layers"]
     }
     large = sorted((one for one in rtl["layers"] if size[one["module"]] >= SMALL), key=lambda one: -size[one["module"]])
     small = [layer for layer in rtl["layers"] if layer not in large]

@@ -54,7 +54,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     shared = library(ops)
     for path in [*shared, *headers()]:
         shutil.copyfile(path, folder / path.name)
-    layers = [_layer(folder, index, op) for index, op in enumerate(ops)]
+    layers = [write_layer(folder, index, op) for index, op in enumerate(ops)]
     (folder / "top.sv").write_text(top(ops, [layer["module"] for layer in layers]))
     generated = sorted({name for layer in layers for name in layer["generated"]})
     order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
@@ -145,7 +145,7 @@ def _together(streams: list[tuple[str, str, str]]) -> list[str]:
     return [column[0] if len(column) == 1 else f"{{{', '.join(column)}}}" for column in columns]
 
 
-def _layer(folder: Path, index: int, op: HwOp) -> dict:
+def write_layer(folder: Path, index: int, op: HwOp) -> dict:
     """Write the module of one operator with its memories; its entry in rtl.json."""
     module = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
     text, memories = wrapper(op, module)

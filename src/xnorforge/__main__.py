@@ -248,13 +248,19 @@ def lower(net_dir, allow_approximate):
 @click.option("--board", required=True, help="Board of hw/boards.")
 @click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at.")
 @click.option("--folding", type=FILE, help="JSON {operator: {pe, simd, depth}}; the rest is searched.")
+@click.option(
+    "--backend",
+    default="rtl",
+    show_default=True,
+    help="Matrices as adders: rtl none, da4ml all it can, auto the cheaper.",
+)
 @click.option("-o", "--out", type=FOLDER, required=True)
-def fold(net_dir, board, interval, folding, out):
+def fold(net_dir, board, interval, folding, backend, out):
     """Choose parallelism and FIFOs of NET_DIR for a board."""
     from xnorforge.flows.fold import fold
 
     with stage("fold", out, out / "fold.json", (*exported(net_dir), *lowered(net_dir))):
-        fold(net_dir, board, out, interval=interval, folding=folding)
+        fold(net_dir, board, out, interval=interval, folding=folding, backend=backend)
 
 
 @cli.command()
