@@ -1,0 +1,136 @@
+"""Boxes, and which detection meets which true box.
+
+Boxes are float (N, 4): x0, y0, x1, y1 in pixels. The first pixel covers 0 to 1, so x1 - x0 is the width.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+HIT, FALSE, LEFT_OUT = 1, 0, -1
+
+
+class Found(NamedTuple):
+    """The detections of one picture.
+
+    Attributes:
+        boxes: float (N, 4), pixels.
+        scores: (N,), larger is surer; any monotone scale, also whole accumulators.
+        labels: int (N,), the class.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+class Truth(NamedTuple):
+    """The true boxes of one picture.
+
+    Attributes:
+        boxes: float (M, 4), pixels.
+        labels: int (M,), the class.
+        ignore: bool (M,), boxes that may be found or not (VOC: difficult, COCO: crowd, Caltech: ignore).
+        areas: float (M,), square pixels, which decide COCO's sizes; None: those of the boxes.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    ignore: np.ndarray
+    areas: np.ndarray | None = None
+
+
+class Outcome(NamedTuple):
+    """What the detections of one picture were, those left out taken away.
+
+    Attributes:
+        scores: (n,), falling.
+        hit: bool (n,), True for a true box found, False for a false alarm.
+        positives: true boxes that had to be found.
+    """
+
+    scores: np.ndarray
+    hit: np.ndarray
+    positives: int
+
+
+def area(boxes) -> np.ndarray:
+    """(N,), square pixels; 0 where a side is negative."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return sides[:, 0] * sides[:, 1]
+
+
+def intersection(a, b) -> np.ndarray:
+    """(N, M): the square pixels that each of N boxes shares with each of M."""
+    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    return np.maximum(sides, 0).prod(2)
+
+
+def iou(a, b) -> np.ndarray:
+    """(N, M): intersection over union, 0 to 1; 0 for two boxes without area."""
+    shared = intersection(a, b)
+    union = area(a)[:, None] + area(b)[None] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def inside(a, b) -> np.ndarray:
+    """(N, M): the part of each of N boxes that lies in each of M, 0 to 1; 0 for a box without area."""
+    shared, whole = intersection(a, b), np.broadcast_to(area(a)[:, None], (len(a), len(b)))
+    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+
+
+def overlaps(boxes, truth, absorbs) -> np.ndarray:
+    """(N, M): intersection over union; with the true boxes that absorb, the part of the detection inside."""
+    return np.where(absorbs[None], inside(boxes, truth), iou(boxes, truth))
+
+
+def assign(overlap, ignore, absorbs, threshold) -> np.ndarray:
+    """Give detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) and COCO do.
+
+    The surest detection chooses first: the free box it overlaps most, the later one of equals. Only where there is
+    none, one of the boxes to ignore, and it is left out of all counts.
+
+    Args:
+        overlap: float (N, M), rows by falling score; see `overlaps`.
+        ignore: bool (M,).
+        absorbs: bool (M,), of those to ignore: the ones that take any number of detections. Others take one.
+        threshold: the least overlap, 0 to 1.
+
+    Returns:
+        int8 (N,): HIT, FALSE or LEFT_OUT.
+    """
+    state, free, near = np.full(len(overlap), FALSE, np.int8), np.ones(len(ignore), bool), overlap >= threshold
+    for row in np.flatnonzero(near.any(1)):
+        for those, value in ((~ignore, HIT), (ignore, LEFT_OUT)):
+            candidates = np.flatnonzero(near[row] & those & free)
+            if len(candidates):
+                best = candidates[::-1][np.argmax(overlap[row, candidates[::-1]])]
+                free[best], state[row] = absorbs[best], value
+                break
+    return state
+
+
+def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
+    """Match the detections of one picture, whatever their class, where boxes to ignore absorb any number of them.
+
+    A detection is a hit at an intersection over union of `threshold` or more. It is left out where no such box is
+    free and that part of it or more lies in a box to ignore (P. Dollár et al., "Pedestrian Detection: An Evaluation
+    of the State of the Art", TPAMI 2012, section 3.1).
+    """
+    order = np.argsort(-np.asarray(found.scores, float), kind="stable")
+    overlap = overlaps(found.boxes[order], truth.boxes, truth.ignore)
+    state = assign(overlap, truth.ignore, truth.ignore, threshold)
+    return outcome(found.scores[order], state, int((~truth.ignore).sum()))
+
+
+def outcome(scores, state, positives: int) -> Outcome:
+    """An Outcome from scores (N,), falling, and what `assign` says about each."""
+    kept = state != LEFT_OUT
+    return Outcome(np.asarray(scores)[kept], state[kept] == HIT, positives)
+
+
+def pooled(outcomes: list[Outcome]) -> tuple[np.ndarray, int]:
+    """All pictures together: `hit` (n,) by falling score, and the positives. Equal scores keep the pictures' order."""
+    scores = np.concatenate([one.scores for one in outcomes]).astype(float)
+    hit = np.concatenate([one.hit for one in outcomes])
+    return hit[np.argsort(-scores, kind="stable")], sum(one.positives for one in outcomes)

@@ -1,0 +1,55 @@
+"""Mean intersection over union of classes, over all pixels of a set (VOC's segmentation measure).
+
+A picture is its confusion matrix; the set's is their sum (`sum(matrices)`).
+"""
+
+import numpy as np
+
+VOID = 255  # true label of a pixel that counts for nothing
+
+
+def confusion(predicted, truth, classes: int) -> np.ndarray:
+    """int64 (classes, classes): pixels by true class (row) and predicted class (column); VOID truth is removed first.
+
+    Args:
+        predicted: int, any shape, 0 .. classes - 1 wherever the truth is not VOID.
+        truth: int, the same shape, 0 .. classes - 1 or VOID.
+
+    Raises:
+        ValueError: another shape, or a label out of range.
+    """
+    predicted, truth = np.asarray(predicted), np.asarray(truth)
+    if predicted.shape != truth.shape:
+        raise ValueError(f"confusion: predicted is {predicted.shape} and truth is {truth.shape}; they must be equal")
+    kept = truth != VOID
+    rows, columns = truth[kept].astype(np.int64), predicted[kept].astype(np.int64)
+    if len(rows) and not (0 <= min(rows.min(), columns.min()) and max(rows.max(), columns.max()) < classes):
+        raise ValueError(f"confusion: labels must be 0 to {classes - 1}, or {VOID} in the truth")
+    return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
+
+
+def class_iou(matrix) -> np.ndarray:
+    """Per class (classes,): TP / (TP + FP + FN), 0 to 1; nan for a class neither true nor predicted anywhere."""
+    hits = np.diag(matrix)
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+
+
+def mean_iou(matrix, absent: str = "left out") -> float:
+    """Mean over classes, 0 to 1; nan where no pixel counts.
+
+    Args:
+        absent: a class that is neither true nor predicted is "left out" of the mean, or counts as "zero", as the
+            PyTorch-Encoding tool behind Group-Net's VOC figures has it.
+    """
+    values = class_iou(matrix)
+    if absent == "zero":
+        return float(np.nan_to_num(values).mean())
+    if absent != "left out":
+        raise ValueError(f"mean_iou: absent is {absent!r}; give 'left out' or 'zero'")
+    return float(values[~np.isnan(values)].mean()) if matrix.any() else float("nan")
+
+
+def pixel_accuracy(matrix) -> float:
+    """Share of pixels with the right class, 0 to 1; nan where no pixel counts."""
+    return float(np.diag(matrix).sum() / (matrix.sum() or np.nan))

@@ -1,0 +1,86 @@
+"""How well one object was followed: one-pass evaluation of OTB, average overlap of GOT-10k.
+
+A sequence is an array with one value per frame, overlap or error; nan marks a frame that does not count. Boxes are
+float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the tracker is given, counts in OTB's figures and
+not in GOT-10k's, as in their tools.
+"""
+
+import numpy as np
+
+OVERLAPS = np.linspace(0, 1, 21)
+ERRORS = np.arange(51)  # pixels
+
+
+def overlap(predicted, truth, size=None, visible=None) -> np.ndarray:
+    """Intersection over union per frame, (T,), 0 to 1.
+
+    Args:
+        predicted, truth: boxes (T, 4).
+        size: (width, height) of the picture, into which both are brought first, as GOT-10k's toolkit does: a corner
+            beyond the left or upper border moves onto it with the box's width and height, then these are cut at the
+            right and lower border. None, as in OTB: left as they are.
+        visible: bool (T,); frames without the target become nan. None: all have it.
+    """
+    if size is not None:
+        predicted, truth = (_into(boxes, np.asarray(size)) for boxes in (predicted, truth))
+    sides = np.minimum(predicted[:, 2:], truth[:, 2:]) - np.maximum(predicted[:, :2], truth[:, :2])
+    shared = np.maximum(sides, 0).prod(1)
+    union = sum((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (predicted, truth)) - shared
+    found = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return found if visible is None else np.where(visible, found, np.nan)
+
+
+def centre_error(predicted, truth, visible=None) -> np.ndarray:
+    """Distance of the boxes' centres per frame, (T,), pixels; `visible` as in `overlap`."""
+    away = (predicted[:, :2] + predicted[:, 2:] - truth[:, :2] - truth[:, 2:]) / 2
+    found = np.hypot(away[:, 0], away[:, 1])
+    return found if visible is None else np.where(visible, found, np.nan)
+
+
+def success_curve(sequences) -> np.ndarray:
+    """Share of frames with an overlap above 0, 0.05 … 1, (21,), mean over sequences.
+
+    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last is always 0.
+    """
+    return np.mean([(_kept(one)[:, None] > OVERLAPS).mean(0) for one in sequences], 0)
+
+
+def success(sequences) -> float:
+    """Area under the success curve, its mean: 0 to 20/21, which a perfect tracker has."""
+    return float(success_curve(sequences).mean())
+
+
+def precision_curve(sequences) -> np.ndarray:
+    """Share of frames with a centre error of at most 0, 1 … 50 pixels, (51,), mean over sequences (same source)."""
+    return np.mean([(_kept(one)[:, None] <= ERRORS).mean(0) for one in sequences], 0)
+
+
+def precision(sequences, within: int = 20) -> float:
+    """Share of frames with a centre error of at most `within` pixels, mean over sequences, 0 to 1."""
+    return float(precision_curve(sequences)[within])
+
+
+def average_overlap(sequences) -> float:
+    """AO: mean overlap over the frames of all sequences together, first frames left out, 0 to 1.
+
+    L. Huang, X. Zhao, K. Huang, "GOT-10k", TPAMI 2021, as its toolkit does it; its server averages over classes.
+    """
+    return float(_later(sequences).mean())
+
+
+def success_rate(sequences, above: float = 0.5) -> float:
+    """SR: share of frames with an overlap above `above`, pooled as in `average_overlap`, 0 to 1."""
+    return float((_later(sequences) > above).mean())
+
+
+def _into(boxes, size) -> np.ndarray:
+    corner = np.clip(boxes[:, :2], 0, size)
+    return np.hstack([corner, np.minimum(corner + boxes[:, 2:] - boxes[:, :2], size)])
+
+
+def _kept(sequence) -> np.ndarray:
+    return sequence[~np.isnan(sequence)]
+
+
+def _later(sequences) -> np.ndarray:
+    return np.concatenate([_kept(one[1:]) for one in sequences])

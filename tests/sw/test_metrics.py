@@ -1,0 +1,273 @@
+"""The tasks' figures on cases worked out by hand, and what must hold whatever the boxes are."""
+
+import numpy as np
+import pytest
+
+from xnorforge.sw.metrics import bootstrap, boxes, detection, pedestrian, segmentation, tracking
+from xnorforge.sw.metrics.boxes import Found, Truth
+
+A, B, AWAY = [0, 0, 10, 20], [50, 0, 60, 20], [70, 70, 80, 90]
+
+
+def found(*rows):
+    """Detections of one picture: rows (box, score[, label])."""
+    return Found(
+        np.array([row[0] for row in rows], float).reshape(-1, 4),
+        np.array([row[1] for row in rows], float),
+        np.array([row[2] if len(row) > 2 else 0 for row in rows], int),
+    )
+
+
+def truth(*rows, ignore=(), labels=None):
+    given = [*rows, *ignore]
+    flags = np.arange(len(given)) >= len(rows)
+    labels = np.zeros(len(given), int) if labels is None else np.array(labels)
+    return Truth(np.array(given, float).reshape(-1, 4), labels, flags)
+
+
+def outcomes(detections, truths, threshold=0.5):
+    return [boxes.match(one, true, threshold) for one, true in zip(detections, truths, strict=True)]
+
+
+def scenes(seed, count=12, classes=1, spread=60):
+    """Random pictures: true boxes, some to ignore, and detections near them or anywhere, with different scores."""
+    rng = np.random.default_rng(seed)
+    detections, truths = [], []
+    for _ in range(count):
+        corner = rng.uniform(0, spread, (rng.integers(0, 6), 2))
+        true = np.hstack([corner, corner + rng.uniform(5, 40, corner.shape)])
+        near = true[rng.random(len(true)) < 0.8]
+        near = np.repeat(near, 2, 0) + rng.normal(0, 3, (2 * len(near), 4))
+        anywhere = rng.uniform(0, spread, (rng.integers(0, 4), 2))
+        all_ = np.vstack([near, np.hstack([anywhere, anywhere + 15])])
+        all_[:, 2:] = np.maximum(all_[:, 2:], all_[:, :2] + 1)
+        detections.append(Found(all_, rng.random(len(all_)), rng.integers(classes, size=len(all_))))
+        truths.append(Truth(true, rng.integers(classes, size=len(true)), rng.random(len(true)) < 0.2))
+    return detections, truths
+
+
+def test_overlap_of_boxes_by_hand():
+    a = np.array([A, [5, 0, 15, 20]], float)
+    b = np.array([A, AWAY, [0, 0, 10, 10]], float)
+    np.testing.assert_allclose(boxes.iou(a, b), [[1, 0, 1 / 2], [1 / 3, 0, 50 / 250]])
+    np.testing.assert_allclose(boxes.inside(a, b), [[1, 0, 1 / 2], [1 / 2, 0, 1 / 4]])
+    line = np.array([[3, 3, 3, 9]], float)
+    assert boxes.iou(line, line) == boxes.inside(line, line) == 0, "a box without area overlaps nothing"
+
+
+# What is found, what is there, log-average miss rate, area under all points, 11 points.
+CASES = {
+    "nothing found": ([found()], [truth(A)], 1, 0, 0),
+    "all found": ([found((A, 0.9))], [truth(A)], 1e-10, 1, 1),
+    "one of two": ([found((A, 0.9))], [truth(A, B)], 0.5, 0.5, 6 / 11),
+    "hit, then false alarm": ([found((A, 0.9), (B, 0.5))], [truth(A)], 1e-10, 1, 1),
+    "false alarm, then hit": ([found((A, 0.5), (B, 0.9))], [truth(A)], 1e-10 ** (1 / 9), 0.5, 0.5),
+    "a doubled hit is a false alarm": ([found((A, 0.9), (A, 0.8))], [truth(A, B)], 0.5, 0.5, 6 / 11),
+    "half of a hundred, then false alarms": (
+        [found((A, 0.9), (AWAY, 0.1)) if i < 50 else found((AWAY, 0.1)) for i in range(100)],
+        [truth(A)] * 100,
+        0.5,
+        0.5,
+        6 / 11,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_miss_rate_and_precision_by_hand(case):
+    detections, truths, lamr, area, eleven = case
+    assert pedestrian.lamr(outcomes(detections, truths)) == pytest.approx(lamr, rel=1e-9)
+    assert detection.voc(detections, truths, 1) == pytest.approx([area])
+    assert detection.voc(detections, truths, 1, detection.ap_voc07) == pytest.approx([eleven])
+
+
+def test_a_person_to_ignore_changes_nothing():
+    there = truth(A, ignore=[[49, 49, 60, 70]])
+    one, two = ((50, 50, 58, 66), 0.95), ((49, 49, 55, 60), 0.97)
+    for extra in ([], [one], [one, two]):
+        assert pedestrian.lamr(outcomes([found((A, 0.9), *extra)], [there])) == pytest.approx(1e-10)
+    half_out = ((50, 62, 58, 78), 0.95)  # half of it, 8 of 16 rows, lies inside
+    more_out = ((50, 62.2, 58, 78.2), 0.95)
+    assert boxes.match(found(half_out), there).hit.tolist() == []
+    assert boxes.match(found(more_out), there).hit.tolist() == [False]
+
+
+def test_a_person_goes_before_one_to_ignore_and_is_used_up():
+    both = truth(A, ignore=[[0, 0, 10, 21]])
+    one = boxes.match(found(([0, 0, 10, 21], 0.9), (A, 0.8)), both)
+    assert one.hit.tolist() == [True] and one.scores.tolist() == [0.9], "the second goes to the box to ignore"
+
+
+def test_nine_points_are_read_exactly():
+    assert pedestrian.FPPI[[0, 4, 8]].tolist() == [0.01, 0.1, 1.0] and len(pedestrian.FPPI) == 9
+    # Ten pictures with a person each, by falling score: a false alarm (1/10), nine hits, nine false alarms (10/10), a hit.
+    detections = [found((A, 0.9 - i / 100), (AWAY, 0.5 - i / 100)) for i in range(9)]
+    detections.append(found((AWAY, 0.99), (A, 0)))
+    rates = pedestrian.miss_rates(outcomes(detections, [truth(A)] * 10))
+    np.testing.assert_allclose(rates, [1] * 4 + [0.1] * 4 + [0], atol=1e-12)
+
+
+def test_eleven_points_count_a_recall_of_three_tenths():
+    ten = truth(*[[20 * i, 0, 20 * i + 10, 20] for i in range(10)])
+    rows = [([20 * i, 0, 20 * i + 10, 20], 0.9) for i in range(3)]
+    assert detection.voc([found(*rows)], [ten], 1, detection.ap_voc07) == pytest.approx([4 / 11])
+
+
+def test_voc_takes_the_one_nearest_box_where_caltech_takes_the_next_free_one():
+    near = [1, 0, 11, 20]
+    detections, truths = [found((A, 0.9), (A, 0.8))], [truth(A, near)]
+    assert boxes.match(detections[0], truths[0]).hit.tolist() == [True, True]
+    assert detection.match_voc(detections[0], truths[0]).hit.tolist() == [True, False]
+
+
+def test_a_difficult_box_leaves_its_detections_out():
+    one = detection.match_voc(found((A, 0.9), (A, 0.8), (B, 0.7)), truth(B, ignore=[A]))
+    assert one.hit.tolist() == [True] and one.positives == 1
+
+
+def test_classes_do_not_meet():
+    assert np.isnan(detection.voc([found((A, 0.9, 1))], [truth(A, labels=[0])], 3)[1:]).all()
+    assert detection.voc([found((A, 0.9, 1))], [truth(A, labels=[0])], 3)[0] == 0
+
+
+def test_coco_counts_thresholds_and_sizes():
+    shifted = [0, 0, 10, 17]  # IoU 0.85 with A: eight thresholds from 0.50 to 0.85
+    figures = detection.coco([found((shifted, 0.9))], [truth(A)], 1)
+    assert figures["AP"] == pytest.approx(0.8) and figures["AP50"] == figures["AP75"] == 1
+    assert figures["APsmall"] == pytest.approx(0.8) and np.isnan([figures["APmedium"], figures["APlarge"]]).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_pictures_does_not_matter(seed):
+    detections, truths = scenes(seed, classes=2)
+    order = np.random.default_rng(seed).permutation(len(truths))
+    mixed = [detections[i] for i in order], [truths[i] for i in order]
+    assert pedestrian.lamr(outcomes(detections, truths)) == pytest.approx(pedestrian.lamr(outcomes(*mixed)))
+    for ap in (detection.ap_area, detection.ap_voc07):
+        np.testing.assert_allclose(detection.voc(detections, truths, 2, ap), detection.voc(*mixed, 2, ap))
+    assert detection.coco(detections, truths, 2) == pytest.approx(detection.coco(*mixed, 2), nan_ok=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sure_false_alarm_never_helps_and_a_person_found_never_hurts(seed):
+    detections, truths = scenes(seed)
+    truths[0] = truth(A, [200, 0, 210, 20])
+    worse, better = list(detections), list(detections)
+    worse[0], better[0] = (
+        Found(
+            np.vstack([detections[0].boxes, [box]]),
+            np.append(detections[0].scores, 2),
+            np.zeros(len(detections[0].scores) + 1, int),
+        )
+        for box in ([300, 0, 310, 20], [200, 0, 210, 20])
+    )
+    for figure, sign in ((pedestrian.lamr, 1), (detection.ap_area, -1), (detection.ap_coco, -1)):
+        low, middle, high = (sign * figure(outcomes(those, truths)) for those in (better, detections, worse))
+        assert low <= middle <= high and low < high
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_miss_rates_equal_a_search_over_all_score_thresholds(seed):
+    detections, truths = scenes(seed, count=6)
+    persons = sum((~true.ignore).sum() for true in truths)
+    rates = []
+    for limit in pedestrian.FPPI:
+        best = 0
+        for least in [2, *np.concatenate([one.scores for one in detections])]:
+            kept = [Found(*(column[one.scores >= least] for column in one)) for one in detections]
+            hits = [boxes.match(one, true).hit for one, true in zip(kept, truths)]
+            if sum((~hit).sum() for hit in hits) / len(truths) <= limit:
+                best = max(best, sum(hit.sum() for hit in hits))
+        rates.append(1 - best / persons)
+    np.testing.assert_allclose(pedestrian.miss_rates(outcomes(detections, truths)), rates, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_area_is_the_mean_over_true_boxes_of_the_best_precision_that_reaches_them(seed):
+    detections, truths = scenes(seed)
+    hit, positives = boxes.pooled([detection.match_voc(one, true) for one, true in zip(detections, truths)])
+    total = 0
+    for k in range(1, positives + 1):
+        total += max((hit[:n].sum() / n for n in range(1, len(hit) + 1) if hit[:n].sum() >= k), default=0)
+    assert detection.voc(detections, truths, 1)[0] == pytest.approx(total / positives)
+
+
+def test_nothing_to_find_is_no_number():
+    assert np.isnan(pedestrian.lamr(outcomes([found((A, 1))], [truth()])))
+    assert np.isnan(detection.voc([found((A, 1))], [truth()], 1)).all()
+    assert np.isnan(detection.coco([found((A, 1))], [truth()], 1)["AP"])
+
+
+def test_mean_iou_by_hand():
+    void = segmentation.VOID
+    matrix = segmentation.confusion([0, 0, 1, 1, 7], [0, 1, 1, 1, void], 2)
+    assert matrix.tolist() == [[1, 0], [1, 2]]
+    assert segmentation.mean_iou(matrix) == pytest.approx(7 / 12) and segmentation.pixel_accuracy(matrix) == 0.75
+    truth_ = np.array([0, 1, 2, 2, void])
+    assert segmentation.mean_iou(segmentation.confusion(truth_[[0, 1, 2, 3, 0]], truth_, 3)) == 1
+    assert segmentation.mean_iou(segmentation.confusion([1, 0, 1, 1, 0], truth_, 3)) == 0, "classes swapped"
+
+
+def test_an_absent_class_is_left_out_or_zero():
+    matrix = segmentation.confusion([0, 1], [0, 1], 4)
+    np.testing.assert_array_equal(segmentation.class_iou(matrix), [1, 1, np.nan, np.nan])
+    assert segmentation.mean_iou(matrix) == 1 and segmentation.mean_iou(matrix, absent="zero") == 0.5
+    assert np.isnan(segmentation.mean_iou(np.zeros((4, 4), int)))
+
+
+@pytest.mark.parametrize(
+    "predicted, true, said", [([0], [0, 1], "must be equal"), ([2], [0], "0 to 1"), ([0], [-1], "or 255 in the truth")]
+)
+def test_labels_out_of_range_are_refused(predicted, true, said):
+    with pytest.raises(ValueError, match=said):
+        segmentation.confusion(predicted, true, 2)
+
+
+def test_tracks_by_hand():
+    still = np.array([[0, 0, 10, 10], [5, 5, 15, 15]], float)
+    perfect = [tracking.overlap(still, still)]
+    assert tracking.success(perfect) == pytest.approx(20 / 21), "no overlap is above 1"
+    assert tracking.average_overlap(perfect) == tracking.success_rate(perfect, 0.75) == 1
+    beside = tracking.overlap(still, still + [5, 0, 5, 0])
+    np.testing.assert_allclose(beside, 1 / 3)
+    assert tracking.success([beside]) == pytest.approx(7 / 21) and tracking.success_rate([beside]) == 0
+    for distance, share in ((0, 1), (20.0, 1), (20.1, 0)):
+        assert tracking.precision([tracking.centre_error(still, still + [distance, 0, distance, 0])]) == share
+
+
+def test_sequences_weigh_equally_in_success_and_frames_in_overlap():
+    short, long = np.array([1.0, 1.0]), np.zeros(9)
+    assert tracking.success([short, long]) == pytest.approx(20 / 21 / 2)
+    assert tracking.average_overlap([short, long]) == pytest.approx(1 / 9), "1 of 1 + 8 frames behind the first ones"
+
+
+def test_frames_without_the_target_do_not_count():
+    still = np.tile([[0.0, 0, 10, 10]], (4, 1))
+    seen = np.array([True, True, False, True])
+    overlap = tracking.overlap(still, np.where(seen[:, None], still, still + 50), visible=seen)
+    assert tracking.average_overlap([overlap]) == 1 and tracking.success([overlap]) == pytest.approx(20 / 21)
+
+
+def test_got10k_brings_boxes_into_the_picture():
+    inner = np.array([[0.0, 0, 10, 10]])
+    for outer, alone, brought in (([0, -10, 10, 0], 0, 1), ([-5, 0, 5, 10], 1 / 3, 1), ([0, 0, 10, 20], 1 / 2, 1)):
+        outer = np.array([outer], float)
+        assert tracking.overlap(inner, outer)[0] == pytest.approx(alone)
+        assert tracking.overlap(inner, outer, size=(10, 10))[0] == brought
+
+
+def test_an_interval_is_seeded_and_holds_the_binomial_share():
+    hits = [float(i < 40) for i in range(100)]
+    low, high = bootstrap.interval(hits, np.mean, seed=3)
+    assert (low, high) == bootstrap.interval(hits, np.mean, seed=3) != bootstrap.interval(hits, np.mean, seed=4)
+    # Mean 0.4, standard deviation sqrt(0.4 * 0.6 / 100) = 0.049; 5 % and 95 % lie 1.645 of these away.
+    assert low == pytest.approx(0.4 - 1.645 * 0.049, abs=0.011) and high == pytest.approx(
+        0.4 + 1.645 * 0.049, abs=0.011
+    )
+
+
+def test_the_interval_of_a_miss_rate_surrounds_it():
+    detections, truths = scenes(0, count=40)
+    pictures = outcomes(detections, truths)
+    low, high = bootstrap.interval(pictures, pedestrian.lamr, draws=200)
+    assert low < pedestrian.lamr(pictures) < high

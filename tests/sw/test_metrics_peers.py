@@ -1,0 +1,171 @@
+"""The tasks' figures equal those of the tools that define them, on seeded random cases."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_jaccard_index
+
+from xnorforge.sw.metrics import detection, segmentation, tracking
+from xnorforge.sw.metrics.boxes import Found, Truth
+
+
+def pictures(seed, count=25, classes=3):
+    """Boxes of all sizes on whole and quarter pixels, crowds among the true ones, equal scores among detections."""
+    rng = np.random.default_rng(seed)
+    detections, truths = [], []
+    for _ in range(count):
+        corner = rng.integers(0, 400, (rng.integers(0, 9), 2))
+        true = np.hstack([corner, corner + rng.integers(4, 200, corner.shape)]).astype(float)
+        near = np.repeat(true, 3, 0) + rng.integers(-40, 41, (3 * len(true), 4)) / 4
+        corner = rng.integers(0, 400, (5, 2))
+        all_ = np.vstack([near, np.hstack([corner, corner + rng.integers(4, 200, corner.shape)])])
+        all_[:, 2:] = np.maximum(all_[:, 2:], all_[:, :2] + 1)
+        labels = rng.integers(classes, size=len(true))
+        guessed = np.where(rng.random(3 * len(true)) < 0.8, np.repeat(labels, 3), rng.integers(classes))
+        guessed = np.append(guessed, rng.integers(classes, size=5))
+        detections.append(Found(all_, rng.integers(0, 50, len(all_)) / 50, guessed))
+        areas = (true[:, 2:] - true[:, :2]).prod(1) * rng.uniform(0.4, 1, len(true))
+        truths.append(Truth(true, labels, rng.random(len(true)) < 0.15, areas))
+    return detections, truths
+
+
+def cocoeval(detections, truths, classes, most=100):
+    """The same figures by pycocotools."""
+
+    def rows(boxes):
+        return [[float(v) for v in (x0, y0, x1 - x0, y1 - y0)] for x0, y0, x1, y1 in boxes]
+
+    annotations = [
+        {"image_id": i, "category_id": int(label), "bbox": box, "area": float(area), "iscrowd": int(crowd)}
+        for i, true in enumerate(truths)
+        for box, label, crowd, area in zip(rows(true.boxes), true.labels, true.ignore, true.areas)
+    ]
+    results = [
+        {"image_id": i, "category_id": int(label), "bbox": box, "score": float(score)}
+        for i, one in enumerate(detections)
+        for box, score, label in zip(rows(one.boxes), one.scores, one.labels)
+    ]
+    for number, annotation in enumerate(annotations):
+        annotation["id"] = number + 1
+    with contextlib.redirect_stdout(io.StringIO()):
+        known = COCO()
+        known.dataset = {
+            "info": {},
+            "images": [{"id": i} for i in range(len(truths))],
+            "categories": [{"id": c} for c in range(classes)],
+            "annotations": annotations,
+        }
+        known.createIndex()
+        evaluation = COCOeval(known, known.loadRes(results), "bbox")
+        evaluation.params.maxDets = [most]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    # precision: (thresholds, recalls, classes, sizes all/small/medium/large, maxDets); -1 where there is no box.
+    values = np.where(evaluation.eval["precision"] < 0, np.nan, evaluation.eval["precision"])[..., -1]
+    names = ("AP", "APsmall", "APmedium", "APlarge")
+    figures = {name: np.nanmean(values[..., i]) for i, name in enumerate(names)}
+    return figures | {"AP50": np.nanmean(values[0, ..., 0]), "AP75": np.nanmean(values[5, ..., 0])}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_coco_figures_equal_pycocotools(seed):
+    detections, truths = pictures(seed)
+    ours, theirs = detection.coco(detections, truths, 3), cocoeval(detections, truths, 3)
+    assert ours.keys() == theirs.keys() and all(0 < value < 1 for value in ours.values())
+    for name, value in ours.items():
+        assert value == pytest.approx(theirs[name], abs=1e-12), name
+
+
+def test_the_cap_on_detections_equals_pycocotools():
+    detections, truths = pictures(7)
+    capped = detection.coco(detections, truths, 3, most=4)
+    assert capped == pytest.approx(cocoeval(detections, truths, 3, most=4), abs=1e-12)
+    assert capped["AP"] != pytest.approx(detection.coco(detections, truths, 3)["AP"], abs=1e-3)
+
+
+@pytest.mark.parametrize("classes, present", [(11, 11), (6, 4)])
+def test_confusion_and_iou_equal_torchmetrics(classes, present):
+    rng = np.random.default_rng(classes)
+    truth = rng.integers(0, present, (5, 30, 40))
+    predicted = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, present, truth.shape))
+    truth[rng.random(truth.shape) < 0.1] = segmentation.VOID
+    matrix = sum(segmentation.confusion(p, t, classes) for p, t in zip(predicted, truth))
+    given = {"num_classes": classes, "ignore_index": segmentation.VOID}
+    given |= {"preds": torch.from_numpy(predicted), "target": torch.from_numpy(truth)}
+    np.testing.assert_array_equal(matrix, multiclass_confusion_matrix(**given))
+    per_class = multiclass_jaccard_index(**given, average="none").numpy()
+    np.testing.assert_allclose(np.nan_to_num(segmentation.class_iou(matrix)), per_class, atol=1e-6)
+    assert segmentation.mean_iou(matrix, absent="zero") == pytest.approx(per_class.mean(), abs=1e-6)
+    assert segmentation.mean_iou(matrix) == pytest.approx(
+        float(multiclass_jaccard_index(**given, average="macro")), abs=1e-6
+    )
+
+
+@pytest.fixture(scope="module")
+def got10k():
+    """The toolkit; its drawing of pictures is not needed, so no window system is asked for."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from got10k import experiments
+    from got10k.utils import metrics
+
+    return experiments, metrics
+
+
+def walks(seed, length):
+    """A true box that wanders over the border of a picture of 200 x 100, and a tracker that follows with errors."""
+    rng = np.random.default_rng(seed)
+    centre = np.cumsum(rng.normal(0, 4, (length, 2)), 0) + [100, 50]
+    side = rng.uniform(10, 60, (length, 2))
+    truth = np.hstack([centre - side / 2, centre + side / 2])
+    shift = np.tile(np.cumsum(rng.normal(0, 3, (length, 2)), 0), 2)
+    predicted = truth + shift + rng.normal(0, 2, (length, 4))
+    predicted[:, 2:] = np.maximum(predicted[:, 2:], predicted[:, :2] + 1)
+    return predicted, truth
+
+
+def corners_to_sides(boxes):
+    return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_pass_evaluation_equals_the_toolkit(got10k, seed):
+    experiments, _ = got10k
+    otb = experiments.ExperimentOTB.__new__(experiments.ExperimentOTB)
+    otb.nbins_iou, otb.nbins_ce = 21, 51
+    overlaps, errors, curves = [], [], []
+    for number, length in enumerate((5, 40, 90)):
+        predicted, truth = walks(10 * seed + number, length)
+        overlaps.append(tracking.overlap(predicted, truth))
+        errors.append(tracking.centre_error(predicted, truth))
+        found = otb._calc_metrics(corners_to_sides(predicted), corners_to_sides(truth))
+        np.testing.assert_allclose(overlaps[-1], found[0], atol=1e-9)
+        np.testing.assert_allclose(errors[-1], found[1], atol=1e-9)
+        curves.append(otb._calc_curves(*found))
+    success, precision = (np.mean([curve[i] for curve in curves], 0) for i in range(2))
+    np.testing.assert_allclose(tracking.success_curve(overlaps), success)
+    np.testing.assert_allclose(tracking.precision_curve(errors), precision)
+    assert tracking.success(overlaps) == pytest.approx(success.mean())
+    assert tracking.precision(errors) == pytest.approx(precision[20])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_average_overlap_equals_the_toolkit(got10k, seed):
+    experiments, metrics = got10k
+    sequences, frames = [], []
+    for number, length in enumerate((5, 40, 90)):
+        predicted, truth = walks(50 + 10 * seed + number, length)
+        visible = np.random.default_rng(seed).random(length) < 0.9
+        sequences.append(tracking.overlap(predicted, truth, size=(200, 100), visible=visible))
+        theirs = metrics.rect_iou(corners_to_sides(predicted)[1:], corners_to_sides(truth)[1:], bound=(200, 100))
+        frames.append(theirs[visible[1:]])
+    evaluate = experiments.ExperimentGOT10k._evaluate
+    average, rate, _, _ = evaluate(None, np.concatenate(frames), np.array([]))
+    assert tracking.average_overlap(sequences) == pytest.approx(average)
+    assert tracking.success_rate(sequences) == pytest.approx(rate)
