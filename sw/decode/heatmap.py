@@ -1,0 +1,73 @@
+"""Boxes from a heat map per class and four distances per cell.
+
+The head is that of X. Zhou et al., "Objects as Points", 2019, with distances to the four sides as in Z. Tian et al.,
+"FCOS", ICCV 2019. Hardware sends whole numbers q; the head's value is q * scale + bias.
+"""
+
+import numpy as np
+
+from xnorforge.sw.decode.letterbox import Fit
+from xnorforge.sw.metrics.boxes import Found, iou
+
+UNIT = 16.0  # pixels of a distance whose head value is 0
+REACH = 3.0  # head values of distances are cut at -REACH and REACH: 0.8 to 321 pixels
+
+
+def least_score(probability: float, scale, bias) -> np.ndarray:
+    """The smallest whole q with sigmoid(q * scale + bias) >= probability, so that no cell needs a sigmoid.
+
+    Args:
+        probability: above 0, below 1.
+        scale, bias: float, scalar or one per class; scale > 0.
+    """
+    return np.ceil((np.log(probability / (1 - probability)) - bias) / scale).astype(np.int64)
+
+
+def boxes(maps, scale, bias, stride: int, least: float = 0.02, overlap: float = 0.45, most: int = 30) -> Found:
+    """Decode the maps of one picture.
+
+    Args:
+        maps: int (classes + 4, rows, columns): a score per class, then log distances to left, top, right, bottom.
+        scale: > 0, and bias: float, scalar or one per map.
+        stride: input pixels per cell; cell x is centred at (x + 0.5) * stride.
+        least: cells below this probability are passed over.
+        overlap: of two boxes of a class with this intersection over union or more, the surer stays.
+        most: boxes kept per class.
+
+    Returns:
+        boxes in input pixels, scores as probabilities, by class and falling score.
+    """
+    scale, bias = (np.broadcast_to(value, len(maps)) for value in (scale, bias))
+    classes = len(maps) - 4
+    kept = []
+    for label in range(classes):
+        rows, columns = np.nonzero(maps[label] >= least_score(least, scale[label], bias[label]))
+        score = maps[label, rows, columns]
+        distance = maps[classes:, rows, columns].T * scale[classes:] + bias[classes:]
+        distance = np.exp(np.clip(distance, -REACH, REACH)) * UNIT
+        centre = (np.stack([columns, rows], 1) + 0.5) * stride
+        found = np.hstack([centre - distance[:, :2], centre + distance[:, 2:]])
+        best = nms(found, score, overlap)[:most]
+        probability = 1 / (1 + np.exp(-(score[best] * scale[label] + bias[label])))
+        kept.append((found[best], probability, np.full(len(best), label)))
+    return Found(*(np.concatenate(column) for column in zip(*kept)))
+
+
+def nms(found, scores, overlap: float) -> np.ndarray:
+    """Non-maximum suppression: indices of the boxes that stay, surest first, the earlier of equal ones.
+
+    Args:
+        found: float (N, 4); scores: (N,).
+        overlap: a box leaves if it has this intersection over union or more with one that stays.
+    """
+    left, stay = np.argsort(-np.asarray(scores, float), kind="stable"), []
+    while len(left):
+        first, left = left[0], left[1:]
+        stay.append(first)
+        left = left[iou(found[left], found[[first]])[:, 0] < overlap]
+    return np.array(stay, np.int64)
+
+
+def in_picture(found: Found, fit: Fit) -> Found:
+    """Boxes of the input as boxes of the picture it was made from."""
+    return found._replace(boxes=fit.back(found.boxes))

@@ -1,0 +1,32 @@
+"""A class per pixel from a map of scores that is coarser than the picture."""
+
+import numpy as np
+
+
+def bilinear(scores, factor: int) -> np.ndarray:
+    """The class with the largest score after bilinear interpolation, the first of equal ones.
+
+    Pixel i lies at (i + 0.5) / factor - 0.5 cells, held at the border (torch: `align_corners=False`). All weights are
+    multiples of 1 / (2 * factor), so the sums are made of whole numbers and nothing rounds.
+
+    Args:
+        scores: int (classes, rows, columns), one scale for all classes; below 2^40 in size.
+        factor: pixels per cell.
+
+    Returns:
+        uint8 (rows * factor, columns * factor).
+    """
+    scores = np.asarray(scores).astype(np.int64)
+    down, across = (_weights(count, factor) for count in scores.shape[1:])
+    return np.argmax(down @ scores @ across.T, 0).astype(np.uint8)
+
+
+def nearest(scores, factor: int) -> np.ndarray:
+    """The class with the largest score in each cell, the first of equal ones, repeated; arguments as `bilinear`."""
+    return np.argmax(scores, 0).astype(np.uint8).repeat(factor, 0).repeat(factor, 1)
+
+
+def _weights(count: int, factor: int) -> np.ndarray:
+    """int64 (count * factor, count): weights times 2 * factor of cells for each pixel along one axis."""
+    at = np.clip(2 * np.arange(count * factor) + 1 - factor, 0, 2 * factor * (count - 1))
+    return np.maximum(2 * factor - np.abs(at[:, None] - 2 * factor * np.arange(count)), 0)

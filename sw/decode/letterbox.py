@@ -1,0 +1,50 @@
+"""A picture of any size in an input of one size, and boxes back from there."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+GREY = 127
+
+
+class Fit(NamedTuple):
+    """How a picture lies in the input.
+
+    Attributes:
+        scale: (x, y), input pixels per pixel of the picture, > 0.
+        offset: (x, y), input pixels left of and above the picture.
+        size: (width, height) of the picture.
+    """
+
+    scale: tuple[float, float]
+    offset: tuple[int, int]
+    size: tuple[int, int]
+
+    def into(self, boxes) -> np.ndarray:
+        """Boxes (N, 4) of the picture as boxes of the input."""
+        return boxes * np.tile(self.scale, 2) + np.tile(self.offset, 2)
+
+    def back(self, boxes) -> np.ndarray:
+        """Boxes (N, 4) of the input as boxes of the picture, cut at its borders."""
+        return np.clip((boxes - np.tile(self.offset, 2)) / np.tile(self.scale, 2), 0, np.tile(self.size, 2))
+
+
+def letterbox(picture, width: int, height: int, fill: int = GREY) -> tuple[np.ndarray, Fit]:
+    """Scale a picture, sides in proportion, until it just fits; put it into the middle; fill the rest.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        width, height: of the input, pixels.
+        fill: 0 .. 255, the bars' grey.
+
+    Returns:
+        uint8 (height, width, 3), Pillow's bilinear filter, which averages where it shrinks; and how it lies there.
+    """
+    tall, wide = picture.shape[:2]
+    scale = min(width / wide, height / tall)
+    inner = max(1, round(wide * scale)), max(1, round(tall * scale))
+    offset = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas = Image.new("RGB", (width, height), (fill,) * 3)
+    canvas.paste(Image.fromarray(picture).resize(inner, Image.Resampling.BILINEAR), offset)
+    return np.asarray(canvas), Fit((inner[0] / wide, inner[1] / tall), offset, (wide, tall))

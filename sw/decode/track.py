@@ -1,0 +1,160 @@
+"""One object followed through a sequence, from the responses of a template to windows of three sizes.
+
+The procedure is SiamFC's (L. Bertinetto et al., "Fully-Convolutional Siamese Networks for Object Tracking", ECCV 2016
+workshops): learn the object's surroundings once; then look for them in windows around the last place, one smaller and
+one larger than before; prefer staying; go where the answer is largest. Per frame:
+
+    responses = accelerator(windows(frame, state))       integers (3, rows, columns)
+    state = follow(state, responses, frame)              state.box is the answer
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Sizes are those of the network, the rest was set once and not tuned.
+
+    Attributes:
+        exemplar, search: sides of the two inputs, pixels; search is twice exemplar.
+        stride: input pixels per cell of the response.
+        finer: points per cell after bicubic interpolation.
+        step: size ratio of neighbouring windows, > 1.
+        penalty: 0 .. 1, factor on the best answer of the smaller and of the larger window.
+        hann: 0 .. 1, weight of a window that prefers staying.
+        rate: 0 .. 1, how fast the size follows the best window.
+        least, most: the side's bounds, relative to the first.
+    """
+
+    exemplar: int = 64
+    search: int = 128
+    stride: int = 4
+    finer: int = 8
+    step: float = 1.05
+    penalty: float = 0.97
+    hann: float = 0.25
+    rate: float = 0.4
+    least: float = 0.3
+    most: float = 3.0
+
+
+RULES = Rules()
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the object is.
+
+    Attributes:
+        centre, size: float (2,), x and y, pixels of the picture.
+        side: of the square that fills the exemplar: the box and half its mean side around it.
+        first_side: side in the first frame.
+    """
+
+    centre: np.ndarray
+    size: np.ndarray
+    side: float
+    first_side: float
+
+    @property
+    def box(self) -> np.ndarray:
+        """float (4,): x0, y0, x1, y1, pixels of the picture."""
+        return np.concatenate([self.centre - self.size / 2, self.centre + self.size / 2])
+
+
+def start(box) -> State:
+    """The state in the first frame, from the box given there: (4,), x0, y0, x1, y1."""
+    box = np.asarray(box, float)
+    size = box[2:] - box[:2]
+    side = float(np.sqrt((size + size.mean()).prod()))
+    return State((box[:2] + box[2:]) / 2, size, side, side)
+
+
+def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
+    """A square of the picture, scaled; beyond the border lies the picture's mean colour.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        centre: (x, y) and side: of the square, pixels of the picture.
+        pixels: side of the result.
+
+    Returns:
+        uint8 (pixels, pixels, 3), bilinear; a picture that shrinks to less than half is averaged first.
+    """
+    image = Image.fromarray(picture)
+    mean = tuple(int(value) for value in np.asarray(image.resize((8, 8), Image.Resampling.BOX)).mean((0, 1)))
+    reduce = max(1, int(side / pixels))
+    if reduce > 1:
+        image, centre, side = image.reduce(reduce), np.asarray(centre) / reduce, side / reduce
+    step, (left, top) = side / pixels, np.asarray(centre) - side / 2
+    affine = (step, 0, left, 0, step, top)
+    bilinear = Image.Resampling.BILINEAR
+    return np.asarray(image.transform((pixels,) * 2, Image.Transform.AFFINE, affine, bilinear, fillcolor=mean))
+
+
+def exemplar(picture, state: State, rules: Rules = RULES) -> np.ndarray:
+    """What the template is made from: uint8 (exemplar, exemplar, 3), the object with its surroundings."""
+    return crop(picture, state.centre, state.side, rules.exemplar)
+
+
+def windows(picture, state: State, rules: Rules = RULES) -> np.ndarray:
+    """Where to look for it: uint8 (3, search, search, 3), a smaller, an equal, and a larger square."""
+    side = state.side * rules.search / rules.exemplar
+    return np.stack([crop(picture, state.centre, side * factor, rules.search) for factor in _factors(rules)])
+
+
+def peak(responses, rules: Rules = RULES) -> tuple[int, np.ndarray]:
+    """The best window, and how far from its centre the object is.
+
+    Args:
+        responses: int or float (3, n, n), n odd: any scale, larger is more alike.
+
+    Returns:
+        0, 1 or 2: the window; and float (2,): x and y, in pixels of the search input.
+    """
+    resize = _cubic(responses.shape[1], rules.finer)
+    fine = resize @ np.asarray(responses, float) @ resize.T
+    tops = fine.max((1, 2))
+    tops[[0, 2]] -= np.abs(tops[[0, 2]]) * (1 - rules.penalty)
+    best = max((1, 0, 2), key=lambda window: tops[window])  # of equal ones, the size stays
+    answer = fine[best] - fine[best].min()
+    answer /= answer.sum() or 1
+    hann = np.hanning(len(answer))
+    stay = np.outer(hann, hann) / hann.sum() ** 2
+    mixed = (1 - rules.hann) * answer + rules.hann * stay
+    row, column = np.unravel_index(np.argmax(mixed), mixed.shape)
+    return best, (np.array([column, row]) - len(answer) // 2) * rules.stride / rules.finer
+
+
+def follow(state: State, responses, picture, rules: Rules = RULES) -> State:
+    """The next state from the responses to `windows(picture, state)`; the centre stays in the picture."""
+    best, away = peak(responses, rules)
+    factor = _factors(rules)[best]
+    centre = state.centre + away * state.side * factor / rules.exemplar
+    side = state.side * (1 - rules.rate + rules.rate * factor)
+    side = float(np.clip(side, rules.least * state.first_side, rules.most * state.first_side))
+    size = state.size * side / state.side
+    return replace(state, centre=np.clip(centre, 0, picture.shape[1::-1]), size=size, side=side)
+
+
+def _factors(rules: Rules) -> tuple[float, float, float]:
+    return 1 / rules.step, 1.0, rules.step
+
+
+def _cubic(count: int, finer: int) -> np.ndarray:
+    """float64 ((count - 1) * finer + 1, count): cubic interpolation with a = -0.75, corners aligned, border held.
+
+    R. G. Keys, "Cubic convolution interpolation for digital image processing", 1981; the kernel torch calls bicubic.
+    """
+    at = np.arange((count - 1) * finer + 1) / finer
+    matrix = np.zeros((len(at), count))
+    for cell in range(-2, count + 2):
+        away = np.abs(at - cell)
+        inner = 1.25 * away**3 - 2.25 * away**2 + 1
+        outer = -0.75 * (away**3 - 5 * away**2 + 8 * away - 4)
+        weight = np.where(away <= 1, inner, np.where(away < 2, outer, 0))
+        matrix[:, np.clip(cell, 0, count - 1)] += weight
+    return matrix
