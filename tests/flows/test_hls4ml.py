@@ -17,8 +17,8 @@ from xnorforge import artifacts
 from xnorforge.errors import MismatchError, ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import build, emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
-from xnorforge.flows.backends.hls4ml.mapping import network
 from xnorforge.flows.backends.hls4ml.model import convert
+from xnorforge.flows.backends.hls4ml.rules import network
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 

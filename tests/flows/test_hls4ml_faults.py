@@ -11,7 +11,7 @@ from pathlib import Path
 import hls4ml
 import numpy as np
 import pytest
-from hls4ml.model.types import XnorPrecisionType
+from hls4ml.model.types import IntegerPrecisionType, XnorPrecisionType
 from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
@@ -130,3 +130,57 @@ def test_fault_7_a_scale_of_a_third_is_cut_to_the_fraction_of_its_type(tmp_path)
     written = np.array((tmp_path / "firmware/weights" / f"{scale.name}.txt").read_text().split(","), float)
     held = np.floor(written * 2**12) / 2**12
     assert 0 < abs(held - 1 / 3).max() < 2**-12
+
+
+def test_fault_8_two_signed_bits_are_ternary_where_minus_two_counts_as_one():
+    product = hls4ml.backends.get_backend("Vitis").product_type
+    assert product(IntegerPrecisionType(8), IntegerPrecisionType(2)) == "weight_ternary"
+    header = Path(hls4ml.__file__).parent / "templates/vivado/nnet_utils/nnet_mult.h"
+    cases = header.read_text().split("class weight_ternary")[1].split("};")[0]
+    assert [line.strip() for line in cases.splitlines() if "return" in line or "if (" in line] == [
+        "if (w == 0)", "return 0;", "else if (w == -1)", "return -a;", "return a; // if(w == 1)",
+    ]  # fmt: skip
+
+
+def convolved(folder, io, kernel, stride, reuse):
+    """A Conv2D of 6 x 6 pixels of 8 bits from hls4ml's own layer list: what it gives, and what it should give."""
+    rng, (kh, kw), (sy, sx) = np.random.default_rng(0), kernel, stride
+    weights, x = rng.integers(-3, 4, (kh, kw, 1, 4)), rng.integers(0, 256, (2, 6, 6, 1))
+    out = (6 - kh) // sy + 1, (6 - kw) // sx + 1
+    sizes = {"in_height": 6, "in_width": 6, "n_chan": 1, "n_filt": 4, "filt_height": kh, "filt_width": kw}
+    sizes |= {"out_height": out[0], "out_width": out[1], "stride_height": sy, "stride_width": sx}
+    sizes |= dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), 0)
+    conv = {
+        "class_name": "Conv2D",
+        "name": "conv",
+        "data_format": "channels_last",
+        "weight_data": weights.astype(float),
+    }
+    rows = [{"class_name": "InputLayer", "name": "x", "input_shape": [6, 6, 1]}, conv | sizes | {"bias_data": None}]
+    config = hls4ml.utils.config.create_config(str(folder), "conv", "Vitis", io_type=io)
+    config["HLSConfig"] = {"Model": {"Precision": "ap_int<20>", "ReuseFactor": reuse, "Strategy": "Resource"}}
+    with redirect_stdout(StringIO()):
+        model = hls4ml.model.graph.ModelGraph.from_layer_list(config, rows)
+        model.compile()
+    windows = np.lib.stride_tricks.sliding_window_view(x[..., 0], kernel, (1, 2))[:, ::sy, ::sx]
+    wanted = np.einsum("nyxij,ijk->nyxk", windows, weights[:, :, 0])
+    return model.predict(x.astype(float)).reshape(wanted.shape), wanted
+
+
+@pytest.mark.full
+def test_faults_10_and_11_a_convolution_of_arrays_reads_too_far_and_one_of_streams_leaves_out_the_rows(tmp_path):
+    for name, io, kernel, stride, reuse, right in (
+        ("factor within", "io_parallel", (3, 3), (1, 1), 9, True),
+        ("factor beyond", "io_parallel", (3, 3), (1, 1), 18, False),
+        ("columns", "io_stream", (1, 2), (1, 2), 2, True),
+        ("rows", "io_stream", (1, 2), (2, 2), 2, False),
+    ):
+        got, wanted = convolved(tmp_path / name.replace(" ", "_"), io, kernel, stride, reuse)
+        assert np.array_equal(got, wanted) == right, name
+
+
+def test_fault_12_a_batch_norm_without_effect_leaves_its_sign_unmerged(tmp_path):
+    graph = binary(Graph((4,), 3).sign(), "MatMul", 4, 2)
+    graph.real("BatchNormalization", np.ones(2), np.zeros(2), np.zeros(2), np.ones(2), epsilon=0.0).sign()
+    binary(graph, "MatMul", 2, 2)
+    assert not layers(plain(graph.model([2]), tmp_path), "BatchNormalizationQuantizedTanh")

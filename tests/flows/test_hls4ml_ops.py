@@ -11,7 +11,8 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
 from xnorforge.flows.backends.hls4ml.layers import ours
-from xnorforge.flows.backends.hls4ml.mapping import RULES, Net, input_of
+from xnorforge.flows.backends.hls4ml.net import Net
+from xnorforge.flows.backends.hls4ml.rules import RULES
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.plugins import load
 
@@ -62,10 +63,10 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
             wires = []
             for port, (x, stream) in enumerate(zip(values, row[0].in_streams())):
                 bit = (stream.bits, stream.signed) == (1, False)
-                wire = input_of(net, f"in_{index}_{port}", replace(stream, bits=2) if bit else stream)
+                wire = net.input(f"in_{index}_{port}", replace(stream, bits=2) if bit else stream)
                 inputs.append(wire.layer)
                 # Inputs of a project are numbers; a layer makes bits of them.
-                wires.append(net.pixels("bit", "xf_scale", wire, 1, False, np.ones(stream.shape[-1])) if bit else wire)
+                wires.append(net.scaled("bit", wire, 1, False) if bit else wire)
                 data.append(np.ascontiguousarray(x.astype(float)))
             for place, op in enumerate(row):
                 net.stem = f"row_{index}_{place}"

@@ -22,7 +22,7 @@ from xnorforge.hw import boards, graph
 BENCH = 10  # images in the project's own test bench
 
 
-def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None) -> dict:
+def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()) -> dict:
     """Convert, write, compile with g++, compare on the golden images, synthesise where Vitis HLS is on PATH.
 
     Args:
@@ -31,6 +31,7 @@ def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images
         out: where `hls.json` and `hls_project/` go; `acc` if absent.
         io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; the last one is what Vitis HLS synthesises.
         images: the first so many golden images instead of all.
+        before: checks that were made already, for the record.
 
     Returns:
         The record, also in `hls.json`.
@@ -49,7 +50,7 @@ def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images
     board = boards.load(fold["board"])
     with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
         pixels, wanted = golden["images"][:images], lowered["integers"][:images]
-    checks, forms, times = [], {}, {}
+    checks, forms, times = [*before], {}, {}
     with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
         for kind in io:
             folder = aside / kind

@@ -7,7 +7,7 @@ from hls4ml.model.graph import ModelGraph
 
 from xnorforge import artifacts
 from xnorforge.errors import MismatchError
-from xnorforge.flows.backends.hls4ml.mapping import Net
+from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.progress import progress

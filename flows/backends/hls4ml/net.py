@@ -1,0 +1,131 @@
+"""The network while it is converted: hls4ml's list of layers, and where the tensors of the folded graph are among them."""
+
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.flows.backends.hls4ml.layers import integers
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A tensor in hls4ml: the result of a layer, and a window over it that no matrix has taken yet.
+
+    Attributes:
+        layer: its name.
+        shape: as hls4ml has it, channels last, without batch.
+        bits, signed: of an element.
+        window: a Window operator whose pads are in the tensor already.
+    """
+
+    layer: str
+    shape: tuple[int, ...]
+    bits: int
+    signed: bool
+    window: HwOp | None = None
+
+
+@dataclass
+class Net:
+    """The layers so far.
+
+    Attributes:
+        io: "io_parallel" or "io_stream".
+        legal: (n_in, n_out) of a matrix -> reuse factors that hls4ml allows, ascending.
+        layers, config: hls4ml's layer list, and the configuration of each layer by name.
+        at: where the tensors of the folded graph are.
+        weights: {layer: integers (n_in, n_out)} of the matrices as the folded graph has them.
+        results: {layer: (operator, tensor)} where a layer's result is a whole tensor of the folded graph.
+        stem: what the names of the layers of the present operator begin with.
+    """
+
+    io: str
+    legal: object
+    layers: list[dict] = field(default_factory=list)
+    config: dict[str, dict] = field(default_factory=dict)
+    at: dict[str, Wire] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    results: dict[str, tuple[HwOp, str]] = field(default_factory=dict)
+    stem: str = ""
+
+    def layer(self, kind: str, suffix: str, sources, wire: Wire, config: dict, **attributes) -> Wire:
+        """Append a layer of the class `kind`; `wire` is its result, named here."""
+        name = f"{self.stem}_{suffix}" if suffix else self.stem
+        given = {"class_name": kind, "name": name, "inputs": [source.layer for source in sources]}
+        self.layers.append(given | attributes)
+        self.config[name] = config
+        return replace(wire, layer=name)
+
+    def input(self, name: str, stream: Stream) -> Wire:
+        """Append an input."""
+        self.stem, wire = name, Wire(name, stream.shape, stream.bits, stream.signed)
+        config = {"Precision": {"result": integer(stream.bits, stream.signed)}}
+        return self.layer("InputLayer", "", [], wire, config, input_shape=list(stream.shape))
+
+    def shaped(self, source: Wire, shape) -> Wire:
+        """The same elements in another shape."""
+        if source.shape == tuple(shape):
+            return source
+        wire = replace(source, shape=tuple(shape))
+        return self.layer("Reshape", "shape", [source], wire, {"Trace": False}, target_shape=list(shape))
+
+    def xf(self, suffix, function, sources, shape, bits, signed, table=None, op=None, **numbers) -> Wire:
+        """Append a layer of ours."""
+        wire = Wire("", tuple(shape), bits, signed)
+        kind = {"out_shape": wire.shape, "bits": bits, "signed": signed}
+        given = {"function": function, "op": op, "numbers": numbers}
+        given["table_data"] = None if table is None else integers(table)
+        return self.layer("XfLayer", suffix, sources, wire, {"Trace": True}, **kind, **given)
+
+    def pixels(self, suffix, op, source, bits, signed, table, **numbers) -> Wire:
+        """Append a layer of ours that works pixel by pixel."""
+        sizes = {"n_pixels": prod(source.shape[:-1]), "n_chan": source.shape[-1]}
+        return self.xf(suffix, "xf_pixels", [source], source.shape, bits, signed, table, op, **sizes, **numbers)
+
+    def scaled(self, suffix, source: Wire, bits, signed, factors=1) -> Wire:
+        """Append products with a factor, or one per channel, modulo 2^bits."""
+        return self.pixels(suffix, "xf_scale", source, bits, signed, np.broadcast_to(factors, source.shape[-1]))
+
+    def thresholds(self, suffix, source: Wire, thresholds, direction=1) -> Wire:
+        """Append comparisons: thresholds (C, steps), directions (C,)."""
+        channels, steps = np.shape(thresholds)
+        table = np.vstack([np.broadcast_to(direction, channels), np.transpose(thresholds)])
+        return self.pixels(suffix, "xf_threshold", source, steps.bit_length(), False, table, steps=steps)
+
+    def pool(self, suffix, source: Wire, kernel, stride, direction, bits, signed) -> Wire:
+        """Append maxima (direction +1), minima (-1) or sums (0) of windows, the kernel at most the stride."""
+        (height, width, channels), (kh, kw), (sh, sw) = source.shape, kernel, stride
+        sizes = {"height": height, "width": width, "n_chan": channels, "kernel_height": kh, "kernel_width": kw}
+        sizes |= {"stride_height": sh, "stride_width": sw}
+        sizes |= {"out_height": (height - kh) // sh + 1, "out_width": (width - kw) // sw + 1}
+        shape, table = (sizes["out_height"], sizes["out_width"], channels), np.broadcast_to(direction, channels)
+        return self.xf(suffix, "xf_pool", [source], shape, bits, signed, table, **sizes)
+
+
+def integer(bits: int, signed: bool) -> str:
+    """hls4ml's name of an integer type."""
+    return f"ap_{'' if signed else 'u'}int<{bits}>"
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of two's complement that hold low .. high."""
+    return max(high, -low - 1).bit_length() + 1
+
+
+def refused(op: HwOp, why: str, cure: str) -> UserError:
+    """The error for an operator that hls4ml cannot express."""
+    return UserError(f"hls4ml: {op.name} ({type(op).__name__}) {why}; {cure}.")
+
+
+def plain(op: HwOp, source: Wire) -> Wire:
+    """A tensor that `op` reads as it is.
+
+    Raises:
+        UserError: a window lies over it.
+    """
+    if source.window is not None:
+        raise refused(op, f"reads the window {source.window.name}", "only matrices read windows in hls4ml")
+    return source
