@@ -7,12 +7,8 @@ import numpy as np
 
 from xnorforge.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
-
-
-def divisors(n: int) -> list[int]:
-    """All divisors, ascending."""
-    return [d for d in range(1, n + 1) if n % d == 0]
 
 
 class Mvu(HwOp):

@@ -3,13 +3,13 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory, packed, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import memory, packed, value_range
 
 LUTS_PER_BLOCK = 350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
 
 
-class Border(HwOp):
+class Border(PerChannel):
     """y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c], modulo 2**out_bits; `mul` is 1 or 2.
 
     Integers (H, W, C) to integers (H, W, C). Array `table` (classes of rows, classes of columns, C), any integers;
@@ -20,18 +20,13 @@ class Border(HwOp):
     arrays = ("table",)
 
     def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0),
+        own = {
             "mul": ("i", False, 1, {1, 2}),
-            "out_bits": ("i", True, 0),
-            "out_signed": ("i", False, 0),
             "rows": ("ints", True, []),
             "columns": ("ints", True, []),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
         }
+        return super().get_nodeattr_types() | self.widths | own
 
     def table(self) -> np.ndarray:
         """The offsets, int64 (classes of rows, classes of columns, C).
@@ -55,15 +50,6 @@ class Border(HwOp):
                 )
         return table
 
-    def in_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        check_divides(self.name, "pe", pe, "channels", shape[-1])
-        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
-
-    def out_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
-
     def execute_node(self, context, graph):
         self.take(context.__getitem__)
         sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
@@ -71,10 +57,6 @@ class Border(HwOp):
         y = x * self.get_nodeattr("mul") + self.table()[np.ix_(rows, columns)]
         low, _ = value_range(sink.bits, sink.signed)
         context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
     def latency(self) -> int:
         """The table, then the sum."""

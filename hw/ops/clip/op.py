@@ -3,11 +3,11 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import value_range
 
 
-class Clip(HwOp):
+class Clip(PerChannel):
     """y = max(mul * x, at) where the channel's direction is +1, min(mul * x, at) where it is -1, modulo 2**out_bits.
 
     Integers (…, C) to integers (…, C). Arrays: `at` (C,), any integers; `direction` (C,) of +1 and -1, all +1 where it is
@@ -18,15 +18,7 @@ class Clip(HwOp):
     arrays = ("at", "direction")
 
     def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0),
-            "mul": ("i", False, 1, {1, 2}),
-            "out_bits": ("i", True, 0),
-            "out_signed": ("i", False, 0),
-        }
+        return super().get_nodeattr_types() | {"mul": ("i", False, 1, {1, 2})} | self.widths
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Bounds and directions, int64 (C,) each.
@@ -46,15 +38,6 @@ class Clip(HwOp):
             raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
         return at, direction
 
-    def in_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        check_divides(self.name, "pe", pe, "channels", shape[-1])
-        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
-
-    def out_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
-
     def execute_node(self, context, graph):
         self.take(context.__getitem__)
         (at, direction), sink = self.tables(), self.out_stream()
@@ -63,10 +46,6 @@ class Clip(HwOp):
         y = np.where(direction > 0, np.maximum(x, at), np.minimum(x, at))
         low, _ = value_range(sink.bits, sink.signed)
         context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
     def latency(self) -> int:
         """One comparison."""

@@ -3,14 +3,15 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import memory, value_range
+from xnorforge.hw.ops.base import Stream
 
 from . import cost, text
 from .plan import Plan, cuts, plan
 
 
-class Interact(HwOp):
+class Interact(PerChannel):
     """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or a bit where there are thresholds.
 
     p = 2 x - n0 where the input x counts matches (`matches` = 1, unsigned), else p = x (signed). K = influence[group, t, s]
@@ -26,10 +27,9 @@ class Interact(HwOp):
     arrays = ("influence", "thresholds", "direction")
 
     def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
+        given = super().get_nodeattr_types()
+        del given["in_signed"]  # `matches` says it
+        return given | {
             "matches": ("i", False, 1),
             "n0": ("i", True, 0),
             "unit": ("i", True, 0),
@@ -81,9 +81,7 @@ class Interact(HwOp):
         return influence, thresholds, direction
 
     def in_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        check_divides(self.name, "pe", pe, "channels", shape[-1])
-        return Stream(shape, pe, self.get_nodeattr("in_bits"), not self.get_nodeattr("matches"))
+        return self.stream(self.get_nodeattr("in_bits"), not self.get_nodeattr("matches"))
 
     def result_range(self) -> tuple[int, int]:
         """The least and the greatest p~ of any channel and input."""
@@ -104,11 +102,10 @@ class Interact(HwOp):
         return self.get_nodeattr("n0") if self.get_nodeattr("matches") else 0
 
     def out_stream(self) -> Stream:
-        source = self.in_stream()
         if not self.raw:
-            return Stream(source.shape, source.lanes)
+            return self.stream(1, False)
         low, high = self.result_range()
-        return Stream(source.shape, source.lanes, 1 + max(high, -low - 1).bit_length(), True)
+        return self.stream(1 + max(high, -low - 1).bit_length(), True)
 
     def execute_node(self, context, graph):
         self.take(context.__getitem__)
@@ -126,10 +123,6 @@ class Interact(HwOp):
         mixed = p + self.get_nodeattr("unit") * moved.swapaxes(0, 1).reshape(p.shape).astype(np.int64)
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
     def needs(self, port: int = 0) -> np.ndarray:
         """The whole group for each beat of it."""

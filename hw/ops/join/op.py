@@ -3,11 +3,12 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, packed, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.ops.base import Stream
 
 
-class Join(HwOp):
+class Join(PerChannel):
     """y[…, c] = sum over k of multipliers[k, c] * x_k[…, c], modulo 2**out_bits, for one or more streams of one shape.
 
     Arrays: `multipliers` (inputs, C), whole numbers. Lists of `in_bits`, `in_signed` have one entry per stream. The caller
@@ -18,14 +19,8 @@ class Join(HwOp):
     arrays = ("multipliers",)
 
     def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "in_bits": ("ints", True, []),
-            "in_signed": ("ints", True, []),
-            "out_bits": ("i", True, 0),
-            "out_signed": ("i", True, 0),
-            "pe": ("i", False, 1),
-        }
+        per_stream = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
+        return super().get_nodeattr_types() | per_stream | self.widths
 
     @property
     def inputs(self) -> int:
@@ -50,14 +45,8 @@ class Join(HwOp):
         return self.in_streams()[0]
 
     def in_streams(self) -> list[Stream]:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        check_divides(self.name, "pe", pe, "channels", shape[-1])
         kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
-        return [Stream(shape, pe, bits, bool(signed)) for bits, signed in kinds]
-
-    def out_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        return Stream(shape, pe, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
+        return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
     def execute_node(self, context, graph):
         self.take(context.__getitem__)
@@ -66,10 +55,6 @@ class Join(HwOp):
         total = sum(x.reshape(-1, *sink.shape) * m for x, m in zip(streams, self.table()))
         low, _ = value_range(sink.bits, sink.signed)
         context[self.onnx_node.output[0]] = (total - low) % 2**sink.bits + low
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
     def latency(self) -> int:
         """Products, sum."""

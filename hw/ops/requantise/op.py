@@ -3,11 +3,12 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.base import Stream
 
 
-class Requantise(HwOp):
+class Requantise(PerChannel):
     """Integers (…, C) to levels 0 .. levels: q = floor(u / 2**shift), less 1 at a tie, cut to the range; u = d * x - offset.
 
     A tie is u = q * 2**shift with q odd where the channel's `ties` is 1, even where it is 2; 0: none. Rounding half to even
@@ -19,14 +20,7 @@ class Requantise(HwOp):
     arrays = ("offset", "ties", "direction")
 
     def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0, {0, 1}),
-            "shift": ("i", True, 0),
-            "levels": ("i", True, 0),
-        }
+        return super().get_nodeattr_types() | {"shift": ("i", True, 0), "levels": ("i", True, 0)}
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, ties and directions, int64 (C,).
@@ -47,14 +41,8 @@ class Requantise(HwOp):
             found.append(values)
         return tuple(found)
 
-    def in_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        check_divides(self.name, "pe", pe, "channels", shape[-1])
-        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
-
     def out_stream(self) -> Stream:
-        source = self.in_stream()
-        return Stream(source.shape, source.lanes, self.get_nodeattr("levels").bit_length())
+        return self.stream(self.get_nodeattr("levels").bit_length(), False)
 
     def execute_node(self, context, graph):
         self.take(context.__getitem__)
@@ -64,10 +52,6 @@ class Requantise(HwOp):
         q = u >> shift
         tie = (u == q << shift) & (ties > 0) & (q % 2 == ties % 2)
         context[self.onnx_node.output[0]] = np.clip(q - tie, 0, self.get_nodeattr("levels")).astype(np.float32)
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
     def latency(self) -> int:
         """Subtraction; shift, tie and range."""

@@ -3,11 +3,12 @@
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.base import Stream
 
 
-class Threshold(HwOp):
+class Threshold(PerChannel):
     """Integers (…, C) to levels (…, C): the number of the channel's thresholds t with direction * x >= t.
 
     Arrays: `thresholds` (C, steps), integers, ascending per channel, 1 to 255 steps; `direction` (C,) of +1 and -1, all
@@ -16,14 +17,6 @@ class Threshold(HwOp):
 
     module = "xf_threshold"
     arrays = ("thresholds", "direction")
-
-    def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0),
-        }
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Thresholds (C, steps) and directions (C,), int64.
@@ -56,14 +49,8 @@ class Threshold(HwOp):
         """Bits of a level."""
         return np.asarray(self.arrays_of["thresholds"]).shape[-1].bit_length()
 
-    def in_stream(self) -> Stream:
-        shape, pe = tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("pe")
-        check_divides(self.name, "pe", pe, "channels", shape[-1])
-        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
-
     def out_stream(self) -> Stream:
-        source = self.in_stream()
-        return Stream(source.shape, source.lanes, self.bits)
+        return self.stream(self.bits, False)
 
     def execute_node(self, context, graph):
         self.take(context.__getitem__)
@@ -71,10 +58,6 @@ class Threshold(HwOp):
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         reached = (x * direction)[..., None] >= thresholds
         context[self.onnx_node.output[0]] = reached.sum(axis=-1).astype(np.float32)
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
     def latency(self) -> int:
         """One comparison per bit of the level."""
