@@ -10,6 +10,7 @@ NET      ?= mnist-cnn#      network of sw/shipped, or its name behind TASK's
 TASK     ?=#                mnist or cifar10: TASK=cifar10 NET=cnv is NET=cifar10-cnv
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
+BACKEND  ?= rtl#            rtl: folded units; da4ml: layers as adders; auto: the cheaper of both; hls4ml: a Vitis HLS project, emulated
 WEIGHTS  ?=#                folder of a training run, or of one of its prefixes, instead of shipped weights
 MODEL    ?=#                a QONNX file instead of NET
 SCALE    ?=#                with MODEL: value of one input step, where the file does not say
@@ -36,7 +37,8 @@ MAKEFLAGS += --no-print-directory -j2
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 STAGES := export lower fold generate sim synth netlist report
-.PHONY: help doctor build train compare tradeoff compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) request FORCE
+BACKENDS := rtl da4ml auto hls4ml
+.PHONY: help doctor build train compare tradeoff compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) hls request FORCE
 
 # The network's full name: <task>-<network>. TASK alone stands for the task's usual network.
 USUAL_mnist   := cnn
@@ -48,9 +50,9 @@ $(if $(and $(TASK),$(findstring -,$(GIVEN)),$(filter-out $(TASK)-%,$(GIVEN))),\
 
 NAME := $(if $(MODEL),$(basename $(notdir $(MODEL))),$(NETWORK)$(if $(filter-out ste,$(METHOD)),-$(METHOD))$(WEIGHTS:%=-$(notdir $(WEIGHTS:%/=%))))
 DIR  := out/$(NAME)
-ACC  := $(DIR)/rtl-$(BOARD)
+ACC  := $(DIR)/$(BACKEND)-$(BOARD)
 
-$(foreach v,NET TASK METHOD WEIGHTS BOARD MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
+$(foreach v,NET TASK METHOD WEIGHTS BOARD BACKEND MODEL FOLDING,$(if $(word 2,$($v)),$(error $v: '$($v)' has a space, which make takes for two names; rename it)))
 
 # The netlist is simulated where its family's cells have models.
 FAMILY := $(shell sed -n 's/^family *= *"\([^"]*\)".*/\1/p' hw/boards/$(BOARD)/board.toml 2>/dev/null)
@@ -66,10 +68,11 @@ BASE     := $(wildcard src/xnorforge/a*.py)
 SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
 SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
 SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
-SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/search.py flows/queues.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
-SRC_RTL  := $(BASE) $(wildcard flows/backends/*.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
+SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/adders.py flows/search.py flows/queues.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
+SRC_RTL  := $(BASE) $(wildcard flows/backends/rtl.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
 SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/bits/*.py)
 SRC_SYN  := $(BASE) $(wildcard flows/synth.py flows/cells.py flows/yosys_job.py)
+SRC_HLS  := $(BASE) $(wildcard flows/backends/hls4ml/* sim/bits/*.py)
 SRC_REP  := $(wildcard flows/report/*.*)
 
 help:  ## list targets, variables, and what is found on disk
@@ -95,7 +98,7 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 # All that was asked for is looked at before anything is built, and one make at a time builds in a network's folder.
 REQUEST := $(VENV) request
 request: | $(VENV)
-	@$(RUN) check --board '$(BOARD)' $(if $(MODEL),--model '$(MODEL)',--net '$(NETWORK)' --method '$(METHOD)') --images '$(IMAGES)' \
+	@$(RUN) check --board '$(BOARD)' --backend '$(BACKEND)' $(if $(MODEL),--model '$(MODEL)',--net '$(NETWORK)' --method '$(METHOD)') --images '$(IMAGES)' \
 		--stalled '$(STALLED)' $(INTERVAL:%=--interval '%') $(SCALE:%=--scale '%') $(FOLDING:%=--folding '%') --out $(DIR) --by $$PPID
 
 # $(call keep,WORDS) writes WORDS to the target unless it holds them already.
@@ -116,7 +119,7 @@ $(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | 
 $(DIR)/lower.json: $(DIR)/export.json $(DIR)/.lower $(SRC_LOW) | $(REQUEST)
 	@$(RUN) lower $(DIR) $(APPROXIMATE:%=--allow-approximate)
 $(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(wildcard $(FOLDING)) | $(REQUEST)
-	@$(RUN) fold $(DIR) --board $(BOARD) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) -o $(ACC)
+	@$(RUN) fold $(DIR) --board $(BOARD) --backend $(BACKEND:hls4ml=rtl) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) -o $(ACC)
 $(ACC)/rtl/rtl.json: $(ACC)/fold.json $(SRC_RTL) | $(REQUEST)
 	@$(RUN) generate $(ACC)
 $(ACC)/sim.json: $(ACC)/rtl/rtl.json $(ACC)/.sim $(SRC_SIM) | $(REQUEST)
@@ -125,7 +128,10 @@ $(ACC)/synth.json: $(ACC)/rtl/rtl.json $(SRC_SYN) | $(REQUEST)
 	@$(RUN) synth $(ACC)
 $(ACC)/netlist.json: $(ACC)/synth.json | $(REQUEST)
 	@$(RUN) netlist $(ACC)
-$(ACC)/report.json: $(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/synth.json) $(SRC_REP) | $(REQUEST)
+$(ACC)/hls.json: $(ACC)/fold.json $(SRC_HLS) | $(REQUEST)
+	@$(RUN) hls $(ACC)
+PROVEN := $(if $(filter hls4ml,$(BACKEND)),$(ACC)/hls.json,$(ACC)/sim.json $(if $(MODELS),$(ACC)/netlist.json,$(ACC)/synth.json))
+$(ACC)/report.json: $(PROVEN) $(SRC_REP) | $(REQUEST)
 	@$(RUN) report $(ACC) $(SILENT)
 
 train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
@@ -147,6 +153,7 @@ export: $(DIR)/export.json  ## the trained network as QONNX, with golden scores
 lower: $(DIR)/lower.json  ## the same function on integers only
 fold: $(ACC)/fold.json  ## parallelism and FIFOs for BOARD
 generate: $(ACC)/rtl/rtl.json  ## SystemVerilog and memory files
+hls: $(ACC)/hls.json  ## with BACKEND=hls4ml: the Vitis HLS project, emulated on all golden images
 sim: $(ACC)/sim.json  ## bit simulator and RTL against the golden scores, cycles
 synth: $(ACC)/synth.json  ## Yosys cells per operator
 netlist: $(ACC)/netlist.json  ## the synthesised netlist against the golden scores
@@ -166,11 +173,11 @@ clean:  ## remove out/ (the environment stays)
 clean_export: clean_lower
 	rm -rf $(DIR)/export.json $(DIR)/model.onnx $(DIR)/golden.npz
 clean_lower:
-	rm -rf $(DIR)/lower* $(DIR)/rtl-*
+	rm -rf $(DIR)/lower* $(BACKENDS:%=$(DIR)/%-*)
 clean_fold:
 	rm -rf $(ACC)
 clean_generate: clean_sim clean_synth
-	rm -rf $(ACC)/rtl
+	rm -rf $(ACC)/rtl $(ACC)/hls*
 clean_sim: clean_report
 	rm -rf $(ACC)/sim.json $(ACC)/waves*
 clean_synth: clean_netlist

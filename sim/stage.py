@@ -48,9 +48,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
 
         progress(f"bit simulator on {len(pictures):,} images")
         simulator = BitSimulator(ops)
-        bits = simulator.run(pictures)[ops[-1].name]
-        if compare.frames_unequal(bits, expected):
-            raise MismatchError(locate_bits(simulator, pictures, bits, expected))
+        bits, equal = packed_words(simulator, pictures, expected)
 
         progress(f"building the RTL model of {len(ops)} operators")
         device = network(acc / "rtl", ops)
@@ -66,11 +64,11 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 traced = network(acc / "rtl", ops, waves=True)
                 cosim.run(traced, graph.enter(ops[0], pictures[:WAVE_IMAGES]), seed=SEED, waves=aside)
 
-    what = "every score" + (" and index" if ops[-1].onnx_node.op_type == "TopK" else "")
+    what = equal["what"]
     record = {
         "stage": "sim",
         "checks": [
-            compare.checked("bit simulator = lowered", bits, expected, what),
+            equal,
             compare.checked("RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"),
             compare.checked("RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}"),
             compare.checked(
@@ -84,6 +82,27 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     }
     artifacts.write_json(acc / "sim.json", record)
     return record
+
+
+def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarray, dict]:
+    """The bit simulator's output on pictures, and the check that it is what is expected.
+
+    Raises:
+        MismatchError: it is not; the text names the operator, channel, position and both values.
+    """
+    last = simulator.ops[-1]
+    bits = simulator.run(pictures)[last.name]
+    if compare.frames_unequal(bits, expected):
+        raise MismatchError(locate_bits(simulator, pictures, bits, expected))
+    what = "every score" + (" and index" if last.onnx_node.op_type == "TopK" else "")
+    return bits, compare.checked("bit simulator = lowered", bits, expected, what)
+
+
+def bits_alone(acc: Path, net_dir: Path) -> dict:
+    """The check of `packed_words` on all golden images of a folded network, without RTL."""
+    golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
+    simulator = BitSimulator(acc / "folded.onnx")
+    return packed_words(simulator, golden["images"], answers(simulator.ops, lowered["integers"]))[1]
 
 
 def answers(ops, integers) -> np.ndarray:

@@ -33,6 +33,7 @@ def call(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("option", "given", "answer"),
     [
+        ("--backend", "hls4m", "BACKEND: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?"),
         ("--board", "pynq-z3", "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
         (
             "--net",

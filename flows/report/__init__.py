@@ -10,11 +10,13 @@ import jsonschema
 
 from xnorforge.artifacts import whole, write_json
 from xnorforge.errors import MismatchError
-from xnorforge.flows.report import collect, finn_names, pages, vivado
+from xnorforge.flows.report import collect, finn_names, hls, pages, vivado
 
 
 def write(acc: Path) -> dict:
     """Write report.html, report.md, utilization.txt, metrics.json, the folder report/ and, last, report.json into `acc`.
+
+    A project of hls4ml, of which nothing is counted here, has only report.html, report.md and report.json.
 
     Returns:
         The record of report.json.
@@ -23,26 +25,31 @@ def write(acc: Path) -> dict:
         MismatchError: a check failed or did not run; the files are written all the same, report.json is not.
     """
     acc = Path(acc)
-    record = collect.report(acc)
-    validate(record)
-    for name, text in {
-        "report.html": pages.html(record),
-        "report.md": pages.markdown(record),
-        "utilization.txt": vivado.text(record),
-    }.items():
-        with whole(acc / name) as aside:
-            aside.write_text(text)
-    with whole(acc / "report") as aside:
-        (aside / "finn").mkdir(parents=True)
-        (aside / "layers.csv").write_text(layers_csv(record["layers"]))
-        for name, content in finn_names.files(record).items():
-            (aside / "finn" / name).write_text(json.dumps(content, indent=2) + "\n")
-    write_json(acc / "metrics.json", metrics(record))
+    if (acc / "hls.json").exists():
+        record = hls.report(acc)
+        _texts(acc, {"report.html": pages.hls_html(record), "report.md": pages.markdown(record, "hls.md.j2")})
+    else:
+        record = collect.report(acc)
+        validate(record)
+        pictures = {"report.html": pages.html(record), "report.md": pages.markdown(record, "report.md.j2")}
+        _texts(acc, pictures | {"utilization.txt": vivado.text(record)})
+        with whole(acc / "report") as aside:
+            (aside / "finn").mkdir(parents=True)
+            (aside / "layers.csv").write_text(layers_csv(record["layers"]))
+            for name, content in finn_names.files(record).items():
+                (aside / "finn" / name).write_text(json.dumps(content, indent=2) + "\n")
+        write_json(acc / "metrics.json", metrics(record))
     wrong = [row["name"] for row in record["stages"] + record["audits"] if row["mismatches"] or not row["ran"]]
     if wrong:
         raise MismatchError(f"report: {', '.join(wrong)} failed or did not run; see {acc / 'report.html'}.")
     write_json(acc / "report.json", record)
     return record
+
+
+def _texts(acc: Path, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        with whole(acc / name) as aside:
+            aside.write_text(text)
 
 
 def validate(record: dict) -> None:
@@ -70,12 +77,15 @@ def layers_csv(layers: list[dict]) -> str:
 
 def metrics(record: dict) -> dict:
     """metrics.json: flat, `stage__object__metric`, figures only."""
-    cycles, resources = record["cycles"], record["resources"]
-    flat = {f"synth__{name}__used": resources[name] for name in collect.RESOURCES}
-    flat |= {f"synth__{name}__share": round(share, 6) for name, share in resources["share"].items()}
-    flat |= {f"fold__{name}__estimate": resources["estimate"][name] for name in ("lut", "bram36")}
-    flat |= {"fold__interval__cycles": cycles["interval_bound"], "sim__interval__cycles": cycles["interval_simulated"]}
-    flat |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": record["fps"]["value"]}
+    flat = {}
+    if "resources" in record:
+        cycles, resources = record["cycles"], record["resources"]
+        flat |= {f"synth__{name}__used": resources[name] for name in collect.RESOURCES}
+        flat |= {f"synth__{name}__share": round(share, 6) for name, share in resources["share"].items()}
+        flat |= {f"fold__{name}__estimate": resources["estimate"][name] for name in ("lut", "bram36")}
+        flat["fold__interval__cycles"] = cycles["interval_bound"]
+        flat["sim__interval__cycles"] = cycles["interval_simulated"]
+        flat |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": record["fps"]["value"]}
     flat |= {f"{row['stage'].replace(' ', '_')}__accuracy__top1": row["top1"] for row in record["accuracy"]}
     for row in record["stages"]:
         key = f"{row['stage']}__equality__mismatches"

@@ -7,8 +7,8 @@ from xnorforge.flows.report.vivado import block_ram, number
 
 def as_text(record: dict) -> str:
     """About twenty lines: verdict, equality of every stage, speed, size, the slowest layer."""
-    cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
-    lines = [f"{record['verdict']}  {record['net']} on {record['board_title']}, {part['part']}", ""]
+    part = record.get("resources", record)["part"]
+    lines = [f"{record['verdict']}  {record['net']} on {record['board_title']}, {part}", ""]
     for row in record["stages"]:
         verdict = "did not run" if not row["ran"] else f"{row['mismatches']:,} mismatches"
         lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
@@ -22,7 +22,17 @@ def as_text(record: dict) -> str:
     for row in record["accuracy"]:
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
-    lines += [
+    return "\n".join([*lines, *(_counted(record) if "resources" in record else _project(record))])
+
+
+def _project(record: dict) -> list[str]:
+    forms = ", ".join(record["layers"])
+    return [f"  project   {record['project']} ({forms}), synthesised: {record['synthesised']}"]
+
+
+def _counted(record: dict) -> list[str]:
+    cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
+    lines = [
         f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
         f"  speed     {number(record['fps']['value'])} frames/s, latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
     ]
@@ -32,8 +42,7 @@ def as_text(record: dict) -> str:
         lines.append(
             f"  {title:<9} {number(used):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), {part['kind']}"
         )
-    lines.append(f"  bitstream {record['bitstream']}")
-    return "\n".join(lines)
+    return [*lines, f"  bitstream {record['bitstream']}"]
 
 
 def as_record(record: dict, acc: Path) -> dict:
@@ -41,11 +50,14 @@ def as_record(record: dict, acc: Path) -> dict:
     from xnorforge.flows.report import metrics
 
     names = ("report.html", "report.md", "report.json", "metrics.json", "utilization.txt", "report/layers.csv")
-    warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
+    if "resources" in record:
+        warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
+    else:
+        warnings = [f"synthesised: {record['synthesised']}"]
     return {
         "schema": "xnorforge-brief-1",
         "verdict": record["verdict"],
         "metrics": metrics(record),
-        "files": [str(acc / name) for name in names],
+        "files": [str(acc / name) for name in names if (acc / name).exists()],
         "warnings": warnings,
     }

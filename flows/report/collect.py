@@ -11,13 +11,13 @@ import numpy as np
 
 from xnorforge.artifacts import read_json
 from xnorforge.errors import MismatchError
-from xnorforge.flows.report import border, operators, provenance
+from xnorforge.flows.report import backends, border, operators, provenance
 from xnorforge.hw import boards, graph
 
 SCHEMA = "xnorforge-report-1"
 STAGES = {"export": "..", "lower": "..", "fold": ".", "generate": "rtl", "sim": ".", "synth": ".", "netlist": "."}
 # Stages that must have compared images; the others count, and compare what they counted.
-COMPARING = ("export", "lower", "fold", "sim", "netlist")
+COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls")
 RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
 
 
@@ -56,7 +56,7 @@ def report(acc: Path) -> dict:
     total, port = synth["total"], found["generate"]["border"]
     with np.load(acc.parent / "lowered.npz") as lowered:
         output = border.exit_(port["output"], lowered)
-    return {
+    record = {
         "schema": SCHEMA,
         "verdict": verdict(stages + audits, found["lower"]),
         "approximate": (found["lower"]["approximate"] or {}).get("told"),
@@ -65,7 +65,7 @@ def report(acc: Path) -> dict:
         "source": provenance.origin(export),
         "board": board.name,
         "board_title": board.title,
-        "command": provenance.command(export, found["lower"], fold, board),
+        "command": provenance.command(export, found["lower"], fold, board, fold["backend"]),
         "stages": stages,
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
@@ -104,6 +104,7 @@ def report(acc: Path) -> dict:
             "top": {name: synth["top"][name] for name in RESOURCES},
         },
         "layers": rows,
+        "decisions": fold["decisions"],
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
@@ -117,6 +118,8 @@ def report(acc: Path) -> dict:
         "files": provenance.files(acc),
         "run": provenance.run(found),
     }
+    record["run"]["backends"] = backends.beside(acc, record)
+    return record
 
 
 def verdict(rows: list[dict], lower: dict) -> str:

@@ -1,8 +1,8 @@
-"""report.html and report.md: two templates over the record of report.json, which they read and never change."""
+"""report.html and report.md: templates over the record of report.json, which they read and never change."""
 
 from importlib.resources import files
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from xnorforge.flows.report import svg, vivado
@@ -38,16 +38,23 @@ def meaning(output: dict) -> str:
 
 
 def _render(name: str, record: dict, **more) -> str:
-    folder = files(__package__)
     env = Environment(
-        loader=DictLoader({name: (folder / name).read_text()}),
+        loader=FunctionLoader(lambda name: (files(__package__) / name).read_text()),
         autoescape=name.endswith(".html.j2"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
     env.filters |= {"n": vivado.number, "pct": percent, "signed": signed, "factor": factor}
-    block, per = vivado.block_ram(record["resources"]["family"])
-    return env.get_template(name).render(r=record, block=block, per=per, meaning=meaning(record["output"]), **more)
+    if "resources" in record:
+        block, per = vivado.block_ram(record["resources"]["family"])
+        more |= {"block": block, "per": per, "meaning": meaning(record["output"])}
+    return env.get_template(name).render(
+        r=record,
+        css=Markup((files(__package__) / "style.css").read_text()),
+        mismatches=sum(row["mismatches"] for row in record["stages"]),
+        integers=sum(row["integers"] for row in record["stages"]),
+        **more,
+    )
 
 
 def html(record: dict) -> str:
@@ -56,10 +63,7 @@ def html(record: dict) -> str:
     return _render(
         "report.html.j2",
         record,
-        css=Markup((files(__package__) / "style.css").read_text()),
         best_known=max(record["accuracy"], key=lambda row: row["images"], default=None),
-        mismatches=sum(row["mismatches"] for row in record["stages"]),
-        integers=sum(row["integers"] for row in record["stages"]),
         device=vivado.device_rows(record["resources"]),
         columns=vivado.columns(record["resources"]["family"]),
         hierarchy=vivado.hierarchy_rows(record),
@@ -69,6 +73,11 @@ def html(record: dict) -> str:
     )
 
 
-def markdown(record: dict) -> str:
-    """The same for a terminal, a pull request or a notebook."""
-    return _render("report.md.j2", record)
+def hls_html(record: dict) -> str:
+    """The page of a project of hls4ml."""
+    return _render("hls.html.j2", record)
+
+
+def markdown(record: dict, template: str) -> str:
+    """The same as a page for a terminal, a pull request or a notebook."""
+    return _render(template, record)

@@ -15,15 +15,16 @@ def origin(export: dict) -> str:
     return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
 
 
-def command(export: dict, lower: dict, fold: dict, board) -> str:
+def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
     """The command that builds the same again, from the folder of the Makefile; a FOLDING file is to be added by hand."""
     if isinstance(export["source"], dict):
         what = f"MODEL={export['source']['file']} SCALE={export['input']['scale']!r}"
     else:
         what = f"NET={export['net']} METHOD={export['method']}"
     asked = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"
+    through = "" if backend == "rtl" else f" BACKEND={backend}"
     rounded = " APPROXIMATE=1" if lower["approximate"] else ""
-    return f"make build {what} BOARD={board.name}{rounded}{asked}"
+    return f"make build {what} BOARD={board.name}{through}{rounded}{asked}"
 
 
 def netlist(board) -> str:

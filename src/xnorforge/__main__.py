@@ -275,6 +275,17 @@ def generate(acc):
 
 @cli.command()
 @click.argument("acc", type=FOLDER)
+def hls(acc):
+    """Write the Vitis HLS project of the folded network in ACC by hls4ml, and hold its emulation against the bit simulator."""
+    from xnorforge.flows.backends import hls4ml
+    from xnorforge.sim.stage import bits_alone
+
+    with stage("hls", acc, acc / "hls.json", proven(acc)):
+        hls4ml.build(acc, acc.parent, before=[bits_alone(acc, acc.parent)])
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
 @click.option("--images", type=click.IntRange(2), default=100, show_default=True, help="Through the RTL at full rate.")
 @click.option("--stalled", type=click.IntRange(1), default=20, show_default=True, help="Of these, again under stalls.")
 @click.option("--waves", is_flag=True, help="Write waves of the first frames.")
@@ -341,6 +352,7 @@ def bench(acc, images):
     click.echo(table(acc, images))
 
 
+BACKENDS = ("rtl", "da4ml", "auto", "hls4ml")
 PLUGINS = {"method": "sw.methods", "board": "hw.boards", "operator": "hw.ops"}
 
 
@@ -365,6 +377,7 @@ def list_(as_json):
 
 @cli.command()
 @click.option("--board")
+@click.option("--backend")
 @click.option("--method")
 @click.option("--net")
 @click.option("--model")
@@ -383,6 +396,8 @@ def check(out, by, **given):
         name = given[kind]
         if name is not None and not (kind == "net" and request.shipped(name)) and name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
+    if given["backend"] not in (None, *BACKENDS):
+        raise unknown("BACKEND", given["backend"], BACKENDS)
     for kind in ("images", "stalled", "interval", "scale"):
         if given[kind] is not None:
             request.number(kind, given[kind])

@@ -80,7 +80,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
         },
         "lower": {"approximate": None},
-        "fold": {"net": "tiny", "board": "pynq-z2", "interval": 32768},
+        "fold": {"net": "tiny", "board": "pynq-z2", "interval": 32768, "backend": "rtl", "decisions": []},
         "generate": {
             "border": {
                 "input": {"shape": [12], "lanes": 2, "bits": 1, "signed": False, "bytes": 1, "beats": 6},
@@ -210,7 +210,7 @@ def test_figures_under_the_names_of_finn(built):
 def test_the_command_builds_the_same_again(source, interval, words):
     given = records()
     export, fold = {**given["export"], "source": source}, {**given["fold"], "interval": interval}
-    assert provenance.command(export, given["lower"], fold, BOARD) == f"make build {words}"
+    assert provenance.command(export, given["lower"], fold, BOARD, "rtl") == f"make build {words}"
 
 
 def test_speed_is_clock_over_simulated_cycles(built):
@@ -303,6 +303,60 @@ def test_rounded_sums_are_no_pass_and_are_told_in_every_form(tmp_path):
         assert "APPROXIMATE" in text and told in text
 
 
+def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
+    given = records()
+    counts = {
+        "folded": {"lut": 321, "ff": 5, "bram36": 0, "dsp": 0},
+        "da4ml": {"lut": 123, "ff": 6, "bram36": 0, "dsp": 0},
+    }
+    chosen = {"layer": "dense0", "chosen": "da4ml", "why": "counted, 0.23% of the part against 0.60%", **counts}
+    far = {"layer": "dense1", "chosen": "folded", "why": "too many weights.", "folded": None, "da4ml": None}
+    given["fold"] |= {"backend": "auto", "decisions": [chosen, far]}
+    record = report.write(lay(tmp_path, given))
+    assert " BACKEND=auto" in record["command"]
+    rows = re.findall(
+        r"<tr><td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td>(\S+?)</td>", pages.html(record)
+    )
+    assert ("dense0", "da4ml", "321") in rows and ("dense1", "folded", "---") in rows
+
+
+def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):
+    acc = lay(tmp_path, records())
+    assert [row["backend"] for row in report.write(acc)["run"]["backends"]] == ["rtl"]
+    other = acc.parent / "hls4ml-pynq-z2"
+    write_json(other / "fold.json", records()["fold"] | {"run": {"wall_s": 2.0}})
+    layer = {
+        "name": "dense0",
+        "class": "Dense",
+        "node": "dense0",
+        "result": "ap_int<5>",
+        "reuse_factor": 4,
+        "weights": 48,
+    }
+    pool = {"name": "pool0", "class": "XfLayer", "node": "pool0", "result": "ap_uint<1>"}
+    hls = {
+        "checks": [check("hls4ml io_stream = folded", 20, 0, 60), check("written weights = folded", 0, 0, 48)],
+        "project": "hls_project", "top": "net", "layers": {"io_stream": [layer, pool]}, "run": {"wall_s": 30.0},
+        "synthesised": "no (Vitis HLS not found on PATH)",
+    }  # fmt: skip
+    write_json(other / "hls.json", hls)
+    record = report.write(other)
+    assert record["verdict"] == "PASS" and " BACKEND=hls4ml" in record["command"]
+    mine, rtl = record["run"]["backends"]
+    assert (mine["backend"], mine["lut"], mine["seconds"], mine["mismatches"]) == ("hls4ml", None, 32.0, 0)
+    assert rtl["lut"] == sum(one["lut"] for one in records()["synth"]["operators"]) + records()["synth"]["top"]["lut"]
+    for text in ((other / "report.html").read_text(), (other / "report.md").read_text()):
+        assert "no (Vitis HLS not found on PATH)" in text and "Back ends side by side" in text and "LUT" in text
+    assert "hls_project (io_stream), synthesised: no" in brief.as_text(record)
+    assert brief.as_record(record, other)["metrics"]["hls__equality__mismatches"] == 0
+    hls["checks"][0]["mismatches"] = 3
+    write_json(other / "hls.json", hls)
+    with pytest.raises(MismatchError, match="^report: hls4ml io_stream = folded failed"):
+        report.write(other)
+    write_json(acc.parent / "export.json", records()["export"] | {"source": "other weights"})
+    assert [row["backend"] for row in report.write(acc)["run"]["backends"]] == ["rtl"]
+
+
 def spoiled(stage: str, **change) -> dict[str, dict]:
     """The records with one check of a stage changed."""
     given = records()
@@ -310,7 +364,7 @@ def spoiled(stage: str, **change) -> dict[str, dict]:
     return given
 
 
-@pytest.mark.parametrize("stage", collect.COMPARING)
+@pytest.mark.parametrize("stage", [stage for stage in collect.COMPARING if stage in collect.STAGES])
 def test_a_stage_that_compared_no_image_is_red_and_stops_the_build(tmp_path, stage):
     acc = lay(tmp_path, spoiled(stage))
     with pytest.raises(MismatchError, match=rf"^report: {stage} failed or did not run; see .*report.html\.$"):
