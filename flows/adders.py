@@ -63,7 +63,7 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
             plain = other if row["chosen"] == "da4ml" else plain
         bounds = changed if row["chosen"] == "da4ml" else bounds
     if backend == "da4ml" and not any(row["chosen"] == "da4ml" for row in decisions):
-        why = decisions[0]["why"] if decisions else "there is no matrix in it"
+        why = decisions[0]["why"].rstrip(".") if decisions else "there is no matrix in it"
         raise UserError(f"da4ml: no layer of this network can be adders ({why}); take BACKEND=rtl.")
     return bounds, decisions
 

@@ -27,8 +27,11 @@ class Part:
 
     def price(self, op: HwOp) -> float:
         """Share that one operator takes, by its own cost model."""
-        estimate = op.estimate()
-        return sum(estimate.get(name, 0) / getattr(self, name) for name in ("lut", "bram36", "dsp"))
+        return self.share(op.estimate())
+
+    def share(self, amounts: dict[str, float]) -> float:
+        """Share of amounts as a cost model or a synthesis gives them."""
+        return sum(amounts.get(name, 0) / getattr(self, name) for name in ("lut", "bram36", "dsp"))
 
 
 def extents(bound: Bound) -> dict[str, int]:

@@ -12,6 +12,7 @@ from xnorforge.hw.ops.base import HwOp, Stream
 from . import adders, text
 
 MOST_WEIGHTS = 10_000
+CONTROL = 4  # LUTs of the enable
 
 
 class DaMvu(HwOp):
@@ -168,9 +169,13 @@ class DaMvu(HwOp):
         return value_range(self.in_bits, self.in_stream().signed)
 
     def estimate(self) -> dict:
-        """LUT by the model of docs/backends.md, fitted to Yosys."""
+        """LUT by the model of docs/backends.md, fitted to Yosys: sums, shift registers, what follows the sums, control."""
         graph, ends, given = self.plan
-        return {"lut": float(graph.lut(ends, text.last(ends, given, not self.raw))), "bram36": 0.0}
+        if self.raw:
+            behind = sum(self.out_stream().bits for end, value in zip(ends, given) if end and (value or end[2] < 0))
+        else:  # a LUT compares six bits with a constant, each further one five
+            behind = sum(1 + -(-max(0, graph.width(end[0]) - 6) // 5) for end in ends if end)
+        return {"lut": float(graph.lut(ends, text.last(ends, given, not self.raw)) + behind + CONTROL), "bram36": 0.0}
 
     def rtl(self):
         return self._written[0], {}
