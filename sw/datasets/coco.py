@@ -1,0 +1,111 @@
+"""COCO: 80 classes of objects with boxes (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014).
+
+The whole set in COCO's own layout, or COCO128, 128 + 128 pictures with boxes in YOLO's text files: enough to see that a
+detector learns, for no claim on how well it detects.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.errors import unknown
+from xnorforge.sw.datasets.records import Scene, Split, boxes_in, located, missing, size_of, text, unreadable
+
+SOURCE = "https://cocodataset.org/#download"
+SOURCE_128 = "https://github.com/lightly-ai/coco128_yolo"
+
+
+def scenes(split: str) -> Split:
+    """COCO itself: `coco/annotations/instances_<split>.json` and `coco/<split>/*.jpg`, for example "val2017".
+
+    Crowds are boxes to ignore. Boxes without area, of which train2017 has two, are left out; `what` counts them.
+
+    Raises:
+        Absent: no folder coco/ in XNORFORGE_DATA.
+        UserError: the annotation cannot be read, or has a box out of its picture.
+    """
+    folder = located("COCO", ("coco", "COCO"), SOURCE)
+    path = folder / "annotations" / f"instances_{split}.json"
+    if not path.exists():
+        raise unknown(f"{folder}/annotations", split, (p.stem[10:] for p in path.parent.glob("instances_*.json")))
+    pictures = folder / split if (folder / split).is_dir() else folder / "images" / split
+    try:
+        known = json.loads(text(path))
+        names = {one["id"]: one["name"] for one in known["categories"]}
+        label = {number: k for k, number in enumerate(sorted(names))}  # ids have gaps: 80 classes, 1 to 90
+        rows = {one["id"]: [] for one in known["images"]}
+        flat = 0
+        for one in known["annotations"]:
+            x, y, width, height = one["bbox"]
+            row = [x, y, x + width, y + height, label[one["category_id"]], one.get("iscrowd", 0), one["area"]]
+            if width > 0 and height > 0:
+                rows[one["image_id"]].append(row)
+            else:
+                flat += 1
+        items = [
+            _scene(
+                pictures / one["file_name"],
+                (one["width"], one["height"]),
+                rows[one["id"]],
+                f"{path}, {one['file_name']}",
+            )
+            for one in known["images"]
+        ]
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(path, f"is not in COCO's layout ({type(error).__name__}: {error})") from error
+    left_out = f", {flat} boxes without area left out" if flat else ""
+    classes = tuple(names[number] for number in sorted(names))
+    return Split(items, classes, f"COCO {split}: {len(items):,} real pictures, {_count(items):,} boxes{left_out}")
+
+
+def scenes_128(split: str) -> Split:
+    """COCO128: "train2017" or "val2017", images and labels in folders of these names, classes in classes.json.
+
+    Raises:
+        Absent: no folder coco128/ in XNORFORGE_DATA.
+        UserError: a line is no box, a class is none of the set's, or a box lies out of its picture.
+    """
+    folder = located("COCO128", ("coco128",), SOURCE_128)
+    places = (
+        (folder / split / "images", folder / split / "labels"),
+        (folder / "images" / split, folder / "labels" / split),
+    )
+    pictures, labels = next((pair for pair in places if pair[0].is_dir()), places[0])
+    files = sorted(pictures.glob("*.jpg"))
+    if not files:
+        raise missing(folder, f"pictures {split}/images/*.jpg")
+    try:
+        classes = tuple(json.loads(text(folder / "classes.json")))
+    except json.JSONDecodeError as error:
+        raise unreadable(folder / "classes.json", "is no list of class names") from error
+    items = [_labelled(path, labels / f"{path.stem}.txt", len(classes)) for path in files]
+    return Split(items, classes, f"COCO128 {split}: {len(items)} real pictures, {_count(items):,} boxes")
+
+
+def _labelled(picture: Path, path: Path, classes: int) -> Scene:
+    """Lines of class, centre x and y, width, height, relative to the picture; no file where there is no object."""
+    size = size_of(picture)
+    rows = []
+    for number, line in enumerate(text(path).splitlines() if path.exists() else (), 1):
+        try:
+            label, x, y, width, height = (float(value) for value in line.split())
+            if label not in range(classes):
+                raise ValueError
+        except ValueError as error:
+            where = f"line {number} is not a class below {classes} and four numbers: '{line}'"
+            raise unreadable(path, where) from error
+        box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2]) * np.tile(size, 2)
+        rows.append([*box, label, 0, (box[2] - box[0]) * (box[3] - box[1])])
+    return _scene(picture, size, rows, str(path))
+
+
+def _scene(picture: Path, size: tuple[int, int], rows: list, where: str) -> Scene:
+    """A scene from rows x0, y0, x1, y1, label, crowd, area."""
+    rows = np.array(rows, float).reshape(-1, 7)
+    boxes = boxes_in(rows[:, :4], size, where)
+    return Scene(picture.stem, picture, size, boxes, rows[:, 4].astype(np.int64), rows[:, 5] > 0, rows[:, 6])
+
+
+def _count(items: list[Scene]) -> int:
+    return sum(len(item.boxes) for item in items)

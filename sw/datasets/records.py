@@ -1,0 +1,248 @@
+"""What a data set is read into, and the checks that all of them share.
+
+Boxes are float64 (N, 4): x0, y0, x1, y1 in pixels; the first pixel covers 0 to 1.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from xnorforge.errors import UserError
+from xnorforge.sw import data
+from xnorforge.sw.metrics.boxes import Truth
+from xnorforge.sw.metrics.segmentation import VOID
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of a data set.
+
+    Attributes:
+        items: Scene, Segmented or Clip.
+        classes: the names behind the labels.
+        what: which pictures these are, real or made up, for cards and reports.
+    """
+
+    items: list[Any]
+    classes: tuple[str, ...]
+    what: str
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that is decoded whenever it is asked for.
+
+    Attributes:
+        name: as the set calls it.
+        source: its file, or its pixels.
+        size: (width, height) that the annotation states; None where it states none.
+    """
+
+    name: str
+    source: Path | np.ndarray
+    size: tuple[int, int] | None
+
+    @property
+    def image(self) -> np.ndarray:
+        """uint8 (H, W, 3), RGB."""
+        return pixels(self.source, self.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene(Picture):
+    """A picture with boxes.
+
+    Attributes:
+        boxes, labels, ignore, areas: as `metrics.boxes.Truth` has them.
+        masks: picture of numbers, 0 ground and k for object k of `boxes` (k from 1); None where the set has none.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    ignore: np.ndarray
+    areas: np.ndarray | None = None
+    masks: Path | np.ndarray | None = None
+
+    @property
+    def truth(self) -> Truth:
+        return Truth(self.boxes, self.labels, self.ignore, self.areas)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """uint8 (H, W): 0, or the number of the object a pixel shows."""
+        return pixels(self.masks, self.size, numbers=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented(Picture):
+    """A picture with a class per pixel.
+
+    Attributes:
+        truth: picture of labels 0 .. classes - 1.
+        classes: how many there are.
+        void: the label of pixels that count for nothing.
+    """
+
+    truth: Path | np.ndarray
+    classes: int
+    void: int = VOID
+
+    @property
+    def labels(self) -> np.ndarray:
+        """uint8 (H, W): 0 .. classes - 1, or VOID."""
+        found = pixels(self.truth, self.size or _size(self.source), numbers=True)
+        if ((found >= self.classes) & (found != self.void)).any():
+            raise UserError(
+                f"{self.truth}: holds label {found[found != self.void].max()}, and the set has labels 0 to {self.classes - 1} "
+                f"and {self.void} for void; take the label pictures of the layout docs/tasks.md names."
+            )
+        return np.where(found == self.void, np.uint8(VOID), found)
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A sequence with one object to follow.
+
+    Attributes:
+        frames: files, or pixels (T, H, W, 3).
+        size: (width, height), that of all frames.
+        boxes: (T, 4).
+        visible: bool (T,), False where the object is not in the frame; its box then says nothing.
+    """
+
+    name: str
+    frames: list[Path] | np.ndarray
+    size: tuple[int, int]
+    boxes: np.ndarray
+    visible: np.ndarray
+
+    def frame(self, index: int) -> np.ndarray:
+        """uint8 (H, W, 3), RGB."""
+        return pixels(self.frames[index], self.size)
+
+
+def pixels(source: Path | np.ndarray, size: tuple[int, int] | None, numbers: bool = False) -> np.ndarray:
+    """Decode a picture: uint8 (H, W, 3) RGB; with `numbers`, the stored bytes (H, W) of a picture of labels.
+
+    Raises:
+        UserError: missing, empty or damaged; of another size than `size`; a picture of labels with colours.
+    """
+    if isinstance(source, np.ndarray):
+        return source
+    with _opened(source) as picture:
+        if size is not None and picture.size != tuple(size):
+            raise UserError(
+                f"{source}: is {picture.size[0]} x {picture.size[1]} pixels, and its annotation or first frame says "
+                f"{size[0]} x {size[1]}; take both from one release of the set."
+            )
+        if numbers and picture.mode not in ("L", "P"):
+            raise UserError(
+                f"{source}: is a picture of mode {picture.mode}, and labels are one byte per pixel; "
+                "take the set's label pictures, not drawings of them."
+            )
+        try:
+            return np.asarray(picture if numbers else picture.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _damaged(source, error) from error
+
+
+def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> np.ndarray:
+    """The boxes, (N, 4), float64, once each is found to lie in the picture; up to a pixel beyond is cut off.
+
+    Args:
+        where: begins the sentence: file, and picture if the file holds several.
+        partly: True: a part of the box in the picture is enough, and nothing is cut.
+
+    Raises:
+        UserError: names the first box without area, or out of the picture.
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    (width, height), (x0, y0, x1, y1) = size, boxes.T
+    flat = ~((x1 > x0) & (y1 > y0))  # no number is flat too
+    if partly:
+        outside = (x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)
+    else:
+        outside = (x0 < -1) | (y0 < -1) | (x1 > width + 1) | (y1 > height + 1)
+    if (flat | outside).any():
+        k = int(np.argmax(flat | outside))
+        x0, y0, x1, y1 = (f"{value:g}" for value in boxes[k])
+        why = "has no area" if flat[k] else f"does not lie in the picture of {width} x {height} pixels"
+        raise UserError(
+            f"{where}: box {k + 1} of {len(boxes)}, x {x0} to {x1} and y {y0} to {y1}, {why}; correct it or take it out."
+        )
+    return boxes if partly else np.clip(boxes, 0, np.tile(size, 2))
+
+
+def located(title: str, names: tuple[str, ...], source: str) -> Path:
+    """The folder of a set: the first of `names` that XNORFORGE_DATA holds.
+
+    Raises:
+        Absent: none of them; the text says where the set comes from and where it belongs.
+    """
+    found = next(filter(None, map(data.folder_of, names)), None)
+    if found is None:
+        folders = " or ".join(f"{name}/" for name in names)
+        raise data.Absent(
+            f"{title}: no folder {folders} in {data.where()}; unpack it there from {source} (docs/tasks.md shows the layout)."
+        )
+    return found
+
+
+def missing(folder: Path, wanted: str) -> UserError:
+    """The error for a set whose folder is there and does not hold what belongs in it."""
+    return UserError(f"{folder}: holds no {wanted}; unpack the set there as docs/tasks.md shows.")
+
+
+def text(path: Path) -> str:
+    """The text of an annotation.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: no readable annotation ({type(error).__name__}); unpack the set again, docs/tasks.md shows its layout."
+        ) from error
+
+
+def unreadable(path: Path, why: str) -> UserError:
+    """The error for an annotation that is not what its layout says."""
+    return UserError(f"{path}: {why}; fetch the file again or correct it.")
+
+
+def _size(source) -> tuple[int, int]:
+    if isinstance(source, np.ndarray):
+        return source.shape[1], source.shape[0]
+    return size_of(source)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(width, height) of a picture, from its first bytes.
+
+    Raises:
+        UserError: missing, empty or damaged.
+    """
+    with _opened(path) as picture:
+        return picture.size
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: the set names this picture and it is not there; unpack the set again.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    empty = path.is_file() and not path.stat().st_size
+    why = (
+        "the file is empty" if empty else "it is cut short or no picture" if isinstance(error, OSError) else str(error)
+    )
+    return UserError(f"{path}: no readable picture ({why}); fetch the file again.")

@@ -1,0 +1,126 @@
+"""Sequences with one object and its box in every frame, in four layouts, told apart by the annotation's file.
+
+| layout | frames | boxes |
+|---|---|---|
+| packed | img/*.jpg | groundtruth_xywh.csv: x, y, width, height, the first pixel is 0 |
+| OTB (Wu, Lim, Yang, TPAMI 2015) | img/*.jpg | groundtruth_rect.txt: the same, the first pixel is 1 |
+| GOT-10k (Huang, Zhao, Huang, TPAMI 2021) | *.jpg | groundtruth.txt: 4 numbers, taken as they are; cover.label, 0 where it is hidden |
+| VOT (Kristan et al., 2015) | *.jpg or color/*.jpg | groundtruth.txt with 8 numbers: the upright box around four corners |
+
+A line of "nan" is a frame without the object.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.errors import UserError, unknown
+from xnorforge.sw.datasets.records import Clip, Split, boxes_in, located, missing, size_of, text, unreadable
+
+SOURCE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/ or http://got-10k.aitestunion.com/"
+SPLITS = {
+    "train": ("DragonBaby", "Diving", "MotorRolling", "ball1"),
+    "test": ("Crossing", "David", "Skiing", "bag"),
+}
+# Frames that OTB's boxes belong to, where these are not all that its folder has.
+OTB_FRAMES = {"David": (299, 770), "Football1": (0, 74), "Freeman3": (0, 460), "Freeman4": (0, 283), "Diving": (0, 215)}
+
+
+def clips(split: str) -> Split:
+    """The four sequences each of our own split: six of OTB, two of VOT 2015.
+
+    Raises:
+        Absent: no folder tracking/ in XNORFORGE_DATA.
+        UserError: see `clip`, or a sequence is missing.
+    """
+    if split not in SPLITS:
+        raise unknown("tracking", split, SPLITS)
+    folder = located("tracking", ("tracking",), SOURCE)
+    if absent := [name for name in SPLITS[split] if not (folder / name).is_dir()]:
+        raise missing(folder, f"sequence {absent[0]}")
+    return _split([clip(folder / name) for name in SPLITS[split]])
+
+
+def sequences(folder: Path) -> Split:
+    """All sequences of a folder, each in its own folder, in the order of list.txt or of their names.
+
+    Raises:
+        UserError: there is none, or see `clip`.
+    """
+    listed = folder / "list.txt"
+    names = text(listed).split() if listed.exists() else sorted(path.name for path in folder.glob("*/"))
+    found = [folder / name for name in names if listed.exists() or _annotation(folder / name)]
+    if not found:
+        raise missing(folder, "sequence")
+    return _split([clip(path) for path in found])
+
+
+def clip(folder: Path) -> Clip:
+    """One sequence.
+
+    Raises:
+        UserError: no annotation or frame, more or fewer boxes than frames, a line that is no box, or a box that is
+            nowhere in its frame.
+    """
+    path = _annotation(folder)
+    if path is None:
+        raise missing(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
+    frames = next(filter(None, (_frames(folder / place) for place in ("img", "color", "."))), [])
+    if not frames:
+        raise missing(folder, "frame (*.jpg)")
+    boxes = _boxes(path)
+    if path.name == "groundtruth_rect.txt":
+        boxes -= 1
+        if len(frames) != len(boxes) and folder.name in OTB_FRAMES:
+            frames = frames[slice(*OTB_FRAMES[folder.name])]
+    if len(frames) != len(boxes):
+        raise UserError(
+            f"{path}: has {len(boxes)} boxes for {len(frames)} frames; a sequence has a box for each frame."
+        )
+    visible = _visible(folder, len(frames)) & ~np.isnan(boxes).any(1)
+    size = size_of(frames[0])
+    boxes_in(np.where(visible[:, None], boxes, [0, 0, *size]), size, str(path), partly=True)
+    return Clip(folder.name, frames, size, boxes, visible)
+
+
+def _annotation(folder: Path) -> Path | None:
+    names = "groundtruth_xywh.csv", "groundtruth_rect.txt", "groundtruth.txt"
+    return next((folder / name for name in names if (folder / name).exists()), None)
+
+
+def _frames(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))
+
+
+def _boxes(path: Path) -> np.ndarray:
+    """(T, 4): corners, whichever of the forms the lines have."""
+    try:
+        lines = [line.replace(",", " ").split() for line in text(path).splitlines() if line.strip()]
+        rows = np.array(lines, float)
+        if rows.ndim != 2 or rows.shape[1] not in (4, 8):
+            raise ValueError
+    except ValueError as error:
+        raise unreadable(path, "must have 4 numbers on every line, or 8") from error
+    if rows.shape[1] == 4:
+        return np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:]])
+    corners = rows.reshape(-1, 4, 2)
+    return np.hstack([corners.min(1), corners.max(1)])
+
+
+def _visible(folder: Path, count: int) -> np.ndarray:
+    path = folder / "cover.label"
+    if not path.exists():
+        return np.ones(count, bool)
+    try:
+        cover = np.array(text(path).split(), float)
+    except ValueError as error:
+        raise unreadable(path, "must have a number on every line") from error
+    if len(cover) != count:
+        raise unreadable(path, f"has {len(cover)} lines for {count} frames")
+    return cover > 0
+
+
+def _split(items: list[Clip]) -> Split:
+    count, names = sum(len(item.frames) for item in items), ", ".join(item.name for item in items[:8])
+    more = f" and {len(items) - 8} more" if len(items) > 8 else ""
+    return Split(items, ("object",), f"{len(items)} real sequences with {count:,} frames: {names}{more}")

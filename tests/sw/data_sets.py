@@ -1,0 +1,117 @@
+"""Tiny sets in their publishers' layouts: pictures of one colour, so that a test knows which file it sees."""
+
+import json
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+
+def picture(path, size=(40, 30), grey=100):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (grey,) * 3).save(path)
+
+
+def numbers(path, values, mode="L"):
+    """A picture of labels: `values` is (H, W)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.array(values, np.uint8)).convert(mode).save(path)
+
+
+def write(path, content: str):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+PENN = """# Compatible with PASCAL Annotation Version 1.00
+Image filename : "PennFudanPed/PNGImages/{name}.png"
+Image size (X x Y x C) : 40 x 30 x 3
+Objects with ground truth : 1 {{ "PASpersonWalking" }}
+Bounding box for object 1 "PASpersonWalking" (Xmin, Ymin) - (Xmax, Ymax) : (3, 5) - (10, {bottom})
+"""
+
+
+def penn_published(root, count=36, bottom=30):
+    for k in range(count):
+        name = f"PennPed{k:05}"
+        write(root / "PennFudanPed/Annotation" / f"{name}.txt", PENN.format(name=name, bottom=bottom))
+        picture(root / "PennFudanPed/PNGImages" / f"{name}.png", grey=k)
+        numbers(root / "PennFudanPed/PedMasks" / f"{name}_mask.png", np.eye(30, 40))
+
+
+def penn_packed(root, count=36, corners=(3, 5, 10, 30)):
+    for k in range(count):
+        picture(root / f"penn_fudan/images/PennPed{k:05}.jpg", grey=k)
+        numbers(root / f"penn_fudan/masks/PennPed{k:05}.png", np.eye(30, 40))
+    known = {"width": 40, "height": 30, "boxes_xyxy_1based": [list(corners)]}
+    write(root / "penn_fudan/annotations.json", json.dumps({f"PennPed{k:05}": known for k in reversed(range(count))}))
+
+
+def crops(root, names, labels, size=(64, 128)):
+    streams = []
+    for k in range(len(names)):
+        Image.new("RGB", size, (10 * k,) * 3).save(stream := BytesIO(), "JPEG")
+        streams.append(np.frombuffer(stream.getvalue(), np.uint8))
+    offsets = np.cumsum([0, *map(len, streams)]).astype(np.uint32)
+    (root / "person_crops").mkdir()
+    path = root / "person_crops/person_crops_64x128_jpeg.npz"
+    np.savez(path, data=np.concatenate(streams), offsets=offsets, labels=np.array(labels, np.uint8), names=names)
+    return path
+
+
+def camvid_published(root, labels=((0, 11), (3, 10))):
+    for split in ("train", "val", "test"):
+        for name in "ab":
+            picture(root / "CamVid" / split / f"{name}.png", (2, 2), ord(name))
+            numbers(root / "CamVid" / f"{split}annot" / f"{name}.png", labels)
+
+
+def camvid_packed(root, labels=((0, 11), (3, 10))):
+    for name in "ab":
+        picture(root / "camvid/test/images" / f"{name}.jpg", (2, 2), ord(name))
+        numbers(root / "camvid/test/labels" / f"{name}.png", labels)
+
+
+def sequence(folder, annotation, lines, frames=3, place="img", size=(40, 30)):
+    for k in range(frames):
+        picture(folder / place / f"{k + 1:08}.jpg", size, grey=20 * k)
+    write(folder / annotation, "\n".join(lines) + "\n")
+    return folder
+
+
+def coco(root, *boxes, crowd=0):
+    """val2017 with two pictures, the second without objects; `boxes` are x, y, width, height of class 90."""
+    annotations = [
+        {"id": k, "image_id": 7, "category_id": 90, "bbox": list(box), "area": 33.5, "iscrowd": crowd}
+        for k, box in enumerate(boxes)
+    ]
+    images = [{"id": i, "file_name": f"{i:012}.jpg", "width": 40, "height": 30} for i in (7, 8)]
+    categories = [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person"}]
+    known = {"images": images, "annotations": annotations, "categories": categories}
+    write(root / "coco/annotations/instances_val2017.json", json.dumps(known))
+    for i in (7, 8):
+        picture(root / f"coco/val2017/{i:012}.jpg", grey=i)
+
+
+def coco128(root, line="1 0.5 0.5 0.25 0.2", layout="{split}/{kind}"):
+    for name in ("000000000009", "000000000025"):
+        picture(root / "coco128" / layout.format(split="train2017", kind="images") / f"{name}.jpg")
+    write(root / "coco128" / layout.format(split="train2017", kind="labels") / "000000000009.txt", line + "\n")
+    write(root / "coco128/classes.json", '["person", "bicycle"]')
+
+
+OBJECT = """<object><name>{name}</name><difficult>{difficult}</difficult>
+<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>
+<bndbox><xmax>{box[2]}</xmax><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin><ymax>{box[3]}</ymax></bndbox></object>"""
+
+
+def voc(root, *objects):
+    """VOC2007 with one picture; `objects` are (name, difficult, corners from 1)."""
+    folder = root / "VOCdevkit/VOC2007"
+    inside = "".join(OBJECT.format(name=name, difficult=difficult, box=box) for name, difficult, box in objects)
+    size = "<size><width>40</width><height>30</height><depth>3</depth></size>"
+    write(folder / "Annotations/000001.xml", f"<annotation>{size}{inside}</annotation>")
+    for kind in ("Main", "Segmentation"):
+        write(folder / "ImageSets" / kind / "test.txt", "000001\n")
+    picture(folder / "JPEGImages/000001.jpg")
+    numbers(folder / "SegmentationClass/000001.png", np.full((30, 40), 255) - 235 * np.eye(30, 40), "P")

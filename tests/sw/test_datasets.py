@@ -1,0 +1,389 @@
+"""Data sets: what a publisher's layout says is what comes out, and what is wrong with one is said in a sentence."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+
+from xnorforge.errors import UserError
+from xnorforge.sw.data import Absent
+from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, tracking, voc
+from xnorforge.sw.metrics.segmentation import VOID
+
+from . import data_sets as write
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("layout", [write.penn_published, write.penn_packed])
+def test_penn_fudan(root, layout):
+    layout(root)
+    train, test = penn_fudan.scenes("train"), penn_fudan.scenes("test")
+    assert [item.name for item in train.items] == ["PennPed00000", "PennPed00001"] and len(test.items) == 34
+    one = test.items[0]
+    assert one.boxes.tolist() == [[2, 4, 10, 30]] and one.labels.tolist() == [0] and not one.ignore.any()
+    assert one.image.shape == (30, 40, 3) and (one.image == 2).all() and one.mask.sum() == 30
+    assert test.what == "the last 34 pictures by name of Penn-Fudan: 34 real pictures with 34 persons"
+    assert one.truth.boxes is one.boxes
+
+
+def test_person_crops_split_by_photograph(root):
+    names = [f"crop{k:06}{letter}.png" for k in range(40) for letter in "ab"] + ["121_4.jpg", "121_15.jpg"]
+    write.crops(root, names, [1] * 80 + [0] * 2)
+    (train, positive, words), (test, other, _) = (person_crops.crops(split) for split in ("train", "test"))
+    assert train.shape[1:] == (128, 64, 3) and len(train) + len(test) == 82 and 4 <= len(test) <= 40
+    assert len(train) % 2 == len(test) % 2 == 0, "the crops of a photograph stay together"
+    assert positive.sum() + other.sum() == 80 and f"{positive.sum()} crops with" in words
+
+
+@pytest.mark.parametrize(
+    "name, photograph",
+    [("crop001001a.png", "crop001001"), ("person_and_bike_013e.png", "person_and_bike_013"), ("121_4.jpg", "121")]
+    + [("no_person__no_bike_269.png", "no_person__no_bike_269"), ("00000498a.png", "00000498")],
+)
+def test_the_photograph_of_a_crop(name, photograph):
+    assert person_crops.photograph(name) == photograph
+
+
+@pytest.mark.parametrize("layout", [write.camvid_published, write.camvid_packed])
+def test_camvid(root, layout):
+    layout(root)
+    found = camvid.frames("test")
+    assert [item.name for item in found.items] == ["a", "b"] and len(found.classes) == 11
+    assert found.items[0].labels.tolist() == [[0, VOID], [3, 10]]
+    assert found.items[0].image.shape == (2, 2, 3) and found.what == "2 real frames of CamVid's test set, 11 classes"
+
+
+LINES = {
+    "groundtruth_xywh.csv": ["2.00,3.00,10.00,5.50"] * 3,
+    "groundtruth_rect.txt": ["3\t4\t10\t5.5"] * 3,
+    "groundtruth.txt": ["2,3,12,3,12,8.5,2,8.5"] * 3,
+}
+
+
+@pytest.mark.parametrize(
+    "annotation, place", [*((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color")]
+)
+def test_sequences_in_each_layout(tmp_path, annotation, place):
+    found = tracking.clip(write.sequence(tmp_path / "Box", annotation, LINES[annotation], place=place))
+    assert found.boxes.tolist() == [[2, 3, 12, 8.5]] * 3 and found.visible.all() and found.size == (40, 30)
+    assert [int(found.frame(k).mean()) for k in range(3)] == [0, 20, 40]
+
+
+def test_got10k_says_where_the_object_is_hidden(tmp_path):
+    one = write.sequence(
+        tmp_path / "GOT-10k_Val_000001", "groundtruth.txt", ["2,3,10,5.5", "0,0,0,0", "2,3,10,5.5"], place="."
+    )
+    write.write(one / "cover.label", "8\n0\n3\n")
+    write.write(tmp_path / "list.txt", "GOT-10k_Val_000001\n")
+    found = tracking.sequences(tmp_path)
+    assert found.items[0].visible.tolist() == [True, False, True]
+    assert found.what == "1 real sequences with 3 frames: GOT-10k_Val_000001"
+
+
+def test_a_line_of_nan_is_a_frame_without_the_object(tmp_path):
+    found = tracking.clip(
+        write.sequence(tmp_path / "Car", "groundtruth.txt", ["2,3,10,5", "NaN,NaN,NaN,NaN", "2,3,10,5"])
+    )
+    assert found.visible.tolist() == [True, False, True]
+
+
+def test_otb_boxes_that_belong_to_a_part_of_the_frames(tmp_path):
+    one = write.sequence(tmp_path / "Freeman4", "groundtruth_rect.txt", ["3,4,10,5.5"] * 283, frames=285)
+    assert len(tracking.clip(one).frames) == 283
+
+
+def test_our_split_of_sequences(root):
+    for name in (*tracking.SPLITS["train"], *tracking.SPLITS["test"]):
+        write.sequence(root / "tracking" / name, "groundtruth_xywh.csv", LINES["groundtruth_xywh.csv"])
+    assert [item.name for item in tracking.clips("test").items] == ["Crossing", "David", "Skiing", "bag"]
+    assert tracking.clips("train").what == "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
+
+
+def test_coco(root):
+    write.coco(root, (2, 3, 10, 5), (0, 0, 40, 30.5), (5, 5, 4, 0))
+    found = coco.scenes("val2017")
+    one, empty = found.items
+    assert one.boxes.tolist() == [[2, 3, 12, 8], [0, 0, 40, 30]] and one.labels.tolist() == [1, 1]
+    assert one.areas.tolist() == [33.5, 33.5] and found.classes == ("person", "toothbrush")
+    assert empty.boxes.shape == (0, 4) and int(empty.image.mean()) == 8
+    assert found.what == "COCO val2017: 2 real pictures, 2 boxes, 1 boxes without area left out"
+
+
+def test_coco_crowds_are_to_ignore(root):
+    write.coco(root, (2, 3, 10, 5), crowd=1)
+    assert coco.scenes("val2017").items[0].ignore.tolist() == [True]
+
+
+@pytest.mark.parametrize("layout", ["{split}/{kind}", "{kind}/{split}"])
+def test_coco128(root, layout):
+    write.coco128(root, layout=layout)
+    one, empty = coco.scenes_128("train2017").items
+    np.testing.assert_allclose(one.boxes, [[15, 12, 25, 18]])
+    assert one.labels.tolist() == [1] and one.areas == pytest.approx([60]) and len(empty.boxes) == 0
+
+
+def test_voc(root):
+    write.voc(root, ("person", 0, (1, 1, 40, 30)), ("dog", 1, (3, 5, 10, 12)))
+    one = voc.scenes(2007, "test").items[0]
+    assert one.boxes.tolist() == [[0, 0, 40, 30], [2, 4, 10, 12]] and one.ignore.tolist() == [False, True]
+    assert [voc.CLASSES[label] for label in one.labels] == ["person", "dog"] and one.image.shape == (30, 40, 3)
+    pixels = voc.segmented(2007, "test")
+    assert sorted(set(pixels.items[0].labels.ravel().tolist())) == [20, VOID] and len(pixels.classes) == 21
+
+
+SETS = {
+    "Penn-Fudan: no folder penn_fudan/ or PennFudanPed/": lambda: penn_fudan.scenes("test"),
+    "person crops: no folder person_crops/": lambda: person_crops.crops("test"),
+    "CamVid: no folder camvid/ or CamVid/": lambda: camvid.frames("test"),
+    "tracking: no folder tracking/": lambda: tracking.clips("test"),
+    "COCO: no folder coco/ or COCO/": lambda: coco.scenes("val2017"),
+    "COCO128: no folder coco128/": lambda: coco.scenes_128("train2017"),
+    "VOC 2007: no folder VOCdevkit/VOC2007/ or VOC2007/": lambda: voc.scenes(2007, "test"),
+}
+
+
+@pytest.mark.parametrize("beginning, read", SETS.items())
+def test_an_absent_set_is_named_with_its_source_and_place(root, beginning, read):
+    with pytest.raises(Absent) as error:
+        read()
+    assert re.fullmatch(
+        rf"{re.escape(beginning)} in XNORFORGE_DATA \({re.escape(str(root))}\); unpack it there from "
+        r"https?://\S+( or https?://\S+)? \(docs/tasks\.md shows the layout\)\.",
+        str(error.value),
+    )
+
+
+def test_without_a_place_for_data_this_is_said(monkeypatch):
+    monkeypatch.delenv("XNORFORGE_DATA", raising=False)
+    with pytest.raises(Absent, match=r"CamVid: no folder .* in XNORFORGE_DATA \(not set\); unpack it there from"):
+        camvid.frames("test")
+
+
+@pytest.mark.parametrize("name", ["penn_fudan", "person_crops", "camvid", "tracking", "coco128"])
+def test_a_folder_without_the_set_is_named(root, name):
+    (root / name).mkdir()
+    read = {"penn_fudan": penn_fudan.scenes, "person_crops": person_crops.crops, "camvid": camvid.frames}
+    read |= {"tracking": tracking.clips, "coco128": coco.scenes_128}
+    with pytest.raises(UserError, match=rf"{re.escape(str(root / name))}.*docs/tasks\.md shows") as error:
+        read[name]("train2017" if name == "coco128" else "test")
+    assert not isinstance(error.value, Absent)
+
+
+@pytest.mark.parametrize("read", [penn_fudan.scenes, person_crops.crops, camvid.frames, tracking.clips])
+def test_an_unknown_split_is_answered_with_those_there_are(root, read):
+    with pytest.raises(UserError, match=r"no 'tset' among test, train.*Did you mean 'test'\?"):
+        read("tset")
+
+
+def test_an_unknown_split_of_coco_and_voc_is_answered_with_the_files_there_are(root):
+    write.coco(root)
+    write.voc(root)
+    with pytest.raises(UserError, match=r"coco/annotations: no 'val2014' among val2017\. Did you mean 'val2017'\?"):
+        coco.scenes("val2014")
+    with pytest.raises(UserError, match=r"ImageSets/Main: no 'tests' among test\. Did you mean 'test'\?"):
+        voc.scenes(2007, "tests")
+
+
+def said(read) -> str:
+    with pytest.raises(UserError) as error:
+        read()
+    text = str(error.value)
+    assert "\n" not in text and text.endswith(".")
+    return text
+
+
+@pytest.mark.parametrize(
+    "corners, why",
+    [
+        ((3, 5, 45, 30), "x 2 to 45 and y 4 to 30, does not lie in the picture of 40 x 30 pixels"),
+        ((3, 5, 2, 30), "x 2 to 2 and y 4 to 30, has no area"),
+        ((-9, 5, 10, 30), "x -10 to 10 and y 4 to 30, does not lie in the picture of 40 x 30 pixels"),
+    ],
+)
+def test_a_box_out_of_its_picture_is_named(root, corners, why):
+    write.penn_packed(root, corners=corners)
+    where = f"{root}/penn_fudan/annotations.json, PennPed00000"
+    assert said(lambda: penn_fudan.scenes("test")) == f"{where}: box 1 of 1, {why}; correct it or take it out."
+
+
+def test_boxes_out_of_their_pictures_are_named_in_every_layout(root):
+    write.penn_published(root, bottom=50)
+    assert "PennPed00000.txt: box 1 of 1, x 2 to 10 and y 4 to 50, does not lie" in said(
+        lambda: penn_fudan.scenes("test")
+    )
+    write.coco(root, (2, 3, 10, 5), (20, 3, 30, 5))
+    assert "instances_val2017.json, 000000000007.jpg: box 2 of 2, x 20 to 50" in said(lambda: coco.scenes("val2017"))
+    write.coco128(root, "0 0.9 0.5 0.5 0.5")
+    assert "000000000009.txt: box 1 of 1, x 26 to 46" in said(lambda: coco.scenes_128("train2017"))
+    write.voc(root, ("dog", 0, (1, 1, 99, 30)))
+    assert "000001.xml: box 1 of 1, x 0 to 99" in said(lambda: voc.scenes(2007, "test"))
+
+
+def test_a_target_nowhere_in_its_frame_is_named_and_one_partly_there_is_kept(tmp_path):
+    lines = ["-5,-5,10,10", "38,28,10,10", "41,3,10,5"]
+    one = write.sequence(tmp_path / "Box", "groundtruth_xywh.csv", lines)
+    assert "box 3 of 3, x 41 to 51 and y 3 to 8, does not lie in the picture" in said(lambda: tracking.clip(one))
+    write.write(one / "cover.label", "1 1 0")
+    assert tracking.clip(one).boxes[:2].tolist() == [[-5, -5, 5, 5], [38, 28, 48, 38]]
+
+
+@pytest.mark.parametrize(
+    "lines, why",
+    [
+        (["2,3,10,5"] * 2, "has 2 boxes for 3 frames; a sequence has a box for each frame."),
+        (["2,3,10,5"] * 4, "has 4 boxes for 3 frames; a sequence has a box for each frame."),
+        (["2,3,10,5"] * 2 + ["2,3,10"], "must have 4 numbers on every line, or 8; fetch the file again or correct it."),
+        (["2,3,ten,5"] * 3, "must have 4 numbers on every line, or 8; fetch the file again or correct it."),
+    ],
+)
+def test_a_sequence_that_ends_early_or_has_no_boxes_is_named(tmp_path, lines, why):
+    one = write.sequence(tmp_path / "Box", "groundtruth_rect.txt", lines)
+    assert said(lambda: tracking.clip(one)) == f"{one}/groundtruth_rect.txt: {why}"
+
+
+def test_a_cover_of_another_length_is_named(tmp_path):
+    one = write.sequence(tmp_path / "Box", "groundtruth.txt", ["2,3,10,5"] * 3)
+    for content, why in (("1 1", "has 2 lines for 3 frames"), ("1 1 x", "must have a number on every line")):
+        write.write(one / "cover.label", content)
+        assert said(lambda: tracking.clip(one)).startswith(f"{one}/cover.label: {why};")
+
+
+def test_a_sequence_without_frames_or_boxes_is_named(tmp_path):
+    (tmp_path / "Box").mkdir()
+    assert "holds no groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt" in said(
+        lambda: tracking.clip(tmp_path / "Box")
+    )
+    write.write(tmp_path / "Box/groundtruth.txt", "1,2,3,4")
+    assert "holds no frame (*.jpg)" in said(lambda: tracking.clip(tmp_path / "Box"))
+    (tmp_path / "empty").mkdir()
+    assert "holds no sequence" in said(lambda: tracking.sequences(tmp_path / "empty"))
+
+
+def test_pictures_that_cannot_be_read_are_named(root):
+    write.penn_packed(root)
+    one = penn_fudan.scenes("test").items[0]
+    whole = one.source.read_bytes()
+    cases = {
+        b"": "no readable picture (the file is empty); fetch the file again.",
+        whole[: len(whole) // 2]: "no readable picture (it is cut short or no picture); fetch the file again.",
+        b"<html>not found</html>": "no readable picture (it is cut short or no picture); fetch the file again.",
+    }
+    for content, why in cases.items():
+        one.source.write_bytes(content)
+        assert said(lambda: one.image) == f"{one.source}: {why}"
+    one.source.unlink()
+    assert said(lambda: one.image) == (
+        f"{one.source}: the set names this picture and it is not there; unpack the set again."
+    )
+
+
+def test_a_picture_of_another_size_is_named(root):
+    write.penn_packed(root)
+    one = penn_fudan.scenes("test").items[0]
+    write.picture(one.source, (20, 10))
+    assert said(lambda: one.image) == (
+        f"{one.source}: is 20 x 10 pixels, and its annotation or first frame says 40 x 30; "
+        "take both from one release of the set."
+    )
+
+
+def test_labels_of_another_size_or_kind_are_named(root):
+    write.camvid_packed(root)
+    one = camvid.frames("test").items[0]
+    write.numbers(one.truth, np.zeros((3, 2)))
+    assert "a.png: is 2 x 3 pixels, and its annotation or first frame says 2 x 2;" in said(lambda: one.labels)
+    write.numbers(one.truth, [[0, 12], [3, 40]])
+    assert "a.png: holds label 40, and the set has labels 0 to 10 and 11 for void;" in said(lambda: one.labels)
+    write.picture(one.truth, (2, 2))
+    assert "a.png: is a picture of mode RGB, and labels are one byte per pixel;" in said(lambda: one.labels)
+
+
+def test_a_frame_without_labels_is_named(root):
+    write.camvid_packed(root)
+    (root / "camvid/test/labels/b.png").unlink()
+    assert said(lambda: camvid.frames("test")) == (
+        f"{root}/camvid/test: 'b' has a picture and no labels; unpack the set again."
+    )
+    (root / "camvid/test/images/b.jpg").rename(root / "camvid/test/labels/c.jpg")
+    assert "'c' has labels and no picture" in said(lambda: camvid.frames("test"))
+
+
+@pytest.mark.parametrize("content", ["{", "[1, 2]", '{"a": {"width": 3}}', '{"a": 3}'])
+def test_a_damaged_table_of_boxes_is_named(root, content):
+    write.write(root / "penn_fudan/annotations.json", content)
+    write.write(root / "coco/annotations/instances_val2017.json", content)
+    for read, layout in (
+        (lambda: penn_fudan.scenes("test"), "docs/tasks.md"),
+        (lambda: coco.scenes("val2017"), "COCO's"),
+    ):
+        assert re.search(rf"\.json: is not in (COCO's layout|the layout of {layout}) \(\w+: .*\); fetch", said(read))
+
+
+@pytest.mark.parametrize("line", ["0 0.5 0.5 0.5", "a 0.5 0.5 0.5 0.5", "2 0.5 0.5 0.5 0.5", "0.5 0.5 0.5 0.5 0.5"])
+def test_a_line_that_is_no_box_is_named(root, line):
+    write.coco128(root, line)
+    assert f"000000000009.txt: line 1 is not a class below 2 and four numbers: '{line}'; fetch" in said(
+        lambda: coco.scenes_128("train2017")
+    )
+
+
+def test_other_damaged_annotations_are_named(root):
+    write.voc(root, ("unicorn", 0, (1, 1, 40, 30)))
+    assert "000001.xml: is not in VOC's layout" in said(lambda: voc.scenes(2007, "test"))
+    write.penn_published(root)
+    write.write(root / "PennFudanPed/Annotation/PennPed00000.txt", "<html>")
+    assert "PennPed00000.txt: states no picture size, so it is no annotation" in said(lambda: penn_fudan.scenes("test"))
+    path = write.crops(root, ["a1.png"], [1], size=(64, 64))
+    assert "holds a1.png with 64 x 64 pixels where crops have 64 x 128" in said(
+        lambda: [person_crops.crops(split) for split in ("train", "test")]
+    )
+    path.write_bytes(b"PK")
+    assert "is no readable table of crops" in said(lambda: person_crops.crops("test"))
+
+
+@pytest.fixture(scope="module")
+def real():
+    """The whole sets, where somebody has them."""
+    if not os.environ.get("XNORFORGE_DATA"):
+        pytest.skip("XNORFORGE_DATA is not set, so there are no real sets to read")
+
+    def read(reader, *given):
+        try:
+            return reader(*given)
+        except Absent as error:
+            pytest.skip(str(error))
+
+    return read
+
+
+def test_the_real_pedestrians_are_as_published(real):
+    train, test = (real(penn_fudan.scenes, split) for split in ("train", "test"))
+    assert len(train.items) == 136 and sum(len(item.boxes) for item in train.items + test.items) == 423
+    assert [test.items[i].name for i in (0, -1)] == ["PennPed00063", "PennPed00096"]
+    assert sum(len(item.boxes) for item in test.items) == 69
+    one = test.items[5]
+    persons = [np.argwhere(one.mask == k + 1) for k in range(len(one.boxes))]
+    around = [[*at.min(0)[::-1], *(at.max(0)[::-1] + 1)] for at in persons]
+    np.testing.assert_allclose(one.boxes, around, atol=2, err_msg="boxes fit the masks")
+
+
+def test_the_real_frames_are_as_published(real):
+    assert [len(real(camvid.frames, split).items) for split in ("train", "val", "test")] == [367, 101, 233]
+    one = real(camvid.frames, "test").items[0]
+    assert one.image.shape == (360, 480, 3) and one.labels.shape == (360, 480)
+
+
+def test_the_real_sequences_have_864_frames_to_score(real):
+    items = real(tracking.clips, "test").items
+    assert sum(len(item.frames) - 1 for item in items) == 864 and all(item.visible.all() for item in items)
+
+
+def test_the_real_objects_are_as_published(real):
+    counts = [sum(len(item.boxes) for item in real(coco.scenes_128, split).items) for split in ("train2017", "val2017")]
+    assert counts == [929, 898]
