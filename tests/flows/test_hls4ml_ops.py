@@ -17,7 +17,7 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.plugins import load
 
 FRAMES = 4
-MOST = 5  # examples of an operator, taken evenly from all: g++ takes about half a second for each
+MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half a second for each
 ELEMENTS = 6000  # of a frame or a matrix; larger examples show nothing more
 
 
