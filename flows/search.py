@@ -12,6 +12,7 @@ from math import gcd, lcm, prod
 
 from xnorforge.errors import UserError
 from xnorforge.flows.bind import OPS, Bound
+from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 
 KEPT = 200
@@ -200,11 +201,6 @@ def fits(stream: Stream) -> bool:
     """Whether beats of so many elements cut a frame evenly: they divide the last axis, or are whole multiples of it."""
     last = stream.shape[-1]
     return last % stream.lanes == 0 or (stream.lanes % last == 0 and prod(stream.shape) % stream.lanes == 0)
-
-
-def divisors(number: int) -> list[int]:
-    """All divisors, rising."""
-    return [value for value in range(1, number + 1) if number % value == 0]
 
 
 def _reachable(options: list[list[HwOp]], interval: int) -> None:
