@@ -131,6 +131,6 @@ def outcome(scores, state, positives: int) -> Outcome:
 
 def pooled(outcomes: list[Outcome]) -> tuple[np.ndarray, int]:
     """All pictures together: `hit` (n,) by falling score, and the positives. Equal scores keep the pictures' order."""
-    scores = np.concatenate([one.scores for one in outcomes]).astype(float)
-    hit = np.concatenate([one.hit for one in outcomes])
+    scores = np.concatenate([np.zeros(0), *(one.scores for one in outcomes)])
+    hit = np.concatenate([np.zeros(0, bool), *(one.hit for one in outcomes)])
     return hit[np.argsort(-scores, kind="stable")], sum(one.positives for one in outcomes)

@@ -1,5 +1,8 @@
 """The host's side of a task, on maps and pictures made by hand, and against torch's interpolation."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -213,3 +216,12 @@ def test_a_matched_filter_follows_a_moving_patch():
         boxes.append(state.box)
     error = np.abs(np.array(boxes) - [[20 + 3 * i, 40, 52 + 3 * i, 72] for i in range(20)])
     assert error.max() < 4
+
+
+def test_the_host_needs_no_torch():
+    program = (
+        "import sys; from xnorforge.sw.decode import heatmap, labels, letterbox, track; "
+        "from xnorforge.sw.datasets import synthetic; "
+        "sys.exit(' '.join({'torch', 'requests', 'pooch', 'scipy'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

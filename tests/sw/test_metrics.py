@@ -195,7 +195,7 @@ def test_the_area_is_the_mean_over_true_boxes_of_the_best_precision_that_reaches
 def test_nothing_to_find_is_no_number():
     assert np.isnan(pedestrian.lamr(outcomes([found((A, 1))], [truth()])))
     assert np.isnan(detection.voc([found((A, 1))], [truth()], 1)).all()
-    assert np.isnan(detection.coco([found((A, 1))], [truth()], 1)["AP"])
+    assert np.isnan(detection.coco([found((A, 1))], [truth()], 2)["AP"])
 
 
 def test_mean_iou_by_hand():
