@@ -93,7 +93,7 @@ class Segmented(Picture):
     @property
     def labels(self) -> np.ndarray:
         """uint8 (H, W): 0 .. classes - 1, or VOID."""
-        found = pixels(self.truth, self.size or _size(self.source), numbers=True)
+        found = pixels(self.truth, self.size or size_of(self.source), numbers=True)
         if ((found >= self.classes) & (found != self.void)).any():
             raise UserError(
                 f"{self.truth}: holds label {found[found != self.void].max()}, and the set has labels 0 to {self.classes - 1} "
@@ -146,7 +146,7 @@ def pixels(source: Path | np.ndarray, size: tuple[int, int] | None, numbers: boo
         try:
             return np.asarray(picture if numbers else picture.convert("RGB"))
         except (OSError, SyntaxError, ValueError) as error:
-            raise _damaged(source, error) from error
+            raise _damaged(source) from error
 
 
 def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> np.ndarray:
@@ -162,10 +162,9 @@ def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> 
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     (width, height), (x0, y0, x1, y1) = size, boxes.T
     flat = ~((x1 > x0) & (y1 > y0))  # no number is flat too
-    if partly:
-        outside = (x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)
-    else:
-        outside = (x0 < -1) | (y0 < -1) | (x1 > width + 1) | (y1 > height + 1)
+    outside = (x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)
+    if not partly:
+        outside |= (x0 < -1) | (y0 < -1) | (x1 > width + 1) | (y1 > height + 1)
     if (flat | outside).any():
         k = int(np.argmax(flat | outside))
         x0, y0, x1, y1 = (f"{value:g}" for value in boxes[k])
@@ -215,19 +214,15 @@ def unreadable(path: Path, why: str) -> UserError:
     return UserError(f"{path}: {why}; fetch the file again or correct it.")
 
 
-def _size(source) -> tuple[int, int]:
-    if isinstance(source, np.ndarray):
-        return source.shape[1], source.shape[0]
-    return size_of(source)
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """(width, height) of a picture, from its first bytes.
+def size_of(source: Path | np.ndarray) -> tuple[int, int]:
+    """(width, height) of a picture; of a file, from its first bytes.
 
     Raises:
         UserError: missing, empty or damaged.
     """
-    with _opened(path) as picture:
+    if isinstance(source, np.ndarray):
+        return source.shape[1], source.shape[0]
+    with _opened(source) as picture:
         return picture.size
 
 
@@ -237,12 +232,10 @@ def _opened(path: Path) -> Image.Image:
     except FileNotFoundError as error:
         raise UserError(f"{path}: the set names this picture and it is not there; unpack the set again.") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path) from error
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
+def _damaged(path: Path) -> UserError:
     empty = path.is_file() and not path.stat().st_size
-    why = (
-        "the file is empty" if empty else "it is cut short or no picture" if isinstance(error, OSError) else str(error)
-    )
+    why = "the file is empty" if empty else "it is cut short or no picture"
     return UserError(f"{path}: no readable picture ({why}); fetch the file again.")

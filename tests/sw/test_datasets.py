@@ -203,6 +203,7 @@ def said(read) -> str:
     [
         ((3, 5, 45, 30), "x 2 to 45 and y 4 to 30, does not lie in the picture of 40 x 30 pixels"),
         ((3, 5, 2, 30), "x 2 to 2 and y 4 to 30, has no area"),
+        ((41, 5, 41, 30), "x 40 to 41 and y 4 to 30, does not lie in the picture of 40 x 30 pixels"),
         ((-9, 5, 10, 30), "x -10 to 10 and y 4 to 30, does not lie in the picture of 40 x 30 pixels"),
     ],
 )
