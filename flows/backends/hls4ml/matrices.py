@@ -66,7 +66,7 @@ def _products(net: Net, source: Wire, weights, w_bits: int, span, cycles: int) -
     # hls4ml's convolution of arrays reads beyond the window where a factor is above n_in.
     most = cycles if dense or net.io == "io_stream" else min(cycles, n_in)
     reuse = max(factor for factor in net.legal(n_in, n_out) if factor <= most)
-    config = {"Precision": precision, "Strategy": "Resource", "ReuseFactor": reuse, "Trace": True}
+    config = {"Precision": precision, "Strategy": "resource", "ReuseFactor": reuse, "Trace": True}
     given = {"weight_quantizer": BinaryQuantizer(1) if w_bits == 1 else None, "bias_data": None}
     if dense:
         wire, source = Wire("", (n_out,), bits, True), net.shaped(source, [n_in])

@@ -42,7 +42,7 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
         clock_period=1000 / board.clock_mhz,
         io_type=io,
     )
-    model = {"Precision": {"default": "ap_int<32>"}, "ReuseFactor": 1, "Strategy": "Resource"}
+    model = {"Precision": {"default": "ap_int<32>"}, "ReuseFactor": 1, "Strategy": "resource"}
     config["HLSConfig"] = {"Model": model, "LayerName": net.config}
     config["Stamp"] = stamp(ops, io, board)
     return ModelGraph.from_layer_list(config, net.layers), net

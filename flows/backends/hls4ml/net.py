@@ -66,11 +66,16 @@ class Net:
         return self.layer("InputLayer", "", [], wire, config, input_shape=list(stream.shape))
 
     def shaped(self, source: Wire, shape) -> Wire:
-        """The same elements in another shape."""
+        """The same elements in another shape: one axis, or the same channels."""
         if source.shape == tuple(shape):
             return source
-        wire = replace(source, shape=tuple(shape))
-        return self.layer("Reshape", "shape", [source], wire, {"Trace": False}, target_shape=list(shape))
+        if len(shape) == 1:
+            wire = replace(source, shape=tuple(shape))
+            return self.layer("Reshape", "shape", [source], wire, {"Trace": False}, target_shape=list(shape))
+        # hls4ml's Repack, which other shapes become in io_stream, gives wrong bits.
+        sizes = {"n_pixels": prod(shape[:-1]), "n_chan": shape[-1]}
+        kind = source.bits, source.signed, np.ones(shape[-1]), "xf_scale"
+        return self.xf("shape", "xf_pixels", [source], shape, *kind, **sizes)
 
     def xf(self, suffix, function, sources, shape, bits, signed, table=None, op=None, **numbers) -> Wire:
         """Append a layer of ours."""
