@@ -31,7 +31,7 @@ def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) 
             masks.append(_mask(width, height, _person, *foot, tall, rng.uniform(0.02, 0.13), rng.uniform(0.5, 0.75)))
             persons.append(True)
         for _ in range(rng.integers(0, 3)):
-            x, wide = rng.uniform(0, width), rng.uniform(1, 4)
+            x, wide = rng.uniform(0, width - 4), rng.uniform(1, 4)
             masks.append(_mask(width, height, _box, x, -1, x + wide, height))
             persons.append(False)
         order = np.argsort([np.nonzero(mask.any(1))[0].max() for mask in masks], kind="stable")  # near ones last
