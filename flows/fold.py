@@ -57,7 +57,7 @@ def fold(
     target = boards.load(board)
     interval = interval or target.interval_for(net_dir.name)
     given = _given(folding)
-    with artifacts.measured("qonnx", "numpy") as run:
+    with artifacts.measured("qonnx", "numpy", *(["da4ml"] if backend != "rtl" else [])) as run:
         lowered = np.load(net_dir / "lowered.npz")
         bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"])
         _known(given, [one.name for one in bounds])

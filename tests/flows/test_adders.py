@@ -59,14 +59,14 @@ def test_rtl_changes_nothing_and_da4ml_all_but_layers_whose_folding_is_given(cha
 
 
 def test_a_layer_is_too_large_by_its_weights_and_a_network_by_all_its_layers(chains):
-    chain = chains["Chain"]((16,), 1).sign("sign0").dense("wide", 800).dense("last", 4, raw=True)
+    chain = chains["Chain"]((16,), 1).sign("sign0").dense("wide", 640).dense("last", 4, raw=True)
     _, decisions = adders.choose(bind(chain.model()), "da4ml", "xc7", PART, 13000, {})
     assert chosen(decisions) == {"wide": "folded", "last": "da4ml"}
-    assert decisions[0]["why"].startswith("wide: 16 x 800 = 12,800 weights, and adders are built for 10,000 at most;")
+    assert decisions[0]["why"].startswith("wide: 16 x 640 = 10,240 weights, and adders are built for 10,000 at most;")
     with pytest.raises(UserError) as refused:
         adders.choose(bind(chain.model()), "da4ml", "xc7", PART, 13000, {"last": {"pe": 1}})
     assert str(refused.value) == (
-        "da4ml: no layer of this network can be adders (wide: 16 x 800 = 12,800 weights, and adders are built for 10,000 "
+        "da4ml: no layer of this network can be adders (wide: 16 x 640 = 10,240 weights, and adders are built for 10,000 "
         "at most; leave the layer to a folded unit); take BACKEND=rtl."
     )
     with pytest.raises(UserError, match="backend: no 'da4m' among auto, da4ml, rtl. Did you mean 'da4ml'?"):
