@@ -26,6 +26,12 @@ def macs(op: HwOp) -> int:
     return weights[0] * prod(op.out_stream().shape) if weights else 0  # (products of a sum, sums)
 
 
+def lanes(op: HwOp) -> int:
+    """Products side by side; what is not folded has all of them."""
+    pe, simd, mh, mw = (attribute(op, name) for name in ("pe", "simd", "mh", "mw"))
+    return (pe or mh) * (simd or mw or 1)
+
+
 def facts(op: HwOp) -> dict:
     """One operator's row: everything that follows from its attributes alone."""
     pe, simd, mw = (attribute(op, name) for name in ("pe", "simd", "mw"))
@@ -39,7 +45,7 @@ def facts(op: HwOp) -> dict:
         "output": stream(op.out_stream()),
         "pe": pe,
         "simd": simd,
-        "lanes": pe * simd if mw else 0,
+        "lanes": lanes(op) if mw else 0,
         "macs": macs(op),
         "cycles": op.cycles(),
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (attribute(op, "w_bits") or 1),
@@ -81,7 +87,7 @@ def wider(op: HwOp) -> dict[str, HwOp]:
     found = {}
     for name, length in (("pe", "mh"), ("simd", "mw")):
         now, total = attribute(op, name), attribute(op, length)
-        step = next((n for n in range(now + 1, total + 1) if total % n == 0), None) if total else None
+        step = next((n for n in range(now + 1, total + 1) if total % n == 0), None) if now and total else None
         if step:
             given = {
                 key: op.get_nodeattr(key)
@@ -143,6 +149,6 @@ def operations(ops: list[HwOp]) -> dict:
     return {
         "operations": 2 * sum(macs(op) for op in ops),
         "input_bytes": prod(source.shape) * source.bits / 8,
-        "lanes": sum(attribute(op, "pe") * (attribute(op, "simd") or 1) for op in ops if macs(op)),
+        "lanes": sum(lanes(op) for op in ops if macs(op)),
         "input_bytes_per_cycle": source.width / 8,
     }

@@ -43,7 +43,7 @@ def pipeline(layers: list[dict]) -> str:
         y = top + row * index
         colour = RED if layer["bottleneck"] else BLUE
         long, wide = half * layer["cycles"] / most, (half - 20) * layer["lut"] / luts
-        fold = f"Pe {layer['pe']}, Simd {layer['simd']}" if layer["lanes"] else layer["op"]
+        fold = f"Pe {layer['pe']}, Simd {layer['simd']}" if layer["simd"] else layer["op"]
         parts += [
             _text(name - 8, y + 4, layer["name"], "end", weight=700 if layer["bottleneck"] else 400),
             _rect(name, y - 6, half, 13, PALE),
