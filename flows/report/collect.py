@@ -35,12 +35,42 @@ def records(acc: Path) -> dict[str, dict]:
     asked = paths(acc)
     if asked["fold"].exists() and boards.load(read_json(asked["fold"])["board"]).family not in boards.MODELLED:
         del asked["netlist"]
+    return read(asked)
+
+
+def read(asked: dict[str, Path]) -> dict[str, dict]:
+    """The records of stages.
+
+    Raises:
+        MismatchError: one is not there.
+    """
     for stage, path in asked.items():
         if not path.exists():
             raise MismatchError(
                 f"report: {stage} left no {path}; run that stage (`make {stage}`), its checks have not been made."
             )
     return {stage: read_json(path) for stage, path in asked.items()}
+
+
+def common(found: dict[str, dict], board, backend: str) -> dict:
+    """What every back end's report says: network, board, checks, accuracy."""
+    export, lower = found["export"], found["lower"]
+    stages, audits = compared(found)
+    return {
+        "verdict": verdict(stages + audits, lower),
+        "approximate": (lower["approximate"] or {}).get("told"),
+        "net": export["net"],
+        "method": export["method"],
+        "source": provenance.origin(export),
+        "board": board.name,
+        "board_title": board.title,
+        "command": provenance.command(export, lower, found["fold"], board, backend),
+        "stages": stages,
+        "audits": audits,
+        "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
+        "images": export["images"],
+        "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
+    }
 
 
 def report(acc: Path) -> dict:
@@ -52,24 +82,12 @@ def report(acc: Path) -> dict:
     rows = layers(ops, synth, board)
     bound = max(op.cycles() for op in ops)
     interval = sim["interval"]
-    stages, audits = compared(found)
     total, port = synth["total"], found["generate"]["border"]
     with np.load(acc.parent / "lowered.npz") as lowered:
         output = border.exit_(port["output"], lowered)
     record = {
         "schema": SCHEMA,
-        "verdict": verdict(stages + audits, found["lower"]),
-        "approximate": (found["lower"]["approximate"] or {}).get("told"),
-        "net": export["net"],
-        "method": export["method"],
-        "source": provenance.origin(export),
-        "board": board.name,
-        "board_title": board.title,
-        "command": provenance.command(export, found["lower"], fold, board, fold["backend"]),
-        "stages": stages,
-        "audits": audits,
-        "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
-        "images": export["images"],
+        **common(found, board, fold["backend"]),
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "cycles": {
@@ -78,7 +96,6 @@ def report(acc: Path) -> dict:
             "latency": sim["latency"],
             "bottleneck": [row["name"] for row in rows if row["cycles"] == bound],
         },
-        "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
         "fps": {
             "value": round(board.clock_mhz * 1e6 / interval, 1),
             "kind": f"cycles simulated, clock {board.clock_kind}",
