@@ -53,6 +53,7 @@ def files(acc: Path) -> list[dict]:
         "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
         "folded.onnx": "Netron, qonnx",
         "rtl": "any SystemVerilog tool; file list rtl.f",
+        "hls_project": "Vitis HLS",
         "netlist": "any Verilog tool with the family's cell models",
     }.items():
         path = acc / name
