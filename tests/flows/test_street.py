@@ -1,4 +1,4 @@
-"""The whole street on random networks: QONNX, lowered, folded at random, generated, simulated, against qonnx execution.
+"""The whole street on random chains: QONNX, lowered, folded at random, generated, simulated, against qonnx execution.
 
 A network is a function of its seed, and the seed is in the name of a failing test.
 """
@@ -8,29 +8,17 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from qonnx.core import onnx_exec
 
 from xnorforge.flows import queues
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import OPS, bind
-from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.lower import checks, emit, integers_of
-from xnorforge.flows.search import Part, candidates, search
+from xnorforge.flows.bind import OPS
+from xnorforge.flows.fold import with_fifos
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
-from xnorforge.sim.bits import simulate_bits
-from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
-import shapes
-from graphs import Graph, lowered
-from random_graphs import RandomGraph
-
-IMAGES = 6
-PART = Part(lut=53200, bram36=140, dsp=220)
-SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
+from graphs import Graph
+from street import IMAGES, built, proven, seeds
 
 
 class RandomNet:
@@ -123,96 +111,11 @@ class RandomNet:
         return self.graph.model(self.shape)
 
 
-def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
-    """For about half of the operators any Simd and Pe that their streams can carry."""
-    found = {}
-    for bound in chain:
-        op = rng.choice(candidates(bound, {}))
-        has = op.get_nodeattr_types()
-        given = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has}
-        if given and rng.random() < 0.5:
-            found[bound.name] = given
-    return found
-
-
-def built(ops, folder):
-    """The simulator of a chain of operators, and the operators as its file has them."""
-    onnx.save(folded_graph(ops, "street"), folder / "folded.onnx")
-    generate(folder / "folded.onnx", folder / "rtl")
-    ops = operators.operators(folder / "folded.onnx")
-    return network(folder / "rtl", ops, level="-O0"), ops
-
-
-def raced(bounds, pixels, seed: int, folder):
-    """Fold a network at random and run its RTL at any pace, beside the bit simulator; its operators, and the run."""
-    rng = np.random.default_rng(seed)
-    widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
-    interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
-    device, ops = built(with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {}), folder)
-
-    frames = operators.enter(ops[0], pixels)
-    flowing = cosim.run(device, frames, seed=seed)
-    stalled = cosim.run(device, frames, stall=0.4, seed=seed, probe=True)
-    again = cosim.run(device, frames[:2], seed=seed, reset_at=flowing.answer + max(op.cycles() for op in ops) // 2)
-    np.testing.assert_array_equal(stalled.output, flowing.output)
-    np.testing.assert_array_equal(again.output, flowing.output[:2])
-    np.testing.assert_array_equal(simulate_bits(ops, pixels), flowing.output)
-    return ops, flowing
-
-
-def proven(model, pixels, seed: int, folder):
-    """Hold a network's RTL against qonnx execution; its operators, and the run."""
-    integers = lowered(model)
-    scale, bias = checks.affine(integers.output)
-    ops, flowing = raced(bind(emit.emitted(integers), scale, bias), pixels, seed, folder)
-
-    name, out = model.graph.input[0].name, model.graph.output[0].name
-    wanted = [onnx_exec.execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
-    got = flowing.output.reshape(len(pixels), -1)
-    np.testing.assert_array_equal(scale * got[:, : len(scale)] + bias, np.float64(wanted))
-    if got.shape[1] > len(scale):
-        np.testing.assert_array_equal(got[:, -1], np.argmax(wanted, axis=1))
-    return ops, flowing
-
-
-def seeds(quick: int, every: int) -> list:
-    """The first for `make test`, all for `make test-full`."""
-    return [*range(quick), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(quick, every))]
-
-
 @pytest.mark.parametrize("seed", seeds(12, 72))
 def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(tmp_path, seed):
     net = RandomNet(seed)
     ops, flowing = proven(net.model, net.pixels, seed, tmp_path)
     assert flowing.interval == max(op.cycles() for op in ops)
-
-
-# Where a width converter on the quick way once got too short a queue, and where two converters had one name.
-FAILED_ONCE = [38, 90, 115, 69]
-
-
-@pytest.mark.parametrize("seed", [*FAILED_ONCE, *(seed for seed in seeds(20, 250) if seed not in FAILED_ONCE)])
-def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
-    net = RandomGraph(seed)
-    proven(net.model, net.pixels, seed, tmp_path)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("name", shapes.SHAPES)
-def test_rtl_of_a_shape_that_finn_was_tried_on_gives_its_integers(tmp_path, name):
-    given = shapes.exported(name)
-    graph, model, _ = integers_of(given.model, {"lo": given.lo, "hi": given.hi, "scale": given.scale})
-    _, flowing = raced(bind(model, *checks.affine(graph.output)), given.pixels[:IMAGES], 1, tmp_path)
-    wanted = checks.run_all(graph, given.frames[:IMAGES])
-    np.testing.assert_array_equal(flowing.output.reshape(IMAGES, -1)[:, : wanted.shape[1]], wanted)
-
-
-def test_the_random_graphs_of_the_quick_suite_have_every_part_among_them():
-    parts = set().union(*(RandomGraph(seed).drawn for seed in range(20)))
-    assert parts >= {
-        "shortcut", "branches", "relu", "concatenation", "maximum of bits", "maximum of levels", "upsampling", "average",
-        "depthwise", "dilation", "zero padding", "weights of several bits", "levels",
-    }  # fmt: skip
 
 
 def unit(name, image, inputs, outputs, simd):
