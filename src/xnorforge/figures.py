@@ -160,13 +160,14 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
                 axes.plot(places, list(values.values()), "o", color=DOT, markersize=5, zorder=2)
                 mean = statistics.mean(values.values())
                 axes.plot([at - 0.3, at + 0.3], [mean, mean], color=INK, linewidth=2, zorder=3)
+                # Beside the bar, for above it a label covers dots.
                 axes.annotate(
-                    f"{mean:.1f}", (at + 0.3, mean), xytext=(0, 3), textcoords="offset points", ha="right",
-                    fontsize=7, color=INK, zorder=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8},
+                    f"{mean:.1f}", (at + 0.3, mean), xytext=(2, 0), textcoords="offset points", va="center",
+                    fontsize=6.5, color=INK, zorder=4,
                 )  # fmt: skip
             axes.set_title(fill(f"{stage}: {words}", 34), fontsize=8, loc="left")
             axes.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")
-            axes.set_xlim(-0.6, len(groups) - 0.4)
+            axes.set_xlim(-0.6, len(groups) - 0.2)
             axes.grid(axis="y", color="#dddddd", linewidth=0.5)
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("accuracy in %")
