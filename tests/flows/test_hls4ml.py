@@ -107,8 +107,11 @@ def plain(folder):
     with redirect_stdout(StringIO()):
         model = hls4ml.model.graph.ModelGraph.from_layer_list(config, layers)
         model.write()
-    stamp, found = model.config.config["Stamp"].encode(), files(folder)
-    return {name: text.replace(stamp, b"").replace(str(folder).encode(), b"") for name, text in found.items()}
+    stamp, here = model.config.config["Stamp"].encode(), str(folder).encode()
+    # YAML puts a random stamp into quotes where it reads as a number.
+    quoted = b"'" + stamp + b"'"
+    found = files(folder).items()
+    return {name: text.replace(quoted, b"").replace(stamp, b"").replace(here, b"") for name, text in found}
 
 
 def registries():
