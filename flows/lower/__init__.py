@@ -62,7 +62,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         scale, bias = checks.affine(graph.output)
         inputs = images.astype(np.float32) * np.float32(given["scale"])
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
-        proofs, apart = [checks.finn_is_equal(graph, lowered, frames[:FINN_IMAGES])], None
+        proofs, apart = [], None
         if why:
             few = frames[:ROUNDED_IMAGES], inputs[:ROUNDED_IMAGES]
             apart = checks.difference(graph, network, *few, integers, scores)
@@ -71,8 +71,9 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
                 raise UserError(f"{str(why).rstrip('.')}, or {told}.")
         else:
             few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
-            proofs.insert(0, checks.scores_are_equal(graph, integers, scores))
-            proofs.insert(1, checks.activations_are_equal(graph, network, *few))
+            proofs.append(checks.scores_are_equal(graph, integers, scores))
+            proofs.append(checks.activations_are_equal(graph, network, *few))
+        proofs.append(checks.finn_is_equal(graph, lowered, frames[:FINN_IMAGES]))
         out_dir = Path(out_dir)
         with whole(out_dir / "lowered.onnx") as aside:
             lowered.save(str(aside))

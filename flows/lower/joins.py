@@ -110,11 +110,10 @@ def _rounded(walk, rows, leaves, offset):
     if that keeps a sum of before, which is on such a grid itself, exact. What A_k - grid * m_k leaves out is set right at the
     integer for which the leaf's own value is zero, so that zeros of a branch stay zeros.
     """
-    sizes = [np.maximum(abs(leaf.lo), abs(leaf.hi)) for leaf in leaves]
+    reach = sum(abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
     before = [row for row, leaf in zip(rows, leaves) if leaf.name in walk.approximate]
     for bits in range(walk.sum_bits, MOST_BITS + 1):
         # One bit less than `bits`, for rounding a multiplier makes it larger by no more than itself.
-        reach = sum(abs(row) * size for row, size in zip(rows, sizes))
         grid = np.array([Fraction(2) ** (ceil(log2(top)) + 1 - bits) if top else Fraction(1) for top in reach], object)
         if not any(a % g for row in before for a, g in zip(row, grid)):
             break

@@ -11,6 +11,26 @@ from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
+def check_matrix(op: HwOp) -> None:
+    """See that streams and arrays fit a matrix of mw x mh and its vectors.
+
+    Raises:
+        UserError: a shape or an array does not fit.
+    """
+    mw, mh, vectors = (op.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
+    for key, length in (("in_shape", mw), ("out_shape", mh)):
+        shape = [int(size) for size in op.get_nodeattr(key)]
+        if prod(shape) != vectors * length:
+            raise UserError(
+                f"{op.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} are "
+                f"{vectors * length}; change {key} or vectors."
+            )
+    for key, given in op.arrays_of.items():
+        shape = (mw, mh) if key == "weights" else (mh,)
+        if key in ("weights", "bias", "thresholds") and np.shape(given) != shape:
+            raise UserError(f"{op.name}: {key} have shape {np.shape(given)}; mw={mw}, mh={mh} need {shape}.")
+
+
 class Mvu(HwOp):
     """A matrix of one-bit weights times vectors; `simd` elements of a vector and `pe` rows per cycle.
 
@@ -53,24 +73,13 @@ class Mvu(HwOp):
         Raises:
             UserError: simd does not divide mw, pe does not divide mh, a shape or an array does not fit.
         """
-        mw, mh, simd, pe, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "simd", "pe", "vectors"))
+        mw, mh, simd, pe = (self.get_nodeattr(key) for key in ("mw", "mh", "simd", "pe"))
         for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
             if part < 1 or total % part:
                 raise UserError(
                     f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}."
                 )
-        for key, length in (("in_shape", mw), ("out_shape", mh)):
-            shape = [int(size) for size in self.get_nodeattr(key)]
-            if prod(shape) != vectors * length:
-                raise UserError(
-                    f"{self.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} are "
-                    f"{vectors * length}; change {key} or vectors."
-                )
-        for key, shape in (("weights", (mw, mh)), ("thresholds", (mh,))):
-            if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
-                raise UserError(
-                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; mw={mw}, mh={mh} need {shape}."
-                )
+        check_matrix(self)
         return mw, mh, simd, pe
 
     def in_stream(self) -> Stream:

@@ -8,6 +8,7 @@ Every stage writes one `<stage>.json`:
      "run": {"wall_s": 1.2, "cpu_s": 1.1, "peak_mb": 310, "tools": {"qonnx": "1.0.0"}}}   # the only part that varies
 """
 
+import csv
 import hashlib
 import json
 import os
@@ -48,6 +49,14 @@ def write_json(path, record: dict) -> None:
     """Write a record, keys in the order given, so that equal records are equal bytes."""
     with whole(path) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def write_csv(path, rows: list[dict]) -> None:
+    """Write a table; the columns are the keys of its first row."""
+    with whole(path) as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_json(path) -> dict:

@@ -5,12 +5,10 @@
 Equal records give equal bytes.
 """
 
-import csv
-import io
 from itertools import pairwise
 from textwrap import fill
 
-from xnorforge.artifacts import whole
+from xnorforge.artifacts import write_csv
 from xnorforge.costs import Cost
 from xnorforge.figures import DOT, Request
 from xnorforge.hw import boards
@@ -33,12 +31,7 @@ def write(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
         }
         for cost in costs
     ]  # fmt: skip
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0])
-    writer.writeheader()
-    writer.writerows(rows)
-    with whole(asked.folder / "costs.csv") as aside:
-        aside.write_text(text.getvalue())
+    write_csv(asked.folder / "costs.csv", rows)
     if any(cost.figures for cost in costs):
         plot(asked, costs, jobs)
 

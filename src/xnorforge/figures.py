@@ -1,14 +1,12 @@
 """The figures of a comparison: one table and one plot, with what they are made of."""
 
-import csv
-import io
 import shlex
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
-from xnorforge.artifacts import whole
+from xnorforge.artifacts import whole, write_csv
 from xnorforge.sw.curves import INK, SAME_BYTES, save
 
 DOT = "#9db8d2"
@@ -79,7 +77,6 @@ class Result:
 
 def write(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
     """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg and compare.png."""
-    text = io.StringIO()
     rows = [
         {
             "variant": str(result.variant), "seed": result.seed, "epochs": asked.epochs, "stage": row["stage"],
@@ -90,12 +87,9 @@ def write(asked: Request, results: list[Result], jobs: int = 1, below: str = "")
         for result in results
         for row in result.sets
     ]  # fmt: skip
-    writer = csv.DictWriter(text, rows[0])
-    writer.writeheader()
-    writer.writerows(rows)
-    for name, content in (("table.csv", text.getvalue()), ("table.md", as_markdown(asked, results, jobs) + below)):
-        with whole(asked.folder / name) as aside:
-            aside.write_text(content)
+    write_csv(asked.folder / "table.csv", rows)
+    with whole(asked.folder / "table.md") as aside:
+        aside.write_text(as_markdown(asked, results, jobs) + below)
     plot(asked, results, jobs)
 
 

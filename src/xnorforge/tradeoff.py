@@ -7,12 +7,11 @@ All are folded for the same board and the same cycles per frame. What is finishe
 """
 
 import csv
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from xnorforge import builds, plugins
-from xnorforge.artifacts import read_json, whole
+from xnorforge.artifacts import read_json, whole, write_csv
 from xnorforge.errors import MismatchError, UserError, unknown
 from xnorforge.hw import boards
 from xnorforge.sw.curves import INK, SAME_BYTES, save
@@ -131,13 +130,9 @@ def rows(points: list[Point], board: str) -> list[dict]:
 
 def write(points: list[Point], net: str, board: str, interval: int, out: Path) -> None:
     """<board>.csv and <board>.md of all points; <board>.svg and <board>.png of those that are built."""
-    text, lines = io.StringIO(), rows(points, board)
-    writer = csv.DictWriter(text, lines[0])
-    writer.writeheader()
-    writer.writerows(lines)
-    for kind, content in (("csv", text.getvalue()), ("md", as_markdown(points, net, board, interval))):
-        with whole(out / f"{board}.{kind}") as aside:
-            aside.write_text(content)
+    write_csv(out / f"{board}.csv", rows(points, board))
+    with whole(out / f"{board}.md") as aside:
+        aside.write_text(as_markdown(points, net, board, interval))
     if any(point.figures for point in points):
         plot([point for point in points if point.figures], net, board, out)
 

@@ -1,11 +1,11 @@
 """A dense layer or a convolution's matrix as adders without any memory: a whole vector in, all its results out, every cycle."""
 
 from functools import cached_property
-from math import prod
 
 import numpy as np
 
 from xnorforge.errors import UserError
+from xnorforge.hw.ops._mvu import check_matrix
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -112,24 +112,13 @@ class DaMvu(HwOp):
         Raises:
             UserError: too many weights, an array or a shape does not fit, or results that `out_bits` cannot hold.
         """
-        mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
+        mw, mh = (self.get_nodeattr(key) for key in ("mw", "mh"))
         if mw * mh > MOST_WEIGHTS:
             raise UserError(
                 f"{self.name}: {mw} x {mh} = {mw * mh:,} weights, and adders are built for {MOST_WEIGHTS:,} at most; "
                 "leave the layer to a folded unit."
             )
-        for key, length in (("in_shape", mw), ("out_shape", mh)):
-            shape = [int(size) for size in self.get_nodeattr(key)]
-            if prod(shape) != vectors * length:
-                raise UserError(
-                    f"{self.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} are "
-                    f"{vectors * length}; change {key} or vectors."
-                )
-        for key, shape in (("weights", (mw, mh)), ("bias", (mh,)), ("thresholds", (mh,))):
-            if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
-                raise UserError(
-                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; mw={mw}, mh={mh} need {shape}."
-                )
+        check_matrix(self)
         weights, bias = self._integers("weights"), self._integers("bias")
         source, sink = self.in_stream(), self.out_stream()
         ends = [end * weights for end in value_range(source.bits, source.signed)]
