@@ -25,7 +25,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     """Write a module as QONNX with the scores it gives, and run the QONNX file on every image.
 
     Args:
-        module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
+        module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes) or a map (N, C, H, W).
         images: uint8 (N, C, H, W).
         labels: int64 (N,), -1 where unknown.
         out_dir: folder of the three files.
@@ -100,7 +100,7 @@ def _folded(network: ModelWrapper) -> ModelWrapper:
 
 @torch.no_grad()
 def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
-    """Scores of uint8 images (N, C, H, W) from the module itself, float32 (N, classes)."""
+    """Scores of uint8 images (N, C, H, W) from the module itself, float32 (N, classes) or (N, C, H, W)."""
     parts = (torch.from_numpy(images[at : at + BATCH].astype(np.float32)) for at in range(0, len(images), BATCH))
     return torch.cat([module(part).as_subclass(torch.Tensor) for part in parts]).numpy()
 
@@ -108,9 +108,10 @@ def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
 def _compared(scores: np.ndarray, found: np.ndarray) -> dict:
     wrong = np.argwhere(scores != found)
     if len(wrong):
-        image, at = wrong[0]
+        first = image, at, *place = tuple(wrong[0].tolist())
+        where = f"class {at}" + (f" at (y {place[0]}, x {place[1]})" if place else "")
         raise MismatchError(
-            f"export: {len(wrong):,} scores differ, first image {image}, class {at}: module {scores[image, at]}, "
-            f"QONNX {found[image, at]}."
+            f"export: {len(wrong):,} scores differ, first image {image}, {where}: module {scores[first]}, QONNX "
+            f"{found[first]}."
         )
     return check("qonnx = module", len(scores), 0, int(scores.size), "full score vectors, float32 ==")

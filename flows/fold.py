@@ -187,10 +187,9 @@ def _joins(ops: list[HwOp]) -> None:
 
 def _equal(ops: list[HwOp], images: np.ndarray, integers: np.ndarray) -> dict:
     """The folded graph against the lowered integers, on all images; with TopK also the index of the largest."""
-    classes = integers.shape[1]
     got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
-    want = integers
-    if got.shape[1] > classes:
+    want = integers.reshape(len(images), -1)
+    if got.shape[1] > want.shape[1]:
         want = np.concatenate([integers, integers.argmax(1)[:, None]], axis=1)
     wrong = np.argwhere(got != want)
     if len(wrong):

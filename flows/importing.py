@@ -153,4 +153,4 @@ def _scores(network: ModelWrapper, inputs: np.ndarray) -> tuple[np.ndarray, dict
         if (alone != scores[image]).any():
             raise MismatchError(f"import: image {image} scores {alone} alone and {scores[image]} in a batch.")
     tried = min(SINGLE, len(inputs))
-    return scores, check("batch = single image", tried, 0, tried * scores.shape[1], "qonnx execution, scores ==")
+    return scores, check("batch = single image", tried, 0, scores[:tried].size, "qonnx execution, scores ==")

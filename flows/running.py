@@ -10,7 +10,7 @@ BATCH = 100
 
 
 def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
-    """Scores from qonnx's execution, float32 (N, classes); a copy of the graph takes 100 images at a time.
+    """Scores from qonnx's execution, float32 (N, classes) or (N, C, H, W); a copy of the graph takes 100 images at a time.
 
     The graph of one image costs mostly Python per node: 1,000 images take seconds in batches, minutes one by one.
     """
@@ -21,13 +21,15 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
             batched = network.transform(ChangeBatchSize(len(part))).transform(InferShapes())
         result = execute_onnx(batched, {batched.graph.input[0].name: part})
         parts.append(result[batched.graph.output[0].name])
-    return np.concatenate(parts).reshape(len(inputs), -1).astype(np.float32)
+    scores = np.concatenate(parts).astype(np.float32)
+    return scores if scores.ndim == 4 else scores.reshape(len(inputs), -1)
 
 
 def accuracy(stage: str, scores: np.ndarray, labels: np.ndarray, words: str) -> list[dict]:
     """The row {stage, set, images, correct, top1 in %} over the images whose label is known (not -1); none if none is."""
     known = labels >= 0
-    count, right = int(known.sum()), int((scores.argmax(1) == labels)[known].sum())
+    count = int(known.sum())
     if not count:
         return []
+    right = int((scores.argmax(1) == labels)[known].sum())
     return [{"stage": stage, "set": words, "images": count, "correct": right, "top1": round(100 * right / count, 2)}]

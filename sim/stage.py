@@ -94,7 +94,8 @@ def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarra
     bits = simulator.run(pictures)[last.name]
     if compare.frames_unequal(bits, expected):
         raise MismatchError(locate_bits(simulator, pictures, bits, expected))
-    what = "every score" + (" and index" if last.onnx_node.op_type == "TopK" else "")
+    what = "every score" if expected.ndim == 2 else "every integer of the map"
+    what += " and index" if last.onnx_node.op_type == "TopK" else ""
     return bits, compare.checked("bit simulator = lowered", bits, expected, what)
 
 
@@ -106,7 +107,8 @@ def bits_alone(acc: Path, net_dir: Path) -> dict:
 
 
 def answers(ops, integers) -> np.ndarray:
-    """The accelerator's output for the lowered graph's integers (N, outputs): with TopK, the indices follow them."""
+    """The accelerator's output for the lowered graph's integers, (N, outputs) or of a map (N, H, W, C): with TopK, the indices
+    follow them."""
     if ops[-1].onnx_node.op_type != "TopK":
         return integers.reshape(len(integers), *ops[-1].out_stream().shape)
     order = np.argsort(-integers, axis=1, kind="stable")

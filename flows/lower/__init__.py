@@ -6,7 +6,8 @@
     emit    FINN hardware-abstraction nodes, own nodes (`nodes.py`) where FINN has none
     check   against golden scores, qonnx execution and FINN execution (`checks.py`)
 
-Writes `lowered.onnx`, `lowered.npz` (integers int64 (N, outputs); scale, bias float64 (outputs,)) and `lower.json`.
+Writes `lowered.onnx`, `lowered.npz` (integers int64 (N, outputs) or, of a map, (N, H, W, C); scale, bias
+float64 per output or channel) and `lower.json`.
 """
 
 from collections import Counter
@@ -35,7 +36,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
 
     Args:
         model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale).
-        golden: npz with images uint8 (N, C, H, W) and scores float32 (N, outputs).
+        golden: npz with images uint8 (N, C, H, W) and scores float32 (N, outputs) or (N, C, H, W).
         out_dir: folder of the three files.
         approximate: take rounded sums where exact ones are too wide; all later stages are compared with the rounded network.
 
@@ -52,9 +53,10 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         images, scores = data["images"], data["scores"]
         network = cleanup_model(ModelWrapper(str(model)))
         graph, lowered, why = integers_of(network, given)
-        output = graph.leaves[graph.output.single[0]]
-        if len(output.shape) != 1 or output.order is not None:
-            raise UserError(f"lower: the network ends in an image {output.shape}; end it in a vector of scores.")
+        if graph.leaves[graph.output.single[0]].order is not None:
+            raise UserError(
+                "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
+            )
 
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
         frames = frames.reshape(len(frames), *next(iter(graph.leaves.values())).shape)

@@ -42,7 +42,7 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -
     leaf = graph.leaves[graph.output.single[0]]
     scale, bias = affine(graph.output)
     scores = scale * integers + bias
-    given = golden.reshape(len(golden), -1).astype(np.float64)
+    given = channels_last(golden).astype(np.float64)
     terms = graph.output.single[1], graph.output.offset
     if leaf.name not in graph.rounded and fits_float32(*terms, leaf.lo, leaf.hi):
         wrong, what = scores != given, "scores =="
@@ -52,12 +52,18 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -
         wrong = (whole != integers) & (scale != 0) | far
         what = f"integers ==, scores to {RELATIVE:g}: float32 rounds them"
     if wrong.any():
-        image, at = np.argwhere(wrong)[0]
+        first = image, *place, channel = tuple(np.argwhere(wrong)[0].tolist())
+        where = f"score {channel}" + (f" at (y {place[0]}, x {place[1]})" if place else "")
         raise MismatchError(
-            f"lower: score {at} of image {image} is {scores[image, at]:.9g} in the integer graph (integer "
-            f"{integers[image, at]}) and {given[image, at]:.9g} in golden.npz."
+            f"lower: {where} of image {image} is {scores[first]:.9g} in the integer graph (integer {integers[first]}) "
+            f"and {given[first]:.9g} in golden.npz."
         )
     return check("lowered = qonnx", len(given), 0, int(wrong.size), f"{what}, golden.npz, all images")
+
+
+def channels_last(scores: np.ndarray) -> np.ndarray:
+    """Scores of the network, (N, outputs) or (N, C, H, W), as the integer graph has them."""
+    return np.moveaxis(scores, 1, -1)
 
 
 def activations_are_equal(graph: Lowered, model: ModelWrapper, frames, inputs) -> dict:
@@ -78,25 +84,27 @@ def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, go
 
     Args:
         frames, inputs: a few images, as for `activations_are_equal`.
-        integers, golden: the graph's and the network's answer to all images, int64 and float32 (N, outputs).
+        integers: the graph's answer to all images; golden: the network's, float32 (N, outputs) or (N, C, H, W).
 
     Returns:
-        `sums`: rounded nodes of the network; `activations`, `activations_differ` on `images`; `classes`, `classes_differ`;
-        `told`: all of it in words.
+        `sums`: rounded nodes of the network; `activations`, `activations_differ` on `images`; `classes`, `classes_differ`
+        (largest scores, of an image or of every cell of a map); `told`: all of it in words.
     """
     found = [(got.size, int((got != wanted).sum())) for *_, got, wanted in _activations(graph, model, frames, inputs)]
     activations, differ = map(sum, zip(*found))
     scale, bias = affine(graph.output)
-    classes = int(((scale * integers + bias).argmax(1) != golden.reshape(len(golden), -1).argmax(1)).sum())
+    largest = (scale * integers + bias).argmax(-1)
+    classes = int((largest != channels_last(golden).argmax(-1)).sum())
+    cells = "images" if largest.ndim == 1 else "cells"
     return {
         "sums": sorted(set(graph.approximate.values())),
         "images": len(inputs),
         "activations": activations,
         "activations_differ": differ,
-        "classes": len(golden),
+        "classes": largest.size,
         "classes_differ": classes,
         "told": f"{differ:,} of {activations:,} activations differ on {len(inputs):,} images, and the class of {classes:,} of "
-        f"{len(golden):,} images",
+        f"{largest.size:,} {cells}",
     }
 
 

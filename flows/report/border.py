@@ -16,13 +16,14 @@ def entry(border: dict, given: dict) -> dict:
 
 
 def exit_(border: dict, lowered) -> dict:
-    """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per class.
+    """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per
+    class, or per channel of a map.
 
     Args:
         border: `border.output` of rtl.json.
         lowered: lowered.npz.
     """
-    scores = lowered["integers"].shape[1]
+    scores = int(np.prod(lowered["integers"].shape[1:]))
     return {
         **_port("m_axis_tdata", border),
         "scores": scores,

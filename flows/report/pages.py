@@ -25,16 +25,19 @@ def factor(value: float) -> str:
 
 def meaning(output: dict) -> str:
     """How to read an output frame, in words."""
-    count, scale, bias = output["scores"], output["scale"], output["bias"]
-    words = f"{count} integers, one per class"
+    (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
+    if cells:
+        words = f"{cells[0]} × {cells[1]} cells of {count} integers, row by row, one per channel"
+    else:
+        words = f"{output['scores']} integers, one per class"
     if output["indices"]:
         words += ", then the index of the largest, which is the class"
     if len(set(scale)) == len(set(bias)) == 1:
         words += f"; score = {factor(scale[0])} × integer"
         words += f" {'−' if bias[0] < 0 else '+'} {factor(abs(bias[0]))}" if bias[0] else ""
     else:
-        words += "; score = scale × integer + bias, per class in report.json"
-    return words if output["indices"] else f"{words}; the class is the largest score"
+        words += f"; score = scale × integer + bias, per {'channel' if cells else 'class'} in report.json"
+    return words if output["indices"] or cells else f"{words}; the class is the largest score"
 
 
 def _render(name: str, record: dict, **more) -> str:

@@ -365,9 +365,9 @@ REFUSED = {
         ("Quant_0 (Quant): rounding mode STOCHASTIC has no rule; use one of ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, "
         "HALF_DOWN."),
     ),
-    "image at the end": (
-        lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)),
-        "lower: the network ends in an image (4, 4, 5); end it in a vector of scores.",
+    "flattened image at the end": (
+        lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)).node("Flatten", axis=1),
+        "lower: the network ends in a flattened image; end it in the image, or in a vector of scores.",
     ),
 }  # fmt: skip
 
@@ -390,7 +390,11 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     graph = Graph((4, 6, 6))
     make(graph)
     size = {"padded average": (4, 7, 7), "transposed activation": (6, 6, 4), "linear resize": (4, 12, 12)}
-    size |= {"float convolution": (5, 4, 4), "channels of unrelated scales": (5, 4, 4), "image at the end": (5, 4, 4)}
+    size |= {
+        "float convolution": (5, 4, 4),
+        "channels of unrelated scales": (5, 4, 4),
+        "flattened image at the end": (80,),
+    }
     size |= {"weights with half a zero point": (5, 4, 4), "one tensor twice": (8, 6, 6)}
     size |= {"constant first": (144,)}
     size |= {"padding that is no integer": (4, 8, 8), "pool beyond the border": (4, 2, 2)}

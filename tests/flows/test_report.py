@@ -158,9 +158,16 @@ def test_the_border_is_told_in_words(built):
 
 
 def test_scales_per_class_leave_the_choice_to_the_host():
-    output = {"scores": 3, "indices": 0, "scale": [1.0, 2.0, 1.0], "bias": [0.0] * 3}
+    output = {"scores": 3, "shape": [3], "indices": 0, "scale": [1.0, 2.0, 1.0], "bias": [0.0] * 3}
     assert pages.meaning(output) == (
         "3 integers, one per class; score = scale × integer + bias, per class in report.json; the class is the largest score"
+    )
+
+
+def test_a_map_is_told_cell_by_cell():
+    output = {"scores": 240, "shape": [6, 8, 5], "indices": 0, "scale": [0.5] * 5, "bias": [1.0, 2.0, 1.0, 1.0, 1.0]}
+    assert pages.meaning(output) == (
+        "6 × 8 cells of 5 integers, row by row, one per channel; score = scale × integer + bias, per channel in report.json"
     )
 
 

@@ -35,7 +35,7 @@ class RandomNet:
             self.sign()
         for _ in range(self.rng.integers(1, 5)):
             self.layer()
-        self.scores()
+        self.scores() if self.flat or self.chance(0.4) else self.map()
 
     def layer(self):
         self.dense() if self.flat or self.chance(0.25) else self.conv()
@@ -82,6 +82,20 @@ class RandomNet:
         elif kind == "scales":
             self.graph.real("Mul", self.rng.choice([-1, 1], classes) * 2.0 ** self.rng.integers(-4, 2, classes))
         self.shape = [classes]
+
+    def map(self):
+        """The network ends in an image: 8-bit weights and a bias, or sums of +-1, or bits."""
+        kind, outputs = self.rng.choice(["head", "sums", "bits"]), self.channels()
+        weights = self.graph.weights(outputs, self.shape[0], 1, 1)
+        bias = []
+        if kind == "head":
+            weights = self.rng.integers(-127, 128, weights.shape) / 128
+            bias = [self.rng.integers(-300, 300, outputs) / 128]
+        self.graph.real("Conv", weights, *bias, kernel_shape=[1, 1])
+        length, self.shape = self.shape[0], [outputs, *self.shape[1:]]
+        if kind == "bits":
+            self.norm(length)
+            self.sign()
 
     def channels(self) -> int:
         return int(self.rng.choice([1, 3, 4, 5, 7, 8, 12]))

@@ -1,0 +1,141 @@
+"""Networks that end in an image: every stage of a build on small ones of the shapes that pedestrians, segmentation and
+tracking have (stride 2 on bytes, -1 padding at any dilation, pools that drop a row, no padding at all, an 8-bit head)."""
+
+import numpy as np
+import pytest
+import torch
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
+from brevitas.nn import QuantConv2d, QuantIdentity
+from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
+from torch import nn
+
+from xnorforge.artifacts import read_json
+from xnorforge.errors import MismatchError, UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.export import export
+from xnorforge.flows.fold import fold
+from xnorforge.flows.lower import lower
+from xnorforge.hw import graph
+from xnorforge.sim.stage import simulate
+
+META = {"net": "map", "method": "ste", "source": "a test", "images": "random images"}
+IMAGES = 6
+BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
+
+
+class EightWeights(Int8WeightPerTensorFixedPoint):
+    """q / 128, q in -127..127."""
+
+    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 127 / 128
+
+
+class Pixels(nn.Module):
+    """Bytes to -1 .. 127/128."""
+
+    def forward(self, x):
+        return x / 128 - 1
+
+
+def layer(inputs, outputs, pad=1, rate=1, stride=1, pool=1, kernel=3):
+    """[-1 border], binary convolution, batch norm on a binary grid, sign, [maximum of bits]; some weights of the norm negative."""
+    norm = nn.BatchNorm2d(outputs, eps=0.0)
+    with torch.no_grad():
+        norm.running_mean.copy_((torch.randn(outputs) * 3).round() + 0.5)
+        norm.weight.copy_(torch.randn(outputs).sign())
+    return nn.Sequential(
+        nn.ConstantPad2d(pad * rate, -1.0) if pad else nn.Identity(),
+        QuantConv2d(inputs, outputs, kernel, stride=stride, dilation=rate, **BINARY),
+        norm,
+        QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0),
+        nn.MaxPool2d(pool) if pool > 1 else nn.Identity(),
+    )
+
+
+def head(inputs, outputs):
+    """1x1 convolution with 8-bit weights and a bias in 128ths."""
+    made = QuantConv2d(inputs, outputs, 1, weight_quant=EightWeights)
+    with torch.no_grad():
+        made.bias.copy_((torch.randn(outputs) * 99).round() / 128)
+    return made
+
+
+NETS = {
+    "strided-padded-dilated-pooled": lambda: (
+        (3, 16, 20),
+        [layer(3, 6, stride=2), layer(6, 8, rate=1, pool=2), layer(8, 8, rate=2), layer(8, 6, rate=4), head(6, 5)],
+    ),
+    "dilation-8": lambda: ((3, 12, 11), [layer(3, 4), layer(4, 6, rate=8), head(6, 3)]),
+    "unpadded-odd": lambda: (
+        (3, 25, 27),
+        [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0, pool=2), layer(6, 8, pad=0, kernel=2), head(8, 2)],
+    ),
+    "one-channel": lambda: ((1, 9, 9), [layer(1, 4), head(4, 1)]),
+    "ends-in-bits": lambda: ((3, 11, 9), [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0)]),
+    "ends-in-sums-of-bits": lambda: (
+        (2, 8, 8),
+        [layer(2, 4), nn.ConstantPad2d(2, -1.0), QuantConv2d(4, 3, 3, dilation=2, **BINARY)],
+    ),
+}
+
+
+def net(name):
+    """Shape of its pictures, and a module of the network in evaluation mode."""
+    torch.manual_seed(1)
+    shape, parts = NETS[name]()
+    return shape, nn.Sequential(Pixels(), *parts).eval()
+
+
+def lay(folder, name):
+    """Export and lower a network; its module and pictures."""
+    shape, module = net(name)
+    images = np.random.default_rng(2).integers(0, 256, (IMAGES, *shape), np.uint8)
+    export(module, images, np.full(IMAGES, -1), folder, META)
+    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    return module, images
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
+    module, images = lay(tmp_path, name)
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
+    assert wanted.ndim == 4 and wanted.std() > 0
+    held = np.load(tmp_path / "lowered.npz")
+    assert held["integers"].dtype == np.int64 and held["scale"].shape == held["bias"].shape == wanted.shape[1:2]
+    got = held["scale"] * held["integers"] + held["bias"]
+    np.testing.assert_array_equal(got.transpose(0, 3, 1, 2), wanted)
+    np.testing.assert_array_equal(np.load(tmp_path / "golden.npz")["scores"], wanted)
+
+    acc = tmp_path / "acc"
+    fold(tmp_path, "pynq-z2", acc, interval=3000)
+    generate(acc / "folded.onnx", acc / "rtl")
+    record = simulate(acc, tmp_path, stalled=IMAGES)
+    checks = [*read_json(tmp_path / "lower.json")["checks"], *record["checks"]]
+    assert all(check["integers"] > 0 and check["mismatches"] == 0 for check in checks)
+    assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3 and record["accuracy"] == []
+    ops = graph.operators(acc / "folded.onnx")
+    assert ops[-1].out_stream().shape == (*wanted.shape[2:], wanted.shape[1])
+    if name in ("strided-padded-dilated-pooled", "unpadded-odd"):
+        assert type(ops[-1]).__name__ == "IntMvu" and "thresholds" not in ops[-1].arrays_of
+
+
+def test_a_map_that_differs_in_one_place_is_found_at_its_place(tmp_path):
+    lay(tmp_path, "one-channel")
+    golden = dict(np.load(tmp_path / "golden.npz"))
+    golden["scores"][3, 0, 4, 7] += 1 / 128
+    np.savez(tmp_path / "golden.npz", **golden)
+    with pytest.raises(MismatchError, match=r"lower: score 0 at \(y 4, x 7\) of image 3 is "):
+        lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+
+
+def test_a_flattened_map_is_refused(tmp_path):
+    shape, module = net("strided-padded-dilated-pooled")
+    images = np.zeros((2, *shape), np.uint8)
+    export(nn.Sequential(module, nn.Flatten()).eval(), images, np.full(2, -1), tmp_path, META)
+    with pytest.raises(UserError) as error:
+        lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    assert (
+        str(error.value)
+        == "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
+    )
