@@ -6,15 +6,18 @@ Both sets keep real-valued latent weights under the same names and compute the s
     activations  sign(x), in {-1, +1}, sign(0) = +1; the gradient passes where |x| < 1
 
 This is the straight-through estimator (Hubara et al., "Binarized Neural Networks", NIPS 2016, equations 1 and 4).
-A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`, `linear(inputs, outputs)`, `sign()`.
+A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`, `linear(inputs, outputs)`, `sign()`, and
+`head(inputs, outputs)` with 8-bit weights.
 """
 
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from torch import nn
 
 # A short training hardly moves latents that start in [-1, 1]: 2.7 epochs from 0.1 beat 8.4 from 1 (docs/training.md).
@@ -89,6 +92,15 @@ class BinaryLinear(_Binary, nn.Linear):
         return F.linear(x, self.values())
 
 
+class Eighths(nn.Conv2d):
+    """1x1 convolution with weights and bias rounded to 128ths, |weight| <= 127 / 128; gradients pass unchanged."""
+
+    def forward(self, x):
+        weight, bias = (part + (part * 128).round().div(128).sub(part).detach() for part in (self.weight, self.bias))
+        limit = 127 / 128
+        return F.conv2d(x.float(), weight.clamp(-limit, limit), bias)
+
+
 class Plain:
     """Layers in plain torch: for training, in bfloat16 where wanted."""
 
@@ -103,9 +115,21 @@ class Plain:
         """A dense layer without bias."""
         return _started(self.linear_type(inputs, outputs, bias=False, **self.weights))
 
+    def head(self, inputs: int, outputs: int) -> nn.Conv2d:
+        """A 1x1 convolution with 8-bit weights and a bias."""
+        layer = Eighths(inputs, outputs, 1)
+        nn.init.normal_(layer.weight, std=inputs**-0.5)
+        return layer
+
     def sign(self) -> nn.Module:
         """The activation."""
         return Sign()
+
+
+class EightWeights(Int8WeightPerTensorFixedPoint):
+    """q / 128, q in -127..127."""
+
+    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 127 / 128
 
 
 class Brevitas(Plain):
@@ -113,6 +137,10 @@ class Brevitas(Plain):
 
     conv_type, linear_type = QuantConv2d, QuantLinear
     weights: ClassVar = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
+
+    def head(self, inputs: int, outputs: int) -> nn.Conv2d:
+        """The same in Brevitas."""
+        return QuantConv2d(inputs, outputs, 1, weight_quant=EightWeights)
 
     def sign(self) -> nn.Module:
         """The activation."""

@@ -22,7 +22,7 @@ from enum import Enum
 import torch
 from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
-from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
+from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint
 from torch import nn
 
 from xnorforge.errors import UserError
@@ -286,12 +286,6 @@ def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 # Deployment
 
 
-class EightWeights(Int8WeightPerTensorFixedPoint):
-    """q / 128, q in -127..127."""
-
-    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 127 / 128
-
-
 class EightActivations(Int8ActPerTensorFixedPoint):
     """k / 128, k in -128..127."""
 
@@ -315,7 +309,7 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
         if unit.name in chosen:
             continue
         for name, norm in unit.layers:
-            layer, kind = network.get_submodule(name), {"bias": False, "weight_quant": EightWeights}
+            layer, kind = network.get_submodule(name), {"bias": False, "weight_quant": binary.EightWeights}
             network.set_submodule(
                 name,
                 QuantLinear(layer.in_features, layer.out_features, **kind)

@@ -1,8 +1,8 @@
 """The networks: raw pixels 0..255 in, scores out, every layer binary. A name is `<task>-<network>`.
 
-A network is a row of `sw/parts.py`, and a last dense layer whose sums are the scores, times one power of two. Nothing else
-happens to a score (no bias, no batch norm per class), so the class is the index of the largest sum, exactly, also in
-hardware. That power is such that the largest score is about 8: with 32 the softmax of a fresh network is already hard.
+A network is a row of `sw/parts.py`. One that gives maps ends in 8-bit weights (`Head`) or in a correlation. One that
+classifies ends in a dense layer whose sums are the scores, times one power of two. Nothing else happens to a score (no
+bias, no batch norm per class), so the class is the index of the largest sum, exactly, also in hardware. That power is such that the largest score is about 8: with 32 the softmax of a fresh network is already hard.
 
 Pixels enter as float 0..255 and become x / 128 - 1 in [-1, 127/128]: exact in float32, in bfloat16 and as integers.
 """
@@ -13,7 +13,9 @@ from torch import nn
 
 from xnorforge.errors import unknown
 from xnorforge.sw.binary import Brevitas, Plain
-from xnorforge.sw.parts import BiReal, Bits, Block, Network, Pooled, Scores, Stem
+from xnorforge.sw.parts import BiReal, Bits, Block, Correlation, Head, Network, Pooled, Scores, Stem
+
+RARE = -2.5  # the score of a centre at the start: most cells have none
 
 
 def mnist_tfc(layers: Plain) -> Network:
@@ -92,6 +94,45 @@ def cifar10_wrn22_wide(layers: Plain) -> Network:
     return _residual(layers, (64, 64, 128, 256), 2**-4, copied=False)
 
 
+def _small_detector(layers: Plain, classes: int) -> Network:
+    """160x128 pixels to maps of 20x16: a centre score per class and four distances."""
+    return Network(
+        Block(layers, 3, 32, kernel=3, pad=1, stride=2, pixels=True), Block(layers, 32, 32, kernel=3, pad=1, pool=2),
+        Block(layers, 32, 64, kernel=3, pad=1), Block(layers, 64, 64, kernel=3, pad=1, pool=2),
+        Block(layers, 64, 128, kernel=3, pad=1), Block(layers, 128, 128, kernel=3, pad=1, rates=(2,)),
+        Block(layers, 128, 128, kernel=3, pad=1, rates=(2,)), Head(layers, 128, [RARE] * classes + [0.0] * 4),
+    )  # fmt: skip
+
+
+def tinyped(layers: Plain) -> Network:
+    """Seven 3x3 convolutions (32, 32, 64, 64, 128, 128, 128), the last two dilated; 434,016 binary weights and 640 of 8 bits."""
+    return _small_detector(layers, 1)
+
+
+def tinydet(layers: Plain) -> Network:
+    """The same with 80 centre scores."""
+    return _small_detector(layers, 80)
+
+
+def tinyseg(layers: Plain) -> Network:
+    """160x120 pixels to 40x30x11: three layers of parallel rates 1, 2, 4 and 1, 4, 8 (BPAC); 360,288 binary weights."""
+    return Network(
+        Block(layers, 3, 32, kernel=3, pad=1, stride=2, pixels=True), Block(layers, 32, 32, kernel=3, pad=1, pool=2),
+        Block(layers, 32, 64, kernel=3, pad=1), Block(layers, 64, 64, kernel=3, pad=1, rates=(1, 2, 4)),
+        Block(layers, 64, 64, kernel=3, pad=1, rates=(1, 2, 4)), Block(layers, 64, 64, kernel=3, pad=1, rates=(1, 4, 8)),
+        Head(layers, 64, [0.0] * 11),
+    )  # fmt: skip
+
+
+def tinytrk(layers: Plain) -> Network:
+    """SiamFC's form: 128x128 pixels to 24x24x128 bits without padding, correlated with a template of 8x8; 139,104 weights."""
+    return Network(
+        Block(layers, 3, 32, kernel=3, stride=2, pixels=True), Block(layers, 32, 32, kernel=3, pool=2),
+        Block(layers, 32, 64, kernel=3), Block(layers, 64, 64, kernel=3), Block(layers, 64, 128, kernel=3),
+        Correlation(128, 8),
+    )  # fmt: skip
+
+
 NETWORKS: dict[str, Callable[[Plain], Network]] = {
     "mnist-tfc": mnist_tfc,
     "mnist-cnn": mnist_cnn,
@@ -101,6 +142,10 @@ NETWORKS: dict[str, Callable[[Plain], Network]] = {
     "cifar10-resnet20": cifar10_resnet20,
     "cifar10-wrn22": cifar10_wrn22,
     "cifar10-wrn22_wide": cifar10_wrn22_wide,
+    "pedestrian-tinyped": tinyped,
+    "segment-tinyseg": tinyseg,
+    "track-tinytrk": tinytrk,
+    "detect-tinydet": tinydet,
 }
 
 

@@ -91,10 +91,32 @@ def signed(part: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return F.max_pool2d(part.sign(x), part.pool)
 
 
+class MultiRate(nn.Module):
+    """The sum over rates r of conv_r(x), dilated by r and padded with -1 by `pad` * r: one dot product of K * K taps per rate.
+
+    Group-Net's parallel atrous convolutions where all branches count the same: in hardware one XNOR-popcount.
+    """
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int, kernel: int, pad: int, rates: tuple[int, ...]):
+        super().__init__()
+        self.pads = nn.ModuleList(nn.ConstantPad2d(pad * rate, -1.0) for rate in rates)
+        self.dots = nn.ModuleList(layers.conv(inputs, outputs, kernel, dilation=rate) for rate in rates)
+        self.rates = rates
+
+    def forward(self, x):
+        return sum(dot(pad(x)) for pad, dot in zip(self.pads, self.dots))
+
+
+def length_of(dot: nn.Module) -> int:
+    """Products that a sum of a layer has."""
+    return sum(map(length_of, dot.dots)) if isinstance(dot, MultiRate) else dot.weight[0].numel()
+
+
 class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 
-    `mix` is free for what a method does to the sums.
+    With several `rates` it is a convolution of each dilation, added up (`MultiRate`). `mix` is free for what a method
+    does to the sums.
     """
 
     def __init__(
@@ -106,11 +128,17 @@ class Block(nn.Module):
         pad: int = 0,
         pool: int = 1,
         pixels: bool = False,
+        stride: int = 1,
+        rates: tuple[int, ...] = (1,),
     ):
         super().__init__()
         dense = kernel is None
-        self.pad = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
-        self.dot = layers.linear(inputs, outputs) if dense else layers.conv(inputs, outputs, kernel)
+        if len(rates) > 1:
+            self.pad, self.dot = nn.Identity(), MultiRate(layers, inputs, outputs, kernel, pad, rates)
+        else:
+            self.pad = nn.ConstantPad2d(pad * rates[0], -1.0) if pad else nn.Identity()
+            size = {"stride": stride, "dilation": rates[0]}
+            self.dot = layers.linear(inputs, outputs) if dense else layers.conv(inputs, outputs, kernel, **size)
         self.mix = nn.Identity()
         self.norm = (nn.BatchNorm1d if dense else nn.BatchNorm2d)(outputs)
         self.sign = layers.sign()
@@ -201,6 +229,59 @@ class Scores(nn.Module):
 
     def forward(self, x):
         return self.dot(x) * self.scale
+
+
+class Head(nn.Module):
+    """The last layer of a map: 1x1 convolution of bits with 8-bit weights q / 128, |q| <= 127, and a bias in 128ths.
+
+    Sums of bits are whole 128ths, so the scores are exact; `starts` are the biases at the start, one per output.
+    """
+
+    def __init__(self, layers: Plain, inputs: int, starts: list[float]):
+        super().__init__()
+        self.dot = layers.head(inputs, len(starts))
+        with torch.no_grad():
+            self.dot.bias.copy_(torch.tensor(starts))
+
+    def forward(self, x):
+        return self.dot(x)
+
+
+class Correlation(nn.Module):
+    """Where a template is found in a map: the sums of products of `template`, bits (1, C, k, k), with each window of bits.
+
+    The template is no weight: `learn` takes it from the features of an exemplar; hardware does so at run time (AXI-Lite,
+    or a frame that says so).
+
+    In training, frames come in fives: four searches, and one whose quarters are their exemplars. As nothing pads, the
+    features in each corner of the fifth are those of the exemplar alone. Each search is compared with all four, its own
+    first: scores (N, 4, H - k + 1, W - k + 1) of N searches.
+    """
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.register_buffer("template", torch.ones(1, channels, size, size))
+
+    @torch.no_grad()
+    def learn(self, features: torch.Tensor) -> None:
+        """Take the upper left corner of features, bits (1, C, H, W), as the template."""
+        size = self.template.shape[-1]
+        self.template.copy_(features[:, :, :size, :size])
+
+    def forward(self, x):
+        if not self.training:
+            return F.conv2d(x, self.template)
+        size = self.template.shape[-1]
+        _, channels, height, width = x.shape
+        fives = x.view(-1, 5, channels, height, width)
+        corners = [
+            fives[:, 4, :, y : y + size, x : x + size] for y in (0, height - size) for x in (0, width - size)
+        ]  # each (G, C, k, k)
+        exemplars = torch.stack(corners, 1).flatten(0, 1)
+        searches = fives[:, :4].transpose(0, 1).flatten(1, 2)  # (4, G C, H, W)
+        found = F.conv2d(searches, exemplars, groups=len(fives)).unflatten(1, (-1, 4))  # (search, G, exemplar, …)
+        own_first = torch.stack([found[at].roll(-at, 1) for at in range(4)], 1)
+        return own_first.flatten(0, 1)
 
 
 class Bits(nn.Sequential):

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from xnorforge.sw import binary
-from xnorforge.sw.parts import Affine2d, Block, summed
+from xnorforge.sw.parts import Affine2d, Block, Correlation, Head, length_of, summed
 
 EPS = 1e-30
 
@@ -54,7 +54,7 @@ def grid_of(length: int, pixels: bool, moved: int = 0) -> Grid:
 def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
     """Every block of a network with its name and the grid its batch norm sees."""
     return [
-        (name, part, grid_of(part.dot.weight[0].numel(), part.pixels, getattr(part.mix, "reach", 0)))
+        (name, part, grid_of(length_of(part.dot), part.pixels, getattr(part.mix, "reach", 0)))
         for name, part in network.named_modules()
         if isinstance(part, Block)
     ]
@@ -88,6 +88,13 @@ def transfer(
         write(deployed.get_submodule(name).norm, *threshold(norm, grid), grid)
     for name, part in summed(trained).items():
         _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(part.dot)))
+    for name, part in trained.named_modules():
+        if isinstance(part, Head):
+            head = deployed.get_submodule(name).dot
+            head.weight.copy_((part.dot.weight * 128).round().clamp(-127, 127) / 128)
+            head.bias.copy_((part.dot.bias * 128).round() / 128)
+        if isinstance(part, Correlation):
+            deployed.get_submodule(name).template.copy_(part.template)
     return deployed.eval()
 
 

@@ -11,6 +11,7 @@ import csv
 import io
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from xnorforge.errors import UserError
 from xnorforge.progress import progress, say
 from xnorforge.sw import binary, curves, distributed, faults, parts, weights
 from xnorforge.sw.methods.base import Method, Phase, create
-from xnorforge.sw.tasks.base import Images, Recipe, Task, task_of
+from xnorforge.sw.tasks.base import Images, Recipe, Task, share, task_of
 
 USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
 HELD = 20  # the last of so many epochs train with the constants of sums on their grid
@@ -119,9 +120,11 @@ def train(
             settings["device"] = "cuda"
         with faults.watched(run):
             curve = _loop(run, training, held_out, settings)
+        if (pictures := task.settling(training)) is not None:
+            settle(run.network, pictures, recipe.batch)
     if not distributed.first():
         return None
-    network = chosen.deploy(net, run.network.cpu())
+    network = task.prepared(chosen.deploy(net, run.network.cpu()))
     record = settings | {
         "hyper": asdict(chosen),
         "command": _command(settings),
@@ -136,7 +139,7 @@ def train(
 def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[dict]:
     """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row per epoch."""
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
-    images, labels = (torch.from_numpy(part.copy()).to(run.device) for part in (training.images, training.labels))
+    sample, count = run.task.sampler(training, run.device), len(training.images)
     saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
     curve, seconds = (saved["curve"], saved.get("seconds", 0.0)) if saved else ([], 0.0)
     if saved:
@@ -152,7 +155,7 @@ def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[
                 run.optimiser.load_state_dict(saved["optimiser"])
         parts.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
         began = time.perf_counter()
-        loss = distributed.mean(_epoch(run, images, labels))
+        loss = distributed.mean(_epoch(run, sample, count))
         distributed.settle(run)
         run.method.on_epoch(run)
         distributed.settle(run)
@@ -173,10 +176,11 @@ def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[
     return curve
 
 
-def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """One pass in a new order; the last images that fill no batch wait for the next pass. Returns the mean loss."""
-    batch, steps = run.recipe.batch, len(images) // run.recipe.batch
-    order, total = torch.randperm(len(images), generator=run.rng), 0.0
+def _epoch(run: Run, sample: Callable, count: int) -> float:
+    """The recipe's passes over `count` images in a new order; the last that fill no batch wait. Returns the mean loss."""
+    count *= run.recipe.passes
+    batch, steps = run.recipe.batch, count // run.recipe.batch
+    order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
     words = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
     with progress(words, steps, "batches") as advance:
         for step, at in enumerate(order[: steps * batch].split(batch)):
@@ -186,7 +190,7 @@ def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
                 group["lr"] = (
                     rate * 0.5 * (1 + math.cos(math.pi * now / (run.phase.epochs * steps))) * group.get("rate", 1)
                 )
-            given = distributed.share(run.task.augment(images[at], run.rng), labels[at])
+            given = distributed.share(*sample(at, run.rng))
             try:
                 loss = run.method.step(run, *given)
                 if not math.isfinite(loss):
@@ -196,6 +200,22 @@ def _epoch(run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
             total += loss
             advance()
     return total / steps
+
+
+@torch.no_grad()
+def settle(network: nn.Module, images: np.ndarray, batch: int) -> None:
+    """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid stay."""
+    norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    norms = {norm: norm.momentum for norm in norms if not getattr(norm, "held", False)}
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    device = next(network.parameters()).device
+    for at in range(0, len(images), batch):
+        network(torch.from_numpy(images[at : at + batch].copy()).to(device, torch.float32))
+    for norm, momentum in norms.items():
+        norm.momentum = momentum
 
 
 @torch.no_grad()
@@ -213,14 +233,19 @@ def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarr
 
 
 def accuracy(network: nn.Module, images: Images, task: Task) -> float:
-    """Share of images with the right class, 0..1."""
-    return task.correct(scores(network, images.images), images.labels) / len(images.labels)
+    """The task's main figure, 0..1: of classes the share of images with the right one."""
+    return share(stated(network, images, task, intervals=False))
 
 
-def stated(network: nn.Module, images: Images, task: Task) -> dict:
-    """Accuracy as a card states it: which images, how many, how many right, per cent."""
-    correct, count = task.correct(scores(network, images.images), images.labels), len(images.labels)
-    return {"set": images.what, "images": count, "correct": correct, "top1": round(100 * correct / count, 2)}
+def stated(network: nn.Module, images: Images, task: Task, intervals: bool = True) -> dict:
+    """Accuracy as a card states it: which images, how many, and the task's figures."""
+
+    def run(given, exemplar=None):
+        if exemplar is not None:
+            task.learn(network, exemplar)
+        return scores(network, given, 100)
+
+    return {"set": images.what, **task.judged(run, images, intervals)}
 
 
 def _command(settings: dict) -> str:

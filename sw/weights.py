@@ -18,11 +18,17 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
 
-from xnorforge import artifacts
+from xnorforge import accuracy, artifacts
 from xnorforge.errors import UserError
 from xnorforge.sw import binary, snap
 
 FILE = "weights.safetensors"
+KINDS = {
+    "pedestrian": "object-detection",
+    "detect": "object-detection",
+    "segment": "image-segmentation",
+    "track": "other",
+}
 FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
 
 
@@ -98,15 +104,15 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     return network.eval()
 
 
-def ship(out_dir: Path, network: nn.Module, accuracy: list[dict], record: dict) -> dict:
+def ship(out_dir: Path, network: nn.Module, rows: list[dict], record: dict) -> dict:
     """Write weights, card.json and README.md; returns the card.
 
     Args:
         network: snapped.
-        accuracy: per set `set`, `images`, `correct`, `top1`, of this very network.
+        rows: per set `set` and the task's figures, see `xnorforge.accuracy`, of this very network.
         record: what else the card says, see `docs/training.md`.
     """
-    card = save(out_dir, network, record | {"accuracy": accuracy})
+    card = save(out_dir, network, record | {"accuracy": rows})
     with artifacts.whole(out_dir / "README.md") as aside:
         aside.write_text(_words(card))
     return card
@@ -152,30 +158,33 @@ def read(folder) -> tuple[dict, dict[str, np.ndarray]]:
 
 def _words(card: dict) -> str:
     recipe, data = card["recipe"], card["data"]
-    rows = "\n".join(
-        f"| {a['set']} | {a['correct']:,} of {a['images']:,} | {a['top1']:.2f} % |" for a in card["accuracy"]
+    rows = "\n".join(f"| {row['set']} | {accuracy.words(row)} |" for row in card["accuracy"])
+    ranges = any("intervals" in row for row in card["accuracy"])
+    of = (
+        " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other trainings." * ranges
     )
+    kind = "image-classification" if "top1" in card["accuracy"][0] else KINDS[card["net"].partition("-")[0]]
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
     return f"""---
 license: apache-2.0
 library_name: xnorforge
-pipeline_tag: image-classification
+pipeline_tag: {kind}
 tags: [binary-neural-network, fpga]
 ---
 # {card["net"]}, method {card["method"]}
 
 {card["weights"]["binary_weights"]:,} binary weights in {card["weights"]["bytes"]:,} bytes (`{FILE}`, one bit each, SHA-256 `{card["weights"]["sha256"]}`).
 
-| images | right | accuracy |
-|---|---|---|
+| images | accuracy |
+|---|---|
 {rows}
 
-The figures are those of the network in this folder: batch norms snapped, float32. One run, seed {card["seed"]}.
+The figures are those of the network in this folder: batch norms snapped, float32. One run, seed {card["seed"]}.{of}
 No choice was made by any of these images.
 
 - trained on: {data["trained_on"]}; {data["varied"]}
-- held out, to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
+- to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
 - recipe: {phases}; threads {card["threads"]}
 - hyper-parameters: {hyper}
 - command: `{card["command"]}`

@@ -10,13 +10,13 @@ def bilinear(scores, factor: int) -> np.ndarray:
     multiples of 1 / (2 * factor), so the sums are made of whole numbers and nothing rounds.
 
     Args:
-        scores: int (classes, rows, columns), one scale for all classes; below 2^40 in size.
+        scores: whole numbers (classes, rows, columns), one scale for all classes; below 2^40 in size.
         factor: pixels per cell.
 
     Returns:
         uint8 (rows * factor, columns * factor).
     """
-    scores = np.asarray(scores).astype(np.int64)
+    scores = np.asarray(scores).astype(float)  # whole numbers below 2^53 all the way: exact, and a fast product
     down, across = (_weights(count, factor) for count in scores.shape[1:])
     return np.argmax(down @ scores @ across.T, 0).astype(np.uint8)
 
@@ -27,6 +27,6 @@ def nearest(scores, factor: int) -> np.ndarray:
 
 
 def _weights(count: int, factor: int) -> np.ndarray:
-    """int64 (count * factor, count): weights times 2 * factor of cells for each pixel along one axis."""
+    """float (count * factor, count): whole weights times 2 * factor of cells for each pixel along one axis."""
     at = np.clip(2 * np.arange(count * factor) + 1 - factor, 0, 2 * factor * (count - 1))
-    return np.maximum(2 * factor - np.abs(at[:, None] - 2 * factor * np.arange(count)), 0)
+    return np.maximum(2 * factor - np.abs(at[:, None] - 2 * factor * np.arange(count)), 0).astype(float)

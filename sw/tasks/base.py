@@ -1,8 +1,9 @@
-"""What a task is: images, a loss, a metric, and the networks that fit.
+"""What a task is: images, a loss, figures that say how good a network is, and the networks that fit.
 
 A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,13 +21,15 @@ class Images:
 
     Attributes:
         images: uint8, (N, C, H, W), raw 0..255.
-        labels: int64, (N,); -1 where unknown.
+        labels: what the task measures by, (N, …); of classes int64 (N,), -1 where unknown.
         what: for cards and reports, e.g. "10,000 test images of MNIST".
+        source: what the pictures were made from, where a task makes new ones of it to train on; else None.
     """
 
     images: np.ndarray
     labels: np.ndarray
     what: str
+    source: object = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Recipe:
         lr: largest learning rate.
         warmup: steps of the linear start.
         bf16: multiply in bfloat16 (training only; every figure is evaluated in float32).
+        passes: how often an epoch goes through the training images; more than once where they are few.
     """
 
     epochs: int
@@ -46,17 +50,27 @@ class Recipe:
     lr: float
     warmup: int = 200
     bf16: bool = True
+    passes: int = 1
 
 
 class Task:
-    """Classification; a subclass states the data."""
+    """Classification; a subclass states the data, and another kind of task what is different.
+
+    Attributes:
+        shape: of an image, (C, H, W).
+        nets: recipes of the networks that fit, by name.
+        main: the figure that networks are compared by.
+        classifies: labels are classes; `figures` is then what the rest of the street computes by itself.
+    """
 
     shape: tuple[int, int, int]
     nets: ClassVar[dict[str, Recipe]]
     recipe_words = ""
+    main = "top1"
+    classifies = True
 
     def train_sets(self) -> tuple[Images, Images]:
-        """Images to train on, and images held out from training to watch it."""
+        """Images to train on, and images to watch the training by, which no step is made on unless `what` says so."""
         raise NotImplementedError
 
     def test_sets(self) -> list[Images]:
@@ -71,6 +85,11 @@ class Task:
         """Varied copies of training images, uint8 (N, C, H, W)."""
         return images
 
+    def sampler(self, training: Images, device) -> Callable[[torch.Tensor, torch.Generator], tuple]:
+        """What makes a batch of the training images at some places: uint8 (N, C, H, W), and what `loss` compares with."""
+        images, labels = (torch.from_numpy(part.copy()).to(device) for part in (training.images, training.labels))
+        return lambda at, rng: (self.augment(images[at], rng), labels[at])
+
     def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """What training makes small: the cross entropy."""
         return F.cross_entropy(scores, labels)
@@ -78,6 +97,39 @@ class Task:
     def correct(self, scores: np.ndarray, labels: np.ndarray) -> int:
         """Images whose largest score (the first of equal ones) is that of their label."""
         return int((np.argmax(scores, 1) == labels).sum())
+
+    def figures(self, scores: np.ndarray, labels: np.ndarray, intervals: bool = True) -> dict:
+        """A row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures` {name: 0..1}.
+
+        Args:
+            scores: float (N, classes) or (N, C, H, W), of the first N images.
+            labels: of `Images`.
+            intervals: of figures that are no shares of images, add `intervals`, 5 % to 95 %.
+        """
+        known = labels[: len(scores)] >= 0
+        count, right = int(known.sum()), self.correct(scores[known], labels[: len(scores)][known])
+        return {"images": count, "correct": right, "top1": round(100 * right / count, 2)}
+
+    def judged(self, run: Callable, images: Images, intervals: bool = True) -> dict:
+        """The same of a network that is run on a set; `run` is float (N, …) scores of uint8 images."""
+        return self.figures(run(images.images), images.labels, intervals)
+
+    def settling(self, training: Images) -> np.ndarray | None:
+        """Images as deployment sees them, over which batch norms take their statistics at the end; None: leave them."""
+        return None
+
+    def learn(self, network: torch.nn.Module, exemplar: np.ndarray) -> None:
+        """Give a network what it compares pictures with, in tasks that have such a thing."""
+        raise NotImplementedError
+
+    def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
+        """The network with all it needs beyond training to give its scores."""
+        return network
+
+
+def share(row: dict) -> float:
+    """The main figure of a row, 0 to 1."""
+    return row["correct"] / row["images"] if "correct" in row else next(iter(row["figures"].values()))
 
 
 def shifted(images: torch.Tensor, reach: int, mirrored: bool, fill: int, rng: torch.Generator) -> torch.Tensor:

@@ -1,0 +1,74 @@
+"""What tasks share whose networks give maps: pictures that are cut out and varied anew for each step."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from xnorforge.progress import say
+from xnorforge.sw import data
+from xnorforge.sw.metrics import bootstrap
+from xnorforge.sw.tasks import base
+
+
+class MapTask(base.Task):
+    """A task whose labels are no classes of whole pictures."""
+
+    classifies = False
+    measures: ClassVar[dict[str, Callable[[list], float]]]
+
+    def items(self, scores: np.ndarray, labels: np.ndarray) -> list:
+        """What the measures take: one entry per picture."""
+        raise NotImplementedError
+
+    def figures(self, scores, labels, intervals=True):
+        items = self.items(scores, labels[: len(scores)])
+        return {"images": len(scores), **self.told(items, intervals)}
+
+    def told(self, items: list, intervals: bool) -> dict:
+        """`figures` and, if asked for, `intervals`: 5 % and 95 % of each under other pictures of the kind."""
+        row = {"figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}}
+        if intervals:
+            ends = {name: bootstrap.interval(items, measure) for name, measure in self.measures.items()}
+            row["intervals"] = {name: [round(end, 5) for end in pair] for name, pair in ends.items()}
+        return row
+
+    def sample(self, source, rng: np.random.Generator, at: int) -> tuple[np.ndarray, np.ndarray]:
+        """A varied cut of picture `at` of the training set: uint8 (H, W, 3), and what `loss` compares with."""
+        raise NotImplementedError
+
+    def sampler(self, training, device):
+        def batch(at, generator):
+            rng = np.random.default_rng(torch.randint(2**62, (1,), generator=generator).item())
+            pairs = [self.sample(training.source, rng, index) for index in at.tolist()]
+            images, labels = (torch.from_numpy(np.stack(column)) for column in zip(*pairs))
+            return images.permute(0, 3, 1, 2).contiguous().to(device), labels.to(device)
+
+        return batch
+
+
+def either(real, made_up):
+    """What `real()` gives, or `made_up()` where its data set is not there; which of the two, the set's words say."""
+    try:
+        return real()
+    except data.Absent as error:
+        say(f"{error} Made-up pictures take its place.")
+        return made_up()
+
+
+def channels_first(pictures: list[np.ndarray]) -> np.ndarray:
+    """uint8 (H, W, 3) pictures as images (N, 3, H, W)."""
+    return np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2))
+
+
+def tinted(picture: np.ndarray, rng: np.random.Generator, gain=(0.7, 1.3)) -> np.ndarray:
+    """Another light: a gain for all colours and each one's own, and an offset; uint8 (H, W, 3)."""
+    light = picture * rng.uniform(*gain) * rng.uniform(0.9, 1.1, 3) + rng.uniform(-20, 20)
+    return np.clip(light, 0, 255).astype(np.uint8)
+
+
+def cut(picture: Image.Image, box, width: int, height: int, how=Image.Resampling.BILINEAR) -> np.ndarray:
+    """A part of a picture, x0, y0, x1, y1 in pixels, at another size."""
+    return np.asarray(picture.resize((width, height), how, box=tuple(map(float, box))))

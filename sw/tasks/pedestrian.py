@@ -1,0 +1,39 @@
+"""Pedestrian detection in street pictures (Penn-Fudan; where it is not there, made-up figures)."""
+
+from typing import ClassVar
+
+from xnorforge.sw.datasets import penn_fudan, synthetic
+from xnorforge.sw.metrics.boxes import match
+from xnorforge.sw.metrics.detection import ap_area
+from xnorforge.sw.metrics.pedestrian import lamr
+from xnorforge.sw.tasks._boxes import BoxTask
+from xnorforge.sw.tasks._maps import either
+from xnorforge.sw.tasks.base import Images, Recipe
+
+WATCHED = 34
+
+
+class Task(BoxTask):
+    """136 pictures to train on, the last 34 by name to test; the training is watched on its own first 34, letterboxed."""
+
+    nets: ClassVar = {"pedestrian-tinyped": Recipe(epochs=60, batch=16, lr=5e-3, warmup=50, passes=8)}
+    main = "AP"
+    measures: ClassVar = {"AP": ap_area, "LAMR": lamr}
+
+    def train_sets(self):
+        split = either(lambda: penn_fudan.scenes("train"), lambda: synthetic.pedestrians(200, seed=1))
+        images = self.images(split, split.what)
+        watched = Images(images.images[:WATCHED], images.labels[:WATCHED], f"{WATCHED} of the training pictures, whole")
+        return images, watched
+
+    def test_sets(self):
+        return [self.golden()]
+
+    def golden(self, count=None):
+        split = either(lambda: penn_fudan.scenes("test"), lambda: synthetic.pedestrians(40))
+        images = self.images(split, split.what)
+        first = "" if count is None else f"the first {count} of "
+        return Images(images.images[:count], images.labels[:count], first + images.what)
+
+    def items(self, scores, labels):
+        return [match(found, truth) for found, truth in zip(self.found(scores), self.truths(labels))]

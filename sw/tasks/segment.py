@@ -1,0 +1,85 @@
+"""Segmentation of road scenes, 11 classes (CamVid; where it is not there, made-up shapes)."""
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from xnorforge.sw.datasets import camvid, synthetic
+from xnorforge.sw.datasets.records import Split
+from xnorforge.sw.decode.labels import bilinear
+from xnorforge.sw.metrics.segmentation import VOID, confusion, mean_iou, pixel_accuracy
+from xnorforge.sw.tasks._maps import MapTask, channels_first, cut, either, tinted
+from xnorforge.sw.tasks.base import Images, Recipe
+
+WIDTH, HEIGHT = 160, 120
+CLASSES = 11
+TRAINING = 240, 180  # pixels of a training picture, from which cuts are made
+# Share of CamVid's training pixels per class: rare ones weigh more, (median / share) ** 0.5 within 0.4 to 3.
+_SHARE = np.array([0.158, 0.241, 0.010, 0.293, 0.067, 0.112, 0.011, 0.014, 0.046, 0.006, 0.005])
+WEIGHTS = torch.tensor(np.clip((np.median(_SHARE) / _SHARE) ** 0.5, 0.4, 3), dtype=torch.float32)
+EXACT = 2**14  # scores are whole 128ths; a float twin's are rounded
+
+
+class Task(MapTask):
+    """SegNet's split: 367 frames to train on, 101 to watch, 233 to test, scored at 480 x 360."""
+
+    shape = (3, HEIGHT, WIDTH)
+    nets: ClassVar = {"segment-tinyseg": Recipe(epochs=50, batch=8, lr=5e-3, warmup=50)}
+    recipe_words = "each cut at 0.5 to 1 of its size, mirrored half the time, in another light"
+    main = "mean IoU"
+    measures: ClassVar = {
+        "mean IoU": lambda those: mean_iou(sum(those)),
+        "pixel accuracy": lambda those: pixel_accuracy(sum(those)),
+    }
+
+    def images(self, split, count=None) -> Images:
+        """Frames at the input's size; labels uint8 (N, H, W) at their own."""
+        items = split.items[:count]
+        pictures = [
+            np.asarray(Image.fromarray(one.image).resize((WIDTH, HEIGHT), Image.Resampling.BOX)) for one in items
+        ]
+        first = "" if count is None else f"the first {len(items)} of "
+        return Images(channels_first(pictures), np.stack([one.labels for one in items]), first + split.what)
+
+    def train_sets(self):
+        split = either(lambda: camvid.frames("train"), lambda: synthetic.segments(300, 1, 480, 360))
+        watched = either(lambda: camvid.frames("val"), lambda: synthetic.segments(60, 2, 480, 360))
+        images, few = self.images(split), Split(watched.items[::4], watched.classes, f"every fourth of {watched.what}")
+        return Images(images.images, images.labels, images.what, [_small(one) for one in split.items]), self.images(few)
+
+    def test_sets(self):
+        return [self.golden()]
+
+    def golden(self, count=None):
+        split = either(lambda: camvid.frames("test"), lambda: synthetic.segments(100, 0, 480, 360))
+        return self.images(split, count)
+
+    def sample(self, source, rng, at):
+        picture, truth = source[at]
+        sizes = np.array(TRAINING) * np.exp(rng.uniform(np.log(0.5), 0))
+        corner = rng.uniform(0, TRAINING - sizes)
+        box = (*corner, *(corner + sizes))
+        image = cut(picture, box, WIDTH, HEIGHT)
+        labels = cut(truth, box, WIDTH // 2, HEIGHT // 2, Image.Resampling.NEAREST)
+        if rng.random() < 0.5:
+            image, labels = image[:, ::-1], labels[:, ::-1]
+        return tinted(image, rng), labels.astype(np.int64)
+
+    def loss(self, scores, labels):
+        """Cross entropy at half the input's size; void pixels count for nothing."""
+        fine = F.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
+        return F.cross_entropy(fine, labels, weight=WEIGHTS.to(scores.device), ignore_index=VOID)
+
+    def items(self, scores, labels):
+        factor = labels.shape[-1] // scores.shape[-1]
+        maps = (bilinear(np.rint(one.astype(float) * EXACT), factor) for one in scores)
+        return [confusion(found, truth, CLASSES) for found, truth in zip(maps, labels)]
+
+
+def _small(one) -> tuple[Image.Image, Image.Image]:
+    """A training frame and its labels at TRAINING pixels."""
+    picture, labels = Image.fromarray(one.image), Image.fromarray(one.labels)
+    return picture.resize(TRAINING, Image.Resampling.BOX), labels.resize(TRAINING, Image.Resampling.NEAREST)

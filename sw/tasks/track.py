@@ -1,0 +1,218 @@
+"""Following one object through a sequence, SiamFC's way (L. Bertinetto et al., ECCV 2016 workshops), on bits.
+
+Training pairs an exemplar of 64x64 with a search of 128x128 around the same object, up to 26 pixels off: half of them from
+two frames of a sequence, half from single pictures with boxes. Frames come in fives, see `parts.Correlation`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.sw import data
+from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
+from xnorforge.sw.decode import track
+from xnorforge.sw.metrics import tracking as metrics
+from xnorforge.sw.tasks._maps import MapTask, channels_first, either, tinted
+from xnorforge.sw.tasks.base import Images, Recipe
+
+EXEMPLAR, SEARCH, CELLS, STRIDE = track.RULES.exemplar, track.RULES.search, 17, track.RULES.stride
+SHIFT = 26  # pixels of the search input by which an object is off its centre, at most
+NEAR = 6.5  # pixels of the search input: cells this near to the object's place are right
+APART = 25  # frames between the two of a pair, at most
+PAIRS = 4096  # of an epoch
+TEMPERATURE, OFFSET = 8.0, -2.0  # of the logistic loss, over the mean product of bits
+NEGATIVES = 0.2  # weight of the answers to other exemplars
+EVERY = 4  # golden frames: every fourth of each test sequence
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """An object to be seen in pictures, and in each picture its box."""
+
+    pictures: list[np.ndarray]
+    boxes: np.ndarray
+
+
+class Task(MapTask):
+    """Four sequences to train on and four to test, with single pictures of COCO128 and Penn-Fudan beside them."""
+
+    shape = (3, SEARCH, SEARCH)
+    nets: ClassVar = {"track-tinytrk": Recipe(epochs=12, batch=20, lr=5e-3, warmup=50)}
+    recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
+    main = "success AUC"
+    measures: ClassVar = {
+        "success AUC": lambda those: metrics.success([one["overlap"] for one in those]),
+        "precision at 20 px": lambda those: metrics.precision([one["error"] for one in those]),
+        "AO": lambda those: metrics.average_overlap([one["inside"] for one in those]),
+        "SR 0.5": lambda those: metrics.success_rate([one["inside"] for one in those]),
+    }
+
+    def train_sets(self):
+        clips = either(lambda: tracking.clips("train"), lambda: synthetic.clips(8, seed=1))
+        moving = [Sighting([clip.frame(at) for at in range(len(clip.frames))], clip.boxes) for clip in clips.items]
+        single, words = _single_pictures()
+        what = " and ".join([clips.what, *words])
+        watched = self._windows(clips.items, f"windows of {clips.what}, which are trained on too")
+        return Images(np.empty((PAIRS * 5 // 4, 0)), np.empty(0), what, (moving, single)), watched
+
+    def test_sets(self):
+        clips = either(lambda: tracking.clips("test"), lambda: synthetic.clips(4))
+        return [Images(np.empty(0), np.empty(0), clips.what, clips.items)]
+
+    def golden(self, count=None):
+        """Windows around the object of every fourth frame of the test sequences, at its size; no labels, as one template is
+        compared with all of them."""
+        [clips] = self.test_sets()
+        found = self._windows(clips.source, f"windows of {clips.what}, every fourth frame")
+        images = found.images[:count]
+        return Images(images, np.full(len(images), -1), f"{len(images)} {found.what}")
+
+    def _windows(self, clips, what: str) -> Images:
+        """Windows around the place one frame ago; labels (N, 2): where in them the object is, in pixels off the centre."""
+        frames, labels, exemplars = [], [], []
+        for clip in clips:
+            exemplars.append(track.exemplar(clip.frame(0), track.start(clip.boxes[0])))
+            for at in range(1, len(clip.frames), EVERY):
+                before = track.start(clip.boxes[at - 1])
+                frames.append(track.windows(clip.frame(at), before)[1])
+                away = track.start(clip.boxes[at]).centre - before.centre
+                labels.append([*(away * EXEMPLAR / before.side), len(exemplars) - 1])
+        return Images(channels_first(frames), np.array(labels), what, exemplars)
+
+    def sampler(self, training, device):
+        moving, single = training.source
+
+        def batch(at, generator):
+            rng = np.random.default_rng(torch.randint(2**62, (1,), generator=generator).item())
+            frames, labels = [], []
+            for _ in range(len(at) // 5):
+                pairs = [_pair(moving, single, rng) for _ in range(4)]
+                tiles = [pair[0] for pair in pairs]
+                frames += [pair[1] for pair in pairs]
+                frames.append(np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])]))
+                labels += [pair[2] for pair in pairs]
+            return torch.from_numpy(channels_first(frames)).to(device), torch.from_numpy(np.stack(labels)).to(device)
+
+        return batch
+
+    def loss(self, scores, labels):
+        """Balanced logistic loss of the answer to the own exemplar; the other three should find nothing."""
+        logits = scores / 8192 * TEMPERATURE + OFFSET
+        near = labels.sum((1, 2), keepdim=True)
+        weight = torch.where(labels > 0, 0.5 / near.clamp(min=1), 0.5 / (1 - labels).sum((1, 2), keepdim=True))
+        own = F.binary_cross_entropy_with_logits(logits[:, 0], labels, weight, reduction="sum") / len(labels)
+        return own + NEGATIVES * F.softplus(logits[:, 1:]).mean()
+
+    def prepared(self, network):
+        """The template of the first test sequence, until another is learnt."""
+        [clips] = self.test_sets()
+        first = clips.source[0]
+        self.learn(network, track.exemplar(first.frame(0), track.start(first.boxes[0])))
+        return network
+
+    @torch.no_grad()
+    def learn(self, network, exemplar):
+        mode, device = network.training, next(network.parameters()).device
+        frame = torch.from_numpy(as_frame(exemplar)[None].astype(np.float32)).to(device)
+        network.eval()[-1].learn(nn.Sequential(*list(network)[:-1])(frame / 128 - 1))
+        network.train(mode)
+
+    def judged(self, run, images, intervals=True):
+        """One-pass evaluation of whole sequences; of windows, how many find the object within two cells.
+
+        `run` takes an exemplar (64, 64, 3) first, where one is to be learnt: `run(frames, exemplar)`.
+        """
+        if len(images.images):
+            return self._hits(run, images)
+        items = [self.followed(run, clip) for clip in images.source]
+        frames = sum(len(clip.frames) for clip in images.source)
+        each = {clip.name: self.told([item], False)["figures"] for clip, item in zip(images.source, items)}
+        return {"images": frames, **self.told(items, intervals), "sequences": each}
+
+    def followed(self, run, clip) -> dict:
+        """A sequence's figures per frame: `overlap` (OTB), `error`, and `inside`, overlap as GOT-10k counts it."""
+        boxes = np.array(list(follow(run, (clip.frame(at) for at in range(len(clip.frames))), clip.boxes[0])))
+        seen = clip.visible
+        return {
+            "overlap": metrics.overlap(boxes, clip.boxes, visible=seen),
+            "error": metrics.centre_error(boxes, clip.boxes, seen),
+            "inside": metrics.overlap(boxes, clip.boxes, clip.size, seen),
+        }
+
+    def _hits(self, run, images) -> dict:
+        right = 0
+        for number, exemplar in enumerate(images.source):
+            mine = images.labels[:, 2] == number
+            responses = run(images.images[mine], exemplar)[:, 0]
+            rows, columns = np.unravel_index(responses.reshape(len(responses), -1).argmax(1), (CELLS, CELLS))
+            places = (np.stack([columns, rows], 1) - CELLS // 2) * STRIDE
+            right += int((np.abs(places - images.labels[mine, :2]) <= 2 * STRIDE).all(1).sum())
+        return {"images": len(images.images), "figures": {"found within 2 cells": round(right / len(images.images), 5)}}
+
+
+def follow(run, frames, box):
+    """The box in each frame, float (4,), the given one first; `run` as for `Task.judged`."""
+    state = exemplar = None
+    for frame in frames:
+        if state is None:
+            state = track.start(box)
+            exemplar = track.exemplar(frame, state)
+        else:
+            windows = channels_first(list(track.windows(frame, state)))
+            state = track.follow(state, run(windows, exemplar)[:, 0], frame)
+            exemplar = None
+        yield state.box
+
+
+def as_frame(exemplar: np.ndarray) -> np.ndarray:
+    """The exemplar in the upper left corner of a search, uint8 (3, 128, 128): what the accelerator learns from."""
+    frame = np.zeros((3, SEARCH, SEARCH), np.uint8)
+    frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
+    return frame
+
+
+def _single_pictures() -> tuple[list[Sighting], list[str]]:
+    """Objects of still pictures, and which pictures these are; none where the sets are not there."""
+    found, words = [], []
+    for read in (
+        lambda: coco.scenes_128("train2017"),
+        lambda: coco.scenes_128("val2017"),
+        lambda: penn_fudan.scenes("train"),
+    ):
+        try:
+            split = read()
+        except data.Absent:
+            continue
+        words.append(split.what)
+        for scene in split.items:
+            picture, size = scene.image, scene.boxes[:, 2:] - scene.boxes[:, :2]
+            narrow = (
+                size.min(1) >= 16,
+                size.max(1) < 5 * size.min(1),
+                size.prod(1) < 0.5 * picture.shape[0] * picture.shape[1],
+            )
+            found += [Sighting([picture], box[None]) for box in scene.boxes[np.all(narrow, 0)]]
+    return found, words
+
+
+def _pair(moving: list[Sighting], single: list[Sighting], rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exemplar, search (H, W, 3), and float32 (17, 17), 1 where the object is."""
+    pool = single if single and rng.random() < 0.5 else moving
+    seen = pool[rng.integers(len(pool))]
+    first = int(rng.integers(len(seen.pictures)))
+    second = int(np.clip(first + rng.integers(-APART, APART + 1), 0, len(seen.pictures) - 1))
+    near, far = track.start(seen.boxes[first]), track.start(seen.boxes[second])
+    exemplar = track.crop(seen.pictures[first], near.centre, near.side * np.exp(rng.uniform(-0.05, 0.05)), EXEMPLAR)
+    side, away = far.side * SEARCH / EXEMPLAR * np.exp(rng.uniform(-0.1, 0.1)), rng.uniform(-SHIFT, SHIFT, 2)
+    search = track.crop(seen.pictures[second], far.centre - away * side / SEARCH, side, SEARCH)
+    if pool is single and rng.random() < 0.5:
+        search = (255 * (search / 255.0) ** rng.uniform(0.6, 1.4)).astype(np.uint8)
+    if rng.random() < 0.5:
+        exemplar, search, away = exemplar[:, ::-1], search[:, ::-1], away * [-1, 1]
+    cells = (np.arange(CELLS) - CELLS // 2) * STRIDE
+    right = (cells[None] - away[0]) ** 2 + (cells[:, None] - away[1]) ** 2 <= NEAR**2
+    return tinted(exemplar, rng, (0.75, 1.25)), tinted(search, rng, (0.75, 1.25)), right.astype(np.float32)
