@@ -27,9 +27,10 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     Args:
         module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes) or a map (N, C, H, W).
         images: uint8 (N, C, H, W).
-        labels: int64 (N,), -1 where unknown.
+        labels: of classes int64 (N,), -1 where unknown; else what the task's figures are measured by.
         out_dir: folder of the three files.
-        meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated elsewhere).
+        meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated elsewhere);
+            `task`, its name in sw/tasks where labels are no classes.
 
     Returns:
         The record written to export.json. Equal modules and images give equal bytes of model.onnx and golden.npz.
@@ -37,7 +38,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     Raises:
         MismatchError: a score of the QONNX file differs from the module's.
     """
-    out_dir, images, labels = Path(out_dir), np.asarray(images, np.uint8), np.asarray(labels, np.int64)
+    out_dir, images, labels = Path(out_dir), np.asarray(images, np.uint8), np.asarray(labels)
     with measured("torch", "brevitas", "qonnx", "onnxruntime") as run:
         scores = module_scores(module, images)
         network = as_qonnx(module, images.shape[1:])
@@ -46,13 +47,16 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
             network.save(str(aside))
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
             np.savez(file, images=images, labels=labels, scores=scores)
+    task = meta.get("task")
+    measured_now = accuracy("exported", scores, labels, meta["images"], task)
     record = {
         "stage": "export",
         **{key: meta[key] for key in ("net", "method", "source")},
         "input": {"lo": 0, "hi": 255, "scale": 1.0},
         "images": meta["images"],
-        "accuracy": [*meta.get("accuracy", []), *accuracy("exported", scores, labels, meta["images"])],
-        "not_measured": None if (labels >= 0).any() else "accuracy of the exported network: the images have no labels",
+        "task": task,
+        "accuracy": [*meta.get("accuracy", []), *measured_now],
+        "not_measured": None if measured_now else "accuracy of the exported network: the images have no labels",
         "checks": [same],
         "run": run,
     }

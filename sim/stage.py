@@ -7,6 +7,7 @@ import numpy as np
 
 from xnorforge import artifacts
 from xnorforge.errors import MismatchError, UserError
+from xnorforge.flows import running
 from xnorforge.hw import graph
 from xnorforge.sim import compare, cosim, verilate
 from xnorforge.sim.bits import BitSimulator
@@ -76,7 +77,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             ),
         ],
         **figures(ops, flowing),
-        "accuracy": accuracy(golden, lowered, bits, flowing.output),
+        "accuracy": accuracy(golden, lowered, bits, flowing.output, running.task_of(net_dir)),
         "unpacked": simulator.plain,
         "run": run,
     }
@@ -184,17 +185,12 @@ def fill(fills: dict[str, int], index: int) -> int | None:
     return next((entries for path, entries in fills.items() if own.search(path)), None)
 
 
-def accuracy(golden, lowered, bits, rtl) -> list[dict]:
-    """Rows {stage, set, images, correct, top1} of the images whose label is known."""
-    labels, outputs = golden["labels"], len(lowered["scale"])
-    rows = []
+def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
+    """Rows of the images whose label is known, see `running.accuracy`."""
+    rows, outputs = [], len(lowered["scale"])
     for stage, values in (("bit simulator", bits), ("RTL", rtl)):
-        logits = lowered["scale"] * values.reshape(len(values), -1)[:, :outputs] + lowered["bias"]
-        known = labels[: len(values)] >= 0
-        correct = int((logits.argmax(axis=1) == labels[: len(values)])[known].sum())
-        if known.any():
-            top1 = round(correct / int(known.sum()), 6)
-            rows.append(
-                {"stage": stage, "set": "golden images", "images": int(known.sum()), "correct": correct, "top1": top1}
-            )
+        values = values if values.ndim == 4 else values.reshape(len(values), -1)[:, :outputs]
+        scores = lowered["scale"] * values + lowered["bias"]
+        scores = scores.transpose(0, 3, 1, 2) if scores.ndim == 4 else scores
+        rows += running.accuracy(stage, scores, golden["labels"], "golden images", task)
     return rows

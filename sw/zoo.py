@@ -27,7 +27,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
 
     Returns:
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
-        A record: `net`, `method`, `source` (where the weights come from), `accuracy` as on the card.
+        A record: `net`, `method`, `source` (where the weights come from), `accuracy` as on the card, `task` (its name where
+        labels are no classes).
 
     Raises:
         UserError: unknown name, no weights, or weights of another network or that cannot be read.
@@ -51,11 +52,12 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     module = weights.unpack(base.create(method, card["hyper"]).skeleton(net), tensors, f"{folder}/{weights.FILE}")
     accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
-    return module, {"net": net, "method": method, "source": source, "accuracy": accuracy}
+    task = None if task_of(net).classifies else net.partition("-")[0]
+    return module, {"net": net, "method": method, "source": source, "accuracy": accuracy, "task": task}
 
 
 def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:
-    """The images an export is compared on: uint8 (N, C, H, W), labels int64 (N,) (-1 unknown), and which they are."""
+    """The images an export is compared on: uint8 (N, C, H, W), their labels (of classes -1 unknown), and which they are."""
     found = task_of(net).golden(images)
     return found.images, found.labels, found.what
 

@@ -97,7 +97,7 @@ def test_the_table_holds_what_cards_and_exports_say(done):
         assert card["hyper"].get("nu", 0.5) == 0.5
         stated = {entry["set"]: entry for entry in card["accuracy"]}
         if row["stage"] == "held out":
-            assert float(row["top1"]) == pytest.approx(100 * card["held_out_accuracy"], abs=0.005)
+            assert float(row["per_cent"]) == pytest.approx(100 * card["held_out_accuracy"], abs=0.005)
         else:
             assert int(row["correct"]) == stated[row["set"]]["correct"]
         if row["stage"] == "exported":
@@ -110,7 +110,7 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
     this, _, _ = done
     text, rows = (this.folder / "table.md").read_text(), rows_of(this.folder)
     for variant in ("ste", "bonn,nu=0.5"):
-        values = [float(r["top1"]) for r in rows if r["variant"] == variant and r["stage"] == "exported"]
+        values = [float(r["per_cent"]) for r in rows if r["variant"] == variant and r["stage"] == "exported"]
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
         assert f"| {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} |" in line
         assert "| 0 3 | 59,008 |" in line

@@ -132,7 +132,7 @@ def test_table_and_rows_hold_what_the_records_say(play):
         )
         assert row["weights_sha256"] == read_json(run / "card.json")["weights"]["sha256"]
         (entry,) = [entry for entry in exported["accuracy"] if entry["stage"] == "exported"]
-        assert float(row["top1"]) == entry["top1"]
+        assert float(row["per_cent"]) == entry["top1"]
         text = (folder / "table.md").read_text()
         start = (
             f"| {row['variant']} | {entry['top1']:.2f} | {total['lut']:,} | {total['lut'] / 1000:.3f} | 398 | 1.5 | 2 |"
@@ -160,7 +160,7 @@ def test_a_build_that_fails_leaves_the_others_and_its_sentence(play, tmp_path):
     assert (ste["lut"], ste["why"]) == ("", sentence)
     assert (bonn["lut"], bonn["why"]) == ("1250", "")
     text = (folder / "table.md").read_text()
-    assert f"| ste | {float(ste['top1']):.2f} | - | - | - | - | - | - | - | {sentence} |" in text
+    assert f"| ste | {float(ste['per_cent']):.2f} | - | - | - | - | - | - | - | {sentence} |" in text
     assert "ste = 1" not in text
     assert "bonn" in (folder / "pareto.svg").read_text()
 

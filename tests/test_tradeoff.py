@@ -81,13 +81,13 @@ def test_every_prefix_with_a_binary_layer_and_the_last_network_is_a_row(run, pla
     assert [row["prefix"] for row in rows] == NAMES
     assert [row["ratio_deployed"] for row in rows] == ["5.0", "25.0", "25.0"]
     assert [int(row["lut"]) for row in rows] == [*LUT.values()]
-    assert {row["interval"] for row in rows} == {"1024"} and {row["top1"] for row in rows} == {"75.0"}
+    assert {row["interval"] for row in rows} == {"1024"} and {row["per_cent"] for row in rows} == {"75.0"}
     text = (tmp_path / "out/pynq-z2.md").read_text()
     assert (
-        "| 1 | 1.50 | 5.00 | 75.00 | 9,000 | 1 | 1.5 | 2 | 1,024 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |"
+        "| 1 | 1.50 | 5.00 | 75.00 % | 9,000 | 1 | 1.5 | 2 | 1,024 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |"
         in text
     )
-    assert "| 2, polished | 20.00 | 25.00 | 75.00 | 2,900 |" in text
+    assert "| 2, polished | 20.00 | 25.00 | 75.00 % | 2,900 |" in text
     assert (tmp_path / "out/pynq-z2.svg").exists() and (tmp_path / "out/pynq-z2.png").exists()
 
 

@@ -86,7 +86,9 @@ def metrics(record: dict) -> dict:
         flat["fold__interval__cycles"] = cycles["interval_bound"]
         flat["sim__interval__cycles"] = cycles["interval_simulated"]
         flat |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": record["fps"]["value"]}
-    flat |= {f"{row['stage'].replace(' ', '_')}__accuracy__top1": row["top1"] for row in record["accuracy"]}
+    for row in record["accuracy"]:
+        for name, value in row.get("figures", {"top1": row.get("top1")}).items():
+            flat[f"{row['stage']}__accuracy__{name}".replace(" ", "_")] = value
     for row in record["stages"]:
         key = f"{row['stage']}__equality__mismatches"
         flat[key] = flat.get(key, 0) + row["mismatches"]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from xnorforge import accuracy
 from xnorforge.flows.report.vivado import block_ram, number
 
 
@@ -20,6 +21,9 @@ def as_text(record: dict) -> str:
     if not record["accuracy"]:
         lines.append("  accuracy: not measured")
     for row in record["accuracy"]:
+        if "figures" in row:
+            lines.append(f"  accuracy  {accuracy.words(row)}, {row['images']:,} images, {row['stage']}: {row['set']}")
+            continue
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
     return "\n".join([*lines, *(_counted(record) if "resources" in record else _project(record))])

@@ -179,7 +179,7 @@ def compared(found: dict) -> tuple[list[dict], list[dict]]:
 
 
 def accuracy(found: dict, golden: str) -> list[dict]:
-    """Rows {stage, set, images, correct} of every record that states an accuracy; `golden` says which the golden images are."""
+    """Rows of every record that states an accuracy; `golden` says which the golden images are."""
     rows = [row for record in found.values() for row in record.get("accuracy", [])]
     whole = max((row["images"] for row in rows if row["set"] == "golden images"), default=0)
     named = {"golden images": golden}
@@ -195,7 +195,10 @@ def accuracy(found: dict, golden: str) -> list[dict]:
 
 
 def with_interval(row: dict) -> dict:
-    """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to `high`."""
+    """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to `high`; a row of
+    other figures has its own."""
+    if "figures" in row:
+        return {"intervals": {}, **row}
     n, share, z = row["images"], row["correct"] / row["images"], 1.96
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))

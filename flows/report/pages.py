@@ -40,6 +40,11 @@ def meaning(output: dict) -> str:
     return words if output["indices"] or cells else f"{words}; the class is the largest score"
 
 
+def ends(interval: list[float] | None) -> str:
+    """An interval in words."""
+    return "---" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
 def _render(name: str, record: dict, **more) -> str:
     env = Environment(
         loader=FunctionLoader(lambda name: (files(__package__) / name).read_text()),
@@ -51,6 +56,7 @@ def _render(name: str, record: dict, **more) -> str:
     if "resources" in record:
         block, per = vivado.block_ram(record["resources"]["family"])
         more |= {"block": block, "per": per, "meaning": meaning(record["output"])}
+    env.globals["ends"] = ends
     return env.get_template(name).render(
         r=record,
         css=Markup((files(__package__) / "style.css").read_text()),

@@ -39,8 +39,8 @@ class Board:
     links: dict[str, str]
 
     def interval_for(self, net: str) -> int:
-        """The interval to aim at for a network, cycles per frame."""
-        return self.intervals.get(net, self.interval)
+        """The interval to aim at for a network, cycles per frame; `net` may have a method behind its name."""
+        return next((cycles for name, cycles in self.intervals.items() if f"{net}-".startswith(f"{name}-")), self.interval)
 
 
 def load(name: str) -> Board:

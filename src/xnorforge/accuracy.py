@@ -13,9 +13,16 @@ def main(row: dict) -> tuple[str, float]:
     return name, round(100 * value, 2)
 
 
+def short(row: dict) -> str:
+    """All figures in a table's cell."""
+    if "top1" in row:
+        return f"{row['top1']:.2f} %"
+    return ", ".join(f"{name} {value:.3f}" for name, value in row["figures"].items())
+
+
 def words(row: dict) -> str:
     """All figures of a row."""
-    if "top1" in row:
+    if "correct" in row:
         return f"{row['correct']:,} of {row['images']:,} right, {row['top1']:.2f} %"
     return ", ".join(_figure(row, name) for name in row["figures"])
 

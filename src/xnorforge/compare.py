@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 import torch
 from safetensors.numpy import load_file
 
-from xnorforge import cost_figures, costs, plugins
+from xnorforge import accuracy, cost_figures, costs, plugins
 from xnorforge.artifacts import read_json
 from xnorforge.errors import MismatchError, UserError, unknown
 from xnorforge.figures import Request, Result, Variant, write
@@ -101,7 +101,7 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
             say(f"compare   {task[0]} seed {task[1]}: {error}")
         else:
             result = read(asked, *task)
-            told = ", ".join(f"{row['top1']:.2f} % {row['stage']}" for row in result.sets)
+            told = ", ".join(f"{accuracy.main(row)[1]:.2f} % {row['stage']}" for row in result.sets)
             say(f"compare   {task[0]} seed {task[1]}: {told}")
             _tables(asked, tasks, {}, jobs)
     unbuilt = _builds(asked, tasks, jobs, say) if asked.board else {}

@@ -8,6 +8,7 @@ Equal records give equal bytes.
 from itertools import pairwise
 from textwrap import fill
 
+from xnorforge import accuracy
 from xnorforge.artifacts import write_csv
 from xnorforge.costs import Cost
 from xnorforge.figures import DOT, Request
@@ -26,7 +27,8 @@ def write(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     rows = [
         {
             "variant": str(cost.variant), "seed": asked.seeds[0], "epochs": asked.epochs, "board": asked.board,
-            "stage": cost.accuracy["stage"], "set": cost.accuracy["set"], "top1": cost.accuracy["top1"],
+            "stage": cost.accuracy["stage"], "set": cost.accuracy["set"], 
+            "measure": accuracy.main(cost.accuracy)[0], "per_cent": accuracy.main(cost.accuracy)[1],
             **{name: cost.figures.get(name) for name in names}, "why": cost.why, "weights_sha256": cost.sha256,
         }
         for cost in costs
@@ -39,11 +41,11 @@ def write(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
 def as_markdown(asked: Request, costs: list[Cost]) -> str:
     """The second table of table.md: a row per variant, and below it what the figures are."""
     plain = next((cost.figures["lut"] for cost in costs if str(cost.variant) == "ste" and cost.figures), None)
-    head = ["method", "accuracy", *_cells(None, plain)]
+    head = ["method", accuracy.main(costs[0].accuracy)[0], *_cells(None, plain)]
     lines = [head, ["---", *["---:"] * (len(head) - 2), "---"]]
     for cost in costs:
         cells = _cells(cost.figures, plain) if cost.figures else [*["-"] * (len(head) - 3), cost.why]
-        lines.append([str(cost.variant), f"{cost.accuracy['top1']:.2f}", *cells])
+        lines.append([str(cost.variant), f"{accuracy.main(cost.accuracy)[1]:.2f}", *cells])
     table = "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
     board, seed, row = boards.load(asked.board), asked.seeds[0], costs[0].accuracy
     return f"""
@@ -52,7 +54,7 @@ def as_markdown(asked: Request, costs: list[Cost]) -> str:
 {table}
 
 - One accelerator per method, from its run of seed {seed}, all folded for {board.interval_for(asked.net):,} cycles per frame; part {board.part}.
-- Accuracy in per cent: seed {seed}, {row["set"]}; {row["stage"]} network.
+- {accuracy.main(row)[0]} in per cent: seed {seed}, {row["set"]}; {row["stage"]} network.
 - LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation; latency with one image in flight.
 - Frames/s: simulated cycles at {board.clock_mhz:g} MHz ({board.clock_kind}).
 - Each build has its report in `<method>-{seed}/rtl-{board.name}/report.html`, and a row of `costs.csv` with the SHA-256 of its weights.
@@ -75,9 +77,9 @@ def _cells(figures: dict | None, plain: int | None) -> list[str]:
 def front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """The (LUT, accuracy) that no other reaches with as few LUT, by LUT; of equal ones one."""
     best = []
-    for lut, accuracy in sorted(set(points), key=lambda point: (point[0], -point[1])):
-        if not best or accuracy > best[-1][1]:
-            best.append((lut, accuracy))
+    for lut, value in sorted(set(points), key=lambda point: (point[0], -point[1])):
+        if not best or value > best[-1][1]:
+            best.append((lut, value))
     return best
 
 
@@ -87,7 +89,7 @@ def plot(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     from matplotlib.figure import Figure
 
     built = [cost for cost in costs if cost.figures]
-    points = [(cost.figures["lut"], cost.accuracy["top1"]) for cost in built]
+    points = [(cost.figures["lut"], accuracy.main(cost.accuracy)[1]) for cost in built]
     speeds = [cost.figures["fps"] for cost in built]
     sizes = [LARGEST * speed / max(speeds) for speed in speeds]
     with matplotlib.rc_context(SAME_BYTES):
@@ -102,7 +104,7 @@ def plot(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
         axes.step(*zip(*line, strict=True), where="post", color=INK, linewidth=1, zorder=2)
         axes.set_title(_title(asked), fontsize=9, loc="left")
         axes.set_xlabel(f"LUT ({built[0].figures['resources_stage']})")
-        axes.set_ylabel(fill(f"accuracy in %, {built[0].accuracy['set']}", 45))
+        axes.set_ylabel(fill(f"{accuracy.main(built[0].accuracy)[0]} in %, {built[0].accuracy['set']}", 45))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(color="#dddddd", linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)

@@ -17,7 +17,7 @@ class Cost:
     """One variant's accelerator, read from its records.
 
     Attributes:
-        accuracy: row of the last set of images of the exported run: `stage`, `set`, `top1` in per cent.
+        accuracy: row of the last set of images of the exported run: `stage`, `set`, and what `accuracy.main` reads.
         figures: what `builds.read` found; empty where there is no accelerator.
         why: one sentence on why there is none.
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
+from xnorforge import accuracy
 from xnorforge.artifacts import whole, write_csv
 from xnorforge.sw.curves import INK, SAME_BYTES, save
 
@@ -59,7 +60,7 @@ class Result:
     """One run that is finished, read from its folder.
 
     Attributes:
-        sets: accuracy per set of images: `stage`, `set` (which images), `images`, `correct`, `top1` in per cent.
+        sets: accuracy per set of images: `stage`, `set` (which images), and what `accuracy.main` reads.
         deployed_bits: of all tensors of the deployed network, thresholds included.
         seconds: of the epochs, wall time; None where the checkpoint is gone.
     """
@@ -80,7 +81,8 @@ def write(asked: Request, results: list[Result], jobs: int = 1, below: str = "")
     rows = [
         {
             "variant": str(result.variant), "seed": result.seed, "epochs": asked.epochs, "stage": row["stage"],
-            "set": row["set"], "images": row.get("images"), "correct": row.get("correct"), "top1": row["top1"],
+            "set": row["set"], "images": row.get("images"), "correct": row.get("correct"),
+            "measure": accuracy.main(row)[0], "per_cent": accuracy.main(row)[1],
             "binary_weights": result.binary_weights, "deployed_bits": result.deployed_bits,
             "train_seconds": result.seconds, "machine": result.where, "weights_sha256": result.sha256,
         }
@@ -125,7 +127,7 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
 
 {table}
 
-Accuracy in per cent, mean ± sample standard deviation over the seeds ("-" with one seed).
+{accuracy.main(results[0].sets[-1])[0]} in per cent, mean ± sample standard deviation over the seeds ("-" with one seed).
 
 {which}
 - Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals the module's.
@@ -164,7 +166,7 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
             axes.set_xlim(-0.6, len(groups) - 0.2)
             axes.grid(axis="y", color="#dddddd", linewidth=0.5)
             axes.spines[["top", "right"]].set_visible(False)
-        panels[0].set_ylabel("accuracy in %")
+        panels[0].set_ylabel(f"{accuracy.main(results[0].sets[-1])[0]} in %")
         seeds = " ".join(map(str, asked.seeds))
         words = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
         figure.supxlabel(words + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
@@ -186,7 +188,7 @@ def _sets(results: list[Result]) -> list[tuple[str, str]]:
 
 def _values(runs: list[Result], key: tuple[str, str]) -> dict[int, float]:
     """Accuracy on one set, per cent, by seed."""
-    return {run.seed: row["top1"] for run in runs for row in run.sets if (row["stage"], row["set"]) == key}
+    return {run.seed: accuracy.main(row)[1] for run in runs for row in run.sets if (row["stage"], row["set"]) == key}
 
 
 def _time(seconds: list[float]) -> str:

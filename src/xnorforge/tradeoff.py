@@ -10,7 +10,7 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xnorforge import builds, plugins
+from xnorforge import accuracy, builds, plugins
 from xnorforge.artifacts import read_json, whole, write_csv
 from xnorforge.errors import MismatchError, UserError, unknown
 from xnorforge.hw import boards
@@ -25,7 +25,7 @@ class Point:
 
     Attributes:
         name: of its folder; step: its row of the run's tradeoff.csv.
-        accuracy: of the exported network: `set`, `images`, `top1` in per cent.
+        accuracy: of the exported network: as `xnorforge.accuracy` has it.
         figures: what `builds.read` found; why: one sentence where there is no accelerator.
     """
 
@@ -121,7 +121,9 @@ def rows(points: list[Point], board: str) -> list[dict]:
         {
             "prefix": point.name, "binary_layers": point.step["layers"], "layers": point.step["names"], "board": board,
             "ratio_fp32": point.step["ratio_fp32"], "ratio_deployed": point.step["ratio_deployed"], "bits": point.step["bits"],
-            "set": point.accuracy.get("set"), "images": point.accuracy.get("images"), "top1": point.accuracy.get("top1"),
+            "set": point.accuracy.get("set"), "images": point.accuracy.get("images"), 
+            "measure": accuracy.main(point.accuracy)[0] if point.accuracy else None,
+            "per_cent": accuracy.main(point.accuracy)[1] if point.accuracy else None,
             **{name: point.figures.get(name) for name in names}, "why": point.why,
         }
         for point in points
@@ -140,12 +142,12 @@ def write(points: list[Point], net: str, board: str, interval: int, out: Path) -
 def as_markdown(points: list[Point], net: str, board: str, interval: int) -> str:
     """The table for people."""
     target = boards.load(board)
-    head = ["binary layers", "ratio to 32 bits", "deployed ratio", "accuracy, %", "LUT", "FF", "BRAM36", "DSP"]
+    head = ["binary layers", "ratio to 32 bits", "deployed ratio", "accuracy", "LUT", "FF", "BRAM36", "DSP"]
     table = [[*head, "cycles per frame", "frames/s", "RTL"], ["---", *["---:"] * 9, "---"]]
     for point in points:
         name = point.step["layers"] + (", polished" if point.name == POLISHED else "")
         cells = [name, *(f"{float(point.step[key]):.2f}" for key in ("ratio_fp32", "ratio_deployed"))]
-        cells.append(f"{point.accuracy['top1']:.2f}" if point.accuracy else "-")
+        cells.append(accuracy.short(point.accuracy) if point.accuracy else "-")
         if point.figures:
             counts = (f"{point.figures[key]:,}" for key in ("lut", "ff", "bram36", "dsp", "interval"))
             images = "{images_flowing} images flowing, {images_stalled} stalled".format(**point.figures)
@@ -173,7 +175,9 @@ def plot(points: list[Point], net: str, board: str, out: Path) -> None:
 
     ratios = [float(point.step["ratio_deployed"]) for point in points]
     panels = {
-        f"accuracy in %\n{points[0].accuracy['images']:,} images": [point.accuracy["top1"] for point in points],
+        f"{accuracy.main(points[0].accuracy)[0]} in %\n{points[0].accuracy['images']:,} images": [
+            accuracy.main(point.accuracy)[1] for point in points
+        ],
         "LUT": [point.figures["lut"] for point in points],
         "BRAM36": [point.figures["bram36"] for point in points],
     }
