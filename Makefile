@@ -7,7 +7,7 @@
 # it was. Settings are files too (.fold, .sim, …): their date changes only when their text does.
 
 NET      ?= mnist-cnn#      network of sw/shipped, or its name behind TASK's
-TASK     ?=#                mnist or cifar10: TASK=cifar10 NET=cnv is NET=cifar10-cnv
+TASK     ?=#                mnist, cifar10, pedestrian, segment, track or detect: TASK=cifar10 NET=cnv is NET=cifar10-cnv
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
 BACKEND  ?= rtl#            rtl: folded units; da4ml: layers as adders; auto: the cheaper of both; hls4ml: a Vitis HLS project, emulated
@@ -43,6 +43,10 @@ BACKENDS := rtl da4ml auto hls4ml
 # The network's full name: <task>-<network>. TASK alone stands for the task's usual network.
 USUAL_mnist   := cnn
 USUAL_cifar10 := cnv
+USUAL_pedestrian := tinyped
+USUAL_segment := tinyseg
+USUAL_track := tinytrk
+USUAL_detect := tinydet
 GIVEN   := $(if $(filter file,$(origin NET)),,$(NET))
 NETWORK := $(if $(TASK),$(TASK)-$(patsubst $(TASK)-%,%,$(or $(GIVEN),$(USUAL_$(TASK)))),$(NET))
 $(if $(and $(TASK),$(findstring -,$(GIVEN)),$(filter-out $(TASK)-%,$(GIVEN))),\
@@ -65,7 +69,7 @@ RUN  := $(PY) -m xnorforge
 
 # Which source a stage is made by: an edit restarts the street there.
 BASE     := $(wildcard src/xnorforge/a*.py)
-SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
+SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/datasets/*.py sw/decode/*.py sw/metrics/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
 SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
 SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
 SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/adders.py flows/search.py flows/queues.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
