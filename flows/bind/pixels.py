@@ -1,6 +1,7 @@
 """Rules for nodes that move over pixels.
 
     [FMPadding | Pad] ConvolutionInputGenerator         -> Window
+    RatesWindow                                         -> Window of several rates
     ConvolutionInputGenerator (depthwise) Pool          -> OrPool on bits, MaxPool, SumPool, Window for a kernel of one pixel
     DirectedPool                                        -> OrPool where bits all go to their minimum, else MaxPool
     UpsampleNearestNeighbour                            -> Upsample
@@ -43,6 +44,13 @@ def window_of(network: Network, node, pad=None) -> Bound:
     sizes = {"kernel": ints(node, "ConvKernelDim"), "stride": ints(node, "Stride"), "dilation": ints(node, "Dilation")}
     nodes = [one for one in (pad, node) if one is not None]
     return Bound("Window", node.name, around(network, nodes[0].input[0], sizes, pad), nodes=[one.name for one in nodes])
+
+
+def rates_window(network: Network, node):
+    """Windows of several dilations with their border."""
+    sizes = {name: ints(node, name) for name in ("kernel", "stride", "rates")}
+    border = {"pads": ints(node, "pads"), "pad_value": get(node, "value")}
+    return [node], [Bound("Window", node.name, around(network, node.input[0], sizes) | border, nodes=[node.name])]
 
 
 def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
@@ -120,6 +128,7 @@ RULES = {
     "FMPadding": window,
     "Pad": window,
     "ConvolutionInputGenerator": window,
+    "RatesWindow": rates_window,
     "Pool": pool_of_one_pixel,
     "DirectedPool": directed_pool,
     "UpsampleNearestNeighbour": upsample,

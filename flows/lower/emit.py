@@ -6,6 +6,8 @@ a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork
 A flattening in front of a dense layer is no node: the weights are in stream order (y, x, c).
 """
 
+from dataclasses import replace
+
 import numpy as np
 from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
@@ -172,6 +174,14 @@ class Emission:
     def signedconv(self, node, inputs, out):
         """Ours: FINN has no masked taps."""
         self.put_own("SignedConv", node, inputs, out)
+
+    def ratesconv(self, node, inputs, out):
+        """Windows of ours, and MVAU."""
+        weights, size = node.at["weights"], self.frame(node.out)[:-1]
+        windows = self.tensor(f"{node.name}_window_out", [*size, weights[..., 0].size], self.types[inputs[0]])
+        at = node.at | {"kernel": list(weights.shape[1:3])}
+        self.put_own("RatesWindow", replace(node, name=f"{node.name}_window", at=at), inputs, windows)
+        self._matrix(node, windows, out, weights.reshape(-1, weights.shape[-1]), size)
 
     def _matrix(self, node, x, out, matrix, vectors):
         xnor = int(node.at["xnor"])

@@ -44,8 +44,25 @@ def signed_conv(x, at):
     return conv(np.pad(2 * x - 1, ((0, 0), (top, bottom), (left, right), (0, 0))), at)
 
 
+def rates_window(x, at):
+    """Pixels under kernels of several dilations (`rates`) around one pixel, (N, OH, OW, rates kh kw C); `pads` of the largest."""
+    x, kernel, parts = pad(x, at), at["kernel"], []
+    for rate in at["rates"]:
+        inner = [(k - 1) * (max(at["rates"]) - rate) // 2 for k in kernel]
+        rows, columns = (slice(off, size - off) for off, size in zip(inner, x.shape[1:]))
+        view = windows(x[:, rows, columns], kernel, at["stride"], (rate, rate))
+        parts.append(view.reshape(*view.shape[:3], -1))
+    return np.concatenate(parts, -1)
+
+
+def rates_conv(x, at):
+    """Sum of convolutions of several dilations, weights (rates, kh, kw, C, O), as one product."""
+    w = at["weights"]
+    return dense(rates_window(x, at | {"kernel": w.shape[1:3]}), at | {"weights": w.reshape(-1, w.shape[-1])})
+
+
 def dense(x, at):
-    """x (N, F) times weights (F, O); `xnor`: matching bits instead of the sum."""
+    """x (…, F) times weights (F, O); `xnor`: matching bits instead of the sum."""
     y = product(x, at["weights"], at["top"])
     return y + (at["weights"] < 0).sum(0) if at["xnor"] else y
 
@@ -105,6 +122,8 @@ def interact(x, at):
 UNARY = {
     "Conv": conv,
     "SignedConv": signed_conv,
+    "RatesConv": rates_conv,
+    "RatesWindow": rates_window,
     "Dense": dense,
     "Threshold": threshold,
     "MaxPool": max_pool,

@@ -72,9 +72,9 @@ def _add_up(walk, value: Value, node) -> Value:
     leaves = [walk.leaves[name] for name in value.terms]
     rows = np.array(list(value.terms.values()), object)
     columns = list(zip(*rows))
-    grid = [common_grid(a for column in columns for a in column)] * len(columns)
+    grid = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
     if _widest(columns, grid) >= 2**16:  # one grid per channel needs fewer bits
-        grid = [common_grid(column) or exact([1])[0] for column in columns]
+        grid = [common_grid(column) or Fraction(1) for column in columns]
     grid, offset = np.array(grid, object), value.offset
     multipliers = np.array([[int(a) for a in row / grid] for row in rows], object)
     low, high = _reach(multipliers, leaves)
@@ -126,7 +126,7 @@ def _rounded(walk, rows, leaves, offset):
 
 
 def _widest(columns, grid) -> int:
-    return max(abs(int(a / g)) for column, g in zip(columns, grid) for a in column) if grid[0] else 0
+    return max(abs(int(a / g)) for column, g in zip(columns, grid) for a in column)
 
 
 def _resolve(walk, value: Value, node) -> Value:

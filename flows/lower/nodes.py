@@ -51,6 +51,19 @@ class Pad(IntegerNode):
     numbers: ClassVar[dict[str, str]] = {"pads": "ints", "value": "i"}
 
 
+class RatesWindow(IntegerNode):
+    """Windows of several dilations around one pixel, (OH, OW, rates kh kw C); `pads`, filled with `value`, of the largest."""
+
+    op = "RatesWindow"
+    numbers: ClassVar[dict[str, str]] = {
+        "kernel": "ints",
+        "stride": "ints",
+        "rates": "ints",
+        "pads": "ints",
+        "value": "i",
+    }
+
+
 class DirectedPool(IntegerNode):
     """Maximum over each window where direction (C,) is +1, minimum where it is -1; an AND of bits where all are -1."""
 

@@ -2,6 +2,7 @@
 
 Flatten -> Threshold   becomes  Threshold -> Flatten    where all pixels of a channel share their thresholds
 MaxPool -> Threshold   becomes  Threshold -> MaxPool    T(max n) = max T(n), and min T(n) where T falls: a gate per bit
+Pads, Convs -> Join    become   one RatesConv           where the branches are kernels of several dilations (`rates.py`)
 falling comparisons    become   rising ones             on negated weights, where the threshold is their only reader
 """
 
@@ -9,30 +10,28 @@ from math import prod
 
 import numpy as np
 
+from .rates import fused
 from .values import Node
 from .walk import Lowered
 
 
 def tidied(graph: Lowered) -> Lowered:
-    """Apply all three, in place."""
+    """Apply all of them, in place."""
     for node in [n for n in graph.nodes if n.op == "Flatten"]:
         _threshold_first(graph, node, _unflatten)
     for node in [n for n in graph.nodes if n.op == "MaxPool"]:
         _threshold_first(graph, node, _unpool)
+    for node in [n for n in graph.nodes if n.op == "Join"]:
+        fused(graph, node)
     for node in graph.nodes:
         if node.op == "Threshold":
             _fold_direction(graph, node)
     return graph
 
 
-def _only_reader(graph: Lowered, leaf: str) -> Node | None:
-    readers = [n for n in graph.nodes if leaf in n.inputs]
-    return readers[0] if len(readers) == 1 and graph.output.single[0] != leaf else None
-
-
 def _threshold_first(graph, move: Node, adapt) -> None:
     """a -> move -> b -> threshold -> c   becomes   a -> threshold -> b -> move -> c, if `adapt` can rewrite both."""
-    threshold = _only_reader(graph, move.out)
+    threshold = graph.only_reader(move.out)
     if threshold is None or threshold.op != "Threshold" or not adapt(graph, move, threshold):
         return
     a, b, c = move.inputs[0], move.out, threshold.out
@@ -63,9 +62,9 @@ def _fold_direction(graph, threshold) -> None:
     """Negate the weights of falling channels; K - p matches stand for p."""
     down = threshold.at["direction"] < 0
     source = next((n for n in graph.nodes if n.out == threshold.inputs[0]), None)
-    if not down.any() or source is None or source.op not in ("Conv", "SignedConv", "Dense", "Join"):
+    if not down.any() or source is None or source.op not in ("Conv", "SignedConv", "RatesConv", "Dense", "Join"):
         return
-    if _only_reader(graph, source.out) is not threshold:
+    if graph.only_reader(source.out) is not threshold:
         return
     leaf, key = graph.leaves[source.out], "multipliers" if source.op == "Join" else "weights"
     source.at[key] = np.where(down, -source.at[key], source.at[key])

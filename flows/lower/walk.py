@@ -66,6 +66,11 @@ class Lowered:
             tensors[node.out] = integers.run(node.op, [tensors[name] for name in node.inputs], node.at)
         return tensors
 
+    def only_reader(self, leaf: str) -> Node | None:
+        """The operator that reads a leaf, None where several do or the output is it."""
+        readers = [node for node in self.nodes if leaf in node.inputs]
+        return readers[0] if len(readers) == 1 and self.output.single[0] != leaf else None
+
 
 class Walk:
     """Constants, quantised weights, values by tensor name, and the integer graph so far.

@@ -69,19 +69,26 @@ def byte_mvu(op):
 def window(op):
     """Window: views of the padded image, copied once."""
     (height, width, _), pads = op.get_nodeattr("ifm"), op.get_nodeattr("pads")
-    kernel, stride, dilation = (op.get_nodeattr(key) for key in ("kernel", "stride", "dilation"))
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+    kernel, (sh, sw), dilations = op.get_nodeattr("kernel"), op.get_nodeattr("stride"), op.dilations()
+    reaches = [[(k - 1) * d + 1 for k, d in zip(kernel, dilation)] for dilation in dilations]
 
     def windows(x, value):
-        """x (N, H, W, C) to (N, OH, OW, kh, kw, C)."""
+        """x (N, H, W, C) to (N, OH, OW, taps, C); kernels of smaller rates lie in the middle of the largest."""
         top, left, bottom, right = pads
         if any(pads):
             grown = np.empty((len(x), height + top + bottom, width + left + right, x.shape[-1]), x.dtype)
             grown[:] = value
             grown[:, top : top + height, left : left + width] = x
             x = grown
-        view = sliding_window_view(x, reach, (1, 2))[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
-        return np.ascontiguousarray(np.moveaxis(view, 3, 5))
+        parts = []
+        for (dh, dw), reach in zip(dilations, reaches):
+            rows, columns = (
+                slice((most - own) // 2, size - (most - own) // 2)
+                for size, most, own in zip(x.shape[1:], reaches[-1], reach)
+            )
+            view = sliding_window_view(x[:, rows, columns], reach, (1, 2))[:, ::sh, ::sw, :, ::dh, ::dw]
+            parts.append(np.moveaxis(view, 3, 5).reshape(*view.shape[:3], -1, x.shape[-1]))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, 3)
 
     def step(x):
         fill = op.get_nodeattr("pad_value")

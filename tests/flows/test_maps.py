@@ -52,6 +52,25 @@ def layer(inputs, outputs, pad=1, rate=1, stride=1, pool=1, kernel=3):
     )
 
 
+class Rates(nn.Module):
+    """The sum of convolutions of one tensor at several dilations, each with its own border of -1."""
+
+    def __init__(self, inputs, outputs, rates, kernel=3):
+        super().__init__()
+        self.pads = nn.ModuleList(nn.ConstantPad2d(kernel // 2 * rate, -1.0) for rate in rates)
+        self.convs = nn.ModuleList(QuantConv2d(inputs, outputs, kernel, dilation=rate, **BINARY) for rate in rates)
+
+    def forward(self, x):
+        return sum(conv(pad(x)) for pad, conv in zip(self.pads, self.convs))
+
+
+def rates_layer(inputs, outputs, rates, **more):
+    """As `layer`, several dilations added up before the norm."""
+    block = layer(inputs, outputs, pad=0, **more)
+    block[1] = Rates(inputs, outputs, rates, block[1].kernel_size[0])
+    return block
+
+
 def head(inputs, outputs):
     """1x1 convolution with 8-bit weights and a bias in 128ths."""
     made = QuantConv2d(inputs, outputs, 1, weight_quant=EightWeights)
@@ -69,6 +88,11 @@ NETS = {
     "unpadded-odd": lambda: (
         (3, 25, 27),
         [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0, pool=2), layer(6, 8, pad=0, kernel=2), head(8, 2)],
+    ),
+    "rates": lambda: ((3, 14, 16), [layer(3, 4, stride=2), rates_layer(4, 6, (1, 2, 4)), head(6, 3)]),
+    "rates-twice-pooled": lambda: (
+        (1, 12, 13),
+        [layer(1, 3), rates_layer(3, 4, (4, 1, 8), pool=2), rates_layer(4, 5, (2, 1), kernel=5), head(5, 4)],
     ),
     "one-channel": lambda: ((1, 9, 9), [layer(1, 4), head(4, 1)]),
     "ends-in-bits": lambda: ((3, 11, 9), [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0)]),
@@ -108,13 +132,16 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     np.testing.assert_array_equal(np.load(tmp_path / "golden.npz")["scores"], wanted)
 
     acc = tmp_path / "acc"
-    fold(tmp_path, "pynq-z2", acc, interval=3000)
+    fold(tmp_path, "pynq-z2", acc, interval=5000)
     generate(acc / "folded.onnx", acc / "rtl")
     record = simulate(acc, tmp_path, stalled=IMAGES)
     checks = [*read_json(tmp_path / "lower.json")["checks"], *record["checks"]]
     assert all(check["integers"] > 0 and check["mismatches"] == 0 for check in checks)
     assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3 and record["accuracy"] == []
     ops = graph.operators(acc / "folded.onnx")
+    kinds = [type(op).__name__ for op in ops]
+    if name.startswith("rates"):
+        assert "Fork" not in kinds and "Join" not in kinds
     assert ops[-1].out_stream().shape == (*wanted.shape[2:], wanted.shape[1])
     if name in ("strided-padded-dilated-pooled", "unpadded-odd"):
         assert type(ops[-1]).__name__ == "IntMvu" and "thresholds" not in ops[-1].arrays_of

@@ -38,7 +38,9 @@ class RandomNet:
         self.scores() if self.flat or self.chance(0.4) else self.map()
 
     def layer(self):
-        self.dense() if self.flat or self.chance(0.25) else self.conv()
+        if self.flat or self.chance(0.25):
+            return self.dense()
+        return self.rates() if self.bits and self.chance(0.3) else self.conv()
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -49,17 +51,41 @@ class RandomNet:
         outputs, kernel = self.channels(), [int(self.rng.integers(1, min(3, side) + 1)) for side in size]
         stride = [int(self.rng.choice([1, 1, 2, 3])) for _ in size]
         pads = [int(self.rng.integers(0, k)) if self.chance(0.5) else 0 for k in (*kernel, *kernel)]
-        given = {"kernel_shape": kernel, "strides": stride}
+        dilation = [
+            int(self.rng.integers(1, 4)) if k > 1 and side > 3 * (k - 1) else 1 for k, side in zip(kernel, size)
+        ]
+        given = {"kernel_shape": kernel, "strides": stride, "dilations": dilation}
         if self.bits and any(pads):
             self.graph.node("Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(-1))
         elif any(pads):
             given["pads"] = pads
         self.graph.node("Conv", self.graph.weights(outputs, channels, *kernel), **given)
         spans = [side + pads[i] + pads[i + 2] for i, side in enumerate(size)]
-        self.shape = [outputs, *((span - k) // s + 1 for span, k, s in zip(spans, kernel, stride))]
+        reach = [d * (k - 1) for d, k in zip(dilation, kernel)]
+        self.shape = [outputs, *((span - r - 1) // s + 1 for span, r, s in zip(spans, reach, stride))]
         self.norm(channels * prod(kernel))
         self.sign()
-        pool = int(self.rng.choice([2, 3]))
+        self.pool()
+
+    def rates(self):
+        """Convolutions of the same bits at several dilations, each with its own border of -1, added up; norm, sign."""
+        start, ends, (channels, *_), outputs = self.graph.at, [], self.shape, self.channels()
+        rates = self.rng.choice([1, 2, 3, 4, 8], int(self.rng.integers(2, 4)), replace=False).tolist()
+        for rate in rates:
+            self.graph.node("Pad", np.array([0, 0, rate, rate] * 2), np.float32(-1), inputs=[start])
+            self.graph.node("Conv", self.graph.weights(outputs, channels, 3, 3), dilations=[rate, rate])
+            ends.append(self.graph.at)
+        self.graph.at = ends[0]
+        for other in ends[1:]:
+            self.graph.real("Add", inputs=[self.graph.at, other])
+        self.shape[0] = outputs
+        self.norm(9 * len(rates) * channels)
+        self.sign()
+        self.pool()
+
+    def pool(self):
+        """Perhaps the maximum of bits."""
+        outputs, pool = self.shape[0], int(self.rng.choice([2, 3]))
         if self.chance(0.5) and min(self.shape[1:]) >= pool:
             self.graph.node("MaxPool", kernel_shape=[pool, pool], strides=[pool, pool])
             self.shape = [outputs, *(side // pool for side in self.shape[1:])]

@@ -36,6 +36,28 @@ def test_windows_are_what_torch_unfolds(stride, dilation, pads):
     np.testing.assert_array_equal(op.run(x), windows.reshape(op.run(x).shape))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("rates, kernel", [((1, 2, 4), 3), ((1, 8), 3), ((2, 3), 5)])
+def test_windows_of_several_rates_are_what_torch_unfolds_at_each(rates, kernel, stride):
+    x, border = integers(1, 0, 16, 2, 9, 8, 3), kernel // 2
+    pads = [border * max(rates)] * 4
+    op = Window.make(ifm=(9, 8, 3), kernel=[kernel] * 2, stride=[stride] * 2, rates=rates, pads=pads, bits=4)
+    image, parts = torch.tensor(x.transpose(0, 3, 1, 2)).float(), []
+    for rate in rates:
+        unfolded = F.unfold(image, kernel, rate, border * rate, stride)
+        parts.append(unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1).reshape(2, -1, kernel**2 * 3))
+    found = op.run(x)
+    assert found.shape == (2, -(-9 // stride), -(-8 // stride), len(rates) * kernel**2 * 3)
+    np.testing.assert_array_equal(found.reshape(2, -1, found.shape[-1]), np.concatenate(parts, 2))
+
+
+def test_a_window_of_several_rates_keeps_the_rows_of_the_largest():
+    sizes = {"ifm": (30, 40, 64), "kernel": (3, 3), "pads": (8, 8, 8, 8), "simd": 64}
+    several, largest = Window.make(rates=(1, 4, 8), **sizes), Window.make(dilation=(8, 8), **sizes)
+    assert several.rows().need == largest.rows().need and several.rows().freed == largest.rows().freed
+    assert several.cycles() == 3 * largest.cycles() == 27 * 30 * 40
+
+
 def test_windows_of_each_side_s_own_pads_are_views_of_the_padded_image():
     x = integers(2, -8, 8, 2, 5, 6, 2)
     op = Window.make(ifm=(5, 6, 2), kernel=(3, 4), pads=(2, 0, 1, 3), pad_value=-5, bits=4, signed=1)

@@ -40,6 +40,20 @@ def refused(op, text):
             {"bits": 4, "signed": 1, "pad_value": 8},
             "conv: pad_value=8 is no element of the stream; use -8 .. 7.",
         ),
+        (
+            {"rates": (4, 1, 2), "pads": (4, 4, 4, 4)},
+            (
+                "conv: rates=[4, 1, 2] with dilation=[1, 1] are no rates; use two or more of 1 .. 255, ascending, or "
+                "dilation alone."
+            ),
+        ),
+        (
+            {"rates": (1, 2), "kernel": (2, 2), "pads": (1, 1, 1, 1)},
+            (
+                "conv: kernels of rates=[1, 2] have no middle in common; use an odd kernel, or rates that are all odd or "
+                "all even."
+            ),
+        ),
         ({"stride": (0, 1)}, "conv: size, kernel, stride and dilation of the rows must be 1 or more."),
     ],
     ids=str,

@@ -15,10 +15,11 @@ from xnorforge.hw.ops.base import HwOp
 
 def window(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Pads are a layer, dilation does not exist, the rest waits for its matrix."""
-    (height, width, channels), dilation = op.get_nodeattr("ifm"), list(op.get_nodeattr("dilation"))
+    (height, width, channels), dilations = op.get_nodeattr("ifm"), op.dilations()
     source = net.shaped(plain(op, sources[0]), (height, width, channels))
-    if dilation != [1, 1]:
-        raise refused(op, f"has dilation={dilation}", "hls4ml's Conv2D knows none, use [1, 1]")
+    if dilations != [(1, 1)]:
+        said = " and ".join(str(list(dilation)) for dilation in dilations)
+        raise refused(op, f"has dilation={said}", "hls4ml's Conv2D knows none, use [1, 1]")
     top, left, bottom, right = op.get_nodeattr("pads")
     if max(top, left, bottom, right):
         sizes = {"height": height, "width": width, "n_chan": channels, "top": top, "left": left}

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory, value_range
+from xnorforge.hw.ops._streams import check_divides, memory, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.schedule import Rows, ring
 
@@ -36,12 +36,21 @@ class Axis:
     def padded(self) -> bool:
         return self.before + self.behind > 0
 
+    def taken(self, rate: int) -> list[slice]:
+        """The pixels of the padded axis under each place of a kernel of this dilation, in the middle of the axis' own."""
+        first = (self.kernel - 1) * (self.dilation - rate) // 2
+        last = (self.out - 1) * self.stride + 1
+        return [slice(first + k * rate, first + k * rate + last, self.stride) for k in range(self.kernel)]
+
 
 class Window(HwOp):
     """Images (H, W, C) to windows (OH, OW, kh * kw * C), elements in the order ky, kx, c.
 
     Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or `pad_value` where
     that lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value otherwise.
+
+    With `rates`, 1 .. 255 and ascending, it gives (OH, OW, rates * kh * kw * C), rate first: kernels of these dilations
+    around one pixel. `pads` are those of the largest, which is what `dilation` is then.
     """
 
     module = "xf_window"
@@ -55,6 +64,7 @@ class Window(HwOp):
             "pads": ("ints", False, [0, 0, 0, 0]),
             "pad_value": ("i", False, 0),
             "dilation": ("ints", False, [1, 1]),
+            "rates": ("ints", False, [1]),
             "bits": ("i", False, 1),
             "signed": ("i", False, 0),
             "simd": ("i", False, 1),
@@ -68,7 +78,8 @@ class Window(HwOp):
         """
         height, width, channels = self.get_nodeattr("ifm")
         top, left, bottom, right = self.get_nodeattr("pads")
-        pairs = zip(*(self.get_nodeattr(name) for name in ("kernel", "stride", "dilation")))
+        dilations = self.dilations()
+        pairs = zip(self.get_nodeattr("kernel"), self.get_nodeattr("stride"), dilations[-1])
         axes = []
         for what, size, (kernel, stride, dilation), before, behind in zip(
             ("rows", "columns"), (height, width), pairs, (top, left), (bottom, right)
@@ -87,12 +98,33 @@ class Window(HwOp):
                     f"use 0 .. {axis.reach}."
                 )
             axes.append(axis)
+        self._check_rates(axes)
         check_divides(self.name, "simd", self.get_nodeattr("simd"), "channels", channels)
         low, high = value_range(self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
         value = self.get_nodeattr("pad_value")
         if not low <= value <= high:
             raise UserError(f"{self.name}: pad_value={value} is no element of the stream; use {low} .. {high}.")
         return axes[0], axes[1]
+
+    def dilations(self) -> list[tuple[int, int]]:
+        """Dilation of rows and columns, of every rate."""
+        rates = list(self.get_nodeattr("rates"))
+        return [(rate, rate) for rate in rates] if len(rates) > 1 else [tuple(self.get_nodeattr("dilation"))]
+
+    def _check_rates(self, axes) -> None:
+        rates, dilation = list(self.get_nodeattr("rates")), list(self.get_nodeattr("dilation"))
+        if rates == [1]:
+            return
+        if len(rates) < 2 or rates != sorted(set(rates)) or not 1 <= rates[0] <= rates[-1] <= 255 or dilation != [1, 1]:
+            raise UserError(
+                f"{self.name}: rates={rates} with dilation={dilation} are no rates; use two or more of 1 .. 255, ascending, "
+                "or dilation alone."
+            )
+        if any((axis.kernel - 1) * (rates[-1] - rate) % 2 for axis in axes for rate in rates):
+            raise UserError(
+                f"{self.name}: kernels of rates={rates} have no middle in common; use an odd kernel, or rates that are all "
+                "odd or all even."
+            )
 
     def _stream(self, shape) -> Stream:
         bits, signed = self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
@@ -103,25 +135,29 @@ class Window(HwOp):
 
     def out_stream(self) -> Stream:
         y, x = self.axes()
-        return self._stream((y.out, x.out, y.kernel * x.kernel * self.get_nodeattr("ifm")[2]))
+        return self._stream((y.out, x.out, self.taps * self.get_nodeattr("ifm")[2]))
 
     def execute_node(self, context, graph):
         y, x = self.axes()
         images = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
         pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
         images = np.pad(images, pads, constant_values=self.get_nodeattr("pad_value"))
-        rows = [slice(k * y.dilation, k * y.dilation + (y.out - 1) * y.stride + 1, y.stride) for k in range(y.kernel)]
-        columns = [
-            slice(k * x.dilation, k * x.dilation + (x.out - 1) * x.stride + 1, x.stride) for k in range(x.kernel)
-        ]
-        windows = np.concatenate([images[:, row, column] for row in rows for column in columns], axis=-1)
+        places = [(row, column) for h, w in self.dilations() for row in y.taken(h) for column in x.taken(w)]
+        windows = np.concatenate([images[:, row, column] for row, column in places], axis=-1)
         context[self.onnx_node.output[0]] = windows.astype(np.float32)
 
     def same(self) -> bool:
         """Whether the windows are the stream itself: one pixel each, or one window that is the whole frame."""
         y, x = self.axes()
-        one_pixel = y.kernel * x.kernel * y.stride * x.stride == 1
-        return not (y.padded or x.padded) and (one_pixel or (y.kernel, x.kernel) == (y.size, x.size))
+        one_pixel = self.taps * y.stride * x.stride == 1
+        whole = (y.kernel, x.kernel) == (y.size, x.size)
+        return not (y.padded or x.padded) and (one_pixel or whole)
+
+    @property
+    def taps(self) -> int:
+        """Pixels of a window."""
+        kh, kw = self.get_nodeattr("kernel")
+        return kh * kw * len(self.dilations())
 
     @property
     def beats(self) -> int:
@@ -137,7 +173,7 @@ class Window(HwOp):
             over += y.stride if o * y.stride >= y.before else 0
             freed.append(over)
         freed[-1] = y.size
-        return Rows(y.size, x.size, x.out * y.kernel * x.kernel, need, tuple(freed))
+        return Rows(y.size, x.size, x.out * self.taps, need, tuple(freed))
 
     def address_bits(self) -> int:
         """The ring has 2 ** this beats: the power of two that holds the rows needed."""
@@ -145,7 +181,7 @@ class Window(HwOp):
         return max(1, (ring(rows) * rows.write * self.beats - 1).bit_length())
 
     def cycles(self) -> int:
-        """The slower side's beats: max(H * W, OH * OW * kh * kw) * C / simd."""
+        """The slower side's beats: max(H * W, OH * OW * taps) * C / simd."""
         return self.in_stream().beats if self.same() else self.rows().interval * self.beats
 
     def needs(self, port: int = 0) -> np.ndarray:
@@ -163,13 +199,14 @@ class Window(HwOp):
     def rtl(self):
         y, x = self.axes()
         source = self.in_stream()
+        rates = [rate for rate, _ in self.dilations()]
         parameters = {
             "ImageH": y.size, "ImageW": x.size, "Beats": self.beats,
             "Lanes": source.lanes, "Bits": source.bits,
             "KernelH": y.kernel, "KernelW": x.kernel, "StrideH": y.stride, "StrideW": x.stride,
             "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,
             "DilationH": y.dilation, "DilationW": x.dilation, "PadValue": self.get_nodeattr("pad_value"),
-            "AddrW": 1 if self.same() else self.address_bits(),
+            "Rates": len(rates), "RateList": packed(rates, 8), "AddrW": 1 if self.same() else self.address_bits(),
         }  # fmt: skip
         return self.module, parameters
 
@@ -183,6 +220,7 @@ class Window(HwOp):
         spans = (x.size * self.beats, x.size + x.before + x.behind, y.size + y.before + y.behind)
         counters = 2 * address + 2 * held + sum(span.bit_length() for span in spans)
         counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
+        counters += 3 * (len(self.dilations()) - 1)
         return {"lut": ring_memory["lut"] + counters + 17, "bram36": ring_memory["bram36"]}
 
     @classmethod
@@ -214,9 +252,24 @@ class Window(HwOp):
             ((11, 5, 2), (3, 3), (4, 1), no, (1, 1), 1, 0, 0, 2),       # rows between windows unread
             ((2, 7, 1), (3, 3), (3, 3), (2, 2, 2, 2), (1, 1), 2, 0, 1, 1),
             ((1, 9, 2), (1, 3), (1, 1), (0, 1, 0, 1), (1, 1), 1, 0, 0, 2),
+            ((1, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 1),  # a single row, and rows of padding
+            ((1, 1, 2), (3, 3), (1, 1), (2, 2, 2, 2), (2, 2), 1, 0, 1, 2),
         ]  # fmt: skip
-        names = ("ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd")
-        return [cls.make(f"window_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        several = [  # ifm, kernel, stride, pads, rates, bits, signed, pad_value, simd
+            ((7, 8, 4), (3, 3), (1, 1), (2, 2, 2, 2), (1, 2), 1, 0, 0, 4),
+            ((9, 7, 4), (3, 3), (1, 1), (4, 4, 4, 4), (1, 2, 4), 1, 0, 0, 2),
+            ((6, 5, 2), (3, 3), (1, 1), (8, 8, 8, 8), (1, 4, 8), 1, 0, 1, 1),    # taps that never meet the image
+            ((11, 9, 2), (3, 3), (2, 2), (4, 4, 4, 4), (1, 2, 4), 1, 0, 0, 2),
+            ((10, 11, 1), (3, 3), (2, 3), no, (1, 2, 3, 4), 2, 0, 0, 1),         # no border
+            ((9, 8, 3), (5, 3), (1, 1), (6, 3, 6, 3), (2, 3), 3, 1, -4, 3),
+            ((8, 9, 2), (2, 2), (1, 1), (2, 1, 1, 2), (1, 3), 1, 0, 0, 2),       # an even kernel between pixels
+            ((1, 9, 2), (1, 3), (1, 1), (0, 2, 0, 2), (1, 2), 1, 0, 0, 1),
+            ((8, 6, 8), (3, 3), (1, 1), (3, 0, 1, 2), (1, 2), 1, 0, 1, 4),       # another border on each side
+        ]  # fmt: skip
+        names = ["ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd"]
+        made = [cls.make(f"window_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        names[4] = "rates"
+        return [*made, *(cls.make(f"rates_{i}", **dict(zip(names, point))) for i, point in enumerate(several))]
 
 
 Op = Window

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sliding window: gives for every output pixel the KernelH x KernelW pixels under it, row by row,
-// all channels of a pixel in Beats beats.
+// all channels of a pixel in Beats beats; with several Rates so many for every rate, one after the
+// other, all around one pixel.
 //
 // Rows are written into a ring of 2**AddrW beats and read back, once per window that covers them.
 // All addresses count modulo the ring: an image row outside the frame has an address as any other,
@@ -33,6 +34,8 @@ module xf_window #(
   parameter  int unsigned DilationH = 1,
   parameter  int unsigned DilationW = 1,
   parameter  int          PadValue  = 0,  // element outside the image
+  parameter  int unsigned Rates     = 1,  // kernels of several dilations, the largest of which is
+  parameter  logic [Rates*8-1:0] RateList = '0,  // DilationH = DilationW; ascending, last on top
   parameter  int unsigned AddrW     = 5,  // the ring has 2**AddrW beats
   localparam int unsigned Width     = Lanes * Bits
 ) (
@@ -56,7 +59,7 @@ module xf_window #(
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
   localparam bit Padded  = PadTop + PadLeft + PadBottom + PadRight != 0;
-  localparam bit OnePix  = KernelH * KernelW * StrideH * StrideW == 1;
+  localparam bit OnePix  = KernelH * KernelW * StrideH * StrideW * Rates == 1;
   localparam bit OneView = KernelH == ImageH && KernelW == ImageW;
 
   if (!Padded && (OnePix || OneView)) begin : gen_same
@@ -71,7 +74,8 @@ module xf_window #(
 
   end else begin : gen_ring
 
-    // Extent of kernel and output, in pixels; steps of the reader, in beats.
+    // Extent of kernel and output, in pixels; steps of the reader, in beats. With several rates
+    // these are those of the last, and First is where the first one's kernel lies within.
     localparam int ReachH   = (KernelH - 1) * DilationH;      // first to last row of a window
     localparam int ReachW   = (KernelW - 1) * DilationW;
     localparam int OutH     = (ImageH + PadTop + PadBottom - ReachH - 1) / StrideH + 1;
@@ -80,11 +84,15 @@ module xf_window #(
     localparam int AcrossW  = (OutW - 1) * StrideW + ReachW;
     localparam int RowBeats = ImageW * Beats;
     localparam int Rows     = (1 << AddrW) / RowBeats;        // whole rows in the ring
-    localparam int ToPixel  = (DilationW - 1) * Beats + 1;
-    localparam int ToLine   = DilationH * RowBeats - (ReachW + 1) * Beats + 1;
-    localparam int ToWindow = -ReachH * RowBeats + (StrideW - ReachW - 1) * Beats + 1;
-    localparam int ToRow    = (StrideH - ReachH) * RowBeats - (AcrossW + 1) * Beats + 1;
-    localparam int ToFrame  = (ImageH - AcrossH) * RowBeats - (AcrossW + 1) * Beats + 1;
+    localparam int Smallest = int'(RateList[7:0]);
+    localparam int FirstH   = (Rates > 1) ? (ReachH - (KernelH - 1) * Smallest) / 2 : 0;
+    localparam int FirstW   = (Rates > 1) ? (ReachW - (KernelW - 1) * Smallest) / 2 : 0;
+    localparam int ToWindow = (FirstH - ReachH) * RowBeats
+                            + (StrideW + FirstW - ReachW - 1) * Beats + 1;
+    localparam int ToRow    = (StrideH + FirstH - ReachH) * RowBeats
+                            + (FirstW - AcrossW - 1) * Beats + 1;
+    localparam int ToFrame  = (ImageH + FirstH - AcrossH) * RowBeats
+                            + (FirstW - AcrossW - 1) * Beats + 1;
 
     // Image rows counted by whole rows: how many an output row needs, and how many are over after
     // it.
@@ -129,12 +137,12 @@ module xf_window #(
     logic [KyW-1:0]   ky_q;
     logic [XW-1:0]    x_q;
     logic [YW-1:0]    y_q;
-    logic             step, in_image, pixel_end, line_end, window_end, row_end, frame_end;
+    logic             step, in_image, pixel_end, line_end, rate_end, window_end, row_end, frame_end;
 
     assign step       = go & ~ahead_q[RowsW-1];
     assign pixel_end  = beat_q == BeatW'(Beats - 1);
     assign line_end   = pixel_end && kx_q == KxW'(KernelW - 1);
-    assign window_end = line_end && ky_q == KyW'(KernelH - 1);
+    assign rate_end   = line_end && ky_q == KyW'(KernelH - 1);
     assign row_end    = window_end && x_q == XW'(AcrossW - PadLeft);
     assign frame_end  = row_end && y_q == YW'(AcrossH - PadTop);
 
@@ -148,13 +156,57 @@ module xf_window #(
       assign in_image = 1'b1;
     end
 
+    // Steps within the kernel of a rate, and from its last pixel to the first of the next rate.
+    logic [AddrW-1:0] to_pixel, to_line, to_rate;
+    logic [XW-1:0]    x_pixel, x_line, x_rate;
+    logic [YW-1:0]    y_line, y_rate;
+
+    if (Rates > 1) begin : gen_rates
+      localparam int unsigned RateW = $clog2(Rates);
+      localparam int unsigned StepW = 3 * AddrW + 3 * XW + 2 * YW;
+      logic [RateW-1:0] rate_q;
+      logic [StepW-1:0] steps [Rates];
+
+      for (genvar r = 0; r < Rates; r++) begin : gen_rate
+        localparam int Here  = int'(RateList[8*r +: 8]);
+        localparam int Next  = int'(RateList[8*((r+1) % Rates) +: 8]);
+        // From the last pixel of this kernel to the first of the next: half of each lies between.
+        localparam int BackH = (KernelH - 1) * (Here + Next) / 2;
+        localparam int BackW = (KernelW - 1) * (Here + Next) / 2;
+        assign steps[r] = {
+          AddrW'((Here - 1) * Beats + 1),
+          AddrW'(Here * RowBeats - ((KernelW - 1) * Here + 1) * Beats + 1),
+          AddrW'(-BackH * RowBeats - (BackW + 1) * Beats + 1),
+          XW'(Here), XW'(-(KernelW - 1) * Here), XW'(-BackW), YW'(Here), YW'(-BackH)
+        };
+      end
+
+      assign {to_pixel, to_line, to_rate, x_pixel, x_line, x_rate, y_line, y_rate} = steps[rate_q];
+      assign window_end = rate_end && rate_q == RateW'(Rates - 1);
+
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) rate_q <= '0;
+        else if (step && rate_end) rate_q <= window_end ? '0 : rate_q + 1'b1;
+      end
+    end else begin : gen_one_rate
+      assign to_pixel   = AddrW'((DilationW - 1) * Beats + 1);
+      assign to_line    = AddrW'(DilationH * RowBeats - (ReachW + 1) * Beats + 1);
+      assign to_rate    = '0;
+      assign x_pixel    = XW'(DilationW);
+      assign x_line     = XW'(-ReachW);
+      assign x_rate     = '0;
+      assign y_line     = YW'(DilationH);
+      assign y_rate     = '0;
+      assign window_end = rate_end;
+    end
+
     // At the end of an output row y_q is the window's last row.
     if (AcrossH - PadTop + 1 > ImageH) begin : gen_need_clipped
       // Rows below this one are followed by a whole stride of rows.
       localparam int Whole = (ImageH > StrideH) ? ImageH - StrideH : 0;
-      assign need = frame_end                        ? RowsW'(WrapNeed)
-                  : (Whole > 0 && y_q < YW'(Whole))  ? RowsW'(StrideH)
-                  : (y_q < YW'(ImageH - 1))          ? RowsW'(RestNeed) : '0;
+      assign need = frame_end                             ? RowsW'(WrapNeed)
+                  : (Whole > 0 && y_q < YW'(Whole))       ? RowsW'(StrideH)
+                  : (ImageH > 1 && y_q < YW'(ImageH - 1)) ? RowsW'(RestNeed) : '0;
     end else begin : gen_need
       assign need = frame_end ? RowsW'(WrapNeed) : RowsW'(StrideH);
     end
@@ -175,12 +227,12 @@ module xf_window #(
         col_q   <= '0;
         ahead_q <= RowsW'(-FirstNeed);
         room_q  <= RowsW'(Rows - 1);
-        read_q  <= AddrW'(-(PadTop * RowBeats + PadLeft * Beats));
+        read_q  <= AddrW'((FirstH - PadTop) * RowBeats + (FirstW - PadLeft) * Beats);
         beat_q  <= '0;
         kx_q    <= '0;
         ky_q    <= '0;
-        x_q     <= XW'(-PadLeft);
-        y_q     <= YW'(-PadTop);
+        x_q     <= XW'(FirstW - PadLeft);
+        y_q     <= YW'(FirstH - PadTop);
         valid_q <= 1'b0;
       end else begin
         if (push) begin
@@ -193,21 +245,24 @@ module xf_window #(
         if (step) begin
           beat_q <= pixel_end ? '0 : beat_q + 1'b1;
           if (pixel_end) kx_q <= line_end ? '0 : kx_q + 1'b1;
-          if (line_end) ky_q <= window_end ? '0 : ky_q + 1'b1;
+          if (line_end) ky_q <= rate_end ? '0 : ky_q + 1'b1;
           read_q <= read_q + (frame_end  ? AddrW'(ToFrame)
                             : row_end    ? AddrW'(ToRow)
                             : window_end ? AddrW'(ToWindow)
-                            : line_end   ? AddrW'(ToLine)
-                            : pixel_end  ? AddrW'(ToPixel) : AddrW'(1));
+                            : rate_end   ? to_rate
+                            : line_end   ? to_line
+                            : pixel_end  ? to_pixel : AddrW'(1));
           if (pixel_end) begin
-            x_q <= x_q + (row_end    ? XW'(-AcrossW)
-                        : window_end ? XW'(StrideW - ReachW)
-                        : line_end   ? XW'(-ReachW) : XW'(DilationW));
+            x_q <= x_q + (row_end    ? XW'(FirstW - AcrossW)
+                        : window_end ? XW'(StrideW + FirstW - ReachW)
+                        : rate_end   ? x_rate
+                        : line_end   ? x_line : x_pixel);
           end
           if (line_end) begin
-            y_q <= y_q + (frame_end  ? YW'(-AcrossH)
-                        : row_end    ? YW'(StrideH - ReachH)
-                        : window_end ? YW'(-ReachH) : YW'(DilationH));
+            y_q <= y_q + (frame_end  ? YW'(FirstH - AcrossH)
+                        : row_end    ? YW'(StrideH + FirstH - ReachH)
+                        : window_end ? YW'(FirstH - ReachH)
+                        : rate_end   ? y_rate : y_line);
           end
         end
       end
