@@ -43,31 +43,43 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Unit:
-    """The layers that read one activation: a convolution or dense layer, and a projected shortcut beside it.
+    """The layers that read one activation: a convolution of one or more rates or a dense layer, and a projected shortcut
+    beside it.
 
     Attributes:
         name: of the first layer's place in the network.
         act: name of the activation, None for pixels.
-        layers: name of each layer with that of the batch norm behind it (None: the scores).
+        sums: names of the layers that are added up with that of the batch norm behind them (None: the scores).
         weights, filters: numbers of them.
     """
 
     name: str
     act: str | None
-    layers: tuple[tuple[str, str | None], ...]
+    sums: tuple[tuple[tuple[str, ...], str | None], ...]
     weights: int
     filters: int
+
+    @property
+    def layers(self) -> list[tuple[str, str | None]]:
+        """Each layer with its batch norm."""
+        return [(name, norm) for names, norm in self.sums for name in names]
 
 
 @torch.no_grad()
 def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
-    """The units of a network in the order of depth: the order in which a picture of `shape` (C, H, W) meets them."""
+    """The units of a network in the order of depth: the order in which a picture of `shape` (C, H, W) meets them.
+
+    A head of 8 bits (`parts.Head`) is none of them: it stays as it is, and so does the sign in front of it.
+    """
     met, hooks = [], []
     for name, module in network.named_modules():
-        kinds = (nn.Conv2d, nn.Linear), (nn.BatchNorm1d, nn.BatchNorm2d), (binary.Sign, QuantIdentity)
-        for kind, types in zip(("layer", "norm", "act"), kinds):
-            if isinstance(module, types):
-                hooks.append(module.register_forward_pre_hook(lambda *_, found=(kind, name): met.append(found)))
+        kinds = {
+            "layer": binary.is_binary(module),
+            "norm": isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)),
+            "act": isinstance(module, (binary.Sign, QuantIdentity)),
+        }
+        for kind in (kind for kind, found in kinds.items() if found):
+            hooks.append(module.register_forward_pre_hook(lambda *_, found=(kind, name): met.append(found)))
     mode, some = network.training, next(network.parameters())
     network.eval()(torch.zeros(1, *shape, device=some.device))
     network.train(mode)
@@ -75,19 +87,27 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
         hook.remove()
 
     groups: dict[str | None, list] = {}
-    act = None
-    for at, (kind, name) in enumerate(met):
-        if kind == "act":
-            act = name
-        elif kind == "layer":
-            norm = met[at + 1][1] if met[at + 1 : at + 2] and met[at + 1][0] == "norm" else None
-            groups.setdefault(act, []).append((name, norm))
+    act, added = None, []
+    for kind, name in [*met, ("end", None)]:
+        if kind == "layer":
+            added.append(name)
+            continue
+        if added:
+            groups.setdefault(act, []).append((tuple(added), name if kind == "norm" else None))
+            added = []
+        act = name if kind == "act" else act
     found = []
-    for act, layers in groups.items():
-        weights = [network.get_submodule(name).weight for name, _ in layers]
-        sizes = sum(weight.numel() for weight in weights), sum(len(weight) for weight in weights)
-        found.append(Unit(layers[0][0].removesuffix(".dot"), act, tuple(layers), *sizes))
+    for act, sums in groups.items():
+        (first, *_), norm = sums[0]
+        weights = [[network.get_submodule(name).weight for name in names] for names, _ in sums]
+        sizes = sum(weight.numel() for those in weights for weight in those), sum(len(those[0]) for those in weights)
+        found.append(Unit(norm.removesuffix(".norm") if norm else first.removesuffix(".dot"), act, tuple(sums), *sizes))
     return found
+
+
+def side_by_side(weights: list[torch.Tensor]) -> torch.Tensor:
+    """The weights of layers that are added up as those of one layer, filters first."""
+    return weights[0] if len(weights) == 1 else torch.cat([weight.flatten(1) for weight in weights], 1)
 
 
 def has_sums(network: nn.Module) -> bool:
@@ -148,14 +168,20 @@ class _Formed:
     Attributes:
         form: which; `reads_eight`, `feeds_eight`: whether 8-bit numbers (or pixels) come in, and go out behind batch norm.
         norms: the batch norm behind it in a list, so that it is no submodule here; empty for the scores.
+        added: the layers, this one among them, whose sum batch norm reads.
     """
 
-    form, reads_eight, feeds_eight, norms = Form.BINARY, False, False, ()
+    form, reads_eight, feeds_eight, norms, added = Form.BINARY, False, False, (), ()
 
     @property
     def affine(self) -> bool:
         """Whether the batch norm behind it is deployed as gain and shift, not as a threshold."""
         return bool(self.norms) and (self.form is Form.EIGHT or (self.form is Form.BINARY and self.feeds_eight))
+
+    @property
+    def length(self) -> int:
+        """Products in a sum that batch norm reads."""
+        return sum(layer.weight[0].numel() for layer in self.added)
 
     def values(self) -> torch.Tensor:
         """The weights of the forward pass."""
@@ -185,7 +211,7 @@ class _Formed:
 
     def gain_bits(self) -> int:
         """Significant bits of a_c that leave each product with a sum exact in float32, with room for the shift."""
-        reach = self.weight[0].numel() * (128 if self.reads_eight else 1)
+        reach = self.length * (128 if self.reads_eight else 1)
         return 23 - (reach - 1).bit_length()
 
     @torch.no_grad()
@@ -195,8 +221,10 @@ class _Formed:
         if self.form is Form.BINARY:
             weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
         else:
-            integers, unit = folded(self.weight * _columns(gain, self.weight))
-            weights, gain, finest = integers * STEP, unit.expand_as(gain), unit * STEP
+            wanted = [layer.weight * _columns(gain, layer.weight) for layer in self.added]
+            unit = unit_of(side_by_side(wanted))
+            weights, finest = folded(wanted[self.added.index(self)], unit) * STEP, unit * STEP
+            gain = unit.expand_as(gain)
         grid = (finest * (STEP if self.reads_eight else 1.0)).clamp(min=FINEST)
         return gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid, weights
 
@@ -228,14 +256,15 @@ def settle(network: nn.Module, found: list[Unit], chosen: set[str], eights: bool
     for unit, after in zip(found, [*found[1:], None]):
         if unit.act:
             network.get_submodule(unit.act).eight = unit.act in reads
-        for name, norm in unit.layers:
-            layer = network.get_submodule(name)
-            layer.form = Form.BINARY if unit.name in chosen else rest
-            if norm and not layer.norms:
-                layer.norms = [network.get_submodule(norm)]
-                layer.norms[0].register_forward_hook(layer.in_place_of_norm)
-            layer.reads_eight = unit.act is None or unit.act in reads
-            layer.feeds_eight = norm is not None and after is not None and after.act in reads
+        for names, norm in unit.sums:
+            added = [network.get_submodule(name) for name in names]
+            if norm and not added[0].norms:
+                network.get_submodule(norm).register_forward_hook(added[0].in_place_of_norm)
+            for layer in added:
+                layer.form = Form.BINARY if unit.name in chosen else rest
+                layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], added
+                layer.reads_eight = unit.act is None or unit.act in reads
+                layer.feeds_eight = norm is not None and after is not None and after.act in reads
 
 
 def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
@@ -253,15 +282,17 @@ def affine_of(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     return gain, norm.bias - norm.running_mean * gain
 
 
-def folded(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """8-bit integers q and a power of two 2^k with 2^k q / 128 nearest to the weights.
-
-    k is the least that keeps |q| <= 127 and each filter's sum of |q| small enough for float32 to add exactly.
-    """
+def unit_of(weights: torch.Tensor) -> torch.Tensor:
+    """The power of two 2^k, k the least that keeps |q| <= 127 and each filter's sum of |q| small enough for float32 to add
+    exactly, q as `folded` gives them."""
     largest, sums = weights.abs().max() * (128 / 127), weights.abs().flatten(1).sum(1).max() / HEADROOM
     _, exponent = torch.frexp(torch.maximum(largest, sums).clamp(min=FINEST))
-    unit = torch.ldexp(torch.ones_like(largest), exponent)
-    return (weights / (unit * STEP)).round_().clamp_(-127, 127), unit
+    return torch.ldexp(torch.ones_like(largest), exponent)
+
+
+def folded(weights: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """8-bit integers q with unit q / 128 nearest to the weights."""
+    return (weights / (unit * STEP)).round_().clamp_(-127, 127)
 
 
 def eighths(weights: torch.Tensor) -> torch.Tensor:
@@ -310,12 +341,12 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
             continue
         for name, norm in unit.layers:
             layer, kind = network.get_submodule(name), {"bias": False, "weight_quant": binary.EightWeights}
-            network.set_submodule(
-                name,
-                QuantLinear(layer.in_features, layer.out_features, **kind)
-                if isinstance(layer, QuantLinear)
-                else QuantConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **kind),
-            )
+            if isinstance(layer, QuantLinear):
+                eight = QuantLinear(layer.in_features, layer.out_features, **kind)
+            else:
+                kind |= {"stride": layer.stride, "dilation": layer.dilation}
+                eight = QuantConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **kind)
+            network.set_submodule(name, eight)
             if not norm:
                 network.get_submodule(name.removesuffix(".dot")).scale *= GAIN
     return network.eval()
@@ -323,17 +354,21 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
 
 @torch.no_grad()
 def write_eights(network: nn.Module, deployed: nn.Module) -> None:
-    """Write what is not a sign or a threshold from a settled training network into its deployed one."""
-    for name, layer in network.named_modules():
-        if not isinstance(layer, _Formed) or not (layer.affine or layer.form is Form.EIGHT):
+    """Write what is no sign, nor a threshold of bits, from a settled training network into its deployed one."""
+    names = {module: name for name, module in network.named_modules()}
+    for layer, name in names.items():
+        if not isinstance(layer, _Formed):
             continue
-        target = deployed.get_submodule(name)
-        if not layer.norms:
-            target.weight.copy_(eighths(layer.weight))
-            continue
-        gain, shift, weights = layer.constants()
-        target.weight.copy_(weights)
-        _affine(deployed.get_submodule(name.removesuffix(".dot")).norm, gain, shift)
+        norm = deployed.get_submodule(names[layer.norms[0]]) if layer.norms else None
+        if layer.affine:
+            gain, shift, weights = layer.constants()
+            deployed.get_submodule(name).weight.copy_(weights)
+            _affine(norm, gain, shift)
+        elif layer.form is Form.EIGHT:
+            deployed.get_submodule(name).weight.copy_(eighths(layer.weight))
+        elif layer.reads_eight and not isinstance(norm, parts.Affine2d | None):
+            grid = snap.grid_of(layer.length, pixels=True)
+            snap.write(norm, *snap.threshold(layer.norms[0], grid), grid)
 
 
 def _affine(norm: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,11 @@ class Run:
 
     def __post_init__(self):
         self.network.to(self.device, memory_format=torch.channels_last)
+
+    @cached_property
+    def sets(self) -> tuple[Images, Images]:
+        """Images to train on, and images to watch the training by."""
+        return self.task.train_sets()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scores (float32) of uint8 images as training sees them."""
@@ -110,16 +116,17 @@ def train(
     settings["recipe"] = asdict(recipe)
     if distributed.ranks() > 1:
         settings["ranks"] = distributed.ranks()
-    training, held_out = task.train_sets()
+    sets = training, held_out = task.train_sets()
 
     torch.set_num_threads(threads)
     with distributed.group(recipe.batch):
         torch.manual_seed(seed)
         run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir))
+        run.sets = sets
         if run.device.type == "cuda":
             settings["device"] = "cuda"
         with faults.watched(run):
-            curve = _loop(run, training, held_out, settings)
+            curve = _loop(run, settings)
         if (pictures := task.settling(training)) is not None:
             settle(run.network, pictures, recipe.batch)
     if not distributed.first():
@@ -136,8 +143,9 @@ def train(
     return card
 
 
-def _loop(run: Run, training: Images, held_out: Images, settings: dict) -> list[dict]:
+def _loop(run: Run, settings: dict) -> list[dict]:
     """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row per epoch."""
+    training, held_out = run.sets
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
     sample, count = run.task.sampler(training, run.device), len(training.images)
     saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
@@ -208,7 +216,8 @@ def settle(network: nn.Module, images: np.ndarray, batch: int) -> None:
     norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     norms = {norm: norm.momentum for norm in norms if not getattr(norm, "held", False)}
     for norm in norms:
-        norm.reset_running_stats()
+        # Statistics start from the first batch, but stay until then: 8-bit weights are scaled by them (`sw/lowbit.py`).
+        norm.num_batches_tracked.zero_()
         norm.momentum = None
     network.train()
     device = next(network.parameters()).device

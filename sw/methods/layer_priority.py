@@ -30,7 +30,7 @@ from xnorforge.errors import UserError, unknown
 from xnorforge.sw import distributed, lowbit, networks, train, weights
 from xnorforge.sw.lowbit import Form, Unit
 from xnorforge.sw.methods import base
-from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.tasks.base import share, task_of
 
 MODES = ("w1a1", "w1a8")
 ORDERS = ("inverse_depth", "forward_depth", "sensitivity", "size")
@@ -192,15 +192,20 @@ class Method(base.Method):
     def _join(self, count: int) -> None:
         """The next layers become binary; their alphas go into batch norm where that has statistics."""
         names = self.ranked[self.done : self.done + count]
-        for name, norm in (layer for unit in self.units if unit.name in names for layer in unit.layers):
-            layer, after = self.network.get_submodule(name), norm and self.network.get_submodule(norm)
-            if after and after.num_batches_tracked:
-                absorb(after, alpha(layer.weight.detach()).flatten())
+        for latents, norm in self._sums(names):
+            if norm and norm.num_batches_tracked:
+                absorb(norm, alpha(latents.detach()).flatten())
         self.done += len(names)
+
+    def _sums(self, names) -> list[tuple[torch.Tensor, nn.Module | None]]:
+        """Of the named units, the latents of each sum and the batch norm behind it."""
+        part = self.network.get_submodule
+        sums = [pair for unit in self.units if unit.name in names for pair in unit.sums]
+        return [(lowbit.side_by_side([part(one).weight for one in those]), norm and part(norm)) for those, norm in sums]
 
     def _sensitive(self, run) -> list[str]:
         """The candidates by (fall of held-out accuracy if only this layer is binary) / (bits saved), the least first."""
-        held_out, start = run.task.train_sets()[1], copy.deepcopy(run.network.state_dict())
+        held_out, start = run.sets[1], copy.deepcopy(run.network.state_dict())
         self._settle()
         ranked, cost, before = self.ranked, {}, train.accuracy(run.network, held_out, run.task)
         for unit in self.units:
@@ -218,10 +223,7 @@ class Method(base.Method):
     def losses(self, run, scores, labels):
         losses = super().losses(run, scores, labels)
         if self.rho and self.done and run.phase.name != "float":
-            layers = [name for unit in self.units if unit.name in self.chosen for name, _ in unit.layers]
-            losses["discrepancy"] = (
-                self.rho / 2 * sum(discrepancy(run.network.get_submodule(name).weight) for name in layers)
-            )
+            losses["discrepancy"] = self.rho / 2 * sum(discrepancy(latents) for latents, _ in self._sums(self.chosen))
         return losses
 
     def on_epoch(self, run):
@@ -229,7 +231,7 @@ class Method(base.Method):
         if run.epoch + 1 < run.phase.epochs:
             return
         self._restate(run)
-        held_out = run.task.train_sets()[1]
+        held_out = run.sets[1]
         row = self._row(run, train.accuracy(run.network, held_out, run.task))
         if run.phase.name != "polish" and (self.done == len(self.units) or not lowbit.has_sums(run.network)):
             row["deployed_accuracy"] = self._ship(run, held_out)
@@ -277,24 +279,28 @@ class Method(base.Method):
         network = method.written(run.net, copy.deepcopy(run.network).cpu())
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
+        card["data"] = {"trained_on": run.sets[0].what}
         if distributed.first():
-            weights.save(run.out_dir / f"prefix_{self.done:02}", network, card)
-        return round(stated["correct"] / stated["images"], 5)
+            weights.save(run.out_dir / f"prefix_{self.done:02}", run.task.prepared(network), card)
+        return round(share(stated), 5)
 
     @torch.no_grad()
     def _restate(self, run) -> None:
         """Take running statistics again, in float32 and as the mean of some batches: weights stand still now."""
-        images, batch = run.task.train_sets()[0].images, run.recipe.batch
+        training, batch = run.sets[0], run.recipe.batch
+        if (pictures := run.task.settling(training)) is None:
+            sample, count = run.task.sampler(training, run.device), len(training.images)
+        else:
+            sample, count = lambda at, _: (torch.from_numpy(pictures[at.numpy()]).to(run.device),), len(pictures)
         norms = [norm for norm in run.network.modules() if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))]
         found = {norm: [] for norm in norms if not getattr(norm, "held", False)}
         hooks = [
             norm.register_forward_pre_hook(lambda norm, inputs: found[norm].append(moments(inputs[0])))
             for norm in found
         ]
-        order = torch.randperm(len(images), generator=run.rng)[: BATCHES * batch]
+        order = torch.randperm(count, generator=run.rng)[: BATCHES * batch]
         for at in order[: len(order) // batch * batch].split(batch):
-            some = run.task.augment(torch.from_numpy(images[at.numpy()]), run.rng)
-            run.network(some.to(run.device, torch.float32))
+            run.network(sample(at, run.rng)[0].to(torch.float32))
         for hook in hooks:
             hook.remove()
         for norm, pairs in found.items():

@@ -42,22 +42,27 @@ def small() -> tuple[Images, Images]:
 
 def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
     """All phases of a training on scikit-learn's digits, the last epoch with sums' constants on their grid."""
-    images, labels = (torch.from_numpy(part.copy()) for part in (small()[0].images, small()[0].labels))
     recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, bf16=False)
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
         once.setitem(networks.NETWORKS, "digits", network)
         built = method.build("digits")
     run = train.Run("digits", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
+    run.sets = small()
     plan = [(phase, epoch) for phase in method.phases(recipe) for epoch in range(phase.epochs)]
     for at, (run.phase, run.epoch) in enumerate(plan, start=1):
         if not run.epoch:
             method.begin(run)
             run.optimiser = method.optimiser(run)
         parts.hold(run.network, at == len(plan))
-        train._epoch(run, images, labels)
+        epoch(run)
         method.on_epoch(run)
     return run
+
+
+def epoch(run: train.Run) -> float:
+    """An epoch of a run on its training images; returns the mean loss."""
+    return train._epoch(run, run.task.sampler(run.sets[0], run.device), len(run.sets[0].images))
 
 
 def held_out(run: train.Run) -> float:

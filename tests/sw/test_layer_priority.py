@@ -20,7 +20,7 @@ from xnorforge.sw.lowbit import Form
 from xnorforge.sw.methods import base, layer_priority, ste
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
-from .digits import in_place_of_mnist, steps
+from .digits import epoch, in_place_of_mnist, steps
 
 SHARES = {"float_share": 0.2, "polish_share": 0.4}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
@@ -65,12 +65,12 @@ def started(chosen, net="mnist-tfc", epochs=10, phase="polish", bf16=False, seed
     return run
 
 
-def shaken(net, seed, **hyper):
+def shaken(net, seed, shape=None, **hyper):
     """A method and a network with random batch norms, some gammas negative, some zero, and the statistics of noise."""
     torch.manual_seed(seed)
     chosen = method(**hyper)
     network = chosen.build(net)
-    pictures = torch.randint(0, 256, (16, *task_of(net).shape)).float()
+    pictures = torch.randint(0, 256, (16, *(shape or task_of(net).shape))).float()
     with torch.no_grad():
         for norm in network.modules():
             if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
@@ -81,9 +81,9 @@ def shaken(net, seed, **hyper):
     return chosen, network.eval()
 
 
-def noise(net, count, seed=0):
+def noise(net, count, seed=0, shape=None):
     """Random pictures, and among them one black and one white: every activation behind them may saturate."""
-    pictures = np.random.default_rng(seed).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    pictures = np.random.default_rng(seed).integers(0, 256, (count, *(shape or task_of(net).shape)), np.uint8)
     pictures[0], pictures[1] = 0, 255
     return pictures
 
@@ -289,7 +289,8 @@ def test_folded_weights_are_the_nearest_on_eight_bits_and_add_up_exactly():
     rng = torch.Generator().manual_seed(0)
     for size, factor in (((8, 30), 1.0), ((4, 256, 3, 3), 0.2), ((2, 4608), 1.0), ((3, 5), 0.0), ((3, 4), 1e-9)):
         wanted = torch.randn(size, generator=rng) * factor
-        integers, unit = lowbit.folded(wanted)
+        unit = lowbit.unit_of(wanted)
+        integers = lowbit.folded(wanted, unit)
         assert integers.abs().max() <= 127 and (integers == integers.round()).all()
         assert unit.log2() == unit.log2().round()
         assert (integers * unit / 128 - wanted).abs().max() <= max(unit / 256, 1e-8)
@@ -361,22 +362,74 @@ def test_a_prefix_of_a_convolutional_network_is_shipped_exported_and_lowered_exa
     is_the_same_everywhere(net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, tmp_path)
 
 
-def is_the_same_everywhere(net, hyper, count, folder):
+def is_the_same_everywhere(net, hyper, count, folder, shape=None):
     """Module = loaded module = QONNX = integers = FINN's execution, with saturated pictures among them."""
-    chosen, network = shaken(net, seed=2, **hyper)
+    chosen, network = shaken(net, seed=2, shape=shape, **hyper)
     deployed = chosen.deploy(net, network)
     card = {"net": net, "method": "layer_priority", "hyper": asdict(chosen), "accuracy": []}
     weights.save(folder, deployed, card)
     back, _ = zoo.load(net, "layer_priority", folder)
-    pictures = noise(net, count)
+    pictures = noise(net, count, shape=shape)
     scores = train.scores(deployed, pictures)
     assert len(np.unique(scores)) > 10
+    np.testing.assert_array_equal(train.scores(network, pictures), scores)
     np.testing.assert_array_equal(train.scores(back, pictures), scores)
     words = {"net": net, "method": "layer_priority", "source": "", "images": "noise"}
     checks = export.export(back, pictures, np.full(count, -1), folder, words)["checks"]
     lowered = lower(folder / "model.onnx", folder / "golden.npz", folder)
     assert [check["images"] for check in checks] == [count] and not lowered["reference_rounds"]
     assert lowered["checks"][0]["what"].startswith("scores ==")
+
+
+SMALL = (3, 32, 32)  # maps of 4 x 4 and 8 x 8
+
+
+@pytest.mark.parametrize("hyper", [*({"binarise": at} for at in range(8)), {"mode": "w1a8"}], ids=str)
+def test_every_prefix_of_the_pedestrian_detector_deploys_what_it_evaluates(hyper):
+    chosen, network = shaken("pedestrian-tinyped", seed=4, shape=SMALL, **hyper)
+    deployed = chosen.deploy("pedestrian-tinyped", network)
+    back = weights.unpack(chosen.skeleton("pedestrian-tinyped"), weights.pack(deployed), "here")
+    pictures = noise("pedestrian-tinyped", 4, shape=SMALL)
+    scores = train.scores(network, pictures)
+    assert scores.shape == (4, 5, 4, 4) and len(np.unique(scores)) > 10
+    np.testing.assert_array_equal(train.scores(deployed, pictures), scores)
+    np.testing.assert_array_equal(train.scores(back, pictures), scores)
+    strides = {name: (part.stride, part.dilation) for name, part in network.named_modules() if name.endswith(".dot")}
+    assert {name: (part.stride, part.dilation) for name, part in deployed.named_modules() if name in strides} == strides
+    assert deployed[-2].sign.act_quant.bit_width() == 1, "what the head reads are bits"
+
+
+@pytest.mark.parametrize("hyper", [{"binarise": 2}, {"binarise": 3}], ids=str)
+def test_rates_that_are_added_up_have_one_gain_and_go_together(hyper):
+    chosen, network = shaken("segment-tinyseg", seed=5, shape=SMALL, **hyper)
+    assert [unit.name for unit in chosen.units] == ["0", "1", "2", "3", "4", "5"], "the head is none"
+    deployed, pictures = chosen.deploy("segment-tinyseg", network), noise("segment-tinyseg", 4, shape=SMALL)
+    np.testing.assert_array_equal(train.scores(deployed, pictures), train.scores(network, pictures))
+    for unit in chosen.units[3:]:
+        forms = {network.get_submodule(name).form for name, _ in unit.layers}
+        assert forms == {Form.BINARY if unit.name in chosen.chosen else Form.EIGHT}
+        assert (unit.weights, unit.filters) == (3 * 9 * 64 * 64, 64)
+
+
+def test_batch_norm_absorbs_one_alpha_of_all_rates():
+    chosen, network = shaken("segment-tinyseg", seed=6, shape=SMALL, binarise=0)
+    norm, dots = network[5].norm, network[5].dot.dots
+    latents = torch.cat([dot.weight.flatten(1) for dot in dots], 1)
+    before = norm.running_mean.clone()
+    chosen._join(1)
+    torch.testing.assert_close(norm.running_mean, before / latents.abs().mean(1))
+    [(found, behind)] = chosen._sums(["5"])
+    assert torch.equal(found, latents) and behind is norm
+
+
+def test_a_prefix_of_the_pedestrian_detector_is_exported_and_lowered_exactly(tmp_path):
+    is_the_same_everywhere("pedestrian-tinyped", {"binarise": 4}, 3, tmp_path, SMALL)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("binarise", range(8))
+def test_every_prefix_of_the_pedestrian_detector_is_exported_and_lowered_exactly(binarise, tmp_path):
+    is_the_same_everywhere("pedestrian-tinyped", {"binarise": binarise}, 3, tmp_path)
 
 
 def test_layers_outside_s_have_eight_bits_and_there_is_one_boundary():
@@ -545,12 +598,12 @@ def test_every_line_the_page_quotes_is_in_the_method():
 # Against the paper's direction
 
 
-def fine_tuned(run, epochs, images, labels):
+def fine_tuned(run, epochs):
     """Train so many epochs as one phase, statistics taken again."""
     run.phase = base.Phase(run.phase.name, epochs, run.phase.lr)
     run.optimiser = run.method.optimiser(run)
     for run.epoch in range(epochs):
-        train._epoch(run, images, labels)
+        epoch(run)
     run.method._restate(run)
 
 
@@ -563,10 +616,9 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
     Returns:
         Per order the layers in turn, the ratios against 32 bits, the accuracy.
     """
-    images, labels = (torch.from_numpy(part.copy()) for part in (parts[0].images, parts[0].labels))
     run = started(method(float_share=0.5), net, epochs=20, phase="float", bf16=net.startswith("cifar"), seed=seed)
     run.recipe = replace(run.recipe, warmup=10)
-    fine_tuned(run, 10, images, labels)
+    fine_tuned(run, 10)
     start, order_of_images = {k: v.clone() for k, v in run.network.state_dict().items()}, run.rng.get_state()
     found, chosen = {}, run.method
     for chosen.order in orders:
@@ -582,7 +634,7 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
             chosen._settle()
             if epochs:
                 run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)
-                fine_tuned(run, epochs, images, labels)
+                fine_tuned(run, epochs)
             accuracy.append(train.accuracy(run.network, parts[1], run.task))
         ratios = [
             layer_priority.ratio([(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32)
