@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.sw import snap
-from xnorforge.sw.parts import Affine2d, Block, Copied, Projected, signed
+from xnorforge.sw.parts import Affine2d, Block, Copied, Projected, added_in, signed
 
 EIGHTH = 1 / 8
 
@@ -267,6 +267,6 @@ def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
             for at, factor in enumerate(part.factors()):
                 getattr(names[name], f"factor{at}").copy_(torch.round(factor / EIGHTH) * EIGHTH)
         if isinstance(part, SumBlock):
-            grid = snap.Grid(names[f"{name}.dot"].reach(), EIGHTH)
+            grid = snap.Grid(sum(dot.reach() for dot in added_in(names[f"{name}.dot"])), EIGHTH)
             snap.write(names[name].norm, *snap.threshold(part.norm, grid), grid)
     return deployed

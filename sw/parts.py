@@ -107,9 +107,14 @@ class MultiRate(nn.Module):
         return sum(dot(pad(x)) for pad, dot in zip(self.pads, self.dots))
 
 
+def added_in(dot: nn.Module) -> list[nn.Module]:
+    """The layers whose sums are added up to those of a part's `dot`."""
+    return list(dot.dots) if isinstance(dot, MultiRate) else [dot]
+
+
 def length_of(dot: nn.Module) -> int:
     """Products that a sum of a layer has."""
-    return sum(map(length_of, dot.dots)) if isinstance(dot, MultiRate) else dot.weight[0].numel()
+    return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
 class Block(nn.Module):

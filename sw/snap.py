@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from xnorforge.sw import binary
-from xnorforge.sw.parts import Affine2d, Block, Correlation, Head, length_of, summed
+from xnorforge.sw.parts import Affine2d, Block, Correlation, Head, added_in, length_of, summed
 
 EPS = 1e-30
 
@@ -74,7 +74,8 @@ def transfer(
     Args:
         trained: left as it is, but for its mode: evaluation.
         deployed: what it has beyond `trained` is left as it is.
-        scale: of a trained binary layer, the factor its sums come out multiplied with; it goes into the batch norm.
+        scale: of a trained binary layer, the factor its sums come out multiplied with; it goes into the batch norm. Layers
+            that are added up have the same.
 
     Returns:
         `deployed`, in evaluation mode.
@@ -83,11 +84,11 @@ def transfer(
     for name, latent in binary.latents(trained).items():
         deployed.get_submodule(name).weight.copy_(binary.signs(latent))
     for name, block, grid in thresholds_in(trained):
-        norm, factor = copy.deepcopy(block.norm), scale(block.dot)
+        norm, factor = copy.deepcopy(block.norm), scale(added_in(block.dot)[0])
         norm.register_forward_pre_hook(lambda _, sums, factor=factor: (sums[0] * factor,))
         write(deployed.get_submodule(name).norm, *threshold(norm, grid), grid)
     for name, part in summed(trained).items():
-        _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(part.dot)))
+        _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(added_in(part.dot)[0])))
     for name, part in trained.named_modules():
         if isinstance(part, Head):
             head = deployed.get_submodule(name).dot

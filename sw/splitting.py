@@ -23,7 +23,7 @@ from xnorforge.sw.branches import (
     SumBlock,
     Summand,
 )
-from xnorforge.sw.parts import FRACTION, Affine2d, BiReal, Block, Network, Projected
+from xnorforge.sw.parts import FRACTION, Affine2d, BiReal, Block, MultiRate, Network, Projected, added_in, length_of
 
 HALF = 1 / 2
 # A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight, one in eighths three, and a learned share
@@ -42,7 +42,7 @@ class Shape:
         gate: "none", branches read what they are added up to; "scalar" or "per_branch", they read a learned mixture of
             that and what they wrote themselves.
         relu: ReLU before each norm: "always", "residual", where shortcuts carry what it cuts off, or "never".
-        rates: the dilation of each branch; empty for 1.
+        rates: the dilation of each branch, times that of the plain layer; empty for 1.
     """
 
     bases: int = 3
@@ -56,7 +56,7 @@ class Shape:
 def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
     """A plain network with its inner parts in branches.
 
-    Pixel layers stay plain. So do dense layers where there are convolutions; a network without any has its dense layers
+    Pixel layers stay plain, and 8-bit heads and correlations. So do dense layers where there are convolutions; a network without any has its dense layers
     but the first and the last in branches.
 
     Args:
@@ -150,8 +150,8 @@ class Splitter:
     def open(self, branch: int, block: Block) -> Summand:
         """The block without pool and sign."""
         pad, dot = self.layer(branch, block)
-        kind = Affine1d if dot.weight.dim() == 2 else Affine2d
-        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel(), kind))
+        kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
+        return Summand(pad, dot, self.relu, self.share(block.norm.num_features, length_of(dot), kind))
 
     def summand(self, branch: int, part: BiReal) -> Summand:
         """The convolution of a residual part."""
@@ -173,46 +173,73 @@ class Splitter:
         return part.shortcut or nn.Identity()
 
     def layer(self, branch: int, part: Block | BiReal) -> tuple[nn.Module, nn.Module]:
-        """Padding and a fresh layer of the sizes of a part's, dilated as the branch is."""
+        """Padding and a fresh layer of the sizes of a part's, dilated as the branch is.
+
+        Of a layer of several rates, each of as many branches has one of them (binary parallel atrous convolution).
+        """
         inputs, outputs, kernel = _sizes(part)
         if kernel is None:
             return nn.Identity(), self.layers.linear(inputs, outputs)
-        rate = self.shape.rates[branch] if self.shape.rates else 1
-        if rate > 1 and isinstance(part.pad, nn.Identity):
+        pad, like, wider = part.pad, part.dot, self.shape.rates[branch] if self.shape.rates else 1
+        if isinstance(like, MultiRate):
+            if len(like.rates) != self.shape.bases or self.shape.decomposition == "lbd":
+                rates = tuple(rate * wider for rate in like.rates)
+                each = like.pads[0].padding[0] // like.rates[0]
+                return nn.Identity(), MultiRate(self.layers, inputs, outputs, kernel, each, rates)
+            pad, like = like.pads[branch], like.dots[branch]
+        if wider > 1 and isinstance(pad, nn.Identity):
             raise UserError(
-                f"group_net: dilation {rate} on a convolution without padding makes a branch's map smaller than the "
+                f"group_net: dilation {wider} on a convolution without padding makes a branch's map smaller than the "
                 "others'; use a network with padding, such as cifar10-vgg_small, or no dilations."
             )
-        pad = nn.ConstantPad2d(rate * part.pad.padding[0], -1.0) if rate > 1 else part.pad
-        return pad, self.layers.conv(inputs, outputs, kernel, stride=part.dot.stride, dilation=rate)
+        if wider > 1:
+            pad = nn.ConstantPad2d(wider * pad.padding[0], -1.0)
+        return pad, self.layers.conv(inputs, outputs, kernel, stride=like.stride, dilation=wider * like.dilation[0])
 
     def summed(self, part: Block | BiReal) -> nn.Module:
-        """The part with a sum of K layers in place of one."""
-        dot = Sum([self.layer(0, part)[1] for _ in self.bases()], self.shape.learned, self.trained)
+        """The part with a sum of K layers in place of one, or of each of its rates."""
+        added = [self.layer(0, part)[1] for _ in self.bases()]
+        if isinstance(part.dot, MultiRate):
+            dot = added[0]
+            dot.dots = nn.ModuleList(self.sum_of(rate) for rate in zip(*(one.dots for one in added)))
+        else:
+            dot = self.sum_of(added)
         if isinstance(part, Block):
             return SumBlock(self.rectified(part), dot)
         part.norm = Affine2d(part.norm.num_features, self.shape.bases * dot.dots[0].weight[0].numel())
         part.dot, part.mix = dot, nn.ReLU() if self.relu else nn.Identity()
         return part
 
+    def sum_of(self, layers) -> Sum:
+        """K layers as one."""
+        return Sum(list(layers), self.shape.learned, self.trained)
+
 
 def _is_convolution(part) -> bool:
-    return isinstance(part, BiReal) or isinstance(part, Block) and part.dot.weight.dim() == 4 and not part.pixels
+    return (
+        isinstance(part, BiReal)
+        or isinstance(part, Block)
+        and isinstance(part.norm, nn.BatchNorm2d)
+        and not part.pixels
+    )
 
 
 def _sizes(part) -> tuple[int, int, int | None]:
     """Inputs, outputs and kernel, None of a dense layer."""
-    outputs, inputs, *kernel = part.dot.weight.shape
+    outputs, inputs, *kernel = added_in(part.dot)[0].weight.shape
     return inputs, outputs, kernel[0] if kernel else None
 
 
 def _blocks(run: list[nn.Module]) -> list[list[nn.Module]]:
-    """What "one block" is: up to a pool in a chain; two layers where there are no pools."""
-    if isinstance(run[0], BiReal) or run[0].dot.weight.dim() == 2:
+    """What "one block" is: up to a pool in a chain, and each layer of several rates; two layers where there are no pools."""
+    if isinstance(run[0], BiReal) or isinstance(run[0].norm, nn.BatchNorm1d):
         return [run[at : at + 2] for at in range(0, len(run), 2)]
     blocks = [[]]
     for part in run:
+        rates = isinstance(part.dot, MultiRate)
+        if rates and blocks[-1]:
+            blocks.append([])
         blocks[-1].append(part)
-        if part.pool > 1:
+        if part.pool > 1 or rates:
             blocks.append([])
     return [block for block in blocks if block]

@@ -17,10 +17,10 @@ from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.running import qonnx_scores
 from xnorforge.sw import binary, branches, networks, parts, splitting, train, weights
 from xnorforge.sw.binary import Plain
-from xnorforge.sw.branches import Group, Numbers, Residual, Sum, Summand
+from xnorforge.sw.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Layers, Method
-from xnorforge.sw.parts import Affine2d, BiReal, Bits, Block, Network, Pooled, Scores, Stem
+from xnorforge.sw.parts import Affine2d, BiReal, Bits, Block, Head, Network, Pooled, Scores, Stem
 from xnorforge.sw.splitting import Shape, structured
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Recipe
@@ -54,6 +54,15 @@ def dense(layers):
     )
 
 
+def atrous(layers):
+    """Strides, a dilation and two layers of several rates in front of a map."""
+    return Network(
+        Block(layers, 1, 8, kernel=3, pad=1, pixels=True), Block(layers, 8, 8, kernel=3, pad=1, stride=2),
+        Block(layers, 8, 8, kernel=3, pad=1, rates=(2,)), Block(layers, 8, 8, kernel=3, pad=1, rates=(1, 2, 4)),
+        Block(layers, 8, 8, kernel=3, pad=1, rates=(1, 4, 8)), Head(layers, 8, [0.5, -0.25]),
+    )  # fmt: skip
+
+
 SMALL = {"chain": chain, "projected": _residual(False), "copied": _residual(True), "dense": dense}
 SETTINGS = [
     {},
@@ -67,7 +76,7 @@ SETTINGS = [
 
 
 # qonnx cleans a graph in steps that grow with its square: two groups will do.
-SHORT = {"short": _residual(True, 4)}
+SHORT = {"short": _residual(True, 4), "atrous": atrous}
 
 
 @pytest.fixture(autouse=True)
@@ -338,6 +347,35 @@ def test_an_impulse_shows_taps_at_the_distance_of_the_branch():
         assert taps == {(8 + rate * r, 8 + rate * c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
 
 
+def test_layers_of_several_rates_become_parallel_atrous_branches_or_stay_whole():
+    def shapes(**setting):
+        """Stride and dilations by branch, of each group."""
+        groups = of_kind(Method(**setting).build("atrous"), Group)
+        return [
+            [[(dot.stride[0], dot.dilation[0]) for dot in of_kind(branch, nn.Conv2d)] for branch in group.branches]
+            for group in groups
+        ]
+
+    parallel = [[(1, 1)], [(1, 2)], [(1, 4)]], [[(1, 1)], [(1, 4)], [(1, 8)]]
+    assert shapes() == [[[(2, 1), (1, 2)]] * 3, *parallel]
+    assert shapes(bases=2)[1:] == [[[(1, 1), (1, 2), (1, 4)]] * 2, [[(1, 1), (1, 4), (1, 8)]] * 2]
+    assert shapes(dilations="1,2,3")[0] == [[(2, rate), (1, 2 * rate)] for rate in (1, 2, 3)]
+    assert shapes(decomposition="v3") == [[[(2, 1), (1, 2), *a, *b] for a, b in zip(*parallel)]]
+    (first, second) = [part.dot for part in Method(decomposition="lbd").build("atrous") if isinstance(part, SumBlock)][
+        2:
+    ]
+    assert [[dot.dilation[0] for dot in rate.dots] for rate in first.dots] == [[1] * 3, [2] * 3, [4] * 3]
+    assert [[dot.dilation[0] for dot in rate.dots] for rate in second.dots] == [[1] * 3, [4] * 3, [8] * 3]
+
+
+def test_borders_of_parallel_atrous_branches_keep_the_size_of_the_map():
+    network = shaken(Method().build("atrous"))
+    assert scores(network, pictures(2)).shape == (2, 2, 4, 4)
+    for group in of_kind(network, Group)[1:]:
+        for branch in group.branches:
+            assert branch[-1].pad.padding == branch[-1].dot.dilation * 2 and branch[-1].pad.value == -1
+
+
 # 5. Gradients.
 
 
@@ -496,7 +534,7 @@ def test_statistics_of_branches_differ():
 @pytest.mark.parametrize(
     ("net", "setting"),
     [
-        *[(net, setting) for net in ("chain", "copied") for setting in SETTINGS],
+        *[(net, setting) for net in ("chain", "copied", "atrous") for setting in SETTINGS],
         *[(net, setting) for net in ("projected", "dense") for setting in SETTINGS[1:3]],
     ],
     ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default",
@@ -519,11 +557,12 @@ def test_what_is_held_is_what_is_deployed_shipped_and_loaded(net, setting):
     [
         ("chain", SETTINGS[5]),
         ("short", SETTINGS[1]),
+        ("atrous", SETTINGS[0]),
         pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
         pytest.param("projected", SETTINGS[1], marks=pytest.mark.full),
         pytest.param("copied", SETTINGS[0], marks=pytest.mark.full),
     ],
-    ids=["chain-lbd", "short-gated", "chain-gated", "projected-gated", "copied"],
+    ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "copied"],
 )
 def test_qonnx_and_integers_give_the_same_scores(net, setting):
     method = Method(**setting)
@@ -536,7 +575,7 @@ def test_qonnx_and_integers_give_the_same_scores(net, setting):
     lowered = graph.integer_graph(model, 0, 255, 1.0)
     scale, bias = checks.affine(lowered.output)
     integers = lowered.run(images.numpy().transpose(0, 2, 3, 1))[lowered.output.single[0]]
-    np.testing.assert_array_equal(scale * integers + bias, expected)
+    np.testing.assert_array_equal(scale * integers + bias, np.moveaxis(expected, 1, -1))
     assert lowered.rounded == []
 
 
