@@ -12,7 +12,8 @@ SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     """Write the module `module` that instantiates `op` with its parameters and memory files.
 
-    The instance is called `u_op`; the ports are those of every operator (docs/architecture.md).
+    The instance is called `u_op`; the ports are those of every operator (docs/architecture.md), and its own
+    `side_ports`.
 
     Returns:
         The SystemVerilog text, and the memory files {`<module>_<parameter>.mem`: hex words, one per line}.
@@ -23,6 +24,12 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     given = [f".{key}({_literal(value)})" for key, value in parameters.items()]
     given += [f'.{key}("{file}")' for key, (file, _, _) in memories.items()]
     assigned = ",\n    ".join(given)
+    side = op.side_ports()
+    more = "".join(
+        f",\n  {'output' if alone is None else 'input '} logic [{bits - 1}:0] {port}"
+        for port, (bits, alone) in side.items()
+    )
+    passed = "".join(f",\n    .{port}" for port in side)
     text = f"""{SPDX}//
 // {op.name}: {type(op).__name__}, {_shapes(sources)} to {_shapes(sinks)}, generated.
 
@@ -34,13 +41,13 @@ module {module} (
   output logic {_each(sources)}s_ready_o,
   output logic [{sum(stream.width for stream in sinks) - 1}:0] m_data_o,
   output logic {_each(sinks)}m_valid_o,
-  input  logic {_each(sinks)}m_ready_i
+  input  logic {_each(sinks)}m_ready_i{more}
 );
 
   {name} #(
     {assigned}
   ) u_op (
-    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i{passed}
   );
 
 endmodule : {module}

@@ -35,17 +35,36 @@ class Fault(MismatchError):
 
 
 @dataclass(frozen=True)
+class Feed:
+    """What goes into a lane where that is more than frames, and what it should give.
+
+    Attributes:
+        inputs: integers (frames, *shape), per stream in.
+        frames: frames to expect, per stream out.
+        more: {stream in: uint32 (beats,)}, what its port `more` carries; 0 where it is not named.
+        gates: (stream in, beat, stream out, beats): that beat is not offered before so many have come out there.
+    """
+
+    inputs: list[np.ndarray]
+    frames: list[int]
+    more: dict[int, np.ndarray] = field(default_factory=dict)
+    gates: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Run:
     """What one lane did.
 
     Attributes:
         outputs: int64 frames (N, *shape), per stream out.
+        more: uint32 (beats,) of the port `more` of each stream out, None where it has none.
         cycles: cycle of every beat of the first stream out (N, beats per frame); 0 is the first clock edge after reset.
         first: cycle of the first input beat.
         fills: highest fill of each FIFO in the lane, {instance path: entries}.
     """
 
     outputs: list[np.ndarray]
+    more: list[np.ndarray | None]
     cycles: np.ndarray
     first: int
     fills: dict[str, int] = field(default_factory=dict)
@@ -82,8 +101,8 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
 
     Args:
         what: an operator, a list of operators, or a `Device`.
-        inputs: integers (frames, *shape); a list of them, one per lane, for a list of operators or a bench, where a lane
-            with several streams in has a list of its own.
+        inputs: integers (frames, *shape) or a `Feed`; a list of them, one per lane, for a list of operators or a bench, where
+            a lane with several streams in has a list of its own.
         stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own.
         seed: of the pauses and of the noise that registers start with.
         reset_at: cycle of a reset, after which all frames are sent again and only the answers after it count;
@@ -92,12 +111,12 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
         probe: check in every cycle that the handshakes depend on registers only (a tenth slower).
 
     Returns:
-        The `Run` of each lane in a list; without the list where `inputs` is one array.
+        The `Run` of each lane in a list; without the list where `inputs` is one array or one `Feed`.
 
     Raises:
         Hang, Fault: of the first lane that has one.
     """
-    single = isinstance(inputs, np.ndarray)
+    single = not isinstance(inputs, list)
     device = what if isinstance(what, Device) else bench([what] if single else what, waves=waves is not None)
     runs = attempt(device, [inputs] if single else inputs, stall, seed, reset_at, waves, probe)
     for lane in runs:
@@ -111,17 +130,23 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
     pauses = stall if isinstance(stall, tuple) else (stall, stall)
     resets = reset_at if isinstance(reset_at, list) else [reset_at] * len(device.lanes)
     slack = 1 / ((1 - pauses[0]) * (1 - pauses[1]))
+    feeds = [_feed(lane, given) for lane, given in zip(device.lanes, inputs, strict=True)]
     with tempfile.TemporaryDirectory() as scratch:
         job, result = Path(scratch) / "job.bin", Path(scratch) / "result.bin"
         with job.open("wb") as file:
-            for lane, given, reset in zip(device.lanes, inputs, resets, strict=True):
+            for lane, feed, reset in zip(device.lanes, feeds, resets, strict=True):
                 odds = (int(pause * 2**32) for pause in pauses)
                 file.write(_numbers(int(lane.patience * slack), NEVER if reset is None else reset, *odds))
-                for port, x in zip(lane.sources, _streams(given), strict=True):
+                for index, (port, x) in enumerate(zip(lane.sources, feed.inputs, strict=True)):
                     beats = port.stream.pack(x)
+                    if port.more:
+                        more = feed.more.get(index, np.zeros(len(beats)))
+                        beats = np.column_stack([beats, np.asarray(more, np.uint32)])
+                    gates = sorted(gate[1:] for gate in feed.gates if gate[0] == index)
                     file.write(_numbers(len(beats)) + beats.tobytes())
-                for port in lane.sinks:
-                    file.write(_numbers(_frames(given) * port.stream.beats, port.stream.beats))
+                    file.write(_numbers(len(gates), *(number for gate in gates for number in gate)))
+                for port, frames in zip(lane.sinks, feed.frames, strict=True):
+                    file.write(_numbers(frames * port.stream.beats, port.stream.beats))
         folder = device.folder or Path(scratch)
         for name, text in device.memories.items():
             (folder / name).write_text(text)
@@ -132,16 +157,19 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
         if broken or done.returncode and "Assertion failed" not in said:
             raise Fault(f"{_names(device)}: the simulation stopped: {broken[0] if broken else said[-300:].strip()}")
         with result.open("rb") if result.exists() else open(os.devnull, "rb") as file:
-            return [_read(file, device, index, _frames(given), said) for index, given in enumerate(inputs)]
+            return [_read(file, device, index, feed, said) for index, feed in enumerate(feeds)]
 
 
-def _streams(given) -> list:
-    """The inputs of a lane, per stream."""
-    return given if isinstance(given, list) else [given]
-
-
-def _frames(given) -> int:
-    return len(_streams(given)[0])
+def _feed(lane, given) -> Feed:
+    """What a lane is given, in full: one array, one per stream in, or a `Feed`."""
+    if isinstance(given, Feed):
+        return given
+    inputs = given if isinstance(given, list) else [given]
+    frames = [len(inputs[0])] * len(lane.sinks)
+    if lane.control:
+        inputs = [*inputs, *(np.zeros((0, 1)) for _ in lane.sources[1:])]
+        frames[1:] = [0] * len(frames[1:])
+    return Feed(inputs, frames)
 
 
 def _numbers(*values: int) -> bytes:
@@ -153,16 +181,17 @@ def _names(device: Device) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _read(file, device: Device, index: int, frames: int, said: str) -> Run | MismatchError:
+def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | MismatchError:
     """The next lane's result; `said` is what the simulation printed, `file` is empty where it ended early."""
     lane, own = device.lanes[index], rf"\S*\.u_lane_{index}\." if len(device.lanes) > 1 else r"\S*?"
     head = np.fromfile(file, "<u8", 5).tolist()
-    taken, asked = np.fromfile(file, "<u8", len(lane.sources)), frames * sum(p.stream.beats for p in lane.sources)
+    taken = np.fromfile(file, "<u8", len(lane.sources))
+    asked = sum(len(x) * port.stream.beats for x, port in zip(feed.inputs, lane.sources))
     found = []
-    for port in lane.sinks:
-        beats, words = frames * port.stream.beats, -(-port.width // 32)
+    for port, frames in zip(lane.sinks, feed.frames):
+        beats, words = frames * port.stream.beats, -(-port.width // 32) + (port.more is not None)
         arrived, cycles = np.fromfile(file, "<u8", 1), np.fromfile(file, "<u8", beats).astype(np.int64)
-        found.append((port.stream, arrived, cycles, np.fromfile(file, "<u4", beats * words)))
+        found.append((port, arrived, cycles, np.fromfile(file, "<u4", len(cycles) * words).reshape(-1, words)))
     assertion = re.search(rf"%Error: \S+: Assertion failed in ({own}\S+)", said)
     if assertion:
         return Fault(f"{lane.name}: an assertion fails in {assertion[1].rstrip(':')}.")
@@ -180,5 +209,6 @@ def _read(file, device: Device, index: int, frames: int, said: str) -> Run | Mis
     if surplus:
         return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
     fills = {path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)}
-    outputs = [stream.unpack(data.reshape(len(cycles), -1)) for stream, _, cycles, data in found]
-    return Run(outputs, found[0][2].reshape(frames, -1), first, fills)
+    outputs = [port.stream.unpack(data[:, :-1] if port.more else data) for port, _, _, data in found]
+    more = [data[:, -1] if port.more else None for port, _, _, data in found]
+    return Run(outputs, more, found[0][2].reshape(feed.frames[0], -1), first, fills)

@@ -5,10 +5,11 @@ operator on the operator bench, which holds any number of operators side by side
 """
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.hw.wrap import headers, library, wrapper
 from xnorforge.sim import verilate
 
@@ -21,6 +22,7 @@ class Port:
         stream: what travels.
         data, valid, ready, last: port names; `last`, of a stream out, may be missing.
         width: bits of the data port, which may be wider than the stream.
+        more: name and bits (at most 31) of a port that travels beside the data, such as `tuser`.
     """
 
     stream: Stream
@@ -29,6 +31,7 @@ class Port:
     ready: str
     width: int
     last: str | None = None
+    more: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Lane:
     Attributes:
         name: in messages.
         reset_n: port name.
-        sources, sinks: streams in and out.
+        sources, sinks: streams in and out; those beyond the first that nothing is given for stay silent where `control` is set,
+            which says that they are the channels of an AXI4-Lite port (`axi_lite`).
         patience: cycles without a transfer, no side pausing, that only a hang explains.
     """
 
@@ -47,6 +51,7 @@ class Lane:
     sources: list[Port]
     sinks: list[Port]
     patience: int
+    control: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,10 @@ def layers(rtl: Path, ops: list[HwOp]) -> Device:
 
 
 def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
-    """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and its lanes."""
+    """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and its lanes.
+
+    What else an operator reads (`side_ports`) is tied to what it is where the operator stands alone.
+    """
     lanes, cells, ports = [], [], ["  input logic clk_i"]
     for index, (op, module) in enumerate(zip(ops, modules, strict=True)):
         name = f"lane_{index}"
@@ -123,10 +131,14 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
             ("s", sources, "data", "i"), ("s", sources, "valid", "i"), ("s", sources, "ready", "o"),
             ("m", sinks, "data", "o"), ("m", sinks, "valid", "o"), ("m", sinks, "ready", "i"),
         )]  # fmt: skip
+        for port, (bits, alone) in op.side_ports().items():
+            given.append(f".{port}()" if alone is None else f".{port}({bits}'d{alone})")
         cells.append(f"  {module} u_{name} (.clk_i, .rst_ni({name}_rst_ni), {', '.join(given)});\n")
         lanes.append(Lane(op.name, f"{name}_rst_ni", sources, sinks, patience([op])))
     head = ",\n".join(ports)
-    return f"module xf_bench (\n{head}\n);\n{''.join(cells)}endmodule : xf_bench\n", lanes
+    unread = "  /* verilator lint_off PINCONNECTEMPTY */  // side ports that are read in a network\n"
+    unread = unread if any(op.side_ports() for op in ops) else ""
+    return f"module xf_bench (\n{head}\n);\n{unread}{''.join(cells)}endmodule : xf_bench\n", lanes
 
 
 def _ports(lane: str, side: str, streams: list[Stream]) -> list[Port]:
@@ -158,9 +170,26 @@ def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None,
         for stream, side, last in ((ops[0].in_stream(), "s", None), (ops[-1].out_stream(), "m", "m_axis_tlast"))
     )
     lanes = [Lane("xf_top", "aresetn", [source], [sink], patience(ops))]
+    template = correlation(ops)
+    if template:
+        source = replace(source, more=("s_axis_tuser", 2))
+        sources_in, sinks_out = axi_lite("s_axi_ctrl", template.address_bits)
+        lanes = [Lane("xf_top", "aresetn", [source, *sources_in], [sink, *sinks_out], patience(ops), control=True)]
     options = {"checked": checked, "waves": waves, "level": level}
     program = verilate.build("xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options)
     return Device(program, lanes, folder=rtl)
+
+
+def axi_lite(name: str, address_bits: int) -> tuple[list[Port], list[Port]]:
+    """The channels of an AXI4-Lite slave of 32 bits as streams: in AW, W, AR; out B, R."""
+
+    def channel(letters: str, data: str, bits: int, more=None) -> Port:
+        names = (f"{name}_{letters}{role}" for role in (data, "valid", "ready"))
+        return Port(Stream((1,), 1, bits), *names, bits, more=more and (f"{name}_{more[0]}", more[1]))
+
+    write = [channel("aw", "addr", address_bits), channel("w", "data", 32, ("wstrb", 4))]
+    sources = [*write, channel("ar", "addr", address_bits)]
+    return sources, [channel("b", "resp", 2), channel("r", "data", 32, ("rresp", 2))]
 
 
 def _listed(rtl: Path) -> list[Path]:
@@ -189,5 +218,5 @@ def _port(name: str, bits: int) -> str:
 
 
 def _stream(port: Port) -> str:
-    single = [_port(name, 1) for name in (port.valid, port.ready, port.last) if name]
-    return f"Stream{{{', '.join([_port(port.data, port.width), *single])}}}"
+    single = [_port(name, 1) if name else "{}" for name in (port.valid, port.ready, port.last)]
+    return f"Stream{{{', '.join([_port(port.data, port.width), *single, _port(*port.more) if port.more else '{}'])}}}"

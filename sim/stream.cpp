@@ -4,8 +4,8 @@
 // out, which pause on their own.
 //
 // Usage: <program> <job> <result> <seed> <probe> [waves]
-// job     per lane a Job; per stream in its beats (64 bit), then these, 32-bit words, lowest first; per stream out how many
-//         beats to expect and how many a frame has (64 bit)
+// job     per lane a Job; per stream in its beats (64 bit), then these, 32-bit words, lowest first, then its gates (64 bit) and
+//         these, by their beats; per stream out how many beats to expect and how many a frame has (64 bit)
 // result  per lane a Result; per stream in how many beats were taken; per stream out how many came, the cycle of every
 //         expected beat (64 bit), then the beats (32-bit words)
 // probe   1: also check, each cycle, that ready and valid depend on registers as the handshake rules demand
@@ -34,6 +34,18 @@ struct Port {
 struct Stream {
   Port data, valid, ready;
   Port last = {};  // of a stream out; null where the device has none
+  Port more = {};  // travels beside the data, the last word of a beat; null likewise
+  size_t words() const { return data.words() + (more.at ? 1 : 0); }
+  void put(const uint32_t* words) const {
+    data.put(words);
+    if (more.at) more.put(words + data.words());
+  }
+  void read(uint32_t* words) const {
+    data.read(words);
+    if (!more.at) return;
+    words[data.words()] = 0;
+    more.read(words + data.words());
+  }
 };
 
 struct Lane {
@@ -75,69 +87,31 @@ struct Random {
   }
 };
 
+// A beat that is not offered before so many beats came out of a stream.
+struct Gate {
+  uint64_t beat, sink, count;
+};
+
 static uint64_t number(FILE* file) {
   uint64_t value;
   if (fread(&value, sizeof value, 1, file) != 1) exit(3);
   return value;
 }
 
-// What goes into one stream.
-class Source {
- public:
-  Source(const Stream& stream, FILE* file, uint64_t seed) : stream_(stream), random_{seed}, noise_(stream.data.words()) {
-    count_ = number(file);
-    beats_.resize(count_ * stream.data.words());
-    if (fread(beats_.data(), 4, beats_.size(), file) != beats_.size()) exit(3);
-  }
-
-  void restart() { at_ = 0, offered_ = false; }
-  bool done() const { return at_ == count_; }
-  uint64_t taken() const { return at_; }
-
-  void set(bool running, uint64_t pause) {
-    const bool paused = random_.next() < pause;
-    offered_ = running && at_ < count_ && (offered_ || !paused);
-    stream_.valid.set(offered_);
-    stream_.data.put(offered_ ? &beats_[at_ * stream_.data.words()] : noise());
-  }
-
-  bool transfers() {
-    if (!offered_ || !stream_.ready.get()) return false;
-    at_++;
-    offered_ = false;
-    return true;
-  }
-
-  bool ready() const { return stream_.ready.get(); }
-  void turn(bool other) const { stream_.valid.set(offered_ != other); }
-
- private:
-  const uint32_t* noise() {
-    for (auto& word : noise_) word = random_.next();
-    if (stream_.data.bits % 32) noise_.back() &= (1u << stream_.data.bits % 32) - 1;
-    return noise_.data();
-  }
-
-  Stream stream_;
-  Random random_;
-  std::vector<uint32_t> beats_, noise_;
-  uint64_t count_ = 0, at_ = 0;
-  bool offered_ = false;
-};
-
 // What comes out of one stream.
 class Sink {
  public:
   Sink(const Stream& stream, FILE* file, uint64_t seed)
-      : stream_(stream), random_{seed}, held_(stream.data.words()), now_(stream.data.words()) {
+      : stream_(stream), random_{seed}, held_(stream.words()), now_(stream.words()) {
     count_ = number(file);
     frame_ = number(file);
-    beats_.resize(count_ * stream.data.words());
+    beats_.resize(count_ * stream.words());
     cycle_.resize(count_);
   }
 
   void restart() { at_ = 0, waiting_ = false; }
   bool done() const { return at_ == count_; }
+  uint64_t came() const { return at_; }
   bool valid() const { return stream_.valid.get(); }
   void turn(bool other) const { stream_.ready.set(ready_ != other); }
 
@@ -150,7 +124,7 @@ class Sink {
   uint64_t sample(uint64_t cycle, bool& moved, uint64_t& surplus) {
     uint64_t fault = 0;
     const bool valid = stream_.valid.get();
-    if (valid) stream_.data.read(now_.data());
+    if (valid) stream_.read(now_.data());
     if (waiting_ && !valid) fault = 1;
     if (waiting_ && valid && now_ != held_) fault = 2;
     waiting_ = valid && !ready_;
@@ -182,6 +156,56 @@ class Sink {
   bool ready_ = false, waiting_ = false;
 };
 
+// What goes into one stream.
+class Source {
+ public:
+  Source(const Stream& stream, FILE* file, uint64_t seed) : stream_(stream), random_{seed}, noise_(stream.words()) {
+    count_ = number(file);
+    beats_.resize(count_ * stream.words());
+    if (fread(beats_.data(), 4, beats_.size(), file) != beats_.size()) exit(3);
+    gates_.resize(number(file));
+    if (fread(gates_.data(), sizeof(Gate), gates_.size(), file) != gates_.size()) exit(3);
+  }
+
+  void restart() { at_ = 0, gate_ = 0, offered_ = false; }
+  bool done() const { return at_ == count_; }
+  uint64_t taken() const { return at_; }
+
+  void set(bool running, uint64_t pause, const std::vector<Sink>& sinks) {
+    while (gate_ < gates_.size() && gates_[gate_].beat <= at_ && sinks[gates_[gate_].sink].came() >= gates_[gate_].count) gate_++;
+    const bool open = gate_ == gates_.size() || gates_[gate_].beat > at_;
+    const bool paused = random_.next() < pause;
+    offered_ = running && at_ < count_ && open && (offered_ || !paused);
+    stream_.valid.set(offered_);
+    stream_.put(offered_ ? &beats_[at_ * stream_.words()] : noise());
+  }
+
+  bool transfers() {
+    if (!offered_ || !stream_.ready.get()) return false;
+    at_++;
+    offered_ = false;
+    return true;
+  }
+
+  bool ready() const { return stream_.ready.get(); }
+  void turn(bool other) const { stream_.valid.set(offered_ != other); }
+
+ private:
+  const uint32_t* noise() {
+    for (auto& word : noise_) word = random_.next();
+    if (stream_.data.bits % 32) noise_[stream_.data.words() - 1] &= (1u << stream_.data.bits % 32) - 1;
+    if (stream_.more.at) noise_.back() &= (1u << stream_.more.bits) - 1;
+    return noise_.data();
+  }
+
+  Stream stream_;
+  Random random_;
+  std::vector<uint32_t> beats_, noise_;
+  std::vector<Gate> gates_;
+  uint64_t count_ = 0, at_ = 0, gate_ = 0;
+  bool offered_ = false;
+};
+
 class Driver {
  public:
   Driver(const Lane& lane, FILE* file, uint64_t seed, uint64_t index) : lane_(lane) {
@@ -203,7 +227,7 @@ class Driver {
       for (auto& sink : sinks_) sink.restart();
     }
     lane_.reset_n.set(reset_left_ == 0);
-    for (auto& source : sources_) source.set(reset_left_ == 0, job_.pause_in);
+    for (auto& source : sources_) source.set(reset_left_ == 0, job_.pause_in, sinks_);
     for (auto& sink : sinks_) sink.set(job_.pause_out);
   }
 

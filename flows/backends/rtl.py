@@ -16,8 +16,10 @@ from pathlib import Path
 
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
+from xnorforge.flows.backends import _control
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, numbered
+from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.hw.wrap import SPDX, headers, library, wrapper
 
 TOP = "xf_top"
@@ -34,7 +36,7 @@ def generate(folded: Path, out_dir: Path) -> dict:
 
     Returns:
         The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files), `library`,
-        `headers`, `modules`, `border` (stream in and out of the top).
+        `headers`, `modules`, `border` (stream in and out of the top), and `control` where a template can be loaded.
 
     Raises:
         UserError: Verilator warns about the design, which its text shows.
@@ -60,6 +62,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
     (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
     _lint(folder, order)
+    template = correlation(ops)
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     return {
         "stage": "generate",
@@ -67,6 +70,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
         "top": "top.sv",
         "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
+        **({"control": _control.record(template)} if template else {}),
         "library": [path.name for path in shared],
         "headers": [path.name for path in headers()],
         "layers": layers,
@@ -78,18 +82,20 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     bits_in, bits_out = _bytes(source.width) * 8, _bytes(sink.width) * 8
     data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
-    wires, cells = [], []
-    at = {ops[0].sources[0]: (data_in, "s_axis_tvalid", "s_axis_tready")}  # data, valid, ready of each tensor
+    wires, cells, template = [], [], correlation(ops)
+    arriving = ("frame_valid", "frame_ready") if template else ("s_axis_tvalid", "s_axis_tready")
+    at = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor
     for index, (op, module) in enumerate(zip(ops, modules)):
         for tensor, suffix, stream in zip(op.results, numbered(f"_{index}", op.outputs), op.out_streams()):
             at[tensor] = tuple(f"{role}{suffix}" for role in ("data", "valid", "ready"))
             wires.append(f"  logic [{stream.width - 1}:0] {at[tensor][0]};\n  logic {', '.join(at[tensor][1:])};\n")
         sides = (_together([at[tensor] for tensor in side]) for side in (op.sources, op.results))
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
+        side = _control.connected(op) if op is template else ""
         cells.append(
             f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni(aresetn),\n"
             f"    .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),\n"
-            f"    .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready})\n  );\n"
+            f"    .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){side}\n  );\n"
         )
     data_last, valid_last, ready_last = at[ops[-1].results[0]]
     spare = bits_out - sink.width
@@ -101,12 +107,19 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             f"  assign unused = ^s_axis_tdata[{bits_in - 1}:{source.width}];\n\n"
         )
     count = max(sink.beats - 1, 1).bit_length()
+    told, ports, control = "", "", ""
+    if template:
+        told = (
+            "// s_axis_tuser: with the first beat of a frame, bit 0 the bank of its template, bit 1 whether it is learnt into the\n"
+            f"// other bank. s_axi_ctrl: AXI4-Lite, loads a template of {template.name}.\n"
+        )
+        ports, control = _control.ports(template), _control.body(template, source.beats)
     return f"""{SPDX}//
 // The accelerator between two AXI-Stream ports, generated.
 //
 // In:  {list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit per beat, {source.beats} beats.
 // Out: {list(sink.shape)} per frame, {sink.lanes} element(s) of {sink.bits} bit{", two's complement," if sink.signed else ""} per beat, {sink.beats} beats; tlast on the last.
-//
+{told}//
 // Reset  synchronous, low; frames may follow each other without a pause
 
 module {TOP} (
@@ -118,10 +131,10 @@ module {TOP} (
   output logic [{bits_out - 1}:0] m_axis_tdata,
   output logic m_axis_tvalid,
   input  logic m_axis_tready,
-  output logic m_axis_tlast
+  output logic m_axis_tlast{ports}
 );
 
-{"".join(wires)}
+{control}{"".join(wires)}
 {"".join(cells)}
 {unused}  logic [{count - 1}:0] beat_q;  // of the frame, at the output
 

@@ -161,13 +161,18 @@ class Mvu(HwOp):
 
     def memories(self) -> dict:
         """Weights, word pass * (mw/simd) + beat; starts of the accumulators, one word per pass."""
-        mw, mh, simd, pe = self.fold()
-        weights, bits = np.asarray(self.arrays_of["weights"]).astype(np.int64), self.weight_bits
-        lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
-        files = {"WeightFile": (pe * simd * bits, words(lanes.reshape(-1, pe * simd), bits))}
+        _, _, simd, pe = self.fold()
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        files = {"WeightFile": (pe * simd * self.weight_bits, self.weight_words(weights))}
         if self.has_starts():
             files["StartFile"] = (pe * self.acc_bits, words(self.starts(weights).reshape(-1, pe), self.acc_bits))
         return files
+
+    def weight_words(self, weights) -> list[int]:
+        """The words of the weight memory for weights (mw, mh)."""
+        mw, mh, simd, pe = self.fold()
+        lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
+        return words(lanes.reshape(-1, pe * simd), self.weight_bits)
 
     def stored(self, weights) -> np.ndarray:
         """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""

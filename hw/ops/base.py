@@ -87,6 +87,7 @@ class HwOp(CustomOp):
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) for the chosen variant
         memories()  -> {string parameter: (bits per word, list of word values)}, default none
         generated() -> {file name: SystemVerilog text} written for this instance, default none
+        side_ports() -> {port: (bits, value it has alone, None of an output)} beyond those of the streams, default none
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -196,6 +197,10 @@ class HwOp(CustomOp):
 
     def generated(self) -> dict[str, str]:
         """Modules written for this instance: {file name: text}; equal names mean equal texts."""
+        return {}
+
+    def side_ports(self) -> dict[str, tuple[int, int | None]]:
+        """Ports beyond those of the streams: {name: (bits, what an input is tied to where the operator stands alone)}."""
         return {}
 
     def queue(self) -> int | None:

@@ -8,7 +8,8 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
-from xnorforge.sim.bits.steps import STEPS, held, integers, reference
+from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.sim.bits.steps import STEPS, held, integers, reference, xnor_mvu
 
 
 class BitSimulator:
@@ -23,6 +24,11 @@ class BitSimulator:
         self.ops = folded if isinstance(folded, list) else operators(folded)
         self.plain = [op.name for op in self.ops if type(op).__name__ not in STEPS]
         self.steps = [STEPS.get(type(op).__name__, reference)(op) for op in self.ops]
+
+    def load(self, weights) -> None:
+        """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py."""
+        template = correlation(self.ops)
+        self.steps[self.ops.index(template)] = xnor_mvu(template.holding(weights))
 
     def run(self, images, keep=(), block: int = 64) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept operators."""

@@ -24,7 +24,7 @@ def integers(x, stream) -> np.ndarray:
 
 
 def xnor_mvu(op):
-    """XnorMvu: matches = mw - unequal bits."""
+    """XnorMvu, Correlate: matches = mw - unequal bits."""
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape
@@ -253,6 +253,7 @@ STEPS = {
     "Upsample": upsample,
     "TopK": top_k,
     "Fifo": same,
+    "Correlate": xnor_mvu,
     "Fork": fork,
     "Width": same,
 }

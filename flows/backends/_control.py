@@ -1,0 +1,75 @@
+"""What xf_top has beside its two streams where a network has a template that is replaced at run time: flags of every frame
+beside the pixels, and an AXI4-Lite port (docs/architecture.md, "Frame flags")."""
+
+from xnorforge.hw.ops.correlate.op import Correlate
+
+CHANNELS = {  # port: (way, bits; None: of an address)
+    "awaddr": ("input", None), "awvalid": ("input", 1), "awready": ("output", 1),
+    "wdata": ("input", 32), "wstrb": ("input", 4), "wvalid": ("input", 1), "wready": ("output", 1),
+    "bresp": ("output", 2), "bvalid": ("output", 1), "bready": ("input", 1),
+    "araddr": ("input", None), "arvalid": ("input", 1), "arready": ("output", 1),
+    "rdata": ("output", 32), "rresp": ("output", 2), "rvalid": ("output", 1), "rready": ("input", 1),
+}  # fmt: skip
+
+
+def ports(template: Correlate) -> str:
+    """The ports, each behind a comma."""
+    text = ",\n  input  logic [1:0] s_axis_tuser"
+    for name, (way, bits) in CHANNELS.items():
+        text += f",\n  {way:6} logic {_size(bits or template.address_bits)}s_axi_ctrl_{name}"
+    return text
+
+
+def connected(template: Correlate) -> str:
+    """The operator's ports beyond those of its streams, at the wires of `body`."""
+    return "".join(f",\n    .{port}({_wire(port)})" for port in template.side_ports())
+
+
+def body(template: Correlate, beats: int) -> str:
+    """What joins ports and operator; the stream of frames, of `beats` beats, goes on as `frame_valid`, `frame_ready`."""
+    wires = "".join(f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items())
+    values = ", ".join(f"32'h{value:x}" for value in reversed(template.registers))
+    channels = ",\n    ".join(
+        f".{name}_{'i' if way == 'input' else 'o'}(s_axi_ctrl_{name})" for name, (way, _) in CHANNELS.items()
+    )
+    return f"""  logic frame_valid, frame_ready;
+{wires}
+  xf_frame_flags #(.Beats({beats})) u_flags (
+    .clk_i(aclk), .rst_ni(aresetn), .user_i(s_axis_tuser),
+    .s_valid_i(s_axis_tvalid), .s_ready_o(s_axis_tready), .m_valid_o(frame_valid), .m_ready_i(frame_ready),
+    .flags_o(flags), .flags_valid_o(flags_valid), .done_i(frame_done)
+  );
+
+  xf_axi_lite #(
+    .AddrW({template.address_bits}), .Count({len(template.registers)}), .Values({{{values}}})
+  ) u_control (
+    .clk_i(aclk), .rst_ni(aresetn),
+    {channels},
+    .load_addr_o(load_addr), .load_data_o(load_data), .load_valid_o(load_valid),
+    .load_ready_i(1'b1), .load_error_i(load_error)
+  );
+
+"""
+
+
+def record(template: Correlate) -> dict:
+    """What a host has to know to load a template; in `rtl.json` under `control`."""
+    mw, mh, simd, pe = template.fold()
+    return {
+        "operator": template.name,
+        "address_bits": template.address_bits,
+        "registers": template.registers,
+        "template": {"mw": mw, "mh": mh, "simd": simd, "pe": pe},
+        "words": template.words,
+        "word_bits": template.word_bits,
+        "banks": [template.load_address(bank, 0, 0) for bank in range(2)],
+        "word_bytes": template.load_address(0, 1, 0) - template.load_address(0, 0, 0),
+    }
+
+
+def _wire(port: str) -> str:
+    return port[:-2]
+
+
+def _size(bits: int) -> str:
+    return f"[{bits - 1}:0] " if bits > 1 else ""

@@ -1,0 +1,193 @@
+"""Binary matrix-vector unit whose weights, a template in two banks, are replaced while frames flow."""
+
+import copy
+from math import lcm
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._streams import memory
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+
+LUT_WORDS = 128  # of both banks, up to which they lie in LUTs
+IDENTITY = 0x58464331  # "XFC1", what a host reads at address 0
+BANKS = 2
+CONTROL = 47  # LUTs of counters, handshake and addresses, of reading and of writing
+
+
+class Correlate(XnorMvu):
+    """Count equal bits of vectors (mw bits) and weight columns (mw, mh), the template: matches, UINT 0 .. mw.
+
+    As XnorMvu without thresholds; `weights` are what both banks hold at power-up. Which bank a frame is compared with, and
+    whether its first vector becomes the template of the other bank, is said beside the stream (docs/operators-correlate.md);
+    what a sequence of such frames gives is stated in sim/templates.py. Alone, as here, every frame sees `weights`.
+
+    `ram`: banks in "lut", in "block" RAM, or "auto", by their depth.
+    """
+
+    module = "xf_correlate"
+    arrays = ("weights",)
+
+    def get_nodeattr_types(self):
+        kept = {key: kind for key, kind in super().get_nodeattr_types().items() if key != "rom"}
+        return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
+
+    @property
+    def words(self) -> int:
+        """Words of a bank."""
+        mw, mh, simd, pe = self.fold()
+        return mw // simd * (mh // pe)
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word."""
+        return self.get_nodeattr("simd") * self.get_nodeattr("pe")
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of 32 bits of a word."""
+        return -(-self.word_bits // 32)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the banks lie in block RAM."""
+        ram = self.get_nodeattr("ram")
+        return ram == "block" or (ram == "auto" and BANKS * self._rows() > LUT_WORDS)
+
+    def _rows(self) -> int:
+        """Words of a bank with those that only round it up to a power of two."""
+        return 2 ** _bits(self.words)
+
+    def side_ports(self) -> dict[str, tuple[int, int | None]]:
+        """Flags of the frame, and the port that loads a template."""
+        return {
+            "flags_i": (2, 0),
+            "flags_valid_i": (1, 1),
+            "frame_done_o": (1, None),
+            "load_addr_i": (self.address_bits - 3, 0),
+            "load_data_i": (32, 0),
+            "load_valid_i": (1, 0),
+            "load_error_o": (1, None),
+        }
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of a byte address on AXI4-Lite: half, bank, word, piece, byte."""
+        return 1 + 1 + _bits(self.words) + _bits(self.pieces) + 2
+
+    @property
+    def registers(self) -> list[int]:
+        """What a host reads from address 0 on, 32 bits each: identity, words of a bank, bits of a word."""
+        return [IDENTITY, self.words, self.word_bits]
+
+    def load(self, weights, bank: int) -> list[tuple[int, int]]:
+        """The writes that load a template: (byte address, 32 bits), in any order.
+
+        Args:
+            weights: (mw, mh) of 0/1.
+            bank: 0 or 1.
+        """
+        found = []
+        for word, value in enumerate(self.weight_words(np.asarray(weights).astype(np.int64))):
+            for piece in range(self.pieces):
+                found.append((self.load_address(bank, word, piece), value >> (32 * piece) & 0xFFFFFFFF))
+        return found
+
+    def load_address(self, bank: int, word: int, piece: int) -> int:
+        """Byte address of 32 bits of a word."""
+        return (((2 + bank) << _bits(self.words) | word) << _bits(self.pieces) | piece) << 2
+
+    def learnt(self, x) -> np.ndarray:
+        """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first vector for all rows."""
+        mw, mh, *_ = self.fold()
+        return np.repeat(np.asarray(x).reshape(len(x), -1, mw)[:, 0, :, None], mh, axis=2).astype(np.int64)
+
+    def holding(self, weights) -> "Correlate":
+        """The same operator with another template (mw, mh)."""
+        found = copy.copy(self)
+        found.arrays_of = self.arrays_of | {"weights": np.asarray(weights).astype(np.int64)}
+        found.fold()
+        return found
+
+    def cycles(self) -> int:
+        """As of every matrix-vector unit; a frame of one beat takes two, so that what it learns is there for the next."""
+        return max(2, super().cycles())
+
+    def rtl(self) -> tuple[str, dict]:
+        mw, mh, simd, pe = self.fold()
+        shape = {"Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Vectors": self.get_nodeattr("vectors")}
+        return self.module, shape | {"Block": int(self.blocks)}
+
+    def memories(self) -> dict:
+        """Both banks, the second from the next power of two on."""
+        bank = self.weight_words(self.arrays_of["weights"])
+        gap = [0] * (self._rows() - len(bank))
+        return {"TemplateFile": (self.word_bits, (bank + gap) * BANKS)}
+
+    def estimate(self) -> dict:
+        """LUT and BRAM36 by the model of docs/operators-correlate.md, fitted to Yosys."""
+        mw, _, simd, pe = self.fold()
+        acc, depth = self.result_bits if mw > simd else 0, BANKS * self._rows()
+        bram36, lut = cost.replay(simd, mw // simd)
+        lut += CONTROL + pe * (self.dot().lut + acc)
+        lut += min(self.word_bits, lcm(simd, 32))  # what is written: a beat that is learnt, or a piece that is loaded
+        if self.blocks:
+            bram36 += memory(depth, self.word_bits, "block")["bram36"]
+        else:  # pieces are written one by one, and so lie in memories of their own
+            pieces = [32] * (self.pieces - 1) + [self.word_bits - 32 * (self.pieces - 1)]
+            lut += sum(4 * min(-(-depth // 32) * -(-bits // 6), -(-depth // 64) * -(-bits // 3)) for bits in pieces)
+            lut += self.word_bits * (-(-depth // 64) - 1)
+        return {"lut": float(lut), "bram36": bram36}
+
+    @classmethod
+    def examples(cls):
+        """Folds of 1, a frame of one beat, words of less and of more than a piece, several rows, both kinds of memory."""
+        points = [  # mw, mh, simd, pe, vectors
+            (1, 1, 1, 1, 1),
+            (1, 1, 1, 1, 5),
+            (2, 1, 1, 1, 1),
+            (8, 1, 8, 1, 1),
+            (8, 1, 8, 1, 6),
+            (9, 1, 3, 1, 4),
+            (9, 6, 3, 2, 3),
+            (15, 4, 5, 2, 2),
+            (24, 10, 24, 10, 5),
+            (31, 1, 31, 1, 3),
+            (32, 1, 32, 1, 3),
+            (33, 1, 33, 1, 3),
+            (40, 3, 20, 3, 2),
+            (64, 2, 64, 2, 3),
+            (66, 1, 22, 1, 4),
+            (96, 2, 48, 1, 2),
+            (100, 1, 4, 1, 2),
+            (128, 1, 1, 1, 1),
+            (144, 1, 48, 1, 4),
+            (192, 2, 96, 2, 2),
+            (256, 1, 128, 1, 3),
+            (512, 1, 128, 1, 4),
+        ]
+        made = [cls.seeded(seed, *point, raw=True) for seed, point in enumerate(points)]
+        made += [cls.seeded(90, 64, 2, 8, 1, 3, raw=True, ram=ram) for ram in ("block", "lut")]
+        return [*made, cls.seeded(91, 160, 1, 1, 1, 2, raw=True)]  # banks and input buffer in block RAM
+
+
+def _bits(count: int) -> int:
+    """Bits of an address of `count` places, at least one."""
+    return max(1, (count - 1).bit_length())
+
+
+def correlation(ops) -> Correlate | None:
+    """The operator of a network whose template can be replaced, None where there is none.
+
+    Raises:
+        UserError: there are several.
+    """
+    found = [op for op in ops if isinstance(op, Correlate)]
+    if len(found) > 1:
+        names = " and ".join(op.name for op in found)
+        raise UserError(f"{names} have a template that is replaced at run time; a network can have one.")
+    return found[0] if found else None
+
+
+Op = Correlate

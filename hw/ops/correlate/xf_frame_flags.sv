@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Takes two flags with the first beat of each frame and keeps them for a unit further on, in the
+// order of the frames.
+//
+// It stands beside a stream whose data goes past it: s_valid_i, s_ready_o on the side of the
+// source, m_valid_o, m_ready_i on the side of the reader. The first beat of a frame waits while
+// Depth frames are on the way whose flags are not yet done with; other beats never wait.
+//
+// Rate       one beat per cycle
+// Latency    none for the stream; flags are there one cycle after their beat
+// Reset      synchronous, control state only
+
+`include "xf_assert.svh"
+
+module xf_frame_flags #(
+  parameter  int unsigned Beats = 4,   // of a frame
+  parameter  int unsigned Depth = 16,  // frames
+  localparam int unsigned CountW = $clog2(Depth + 1),
+  localparam int unsigned IndexW = (Depth > 1) ? $clog2(Depth) : 1
+) (
+  input  logic       clk_i,
+  input  logic       rst_ni,
+  input  logic [1:0] user_i,         // flags of the frame that starts with this beat
+  input  logic       s_valid_i,
+  output logic       s_ready_o,
+  output logic       m_valid_o,
+  input  logic       m_ready_i,
+  output logic [1:0] flags_o,        // of the oldest frame that is not done
+  output logic       flags_valid_o,
+  input  logic       done_i          // it is done; only with flags_valid_o
+);
+
+  localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
+
+  logic [1:0]        queue_q [Depth];  // a shift register, the newest at 0
+  logic [CountW-1:0] count_q;
+  logic [BeatW-1:0]  beat_q;
+  logic              first, open, move, push;
+
+  assign first = beat_q == '0;
+  assign open  = ~first | (count_q != CountW'(Depth));
+  assign move  = s_valid_i & s_ready_o;
+  assign push  = move & first;
+
+  assign s_ready_o     = m_ready_i & open;
+  assign m_valid_o     = s_valid_i & open;
+  assign flags_valid_o = count_q != '0;
+  assign flags_o       = queue_q[IndexW'(count_q - 1'b1)];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      count_q <= '0;
+      beat_q  <= '0;
+    end else begin
+      count_q <= count_q + CountW'(push) - CountW'(done_i);
+      if (move) beat_q <= (beat_q == BeatW'(Beats - 1)) ? '0 : beat_q + 1'b1;
+    end
+    if (push) begin
+      queue_q[0] <= user_i;
+      for (int unsigned k = 1; k < Depth; k++) queue_q[k] <= queue_q[k-1];
+    end
+  end
+
+  `XF_ASSERT(DoneInTurn_A, done_i |-> flags_valid_o)
+
+endmodule : xf_frame_flags

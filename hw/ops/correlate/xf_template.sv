@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Memory with one read port and one write port, which writes any pieces of 32 bits of a word.
+//
+// Latency    1 cycle of clk_i with en_i high
+// Reset      none; it starts with what File holds
+// Collision  a word that is read while it is written is unknown
+
+module xf_template #(
+  parameter  int unsigned Width  = 32,
+  parameter  int unsigned Depth  = 4,
+  parameter  int unsigned Block  = 0,   // block RAM, else LUTs
+  parameter               File   = "",
+  localparam int unsigned Pieces = (Width + 31) / 32,
+  localparam int unsigned Piece  = (Width < 32) ? Width : 32,
+  localparam int unsigned Last   = Width - 32 * (Pieces - 1),  // bits of the last piece
+  localparam int unsigned AddrW  = $clog2(Depth)
+) (
+  input  logic              clk_i,
+  input  logic [Pieces-1:0] write_i,
+  input  logic [AddrW-1:0]  write_addr_i,
+  input  logic [Width-1:0]  write_data_i,
+  input  logic              en_i,
+  input  logic [AddrW-1:0]  addr_i,
+  output logic [Width-1:0]  data_o
+);
+
+  // An attribute takes no parameter, hence two memories of which one is built.
+  if (Block != 0) begin : gen_block
+    (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [Depth];
+    initial $readmemh(File, mem);
+    always_ff @(posedge clk_i) begin
+      for (int unsigned p = 0; p + 1 < Pieces; p++) begin
+        if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
+      end
+      if (write_i[Pieces-1]) mem[write_addr_i][Width-1 -: Last] <= write_data_i[Width-1 -: Last];
+      if (en_i) data_o <= mem[addr_i];
+    end
+  end else begin : gen_distributed
+    (* ram_style = "distributed", no_rw_check *) logic [Width-1:0] mem [Depth];
+    initial $readmemh(File, mem);
+    always_ff @(posedge clk_i) begin
+      for (int unsigned p = 0; p + 1 < Pieces; p++) begin
+        if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
+      end
+      if (write_i[Pieces-1]) mem[write_addr_i][Width-1 -: Last] <= write_data_i[Width-1 -: Last];
+      if (en_i) data_o <= mem[addr_i];
+    end
+  end
+
+endmodule : xf_template

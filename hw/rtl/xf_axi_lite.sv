@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// AXI4-Lite slave of 32 bits: a few words that can be read, and a write port.
+//
+// Lower half of the address space: word k of Values at address 4 * k; reads only. Upper half:
+// writes only; each leaves on load_*, with the number of its word in that half. Everything else is
+// answered with SLVERR and does nothing: a write of less than four bytes or to the lower half, a
+// read of the upper half or behind the last word. A write that load_error_i refuses is answered so
+// too.
+//
+// AW and W are taken in any order. One write and one read are under way at a time. The answer to a
+// write comes after load_* has taken it. The lowest two bits of an address are ignored.
+//
+// Rate       a write in two cycles, a read in two
+// Reset      synchronous, control state only
+
+`include "xf_assert.svh"
+
+module xf_axi_lite #(
+  parameter  int unsigned          AddrW  = 8,   // at least 4
+  parameter  int unsigned          Count  = 1,   // words that can be read, at most 2**(AddrW-3)
+  parameter  logic [32*Count-1:0]  Values = '0,  // the first in the lowest bits
+  localparam int unsigned          LoadW  = AddrW - 3
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  input  logic [AddrW-1:0] awaddr_i,
+  input  logic             awvalid_i,
+  output logic             awready_o,
+  input  logic [31:0]      wdata_i,
+  input  logic [3:0]       wstrb_i,
+  input  logic             wvalid_i,
+  output logic             wready_o,
+  output logic [1:0]       bresp_o,
+  output logic             bvalid_o,
+  input  logic             bready_i,
+  input  logic [AddrW-1:0] araddr_i,
+  input  logic             arvalid_i,
+  output logic             arready_o,
+  output logic [31:0]      rdata_o,
+  output logic [1:0]       rresp_o,
+  output logic             rvalid_o,
+  input  logic             rready_i,
+  output logic [LoadW-1:0] load_addr_o,
+  output logic [31:0]      load_data_o,
+  output logic             load_valid_o,
+  input  logic             load_ready_i,
+  input  logic             load_error_i  // beside load_ready_i: there is no such word
+);
+
+  localparam logic [1:0] Okay = 2'b00, Slverr = 2'b10;
+
+  logic             addr_valid_q, data_valid_q, b_valid_q, r_valid_q;
+  logic [AddrW-3:0] addr_q;
+  logic [31:0]      data_q;
+  logic [3:0]       strb_q;
+  logic             both, allowed, done;
+
+  // Writes: address and data wait for each other, then for load_*, then the answer for its reader.
+  assign awready_o    = ~addr_valid_q;
+  assign wready_o     = ~data_valid_q;
+  assign both         = addr_valid_q & data_valid_q & ~b_valid_q;
+  assign allowed      = addr_q[AddrW-3] & (&strb_q);
+  assign load_valid_o = both & allowed;
+  assign load_addr_o  = addr_q[LoadW-1:0];
+  assign load_data_o  = data_q;
+  assign done         = both & (load_ready_i | ~allowed);
+  assign bvalid_o     = b_valid_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      addr_valid_q <= 1'b0;
+      data_valid_q <= 1'b0;
+      b_valid_q    <= 1'b0;
+    end else begin
+      if (done) addr_valid_q <= 1'b0;
+      else if (awvalid_i) addr_valid_q <= 1'b1;
+      if (done) data_valid_q <= 1'b0;
+      else if (wvalid_i) data_valid_q <= 1'b1;
+      if (done) b_valid_q <= 1'b1;
+      else if (bready_i) b_valid_q <= 1'b0;
+    end
+    if (awready_o) addr_q <= awaddr_i[AddrW-1:2];
+    if (wready_o) begin
+      data_q <= wdata_i;
+      strb_q <= wstrb_i;
+    end
+    if (done) bresp_o <= (allowed & ~load_error_i) ? Okay : Slverr;
+  end
+
+  // Reads.
+  logic [AddrW-3:0] word;
+  assign arready_o = ~r_valid_q;
+  assign rvalid_o  = r_valid_q;
+  assign word      = araddr_i[AddrW-1:2];
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) r_valid_q <= 1'b0;
+    else r_valid_q <= r_valid_q ? ~rready_i : arvalid_i;
+    if (arready_o) begin
+      rdata_o <= '0;
+      rresp_o <= Slverr;
+      for (int unsigned k = 0; k < Count; k++) begin
+        if (32'(word) == k) begin
+          rdata_o <= Values[32*k +: 32];
+          rresp_o <= Okay;
+        end
+      end
+    end
+  end
+
+  /* verilator lint_off UNUSEDSIGNAL */  // bytes within a word are not addressed
+  logic unused;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign unused = ^{awaddr_i[1:0], araddr_i[1:0]};
+
+  `XF_ASSERT(AnswerHeld_A, bvalid_o && !bready_i |=> bvalid_o && $stable(bresp_o))
+  `XF_ASSERT(ReadHeld_A, rvalid_o && !rready_i |=> rvalid_o && $stable({rdata_o, rresp_o}))
+  `XF_ASSERT(LoadHeld_A, load_valid_o && !load_ready_i |=>
+                         load_valid_o && $stable({load_addr_o, load_data_o}))
+
+endmodule : xf_axi_lite
