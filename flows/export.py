@@ -17,8 +17,10 @@ from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
 from xnorforge.artifacts import check, measured, whole, write_json
-from xnorforge.errors import MismatchError
+from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.running import BATCH, accuracy, qonnx_scores
+
+TEMPLATE = "template"
 
 
 def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
@@ -37,11 +39,13 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
 
     Raises:
         MismatchError: a score of the QONNX file differs from the module's.
+        UserError: a buffer called `template` is not the weight of one convolution.
     """
     out_dir, images, labels = Path(out_dir), np.asarray(images, np.uint8), np.asarray(labels)
     with measured("torch", "brevitas", "qonnx", "onnxruntime") as run:
         scores = module_scores(module, images)
         network = as_qonnx(module, images.shape[1:])
+        writable = [node.name for node in network.graph.node if node.doc_string == TEMPLATE]
         same = _compared(scores, qonnx_scores(network, images.astype(np.float32)))
         with whole(out_dir / "model.onnx") as aside:
             network.save(str(aside))
@@ -53,6 +57,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "stage": "export",
         **{key: meta[key] for key in ("net", "method", "source")},
         "input": {"lo": 0, "hi": 255, "scale": 1.0},
+        "writable": writable,
         "images": meta["images"],
         "task": task,
         "accuracy": [*meta.get("accuracy", []), *measured_now],
@@ -65,7 +70,10 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
 
 
 def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
-    """The module's graph, cleaned: constants folded, shapes inferred, names unique, input UINT8, batch 1."""
+    """The module's graph, cleaned: constants folded, shapes inferred, names unique, input UINT8, batch 1.
+
+    A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: they are replaced at run time.
+    """
     from brevitas.export import export_qonnx
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -73,7 +81,9 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
         warnings.simplefilter("ignore")
         path = Path(folder) / "raw.onnx"
         export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
-        network = cleanup_model(_folded(ModelWrapper(str(path))))
+        raw = ModelWrapper(str(path))
+        _mark_templates(raw, module)
+        network = cleanup_model(_folded(raw))
     # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a producer.
     known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
     known.update(name for node in network.graph.node for name in node.output)
@@ -84,6 +94,19 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
 
 
 def _folded(network: ModelWrapper) -> ModelWrapper:
+def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
+    """Find by the names that the exporter gives buffers, which the clean-up changes."""
+    templates = {name for name, _ in module.named_buffers() if name.split(".")[-1] == "template"}
+    for node in network.graph.node:
+        if node.op_type == "Conv" and node.input[1] in templates:
+            templates.remove(node.input[1])
+            node.doc_string = TEMPLATE
+    if templates:
+        raise UserError(
+            f"export: the template {min(templates)} is not the weight of one convolution; compare bits with it by F.conv2d alone."
+        )
+
+
     """The graph without nodes that read constants only: each padding brings seven.
 
     qonnx' clean-up folds them too, but infers all shapes again behind each, in time that grows with the graph.

@@ -213,6 +213,7 @@ def _job(folder: Path, rtl: dict, family: str, top: str, layers: list[dict], stu
         "stubs": [layer["file"] for layer in stubs],
         "defines": DEFINES.get(family, []),
         "folder": "",
+        "own": top == TOP and "control" in rtl,
     }
     read = [*rtl["headers"], *job["sources"], *job["stubs"], *(name for layer in layers for name in layer["memories"])]
     stated = json.dumps(

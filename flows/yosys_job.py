@@ -3,7 +3,8 @@
 Yosys ends the interpreter on an error and keeps its memory until the end, so that every layer gets a fresh process.
 
 The job: {"family", "top", "modules": [modules to write and count], "sources": [files], "stubs": [files whose modules stay
-          black boxes], "defines": [names], "folder": where `<module>.v` of each module and `cells.json` go}.
+          black boxes], "defines": [names], "folder": where `<module>.v` of each module and `cells.json` go,
+          "own": whether the top has modules of its own beside those of the list, which become part of it; default no}.
 """
 
 import json
@@ -26,12 +27,13 @@ def script(job: dict) -> list[str]:
     flags = " ".join(["-sv", "-I.", *(f"-D{name}" for name in job["defines"])])
     stubs = [f"read_verilog -lib {flags} {' '.join(job['stubs'])}"] if job["stubs"] else []
     inner = [name for name in job["modules"] if name != job["top"]]
-    flat = " ".join(inner or job["modules"])
+    flat, own = " ".join(inner or job["modules"]), inner and job.get("own")
     return [
         *stubs,
         f"read_verilog -defer {flags} {' '.join(job['sources'])}",
         f"{SYNTH[job['family']]} -top {job['top']}",
         f"flatten -noscopeinfo {flat}",
+        *([f"setattr -mod -set keep_hierarchy 1 {flat}", f"flatten -noscopeinfo {job['top']}"] if own else []),
         "splitnets",  # a chain of carries through one vector would look like a loop to a simulator
         "opt_clean -purge",
         f"tee -q -o {job['folder']}/cells.json stat -json",

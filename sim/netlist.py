@@ -9,10 +9,13 @@ import numpy as np
 from xnorforge import artifacts
 from xnorforge.errors import ToolMissing, UserError
 from xnorforge.hw import boards, graph
-from xnorforge.sim import compare, cosim
+from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.sim import compare, cosim, templates
+from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
 from xnorforge.sim.stage import answers
 
+TEMPLATE_FRAMES = 3
 SEED = 1
 
 
@@ -47,6 +50,10 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         device = network(acc / "rtl", ops, sources=sources(acc / "netlist", synth["family"]), level="-O1")
         progress(f"netlist on {len(pictures):,} images")
         mapped = cosim.run(device, inputs, seed=SEED)
+        changing = []
+        if correlation(ops):
+            paces = {"full rate": 0.0}
+            changing = templates.proven(device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, paces, SEED, "netlist")
         rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
     beats = mapped.cycles - mapped.first
     record = {
@@ -58,6 +65,7 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
                 expected[: len(pictures)],
                 "every output integer of the mapped cells",
             ),
+            *changing,
             compare.checked("netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"),
         ],
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),

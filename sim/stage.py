@@ -9,12 +9,14 @@ from xnorforge import artifacts
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows import running
 from xnorforge.hw import graph
-from xnorforge.sim import compare, cosim, verilate
+from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.sim import compare, cosim, templates, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
 SEED = 1
+TEMPLATE_FRAMES = 12
 WAVE_IMAGES = 2  # a waveform file of more would fill the disk
 
 
@@ -58,6 +60,11 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         paused = drive(device, acc, ops, pictures[:stalled], expected, stall=STALL)
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
         again = drive(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
+        changing = []
+        if correlation(ops):
+            progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
+            paces = {"full rate": 0.0, f"pauses {STALL}": STALL}
+            changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, paces, SEED)
         if waves:
             file = acc / f"waves.{verilate.wave_format()}"
             progress(f"waveforms of {WAVE_IMAGES} images to {file}")
@@ -75,6 +82,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             compare.checked(
                 "RTL after a reset = lowered", again.output, expected[: len(again.output)], f"{what}; sent again"
             ),
+            *changing,
         ],
         **figures(ops, flowing),
         "accuracy": accuracy(golden, lowered, bits, flowing.output, running.task_of(net_dir)),

@@ -128,19 +128,19 @@ def drawn(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
     return flags, [Load(frame, int(banks[frame]), rng.integers(0, 2, shape)) for frame in places]
 
 
-def proven(device: Device, simulator: BitSimulator, frames, stalls, seed: int, name="RTL") -> list[dict]:
+def proven(device: Device, simulator: BitSimulator, pictures, count: int, stalls, seed: int, name="RTL") -> list[dict]:
     """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator does.
 
     Args:
-        frames: uint8 (N, C, H, W), in the order in which they are sent.
+        pictures: uint8 (N, C, H, W), of which `count` frames are sent in turn.
         stalls: {words: chance of a pause}, a check each.
         name: of the device in the check.
 
     Raises:
         MismatchError: it does not; the text names the first frame, position and both values.
     """
-    ops, found = simulator.ops, []
-    flags, loads = drawn(ops, len(frames), seed)
+    ops, found, frames = simulator.ops, [], pictures[np.arange(count) % len(pictures)]
+    flags, loads = drawn(ops, count, seed)
     wanted = responses(simulator, frames, flags, loads)
     for words, stall in stalls.items():
         got = drive(device, ops, frames, flags, loads, stall, seed).output

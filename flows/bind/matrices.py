@@ -1,6 +1,6 @@
 """Rules for nodes that multiply by weights.
 
-MVAU on bits with xnor, [Thresholding]              -> XnorMvu, thresholds inside
+MVAU on bits with xnor, [Thresholding]              -> XnorMvu, thresholds inside; Correlate for weights replaced at run time
 MVAU on integers with +-1 weights, [Thresholding]   -> ByteMvu, thresholds inside
 MVAU with other weights, [Thresholding]             -> IntMvu, thresholds inside
 VVAU of +-1 weights, [Thresholding]                 -> Depthwise, thresholds inside; IntMvu for other weights
@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.errors import UserError
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.border.offsets import offsets
 
@@ -33,6 +34,13 @@ def mvu(network: Network, node):
         "in_shape": _as_it_comes(network, node.input[0], length), "out_shape": network.shape(node.output[0]),
     }  # fmt: skip
     op, arrays = "XnorMvu" if xnor else "ByteMvu", {"weights": (weights > 0).astype(np.int64)}
+    if get(node, "runtime_writeable_weights"):
+        if not xnor or len(nodes) > 1:
+            raise UserError(
+                f"{node.name}: its weights are replaced at run time, and only counts of equal bits without a threshold behind them "
+                "can be built so; let the network end there."
+            )
+        op = "Correlate"
     if not xnor and bits > 1 and signs:
         attributes |= {"in_bits": bits, "in_signed": int(signed)}
     elif not xnor:

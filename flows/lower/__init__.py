@@ -35,7 +35,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     """Lower `model.onnx` and prove it on the golden images.
 
     Args:
-        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale).
+        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale) and which weights are `writable`.
         golden: npz with images uint8 (N, C, H, W) and scores float32 (N, outputs) or (N, C, H, W).
         out_dir: folder of the three files.
         approximate: take rounded sums where exact ones are too wide; all later stages are compared with the rounded network.
@@ -52,7 +52,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
         network = cleanup_model(ModelWrapper(str(model)))
-        graph, lowered, why = integers_of(network, given)
+        graph, lowered, why = integers_of(network, given, stated.get("writable", []))
         if graph.leaves[graph.output.single[0]].order is not None:
             raise UserError(
                 "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
@@ -96,16 +96,17 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     return record
 
 
-def integers_of(network: ModelWrapper, given: dict):
+def integers_of(network: ModelWrapper, given: dict, writable=()):
     """Integer graph, its ONNX form, and why sums in it had to be rounded: None where all is exact.
 
     Args:
         given: `lo`, `hi`, `scale` of the network's input.
+        writable: names of convolutions whose weights are replaced at run time.
     """
     why = None
     for bits in (None, *SUM_BITS):
         try:
-            graph = tidied(integer_graph(network, given["lo"], given["hi"], given["scale"], bits))
+            graph = tidied(integer_graph(network, given["lo"], given["hi"], given["scale"], bits, writable))
             return graph, emit.emitted(graph), why
         except TooWide as error:
             why = why or error

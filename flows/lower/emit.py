@@ -187,10 +187,12 @@ class Emission:
         xnor = int(node.at["xnor"])
         values, kind = ((matrix + 1) // 2, "BINARY") if xnor else (matrix, _weight_type(matrix))
         w = self.constant(f"{node.name}_weights", values, kind)
+        more = {"runtime_writeable_weights": 1} if node.at.get("writable") else {}
         self.put(
             "MVAU", node.name, [x, w], out, MW=matrix.shape[0], MH=matrix.shape[1], SIMD=1, PE=1,
             inputDataType=self.types[x], weightDataType=kind, outputDataType=self.types[out],
             accDataType=self.types[out], noActivation=1, binaryXnorMode=xnor, numInputVectors=vectors,
+            **more,
         )  # fmt: skip
 
     def threshold(self, node, inputs, out):

@@ -31,19 +31,22 @@ NEAREST = {
 }
 
 
-def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits: int | None = None) -> Lowered:
+def integer_graph(
+    model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits: int | None = None, writable=()
+) -> Lowered:
     """Lower a network.
 
     Args:
         model: cleaned QONNX, one float input (1, C, H, W) or (1, F), one output.
         lo, hi, scale: the input's integers; value = integer * scale.
         sum_bits: round sums of branches that need more bits; None keeps every sum exact.
+        writable: names of convolutions whose weights are replaced at run time.
 
     Raises:
         UserError: an operator has no exact integer form; the text names node, reason and the nearest form that works.
         TooWide: a sum of branches is the reason.
     """
-    walk = Walk(model, sum_bits)
+    walk = Walk(model, sum_bits, writable)
     graph = model.graph
     inputs = [i for i in graph.input if i.name not in walk.constants]
     if len(inputs) != 1 or len(graph.output) != 1:
@@ -70,6 +73,9 @@ def integer_graph(model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits:
         walk.values[node.output[0]] = value
     name = graph.output[0].name
     output = one_leaf(walk, walk.values[name], model.find_producer(name))
+    for node in graph.node:
+        if node.name in writable and walk.values[node.output[0]].single[0] != output.single[0]:
+            raise refuse(node, "its template is replaced at run time, and more follows it", "let the network end in it")
     return Lowered(walk.nodes, walk.leaves, output, walk.activations, walk.rounded, walk.approximate)
 
 

@@ -149,6 +149,11 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
         if min(shape) < 1:
             raise refuse(node, f"its kernel {kernel} is larger than the image {h}x{w}", "use a smaller kernel or pad")
         padding |= {"stride": list(stride), "dilation": list(dilation), "groups": groups}
+    if node.name in walk.writable:
+        if not xnor or any(x != grid or b != -grid / 2 for x, b in zip(a, value.offset)):
+            why = "its template is replaced at run time, and only bits of -1 and +1 can be compared with one"
+            raise refuse(node, why, "put a sign in front of it, no border of zeros and no groups")
+        padding["writable"] = True
     matrix = folded[0, 0] if flat else folded
     out = walk.emit(op, [leaf], shape, low, high, layer, weights=matrix, xnor=bool(xnor), top=top, **padding)
 

@@ -76,11 +76,11 @@ class Walk:
     """Constants, quantised weights, values by tensor name, and the integer graph so far.
 
     `own` is {leaf: (A, B)} of the value that each leaf was made for; `sum_bits` bounds sums of branches, which are rounded
-    where they are wider, None keeps them exact.
+    where they are wider, None keeps them exact. `writable` names the nodes whose weights are replaced at run time.
     """
 
-    def __init__(self, model: ModelWrapper, sum_bits: int | None = None):
-        self.model, self.sum_bits = model, sum_bits
+    def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
+        self.model, self.sum_bits, self.writable = model, sum_bits, writable
         self.own, self.approximate = {}, {}
         self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self.weights, self.values = {}, {}

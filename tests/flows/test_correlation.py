@@ -1,0 +1,265 @@
+"""A network that ends in a correlation, through the whole street, and as a tracker uses it: exemplar in, template out."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from brevitas.nn import QuantConv2d, QuantIdentity
+from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from torch import nn
+from torch.nn import functional as F
+
+from xnorforge.artifacts import read_json
+from xnorforge.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.bind import bind
+from xnorforge.flows.export import export
+from xnorforge.flows.fold import fold
+from xnorforge.flows.lower import lower
+from xnorforge.flows.synth import synthesise
+from xnorforge.hw import graph
+from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.sim import templates
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.device import network
+from xnorforge.sim.netlist import simulate_netlist
+from xnorforge.sim.stage import simulate
+
+META = {"net": "tracker", "method": "ste", "source": "a test", "images": "random images"}
+BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
+
+
+class Pixels(nn.Module):
+    """Bytes to -1 .. 127/128."""
+
+    def forward(self, x):
+        return x / 128 - 1
+
+
+class Template(nn.Module):
+    """A correlation as `sw/parts.py` has it."""
+
+    def __init__(self, channels, size, outputs=1):
+        super().__init__()
+        self.register_buffer("template", torch.randn(outputs, channels, size, size).sign())
+
+    def forward(self, x):
+        return F.conv2d(x, self.template)
+
+
+def sign():
+    return QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
+
+
+def layer(inputs, outputs, stride=1, pool=1):
+    """Binary convolution, batch norm on a binary grid, sign, [maximum of bits]; nothing pads."""
+    norm = nn.BatchNorm2d(outputs, eps=0.0)
+    with torch.no_grad():
+        norm.running_mean.copy_((torch.randn(outputs) * 3).round() + 0.5)
+        norm.weight.copy_(torch.randn(outputs).sign())
+    parts = [QuantConv2d(inputs, outputs, 3, stride=stride, **BINARY), norm, sign()]
+    return nn.Sequential(*parts, *([nn.MaxPool2d(pool)] if pool > 1 else []))
+
+
+def tracker(widths, size, seed=1):
+    """The layers of tinytrk: stride 2, pool, then plain ones; a correlation of `size` x `size` features behind them."""
+    torch.manual_seed(seed)
+    ends = list(zip((3, *widths), widths))
+    layers = [layer(*ends[0], stride=2), layer(*ends[1], pool=2), *(layer(*pair) for pair in ends[2:])]
+    return nn.Sequential(Pixels(), *layers, Template(widths[-1], size)).eval()
+
+
+def laid(folder, module, images, interval, board="pynq-z2"):
+    """Every stage up to the RTL; the operators."""
+    export(module, images, np.full(len(images), -1), folder, META)
+    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    acc = folder / "acc"
+    fold(folder, board, acc, interval=interval)
+    generate(acc / "folded.onnx", acc / "rtl")
+    return graph.operators(acc / "folded.onnx")
+
+
+def as_weights(template):
+    """A template (O, C, k, k) of +-1 as the operator has it, (k k C, O) of 0/1."""
+    return (np.asarray(template).transpose(2, 3, 1, 0).reshape(-1, len(template)) > 0).astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A little tracker: frames 46 x 46, features 6 x 6 x 12, templates 3 x 3 x 12 of exemplars 34 x 34."""
+    folder, module = tmp_path_factory.mktemp("small"), tracker((4, 6, 8, 12), 3)
+    images = np.random.default_rng(2).integers(0, 256, (6, 3, 46, 46), np.uint8)
+    return folder, module, images, laid(folder, module, images, 12000)
+
+
+def test_every_stage_gives_the_responses_of_the_module(small):
+    folder, module, images, ops = small
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(images).float()).numpy()
+    assert wanted.shape == (6, 1, 4, 4) and wanted.std() > 0
+    export_record = read_json(folder / "export.json")
+    assert export_record["writable"] == ["Conv_4"]
+    model = ModelWrapper(str(folder / "lowered.onnx"))
+    marked = {
+        n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights") for n in model.get_nodes_by_op_type("MVAU")
+    }
+    assert marked == {"conv0": 0, "conv1": 0, "conv2": 0, "conv3": 0, "conv4": 1}
+    held = np.load(folder / "lowered.npz")
+    assert (held["scale"], held["bias"]) == (2, -108)
+    np.testing.assert_array_equal((2 * held["integers"] - 108).transpose(0, 3, 1, 2), wanted)
+    unit = correlation(ops)
+    np.testing.assert_array_equal(unit.arrays_of["weights"], as_weights(module[-1].template))
+
+    record = simulate(folder / "acc", folder, stalled=6)
+    assert len(record["checks"]) == 6
+    for check in [*read_json(folder / "lower.json")["checks"], *record["checks"]]:
+        assert check["mismatches"] == 0 and check["integers"] > 0, check
+    assert [check["name"] for check in record["checks"][4:]] == ["RTL with templates = bit simulator"] * 2
+    assert [check["integers"] for check in record["checks"][4:]] == [12 * 16] * 2
+    assert record["interval"] == record["interval_bound"] and record["interval_constant"]
+    assert record["unpacked"] == []
+
+
+def test_a_learnt_template_is_what_torch_makes_of_the_exemplar_alone(small):
+    """The exemplar lies in the upper left corner of a frame; what else is in the frame does not matter."""
+    folder, module, images, ops = small
+    exemplar, search = images[:1, :, :34, :34], images[1:3]
+    corner = np.random.default_rng(3).integers(0, 256, (1, 3, 46, 46), np.uint8)
+    corner[:, :, :34, :34] = exemplar
+    with torch.no_grad():
+        features = module[:-1](torch.from_numpy(exemplar).float())
+        assert features.shape == (1, 12, 3, 3)
+        wanted = F.conv2d(module[:-1](torch.from_numpy(search).float()), features).numpy()
+    frames, flags = np.concatenate([corner, search]), [(0, 1), (1, 0), (1, 0)]
+    device = network(folder / "acc" / "rtl", ops, level="-O0")
+    for found in (
+        templates.responses(BitSimulator(ops), frames, flags),
+        templates.drive(device, ops, frames, flags, stall=0.3).output,
+    ):
+        np.testing.assert_array_equal((2 * found[1:] - 108).transpose(0, 3, 1, 2), wanted)
+    simulator = BitSimulator(ops)
+    simulator.load(as_weights(features))
+    np.testing.assert_array_equal(simulator.run(search)[ops[-1].name], found[1:])
+
+
+def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
+    folder = small[0]
+    acc = folder / "acc"
+    synth = synthesise(acc, folder)
+    record = simulate_netlist(acc, folder)
+    assert [(check["name"], check["mismatches"]) for check in record["checks"]] == [
+        ("netlist = lowered", 0),
+        ("netlist cycles = RTL cycles", 0),
+        ("netlist with templates = bit simulator", 0),
+    ]
+    [row] = [row for row in synth["operators"] if row["op"] == "Correlate"]
+    assert row["lut_ram"] > 0 and synth["top"]["ff"] > 100  # two banks in LUTs; AXI4-Lite
+
+
+def test_the_record_tells_a_host_how_to_load(small):
+    folder, _, _, ops = small
+    control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], correlation(ops)
+    simd, weights = control["template"]["simd"], np.random.default_rng(4).integers(0, 2, (108, 1))
+    assert control["template"] == {"mw": 108, "mh": 1, "simd": simd, "pe": 1} and control["words"] * simd == 108
+    written = []
+    for word in range(control["words"]):
+        value = sum(int(bit) << place for place, bit in enumerate(weights[word * simd : (word + 1) * simd, 0]))
+        for piece in range(-(-control["word_bits"] // 32)):
+            written.append(
+                (control["banks"][1] + word * control["word_bytes"] + 4 * piece, value >> 32 * piece & 0xFFFFFFFF)
+            )
+    assert unit.load(weights, 1) == written
+
+
+def refused(tmp_path, *parts, writable=None):
+    """What lowering says of a small network."""
+    torch.manual_seed(1)
+    module = nn.Sequential(Pixels(), *parts).eval()
+    images = np.random.default_rng(2).integers(0, 256, (2, 3, 12, 12), np.uint8)
+    export(module, images, np.full(2, -1), tmp_path, META)
+    with pytest.raises(UserError) as error:
+        lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    return str(error.value)
+
+
+class Padded(Template):
+    def forward(self, x):
+        return F.conv2d(x, self.template, padding=1)
+
+
+ONLY_BITS = (
+    "Conv_{} (Conv): its template is replaced at run time, and only bits of -1 and +1 can be compared with one; put a sign in front "
+    "of it, no border of zeros and no groups."
+)
+
+
+def test_templates_against_anything_but_bits_are_refused(tmp_path):
+    assert refused(tmp_path, Template(3, 3)) == ONLY_BITS.format(0)
+    assert refused(tmp_path, layer(3, 4), Padded(4, 3)) == ONLY_BITS.format(1)
+
+
+def test_templates_of_more_than_bits_are_refused(tmp_path):
+    correlate = Template(4, 3)
+    correlate.template *= torch.arange(9).reshape(3, 3) + 1
+    assert refused(tmp_path, layer(3, 4), correlate) == ONLY_BITS.format(1)
+
+
+def test_a_template_with_something_behind_it_is_refused(tmp_path):
+    text = "its template is replaced at run time, and more follows it; let the network end in it."
+    assert refused(tmp_path, layer(3, 4), Template(4, 3), sign()) == f"Conv_1 (Conv): {text}"
+    assert refused(tmp_path, layer(3, 4), Template(4, 3, 2), sign(), Template(2, 3)) == f"Conv_1 (Conv): {text}"
+
+
+def test_a_template_that_is_no_weight_of_a_convolution_is_refused(tmp_path):
+    class Other(Template):
+        def forward(self, x):
+            return x * self.template
+
+    module = nn.Sequential(Pixels(), Other(3, 1)).eval()
+    with pytest.raises(UserError) as error:
+        export(module, np.zeros((1, 3, 4, 4), np.uint8), np.array([-1]), tmp_path, META)
+    assert (
+        str(error.value)
+        == "export: the template 1.template is not the weight of one convolution; compare bits with it by F.conv2d alone."
+    )
+
+
+def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chains):
+    chain = chains["Chain"]((6, 6, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 3, raw=True)
+    for name in ("conv0", "conv1"):
+        model = chain.model()
+        getCustomOp(model.get_node_from_name(name)).set_nodeattr("runtime_writeable_weights", 1)
+        if name == "conv1":
+            assert [one.op for one in bind(model)][-1] == "Correlate"
+            continue
+        with pytest.raises(UserError) as error:
+            bind(model)
+        assert str(error.value) == (
+            "conv0: its weights are replaced at run time, and only counts of equal bits without a threshold behind them can be built "
+            "so; let the network end there."
+        )
+
+
+@pytest.mark.full
+def test_tinytrk_whole(tmp_path):
+    """128 x 128 frames, features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles of the correlation."""
+    module = tracker((32, 32, 64, 64, 128), 8)
+    images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
+    ops = laid(tmp_path, module, images, 40960)
+    unit = correlation(ops)
+    assert unit.in_stream().shape == (17, 17, 8192) and unit.cycles() <= 40960
+    folding = tmp_path / "folding.json"
+    folding.write_text(json.dumps({unit.name: {"simd": 128, "pe": 1}}))
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=40960, folding=folding)
+    generate(tmp_path / "acc" / "folded.onnx", tmp_path / "acc" / "rtl")
+    ops = graph.operators(tmp_path / "acc" / "folded.onnx")
+    assert correlation(ops).cycles() == 18496
+    record = simulate(tmp_path / "acc", tmp_path, stalled=2)
+    assert (
+        all(check["mismatches"] == 0 and check["integers"] > 0 for check in record["checks"])
+        and len(record["checks"]) == 6
+    )
+    assert record["interval"] == record["interval_bound"] <= 40960
