@@ -93,7 +93,6 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     return network
 
 
-def _folded(network: ModelWrapper) -> ModelWrapper:
 def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
     """Find by the names that the exporter gives buffers, which the clean-up changes."""
     templates = {name for name, _ in module.named_buffers() if name.split(".")[-1] == "template"}
@@ -107,6 +106,7 @@ def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
         )
 
 
+def _folded(network: ModelWrapper) -> ModelWrapper:
     """The graph without nodes that read constants only: each padding brings seven.
 
     qonnx' clean-up folds them too, but infers all shapes again behind each, in time that grows with the graph.

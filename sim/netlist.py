@@ -15,8 +15,8 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
 from xnorforge.sim.stage import answers
 
-TEMPLATE_FRAMES = 3
 SEED = 1
+TEMPLATE_FRAMES = 3
 
 
 def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda text: None) -> dict:
@@ -50,11 +50,11 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         device = network(acc / "rtl", ops, sources=sources(acc / "netlist", synth["family"]), level="-O1")
         progress(f"netlist on {len(pictures):,} images")
         mapped = cosim.run(device, inputs, seed=SEED)
+        rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
         changing = []
         if correlation(ops):
             paces = {"full rate": 0.0}
             changing = templates.proven(device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, paces, SEED, "netlist")
-        rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
     beats = mapped.cycles - mapped.first
     record = {
         "stage": "netlist",
@@ -65,8 +65,8 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
                 expected[: len(pictures)],
                 "every output integer of the mapped cells",
             ),
-            *changing,
             compare.checked("netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"),
+            *changing,
         ],
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
         "cycles": int(beats.max()),
