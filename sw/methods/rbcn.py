@@ -148,7 +148,7 @@ def rectified(network: nn.Module) -> list[nn.Module]:
 
 
 def stage_ends(network: nn.Module) -> list[nn.Module]:
-    """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the scores.
+    """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the last part.
 
     Of a block that is its batch norm, of a part with a shortcut the part.
     """
@@ -175,17 +175,22 @@ class Method(base.Method):
     def build(self, net):
         """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two optimisers."""
         network = networks.build(net, Rectified(self.granularity))
-        # No batch norm follows the last layer to take up a C: it stays the baseline's.
-        scores, rows = network[-1], network[-1].dot.weight
-        scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
-        scores.dot.weight = rows
+        for part in network.modules():
+            if isinstance(part, parts.Scores):  # no batch norm follows to take up a C: it stays the baseline's
+                rows = part.dot.weight
+                part.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
+                part.dot.weight = rows
+            if isinstance(part, parts.MultiRate):  # what is added up has one C
+                shared = nn.Parameter(torch.stack([layer.scale.detach() for layer in part.dots]).mean(0))
+                for layer in part.dots:
+                    layer.scale = shared
         if self.granularity == "layer":
             for part in parts.summed(network).values():  # one C cancels in the batch norm behind it
                 part.dot.scaled = False
         self.guide = networks.build(net, Real())
         widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
         self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)
-        self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
+        self.scales = torch.optim.Adam(dict.fromkeys(layer.scale for layer in rectified(network)))
         self.guess = torch.optim.Adam(self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999))
         self.real, self.fake = _maps(self.guide), _maps(network, training=True)
         self.batches = deque(maxlen=self.kept)

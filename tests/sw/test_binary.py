@@ -6,6 +6,8 @@ from torch import nn
 
 from xnorforge.sw import binary, networks
 
+from .maps import pictures
+
 SETS = [binary.Plain(), binary.Brevitas()]
 
 
@@ -20,11 +22,6 @@ def shaken(net: str, layers, seed: int = 0) -> networks.Network:
             ):  # fmt: skip
                 nn.init.uniform_(tensor, low, high)
     return network.eval()
-
-
-def pictures(net: str, count: int, seed: int = 1) -> torch.Tensor:
-    shape = (3, 32, 32) if net.startswith("cifar10") else (1, 28, 28)
-    return torch.randint(0, 256, (count, *shape), generator=torch.Generator().manual_seed(seed)).float()
 
 
 @pytest.mark.parametrize("layers", SETS, ids=["plain", "brevitas"])

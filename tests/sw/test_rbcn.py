@@ -15,7 +15,8 @@ from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.tasks.base import Recipe, task_of
 
 from .digits import in_place_of_mnist
-from .test_binary import pictures, shaken
+from .maps import pictures, targets
+from .test_binary import shaken
 from .test_snap import threshold_of
 
 CHAINS = [net for net in networks.names() if snap.thresholds_in(networks.build(net))]
@@ -43,7 +44,7 @@ def begun(net="mnist-tfc", phase=1, seed=0, **settings):
 
 
 def batch(net="mnist-tfc", seed=1, count=16):
-    return pictures(net, count, seed).to(torch.uint8), torch.arange(count) % 10
+    return pictures(net, count, seed).to(torch.uint8), targets(net, count, seed)
 
 
 def looked_at(run, images):
@@ -209,7 +210,7 @@ def test_with_unit_scales_the_forward_pass_is_the_baselines(net, training):
             layer.scale.fill_(1)
     plain = ste.Method().build(net).to(memory_format=torch.channels_last)
     plain.load_state_dict({k: v for k, v in run.network.state_dict().items() if not k.endswith(".scale")})
-    images, _ = batch(net, count=4)
+    images, _ = batch(net, count=5)
     with torch.no_grad():
         found = train.Run.forward(run, images) if training else run.network.eval()(images.float())
         wanted = plain.train(training)(images.float().contiguous(memory_format=torch.channels_last))
@@ -239,12 +240,27 @@ def test_stage_ends_are_blocks_before_pool_flatten_or_scores():
     assert channels["mnist-tfc"] == [64] and channels["mnist-cnn"] == [32, 64, 64, 128]
     assert channels["cifar10-cnv"] == [64, 128, 256, 512] and channels["cifar10-vgg_small"] == [128, 256, 512]
     assert channels["cifar10-wrn22"] == channels["cifar10-resnet20"] == [16, 32, 64]
+    assert channels["pedestrian-tinyped"] == [32, 64, 128] and channels["segment-tinyseg"] == [32, 64]
+    assert channels["track-tinytrk"] == [32, 128]
 
 
 def test_the_last_layer_has_no_scale():
     run = begun("mnist-cnn")
     assert len(rbcn.rectified(run.network)) == 4 and len(binary.latents(run.network)) == 5
     assert type(run.network[-1].dot) is binary.BinaryLinear
+
+
+def test_rates_that_are_added_up_share_a_scale_that_moves_once():
+    run = begun("segment-tinyseg")
+    images, labels = batch("segment-tinyseg", count=4)
+    dots = run.network[3].dot.dots
+    assert len({id(dot.scale) for dot in dots}) == 1
+    torch.testing.assert_close(dots[0].scale.item(), sum(dot.weight.abs().mean().item() for dot in dots) / 3)
+    moving = run.method.scales.param_groups[0]["params"]
+    assert len(moving) == len({id(scale) for scale in moving}) == 6
+    before = dots[0].scale.item()
+    run.method.step(run, images, labels)
+    assert dots[0].scale.item() != before and dots[2].scale is dots[0].scale
 
 
 def test_latents_start_as_the_baselines():

@@ -8,7 +8,8 @@ from torch import nn
 from xnorforge.sw import networks, parts, snap
 from xnorforge.sw.snap import Grid, grid_of
 
-from .test_binary import pictures, shaken
+from .maps import pictures
+from .test_binary import shaken
 
 GRIDS = [(1, False), (9, False), (64, False), (784, False), (2304, False), (9, True), (27, True)]
 

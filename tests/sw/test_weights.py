@@ -9,7 +9,8 @@ import torch
 from xnorforge.errors import UserError
 from xnorforge.sw import networks, snap, weights
 
-from .test_binary import pictures, shaken
+from .maps import pictures
+from .test_binary import shaken
 
 RECORD = {
     "net": "mnist-tfc",
@@ -63,7 +64,7 @@ def test_the_card_says_what_the_readme_says(folder):
     words = (folder / "README.md").read_text()
     assert (
         words.startswith("---\n")
-        and "| two images | 1 of 2 | 50.00 % |" in words
+        and "| two images | 1 of 2 right, 50.00 % |" in words
         and "`make it`" in words
         and "kernel 1e-07" in words
     )
