@@ -134,6 +134,7 @@ module xf_ramb #(
   parameter integer ReadA = 0, parameter integer ReadB = 0,
   parameter integer WriteA = 0, parameter integer WriteB = 0,
   parameter ModeA = "READ_FIRST", parameter ModeB = "READ_FIRST",
+  parameter [71:0] ResetA = 0, parameter [71:0] ResetB = 0,
   parameter [Words*64-1:0] Init = 0,
   parameter [Words*8-1:0] InitP = 0
 ) (
@@ -156,11 +157,11 @@ module xf_ramb #(
       parity[k] = InitP[k*8 +: 8];
     end
 
-  xf_ramb_read #(.Width(ReadA), .Writes(WriteA != 0), .Mode(ModeA)) read_a (
+  xf_ramb_read #(.Width(ReadA), .Writes(WriteA != 0), .Mode(ModeA), .Reset(ResetA)) read_a (
     .clk(clk_a), .en(en_a), .reset(reset_a), .we(|we_a), .bit_i(addr_a[5:0]),
     .data(data[addr_a[AddrW-1:6]]), .parity(parity[addr_a[AddrW-1:6]]), .q(do_a), .p(dop_a)
   );
-  xf_ramb_read #(.Width(ReadB), .Writes(WriteB != 0), .Mode(ModeB)) read_b (
+  xf_ramb_read #(.Width(ReadB), .Writes(WriteB != 0), .Mode(ModeB), .Reset(ResetB)) read_b (
     .clk(clk_b), .en(en_b), .reset(reset_b), .we(|we_b), .bit_i(addr_b[5:0]),
     .data(data[addr_b[AddrW-1:6]]), .parity(parity[addr_b[AddrW-1:6]]), .q(do_b), .p(dop_b)
   );
@@ -195,7 +196,8 @@ module xf_ramb #(
 endmodule
 
 module xf_ramb_read #(
-  parameter integer Width = 0, parameter Writes = 0, parameter Mode = "READ_FIRST"
+  parameter integer Width = 0, parameter Writes = 0, parameter Mode = "READ_FIRST",
+  parameter [71:0] Reset = 0  // data, then parity, as UG473 orders SRVAL
 ) (
   input clk, en, reset, we,
   input [5:0] bit_i,
@@ -217,8 +219,10 @@ module xf_ramb_read #(
         $fatal(1, "%m: reading what the same port writes is not modelled");
     always @(posedge clk)
       if (en) begin
-        if (reset) $fatal(1, "%m: the reset of an output is not modelled");
-        if (!(Writes && we && Mode == "NO_CHANGE")) begin
+        if (reset) begin
+          q_q <= 64'(Reset[Bits-1:0]);
+          if (Width >= 9) p_q <= 8'(Reset[Bits +: Width / 9]);
+        end else if (!(Writes && we && Mode == "NO_CHANGE")) begin
           q_q <= 64'(data[first +: Bits]);
           if (Width >= 9) p_q <= parity >> (first / 8);
         end
@@ -258,7 +262,7 @@ module RAMB36E1 #(
     INITP_01 = 256'h0, INITP_02 = 256'h0, INITP_03 = 256'h0, INITP_04 = 256'h0, INITP_05 = 256'h0,
     INITP_06 = 256'h0, INITP_07 = 256'h0, INITP_08 = 256'h0, INITP_09 = 256'h0, INITP_0A = 256'h0,
     INITP_0B = 256'h0, INITP_0C = 256'h0, INITP_0D = 256'h0, INITP_0E = 256'h0, INITP_0F = 256'h0,
-  parameter INIT_A = 0, parameter INIT_B = 0, parameter SRVAL_A = 0, parameter SRVAL_B = 0,
+  parameter INIT_A = 0, parameter INIT_B = 0, parameter [71:0] SRVAL_A = 0, parameter [71:0] SRVAL_B = 0,
   parameter RAM_EXTENSION_A = "NONE", parameter RAM_EXTENSION_B = "NONE",
   parameter RAM_MODE = "TDP",
   parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
@@ -286,6 +290,7 @@ module RAMB36E1 #(
 
   xf_ramb #(
     .Words(512), .ModeA(WRITE_MODE_A), .ModeB(WRITE_MODE_B),
+    .ResetA(WideRead ? {SRVAL_B[35:32], SRVAL_A[35:32], SRVAL_B[31:0], SRVAL_A[31:0]} : SRVAL_A), .ResetB(SRVAL_B),
     .ReadA(READ_WIDTH_A), .ReadB(READ_WIDTH_B), .WriteA(WRITE_WIDTH_A), .WriteB(WRITE_WIDTH_B),
     .Init({
       INIT_7F, INIT_7E, INIT_7D, INIT_7C, INIT_7B, INIT_7A, INIT_79, INIT_78, INIT_77, INIT_76,
@@ -336,7 +341,7 @@ module RAMB18E1 #(
     INIT_3B = 256'h0, INIT_3C = 256'h0, INIT_3D = 256'h0, INIT_3E = 256'h0, INIT_3F = 256'h0,
     INITP_00 = 256'h0, INITP_01 = 256'h0, INITP_02 = 256'h0, INITP_03 = 256'h0, INITP_04 = 256'h0,
     INITP_05 = 256'h0, INITP_06 = 256'h0, INITP_07 = 256'h0,
-  parameter INIT_A = 0, parameter INIT_B = 0, parameter SRVAL_A = 0, parameter SRVAL_B = 0,
+  parameter INIT_A = 0, parameter INIT_B = 0, parameter [71:0] SRVAL_A = 0, parameter [71:0] SRVAL_B = 0,
   parameter RAM_MODE = "TDP",
   parameter WRITE_MODE_A = "WRITE_FIRST", parameter WRITE_MODE_B = "WRITE_FIRST",
   parameter DOA_REG = 0, parameter DOB_REG = 0,
@@ -362,6 +367,8 @@ module RAMB18E1 #(
 
   xf_ramb #(
     .Words(256), .ModeA(WRITE_MODE_A), .ModeB(WRITE_MODE_B),
+    .ResetA(WideRead ? {36'b0, SRVAL_B[17:16], SRVAL_A[17:16], SRVAL_B[15:0], SRVAL_A[15:0]} : SRVAL_A),
+    .ResetB(SRVAL_B),
     .ReadA(READ_WIDTH_A), .ReadB(READ_WIDTH_B), .WriteA(WRITE_WIDTH_A), .WriteB(WRITE_WIDTH_B),
     .Init({
       INIT_3F, INIT_3E, INIT_3D, INIT_3C, INIT_3B, INIT_3A, INIT_39, INIT_38, INIT_37, INIT_36,

@@ -113,3 +113,30 @@ def test_a_family_without_models_is_refused(tmp_path):
 
 def test_graph_of_the_fixture_is_a_chain(acc):
     assert [op.name for op in graph.operators(acc / "folded.onnx")] == ["sign", "queue", "first", "line", "second"]
+
+
+def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
+    """A padded window's ring in block RAM: the pad value becomes SRVAL, the border the reset of the output."""
+    window, rng = load("hw.ops", "window").Op, np.random.default_rng(4)
+    shapes = {"kernel": [3, 3], "pads": [1, 1, 1, 1], "simd": 4, "bits": 8, "pad_value": 0xA5}
+    ops = [window.make("bytes", ifm=[9, 160, 4], **shapes)]
+    acc = tmp_path / "acc"
+    acc.mkdir()
+    onnx.save(folded_graph(ops, "padded"), acc / "folded.onnx")
+    (acc / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 100000}))
+    images = rng.integers(0, 256, (2, 4, 9, 160)).astype(np.uint8)
+    padded = np.pad(images.transpose(0, 2, 3, 1), ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0xA5)
+    taps = [padded[:, y : y + 9, x : x + 160] for y in range(3) for x in range(3)]
+    np.savez(tmp_path / "golden.npz", images=images)
+    np.savez(
+        tmp_path / "lowered.npz",
+        integers=np.concatenate(taps, -1).astype(np.int64),
+        scale=np.ones(36),
+        bias=np.zeros(36),
+    )
+    generate(acc / "folded.onnx", acc / "rtl")
+    synthesise(acc, tmp_path)
+    text = "".join(path.read_text() for path in (acc / "netlist").glob("*.v"))
+    resets = re.findall(r"\.RSTRAM(?:B|ARSTRAM)\((.*?)\)", text)
+    assert any(wire not in ("1'h0", "1'b0") for wire in resets), "the case is there"
+    assert [check["mismatches"] for check in simulate_netlist(acc, tmp_path)["checks"]] == [0, 0]
