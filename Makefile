@@ -16,6 +16,7 @@ MODEL    ?=#                a QONNX file instead of NET
 SCALE    ?=#                with MODEL: value of one input step, where the file does not say
 INTERVAL ?=#                cycles per frame to aim at (default: what board.toml says for NET)
 APPROXIMATE ?=#             1: round sums of branches that are too wide to be exact; the report says what that changes
+OUTPUT   ?= scores#         scores, or labels: of a map the index of each cell's largest score and nothing else
 FOLDING  ?=#                JSON {operator: {pe, simd, depth}}; the rest is searched
 IMAGES   ?= 100#            images through the RTL at full rate (2 or more)
 STALLED  ?= 20#             how many of these again under random stalls
@@ -102,8 +103,9 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 # All that was asked for is looked at before anything is built, and one make at a time builds in a network's folder.
 REQUEST := $(VENV) request
 request: | $(VENV)
-	@$(RUN) check --board '$(BOARD)' --backend '$(BACKEND)' $(if $(MODEL),--model '$(MODEL)',--net '$(NETWORK)' --method '$(METHOD)') --images '$(IMAGES)' \
-		--stalled '$(STALLED)' $(INTERVAL:%=--interval '%') $(SCALE:%=--scale '%') $(FOLDING:%=--folding '%') --out $(DIR) --by $$PPID
+	@$(RUN) check --board '$(BOARD)' --backend '$(BACKEND)' --output '$(OUTPUT)' $(if $(MODEL),--model '$(MODEL)',--net '$(NETWORK)' --method '$(METHOD)') --images '$(IMAGES)' \
+		--stalled '$(STALLED)' $(INTERVAL:%=--interval '%') $(SCALE:%=--scale '%') $(FOLDING:%=--folding '%') --out $(DIR) --by $$PPID \
+		$(if $(filter demo,$(MAKECMDGOALS)),--demo $(LOOK))
 
 # $(call keep,WORDS) writes WORDS to the target unless it holds them already.
 keep = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@
@@ -112,7 +114,7 @@ $(DIR)/.export: FORCE | $(REQUEST)
 $(DIR)/.lower: FORCE | $(REQUEST)
 	$(call keep,$(APPROXIMATE))
 $(ACC)/.fold: FORCE | $(REQUEST)
-	$(call keep,$(INTERVAL) $(FOLDING))
+	$(call keep,$(INTERVAL) $(FOLDING) $(filter-out scores,$(OUTPUT)))
 $(ACC)/.sim: FORCE | $(REQUEST)
 	$(call keep,$(IMAGES) $(STALLED) $(WAVES))
 
@@ -123,7 +125,7 @@ $(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | 
 $(DIR)/lower.json: $(DIR)/export.json $(DIR)/.lower $(SRC_LOW) | $(REQUEST)
 	@$(RUN) lower $(DIR) $(APPROXIMATE:%=--allow-approximate)
 $(ACC)/fold.json: $(DIR)/lower.json $(ACC)/.fold $(SRC_FOLD) $(wildcard $(FOLDING)) | $(REQUEST)
-	@$(RUN) fold $(DIR) --board $(BOARD) --backend $(BACKEND:hls4ml=rtl) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) -o $(ACC)
+	@$(RUN) fold $(DIR) --board $(BOARD) --backend $(BACKEND:hls4ml=rtl) $(INTERVAL:%=--interval %) $(FOLDING:%=--folding %) --output $(OUTPUT) -o $(ACC)
 $(ACC)/rtl/rtl.json: $(ACC)/fold.json $(SRC_RTL) | $(REQUEST)
 	@$(RUN) generate $(ACC)
 $(ACC)/sim.json: $(ACC)/rtl/rtl.json $(ACC)/.sim $(SRC_SIM) | $(REQUEST)

@@ -32,6 +32,7 @@ def fold(
     interval: int | None = None,
     folding: Path | None = None,
     backend: str = "rtl",
+    output: str = "scores",
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -43,6 +44,7 @@ def fold(
         folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched. `depth` puts a
             FIFO of so many beats in front of the operator.
         backend: which matrices become adders instead of folded units, see adders.py.
+        output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing else.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of the
@@ -59,7 +61,7 @@ def fold(
     given = _given(folding)
     with artifacts.measured("qonnx", "numpy", *(["da4ml"] if backend != "rtl" else [])) as run:
         lowered = np.load(net_dir / "lowered.npz")
-        bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"])
+        bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
         _known(given, [one.name for one in bounds])
         part = Part(*(target.capacity[name] for name in ("lut", "bram36", "dsp")))
         fixed = {name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()}
@@ -72,7 +74,7 @@ def fold(
         bound = max(op.cycles() for op in ops)
         synth.over_capacity(target, estimate, bound, " by the cost model")
         images = np.load(net_dir / "golden.npz")["images"]
-        check = _equal(ops, images, lowered["integers"])
+        check = _equal(ops, images, lowered)
         with artifacts.whole(out_dir / "folded.onnx") as aside:
             onnx.save(folded_graph(ops, net_dir.name), aside)
     nodes = {one.name: one.nodes for one in bounds}
@@ -84,6 +86,7 @@ def fold(
         "part": target.part,
         "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
         "backend": backend,
+        "output": output,
         "decisions": decisions,
         "interval": interval,
         "interval_bound": bound,
@@ -185,12 +188,10 @@ def _joins(ops: list[HwOp]) -> None:
         streams |= zip(op.results, op.out_streams())
 
 
-def _equal(ops: list[HwOp], images: np.ndarray, integers: np.ndarray) -> dict:
-    """The folded graph against the lowered integers, on all images; with TopK also the index of the largest."""
+def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
+    """The folded graph against the lowered integers, on all images; with TopK and ArgMax the index of the largest."""
     got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
-    want = integers.reshape(len(images), -1)
-    if got.shape[1] > want.shape[1]:
-        want = np.concatenate([integers, integers.argmax(1)[:, None]], axis=1)
+    want = graph.answers(ops, lowered).reshape(len(images), -1)
     wrong = np.argwhere(got != want)
     if len(wrong):
         image, place = map(int, wrong[0])

@@ -1,6 +1,8 @@
 """A folded graph as its operators, and the reference walk: every operator's own `execute_node`, batch by batch."""
 
+from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,28 @@ def execute(folded, images, keep=(), block: int = 16) -> dict[str, np.ndarray]:
             if op.name in kept:
                 kept[op.name].append(found[op.results[0]])
     return {name: np.concatenate(parts) for name, parts in kept.items()}
+
+
+def answers(ops: list[HwOp], lowered) -> np.ndarray:
+    """What a folded graph has to give, from the integers of the lowered one and not from its operators.
+
+    Args:
+        lowered: lowered.npz; its `integers` (N, outputs) or, of a map, (N, H, W, C).
+
+    Returns:
+        The integers; with TopK the indices of the largest behind them; with ArgMax only, of every cell, the channel of the
+        largest score = scale * integer + bias, (N, H, W, 1). The first of equal ones.
+    """
+    integers, last = lowered["integers"], ops[-1]
+    if last.onnx_node.op_type == "ArgMax":
+        numbers = [Fraction(x) for x in (*lowered["scale"], *lowered["bias"])]
+        grid = lcm(*(x.denominator for x in numbers))
+        factors, addends = np.array([int(x * grid) for x in numbers], object).reshape(2, -1)
+        return (integers.astype(object) * factors + addends).argmax(-1)[..., None]
+    if last.onnx_node.op_type == "TopK":
+        order = np.argsort(-integers, axis=1, kind="stable")
+        return np.concatenate([integers, order[:, : last.get_nodeattr("k")]], axis=1)
+    return integers.reshape(len(integers), *last.out_stream().shape)
 
 
 def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:

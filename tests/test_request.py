@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent.parent
         ("STALLED=0", "STALLED: '0' is no whole number of 1 or more; give one, as STALLED=20."),
         ("INTERVAL=-5", "INTERVAL: '-5' is no whole number of 1 or more; give one, as INTERVAL=32768."),
         ("INTERVAL=1e3", "INTERVAL: '1e3' is no whole number of 1 or more; give one, as INTERVAL=32768."),
+        ("OUTPUT=label", "OUTPUT: no 'label' among labels, scores. Did you mean 'labels'?"),
         ("SCALE=nan", "SCALE: 'nan' is no positive number; give the value of one input step, as SCALE=0.0039."),
         ("FOLDING=none.json", "FOLDING: 'none.json' does not exist; give the path of a JSON file."),
         ("MODEL=none.onnx", "MODEL: 'none.onnx' does not exist; give the path of a QONNX file."),

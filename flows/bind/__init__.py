@@ -7,6 +7,8 @@ that read the same fork become one window in front of it, and scores whose order
 What no operator builds exactly is refused by name.
 """
 
+from fractions import Fraction
+
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -21,12 +23,13 @@ WORKS = "convolutions, dense layers, thresholds, pools, sums and concatenations 
 RULES = matrices.RULES | pixels.RULES | streams.RULES
 
 
-def bind(model: ModelWrapper, scale=None, bias=None) -> list[Bound]:
+def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> list[Bound]:
     """The operators of a lowered network, in an order in which they can run.
 
     Args:
         model: lowered graph, FINN hardware-abstraction nodes, channels last, integers.
         scale, bias: of the logits (`lowered.npz`); None leaves the scores as they are.
+        output: "labels" ends a network whose output is a map in the channel with the largest score.
 
     Raises:
         UserError: a node or a combination that no operator builds; the text names the node and what works.
@@ -49,7 +52,7 @@ def bind(model: ModelWrapper, scale=None, bias=None) -> list[Bound]:
     if not bound:
         raise UserError(f"{model.graph.name}: no operator between input and output; give it a layer.")
     bound = _shared_windows(bound)
-    return bound + _top_k(bound[-1], scale, bias)
+    return bound + (_arg_max if output == "labels" else _top_k)(bound[-1], scale, bias)
 
 
 def _shared_windows(bound: list[Bound]) -> list[Bound]:
@@ -80,3 +83,34 @@ def _top_k(last: Bound, scale, bias) -> list[Bound]:
         return []
     attributes = {"n": stream.shape[0], "k": 1, "in_bits": stream.bits, "in_signed": int(stream.signed)}
     return [Bound("TopK", "top_k", attributes, inputs=last.outputs, outputs=["top_k_out"])]
+
+
+def _arg_max(last: Bound, scale, bias) -> list[Bound]:
+    """The channel with the largest scale * n + bias of every cell.
+
+    With one scale s that is the largest n + b / s. Whole parts of b / s are offsets; of the rest only the order counts, so
+    that it becomes digits behind the point: exact for any bias.
+    """
+    stream = last.make().out_stream()
+    if len(stream.shape) != 3 or stream.shape[2] < 2:
+        raise UserError(
+            f"{last.name}: OUTPUT=labels is for networks that end in a map of several channels, and this one gives "
+            f"{stream.shape}; leave OUTPUT=scores."
+        )
+    if np.ptp(scale) or scale[0] <= 0:
+        raise UserError(
+            f"{last.name}: its channels have scales of {min(scale):g} to {max(scale):g}, and OUTPUT=labels compares those "
+            "of one positive scale only; leave OUTPUT=scores."
+        )
+    shares = [(Fraction(b) - Fraction(min(bias))) / Fraction(scale[0]) for b in bias]
+    rests = sorted({share % 1 for share in shares})
+    shift = (len(rests) - 1).bit_length()
+    offset = np.array([(int(share // 1) << shift) + rests.index(share % 1) for share in shares])
+    attributes = {
+        "in_shape": list(stream.shape),
+        "in_bits": stream.bits,
+        "in_signed": int(stream.signed),
+        "shift": shift,
+    }
+    arrays = {"offset": offset} if offset.any() else {}
+    return [Bound("ArgMax", "arg_max", attributes, arrays, inputs=last.outputs, outputs=["arg_max_out"])]

@@ -15,15 +15,16 @@ def entry(border: dict, given: dict) -> dict:
     return {**_port("s_axis_tdata", border), "order": ORDER, "scale": given["scale"]}
 
 
-def exit_(border: dict, lowered) -> dict:
+def exit_(border: dict, lowered, output: str) -> dict:
     """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per
-    class, or per channel of a map.
+    class, or per channel of a map. Of labels there are indices only, one per cell.
 
     Args:
         border: `border.output` of rtl.json.
         lowered: lowered.npz.
+        output: of fold.json.
     """
-    scores = int(np.prod(lowered["integers"].shape[1:]))
+    scores = 0 if output == "labels" else int(np.prod(lowered["integers"].shape[1:]))
     return {
         **_port("m_axis_tdata", border),
         "scores": scores,

@@ -84,7 +84,7 @@ def report(acc: Path) -> dict:
     interval = sim["interval"]
     total, port = synth["total"], found["generate"]["border"]
     with np.load(acc.parent / "lowered.npz") as lowered:
-        output = border.exit_(port["output"], lowered)
+        output = border.exit_(port["output"], lowered, fold["output"])
     record = {
         "schema": SCHEMA,
         **common(found, board, fold["backend"]),

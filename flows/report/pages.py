@@ -26,6 +26,8 @@ def factor(value: float) -> str:
 def meaning(output: dict) -> str:
     """How to read an output frame, in words."""
     (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
+    if cells and output["indices"]:
+        return f"{cells[0]} × {cells[1]} cells, row by row, each the index of its largest score"
     if cells:
         words = f"{cells[0]} × {cells[1]} cells of {count} integers, row by row, one per channel"
     else:

@@ -24,7 +24,8 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
     asked = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"
     through = "" if backend == "rtl" else f" BACKEND={backend}"
     rounded = " APPROXIMATE=1" if lower["approximate"] else ""
-    return f"make build {what} BOARD={board.name}{through}{rounded}{asked}"
+    labels = " OUTPUT=labels" if fold["output"] == "labels" else ""
+    return f"make build {what} BOARD={board.name}{through}{rounded}{labels}{asked}"
 
 
 def netlist(board) -> str:

@@ -166,6 +166,17 @@ def top_k(op):
     return step
 
 
+def arg_max(op):
+    """ArgMax: the largest key is the last of those sorted by key, and then from the last channel to the first."""
+    offset, shift = op.offset(), op.get_nodeattr("shift")
+
+    def step(x):
+        keys = (integers(x, op.in_stream()) * 2**shift + offset) * len(offset) - np.arange(len(offset))
+        return keys.argsort(-1)[..., -1:]
+
+    return step
+
+
 def same(op):
     """Fifo and Width change how values travel, not what they are."""
     return lambda x: x
@@ -253,6 +264,7 @@ STEPS = {
     "Upsample": upsample,
     "TopK": top_k,
     "Fifo": same,
+    "ArgMax": arg_max,
     "Correlate": xnor_mvu,
     "Fork": fork,
     "Width": same,

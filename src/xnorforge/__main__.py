@@ -25,6 +25,7 @@ from xnorforge.progress import say
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 NO_ROOM = 1 << 20  # bytes free below which any failure is put down to the full disk
+OUTPUTS = ("scores", "labels")
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -254,13 +255,20 @@ def lower(net_dir, allow_approximate):
     show_default=True,
     help="Matrices as adders: rtl none, da4ml all it can, auto the cheaper.",
 )
+@click.option(
+    "--output",
+    type=click.Choice(OUTPUTS),
+    default="scores",
+    show_default=True,
+    help="What leaves of a map: every score, or of each cell the label alone.",
+)
 @click.option("-o", "--out", type=FOLDER, required=True)
-def fold(net_dir, board, interval, folding, backend, out):
+def fold(net_dir, board, interval, folding, backend, output, out):
     """Choose parallelism and FIFOs of NET_DIR for a board."""
     from xnorforge.flows.fold import fold
 
     with stage("fold", out, out / "fold.json", (*exported(net_dir), *lowered(net_dir))):
-        fold(net_dir, board, out, interval=interval, folding=folding, backend=backend)
+        fold(net_dir, board, out, interval=interval, folding=folding, backend=backend, output=output)
 
 
 @cli.command()
@@ -397,6 +405,7 @@ def check(out, by, **given):
         if name is not None and not (kind == "net" and request.shipped(name)) and name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
     if given["backend"] not in (None, *BACKENDS):
+@click.option("--output")
         raise unknown("BACKEND", given["backend"], BACKENDS)
     for kind in ("images", "stalled", "interval", "scale"):
         if given[kind] is not None:
@@ -421,6 +430,8 @@ def doctor():
 def main() -> int:
     """Run a command line and turn what went wrong into one sentence and an exit code."""
     if not sys.warnoptions:
+    if given["output"] not in (None, *OUTPUTS):
+        raise unknown("OUTPUT", given["output"], OUTPUTS)
         warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
     try:
         cli.main(standalone_mode=False, prog_name="xnorforge")

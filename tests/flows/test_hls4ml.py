@@ -166,6 +166,11 @@ REFUSED = {
         lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[2, 2], dilation=[2, 1])),
         "hls4ml: win (Window) has dilation=[2, 1]; hls4ml's Conv2D knows none, use [1, 1].",
     ),
+    "several rates": (
+        "io_parallel",
+        lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[3, 3], rates=[1, 2])),
+        "hls4ml: win (Window) has dilation=[1, 1] and [2, 2]; hls4ml's Conv2D knows none, use [1, 1].",
+    ),
     "window of no matrix": (
         "io_parallel",
         lambda: chain(

@@ -1,6 +1,8 @@
 """Networks that end in an image: every stage of a build on small ones of the shapes that pedestrians, segmentation and
 tracking have (stride 2 on bytes, -1 padding at any dilation, pools that drop a row, no padding at all, an 8-bit head)."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -8,15 +10,19 @@ from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
 from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
+from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
 from xnorforge.artifacts import read_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.bind import bind
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
+from xnorforge.sim import cosim
+from xnorforge.sim.device import network
 from xnorforge.sim.stage import simulate
 
 META = {"net": "map", "method": "ste", "source": "a test", "images": "random images"}
@@ -75,7 +81,7 @@ def head(inputs, outputs):
     """1x1 convolution with 8-bit weights and a bias in 128ths."""
     made = QuantConv2d(inputs, outputs, 1, weight_quant=EightWeights)
     with torch.no_grad():
-        made.bias.copy_((torch.randn(outputs) * 99).round() / 128)
+        made.bias.copy_((torch.randn(outputs) * 20).round() / 128)
     return made
 
 
@@ -145,6 +151,63 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     assert ops[-1].out_stream().shape == (*wanted.shape[2:], wanted.shape[1])
     if name in ("strided-padded-dilated-pooled", "unpadded-odd"):
         assert type(ops[-1]).__name__ == "IntMvu" and "thresholds" not in ops[-1].arrays_of
+
+
+def labels_of(tmp_path, scale=None, bias=None):
+    """The labels that RTL gives of a small network, folded with `output="labels"`; its integers, scale and bias, of which the
+    last two may be replaced before."""
+    lay(tmp_path, "rates-twice-pooled")
+    held = dict(np.load(tmp_path / "lowered.npz"))
+    held |= {key: np.array(x) for key, x in (("scale", scale), ("bias", bias)) if x is not None}
+    np.savez(tmp_path / "lowered.npz", **held)
+    acc = tmp_path / "acc"
+    record = fold(tmp_path, "pynq-z2", acc, interval=5000, output="labels")
+    assert record["output"] == "labels" and record["operators"][-1]["op"] == "ArgMax"
+    generate(acc / "folded.onnx", acc / "rtl")
+    checks = simulate(acc, tmp_path, stalled=IMAGES)["checks"]
+    assert [check["mismatches"] for check in checks] == [0] * 4 and checks[1]["integers"] == IMAGES * 6 * 6
+    ops = graph.operators(acc / "folded.onnx")
+    assert ops[-1].out_stream().shape == (6, 6, 1) and ops[-1].out_stream().bits == 2
+    images = np.load(tmp_path / "golden.npz")["images"]
+    return cosim.run(network(acc / "rtl", ops), graph.enter(ops[0], images)).output[..., 0], held
+
+
+def test_labels_are_the_largest_scores_of_the_module(tmp_path):
+    labels, _ = labels_of(tmp_path)
+    np.testing.assert_array_equal(labels, np.load(tmp_path / "golden.npz")["scores"].argmax(1))
+    assert len(np.unique(labels)) == 4
+
+
+@pytest.mark.parametrize(
+    "bias", [[0.0] * 4, [-3.0, 0.5, 0.75, 0.5], [0.1, 0.2, 0.3, -0.4]], ids=["none", "quarters", "any"]
+)
+def test_labels_follow_any_bias(tmp_path, bias):
+    """Sums times 1/4: equal scores, whole and broken multiples of the scale, numbers that float64 only comes near to."""
+    labels, held = labels_of(tmp_path, [0.25] * 4, bias)
+    shares = [
+        [int(n) * Fraction(1, 4) + Fraction(b) for n, b in zip(row, bias)] for row in held["integers"].reshape(-1, 4)
+    ]
+    assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
+
+
+def test_labels_of_other_networks_are_refused_with_the_reason(tmp_path):
+    lay(tmp_path, "rates-twice-pooled")
+    model, attempt = ModelWrapper(str(tmp_path / "lowered.onnx")), {"bias": np.zeros(4), "output": "labels"}
+    with pytest.raises(UserError) as error:
+        bind(model, np.array([1, 1, 2, 1.0]), **attempt)
+    assert str(error.value) == (
+        "conv6: its channels have scales of 1 to 2, and OUTPUT=labels compares those of one positive scale only; leave "
+        "OUTPUT=scores."
+    )
+    with pytest.raises(UserError, match="scales of -1 to -1"):
+        bind(model, -np.ones(4), **attempt)
+    lay(tmp_path / "one", "one-channel")
+    with pytest.raises(UserError) as error:
+        fold(tmp_path / "one", "pynq-z2", tmp_path / "acc", output="labels")
+    assert str(error.value) == (
+        "conv1: OUTPUT=labels is for networks that end in a map of several channels, and this one gives (9, 9, 1); leave "
+        "OUTPUT=scores."
+    )
 
 
 def test_a_map_that_differs_in_one_place_is_found_at_its_place(tmp_path):

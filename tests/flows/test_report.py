@@ -16,7 +16,7 @@ from xnorforge.artifacts import check, write_json
 from xnorforge.errors import MismatchError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import brief, collect, operators, pages, provenance, svg, vivado
+from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
 
@@ -80,7 +80,14 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
         },
         "lower": {"approximate": None},
-        "fold": {"net": "tiny", "board": "pynq-z2", "interval": 32768, "backend": "rtl", "decisions": []},
+        "fold": {
+            "net": "tiny",
+            "board": "pynq-z2",
+            "interval": 32768,
+            "backend": "rtl",
+            "output": "scores",
+            "decisions": [],
+        },
         "generate": {
             "border": {
                 "input": {"shape": [12], "lanes": 2, "bits": 1, "signed": False, "bytes": 1, "beats": 6},
@@ -169,6 +176,14 @@ def test_a_map_is_told_cell_by_cell():
     assert pages.meaning(output) == (
         "6 × 8 cells of 5 integers, row by row, one per channel; score = scale × integer + bias, per channel in report.json"
     )
+
+
+def test_labels_are_told_as_indices():
+    stream = {"shape": [6, 8, 1], "bits": 3, "signed": False, "lanes": 1, "beats": 48, "bytes": 1}
+    lowered = {"integers": np.zeros((2, 6, 8, 5)), "scale": np.ones(5), "bias": np.zeros(5)}
+    output = border.exit_(stream, lowered, "labels")
+    assert (output["scores"], output["indices"]) == (0, 48)
+    assert pages.meaning(output) == "6 × 8 cells, row by row, each the index of its largest score"
 
 
 def test_the_estimate_stands_beside_the_count_with_its_error(built):

@@ -10,6 +10,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from torch.nn import functional as F
 
+from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.threshold.op import Threshold
@@ -56,6 +57,17 @@ def test_a_window_of_several_rates_keeps_the_rows_of_the_largest():
     several, largest = Window.make(rates=(1, 4, 8), **sizes), Window.make(dilation=(8, 8), **sizes)
     assert several.rows().need == largest.rows().need and several.rows().freed == largest.rows().freed
     assert several.cycles() == 3 * largest.cycles() == 27 * 30 * 40
+
+
+@pytest.mark.parametrize(
+    "shift, offset, wanted",
+    [(0, None, [0, 1, 2, 0]), (0, [0, 0, 1], [2, 2, 2, 2]), (1, [0, 1, 0], [0, 1, 2, 1]), (1, [2, 0, 0], [0, 0, 2, 0])],
+)
+def test_labels_by_hand(shift, offset, wanted):
+    pixels = np.array([[[5, 4, 5], [-1, 0, 0], [-8, -7, 7], [3, 3, 3]]])
+    arrays = {} if offset is None else {"offset": np.array(offset)}
+    op = ArgMax.make("label", arrays, in_shape=(4, 3), in_bits=4, in_signed=1, shift=shift)
+    assert op.run(pixels).ravel().tolist() == wanted
 
 
 def test_windows_of_each_side_s_own_pads_are_views_of_the_padded_image():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
@@ -40,6 +41,9 @@ OPS = [
     Clip.make("clip", {"at": BOUNDS}, in_shape=(64,), pe=4, in_bits=10, out_bits=10),
     Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),
+    ArgMax.make(
+        "arg_max", {"offset": np.arange(12) * 75}, in_shape=(40, 30, 12), pe=4, in_bits=12, in_signed=1, shift=1
+    ),
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
     Fifo.make("queue", shape=(64,), lanes=16, depth=40),
     Width.make("narrower", shape=(128,), in_lanes=64, out_lanes=8),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from xnorforge.errors import UserError
+from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.threshold.op import Threshold
@@ -105,6 +106,13 @@ def test_thresholds_that_cannot_be(arrays, pe, text):
 @pytest.mark.parametrize("k", [0, 11])
 def test_more_or_fewer_indices_than_scores(k):
     refused(TopK.make("best", n=10, k=k, in_bits=4), f"best: k={k} of n=10 scores cannot be chosen; use 1 .. 10.")
+
+
+def test_offsets_and_shifts_of_labels_that_cannot_be():
+    sizes = {"in_shape": (4, 4, 3), "in_bits": 8}
+    text = "label: offset (2,) does not belong to 3 channels; use (3,)."
+    refused(ArgMax.make("label", {"offset": np.array([1, 2])}, **sizes), text)
+    refused(ArgMax.make("label", shift=17, **sizes), "label: shift=17 is none; use 0 .. 16.")
 
 
 def test_a_queue_without_depth_or_of_unknown_memory():

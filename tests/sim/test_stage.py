@@ -148,3 +148,13 @@ def test_a_missing_file_of_an_earlier_stage_is_named(net):
         stage.simulate(net, net)
     text = f"sim: {net / 'lowered.npz'} is missing, an earlier stage writes it; `make sim` runs all that sim needs."
     assert str(error.value) == text
+
+
+def test_labels_are_judged_as_maps_of_a_one_each():
+    truth = np.full((2, 8, 16), 3, np.uint8)
+    truth[1, :, 8:] = 7
+    labels = truth[:, ::4, ::4, None].astype(np.int64)
+    lowered = {"scale": np.full(11, 0.5), "bias": np.arange(11) * 100.0}  # what the labels are of, and no more in them
+    rows = stage.accuracy({"labels": truth}, lowered, labels, labels[:1], "segment")
+    assert [(row["stage"], row["images"]) for row in rows] == [("bit simulator", 2), ("RTL", 1)]
+    assert all(set(row["figures"].values()) == {1.0} for row in rows)

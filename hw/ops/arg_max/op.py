@@ -1,0 +1,113 @@
+"""The channel with the largest score of every pixel."""
+
+import numpy as np
+
+from xnorforge.errors import UserError
+from xnorforge.hw.ops._mvu_cost import logic_rom
+from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.ops.base import Stream
+
+
+class ArgMax(PerChannel):
+    """Integers (…, C) to indices (…, 1): the c with the largest key[c] = x[c] * 2**shift + offset[c], the first of equal ones.
+
+    Array `offset` (C,), any integers, is optional and 0 without. `shift` is 0 .. 16.
+    """
+
+    module = "xf_arg_max"
+    arrays = ("offset",)
+
+    def get_nodeattr_types(self):
+        return super().get_nodeattr_types() | {"shift": ("i", False, 0)}
+
+    def offset(self) -> np.ndarray:
+        """The offsets, int64 (C,).
+
+        Raises:
+            UserError: there is not one for each channel, or the shift is no shift.
+        """
+        channels, shift = self.get_nodeattr("in_shape")[-1], self.get_nodeattr("shift")
+        offset = np.asarray(self.arrays_of.get("offset", np.zeros(channels))).astype(np.int64)
+        if offset.shape != (channels,):
+            raise UserError(
+                f"{self.name}: offset {offset.shape} does not belong to {channels} channels; use ({channels},)."
+            )
+        if not 0 <= shift <= 16:
+            raise UserError(f"{self.name}: shift={shift} is none; use 0 .. 16.")
+        return offset
+
+    def out_stream(self) -> Stream:
+        *image, channels = self.in_stream().shape
+        return Stream((*image, 1), 1, max(1, (channels - 1).bit_length()))
+
+    def execute_node(self, context, graph):
+        self.take(context.get)
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        keys = (x << self.get_nodeattr("shift")) + self.offset()
+        context[self.onnx_node.output[0]] = np.argmax(keys, -1)[..., None].astype(np.float32)
+
+    @property
+    def key_bits(self) -> int:
+        """Bits of a key in two's complement."""
+        source, offset, shift = self.in_stream(), self.offset(), self.get_nodeattr("shift")
+        low, high = value_range(source.bits, source.signed)
+        ends = (low << shift) + int(offset.min()), (high << shift) + int(offset.max())
+        return max(ends[1].bit_length(), (-ends[0] - 1).bit_length() if ends[0] < 0 else 0) + 1
+
+    @property
+    def folds(self) -> int:
+        """Beats per pixel."""
+        source = self.in_stream()
+        return source.shape[-1] // source.lanes
+
+    def latency(self) -> int:
+        """A pixel's beats, one more for the keys."""
+        return self.folds + 1
+
+    def rtl(self):
+        source = self.in_stream()
+        return self.module, {
+            "Folds": self.folds, "Pe": source.lanes, "InBits": source.bits, "Signed": source.signed,
+            "Shift": self.get_nodeattr("shift"), "Offsets": "offset" in self.arrays_of, "KeyBits": self.key_bits,
+        }  # fmt: skip
+
+    def memories(self):
+        if "offset" not in self.arrays_of:
+            return {}
+        lanes, bits = self.get_nodeattr("pe"), self.key_bits
+        return {"OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])}
+
+    def estimate(self):
+        lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds
+        lut = 8 + (lanes - 1) * bits * 1.5
+        if folds > 1:
+            lut += bits / 2 + index * (3 if lanes > 1 else 1)
+        if "offset" in self.arrays_of:
+            offset = self.offset()
+            lut += lanes * bits + logic_rom(lanes * int(np.ptp(offset)).bit_length(), folds)
+        return {"lut": lut, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, in_bits, in_signed, shift, largest offset or None); few bits make many equal keys"""
+        points = [
+            ((4, 5, 11), 1, 9, 1, 0, None), ((4, 5, 11), 11, 9, 1, 0, None), ((4, 5, 12), 4, 9, 1, 0, None),
+            ((4, 5, 11), 1, 9, 1, 1, 700), ((4, 5, 11), 11, 9, 1, 1, 700), ((4, 5, 12), 3, 9, 1, 2, 900),
+            ((3, 3, 8), 2, 2, 0, 0, None), ((3, 3, 8), 8, 2, 1, 0, None), ((3, 3, 8), 1, 1, 0, 0, None),
+            ((3, 3, 8), 4, 1, 0, 1, 1), ((2, 7, 2), 1, 6, 0, 0, None), ((2, 7, 2), 2, 6, 0, 0, 5),
+            ((5, 2, 1), 1, 4, 1, 0, None), ((1, 1, 16), 1, 4, 0, 0, 3), ((1, 1, 17), 17, 3, 1, 3, 20),
+            ((6, 1, 33), 3, 4, 1, 0, None), ((1, 6, 33), 11, 4, 0, 2, 17), ((9, 9, 3), 1, 16, 1, 0, 20000),
+            ((9, 9, 3), 3, 16, 1, 4, 300000), ((2, 2, 80), 5, 8, 1, 0, 90), ((10,), 2, 5, 1, 0, None),
+            ((3, 4, 6), 6, 12, 0, 0, 4000), ((3, 4, 6), 2, 3, 0, 16, 70000),
+        ]  # fmt: skip
+        found, names = [], ("in_shape", "pe", "in_bits", "in_signed", "shift")
+        for index, (*given, largest) in enumerate(points):
+            attributes, rng = dict(zip(names, given)), np.random.default_rng(index)
+            channels = attributes["in_shape"][-1]
+            arrays = {} if largest is None else {"offset": rng.integers(-largest, largest + 1, channels)}
+            found.append(cls.make(f"arg_max_{index}", arrays, **attributes))
+        return found
+
+
+Op = ArgMax

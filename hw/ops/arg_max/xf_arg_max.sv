@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The channel of the largest key of every pixel, the first of equal ones; Pe channels per beat.
+//
+// A key is the element times 2**Shift plus its channel's offset. The keys of a beat are compared two
+// by two, and the best of them with the best of the pixel's beats so far.
+//
+// Rate       one beat per cycle
+// Latency    Folds + 1 cycles
+// Reset      synchronous, control state only; data registers keep what they had
+// Memories   OffsetFile, words of Pe offsets, two's complement; without Offsets there is none
+// Bit model  op.py, ArgMax.execute_node
+
+`include "xf_assert.svh"
+
+module xf_arg_max #(
+  parameter  int unsigned Folds      = 4,  // beats per pixel
+  parameter  int unsigned Pe         = 1,  // channels per beat
+  parameter  int unsigned InBits     = 8,
+  parameter  int unsigned Signed     = 0,  // 1: elements are two's complement
+  parameter  int unsigned Shift      = 0,
+  parameter  int unsigned Offsets    = 0,  // 1: keys have offsets
+  parameter  int unsigned KeyBits    = 9,  // of a key, which is signed
+  parameter               OffsetFile = "",
+  localparam int unsigned FoldW      = (Folds > 1) ? $clog2(Folds) : 1,
+  localparam int unsigned LaneW      = (Pe > 1) ? $clog2(Pe) : 1,
+  localparam int unsigned OutBits    = (Folds * Pe > 1) ? $clog2(Folds * Pe) : 1
+) (
+  input  logic                 clk_i,
+  input  logic                 rst_ni,
+  input  logic [Pe*InBits-1:0] s_data_i,
+  input  logic                 s_valid_i,
+  output logic                 s_ready_o,
+  output logic [OutBits-1:0]   m_data_o,
+  output logic                 m_valid_o,
+  input  logic                 m_ready_i
+);
+
+  logic                      go, take, first, last, fold_last;
+  logic [FoldW-1:0]          fold_q;  // of the beat that comes
+  logic [Pe*KeyBits-1:0]     offset;
+  logic                      key_valid_q, valid_q;
+  logic signed [KeyBits-1:0] keys_q [Pe];
+
+  assign go        = m_ready_i | ~valid_q;  // moves both stages
+  assign take      = go & s_valid_i;
+  assign fold_last = fold_q == FoldW'(Folds - 1);
+  assign s_ready_o = go;
+
+  if (Offsets != 0) begin : gen_offsets
+    xf_rom #(.Width(Pe * KeyBits), .Depth(Folds), .Kind(0), .File(OffsetFile)) u_offsets (
+      .clk_i, .en_i(go), .addr_i(fold_q), .data_o(offset)
+    );
+  end else begin : gen_no_offsets
+    assign offset = '0;
+  end
+
+  for (genvar p = 0; p < Pe; p++) begin : gen_key
+    logic signed [KeyBits-1:0] x;
+    if (Signed != 0) begin : gen_signed
+      assign x = KeyBits'($signed(s_data_i[p*InBits +: InBits]));
+    end else begin : gen_unsigned
+      assign x = KeyBits'(s_data_i[p*InBits +: InBits]);
+    end
+    always_ff @(posedge clk_i) begin
+      if (take) keys_q[p] <= (x << Shift) + $signed(offset[p*KeyBits +: KeyBits]);
+    end
+  end
+
+  // The best of the beat: the lower lane wins where keys are equal.
+  logic signed [KeyBits-1:0] tree [Pe];
+  logic [LaneW-1:0]          lane [Pe];
+
+  always_comb begin
+    for (int unsigned p = 0; p < Pe; p++) begin
+      tree[p] = keys_q[p];
+      lane[p] = LaneW'(p);
+    end
+    for (int unsigned step = 1; step < Pe; step = 2 * step) begin
+      for (int unsigned p = 0; p + step < Pe; p = p + 2 * step) begin
+        if (tree[p+step] > tree[p]) begin
+          tree[p] = tree[p+step];
+          lane[p] = lane[p+step];
+        end
+      end
+    end
+  end
+
+  logic [FoldW-1:0]          place_q;  // of the beat whose keys are there
+  logic signed [KeyBits-1:0] best_q;
+  logic [OutBits-1:0]        index_q, index;
+  logic                      better;
+
+  assign first  = place_q == '0;
+  assign last   = place_q == FoldW'(Folds - 1);
+  assign better = first | (tree[0] > best_q);
+  assign index  = better ? OutBits'(place_q * Pe) + OutBits'(lane[0]) : index_q;
+
+  always_ff @(posedge clk_i) begin
+    if (go && key_valid_q) begin
+      if (better) best_q <= tree[0];
+      index_q <= index;
+    end
+    if (!rst_ni) begin
+      fold_q      <= '0;
+      place_q     <= '0;
+      key_valid_q <= 1'b0;
+      valid_q     <= 1'b0;
+    end else if (go) begin
+      if (s_valid_i) fold_q <= fold_last ? '0 : fold_q + 1'b1;
+      if (key_valid_q) place_q <= last ? '0 : place_q + 1'b1;
+      key_valid_q <= s_valid_i;
+      valid_q     <= key_valid_q & last;
+    end
+  end
+
+  // The last beat of a pixel leaves its index in index_q: no register of its own.
+  assign m_data_o  = index_q;
+  assign m_valid_o = valid_q;
+
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+endmodule : xf_arg_max
