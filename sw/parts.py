@@ -117,6 +117,13 @@ def length_of(dot: nn.Module) -> int:
     return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
+def whole_sums(network: nn.Module) -> list[nn.Module]:
+    """The layers whose sums nothing may scale: those of `summed` parts, and those that are added up, which would round."""
+    dots = [part.dot for part in summed(network).values()]
+    dots += [part for part in network.modules() if isinstance(part, MultiRate)]
+    return [layer for dot in dots for layer in added_in(dot)]
+
+
 class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 

@@ -11,7 +11,8 @@ to the mean of its class (`feature_loss`). Nothing of this is left in hardware: 
     sigma    (filters,)     how wide they are
 
 w, mu and sigma are stored as logarithms, so they are positive. The last dense layer has no batch norm to take the factor
-1 / wbar, so its output is not scaled; nor is one whose batch norm goes into a sum, where the factor would cancel. docs/methods/bonn.md tells what else is our reading and what was measured.
+1 / wbar, so its output is not scaled; nor is one whose sums are added to others, before its batch norm or behind it, where
+the factor would cancel. docs/methods/bonn.md tells what else is our reading and what was measured.
 """
 
 import math
@@ -171,17 +172,17 @@ class Method(base.Method):
 
     def __post_init__(self):
         self.features = self.hook = self.centres = self.variances = None
+        self.classifies = True  # else there are no class centres
 
     def layers(self):
         return Layers()
 
     def build(self, net):
         network = super().build(net)
-        for part in network.modules():
-            if isinstance(part, parts.Scores):
-                part.dot.scaled = False
-        for part in parts.summed(network).values():
-            part.dot.scaled = False
+        scores = [part.dot for part in network.modules() if isinstance(part, parts.Scores)]
+        self.classifies = bool(scores)
+        for layer in [*scores, *parts.whole_sums(network)]:
+            layer.scaled = False
         if not self.kernel:
             for layer in modulated(network):
                 nn.init.zeros_(layer.log_w).requires_grad_(False)
@@ -189,7 +190,7 @@ class Method(base.Method):
         return network
 
     def phases(self, recipe):
-        fine = recipe.epochs // FINE if self.feature else 0
+        fine = recipe.epochs // FINE if self.feature and self.classifies else 0
         main = [base.Phase("kernel", recipe.epochs - fine, recipe.lr)]
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 

@@ -180,17 +180,13 @@ class Method(base.Method):
                 rows = part.dot.weight
                 part.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
                 part.dot.weight = rows
-            if isinstance(part, parts.MultiRate):  # what is added up has one C
-                shared = nn.Parameter(torch.stack([layer.scale.detach() for layer in part.dots]).mean(0))
-                for layer in part.dots:
-                    layer.scale = shared
         if self.granularity == "layer":
-            for part in parts.summed(network).values():  # one C cancels in the batch norm behind it
-                part.dot.scaled = False
+            for layer in parts.whole_sums(network):  # one C cancels in the batch norm behind it
+                layer.scaled = False
         self.guide = networks.build(net, Real())
         widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
         self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)
-        self.scales = torch.optim.Adam(dict.fromkeys(layer.scale for layer in rectified(network)))
+        self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
         self.guess = torch.optim.Adam(self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999))
         self.real, self.fake = _maps(self.guide), _maps(network, training=True)
         self.batches = deque(maxlen=self.kept)

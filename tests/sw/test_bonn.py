@@ -15,10 +15,11 @@ from xnorforge.sw.tasks.base import Recipe, task_of
 
 from . import digits
 from .digits import steps
+from .maps import pictures
 from .test_snap import threshold_of
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
-NETS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
+CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +188,9 @@ def test_only_fine_tuning_has_the_feature_loss():
     recipe = Recipe(epochs=20, batch=64, lr=5e-3)
     assert [(p.name, p.epochs, p.lr) for p in bonn.Method().phases(recipe)] == [("kernel", 18, 5e-3), ("fine", 2, 5e-4)]
     assert [p.name for p in bonn.Method(feature=0.0).phases(recipe)] == ["kernel"]
+    without_classes = bonn.Method()
+    without_classes.build("track-tinytrk")
+    assert [(p.name, p.epochs) for p in without_classes.phases(recipe)] == [("kernel", 20)]
     images, labels = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4)
     for phase, names in ((0, {"task", "kernel"}), (1, {"task", "kernel", "feature"})):
         run = started(bonn.Method(), epochs=10, phase=phase)
@@ -243,20 +247,19 @@ def shaken(net, seed):
         for layer in bonn.modulated(network):
             layer.log_w.normal_(1, 1)
         for _, block, grid in snap.thresholds_in(network):
-            norm = block.norm
+            norm, scale = block.norm, parts.added_in(block.dot)[0].scale()
             norm.weight.normal_(0.4, 1).masked_fill_(torch.rand(norm.num_features) < 0.1, 0)
             norm.bias.normal_(0, 0.5)
-            norm.running_var.uniform_(0.5, 2).mul_(grid.reach * block.dot.scale().square())
-            norm.running_mean.normal_().mul_(grid.reach**0.5 * block.dot.scale())
+            norm.running_var.uniform_(0.5, 2).mul_(grid.reach * scale.square())
+            norm.running_mean.normal_().mul_(grid.reach**0.5 * scale)
     return network
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", [*CHAINS, "segment-tinyseg"])
 def test_the_deployed_network_computes_the_same_scores(net):
     network = shaken(net, seed=1)
     deployed = bonn.Method().deploy(net, network)
-    count = 4 if net == "cifar10-cnv" else 64
-    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    images = pictures(net, 4 if net == "cifar10-cnv" else 64).numpy().astype(np.uint8)
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 10
     back = weights.unpack(networks.build(net), weights.pack(deployed), "here")
@@ -313,7 +316,7 @@ def test_a_checkpoint_holds_the_classes(tmp_path):
 
 
 def test_the_last_layer_keeps_its_power_of_two():
-    for net in NETS:
+    for net in CHAINS:
         last = next(part for part in bonn.Method().build(net).modules() if isinstance(part, parts.Scores))
         assert last.dot.scale() == 1 and last.dot.effective().unique().tolist() == [-1, 1]
 

@@ -250,17 +250,18 @@ def test_the_last_layer_has_no_scale():
     assert type(run.network[-1].dot) is binary.BinaryLinear
 
 
-def test_rates_that_are_added_up_share_a_scale_that_moves_once():
+def test_rates_that_are_added_up_have_scales_in_the_kernel_loss_only():
     run = begun("segment-tinyseg")
     images, labels = batch("segment-tinyseg", count=4)
-    dots = run.network[3].dot.dots
-    assert len({id(dot.scale) for dot in dots}) == 1
-    torch.testing.assert_close(dots[0].scale.item(), sum(dot.weight.abs().mean().item() for dot in dots) / 3)
-    moving = run.method.scales.param_groups[0]["params"]
-    assert len(moving) == len({id(scale) for scale in moving}) == 6
-    before = dots[0].scale.item()
+    dots, before = run.network[3].dot.dots, looked_at(run, images)
+    scales = [dot.scale.item() for dot in dots]
     run.method.step(run, images, labels)
-    assert dots[0].scale.item() != before and dots[2].scale is dots[0].scale
+    assert all(dot.scale.item() != scale for dot, scale in zip(dots, scales, strict=True))
+    run = begun("segment-tinyseg")
+    with torch.no_grad():
+        for dot in run.network[3].dot.dots:
+            dot.scale.fill_(9)
+    assert torch.equal(looked_at(run, images), before)
 
 
 def test_latents_start_as_the_baselines():
