@@ -32,7 +32,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         labels: of classes int64 (N,), -1 where unknown; else what the task's figures are measured by.
         out_dir: folder of the three files.
         meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated elsewhere);
-            `task`, its name in sw/tasks where labels are no classes.
+            `task`, its name in sw/tasks where labels are no classes; `trained_on`, which pictures, if known.
 
     Returns:
         The record written to export.json. Equal modules and images give equal bytes of model.onnx and golden.npz.
@@ -59,6 +59,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "input": {"lo": 0, "hi": 255, "scale": 1.0},
         "writable": writable,
         "images": meta["images"],
+        "trained_on": meta.get("trained_on", "unknown"),
         "task": task,
         "accuracy": [*meta.get("accuracy", []), *measured_now],
         "not_measured": None if measured_now else "accuracy of the exported network: the images have no labels",

@@ -27,8 +27,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
 
     Returns:
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
-        A record: `net`, `method`, `source` (where the weights come from), `accuracy` as on the card, `task` (its name where
-        labels are no classes).
+        A record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures) and `accuracy` as on the
+        card, `task` (its name where labels are no classes).
 
     Raises:
         UserError: unknown name, no weights, or weights of another network or that cannot be read.
@@ -53,7 +53,13 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     task = None if task_of(net).classifies else net.partition("-")[0]
-    return module, {"net": net, "method": method, "source": source, "accuracy": accuracy, "task": task}
+    known = {
+        "source": source,
+        "trained_on": card.get("data", {}).get("trained_on", "unknown"),
+        "accuracy": accuracy,
+        "task": task,
+    }
+    return module, {"net": net, "method": method, **known}
 
 
 def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from xnorforge.errors import UserError
 from xnorforge.sw import data
@@ -124,8 +124,12 @@ class Clip:
         return pixels(self.frames[index], self.size)
 
 
-def pixels(source: Path | np.ndarray, size: tuple[int, int] | None, numbers: bool = False) -> np.ndarray:
+def pixels(
+    source: Path | np.ndarray, size: tuple[int, int] | None = None, numbers: bool = False, upright: bool = False
+) -> np.ndarray:
     """Decode a picture: uint8 (H, W, 3) RGB; with `numbers`, the stored bytes (H, W) of a picture of labels.
+
+    With `upright` it is turned as a camera noted (Exif); annotations mostly belong to the stored pixels.
 
     Raises:
         UserError: missing, empty or damaged; of another size than `size`; a picture of labels with colours.
@@ -144,6 +148,7 @@ def pixels(source: Path | np.ndarray, size: tuple[int, int] | None, numbers: boo
                 "take the set's label pictures, not drawings of them."
             )
         try:
+            picture = ImageOps.exif_transpose(picture) if upright else picture
             return np.asarray(picture if numbers else picture.convert("RGB"))
         except (OSError, SyntaxError, ValueError) as error:
             raise _damaged(source) from error

@@ -12,6 +12,7 @@ from xnorforge.sw.datasets.records import Clip, Scene, Segmented, Split
 
 SHAPES = ("disc", "square", "triangle", "stripe")
 SEGMENTS = ("ground", *SHAPES, "marked disc")
+MADE_UP = "made-up"  # what a card says of a network trained on these
 FINE = 4  # shapes are drawn this much larger, then averaged down
 
 
@@ -139,7 +140,7 @@ def clips(count: int, seed: int = 0, frames: int = 60, width: int = 320, height:
 
 
 def _what(things: str, count: int, seed: int) -> str:
-    return f"{count} made-up {things} (synthetic, seed {seed}), no real data"
+    return f"{count} {MADE_UP} {things} (synthetic, seed {seed}), no real data"
 
 
 def _ground(rng, width: int, height: int) -> np.ndarray:

@@ -10,6 +10,8 @@
 A line of "nan" is a frame without the object.
 """
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +51,7 @@ def sequences(folder: Path) -> Split:
     """
     listed = folder / "list.txt"
     names = text(listed).split() if listed.exists() else sorted(path.name for path in folder.glob("*/"))
-    found = [folder / name for name in names if listed.exists() or _annotation(folder / name)]
+    found = [folder / name for name in names if listed.exists() or annotation(folder / name)]
     if not found:
         raise missing(folder, "sequence")
     return _split([clip(path) for path in found])
@@ -62,7 +64,7 @@ def clip(folder: Path) -> Clip:
         UserError: no annotation or frame, more or fewer boxes than frames, a line that is no box, or a box that is
             nowhere in its frame.
     """
-    path = _annotation(folder)
+    path = annotation(folder)
     if path is None:
         raise missing(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
     frames = next(filter(None, (_frames(folder / place) for place in ("img", "color", "."))), [])
@@ -83,13 +85,21 @@ def clip(folder: Path) -> Clip:
     return Clip(folder.name, frames, size, boxes, visible)
 
 
-def _annotation(folder: Path) -> Path | None:
+def annotation(folder: Path) -> Path | None:
+    """The file with a sequence's boxes, if there is one."""
     names = "groundtruth_xywh.csv", "groundtruth_rect.txt", "groundtruth.txt"
     return next((folder / name for name in names if (folder / name).exists()), None)
 
 
 def _frames(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))
+    return in_order(path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """By name, in which digits count as a number: 9 before 10."""
+    return sorted(
+        paths, key=lambda path: [int(word) if word.isdecimal() else word for word in re.split(r"(\d+)", path.name)]
+    )
 
 
 def _boxes(path: Path) -> np.ndarray:

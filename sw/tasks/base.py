@@ -3,7 +3,7 @@
 A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -61,6 +61,7 @@ class Task:
         nets: recipes of the networks that fit, by name.
         main: the figure that networks are compared by.
         classifies: labels are classes; `figures` is then what the rest of the street computes by itself.
+        follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
     """
 
     shape: tuple[int, int, int]
@@ -68,6 +69,7 @@ class Task:
     recipe_words = ""
     main = "top1"
     classifies = True
+    follows = False
 
     def train_sets(self) -> tuple[Images, Images]:
         """Images to train on, and images to watch the training by, which no step is made on unless `what` says so."""
@@ -120,6 +122,28 @@ class Task:
 
     def learn(self, network: torch.nn.Module, exemplar: np.ndarray) -> None:
         """Give a network what it compares pictures with, in tasks that have such a thing."""
+        raise NotImplementedError
+
+    def as_frame(self, exemplar: np.ndarray) -> np.ndarray:
+        """The frame, uint8 (C, H, W), from which an accelerator learns the same."""
+        raise NotImplementedError
+
+    def names(self, trained_on: str) -> tuple[str, ...]:
+        """What the first classes are called, for a network trained on the pictures that a card describes so."""
+        return ()
+
+    def shown(self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], box=None) -> Iterator[tuple]:
+        """Draw what a network finds in pictures of any size; a task that draws nothing leaves this as it is.
+
+        Args:
+            run: as `judged` takes it.
+            pictures: uint8 (H, W, 3), RGB.
+            names: of the classes.
+            box: where `follows`, x0, y0, x1, y1 in the first picture.
+
+        Yields:
+            For each picture the drawing, uint8 (H, W, 3), and what it shows, in numbers, for a record.
+        """
         raise NotImplementedError
 
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:

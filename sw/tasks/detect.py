@@ -44,6 +44,9 @@ class Task(BoxTask):
             split = either(lambda: coco.scenes_128("train2017"), lambda: synthetic.shapes(128))
         return self.images(split, split.what if part == "train" else f"{split.what}; {OVERFITTED}")
 
+    def names(self, trained_on):
+        return synthetic.SHAPES if synthetic.MADE_UP in trained_on else coco.CLASSES
+
     def items(self, scores, labels):
         return list(zip(self.found(scores), self.truths(labels)))
 

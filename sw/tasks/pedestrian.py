@@ -35,5 +35,8 @@ class Task(BoxTask):
         first = "" if count is None else f"the first {count} of "
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
+    def names(self, trained_on):
+        return ("person",)
+
     def items(self, scores, labels):
         return [match(found, truth) for found, truth in zip(self.found(scores), self.truths(labels))]

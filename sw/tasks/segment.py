@@ -10,6 +10,7 @@ from PIL import Image
 from xnorforge.sw.datasets import camvid, synthetic
 from xnorforge.sw.datasets.records import Split
 from xnorforge.sw.decode.labels import bilinear
+from xnorforge.sw.draw import masks as draw
 from xnorforge.sw.metrics.segmentation import VOID, confusion, mean_iou, pixel_accuracy
 from xnorforge.sw.tasks._maps import MapTask, channels_first, cut, either, tinted
 from xnorforge.sw.tasks.base import Images, Recipe
@@ -21,6 +22,7 @@ TRAINING = 240, 180  # pixels of a training picture, from which cuts are made
 _SHARE = np.array([0.158, 0.241, 0.010, 0.293, 0.067, 0.112, 0.011, 0.014, 0.046, 0.006, 0.005])
 WEIGHTS = torch.tensor(np.clip((np.median(_SHARE) / _SHARE) ** 0.5, 0.4, 3), dtype=torch.float32)
 EXACT = 2**14  # scores are whole 128ths; a float twin's are rounded
+FINEST = 24  # pixels per cell at most, which bounds the memory of a large picture: beyond them pixels repeat
 
 
 class Task(MapTask):
@@ -38,9 +40,7 @@ class Task(MapTask):
     def images(self, split, count=None) -> Images:
         """Frames at the input's size; labels uint8 (N, H, W) at their own."""
         items = split.items[:count]
-        pictures = [
-            np.asarray(Image.fromarray(one.image).resize((WIDTH, HEIGHT), Image.Resampling.BOX)) for one in items
-        ]
+        pictures = [_whole(one.image) for one in items]
         first = "" if count is None else f"the first {len(items)} of "
         return Images(channels_first(pictures), np.stack([one.labels for one in items]), first + split.what)
 
@@ -75,8 +75,33 @@ class Task(MapTask):
 
     def items(self, scores, labels):
         factor = labels.shape[-1] // scores.shape[-1]
-        maps = (bilinear(np.rint(one.astype(float) * EXACT), factor) for one in scores)
-        return [confusion(found, truth, CLASSES) for found, truth in zip(maps, labels)]
+        return [confusion(_classes(one, factor), truth, CLASSES) for one, truth in zip(scores, labels)]
+
+    def names(self, trained_on):
+        return synthetic.SEGMENTS if synthetic.MADE_UP in trained_on else camvid.CLASSES
+
+    def shown(self, run, pictures, names, box=None):
+        """The whole picture, stretched where it is not 4 to 3, as training had no border around its frames."""
+        for picture in pictures:
+            tall, wide = picture.shape[:2]
+            [scores] = run(channels_first([_whole(picture)]))
+            factor = min(max(-(-tall // scores.shape[1]), -(-wide // scores.shape[2])), FINEST)
+            labels = Image.fromarray(_classes(scores, factor)).resize((wide, tall), Image.Resampling.NEAREST)
+            labels = np.asarray(labels)
+            yield draw.draw(picture, labels, names), draw.told(labels, names)
+
+
+def _whole(picture: np.ndarray) -> np.ndarray:
+    """A frame at the input's size."""
+    return np.asarray(Image.fromarray(picture).resize((WIDTH, HEIGHT), Image.Resampling.BOX))
+
+
+def _classes(scores: np.ndarray, factor: int) -> np.ndarray:
+    """A class per pixel from scores (classes, rows, columns), or from the labels (1, rows, columns) of an accelerator that
+    gives no more; `factor` pixels per cell."""
+    if len(scores) == 1:
+        return scores[0].astype(np.uint8).repeat(factor, 0).repeat(factor, 1)
+    return bilinear(np.rint(scores.astype(float) * EXACT), factor)
 
 
 def _small(one) -> tuple[Image.Image, Image.Image]:

@@ -5,6 +5,7 @@ two frames of a sequence, half from single pictures with boxes. Frames come in f
 """
 
 from dataclasses import dataclass
+from itertools import tee
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import nn
 from xnorforge.sw import data
 from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
 from xnorforge.sw.decode import track
+from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
 from xnorforge.sw.tasks._maps import MapTask, channels_first, either, tinted
 from xnorforge.sw.tasks.base import Images, Recipe
@@ -44,6 +46,7 @@ class Task(MapTask):
     nets: ClassVar = {"track-tinytrk": Recipe(epochs=12, batch=20, lr=5e-3, warmup=50)}
     recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
     main = "success AUC"
+    follows = True
     measures: ClassVar = {
         "success AUC": lambda those: metrics.success([one["overlap"] for one in those]),
         "precision at 20 px": lambda those: metrics.precision([one["error"] for one in those]),
@@ -117,9 +120,22 @@ class Task(MapTask):
     @torch.no_grad()
     def learn(self, network, exemplar):
         mode, device = network.training, next(network.parameters()).device
-        frame = torch.from_numpy(as_frame(exemplar)[None].astype(np.float32)).to(device)
+        frame = torch.from_numpy(self.as_frame(exemplar)[None].astype(np.float32)).to(device)
         network.eval()[-1].learn(nn.Sequential(*list(network)[:-1])(frame / 128 - 1))
         network.train(mode)
+
+    def as_frame(self, exemplar):
+        """In the upper left corner, uint8 (3, 128, 128): nothing pads, so the first features are the exemplar's."""
+        frame = np.zeros(self.shape, np.uint8)
+        frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
+        return frame
+
+    def shown(self, run, pictures, names, box=None):
+        frames, again = tee(pictures)
+        boxes = []
+        for frame, found in zip(frames, follow(run, again, box)):
+            boxes.append(found)
+            yield draw.draw(frame, boxes), {"box": [round(value, 1) for value in found.tolist()]}
 
     def judged(self, run, images, intervals=True):
         """One-pass evaluation of whole sequences; of windows, how many find the object within two cells.
@@ -166,13 +182,6 @@ def follow(run, frames, box):
             state = track.follow(state, run(windows, exemplar)[:, 0], frame)
             exemplar = None
         yield state.box
-
-
-def as_frame(exemplar: np.ndarray) -> np.ndarray:
-    """The exemplar in the upper left corner of a search, uint8 (3, 128, 128): what the accelerator learns from."""
-    frame = np.zeros((3, SEARCH, SEARCH), np.uint8)
-    frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
-    return frame
 
 
 def _single_pictures() -> tuple[list[Sighting], list[str]]:

@@ -1,0 +1,58 @@
+"""A class per pixel: its colour over the picture, and what the colours mean below."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from xnorforge.sw.draw.canvas import Canvas, called, colour
+
+STRENGTH = 0.5  # of the colour over the picture
+# What road scenes are used to: the colours of Cityscapes (M. Cordts et al., CVPR 2016) for the same things.
+KNOWN = {
+    "sky": (70, 130, 180), "building": (70, 70, 70), "pole": (153, 153, 153), "road": (128, 64, 128), "pavement": (244, 35, 232),
+    "tree": (107, 142, 35), "sign": (220, 220, 0), "fence": (190, 153, 153), "car": (0, 0, 142), "pedestrian": (220, 20, 60),
+    "bicyclist": (250, 170, 30),
+}  # fmt: skip
+
+
+def draw(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """The picture, uint8 (H, W, 3), tinted, over a legend of the classes with their shares of the pixels.
+
+    Args:
+        labels: uint8 (H, W).
+        names: of the first classes; these stand in every legend, so that those of a video are of one size.
+    """
+    parts = shares(labels, names)
+    colours = np.array([KNOWN.get(name, colour(number)) for number, name in enumerate(parts)])
+    mixed = (1 - STRENGTH) * picture + STRENGTH * colours[labels]
+    return _over_legend(Canvas(np.round(mixed).astype(np.uint8)), parts, colours)
+
+
+def told(labels: np.ndarray, names: tuple[str, ...]) -> dict:
+    """The same for a record: per cent of the pixels per class."""
+    return {"percent_of_pixels": {name: round(100 * share, 2) for name, share in shares(labels, names).items()}}
+
+
+def shares(labels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """Each class, those without a name as far as they are there, and its part of the pixels, 0 to 1."""
+    counts = np.bincount(labels.ravel(), minlength=len(names))
+    return {called(number, names): float(count / labels.size) for number, count in enumerate(counts)}
+
+
+def _over_legend(canvas: Canvas, parts: dict[str, float], colours: np.ndarray) -> np.ndarray:
+    """The drawing with rows of coloured plates and words below it, as many to a row as fit."""
+    image, pad, tall = canvas.image, 2 * canvas.line, sum(canvas.font.getmetrics())
+    places, x, y = [], pad, pad
+    for name in parts:
+        wide = tall + round(canvas.font.getlength(f"{name} 0.1%")) + 3 * pad
+        if x > pad and x + wide > image.width:
+            x, y = pad, y + tall + pad
+        places.append((x, y))
+        x += wide
+    whole = Image.new("RGB", (image.width, image.height + y + tall + pad), (255, 255, 255))
+    whole.paste(image)
+    pen = ImageDraw.Draw(whole)
+    for (name, share), ink, (x, y) in zip(parts.items(), colours.tolist(), places):
+        y += image.height
+        pen.rectangle((x, y, x + tall, y + tall), fill=tuple(ink), outline=(0, 0, 0))
+        pen.text((x + tall + pad, y), f"{name} {share:.{int(0 < share < 0.01)}%}", font=canvas.font, fill=(0, 0, 0) if share else (160,) * 3)
+    return np.asarray(whole)

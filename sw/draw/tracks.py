@@ -1,0 +1,18 @@
+"""Where one object is in a frame, and the way it came."""
+
+import numpy as np
+
+from xnorforge.sw.draw.canvas import Canvas, colour
+
+GIVEN, FOUND = (255, 255, 255), colour(0)
+PAST = 20  # frames of the way that is drawn
+
+
+def draw(picture: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
+    """A frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given, is white."""
+    canvas, now = Canvas(picture), boxes[-1]
+    ink, text = (FOUND, f"frame {len(boxes)}") if len(boxes) > 1 else (GIVEN, "given")
+    canvas.path([(box[:2] + box[2:]) / 2 for box in boxes[-PAST:]], FOUND)
+    canvas.box(now, ink)
+    canvas.label(now, text, ink)
+    return canvas.picture

@@ -1,0 +1,103 @@
+"""Drawings: what is where on them, and that the rest of the picture stays as it is."""
+
+import numpy as np
+import pytest
+
+from xnorforge.sw.draw import boxes, masks, tracks
+from xnorforge.sw.draw.canvas import COLOURS, Canvas, colour, on
+from xnorforge.sw.metrics.boxes import Found
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 100, (600, 800, 3), np.uint8)  # darker than every ink
+NAMES = ("person", "dog")
+
+
+def found(*rows):
+    """Boxes x0, y0, x1, y1, score, label."""
+    rows = np.array(rows, float).reshape(-1, 6)
+    return Found(rows[:, :4], rows[:, 4], rows[:, 5].astype(int))
+
+
+def test_a_frame_lies_on_the_border_of_its_box_and_nothing_else_changes():
+    drawn = boxes.draw(PICTURE, found((100, 200, 300, 400, 0.5, 0)), NAMES)
+    assert drawn.shape == PICTURE.shape
+    assert [tuple(drawn[y, x]) for y, x in ((300, 100), (300, 299), (200, 250), (399, 250))] == [colour(0)] * 4
+    line = Canvas(PICTURE).line
+    changed = np.argwhere((drawn != PICTURE).any(2))
+    frame = ((changed[:, 0] >= 200 - line) & (changed[:, 0] < 400 + line) & (changed[:, 1] >= 100 - line)
+             & (changed[:, 1] < 300 + line))  # fmt: skip
+    inside = ((changed > [200 + line, 100 + line]) & (changed < [400 - line, 300 - line])).all(1)
+    label = changed[~frame]
+    assert not inside.any() and label[:, 0].max() < 200 and label[:, 0].min() > 160 and label[:, 1].max() < 300
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (760, 0), (0, 580), (760, 580)])
+def test_a_label_stays_in_the_picture_whole(corner):
+    x, y = corner
+    drawn = boxes.draw(PICTURE, found((x, y, x + 40, y + 20, 0.876, 1)), NAMES)
+    plate = (drawn == colour(1)).all(2)
+    inner = boxes.draw(PICTURE, found((300, 300, 340, 320, 0.876, 1)), NAMES)
+    assert plate.sum() > 0.7 * (inner == colour(1)).all(2).sum()
+
+
+def test_the_surest_lies_on_top_and_first_in_the_record():
+    two = found((100, 200, 300, 400, 0.9, 1), (100, 200, 300, 400, 0.41, 0))
+    assert (boxes.draw(PICTURE, two, NAMES)[300, 100] == colour(1)).all()
+    assert boxes.told(two, NAMES)["found"] == [
+        {"class": "dog", "percent": 90.0, "box": [100.0, 200.0, 300.0, 400.0]},
+        {"class": "person", "percent": 41.0, "box": [100.0, 200.0, 300.0, 400.0]},
+    ]
+
+
+def test_a_class_without_a_name_has_its_number():
+    assert boxes.told(found((0, 0, 9, 9, 0.5, 17)), NAMES)["found"][0]["class"] == "class 17"
+
+
+def test_nothing_found_is_the_picture_itself():
+    assert (boxes.draw(PICTURE, found(), NAMES) == PICTURE).all() and boxes.told(found(), NAMES) == {"found": []}
+
+
+def test_small_pictures_are_drawn_larger_with_their_boxes_in_place():
+    small = PICTURE[:50, :100]
+    canvas = Canvas(small)
+    assert (canvas.zoom, canvas.picture.shape) == (5, (250, 500, 3))
+    drawn = boxes.draw(small, found((20, 20, 60, 40, 0.5, 0)), NAMES)
+    assert [tuple(drawn[y, x]) for y, x in ((150, 100), (150, 299), (199, 250))] == [colour(0)] * 3
+
+
+def test_words_and_lines_grow_with_the_picture():
+    sizes = [Canvas(np.zeros((600 * k, 800 * k, 3), np.uint8)) for k in (1, 2, 4)]
+    assert [one.font.size for one in sizes] == [22, 44, 89] and [one.line for one in sizes] == [2, 5, 10]
+
+
+def test_a_mask_mixes_the_colour_of_its_class_and_the_legend_tells_its_share():
+    labels = np.zeros((600, 800), np.uint8)
+    labels[:150] = 1
+    drawn = masks.draw(PICTURE, labels, NAMES)
+    for number, row in ((1, 100), (0, 300)):
+        wanted = 0.5 * PICTURE[row] + 0.5 * np.array(colour(number))
+        assert np.abs(drawn[row] - wanted).max() <= 0.5
+    assert masks.told(labels, NAMES) == {"percent_of_pixels": {"person": 75.0, "dog": 25.0}}
+    legend = drawn[600:]
+    assert all((legend == colour(number)).all(2).any() for number in (0, 1)) and not (legend == colour(2)).all(2).any()
+
+
+def test_a_legend_keeps_its_size_whatever_is_seen():
+    names = tuple(f"a long name {number}" for number in range(9))
+    sizes = {masks.draw(PICTURE, np.full((600, 800), number, np.uint8), names).shape for number in range(9)}
+    assert len(sizes) == 1
+    shares = masks.told(np.full((2, 2), 10, np.uint8), names)["percent_of_pixels"]
+    assert shares["class 10"] == 100 and sum(shares.values()) == 100
+
+
+def test_a_track_shows_where_it_is_and_the_way_it_came():
+    way = [np.array([100.0 + 40 * k, 300, 140 + 40 * k, 360]) for k in range(10)]
+    first, last = tracks.draw(PICTURE, way[:1]), tracks.draw(PICTURE, way)
+    assert (first[330, 100] == tracks.GIVEN).all() and (last[330, 460] == tracks.FOUND).all()
+    assert (last[330, 130:440] == tracks.FOUND).all() and (first[330, 130:440] == PICTURE[330, 130:440]).mean() > 0.9
+
+
+def test_words_can_be_read_on_every_ink():
+    luma = np.array([list(ink) for ink in COLOURS]) @ [0.299, 0.587, 0.114]
+    words = np.array([on(tuple(ink)) for ink in COLOURS])[:, 0]
+    assert (np.abs(luma - words) > 100).all() and len(set(COLOURS)) == len(COLOURS) >= 11
