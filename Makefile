@@ -26,6 +26,10 @@ SEED     ?= 0#              make train: seed
 SET      ?=#                make train: hyper-parameters of METHOD, as SET="kernel=1e-7 nu=1"
 LR       ?=#                make train: largest learning rate (default: the recipe's)
 THREADS  ?= 1#              make train, compare: threads of a run; the last bits of the result depend on them
+IMAGE    ?=#                make demo: a picture, or a folder of pictures
+VIDEO    ?=#                make demo: a video, or a folder of frames
+BOX      ?=#                make demo TASK=track: where the object is in the first frame, as BOX=x,y,w,h in pixels
+GIF      ?=#                make demo: 1: write a small GIF of a video too
 METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method
 JOBS     ?= 1#              make compare: runs side by side
@@ -39,7 +43,7 @@ MAKEFLAGS += --no-print-directory -j2
 .DEFAULT_GOAL := help
 STAGES := export lower fold generate sim synth netlist report
 BACKENDS := rtl da4ml auto hls4ml
-.PHONY: help doctor build train compare tradeoff compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) hls request FORCE
+.PHONY: help doctor build train demo compare tradeoff compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) hls request FORCE
 
 # The network's full name: <task>-<network>. TASK alone stands for the task's usual network.
 USUAL_mnist   := cnn
@@ -74,7 +78,7 @@ SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/datasets/*.py sw
 SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
 SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
 SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/adders.py flows/search.py flows/queues.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
-SRC_RTL  := $(BASE) $(wildcard flows/backends/rtl.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
+SRC_RTL  := $(BASE) $(wildcard flows/backends/rtl.py flows/backends/_control.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
 SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/bits/*.py)
 SRC_SYN  := $(BASE) $(wildcard flows/synth.py flows/cells.py flows/yosys_job.py)
 SRC_HLS  := $(BASE) $(wildcard flows/backends/hls4ml/* sim/bits/*.py)
@@ -99,6 +103,8 @@ build: $(ACC)/report.json  ## everything up to the report for BOARD
 
 .venv/installed: requirements.lock tools/install.sh
 	@tools/install.sh $(PYTHON) $< $@
+
+LOOK := $(if $(IMAGE),--image '$(IMAGE)') $(if $(VIDEO),--video '$(VIDEO)') $(if $(BOX),--box '$(BOX)')
 
 # All that was asked for is looked at before anything is built, and one make at a time builds in a network's folder.
 REQUEST := $(VENV) request
@@ -143,6 +149,8 @@ $(ACC)/report.json: $(PROVEN) $(SRC_REP) | $(REQUEST)
 train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 	@$(RUN) train '$(NETWORK)' --method '$(METHOD)' $(foreach s,$(SET),--set '$(s)') $(EPOCHS:%=--epochs %) $(LR:%=--lr %) \
 		--seed $(SEED) --threads $(THREADS) -o $(DIR)/train
+demo: $(ACC)/fold.json  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
+	@$(RUN) demo $(ACC) $(LOOK) $(GIF:%=--gif)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
 	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS) \
 		$(if $(filter command,$(origin BOARD)),--board '$(BOARD)')

@@ -10,7 +10,19 @@ FOLDERS = {"hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim":
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
 TOGETHER = {
     f"src/xnorforge/{name}.py"
-    for name in ("__main__", "pictures", "bench", "compare", "figures", "costs", "cost_figures", "builds", "tradeoff")
+    for name in (
+        "__main__",
+        "pictures",
+        "bench",
+        "compare",
+        "figures",
+        "costs",
+        "cost_figures",
+        "builds",
+        "tradeoff",
+        "demo",
+        "footage",
+    )
 }  # what puts the four together
 
 

@@ -329,6 +329,25 @@ def netlist(acc, images):
 
 @cli.command()
 @click.argument("acc", type=FOLDER)
+@click.option("--image", help="A picture, or a folder of pictures.")
+@click.option("--video", help="A video, a folder of frames, or a sequence with its boxes.")
+@click.option("--box", help="x,y,w,h of the object in the first frame, for a network that follows one.")
+@click.option("--gif", is_flag=True, help="Of a video, write a small GIF too.")
+@click.option("-o", "--out", type=FOLDER, help="Folder that is replaced whole; default: demo beside ACC.")
+def demo(acc, image, video, box, gif, out):
+    """Draw what the network in ACC finds in pictures of yours."""
+    from xnorforge import demo, footage
+
+    out = out or acc.parent / "demo"
+    reads = (acc.parent / "export.json", "export"), (acc.parent / "lowered.npz", "lower"), *folded(acc)
+    with stage("demo", out, out / demo.RECORD, reads):
+        exported = read_json(acc.parent / "export.json")
+        task, given = footage.request(exported["task"] and exported["net"], image, video, box)
+        demo.demo(acc, task, given, out, gif)
+
+
+@cli.command()
+@click.argument("acc", type=FOLDER)
 @click.option("--show", is_flag=True, help="Print the report that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def report(acc, show, as_json):
@@ -394,6 +413,10 @@ def list_(as_json):
 @click.option("--stalled")
 @click.option("--interval")
 @click.option("--scale")
+@click.option("--demo", is_flag=True, help="Pictures are going to be drawn; the next three belong to it.")
+@click.option("--image")
+@click.option("--video")
+@click.option("--box")
 @click.option("--out", type=Path, help="Folder that is going to be written.")
 @click.option("--by", type=int, help="Process that is going to write it; refused while another one does.")
 def check(out, by, **given):
@@ -413,6 +436,10 @@ def check(out, by, **given):
     for kind in ("model", "folding"):
         if given[kind] is not None:
             request.file(kind, given[kind])
+    if given["demo"]:
+        from xnorforge import footage
+
+        footage.request(given["net"], given["image"], given["video"], given["box"])
     if out:
         request.folder(out, NO_ROOM)
     if out and by:

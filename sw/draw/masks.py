@@ -23,8 +23,9 @@ def draw(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.
     """
     parts = shares(labels, names)
     colours = np.array([KNOWN.get(name, colour(number)) for number, name in enumerate(parts)])
-    mixed = (1 - STRENGTH) * picture + STRENGTH * colours[labels]
-    return _over_legend(Canvas(np.round(mixed).astype(np.uint8)), parts, colours)
+    tints = Image.fromarray(colours.astype(np.uint8)[labels])
+    mixed = np.asarray(Image.blend(Image.fromarray(picture), tints, STRENGTH))
+    return _over_legend(Canvas(mixed), parts, colours)
 
 
 def told(labels: np.ndarray, names: tuple[str, ...]) -> dict:

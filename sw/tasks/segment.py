@@ -97,10 +97,7 @@ def _whole(picture: np.ndarray) -> np.ndarray:
 
 
 def _classes(scores: np.ndarray, factor: int) -> np.ndarray:
-    """A class per pixel from scores (classes, rows, columns), or from the labels (1, rows, columns) of an accelerator that
-    gives no more; `factor` pixels per cell."""
-    if len(scores) == 1:
-        return scores[0].astype(np.uint8).repeat(factor, 0).repeat(factor, 1)
+    """A class per pixel from scores (classes, rows, columns), `factor` pixels per cell."""
     return bilinear(np.rint(scores.astype(float) * EXACT), factor)
 
 

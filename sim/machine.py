@@ -1,0 +1,52 @@
+"""A folded network as what a task's host runs: pictures in, scores out, exactly those of the accelerator."""
+
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.sim import templates
+from xnorforge.sim.bits import BitSimulator
+
+
+class Machine:
+    """The bit simulator of an accelerator, called as `Task.judged` and `Task.shown` call a network.
+
+    Args:
+        simulator: of the folded network.
+        scale, bias: per channel or class, from lowered.npz.
+        task: of sw/tasks; says how an exemplar becomes a frame.
+
+    Attributes:
+        keep: of how many calls, and frames to learn from, `kept` holds the frames, uint8 (N, C, H, W), and the integers
+            that were the answer, None where it was to learn.
+    """
+
+    keep = 0
+
+    def __init__(self, simulator: BitSimulator, scale, bias, task):
+        self.simulator, self.scale, self.bias, self.task = simulator, scale, bias, task
+        self.kept: list[tuple] = []
+
+    @classmethod
+    def of(cls, acc: Path, task) -> "Machine":
+        """That of the accelerator in a folder."""
+        with np.load(acc.parent / "lowered.npz") as lowered:
+            return cls(BitSimulator(acc / "folded.onnx"), lowered["scale"], lowered["bias"], task)
+
+    def __call__(self, frames: np.ndarray, exemplar: np.ndarray | None = None) -> np.ndarray:
+        """Scores, float64 (N, C, H, W), of frames uint8 (N, C, H, W); an exemplar is learnt first."""
+        if exemplar is not None:
+            frame = self.task.as_frame(exemplar)[None]
+            self.simulator.load(templates.learnt(self.simulator, frame)[0])
+            self._keep(frame, None)
+        answers = self.simulator.run(frames)[self.simulator.ops[-1].name]
+        self._keep(frames, answers)
+        if answers.shape[-1] < len(self.scale):  # labels: the score of a label is 1, of all others 0
+            scores = (answers == np.arange(len(self.scale))).astype(float)
+        else:
+            scores = self.scale * answers + self.bias
+        return scores.transpose(0, 3, 1, 2)
+
+    def _keep(self, frames, answers) -> None:
+        if len(self.kept) < self.keep:
+            self.kept.append((frames, answers))
