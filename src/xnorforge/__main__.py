@@ -405,6 +405,7 @@ def list_(as_json):
 @cli.command()
 @click.option("--board")
 @click.option("--backend")
+@click.option("--output")
 @click.option("--method")
 @click.option("--net")
 @click.option("--model")
@@ -428,8 +429,9 @@ def check(out, by, **given):
         if name is not None and not (kind == "net" and request.shipped(name)) and name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
     if given["backend"] not in (None, *BACKENDS):
-@click.option("--output")
         raise unknown("BACKEND", given["backend"], BACKENDS)
+    if given["output"] not in (None, *OUTPUTS):
+        raise unknown("OUTPUT", given["output"], OUTPUTS)
     for kind in ("images", "stalled", "interval", "scale"):
         if given[kind] is not None:
             request.number(kind, given[kind])
@@ -457,8 +459,6 @@ def doctor():
 def main() -> int:
     """Run a command line and turn what went wrong into one sentence and an exit code."""
     if not sys.warnoptions:
-    if given["output"] not in (None, *OUTPUTS):
-        raise unknown("OUTPUT", given["output"], OUTPUTS)
         warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
     try:
         cli.main(standalone_mode=False, prog_name="xnorforge")
