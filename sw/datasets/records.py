@@ -132,7 +132,8 @@ def pixels(
     With `upright` it is turned as a camera noted (Exif); annotations mostly belong to the stored pixels.
 
     Raises:
-        UserError: missing, empty or damaged; of another size than `size`; a picture of labels with colours.
+        UserError: missing, empty or damaged; of another size than `size`; too large, or of more than 8 bits per colour; a
+            picture of labels with colours.
     """
     if isinstance(source, np.ndarray):
         return source
@@ -147,6 +148,8 @@ def pixels(
                 f"{source}: is a picture of mode {picture.mode}, and labels are one byte per pixel; "
                 "take the set's label pictures, not drawings of them."
             )
+        if picture.mode[0] in "IF":  # which Pillow would cut at 255
+            raise UserError(f"{source}: has more than 8 bits per colour (mode {picture.mode}); save it with 8.")
         try:
             picture = ImageOps.exif_transpose(picture) if upright else picture
             return np.asarray(picture if numbers else picture.convert("RGB"))
@@ -236,6 +239,8 @@ def _opened(path: Path) -> Image.Image:
         return Image.open(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: the set names this picture and it is not there; unpack the set again.") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: has more pixels than {2 * Image.MAX_IMAGE_PIXELS:,}; make it smaller.") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path) from error
 

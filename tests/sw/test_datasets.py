@@ -2,13 +2,16 @@
 
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from xnorforge.errors import UserError
 from xnorforge.sw.data import Absent
 from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, tracking, voc
+from xnorforge.sw.datasets.records import pixels
 from xnorforge.sw.metrics.segmentation import VOID
 
 from . import data_sets as write
@@ -303,6 +306,37 @@ def test_labels_of_another_size_or_kind_are_named(root):
     assert "a.png: holds label 40, and the set has labels 0 to 10 and 11 for void;" in said(lambda: one.labels)
     write.picture(one.truth, (2, 2))
     assert "a.png: is a picture of mode RGB, and labels are one byte per pixel;" in said(lambda: one.labels)
+
+
+def test_pictures_of_a_kind_that_is_not_taken_are_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(path)
+    assert said(lambda: pixels(path)) == f"{path}: has more than 8 bits per colour (mode I;16); save it with 8."
+    write.picture(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    assert said(lambda: pixels(path)) == f"{path}: has more pixels than 1,000; make it smaller."
+
+
+def test_a_picture_is_turned_as_its_camera_noted_if_asked(tmp_path):
+    """Exif's orientation 6: the first row of pixels is the right side."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    Image.fromarray(stored).save(tmp_path / "a.png", exif=exif)
+    assert (pixels(tmp_path / "a.png") == stored).all()
+    assert (pixels(tmp_path / "a.png", upright=True)[:, 1] == stored[0]).all()
+
+
+def test_numbers_in_the_names_of_frames_count_as_numbers():
+    names = ["b1.png", "a10.png", "a9.png", "a9b.png", "10.png", "9.png"]
+    assert [path.name for path in tracking.in_order(map(Path, names))] == [
+        "9.png",
+        "10.png",
+        "a9.png",
+        "a9b.png",
+        "a10.png",
+        "b1.png",
+    ]
 
 
 def test_a_frame_without_labels_is_named(root):
