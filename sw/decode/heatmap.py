@@ -69,5 +69,8 @@ def nms(found, scores, overlap: float) -> np.ndarray:
 
 
 def in_picture(found: Found, fit: Fit) -> Found:
-    """Boxes of the input as boxes of the picture it was made from."""
-    return found._replace(boxes=fit.back(found.boxes))
+    """Boxes of the input as boxes of the picture it was made from; what shows less than a pixel
+    of it, in the bars beside it, is left out."""
+    found = found._replace(boxes=fit.back(found.boxes))
+    there = (found.boxes[:, 2:] - found.boxes[:, :2] >= 1).all(1)
+    return Found(*(part[there] for part in found))

@@ -98,6 +98,16 @@ def test_boxes_lie_in_the_picture_they_came_from():
     np.testing.assert_allclose(found.boxes, [[2 * (84 - 16), 2 * (68 - 16), 2 * (84 + 16), 2 * (68 + 16)]])
 
 
+def test_boxes_in_the_bars_beside_a_picture_are_left_out():
+    """A picture of 320x64 has bars of 48 pixels above and below; cells in row 1 and 8, boxes of 32 by 32 pixels."""
+    maps = np.full((5, 16, 20), -1000)
+    maps[1:] = 0
+    maps[0, 1, 10], maps[0, 8, 10] = 90, 50
+    _, fit = letterbox(np.zeros((64, 320, 3), np.uint8), 160, 128)
+    found = heatmap.in_picture(heatmap.boxes(maps, 0.1, 0, stride=8), fit)
+    assert found.boxes.tolist() == [[136, 8, 200, 64]] and found.scores == pytest.approx([1 / (1 + np.exp(-5))])
+
+
 @pytest.mark.parametrize("factor", [1, 2, 5, 12])
 def test_bilinear_labels_equal_torch(factor):
     scores = np.random.default_rng(factor).integers(-2400, 2500, (11, 6, 8))

@@ -1,11 +1,16 @@
 """Drawings: what is where on them, and that the rest of the picture stays as it is."""
 
+import json
+
 import numpy as np
 import pytest
+import torch
 
+from xnorforge.sw import networks
 from xnorforge.sw.draw import boxes, masks, tracks
 from xnorforge.sw.draw.canvas import COLOURS, Canvas, colour, on
 from xnorforge.sw.metrics.boxes import Found
+from xnorforge.sw.tasks.base import Task, task_of
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 100, (600, 800, 3), np.uint8)  # darker than every ink
@@ -101,3 +106,25 @@ def test_words_can_be_read_on_every_ink():
     luma = np.array([list(ink) for ink in COLOURS]) @ [0.299, 0.587, 0.114]
     words = np.array([on(tuple(ink)) for ink in COLOURS])[:, 0]
     assert (np.abs(luma - words) > 100).all() and len(set(COLOURS)) == len(COLOURS) >= 11
+
+
+@pytest.mark.parametrize("net", [net for net in networks.names() if type(task_of(net)).shown is not Task.shown])
+@pytest.mark.parametrize("size", [(97, 211), (640, 480), (30, 20)], ids=str)
+def test_every_task_that_draws_takes_pictures_of_any_size(net, size):
+    """Answers of a network that knows nothing: places lie in the picture, and the record is plain JSON."""
+    task, rng = task_of(net), np.random.default_rng(0)
+    with torch.no_grad():
+        shape = networks.build(net).eval()(torch.zeros(1, *task.shape)).shape[1:]
+    pictures = rng.integers(0, 256, (3, size[1], size[0], 3), np.uint8)
+    box = (5.0, 5.0, size[0] - 5.0, size[1] - 5.0) if task.follows else None
+
+    def run(images, exemplar=None):
+        assert images.dtype == np.uint8 and images.shape[1:] == task.shape
+        return rng.normal(0, 1, (len(images), *shape))
+
+    shown = list(task.shown(run, iter(pictures), task.names("real"), box))
+    assert len(shown) == 3
+    for drawing, found in shown:
+        assert drawing.dtype == np.uint8 and drawing.shape[1] % size[0] == 0 and drawing.shape[0] >= size[1]
+        places = [row["box"] for row in json.loads(json.dumps(found)).get("found", [])]
+        assert all(0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1] for x0, y0, x1, y1 in places)
