@@ -211,6 +211,7 @@ module xf_ramb_read #(
     assign p = 8'b0;
   end else begin : gen_read
     localparam integer Bits = Width >= 9 ? Width / 9 * 8 : Width;
+    localparam integer Parity = Width >= 9 ? Width / 9 : 1;
     wire [5:0] first = bit_i & ~6'(Bits - 1);
     reg [63:0] q_q;
     reg [7:0] p_q;
@@ -221,7 +222,7 @@ module xf_ramb_read #(
       if (en) begin
         if (reset) begin
           q_q <= 64'(Reset[Bits-1:0]);
-          if (Width >= 9) p_q <= 8'(Reset[Bits +: Width / 9]);
+          if (Width >= 9) p_q <= 8'(Reset[Bits +: Parity]);
         end else if (!(Writes && we && Mode == "NO_CHANGE")) begin
           q_q <= 64'(data[first +: Bits]);
           if (Width >= 9) p_q <= parity >> (first / 8);
