@@ -10,9 +10,11 @@ from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows import running
 from xnorforge.hw import graph
 from xnorforge.hw.ops.correlate.op import correlation
-from xnorforge.sim import compare, cosim, templates, verilate
+from xnorforge.plugins import load
+from xnorforge.sim import compare, cosim, templates, tracking, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
+from xnorforge.sim.machine import Machine
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
 SEED = 1
@@ -63,8 +65,14 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         changing = []
         if correlation(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
-            paces = {"full rate": 0.0, f"pauses {STALL}": STALL}
-            changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, paces, SEED)
+            runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
+            changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
+        task, rows = running.task_of(net_dir), []
+        if correlation(ops) and task:
+            machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
+            progress("tracker on the test sequences, its first steps as RTL")
+            rows = tracking.evaluate(machine)
+            changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
         if waves:
             file = acc / f"waves.{verilate.wave_format()}"
             progress(f"waveforms of {WAVE_IMAGES} images to {file}")
@@ -85,7 +93,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             *changing,
         ],
         **figures(ops, flowing),
-        "accuracy": accuracy(golden, lowered, bits, flowing.output, running.task_of(net_dir)),
+        "accuracy": rows + accuracy(golden, lowered, bits, flowing.output, task),
         "unpacked": simulator.plain,
         "run": run,
     }
