@@ -52,8 +52,8 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
         changing = []
         if correlation(ops):
-            paces = {"full rate": 0.0}
-            changing = templates.proven(device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, paces, SEED, "netlist")
+            runs = {"netlist with templates": 0.0}
+            changing = templates.proven(device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED)
     beats = mapped.cycles - mapped.first
     record = {
         "stage": "netlist",

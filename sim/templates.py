@@ -128,13 +128,12 @@ def drawn(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
     return flags, [Load(frame, int(banks[frame]), rng.integers(0, 2, shape)) for frame in places]
 
 
-def proven(device: Device, simulator: BitSimulator, pictures, count: int, stalls, seed: int, name="RTL") -> list[dict]:
+def proven(device: Device, simulator: BitSimulator, pictures, count: int, runs: dict, seed: int) -> list[dict]:
     """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator does.
 
     Args:
         pictures: uint8 (N, C, H, W), of which `count` frames are sent in turn.
-        stalls: {words: chance of a pause}, a check each.
-        name: of the device in the check.
+        runs: {name: chance of a pause}, a check each.
 
     Raises:
         MismatchError: it does not; the text names the first frame, position and both values.
@@ -142,11 +141,11 @@ def proven(device: Device, simulator: BitSimulator, pictures, count: int, stalls
     ops, found, frames = simulator.ops, [], pictures[np.arange(count) % len(pictures)]
     flags, loads = drawn(ops, count, seed)
     wanted = responses(simulator, frames, flags, loads)
-    for words, stall in stalls.items():
+    for name, stall in runs.items():
         got = drive(device, ops, frames, flags, loads, stall, seed).output
-        compare.equal("xf_top", f"{name} with templates", got, wanted)
-        what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; {words}"
-        found.append(compare.checked(f"{name} with templates = bit simulator", got, wanted, what))
+        compare.equal("xf_top", name, got, wanted)
+        what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; pauses {stall or 'none'}"
+        found.append(compare.checked(f"{name} = bit simulator", got, wanted, what))
     return found
 
 

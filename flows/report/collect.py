@@ -90,6 +90,7 @@ def report(acc: Path) -> dict:
         **common(found, board, fold["backend"]),
         "input": border.entry(port["input"], export["input"]),
         "output": output,
+        "control": found["generate"].get("control"),
         "cycles": {
             "interval_bound": bound,
             "interval_simulated": interval,

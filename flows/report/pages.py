@@ -42,6 +42,19 @@ def meaning(output: dict) -> str:
     return words if output["indices"] or cells else f"{words}; the class is the largest score"
 
 
+def loading(control: dict | None) -> str:
+    """How a template is chosen, learnt and loaded, in words; nothing where there is none."""
+    if control is None:
+        return ""
+    banks = " and ".join(f"0x{address:x}" for address in control["banks"])
+    return (
+        "s_axis_tuser, with a frame's first beat: bit 0 the bank of its template, bit 1 whether its first window is learnt into the "
+        f"other bank. s_axi_ctrl, AXI4-Lite, {control['address_bits']} address bits: a template of {control['operator']} is "
+        f"{control['words']:,} words of {control['word_bits']} bits, {control['word_bytes']} bytes apart from {banks}; write a bank "
+        "while no frame on the way uses it."
+    )
+
+
 def ends(interval: list[float] | None) -> str:
     """An interval in words."""
     return "---" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
@@ -57,7 +70,12 @@ def _render(name: str, record: dict, **more) -> str:
     env.filters |= {"n": vivado.number, "pct": percent, "signed": signed, "factor": factor}
     if "resources" in record:
         block, per = vivado.block_ram(record["resources"]["family"])
-        more |= {"block": block, "per": per, "meaning": meaning(record["output"])}
+        more |= {
+            "block": block,
+            "per": per,
+            "meaning": meaning(record["output"]),
+            "loading": loading(record["control"]),
+        }
     env.globals["ends"] = ends
     return env.get_template(name).render(
         r=record,
