@@ -28,6 +28,7 @@ from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 # The operator of the exported graph: flows/lower/nodes.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
 WEIGHTS, NORMS = "weights", "norms"
+PIXELS = 2**19  # of a batch to mine on, at most: 512 images of 32 x 32, 25 of 160 x 128
 
 
 def unit_of(ratio: float, n0: int) -> int:
@@ -118,8 +119,7 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     """
     for part in network.modules():
         if isinstance(part, parts.BiReal) or isinstance(part, parts.Block) and not part.pixels:
-            weight = part.dot.weight
-            part.mix = Interact(len(weight), weight[0].numel(), ratio)
+            part.mix = Interact(part.norm.num_features, parts.length_of(part.dot), ratio)
     return network
 
 
@@ -133,7 +133,7 @@ class Method(base.Method):
     rounds: int = 2  # how often edges are mined
     batches: int = 8  # of training images per round, no image twice
     steps: int = 24  # T: most steps of the policy on a batch, each one action per layer
-    images: int = 512  # in a batch; what is kept lowers the loss and raises that of no half
+    images: int = 512  # in a batch, fewer of large ones; what is kept lowers the loss and raises that of no half
     band: float = 0.003  # h: changes of the cross entropy up to it count as none
     discount: float = 0.99  # gamma
     rate: float = 1e-3  # alpha: learning rate of the policy
@@ -168,13 +168,13 @@ class Method(base.Method):
 
     def mine(self, run) -> None:
         """Let the policy change the graph, on images drawn from the training set; weights rest."""
-        training, _ = run.task.train_sets()
         run.network.train()
         mixes, kept, seen = interactions(run.network), 0, []
-        chosen = torch.randperm(len(training.labels), generator=run.rng)[: self.batches * self.images]
-        with progress(f"{run.net} mining", -(-len(chosen) // self.images), "batches") as advance:
-            for at in chosen.split(self.images):
-                images, labels = (torch.from_numpy(given[at.numpy()]) for given in (training.images, training.labels))
+        size = min(self.images, PIXELS // math.prod(run.task.shape[1:]))
+        chosen = torch.randperm(len(run.sets[0].images), generator=run.rng)[: self.batches * size]
+        with progress(f"{run.net} mining", -(-len(chosen) // size), "batches") as advance:
+            for at in chosen.split(size):
+                images, labels = _taken(run, at)
                 judge = Judge(run, mixes, images, labels, self.band)
                 kept += self.miner.episode([mix.influence for mix in mixes], judge, self.steps, run.rng)
                 seen.append(images)
@@ -199,3 +199,11 @@ class Method(base.Method):
         for trained, found in zip(interactions(network), interactions(deployed), strict=True):
             found.influence.copy_(trained.influence)
         return deployed
+
+
+def _taken(run, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The training images at some places with their classes; where labels are no classes, varied as in training."""
+    training, _ = run.sets
+    if run.task.classifies:
+        return tuple(torch.from_numpy(given[at.numpy()]) for given in (training.images, training.labels))
+    return run.task.sampler(training, run.device)(at, run.rng)

@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from xnorforge.errors import UserError
 from xnorforge.flows import export
 from xnorforge.sw import binary, data, networks, parts, train, weights
+from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.methods import _mining, ci_bcnn, rbcn, ste
 from xnorforge.sw.methods.ci_bcnn import Interact, interactions
-from xnorforge.sw.tasks import mnist
+from xnorforge.sw.tasks import mnist, track
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
 from .digits import steps
+from .maps import shape_of
 
 LENGTHS = [27, 64, 128, 144, 256, 288, 576, 720, 784, 1024, 1152, 2304, 4608]
 SIZES = [3, -3, 5, -5, 7, 11, -11]
@@ -63,21 +65,21 @@ def random_graph(mix, share, rng, sizes=(3, -3, 5, -5)):
     mix.influence.copy_(drawn)
 
 
-def shaken(net, seed, ratio=0.05):
+def shaken(net, seed, ratio=0.05, sizes=(3, -3, 5, -5)):
     """A network with random graphs and batch norms, a third of the gammas negative; its method."""
     torch.manual_seed(seed)
     method, rng = ci_bcnn.Method(unit=ratio), torch.Generator().manual_seed(seed)
     network = method.build(net).eval()
     with torch.no_grad():
         for mix in interactions(network):
-            random_graph(mix, 0.1, rng)
+            random_graph(mix, 0.1, rng, sizes)
         for part in network.modules():
             norm = getattr(part, "norm", None)
             if norm is not None:
                 norm.weight.normal_(0.4, 1)
                 norm.bias.normal_(0, 0.5)
-                norm.running_var.uniform_(0.5, 2).mul_(part.dot.weight[0].numel())
-                norm.running_mean.normal_().mul_(part.dot.weight[0].numel() ** 0.5)
+                norm.running_var.uniform_(0.5, 2).mul_(parts.length_of(part.dot))
+                norm.running_mean.normal_().mul_(parts.length_of(part.dot) ** 0.5)
         parts.hold(network, True)
     return method, network
 
@@ -242,11 +244,14 @@ def test_adder_and_threshold_table_agree_with_batch_norm_for_every_sum(gamma):
         assert np.array_equal(adder, wanted) and np.array_equal(looked_up, wanted), m
 
 
-@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half", "cifar10-resnet20", "cifar10-wrn22"])
+@pytest.mark.parametrize(
+    "net", ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half", "cifar10-resnet20", "cifar10-wrn22", "segment-tinyseg"]
+)
 def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net):
-    method, network = shaken(net, seed=1)
+    # Sums of 1,728 bits stay within a fifth of their range: a stair of 3 or 5 steps is flat there.
+    method, network = shaken(net, seed=1, sizes=(25, -25) if net == "segment-tinyseg" else (3, -3, 5, -5))
     deployed = method.deploy(net, network)
-    images = np.random.default_rng(0).integers(0, 256, (8, *task_of(net).shape), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (8, *shape_of(net)), np.uint8)
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 10
     back = weights.unpack(ci_bcnn.Method(unit=0.05).skeleton(net), weights.pack(deployed), "here")
@@ -264,7 +269,7 @@ def test_graphs_are_where_layers_read_bits_and_have_a_threshold_or_a_shortcut_be
         if hasattr(part, "mix"):
             assert isinstance(part.mix, Interact) == (not getattr(part, "pixels", False)), name
             if isinstance(part.mix, Interact):
-                assert part.mix.n0 == part.dot.weight[0].numel() and part.mix.size == 16
+                assert part.mix.n0 == parts.length_of(part.dot) and part.mix.size == 16
     assert not any(isinstance(module, Interact) for module in network[-1].modules())
 
 
@@ -472,6 +477,18 @@ def test_mining_sees_training_images_only(digits, monkeypatch):
 
 def _rejecting(layer, proposed):
     return 0.0, False
+
+
+def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels():
+    run = started(ci_bcnn.Method(batches=1, steps=1), "track-tinytrk")
+    clip = synthetic.clips(1, frames=3).items[0]
+    sightings = [track.Sighting(list(clip.frames), clip.boxes)]
+    run.sets = Images(np.empty((64, 0)), np.empty(0), "pairs", (sightings, [])), None
+    seen = []
+    run.network[0].register_forward_pre_hook(lambda part, inputs: seen.append(len(inputs[0])))
+    run.method.mine(run)
+    assert 128 * 128 * 32 == ci_bcnn.PIXELS and seen == [30, 30], "judged once, then statistics"
+    assert run.network[1].norm.num_batches_tracked == 1
 
 
 # The training.
