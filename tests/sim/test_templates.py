@@ -9,6 +9,7 @@ from xnorforge import plugins
 from xnorforge.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
+from xnorforge.hw.ops.correlate.op import Correlate, correlation
 from xnorforge.sim import cosim, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
@@ -208,6 +209,30 @@ def test_a_frame_waits_while_sixteen_are_on_the_way(built):
     np.testing.assert_array_equal(run.output, responses(ops, frames, flags))
     [fill] = [beats for path, beats in run.fills.items() if "layer_01_fifo" in path]
     assert 20 < fill <= 32
+
+
+def test_places_beside_the_words_of_a_bank_are_refused_and_hold_nothing(built):
+    """Three words of one piece: the fourth word and the second piece of each are addresses of nothing."""
+    ops, device = built("words of 4")
+    frames, upper = pictures(ops, 5), 2 ** (correlation(ops).address_bits - 1)
+    held = {address for bank in (0, 1) for address, _ in correlation(ops).load(np.zeros((12, 1)), bank)}
+    beside = [address for address in range(upper, 2 * upper, 4) if address not in held]
+    assert len(held) == 6 and len(beside) == 10
+    column = lambda values: np.array(values)[:, None]
+    inputs = [graph.enter(ops[0], frames), column(beside), column([2**32 - 1] * 10), np.zeros((0, 1))]
+    feed = cosim.Feed(inputs, [5, 10, 0], {2: np.full(10, 15)}, [(0, 0, 1, 10)])
+    run = cosim.run(device, feed)
+    assert (run.outputs[1] == 2).all()
+    np.testing.assert_array_equal(run.output, responses(ops, frames, np.zeros((5, 2), int)))
+
+
+def test_registers_of_another_template_are_told(built, monkeypatch):
+    ops, device = built("words of 4")
+    monkeypatch.setattr(Correlate, "registers", [1, 2, 3])
+    with pytest.raises(
+        MismatchError, match=r"^xf_top: AXI4-Lite .* registers are \[\d+, 3, 4\], expected \[1, 2, 3\]\.$"
+    ):
+        drive(device, ops, pictures(ops, 3), np.zeros((3, 2), int))
 
 
 def test_a_simulator_that_was_loaded_finds_the_template_until_another_is_loaded(built):
