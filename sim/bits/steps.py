@@ -253,6 +253,7 @@ def interact(op):
 
 STEPS = {
     "XnorMvu": xnor_mvu,
+    "Correlate": xnor_mvu,
     "ByteMvu": byte_mvu,
     "IntMvu": int_mvu,
     "DaMvu": int_mvu,
@@ -263,9 +264,8 @@ STEPS = {
     "Interact": interact,
     "Upsample": upsample,
     "TopK": top_k,
-    "Fifo": same,
     "ArgMax": arg_max,
-    "Correlate": xnor_mvu,
+    "Fifo": same,
     "Fork": fork,
     "Width": same,
 }
