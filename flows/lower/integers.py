@@ -44,25 +44,32 @@ def signed_conv(x, at):
     return conv(np.pad(2 * x - 1, ((0, 0), (top, bottom), (left, right), (0, 0))), at)
 
 
-def rates_window(x, at):
-    """Pixels under kernels of several dilations (`rates`) around one pixel, (N, OH, OW, rates kh kw C); `pads` of the largest."""
-    x, kernel, parts = pad(x, at), at["kernel"], []
+def concentric(x, at, kernel):
+    """(rate, image) for kernels of several dilations around the same pixels; `pads` are those of the largest."""
+    x = pad(x, at)
     for rate in at["rates"]:
-        inner = [(k - 1) * (max(at["rates"]) - rate) // 2 for k in kernel]
-        rows, columns = (slice(off, size - off) for off, size in zip(inner, x.shape[1:]))
-        view = windows(x[:, rows, columns], kernel, at["stride"], (rate, rate))
-        parts.append(view.reshape(*view.shape[:3], -1))
-    return np.concatenate(parts, -1)
+        rows, columns = ((k - 1) * (max(at["rates"]) - rate) // 2 for k in kernel)
+        yield rate, x[:, rows : x.shape[1] - rows, columns : x.shape[2] - columns]
+
+
+def rates_window(x, at):
+    """Pixels under those kernels, (N, OH, OW, rates kh kw C)."""
+    kernel = at["kernel"]
+    parts = [windows(image, kernel, at["stride"], (rate, rate)) for rate, image in concentric(x, at, kernel)]
+    return np.concatenate([part.reshape(*part.shape[:3], -1) for part in parts], -1)
 
 
 def rates_conv(x, at):
-    """Sum of convolutions of several dilations, weights (rates, kh, kw, C, O), as one product."""
-    w = at["weights"]
-    return dense(rates_window(x, at | {"kernel": w.shape[1:3]}), at | {"weights": w.reshape(-1, w.shape[-1])})
+    """Sum of convolutions of several dilations, weights (rates, kh, kw, C, O)."""
+    images = concentric(x, at, at["weights"].shape[1:3])
+    return sum(
+        conv(image, at | {"weights": w, "dilation": (rate, rate), "groups": 1})
+        for w, (rate, image) in zip(at["weights"], images)
+    )
 
 
 def dense(x, at):
-    """x (…, F) times weights (F, O); `xnor`: matching bits instead of the sum."""
+    """x (N, F) times weights (F, O); `xnor`: matching bits instead of the sum."""
     y = product(x, at["weights"], at["top"])
     return y + (at["weights"] < 0).sum(0) if at["xnor"] else y
 

@@ -1,39 +1,40 @@
 """Networks that end in an image: every stage of a build on small ones of the shapes that pedestrians, segmentation and
 tracking have (stride 2 on bytes, -1 padding at any dilation, pools that drop a row, no padding at all, an 8-bit head)."""
 
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
-from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
-from xnorforge.artifacts import read_json
+from xnorforge.artifacts import read_json, write_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
+from xnorforge.flows.running import qonnx_scores
+from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
+from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
+from xnorforge.sw.binary import EightWeights
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph
 
 META = {"net": "map", "method": "ste", "source": "a test", "images": "random images"}
 IMAGES = 6
 BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
-
-
-class EightWeights(Int8WeightPerTensorFixedPoint):
-    """q / 128, q in -127..127."""
-
-    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 127 / 128
 
 
 class Pixels(nn.Module):
@@ -219,6 +220,29 @@ def test_a_map_that_differs_in_one_place_is_found_at_its_place(tmp_path):
         lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
 
 
+def test_rounded_sums_in_front_of_a_map_are_told_cell_by_cell(tmp_path):
+    net = Graph((2, 6, 6), 1).real("Sub", 127.5).sign()
+    start, ends = net.at, []
+    for scale in (0.7345123, 0.3127891):
+        net.real("Conv", net.weights(4, 2, 3, 3), inputs=[start]).real("Mul", scale)
+        ends.append(net.at)
+    net.real("Add", inputs=ends).norm(4).sign()
+    model = net.real("Conv", net.rng.integers(-9, 10, (3, 4, 1, 1)) / 128).model((3, 4, 4))
+    images = np.random.default_rng(3).integers(0, 256, (IMAGES, 2, 6, 6), np.uint8)
+    scores = qonnx_scores(model, images.astype(np.float32))
+    assert scores.shape == (IMAGES, 3, 4, 4)
+    model.save(str(tmp_path / "model.onnx"))
+    np.savez(tmp_path / "golden.npz", images=images, scores=scores)
+    write_json(tmp_path / "export.json", {"net": "map", "input": {"lo": 0, "hi": 255, "scale": 1.0}})
+    asked = tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path
+    with pytest.raises(UserError, match=rf"the class of \d of {IMAGES * 16} cells\) with --allow-approximate"):
+        lower(*asked)
+    apart = lower(*asked, approximate=True)["approximate"]
+    assert (apart["classes"], apart["activations"]) == (IMAGES * 16, IMAGES * (72 + 64)) and apart[
+        "classes_differ"
+    ] <= 2
+
+
 def test_a_flattened_map_is_refused(tmp_path):
     shape, module = net("strided-padded-dilated-pooled")
     images = np.zeros((2, *shape), np.uint8)
@@ -229,3 +253,18 @@ def test_a_flattened_map_is_refused(tmp_path):
         str(error.value)
         == "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
     )
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("output", ["scores", "labels"])
+def test_the_mapped_cells_give_the_map(tmp_path, output):
+    lay(tmp_path, "rates-twice-pooled")
+    acc = tmp_path / "acc"
+    fold(tmp_path, "pynq-z2", acc, interval=5000, output=output)
+    generate(acc / "folded.onnx", acc / "rtl")
+    synthesise(acc, tmp_path)
+    checks = simulate_netlist(acc, tmp_path)["checks"]
+    assert [(check["integers"], check["mismatches"]) for check in checks[:1]] == [
+        (2 * 36 * (4 if output == "scores" else 1), 0)
+    ]
+    assert checks[1]["mismatches"] == 0
