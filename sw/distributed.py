@@ -33,18 +33,22 @@ def first() -> bool:
 
 
 @contextmanager
-def group(batch: int):
+def group(batch: int, together: int = 1):
     """Within the block, the processes torchrun started are one training; without torchrun nothing happens.
 
     Args:
         batch: images of a step, all ranks together.
+        together: so many of them in a row go to one rank.
 
     Raises:
         UserError: the ranks cannot share a batch evenly, as a mean of unequal parts is not the mean of the whole.
     """
-    if batch % ranks():
-        fit = [number for number in range(1, batch + 1) if batch % number == 0]
-        raise UserError(f"torchrun: {ranks()} processes do not divide a batch of {batch} images; use one of {fit}.")
+    if batch // together % ranks():
+        fit = [number for number in range(1, batch + 1) if batch // together % number == 0]
+        rows = f", of which {together} stay together" if together > 1 else ""
+        raise UserError(
+            f"torchrun: {ranks()} processes do not divide a batch of {batch} images{rows}; use one of {fit}."
+        )
     if ranks() == 1:
         yield
         return

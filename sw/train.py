@@ -119,7 +119,7 @@ def train(
     sets = training, held_out = task.train_sets()
 
     torch.set_num_threads(threads)
-    with distributed.group(recipe.batch):
+    with distributed.group(recipe.batch, task.together):
         torch.manual_seed(seed)
         run = Run(net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir))
         run.sets = sets

@@ -61,6 +61,7 @@ class Task:
         nets: recipes of the networks that fit, by name.
         main: the figure that networks are compared by.
         classifies: labels are classes; `figures` is then what the rest of the street computes by itself.
+        together: so many pictures of a batch in a row belong together.
         follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
     """
 
@@ -69,6 +70,7 @@ class Task:
     recipe_words = ""
     main = "top1"
     classifies = True
+    together = 1
     follows = False
 
     def train_sets(self) -> tuple[Images, Images]:

@@ -46,6 +46,7 @@ class Task(MapTask):
     nets: ClassVar = {"track-tinytrk": Recipe(epochs=12, batch=20, lr=5e-3, warmup=50)}
     recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
     main = "success AUC"
+    together = 5
     follows = True
     measures: ClassVar = {
         "success AUC": lambda those: metrics.success([one["overlap"] for one in those]),

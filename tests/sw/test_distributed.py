@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from xnorforge import plugins
+from xnorforge.errors import UserError
 from xnorforge.sw import distributed, weights
 from xnorforge.sw.methods import base
 
@@ -93,6 +94,15 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused(job):
     assert ranks[0]["batch"] == (
         "torchrun: 2 processes do not divide a batch of 33 images; use one of [1, 3, 11, 33]."
     )  # fmt: skip
+
+
+def test_frames_that_belong_together_are_not_torn_apart(monkeypatch):
+    monkeypatch.setattr(distributed, "ranks", lambda: 10)
+    with pytest.raises(UserError) as error, distributed.group(20, 5):
+        pass
+    assert str(error.value) == (
+        "torchrun: 10 processes do not divide a batch of 20 images, of which 5 stay together; use one of [1, 2, 4]."
+    )
 
 
 def test_without_torchrun_nothing_is_shared():
