@@ -151,6 +151,8 @@ train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 		--seed $(SEED) --threads $(THREADS) -o $(DIR)/train
 demo: $(ACC)/fold.json  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
 	@$(RUN) demo $(ACC) $(LOOK) $(GIF:%=--gif)
+twin: | $(VENV)  ## the float twin of NET, as a reference for what binary weights cost
+	@$(RUN) twin '$(NETWORK)' $(EPOCHS:%=--epochs %) $(LR:%=--lr %) --seed $(SEED) --threads $(THREADS) -o out/$(NETWORK)-twin
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
 	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS) \
 		$(if $(filter command,$(origin BOARD)),--board '$(BOARD)')

@@ -138,6 +138,24 @@ def train(net, method, out, epochs, lr, seed, threads, hyper):
 
 @cli.command()
 @click.argument("net")
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, curve and card.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: 0.002.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result.")
+def twin(net, out, epochs, lr, seed, threads):
+    """Train NET with real weights and ReLU, as a reference; it cannot be built."""
+    from xnorforge.accuracy import words
+    from xnorforge.sw.twin import RATE, twin
+
+    with stage("twin", out):
+        card = twin(net, out, epochs, lr or RATE, seed, threads)
+    for row in card["accuracy"]:
+        say(f"twin      {words(row)}: {row['set']}")
+
+
+@cli.command()
+@click.argument("net")
 @click.option(
     "--methods", default="", help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'."
 )
