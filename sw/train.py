@@ -126,7 +126,7 @@ def train(
         if run.device.type == "cuda":
             settings["device"] = "cuda"
         with faults.watched(run):
-            curve = _loop(run, settings)
+            curve = loop(run, settings)
         if (pictures := task.settling(training)) is not None:
             settle(run.network, pictures, recipe.batch)
     if not distributed.first():
@@ -143,7 +143,7 @@ def train(
     return card
 
 
-def _loop(run: Run, settings: dict) -> list[dict]:
+def loop(run: Run, settings: dict) -> list[dict]:
     """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row per epoch."""
     training, held_out = run.sets
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
