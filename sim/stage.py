@@ -195,7 +195,10 @@ def fill(fills: dict[str, int], index: int) -> int | None:
 def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
     """Rows of the images whose label is known, see `running.accuracy`."""
     rows, outputs = [], len(lowered["scale"])
-    for stage, values in (("bit simulator", bits), ("RTL", rtl)):
+    stages = [("bit simulator", bits), ("RTL", rtl)]
+    if task and len(rtl) < len(bits):
+        stages.insert(1, ("bit simulator", bits[: len(rtl)]))  # figures of a part are no part of the whole's
+    for stage, values in stages:
         values = values if values.ndim == 4 else values.reshape(len(values), -1)[:, :outputs]
         if values.shape[-1] < outputs:  # labels: the score of a label is 1, of all others 0
             scores = (values == np.arange(outputs)).astype(float)
