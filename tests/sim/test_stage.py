@@ -156,5 +156,5 @@ def test_labels_are_judged_as_maps_of_a_one_each():
     labels = truth[:, ::4, ::4, None].astype(np.int64)
     lowered = {"scale": np.full(11, 0.5), "bias": np.arange(11) * 100.0}  # what the labels are of, and no more in them
     rows = stage.accuracy({"labels": truth}, lowered, labels, labels[:1], "segment")
-    assert [(row["stage"], row["images"]) for row in rows] == [("bit simulator", 2), ("RTL", 1)]
+    assert [(row["stage"], row["images"]) for row in rows] == [("bit simulator", 2), ("bit simulator", 1), ("RTL", 1)]
     assert all(set(row["figures"].values()) == {1.0} for row in rows)
