@@ -187,7 +187,7 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
 
 
 def test_a_patch_is_followed_from_a_learn_frame(built, tmp_path):
-    """Made-up sequences, from a video and from a folder with its annotation: the same track, on the object."""
+    """A made-up sequence, with the box of its annotation and with BOX: the same track, on the object."""
     [clip] = synthetic.clips(1, seed=3, frames=12).items
     x0, y0, x1, y1 = clip.boxes[0]
     for at in range(12):
@@ -338,7 +338,8 @@ PED, TRK = "pedestrian-tinyped", "track-tinytrk"
         (PED, ["--video", "headless.mp4"], "{root}/headless.mp4: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
         (PED, ["--image", "ok.png", "--box", "1,2,3,4"], "BOX: TASK=pedestrian finds its objects by itself and starts from no box; leave it out."),
         (TRK, ["--image", "ok.png"], "IMAGE: TASK=track follows an object from frame to frame; give them as VIDEO=."),
-        (TRK, ["--video", "frames"], "BOX: not given, and {root}/frames has no annotation of a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
+        (TRK, ["--video", "frames"], "BOX: not given, and {root}/frames has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
+        (TRK, ["--video", "fast.mp4"], "BOX: not given, and {root}/fast.mp4 has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
         (TRK, ["--video", "frames", "--box", "1,2,3"], "BOX: '1,2,3' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
         (TRK, ["--video", "frames", "--box", "1,2,3,nan"], "BOX: '1,2,3,nan' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
         (TRK, ["--video", "frames", "--box", "60,2,10,20"], "BOX: the first frame has 64 x 48 pixels, and x 60 to 70, y 2 to 22 does not lie in it; give x,y,w,h in its pixels."),

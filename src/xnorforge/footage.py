@@ -83,6 +83,11 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
         raise UserError(
             f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
         )
+    if follows and not box and not tracking.annotation(path):
+        raise UserError(
+            f"BOX: not given, and {path} has no boxes in a layout that docs/tasks.md names; say where the object is in the first "
+            "frame, as BOX=x,y,w,h in pixels."
+        )
     found = _pictures(path) if image else _sequence(path, follows and not box) if path.is_dir() else _video(path)
     first = next(found.frames())
     return replace(found, box=_inside(box, first.shape[1::-1])) if box else found
@@ -99,11 +104,6 @@ def _sequence(folder: Path, needs_box: bool) -> Footage:
     """A folder of frames; where a box is needed, with that of the annotation."""
     name = folder.resolve().name
     if needs_box:
-        if not tracking.annotation(folder):
-            raise UserError(
-                f"BOX: not given, and {folder} has no annotation of a layout that docs/tasks.md names; say where the object is in "
-                "the first frame, as BOX=x,y,w,h in pixels."
-            )
         clip = tracking.clip(folder)
         if not clip.visible[0]:
             raise UserError(
