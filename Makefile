@@ -157,7 +157,8 @@ compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot
 	@$(RUN) compare '$(NETWORK)' --methods '$(METHODS)' --seeds '$(SEEDS)' $(EPOCHS:%=--epochs %) --threads $(THREADS) --jobs $(JOBS) \
 		$(if $(filter command,$(origin BOARD)),--board '$(BOARD)')
 tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS left: a table and a plot
-	@$(RUN) tradeoff '$(or $(WEIGHTS:%/=%),out/$(NETWORK)-layer_priority/train)' --board '$(BOARD)' $(INTERVAL:%=--interval '%')
+	@$(RUN) tradeoff '$(or $(WEIGHTS:%/=%),out/$(NETWORK)-layer_priority/train)' --board '$(BOARD)' $(INTERVAL:%=--interval '%') \
+		$(foreach v,IMAGES STALLED,$(if $(filter command,$(origin $v)),--$(if $(filter IMAGES,$v),images,stalled) '$($v)'))
 compare-gpu: | $(VENV)  ## the comparisons in full: hours on a GPU, weeks without; goes on where it was
 	@failed=0; \
 	$(RUN) compare cifar10-cnv_half --epochs 100 --seeds '$(SEEDS)' --jobs $(JOBS) || failed=$$?; \

@@ -15,7 +15,7 @@ from xnorforge.artifacts import read_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.hw import boards
 
-IMAGES, STALLED = 10, 3  # through the RTL at full rate, and of these again under stalls
+IMAGES, STALLED = 10, 3
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Build:
         net: the network's name, which is not that of the folder.
         board: what it is built for.
         asked: cycles per frame to aim at; None takes the board's for the network.
+        images, stalled: through the RTL at full rate, and of these again under stalls.
     """
 
     run: Path
     net: str
     board: str
     asked: int | None = None
+    images: int = IMAGES
+    stalled: int = STALLED
 
     @property
     def acc(self) -> Path:
@@ -67,7 +70,7 @@ def missing(build: Build, jobs: int = 1) -> Iterator[list[str]]:
         (run / "lower.json", ["lower", run]),
         (acc / "fold.json", ["fold", run, "--board", board.name, "--interval", build.interval, "-o", acc]),
         (acc / "rtl" / "rtl.json", ["generate", acc]),
-        (acc / "sim.json", ["sim", acc, "--images", IMAGES, "--stalled", STALLED]),
+        (acc / "sim.json", ["sim", acc, "--images", build.images, "--stalled", build.stalled]),
         (acc / "synth.json", ["synth", acc, "--jobs", jobs]),
         *([(acc / "netlist.json", ["netlist", acc])] if board.family in boards.MODELLED else []),
         (acc / "report.json", ["report", acc]),

@@ -37,13 +37,23 @@ class Point:
     why: str = ""
 
 
-def tradeoff(run: Path, board: str, interval: int | None, out: Path, jobs: int = 1, say=print) -> list[Point]:
+def tradeoff(
+    run: Path,
+    board: str,
+    interval: int | None,
+    out: Path,
+    jobs: int = 1,
+    say=print,
+    images=builds.IMAGES,
+    stalled=builds.STALLED,
+) -> list[Point]:
     """Export and build what is missing, and write table and plot after every point.
 
     Args:
         run: folder of a training by `layer_priority`.
         interval: cycles per frame to aim at; None takes the board's for the network.
         out: folder of the builds, the table and the plot.
+        images, stalled: through the RTL of each.
 
     Raises:
         UserError: the folder holds no such run, or some points could not be built; the others are in the table.
@@ -55,7 +65,7 @@ def tradeoff(run: Path, board: str, interval: int | None, out: Path, jobs: int =
     net, method = card["net"], card["method"]
     failed = {}
     for point in points:
-        build = builds.Build(out / point.name, net, board, interval)
+        build = builds.Build(out / point.name, net, board, interval, images, stalled)
         try:
             record = build.run / "export.json"
             if not _exported(record, point.weights):
