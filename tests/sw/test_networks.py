@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from xnorforge.errors import UserError
 from xnorforge.sw import binary, networks
-from xnorforge.sw.parts import Affine2d, BiReal, Block, Network, Pooled, Scores, Stem, hold
+from xnorforge.sw.parts import Affine2d, BiReal, Block, Head, Network, Pooled, Scores, Stem, hold
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -30,6 +30,10 @@ from xnorforge.sw.tasks.base import task_of
             "cifar10-wrn22_wide",
             9 * 64 * (3 + 6 * 64 + 2 * 64 + 5 * 256 + 4 * 128 + 5 * 1024) + 64 * 128 + 128 * 256 + 2560,
         ),
+        ("pedestrian-tinyped", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 2 * 128 * 128)),
+        ("detect-tinydet", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 2 * 128 * 128)),
+        ("segment-tinyseg", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 3 * 3 * 64 * 64)),
+        ("track-tinytrk", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128)),
     ],
 )
 def test_weights_are_those_of_the_topology(net, weights):
@@ -53,6 +57,33 @@ def test_the_border_of_a_padded_convolution_is_minus_one():
         block.dot.weight.fill_(1)
         sums = block.dot(block.pad(torch.ones(1, 1, 3, 3)))
     assert sums[0, 0].tolist() == [[-1, 3, -1], [3, 9, 3], [-1, 3, -1]]
+
+
+def test_rates_are_one_dot_product_of_taps_at_their_distances():
+    """The centre counts once per rate; beyond the border are -1."""
+    dot = Block(binary.Plain(), 1, 1, kernel=3, pad=1, rates=(1, 2, 4)).eval().dot
+    with torch.no_grad():
+        for layer in dot.dots:
+            layer.weight.fill_(1)
+        flat = dot(-torch.ones(1, 1, 17, 17))
+        impulse = -torch.ones(1, 1, 17, 17)
+        impulse[0, 0, 8, 8] = 1
+        seen = (dot(impulse) - flat)[0, 0]
+    assert flat.shape == (1, 1, 17, 17) and (flat == -27).all()
+    places = {(8 + rate * r, 8 + rate * c) for rate in (1, 2, 4) for r in (-1, 0, 1) for c in (-1, 0, 1)}
+    assert {tuple(at) for at in seen.nonzero().tolist()} == places
+    assert seen[8, 8] == 6 and all(seen[at] == 2 for at in places - {(8, 8)})
+
+
+def test_a_head_has_weights_and_bias_of_128ths():
+    head = Head(binary.Plain(), 2, [-2.5, 0.3])
+    with torch.no_grad():
+        head.dot.weight.copy_(torch.tensor([[0.1, -7.0], [0.004, 2.0]]).view(2, 2, 1, 1))
+    bits = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
+    scores = head(bits)
+    assert (scores.flatten() * 128).tolist() == [13 + 127 - 320, 1 - 127 + 38]
+    scores.sum().backward()
+    assert head.dot.bias.grad.tolist() == [1, 1] and head.dot.weight.grad.flatten().tolist() == [1, 0, 1, 0]
 
 
 def test_pooling_after_the_sign_gives_the_bits_of_pooling_before():
