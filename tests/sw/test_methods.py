@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from xnorforge import plugins
 from xnorforge.errors import UserError
@@ -12,16 +11,20 @@ from xnorforge.sw import binary, data, networks, parts, train, weights
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
 
+from . import maps
+
 METHODS = plugins.names("sw.methods")
 NET = "mnist-tfc"
+# Which network that gives maps is exported in the quick tests.
+QUICK = {"layer_priority": "pedestrian-tinyped", "rbcn": "track-tinytrk"}
 
 
-def phase_by_phase(name):
+def phase_by_phase(name, net=NET):
     """A run on random images, as each of its phases has begun."""
     torch.manual_seed(0)
     method = plugins.load("sw.methods", name).Method()
     recipe = Recipe(epochs=2, batch=32, lr=1e-3, bf16=False)
-    run = train.Run(NET, task_of(NET), recipe, method, method.build(NET), torch.Generator().manual_seed(0))
+    run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(0))
     for phase in method.phases(recipe):
         run.phase = phase
         method.begin(run)
@@ -29,22 +32,24 @@ def phase_by_phase(name):
         yield run
 
 
-@pytest.fixture(params=METHODS)
-def run(request):
+def in_its_last_phase(name, net=NET):
     """A run in its last phase, the phases before it begun and one step long."""
-    begun = phase_by_phase(request.param)
+    begun = phase_by_phase(name, net)
     run = next(begun)
     while run.phase != run.method.phases(run.recipe)[-1]:
-        run.method.step(run, *batch(0))
+        run.method.step(run, *batch(0, net))
         next(begun)
     return run
 
 
-def batch(seed):
-    rng = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (32, 1, 28, 28), dtype=torch.uint8, generator=rng), torch.randint(
-        0, 10, (32,), generator=rng
-    )
+@pytest.fixture(params=METHODS)
+def run(request):
+    return in_its_last_phase(request.param)
+
+
+def batch(seed, net=NET):
+    count = 32 if net == NET else 5  # of track-tinytrk a five
+    return maps.pictures(net, count, seed).to(torch.uint8), maps.targets(net, count, seed)
 
 
 def test_the_baseline_is_there():
@@ -78,21 +83,55 @@ def test_training_moves_every_latent_and_keeps_them_in_reach(name):
     assert moved == set(before)
 
 
+def deployed_exactly(run):
+    """The deployed network of a trained one: the same scores, and again from its file; weights are -1 and +1."""
+    deployed = run.method.deploy(run.net, run.network)
+    back = weights.unpack(run.method.skeleton(run.net), weights.pack(deployed), "here")
+    images, _ = batch(4, run.net)
+    expected = train.scores(run.network, images.numpy())
+    assert len(np.unique(expected)) > 10
+    for found in (deployed, back):
+        np.testing.assert_array_equal(train.scores(found, images.numpy()), expected)
+    assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
+    assert not deployed.training
+    return deployed
+
+
 def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
     parts.hold(run.network, True)
-    deployed = run.method.deploy(NET, run.network)
-    images, _ = batch(4)
-    run.network.eval()
-    with torch.no_grad():
-        trained, found = run.network(images.float()), deployed(images.float()).as_subclass(torch.Tensor)
-    assert torch.equal(trained, found)
-    back = weights.unpack(run.method.skeleton(NET), weights.pack(deployed), "here")
-    assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
-    with torch.no_grad():
-        assert torch.equal(back(images.float()).as_subclass(torch.Tensor), found)
-    assert isinstance(deployed, nn.Module) and not deployed.training
+    deployed_exactly(run)
+
+
+@pytest.mark.parametrize("net", maps.NETS)
+@pytest.mark.parametrize("name", METHODS)
+def test_networks_that_give_maps_train_and_deploy_with_every_method(name, net):
+    run = in_its_last_phase(name, net)
+    loss = run.method.step(run, *batch(1, net))
+    assert np.isfinite(loss)
+    for layer, latent in binary.latents(run.network).items():
+        assert latent.grad is None or torch.isfinite(latent.grad).all(), layer
+    parts.hold(run.network, True)
+    deployed_exactly(run)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "net"),
+    [
+        pytest.param(name, net, marks=() if net == QUICK.get(name, "segment-tinyseg") else pytest.mark.full)
+        for name in METHODS
+        for net in maps.NETS
+    ],
+)
+def test_exported_maps_are_those_of_the_module_with_every_method(name, net, tmp_path):
+    run = in_its_last_phase(name, net)
+    parts.hold(run.network, True)
+    deployed, images = deployed_exactly(run), batch(5, net)[0].numpy()
+    meta = {"net": net, "method": name, "source": "a test", "images": "5 random pictures"}
+    (same,) = export(deployed, images, np.full(5, -1), tmp_path, meta)["checks"]
+    assert same["images"] == 5 and same["integers"] > 100 and same["mismatches"] == 0
 
 
 def small_residual(layers):
