@@ -16,9 +16,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
+from xnorforge.accuracy import of_stage
 from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError, UserError
-from xnorforge.flows.running import BATCH, accuracy, qonnx_scores
+from xnorforge.flows.running import BATCH, qonnx_scores
 
 TEMPLATE = "template"
 
@@ -52,7 +53,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
             np.savez(file, images=images, labels=labels, scores=scores)
     task = meta.get("task")
-    measured_now = accuracy("exported", scores, labels, meta["images"], task)
+    measured_now = of_stage("exported", scores, labels, meta["images"], task)
     record = {
         "stage": "export",
         **{key: meta[key] for key in ("net", "method", "source")},

@@ -11,11 +11,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.util.cleanup import cleanup_model
 
+from xnorforge.accuracy import of_stage
 from xnorforge.artifacts import check, measured, whole, write_json
 from xnorforge.errors import MismatchError, UserError
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.walk import RULES, TooWide
-from xnorforge.flows.running import accuracy, qonnx_scores
+from xnorforge.flows.running import qonnx_scores
 
 SINGLE = 2  # images that are run one by one as well
 
@@ -66,7 +67,7 @@ def import_model(
         "source": {"file": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()},
         "input": {"lo": 0, "hi": 255, "scale": input_scale},
         "images": provenance,
-        "accuracy": accuracy("qonnx", scores, labels, provenance),
+        "accuracy": of_stage("qonnx", scores, labels, provenance),
         "checks": [same],
         "run": run,
     }

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge import artifacts
+from xnorforge.accuracy import of_stage, task_of
 from xnorforge.errors import MismatchError, UserError
-from xnorforge.flows import running
 from xnorforge.hw import graph
 from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.plugins import load
@@ -67,7 +67,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
-        task, rows = running.task_of(net_dir), []
+        task, rows = task_of(net_dir), []
         if correlation(ops) and task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
             progress("tracker on the test sequences, its first steps as RTL")
@@ -193,7 +193,7 @@ def fill(fills: dict[str, int], index: int) -> int | None:
 
 
 def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
-    """Rows of the images whose label is known, see `running.accuracy`."""
+    """Rows of the images whose label is known, see `rows.row`."""
     rows, outputs = [], len(lowered["scale"])
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):
@@ -205,5 +205,5 @@ def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
         else:
             scores = lowered["scale"] * values + lowered["bias"]
         scores = scores.transpose(0, 3, 1, 2) if scores.ndim == 4 else scores
-        rows += running.accuracy(stage, scores, golden["labels"], "golden images", task)
+        rows += of_stage(stage, scores, golden["labels"], "golden images", task)
     return rows

@@ -37,4 +37,4 @@ def as_rtl(machine: Machine, device: Device, stall=0.0) -> dict:
         raise MismatchError(compare.describe("tracker", "RTL", found, expected))
     steps = sum(answers is not None for _, answers in machine.kept)
     what = f"{steps} steps of the first test sequence, its template learnt from a frame; pauses {stall or 'none'}"
-    return compare.checked("RTL tracker = bit simulator", found, expected, what)
+    return compare.checked(f"RTL tracker{' stalled' if stall else ''} = bit simulator", found, expected, what)
