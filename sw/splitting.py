@@ -56,8 +56,8 @@ class Shape:
 def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
     """A plain network with its inner parts in branches.
 
-    Pixel layers stay plain, and 8-bit heads and correlations. So do dense layers where there are convolutions; a network without any has its dense layers
-    but the first and the last in branches.
+    Pixel layers, 8-bit heads and correlations stay plain. So do dense layers where there are convolutions; a network without
+    any has its dense layers but the first and the last in branches.
 
     Args:
         network: what `networks.build` gives; parts that stay are taken over.
@@ -217,10 +217,9 @@ class Splitter:
 
 def _is_convolution(part) -> bool:
     return (
-        isinstance(part, BiReal)
-        or isinstance(part, Block)
+        isinstance(part, (BiReal, Block))
         and isinstance(part.norm, nn.BatchNorm2d)
-        and not part.pixels
+        and not getattr(part, "pixels", False)
     )
 
 
