@@ -179,29 +179,39 @@ def as_markdown(points: list[Point], net: str, board: str, interval: int) -> str
 
 
 def plot(points: list[Point], net: str, board: str, out: Path) -> None:
-    """Accuracy, LUT and BRAM36 over the deployed compression ratio, a point per network."""
+    """Figures, LUT and BRAM36 over the deployed compression ratio, a point per network."""
     import matplotlib
     from matplotlib.figure import Figure
 
     ratios = [float(point.step["ratio_deployed"]) for point in points]
-    panels = {
-        f"{accuracy.main(points[0].accuracy)[0]} in %\n{points[0].accuracy['images']:,} images": [
-            accuracy.main(point.accuracy)[1] for point in points
-        ],
-        "LUT": [point.figures["lut"] for point in points],
-        "BRAM36": [point.figures["bram36"] for point in points],
-    }
+    first = points[0].accuracy
+    panels = (
+        {
+            f"{name}\n{first['images']:,} images": [point.accuracy["figures"][name] for point in points]
+            for name in first["figures"]
+        }
+        if "figures" in first
+        else {
+            f"{accuracy.main(first)[0]} in %\n{first['images']:,} images": [
+                accuracy.main(p.accuracy)[1] for p in points
+            ]
+        }
+    )
+    panels |= {key: [point.figures[key.lower()] for point in points] for key in ("LUT", "BRAM36")}
     with matplotlib.rc_context(SAME_BYTES):
-        figure = Figure(figsize=(7.2, 7), layout="constrained")
+        figure = Figure(figsize=(7.2, 8 if len(panels) > 3 else 7), layout="constrained")
         for axes, (title, values) in zip(figure.subplots(len(panels), sharex=True), panels.items(), strict=True):
             axes.plot(ratios, values, "-o", color=INK, markersize=4, linewidth=1)
             for at, point in enumerate(points):
-                label = "polished" if point.name == POLISHED else point.step["layers"]
+                # The polished network lies on the last prefix's ratio: their labels stand on two sides.
+                polished = point.name == POLISHED
+                label, where = (POLISHED, (5, -3)) if polished else (point.step["layers"], (-4, 4))
                 axes.annotate(
-                    label, (ratios[at], values[at]), (0, 5), textcoords="offset points", fontsize=7, ha="center"
-                )
+                    label, (ratios[at], values[at]), where, textcoords="offset points", fontsize=7,
+                    ha="left" if polished else "right",
+                )  # fmt: skip
             axes.set_ylabel(title)
-            axes.margins(y=0.2)
+            axes.margins(x=0.12, y=0.2)
             axes.grid(color="#dddddd", linewidth=0.5)
             axes.spines[["top", "right"]].set_visible(False)
         axes.set_xscale("log", base=2)
