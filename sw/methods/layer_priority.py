@@ -276,7 +276,9 @@ class Method(base.Method):
     def _ship(self, run, held_out) -> float:
         """Write the network as it is now to `prefix_<layers>`; returns its accuracy on held-out images."""
         method = replace(self, binarise=self.done, ranking=" ".join(self.ranked))
-        network = method.written(run.net, copy.deepcopy(run.network).cpu())
+        network = copy.deepcopy(run.network).cpu()
+        lowbit.settle(network, self.units, self.chosen, self.mode == "w1a8")  # behind the float phase 8 bits as well
+        network = method.written(run.net, network)
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
         card["data"] = {"trained_on": run.sets[0].what}

@@ -256,6 +256,9 @@ def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_
         assert record["accuracy"][0]["correct"] == correct
         if row["phase"] != "float":
             assert row["held_out_accuracy"] == row["deployed_accuracy"]
+        else:
+            lost = abs(float(row["held_out_accuracy"]) - float(row["deployed_accuracy"]))
+            assert lost < 0.03, "8 bits in place of real weights"
 
 
 # Forms of a layer
