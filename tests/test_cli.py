@@ -38,7 +38,7 @@ def call(monkeypatch, capsys):
         (
             "--net",
             "mnist-cn",
-            "NET: no 'mnist-cn' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, mnist-cnn, mnist-tfc. Did you mean 'mnist-cnn'?",
+            "NET: no 'mnist-cn' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, detect-tinydet, mnist-cnn, mnist-tfc, pedestrian-tinyped, segment-tinyseg, track-tinytrk. Did you mean 'mnist-cnn'?",
         ),
         ("--method", "sta", f"METHOD: no 'sta' among {METHODS}. Did you mean 'ste'?"),
         ("--method", "zzz", f"METHOD: no 'zzz' among {METHODS}."),
