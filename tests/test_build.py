@@ -134,7 +134,7 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
         (["BOARD=pynq-z3"], "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
         (
             ["NET=mnist-tfk"],
-            "NET: no 'mnist-tfk' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, mnist-cnn, mnist-tfc. Did you mean 'mnist-tfc'?",
+            "NET: no 'mnist-tfk' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, detect-tinydet, mnist-cnn, mnist-tfc, pedestrian-tinyped, segment-tinyseg, track-tinytrk. Did you mean 'mnist-tfc'?",
         ),
         (["METHOD=stee"], f"METHOD: no 'stee' among {METHODS}. Did you mean 'ste'?"),
     ],
