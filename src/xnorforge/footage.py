@@ -159,9 +159,10 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         stream.thread_type = "AUTO"
         try:
             for frame in container.decode(stream):
-                start = frame.time if start is None else start
-                end = frame.time + float(frame.duration * frame.time_base)
                 count += 1
+                if frame.time is not None:  # a bare stream, without a container, has no times
+                    start = frame.time if start is None else start
+                    end = frame.time + float(frame.duration * frame.time_base or 1 / (stream.average_rate or RATE))
                 yield np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
         except (av.FFmpegError, OSError) as error:
             raise UserError(
@@ -174,7 +175,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
             if stream.duration
             else ((container.duration or 0) / av.time_base, LOST[1])
         )
-        if end - start < said - lost:
+        if start is not None and end - start < said - lost:
             raise UserError(
                 f"{path}: ends after {end - start:.1f} s, frame {count}, and says that it has {float(said):.1f} s; fetch the file again or "
                 "cut it there."

@@ -5,25 +5,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 LEGIBLE = 480  # pixels of the longer side; words on smaller pictures cannot be read, so these are drawn enlarged
 # Far apart from each other and bright enough to be seen on a photograph; after S. Trubetskoy, "20 distinct colors", 2017.
-COLOURS = tuple(
-    bytes.fromhex(word)
-    for word in [
-        "ffe119",
-        "f032e6",
-        "42d4f4",
-        "f58231",
-        "3cb44b",
-        "e6194b",
-        "4363d8",
-        "bfef45",
-        "fabed4",
-        "469990",
-        "dcbeff",
-        "9a6324",
-        "aaffc3",
-        "808000",
-    ]
-)
+_INKS = "ffe119 f032e6 42d4f4 f58231 3cb44b e6194b 4363d8 bfef45 fabed4 469990 dcbeff 9a6324 aaffc3 808000"
+COLOURS = tuple(bytes.fromhex(ink) for ink in _INKS.split())
 
 
 def colour(number: int) -> tuple[int, int, int]:
