@@ -1,5 +1,6 @@
 """A folded graph as its operators, and the reference walk: every operator's own `execute_node`, batch by batch."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm
@@ -68,10 +69,9 @@ def execute(folded, images, keep=(), block: int = 16) -> dict[str, np.ndarray]:
     ops = folded if isinstance(folded, list) else operators(folded)
     kept: dict[str, list] = {op.name: [] for op in ops if keep == "all" or op.name in keep or op is ops[-1]}
     for start in range(0, len(images), block):
-        found = tensors(ops, images[start : start + block])
-        for op in ops:
+        for op, results in _walk(ops, enter(ops[0], images[start : start + block])):
             if op.name in kept:
-                kept[op.name].append(found[op.results[0]])
+                kept[op.name].append(results[0])
     return {name: np.concatenate(parts) for name, parts in kept.items()}
 
 
@@ -99,7 +99,17 @@ def answers(ops: list[HwOp], lowered) -> np.ndarray:
 
 def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
     """Every tensor of a folded graph on images: {name: int64 (N, *shape)}, the input among them."""
-    found = {ops[0].sources[0]: enter(ops[0], images)}
-    for op in ops:
-        found.update(zip(op.results, op.run_all(*(found[tensor] for tensor in op.sources))))
+    given = enter(ops[0], images)
+    found = {ops[0].sources[0]: given}
+    for op, results in _walk(ops, given):
+        found.update(zip(op.results, results))
     return found
+
+
+def _walk(ops: list[HwOp], given: np.ndarray) -> Iterator[tuple[HwOp, tuple]]:
+    """Each operator with what it gives; a tensor is held until its one reader has run."""
+    waiting = {ops[0].sources[0]: given}
+    for op in ops:
+        results = op.run_all(*(waiting.pop(tensor) for tensor in op.sources))
+        waiting.update(zip(op.results, results))
+        yield op, results
