@@ -43,6 +43,7 @@ class Shape:
             that and what they wrote themselves.
         relu: ReLU before each norm: "always", "residual", where shortcuts carry what it cuts off, or "never".
         rates: the dilation of each branch, times that of the plain layer; empty for 1.
+        atrous: layers of several rates keep them; otherwise all of these are 1.
     """
 
     bases: int = 3
@@ -51,6 +52,7 @@ class Shape:
     gate: str = "none"
     relu: str = "residual"
     rates: tuple[int, ...] = ()
+    atrous: bool = True
 
 
 def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
@@ -182,11 +184,12 @@ class Splitter:
             return nn.Identity(), self.layers.linear(inputs, outputs)
         pad, like, wider = part.pad, part.dot, self.shape.rates[branch] if self.shape.rates else 1
         if isinstance(like, MultiRate):
-            if len(like.rates) != self.shape.bases or self.shape.decomposition == "lbd":
-                rates = tuple(rate * wider for rate in like.rates)
-                each = like.pads[0].padding[0] // like.rates[0]
+            each = like.pads[0].padding[0] // like.rates[0]
+            rates = tuple(rate * wider if self.shape.atrous else wider for rate in like.rates)
+            if len(rates) != self.shape.bases or self.shape.decomposition == "lbd":
                 return nn.Identity(), MultiRate(self.layers, inputs, outputs, kernel, each, rates)
-            pad, like = like.pads[branch], like.dots[branch]
+            rate = rates[branch]
+            return nn.ConstantPad2d(each * rate, -1.0), self.layers.conv(inputs, outputs, kernel, dilation=rate)
         if wider > 1 and isinstance(pad, nn.Identity):
             raise UserError(
                 f"group_net: dilation {wider} on a convolution without padding makes a branch's map smaller than the "

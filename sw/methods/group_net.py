@@ -120,6 +120,7 @@ class Method(base.Method):
     gate: str = "none"  # what a branch reads: the aggregate (none), or a learned mixture, scalar or per_branch
     relu: str = "residual"  # ReLU before norms in groups: residual (nets with shortcuts), always or never
     dilations: str = "none"  # of each branch, such as 1,2,3
+    atrous: bool = True  # layers of several rates keep them (BPAC); false: rate 1 in all, the paper's comparison
     weight_scale: str = "tensor"  # alpha per tensor or per channel
     warmup: float = 0.2  # share of the epochs in the real stage
 
@@ -147,7 +148,7 @@ class Method(base.Method):
                 f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, or none."
             )
         learned = self.aggregate == "learned"
-        return splitting.Shape(self.bases, self.decomposition, learned, self.gate, self.relu, rates)
+        return splitting.Shape(self.bases, self.decomposition, learned, self.gate, self.relu, rates, self.atrous)
 
     def layers(self):
         return Layers(self.weight_scale == "channel")
