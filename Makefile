@@ -196,7 +196,7 @@ clean_fold:
 clean_generate: clean_sim clean_synth
 	rm -rf $(ACC)/rtl $(ACC)/hls*
 clean_sim: clean_report
-	rm -rf $(ACC)/sim.json $(ACC)/waves*
+	rm -rf $(ACC)/sim.json $(ACC)/examples $(ACC)/waves*
 clean_synth: clean_netlist
 	rm -rf $(ACC)/synth.json $(ACC)/netlist
 clean_netlist: clean_report

@@ -11,7 +11,7 @@ from xnorforge.errors import MismatchError, UserError
 from xnorforge.hw import graph
 from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.plugins import load
-from xnorforge.sim import compare, cosim, templates, tracking, verilate
+from xnorforge.sim import compare, cosim, examples, templates, tracking, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
 from xnorforge.sim.machine import Machine
@@ -67,12 +67,15 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
-        task, rows = task_of(net_dir), []
-        if correlation(ops) and task:
+        task, rows, drawn = task_of(net_dir), [], []
+        if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
-            progress("tracker on the test sequences, its first steps as RTL")
-            rows = tracking.evaluate(machine)
-            changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
+            if correlation(ops):
+                progress("tracker on the test sequences, its first steps as RTL")
+                rows = tracking.evaluate(machine)
+                changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
+            progress("example pictures")
+            drawn = examples.draw(machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples")
         if waves:
             file = acc / f"waves.{verilate.wave_format()}"
             progress(f"waveforms of {WAVE_IMAGES} images to {file}")
@@ -94,6 +97,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         ],
         **figures(ops, flowing),
         "accuracy": rows + accuracy(golden, lowered, bits, flowing.output, task),
+        "examples": drawn,
         "unpacked": simulator.plain,
         "run": run,
     }

@@ -16,7 +16,11 @@ from xnorforge import __main__ as cli
 from xnorforge import demo, footage, plugins
 from xnorforge.artifacts import read_json, write_json
 from xnorforge.errors import UserError
+from xnorforge.sim import examples
+from xnorforge.sim.machine import Machine
 from xnorforge.sw.datasets import synthetic
+from xnorforge.sw.tasks import pedestrian
+from xnorforge.sw.tasks.base import task_of
 
 from .sim.conftest import chain
 
@@ -157,6 +161,28 @@ def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call
     drawn = np.asarray(Image.open(tmp_path / "out/a.png"))
     assert drawn.shape == (400, 640, 3)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "demo.json"]
+
+
+def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
+    acc, task = built("pedestrian-tinyped"), pedestrian.Task()
+    rows = [picture((640, 400)), picture((640, 400), (320, 136, 352, 168))]
+    task.examples = lambda: [("two", rows, None), ("none", rows[:1], None)]
+    drawn = examples.draw(Machine.of(acc, task), "nothing", tmp_path / "examples")
+    assert [(row["picture"], row["file"]) for row in drawn] == [("two", "examples/1.jpg"), ("none", "examples/2.jpg")]
+    assert [one["class"] for one in drawn[0]["found"]] == ["person"] and drawn[1]["found"] == []
+    assert np.asarray(Image.open(tmp_path / "examples/1.jpg")).shape == (400, 640, 3)
+
+
+@pytest.mark.parametrize("net", ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk", "detect-tinydet"])
+def test_examples_are_taken_by_their_place_in_the_test_set(net, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path))
+    task = task_of(net)
+    items, found = task.tested().items, task.examples()
+    assert 1 < len(found) <= 4
+    for (name, pictures, box), one in zip(found, items[:: len(items) // len(found)]):
+        *_, last = pictures
+        assert name.startswith(one.name) and (box is None) != task.follows
+        np.testing.assert_array_equal(last, one.frame(39) if task.follows else one.image)
 
 
 def test_masks_have_the_size_of_the_picture_and_their_colours_stand_in_the_legend(built, tmp_path):

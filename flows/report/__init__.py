@@ -31,7 +31,7 @@ def write(acc: Path) -> dict:
     else:
         record = collect.report(acc)
         validate(record)
-        pictures = {"report.html": pages.html(record), "report.md": pages.markdown(record, "report.md.j2")}
+        pictures = {"report.html": pages.html(record, acc), "report.md": pages.markdown(record, "report.md.j2")}
         _texts(acc, pictures | {"utilization.txt": vivado.text(record)})
         with whole(acc / "report") as aside:
             (aside / "finn").mkdir(parents=True)

@@ -91,6 +91,7 @@ def report(acc: Path) -> dict:
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "control": found["generate"].get("control"),
+        "examples": [{name: row[name] for name in ("picture", "file")} for row in sim["examples"]],
         "cycles": {
             "interval_bound": bound,
             "interval_simulated": interval,

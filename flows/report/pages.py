@@ -1,6 +1,8 @@
 """report.html and report.md: templates over the record of report.json, which they read and never change."""
 
+from base64 import b64encode
 from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -86,13 +88,14 @@ def _render(name: str, record: dict, **more) -> str:
     )
 
 
-def html(record: dict) -> str:
-    """The page: one file, nothing fetched, no script."""
+def html(record: dict, acc: Path) -> str:
+    """The page: one file, nothing fetched, no script; `acc` holds the example pictures."""
     clock, interval = record["clock_mhz"]["value"], record["cycles"]["interval_simulated"]
     return _render(
         "report.html.j2",
         record,
         best_known=max(record["accuracy"], key=lambda row: row["images"], default=None),
+        pictures=[b64encode((acc / row["file"]).read_bytes()).decode() for row in record["examples"]],
         device=vivado.device_rows(record["resources"]),
         columns=vivado.columns(record["resources"]["family"]),
         hierarchy=vivado.hierarchy_rows(record),

@@ -43,6 +43,15 @@ class BoxTask(MapTask):
             places[: len(row)] = row
         return Images(channels_first(pictures), labels, what, [_bordered(scene) for scene in split.items])
 
+    def test_sets(self):
+        return [self.golden()]
+
+    def golden(self, count=None):
+        split = self.tested()
+        images = self.images(split, split.what)
+        first = "" if count is None else f"the first {count} of "
+        return Images(images.images[:count], images.labels[:count], first + images.what)
+
     def settling(self, training):
         """Whole pictures and their mirror images: cuts are larger, and the figures suffer from their statistics."""
         return np.concatenate([training.images, training.images[..., ::-1]])

@@ -9,8 +9,12 @@ from PIL import Image
 
 from xnorforge.progress import say
 from xnorforge.sw import data
+from xnorforge.sw.datasets.records import Split
 from xnorforge.sw.metrics import bootstrap
 from xnorforge.sw.tasks import base
+
+
+EXAMPLES = 4  # pictures in a report, at most
 
 
 class MapTask(base.Task):
@@ -18,6 +22,14 @@ class MapTask(base.Task):
 
     classifies = False
     measures: ClassVar[dict[str, Callable[[list], float]]]
+
+    def tested(self) -> Split:
+        """The test set, or what stands for it."""
+        raise NotImplementedError
+
+    def examples(self):
+        found = self.tested().items
+        return [(one.name, [one.image], None) for one in found[:: -(-len(found) // EXAMPLES)]]
 
     def items(self, scores: np.ndarray, labels: np.ndarray) -> list:
         """What the measures take: one entry per picture."""

@@ -148,6 +148,11 @@ class Task:
         """
         raise NotImplementedError
 
+    def examples(self) -> list[tuple]:
+        """What a report shows of the test set: (name, pictures, box) each, as `shown` takes them; the last picture's drawing
+        is shown. Chosen by their place in the set, never by what is found in them."""
+        return []
+
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
         """The network with all it needs beyond training to give its scores."""
         return network

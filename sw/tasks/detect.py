@@ -1,10 +1,12 @@
 """Object detection, 80 classes of COCO. With COCO128, which is what is at hand, a smoke test: trained and scored on its own
 128 pictures, it shows that head, loss, decoder and measure work, and nothing about other pictures."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from xnorforge.sw.data import Absent
 from xnorforge.sw.datasets import coco, synthetic
+from xnorforge.sw.datasets.records import Split
 from xnorforge.sw.metrics import detection
 from xnorforge.sw.tasks._boxes import BoxTask
 from xnorforge.sw.tasks._maps import either
@@ -25,24 +27,19 @@ class Task(BoxTask):
     }
 
     def train_sets(self):
-        images = self._of("train")
+        split = self._of("train2017")
+        images = self.images(split, split.what)
         return images, Images(images.images[:128], images.labels[:128], "the first 128 of the training pictures, whole")
 
-    def test_sets(self):
-        return [self.golden()]
+    def tested(self):
+        return self._of("val2017", f"; {OVERFITTED}")
 
-    def golden(self, count=None):
-        images = self._of("test")
-        first = "" if count is None else f"the first {count} of "
-        return Images(images.images[:count], images.labels[:count], first + images.what)
-
-    def _of(self, part: str) -> Images:
+    def _of(self, part: str, caution: str = "") -> Split:
         try:
-            split = coco.scenes({"train": "train2017", "test": "val2017"}[part])
-            return self.images(split, split.what)
+            return coco.scenes(part)
         except Absent:
-            split = either(lambda: coco.scenes_128("train2017"), lambda: synthetic.shapes(128))
-        return self.images(split, split.what if part == "train" else f"{split.what}; {OVERFITTED}")
+            few = either(lambda: coco.scenes_128("train2017"), lambda: synthetic.shapes(128))
+            return replace(few, what=few.what + caution)
 
     def names(self, trained_on):
         return synthetic.SHAPES if synthetic.MADE_UP in trained_on else coco.CLASSES

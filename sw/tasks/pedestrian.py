@@ -26,14 +26,8 @@ class Task(BoxTask):
         watched = Images(images.images[:WATCHED], images.labels[:WATCHED], f"{WATCHED} of the training pictures, whole")
         return images, watched
 
-    def test_sets(self):
-        return [self.golden()]
-
-    def golden(self, count=None):
-        split = either(lambda: penn_fudan.scenes("test"), lambda: synthetic.pedestrians(40))
-        images = self.images(split, split.what)
-        first = "" if count is None else f"the first {count} of "
-        return Images(images.images[:count], images.labels[:count], first + images.what)
+    def tested(self):
+        return either(lambda: penn_fudan.scenes("test"), lambda: synthetic.pedestrians(40))
 
     def names(self, trained_on):
         return ("person",)

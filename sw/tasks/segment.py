@@ -50,12 +50,14 @@ class Task(MapTask):
         images, few = self.images(split), Split(watched.items[::4], watched.classes, f"every fourth of {watched.what}")
         return Images(images.images, images.labels, images.what, [_small(one) for one in split.items]), self.images(few)
 
+    def tested(self):
+        return either(lambda: camvid.frames("test"), lambda: synthetic.segments(100, 0, 480, 360))
+
     def test_sets(self):
         return [self.golden()]
 
     def golden(self, count=None):
-        split = either(lambda: camvid.frames("test"), lambda: synthetic.segments(100, 0, 480, 360))
-        return self.images(split, count)
+        return self.images(self.tested(), count)
 
     def sample(self, source, rng, at):
         picture, truth = source[at]

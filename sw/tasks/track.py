@@ -28,6 +28,7 @@ APART = 25  # frames between the two of a pair, at most
 PAIRS = 4096  # of an epoch
 TEMPERATURE, OFFSET = 8.0, -2.0  # of the logistic loss, over the mean product of bits
 NEGATIVES = 0.2  # weight of the answers to other exemplars
+SEEN = 40  # frames of a sequence, the last of which a report shows
 EVERY = 4  # golden frames: every fourth of each test sequence
 
 
@@ -63,8 +64,16 @@ class Task(MapTask):
         watched = self._windows(clips.items, f"windows of {clips.what}, which are trained on too")
         return Images(np.empty((PAIRS * 5 // 4, 0)), np.empty(0), what, (moving, single)), watched
 
+    def tested(self):
+        return either(lambda: tracking.clips("test"), lambda: synthetic.clips(4))
+
+    def examples(self):
+        """Where the box is after some frames of each test sequence."""
+        clips = self.tested().items
+        return [(f"{clip.name}, frame {SEEN}", map(clip.frame, range(SEEN)), clip.boxes[0]) for clip in clips]
+
     def test_sets(self):
-        clips = either(lambda: tracking.clips("test"), lambda: synthetic.clips(4))
+        clips = self.tested()
         return [Images(np.empty(0), np.empty(0), clips.what, clips.items)]
 
     def golden(self, count=None):

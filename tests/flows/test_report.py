@@ -94,7 +94,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
                 "output": {"shape": [4], "lanes": 1, "bits": 4, "signed": False, "bytes": 1, "beats": 4},
             }
         },
-        "sim": {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}},
+        "sim": {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}, "examples": []},
         "synth": synth,
         "netlist": {},
     }
@@ -334,10 +334,11 @@ def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
     chosen = {"layer": "dense0", "chosen": "da4ml", "why": "counted, 0.23% of the part against 0.60%", **counts}
     far = {"layer": "dense1", "chosen": "folded", "why": "too many weights.", "folded": None, "da4ml": None}
     given["fold"] |= {"backend": "auto", "decisions": [chosen, far]}
-    record = report.write(lay(tmp_path, given))
+    acc = lay(tmp_path, given)
+    record = report.write(acc)
     assert " BACKEND=auto" in record["command"]
     rows = re.findall(
-        r"<td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td class=\"l\">(.+?)</td>", pages.html(record)
+        r"<td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td class=\"l\">(.+?)</td>", pages.html(record, acc)
     )
     assert ("dense0", "da4ml", "321 LUT, 5 FF, 0 BRAM36, 0 DSP") in rows and ("dense1", "folded", "not counted") in rows
 
@@ -446,11 +447,23 @@ def test_the_page_is_one_small_file_that_fetches_and_runs_nothing(built):
 
 
 def test_names_are_escaped_in_the_page(built):
-    _, record = built
+    acc, record = built
     record = {**record, "net": "<b>&", "layers": [{**record["layers"][0], "name": "<i>"}, *record["layers"][1:]]}
-    text = pages.html(record)
+    text = pages.html(record, acc)
     assert "<b>&" not in text and "<i>" not in text
     assert "&lt;b&gt;&amp;" in text
+
+
+def test_example_pictures_are_in_the_page_itself(tmp_path):
+    given = records()
+    given["sim"]["examples"] = [{"picture": "street 7", "file": "examples/1.jpg", "found": []}]
+    acc = lay(tmp_path, given)
+    (acc / "examples").mkdir()
+    (acc / "examples/1.jpg").write_bytes(b"a picture")
+    record = report.write(acc)
+    assert record["examples"] == [{"picture": "street 7", "file": "examples/1.jpg"}]
+    assert 'src="data:image/jpeg;base64,YSBwaWN0dXJl" alt="street 7, with' in (acc / "report.html").read_text()
+    assert "![street 7](examples/1.jpg)" in (acc / "report.md").read_text()
 
 
 def test_every_table_of_the_text_has_even_rows(built):
