@@ -40,7 +40,9 @@ class Board:
 
     def interval_for(self, net: str) -> int:
         """The interval to aim at for a network, cycles per frame; `net` may have a method behind its name."""
-        return next((cycles for name, cycles in self.intervals.items() if f"{net}-".startswith(f"{name}-")), self.interval)
+        return next(
+            (cycles for name, cycles in self.intervals.items() if f"{net}-".startswith(f"{name}-")), self.interval
+        )
 
 
 def load(name: str) -> Board:

@@ -13,7 +13,6 @@ from xnorforge.sw.datasets.records import Split
 from xnorforge.sw.metrics import bootstrap
 from xnorforge.sw.tasks import base
 
-
 EXAMPLES = 4  # pictures in a report, at most
 
 

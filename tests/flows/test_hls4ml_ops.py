@@ -47,7 +47,9 @@ def parts(name: str) -> list[list[HwOp]]:
     """The examples of an operator, each as the operators of a small network."""
     found = [example for example in operator(name).examples() if small(example)]
     if name == "Window":
-        found = [op for op in found if list(op.get_nodeattr("dilation")) == [1, 1] and len(op.get_nodeattr("rates")) < 2]
+        found = [
+            op for op in found if list(op.get_nodeattr("dilation")) == [1, 1] and len(op.get_nodeattr("rates")) < 2
+        ]
     found = found[:: -(-len(found) // MOST)]
     if name == "Window":
         return [with_window(op) for op in found]
