@@ -17,8 +17,8 @@ step 1,1,dense3,1.5,5.0,640,0.88,0.88
 step 2,2,dense3 dense2,20.0,25.0,128,0.8,0.8
 polish,2,dense3 dense2,20.0,25.0,128,0.84,
 """
-NAMES = ["prefix_01", "prefix_02", "polished"]
-LUT = dict(zip(NAMES, (9000, 3000, 2900), strict=True))
+NAMES = ["prefix_00", "prefix_01", "prefix_02", "polished"]
+LUT = dict(zip(NAMES, (9900, 9000, 3000, 2900), strict=True))
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def lines(out):
         return list(csv.DictReader(file))
 
 
-def test_every_prefix_with_a_binary_layer_and_the_last_network_is_a_row(run, played, tmp_path):
+def test_every_prefix_and_the_last_network_is_a_row(run, played, tmp_path):
     assert played(run, tmp_path / "out") == NAMES
     rows = lines(tmp_path / "out")
     assert [row["prefix"] for row in rows] == NAMES
-    assert [row["ratio_deployed"] for row in rows] == ["5.0", "25.0", "25.0"]
+    assert [row["ratio_deployed"] for row in rows] == ["4.0", "5.0", "25.0", "25.0"]
     assert [int(row["lut"]) for row in rows] == [*LUT.values()]
     assert {row["interval"] for row in rows} == {"1024"} and {row["per_cent"] for row in rows} == {"75.0"}
     text = (tmp_path / "out/pynq-z2.md").read_text()
@@ -105,8 +105,8 @@ def test_a_point_that_fails_leaves_the_others_and_its_sentence(run, played, tmp_
     played.fails = {"prefix_01": UserError("fold: too large.")}
     with pytest.raises(UserError) as error:
         played(run, tmp_path / "out")
-    assert str(error.value) == "tradeoff: 1 of 3 builds failed (prefix_01), the first with: fold: too large."
-    assert [row["why"] for row in lines(tmp_path / "out")] == ["fold: too large.", "", ""]
+    assert str(error.value) == "tradeoff: 1 of 4 builds failed (prefix_01), the first with: fold: too large."
+    assert [row["why"] for row in lines(tmp_path / "out")] == ["", "fold: too large.", "", ""]
     played.fails = {"polished": MismatchError("sim: conv0 differs.")}
     with pytest.raises(MismatchError):
         played(run, tmp_path / "out")
@@ -123,7 +123,7 @@ def test_a_folder_that_is_no_such_run_is_refused(run, tmp_path):
         with pytest.raises(UserError, match=said):
             tradeoff.found(run)
         spoil.write_text(STEPS)
-    assert [point.name for point in tradeoff.found(run)[0]] == ["prefix_01", "polished"]
+    assert [point.name for point in tradeoff.found(run)[0]] == ["prefix_00", "prefix_01", "polished"]
     with pytest.raises(UserError, match="^BOARD: no 'pynq' among"):
         tradeoff.tradeoff(run, "pynq", None, tmp_path)
 

@@ -108,7 +108,7 @@ def found(run: Path) -> tuple[list[Point], dict]:
         last = step["phase"] == "polish"
         name = POLISHED if last else f"prefix_{int(step['layers']):02}"
         weights = run if last else run / name
-        if (weights / "weights.safetensors").exists() and int(step["layers"]):
+        if (weights / "weights.safetensors").exists():
             points.append(Point(name, step, weights))
     if not points:
         raise UserError(
