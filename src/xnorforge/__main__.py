@@ -185,7 +185,9 @@ def compare(net, methods, seeds, epochs, threads, jobs, board, out):
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side.")
 @click.option("--images", type=click.IntRange(2), default=10, show_default=True, help="Through the RTL at full rate.")
 @click.option("--stalled", type=click.IntRange(1), default=3, show_default=True, help="Of these, again under stalls.")
-@click.option("-o", "--out", type=FOLDER, help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>.")
+@click.option(
+    "-o", "--out", type=FOLDER, help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>."
+)
 def tradeoff(run, board, interval, jobs, images, stalled, out):
     """Build each network that the layer_priority training in RUN left, and write a table and a plot of accuracy and cost."""
     from xnorforge.tradeoff import tradeoff

@@ -454,6 +454,18 @@ def test_names_are_escaped_in_the_page(built):
     assert "&lt;b&gt;&amp;" in text
 
 
+@pytest.mark.parametrize(("intervals", "told"), [({"AP": [0.25, 0.75]}, "0.250 to 0.750"), (None, "---")])
+def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, told):
+    given = records()
+    row = {"stage": "trained", "set": "streets", "images": 20, "figures": {"AP": 0.5}}
+    given["export"]["accuracy"] = [row | ({"intervals": intervals} if intervals else {})]
+    acc = lay(tmp_path, given)
+    assert report.write(acc)["accuracy"] == [row | {"intervals": intervals or {}}]
+    page = (acc / "report.html").read_text()
+    assert f"<td>0.500</td><td>{told}</td>" in page and (f"5 to 95 %: {told}" in page) == bool(intervals)
+    assert f"| streets | 20 | 0.500 | {told} |" in (acc / "report.md").read_text()
+
+
 def test_example_pictures_are_in_the_page_itself(tmp_path):
     given = records()
     given["sim"]["examples"] = [{"picture": "street 7", "file": "examples/1.jpg", "found": []}]
