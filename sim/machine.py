@@ -41,12 +41,21 @@ class Machine:
             self._keep(frame, None)
         answers = self.simulator.run(frames)[self.simulator.ops[-1].name]
         self._keep(frames, answers)
-        if answers.shape[-1] < len(self.scale):  # labels: the score of a label is 1, of all others 0
-            scores = (answers == np.arange(len(self.scale))).astype(float)
-        else:
-            scores = self.scale * answers + self.bias
-        return scores.transpose(0, 3, 1, 2)
+        return scored(answers, self.scale, self.bias)
 
     def _keep(self, frames, answers) -> None:
         if len(self.kept) < self.keep:
             self.kept.append((frames, answers))
+
+
+def scored(answers: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Scores, float64 (N, classes) or of maps (N, C, H, W), of an accelerator's integers, channels last.
+
+    Indices behind the integers of classes are left out. Of a map that holds labels alone, the score of a label is 1, of all
+    others 0.
+    """
+    if answers.ndim < 4:
+        return scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
+    labels = answers.shape[-1] < len(scale)
+    scores = (answers == np.arange(len(scale))).astype(float) if labels else scale * answers + bias
+    return scores.transpose(0, 3, 1, 2)

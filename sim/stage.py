@@ -14,7 +14,7 @@ from xnorforge.plugins import load
 from xnorforge.sim import compare, cosim, examples, templates, tracking, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
-from xnorforge.sim.machine import Machine
+from xnorforge.sim.machine import Machine, scored
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
 SEED = 1
@@ -197,17 +197,14 @@ def fill(fills: dict[str, int], index: int) -> int | None:
 
 
 def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
-    """Rows of the images whose label is known, see `rows.row`."""
-    rows, outputs = [], len(lowered["scale"])
+    """Rows of the images whose label is known, see `accuracy.of_stage`."""
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):
         stages.insert(1, ("bit simulator", bits[: len(rtl)]))  # figures of a part are no part of the whole's
-    for stage, values in stages:
-        values = values if values.ndim == 4 else values.reshape(len(values), -1)[:, :outputs]
-        if values.shape[-1] < outputs:  # labels: the score of a label is 1, of all others 0
-            scores = (values == np.arange(outputs)).astype(float)
-        else:
-            scores = lowered["scale"] * values + lowered["bias"]
-        scores = scores.transpose(0, 3, 1, 2) if scores.ndim == 4 else scores
-        rows += of_stage(stage, scores, golden["labels"], "golden images", task)
-    return rows
+    return [
+        row
+        for stage, answers in stages
+        for row in of_stage(
+            stage, scored(answers, lowered["scale"], lowered["bias"]), golden["labels"], "golden images", task
+        )
+    ]

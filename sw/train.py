@@ -116,7 +116,7 @@ def train(
     settings["recipe"] = asdict(recipe)
     if distributed.ranks() > 1:
         settings["ranks"] = distributed.ranks()
-    sets = training, held_out = task.train_sets()
+    sets = task.train_sets()
 
     torch.set_num_threads(threads)
     with distributed.group(recipe.batch, task.together):
@@ -125,25 +125,43 @@ def train(
         run.sets = sets
         if run.device.type == "cuda":
             settings["device"] = "cuda"
-        with faults.watched(run):
-            curve = loop(run, settings)
-        if (pictures := task.settling(training)) is not None:
-            settle(run.network, pictures, recipe.batch)
+        curve = fit(run, settings)
     if not distributed.first():
         return None
     network = task.prepared(chosen.deploy(net, run.network.cpu()))
     record = settings | {
         "hyper": asdict(chosen),
         "command": _command(settings),
-        "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
-        "held_out_accuracy": accuracy(network, held_out, task),
+        **told(run, network),
     }
     card = weights.ship(run.out_dir, network, [stated(network, images, task) for images in task.test_sets()], record)
     curves.draw(curve, curves.title(card), run.out_dir / curves.PICTURE)
     return card
 
 
-def loop(run: Run, settings: dict) -> list[dict]:
+def fit(run: Run, settings: dict) -> list[dict]:
+    """Train, and take the statistics of batch norms where the task says so. Returns the curve, one row per epoch.
+
+    Raises:
+        UserError: the loss is no longer finite, or the folder holds a run with other settings.
+    """
+    with faults.watched(run):
+        curve = _loop(run, settings)
+    if (pictures := run.task.settling(run.sets[0])) is not None:
+        settle(run.network, pictures, run.recipe.batch)
+    return curve
+
+
+def told(run: Run, network: nn.Module) -> dict:
+    """What a card says of a finished run: the pictures, and how many of those that watched it are right."""
+    training, held_out = run.sets
+    return {
+        "data": {"trained_on": training.what, "held_out": held_out.what, "varied": run.task.recipe_words},
+        "held_out_accuracy": accuracy(network, held_out, run.task),
+    }
+
+
+def _loop(run: Run, settings: dict) -> list[dict]:
     """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row per epoch."""
     training, held_out = run.sets
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}

@@ -72,14 +72,10 @@ def twin(net: str, out_dir, epochs: int | None = None, lr: float = RATE, seed: i
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     run = train.Run(net, task, recipe, method, method.build(net), torch.Generator().manual_seed(seed), out_dir)
-    curve = train.loop(run, settings)
-    training, held_out = run.sets
-    if (pictures := task.settling(training)) is not None:
-        train.settle(run.network, pictures, recipe.batch)
+    curve = train.fit(run, settings)
     network = task.prepared(run.network.cpu().eval())
     card = settings | {
-        "data": {"trained_on": training.what, "held_out": held_out.what, "varied": task.recipe_words},
-        "held_out_accuracy": train.accuracy(network, held_out, task),
+        **train.told(run, network),
         "accuracy": [train.stated(network, images, task) for images in task.test_sets()],
     }
     artifacts.write_json(out_dir / "card.json", card)

@@ -184,19 +184,10 @@ def plot(points: list[Point], net: str, board: str, out: Path) -> None:
     from matplotlib.figure import Figure
 
     ratios = [float(point.step["ratio_deployed"]) for point in points]
-    first = points[0].accuracy
-    panels = (
-        {
-            f"{name}\n{first['images']:,} images": [point.accuracy["figures"][name] for point in points]
-            for name in first["figures"]
-        }
-        if "figures" in first
-        else {
-            f"{accuracy.main(first)[0]} in %\n{first['images']:,} images": [
-                accuracy.main(p.accuracy)[1] for p in points
-            ]
-        }
-    )
+    panels = {
+        f"{name}\n{points[0].accuracy['images']:,} images": [accuracy.figures(point.accuracy)[name] for point in points]
+        for name in accuracy.figures(points[0].accuracy)
+    }
     panels |= {key: [point.figures[key.lower()] for point in points] for key in ("LUT", "BRAM36")}
     with matplotlib.rc_context(SAME_BYTES):
         figure = Figure(figsize=(7.2, 8 if len(panels) > 3 else 7), layout="constrained")

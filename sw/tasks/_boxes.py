@@ -43,9 +43,6 @@ class BoxTask(MapTask):
             places[: len(row)] = row
         return Images(channels_first(pictures), labels, what, [_bordered(scene) for scene in split.items])
 
-    def test_sets(self):
-        return [self.golden()]
-
     def golden(self, count=None):
         split = self.tested()
         images = self.images(split, split.what)

@@ -26,6 +26,9 @@ class MapTask(base.Task):
         """The test set, or what stands for it."""
         raise NotImplementedError
 
+    def test_sets(self):
+        return [self.golden()]
+
     def examples(self):
         found = self.tested().items
         return [(one.name, [one.image], None) for one in found[:: -(-len(found) // EXAMPLES)]]

@@ -53,9 +53,6 @@ class Task(MapTask):
     def tested(self):
         return either(lambda: camvid.frames("test"), lambda: synthetic.segments(100, 0, 480, 360))
 
-    def test_sets(self):
-        return [self.golden()]
-
     def golden(self, count=None):
         return self.images(self.tested(), count)
 

@@ -200,7 +200,7 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path, monkeypatch):
         tmp_path,
     )
     before = [parameter.detach().clone() for parameter in run.network.parameters()]
-    train.loop(run, {})
+    train._loop(run, {})
     moved = [not torch.equal(now, then) for now, then in zip(run.network.parameters(), before, strict=True)]
     assert not moved[0] and all(moved[1:])
 
