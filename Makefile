@@ -1,6 +1,6 @@
 # xnorforge: a binary network to a proven accelerator, one file per stage.
 #
-#   make build BOARD=pynq-z2        the whole street for the default network
+#   make build BOARD=pynq-z2        the whole pipeline for the default network
 #   make help                       targets, variables, and the networks, methods and boards found on disk
 #
 # Every target stands on files: a stage's <stage>.json is written last and whole, so that a killed build goes on where
@@ -72,15 +72,15 @@ VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)
 PY   := .venv/bin/python
 RUN  := $(PY) -m xnorforge
 
-# Which source a stage is made by: an edit restarts the street there.
-BASE     := $(wildcard src/xnorforge/a*.py)
-SRC_SW   := $(wildcard sw/*.py sw/tasks/*.py sw/methods/*.py sw/datasets/*.py sw/decode/*.py sw/metrics/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
-SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pictures.py)
-SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn.py)
-SRC_FOLD := $(BASE) $(wildcard flows/fold.py flows/adders.py flows/search.py flows/queues.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
+# Which source a stage is made by: an edit restarts the pipeline there.
+BASE     := $(wildcard src/xnorforge/core/*.py)
+SRC_SW   := $(wildcard sw/*.py sw/nn/*.py sw/training/*.py sw/tasks/*.py sw/methods/*.py sw/datasets/*.py sw/decode/*.py sw/metrics/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
+SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pipeline/model_images.py)
+SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn_execution.py)
+SRC_FOLD := $(BASE) $(wildcard flows/fold/__init__.py flows/fold/distributed_arithmetic.py flows/fold/search.py flows/fold/fifo_sizing.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
 SRC_RTL  := $(BASE) $(wildcard flows/backends/rtl.py flows/backends/_control.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
 SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/bits/*.py)
-SRC_SYN  := $(BASE) $(wildcard flows/synth.py flows/cells.py flows/yosys_job.py)
+SRC_SYN  := $(BASE) $(wildcard flows/synth/__init__.py flows/synth/cells.py flows/synth/yosys_job.py)
 SRC_HLS  := $(BASE) $(wildcard flows/backends/hls4ml/* sim/bits/*.py)
 SRC_REP  := $(wildcard flows/report/*.*)
 
@@ -96,7 +96,7 @@ help:  ## list targets, variables, and what is found on disk
 	@printf '  data       %s\n' '$(or $(XNORFORGE_DATA),none: MNIST is shipped in part, the rest is downloaded when asked for)'
 
 doctor:  ## name each missing tool, package, data set, and its cure
-	@PYTHONPATH=src "$$(command -v .venv/bin/python || command -v $(PYTHON) || command -v python3)" -m xnorforge.doctor
+	@PYTHONPATH=src "$$(command -v .venv/bin/python || command -v $(PYTHON) || command -v python3)" -m xnorforge.cli.doctor
 
 build: $(ACC)/report.json  ## everything up to the report for BOARD
 	@echo "build     $(ACC)/report.html (text: report.md, data: report.json)"

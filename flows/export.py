@@ -16,10 +16,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
-from xnorforge.accuracy import of_stage
-from xnorforge.artifacts import check, measured, whole, write_json
-from xnorforge.errors import MismatchError, UserError
-from xnorforge.flows.running import BATCH, qonnx_scores
+from xnorforge.core.accuracy import of_stage
+from xnorforge.core.artifacts import check, measured, whole, write_json
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
 
 TEMPLATE = "template"
 
@@ -28,15 +28,18 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     """Write a module as QONNX with the scores it gives, and run the QONNX file on every image.
 
     Args:
-        module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes) or a map (N, C, H, W).
+        module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N,
+            classes) or a map (N, C, H, W).
         images: uint8 (N, C, H, W).
         labels: of classes int64 (N,), -1 where unknown; else what the task's figures are measured by.
         out_dir: folder of the three files.
-        meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated elsewhere);
-            `task`, its name in sw/tasks where labels are no classes; `trained_on`, which pictures, if known.
+        meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated
+            elsewhere); `task`, its name in sw/tasks where labels are no classes; `trained_on`, which
+            pictures, if known.
 
     Returns:
-        The record written to export.json. Equal modules and images give equal bytes of model.onnx and golden.npz.
+        The record written to export.json. Equal modules and images give equal bytes of model.onnx and
+        golden.npz.
 
     Raises:
         MismatchError: a score of the QONNX file differs from the module's.
@@ -63,7 +66,9 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "trained_on": meta.get("trained_on", "unknown"),
         "task": task,
         "accuracy": [*meta.get("accuracy", []), *measured_now],
-        "not_measured": None if measured_now else "accuracy of the exported network: the images have no labels",
+        "not_measured": None
+        if measured_now
+        else "accuracy of the exported network: the images have no labels",
         "checks": [same],
         "run": run,
     }
@@ -74,7 +79,8 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
 def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     """The module's graph, cleaned: constants folded, shapes inferred, names unique, input UINT8, batch 1.
 
-    A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: they are replaced at run time.
+    A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: they are
+    replaced at run time.
     """
     from brevitas.export import export_qonnx
 
@@ -86,7 +92,8 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
         raw = ModelWrapper(str(path))
         _mark_templates(raw, module)
         network = cleanup_model(_folded(raw))
-    # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a producer.
+    # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a
+    # producer.
     known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
     known.update(name for node in network.graph.node for name in node.output)
     for node in network.graph.node:
@@ -111,7 +118,8 @@ def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
 def _folded(network: ModelWrapper) -> ModelWrapper:
     """The graph without nodes that read constants only: each padding brings seven.
 
-    qonnx' clean-up folds them too, but infers all shapes again behind each, in time that grows with the graph.
+    qonnx' clean-up folds them too, but infers all shapes again behind each, in time that grows with the
+    graph.
     """
     graph, left = network.graph, []
     known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -130,7 +138,9 @@ def _folded(network: ModelWrapper) -> ModelWrapper:
 @torch.no_grad()
 def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
     """Scores of uint8 images (N, C, H, W) from the module itself, float32 (N, classes) or (N, C, H, W)."""
-    parts = (torch.from_numpy(images[at : at + BATCH].astype(np.float32)) for at in range(0, len(images), BATCH))
+    parts = (
+        torch.from_numpy(images[at : at + BATCH].astype(np.float32)) for at in range(0, len(images), BATCH)
+    )
     return torch.cat([module(part).as_subclass(torch.Tensor) for part in parts]).numpy()
 
 

@@ -11,12 +11,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.util.cleanup import cleanup_model
 
-from xnorforge.accuracy import of_stage
-from xnorforge.artifacts import check, measured, whole, write_json
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core.accuracy import of_stage
+from xnorforge.core.artifacts import check, measured, whole, write_json
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.walk import RULES, TooWide
-from xnorforge.flows.running import qonnx_scores
+from xnorforge.flows.qonnx_execution import qonnx_scores
 
 SINGLE = 2  # images that are run one by one as well
 
@@ -31,15 +31,16 @@ def import_model(
         images: uint8 (N, C, H, W), or (N, F) for a network of vectors.
         labels: int64 (N,), -1 where unknown.
         out_dir: folder of the three files.
-        input_scale: the network's input is image * input_scale; None: 1 where the file declares an integer input
-            (qonnx data type), else 1/255.
+        input_scale: the network's input is image * input_scale; None: 1 where the file declares an integer
+            input (qonnx data type), else 1/255.
         provenance: a sentence that says which images these are.
 
     Returns:
         The record written to export.json.
 
     Raises:
-        UserError: the file is missing, is no ONNX model, or does not fit the images; the text says what would.
+        UserError: the file is missing, is no ONNX model, or does not fit the images; the text says what
+            would.
         MismatchError: running several images at once changes the scores.
     """
     model, out_dir = Path(model), Path(out_dir)
@@ -52,7 +53,9 @@ def import_model(
             input_scale = 1.0 if declared.is_integer() else 1 / 255
         inputs = _inputs(model, network, images, input_scale)
         with suppress(TooWide):  # lower says what rounding would change
-            integer_graph(network, 0, 255, input_scale)  # refuses what cannot be built before the images are run
+            integer_graph(
+                network, 0, 255, input_scale
+            )  # refuses what cannot be built before the images are run
         with _run_by_others(model):
             scores, same = _scores(network, inputs)
         with whole(out_dir / "model.onnx") as aside:
@@ -77,7 +80,9 @@ def import_model(
 
 @contextmanager
 def _run_by_others(path: Path):
-    """What onnx, qonnx and onnxruntime say of a file they cannot take, each in an exception of its own, as one sentence."""
+    """What onnx, qonnx and onnxruntime say of a file they cannot take, each in an exception of its own, as
+    one sentence.
+    """
     try:
         yield
     except (UserError, MismatchError, OSError, MemoryError):
@@ -104,7 +109,9 @@ def _cleaned(path: Path) -> ModelWrapper:
     for node in raw.graph.node:
         if node.domain not in ("", "ai.onnx") and node.op_type not in RULES:
             known = ", ".join(sorted(RULES))
-            raise UserError(f"{path}: no operator {node.op_type} of domain {node.domain} is known; use {known}.")
+            raise UserError(
+                f"{path}: no operator {node.op_type} of domain {node.domain} is known; use {known}."
+            )
     there = {one.name for one in (*raw.graph.input, *raw.graph.initializer)}
     there |= {name for node in raw.graph.node for name in node.output}
     for node in raw.graph.node:

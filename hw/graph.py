@@ -1,4 +1,6 @@
-"""A folded graph as its operators, and the reference walk: every operator's own `execute_node`, batch by batch."""
+"""A folded graph as its operators, and the reference walk: every operator's own `execute_node`, batch by
+batch.
+"""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,8 +23,8 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
     """The operators of a folded graph with their constants, in an order in which they can run.
 
     Raises:
-        ValueError: a node is none of ours, reads what nothing before it gives, or a tensor has not exactly one reader;
-            fold writes no such graph.
+        ValueError: a node is none of ours, reads what nothing before it gives, or a tensor has not exactly
+            one reader; fold writes no such graph.
     """
     model = load(folded)
     unread, ops = {model.graph.input[0].name}, []
@@ -31,7 +33,9 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
             raise ValueError(f"{node.name}: {node.op_type} of '{node.domain}' is no operator of {DOMAIN}")
         op = HwOp.of(model, node)
         if not unread.issuperset(op.sources):
-            raise ValueError(f"{node.name}: reads {op.sources}, of which something is not there or read already")
+            raise ValueError(
+                f"{node.name}: reads {op.sources}, of which something is not there or read already"
+            )
         unread = (unread - set(op.sources)) | set(op.results)
         ops.append(op)
     if unread != {model.graph.output[0].name}:
@@ -82,8 +86,8 @@ def answers(ops: list[HwOp], lowered) -> np.ndarray:
         lowered: lowered.npz; its `integers` (N, outputs) or, of a map, (N, H, W, C).
 
     Returns:
-        The integers; with TopK the indices of the largest behind them; with ArgMax only, of every cell, the channel of the
-        largest score = scale * integer + bias, (N, H, W, 1). The first of equal ones.
+        The integers; with TopK the indices of the largest behind them; with ArgMax only, of every cell, the
+        channel of the largest score = scale * integer + bias, (N, H, W, 1). The first of equal ones.
     """
     integers, last = lowered["integers"], ops[-1]
     if last.onnx_node.op_type == "ArgMax":

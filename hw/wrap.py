@@ -70,7 +70,9 @@ def _shapes(streams) -> str:
 
 
 def library(ops) -> list[Path]:
-    """The SystemVerilog files that the operators need, in reading order: packages, shared modules, the ops' own."""
+    """The SystemVerilog files that the operators need, in reading order: packages, shared modules, the ops'
+    own.
+    """
     shared = sorted(
         _found(files("xnorforge.hw") / "rtl", ".sv"), key=lambda path: (not path.stem.endswith("_pkg"), path)
     )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xnorforge import artifacts
-from xnorforge.errors import MismatchError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import MismatchError
 
 
 def frames_unequal(got, expected) -> int:
@@ -21,7 +21,8 @@ def describe(where: str, what: str, got, expected) -> str:
     """One sentence on the first difference: image, position, channel, and both values.
 
     >>> describe("conv0 (XnorMvu)", "RTL", [[[1, 0], [0, 1]]], [[[1, 0], [1, 1]]])
-    'conv0 (XnorMvu): RTL differs in 1 of 1 images; first in image 0, position (1), channel 0: got 0, expected 1.'
+    'conv0 (XnorMvu): RTL differs in 1 of 1 images; first in image 0, position (1), channel 0: got 0, expected
+        1.'
     """
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:

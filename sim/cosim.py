@@ -1,4 +1,5 @@
-"""RTL simulation: streams in and out of a verilated top, with seeded pauses, every output beat's cycle recorded.
+"""RTL simulation: streams in and out of a verilated top, with seeded pauses, every output beat's cycle
+recorded.
 
 Devices come from `device.py`; one operator, or a list of them, is put on a bench on the fly.
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.errors import MismatchError
+from xnorforge.core.errors import MismatchError
 from xnorforge.sim.device import Device, bench
 
 NEVER = 2**64 - 1
@@ -31,7 +32,9 @@ class Hang(MismatchError):
 
 
 class Fault(MismatchError):
-    """The device broke a handshake rule or gave beats nobody asked for; the text names the lane and the cycle."""
+    """The device broke a handshake rule or gave beats nobody asked for; the text names the lane and the
+    cycle.
+    """
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Feed:
         inputs: integers (frames, *shape), per stream in.
         frames: frames to expect, per stream out.
         more: {stream in: uint32 (beats,)}, what its port `more` carries; 0 where it is not named.
-        gates: (stream in, beat, stream out, beats): that beat is not offered before so many have come out there.
+        gates: (stream in, beat, stream out, beats): that beat is not offered before so many have come out
+            there.
     """
 
     inputs: list[np.ndarray]
@@ -58,7 +62,8 @@ class Run:
     Attributes:
         outputs: int64 frames (N, *shape), per stream out.
         more: uint32 (beats,) of the port `more` of each stream out, None where it has none.
-        cycles: cycle of every beat of the first stream out (N, beats per frame); 0 is the first clock edge after reset.
+        cycles: cycle of every beat of the first stream out (N, beats per frame); 0 is the first clock edge
+            after reset.
         first: cycle of the first input beat.
         fills: highest fill of each FIFO in the lane, {instance path: entries}.
     """
@@ -101,8 +106,8 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
 
     Args:
         what: an operator, a list of operators, or a `Device`.
-        inputs: integers (frames, *shape) or a `Feed`; a list of them, one per lane, for a list of operators or a bench, where
-            a lane with several streams in has a list of its own.
+        inputs: integers (frames, *shape) or a `Feed`; a list of them, one per lane, for a list of operators
+            or a bench, where a lane with several streams in has a list of its own.
         stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own.
         seed: of the pauses and of the noise that registers start with.
         reset_at: cycle of a reset, after which all frames are sent again and only the answers after it count;
@@ -126,7 +131,9 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
 
 
 def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, waves=None, probe=False) -> list:
-    """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are whole."""
+    """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are
+    whole.
+    """
     pauses = stall if isinstance(stall, tuple) else (stall, stall)
     resets = reset_at if isinstance(reset_at, list) else [reset_at] * len(device.lanes)
     slack = 1 / ((1 - pauses[0]) * (1 - pauses[1]))
@@ -150,12 +157,23 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
         folder = device.folder or Path(scratch)
         for name, text in device.memories.items():
             (folder / name).write_text(text)
-        command = [device.program, job, result, seed, int(probe), *([Path(waves).absolute()] if waves else [])]
-        done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, check=False, text=True)
+        command = [
+            device.program,
+            job,
+            result,
+            seed,
+            int(probe),
+            *([Path(waves).absolute()] if waves else []),
+        ]
+        done = subprocess.run(
+            [str(part) for part in command], cwd=folder, capture_output=True, check=False, text=True
+        )
         said = done.stdout + done.stderr
         broken = re.search(r"%Warning: (\S*): *\$readmem.*", said)
-        if broken or done.returncode and "Assertion failed" not in said:
-            raise Fault(f"{_names(device)}: the simulation stopped: {broken[0] if broken else said[-300:].strip()}")
+        if broken or (done.returncode and "Assertion failed" not in said):
+            raise Fault(
+                f"{_names(device)}: the simulation stopped: {broken[0] if broken else said[-300:].strip()}"
+            )
         with result.open("rb") if result.exists() else open(os.devnull, "rb") as file:
             return [_read(file, device, index, feed, said) for index, feed in enumerate(feeds)]
 
@@ -191,14 +209,19 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     for port, frames in zip(lane.sinks, feed.frames):
         beats, words = frames * port.stream.beats, -(-port.width // 32) + (port.more is not None)
         arrived, cycles = np.fromfile(file, "<u8", 1), np.fromfile(file, "<u8", beats).astype(np.int64)
-        found.append((port, arrived, cycles, np.fromfile(file, "<u4", len(cycles) * words).reshape(-1, words)))
+        found.append(
+            (port, arrived, cycles, np.fromfile(file, "<u4", len(cycles) * words).reshape(-1, words))
+        )
     assertion = re.search(rf"%Error: \S+: Assertion failed in ({own}\S+)", said)
     if assertion:
         return Fault(f"{lane.name}: an assertion fails in {assertion[1].rstrip(':')}.")
     if not head:
         return Fault(f"{lane.name}: too many assertions of other lanes fail; this one did not end.")
     first, stopped, surplus, rule, at = head
-    arrived, beats = sum(int(count[0]) for _, count, _, _ in found), sum(len(cycles) for _, _, cycles, _ in found)
+    arrived, beats = (
+        sum(int(count[0]) for _, count, _, _ in found),
+        sum(len(cycles) for _, _, cycles, _ in found),
+    )
     if rule:
         return Fault(f"{lane.name}: {FAULTS[rule]} (cycle {at}).")
     if arrived < beats:
@@ -208,7 +231,9 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
         )
     if surplus:
         return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
-    fills = {path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)}
+    fills = {
+        path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)
+    }
     outputs = [port.stream.unpack(data[:, :-1] if port.more else data) for port, _, _, data in found]
     more = [data[:, -1] if port.more else None for port, _, _, data in found]
     return Run(outputs, more, found[0][2].reshape(feed.frames[0], -1), first, fills)

@@ -1,7 +1,8 @@
 """Devices to simulate: built models with their lanes.
 
-A *lane* is what belongs together of a device's streams: one in and one out of a network's `xf_top`; all streams of one
-operator on the operator bench, which holds any number of operators side by side, so that one build tests them all.
+A *lane* is what belongs together of a device's streams: one in and one out of a network's `xf_top`; all
+streams of one operator on the operator bench, which holds any number of operators side by side, so that one
+build tests them all.
 """
 
 import tempfile
@@ -41,8 +42,8 @@ class Lane:
     Attributes:
         name: in messages.
         reset_n: port name.
-        sources, sinks: streams in and out; those beyond the first that nothing is given for stay silent where `control` is set,
-            which says that they are the channels of an AXI4-Lite port (`axi_lite`).
+        sources, sinks: streams in and out; those beyond the first that nothing is given for stay silent where
+            `control` is set, which says that they are the channels of an AXI4-Lite port (`axi_lite`).
         patience: cycles without a transfer, no side pausing, that only a hang explains.
     """
 
@@ -56,7 +57,9 @@ class Lane:
 
 @dataclass(frozen=True)
 class Device:
-    """A built simulator, its lanes, and where its memory files are: in `folder`, or to be written from `memories`."""
+    """A built simulator, its lanes, and where its memory files are: in `folder`, or to be written from
+    `memories`.
+    """
 
     program: Path
     lanes: list[Lane]
@@ -162,19 +165,31 @@ def include_folders() -> list[Path]:
 
 
 def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None, level="-O2") -> Device:
-    """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; of other `sources` if given."""
+    """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; of other `sources` if
+    given.
+    """
     source, sink = (
         Port(
-            stream, f"{side}_axis_tdata", f"{side}_axis_tvalid", f"{side}_axis_tready", -(-stream.width // 8) * 8, last
+            stream,
+            f"{side}_axis_tdata",
+            f"{side}_axis_tvalid",
+            f"{side}_axis_tready",
+            -(-stream.width // 8) * 8,
+            last,
         )
-        for stream, side, last in ((ops[0].in_stream(), "s", None), (ops[-1].out_stream(), "m", "m_axis_tlast"))
+        for stream, side, last in (
+            (ops[0].in_stream(), "s", None),
+            (ops[-1].out_stream(), "m", "m_axis_tlast"),
+        )
     )
     lanes = [Lane("xf_top", "aresetn", [source], [sink], patience(ops))]
     template = correlation(ops)
     if template:
         source = replace(source, more=("s_axis_tuser", 2))
         sources_in, sinks_out = axi_lite("s_axi_ctrl", template.address_bits)
-        lanes = [Lane("xf_top", "aresetn", [source, *sources_in], [sink, *sinks_out], patience(ops), control=True)]
+        lanes = [
+            Lane("xf_top", "aresetn", [source, *sources_in], [sink, *sinks_out], patience(ops), control=True)
+        ]
     options = {"checked": checked, "waves": waves, "level": level}
     program = verilate.build("xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options)
     return Device(program, lanes, folder=rtl)

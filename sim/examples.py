@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from xnorforge import artifacts
+from xnorforge.core import artifacts
 from xnorforge.sim.machine import Machine
 
 QUALITY = 85  # of the JPEG files, which go into the page whole
@@ -18,7 +18,8 @@ def draw(machine: Machine, trained_on: str, folder: Path) -> list[dict]:
         trained_on: which pictures it was trained on, as its card says; names the classes.
 
     Returns:
-        A row each: `picture`, its name in the set; `file`, relative to where `folder` lies; and what is drawn, in numbers.
+        A row each: `picture`, its name in the set; `file`, relative to where `folder` lies; and what is
+        drawn, in numbers.
     """
     task, rows = machine.task, []
     names = task.names(trained_on)

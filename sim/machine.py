@@ -17,8 +17,8 @@ class Machine:
         task: of sw/tasks; says how an exemplar becomes a frame.
 
     Attributes:
-        keep: of how many calls, and frames to learn from, `kept` holds the frames, uint8 (N, C, H, W), and the integers
-            that were the answer, None where it was to learn.
+        keep: of how many calls, and frames to learn from, `kept` holds the frames, uint8 (N, C, H, W), and
+            the integers that were the answer, None where it was to learn.
     """
 
     keep = 0
@@ -51,8 +51,8 @@ class Machine:
 def scored(answers: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Scores, float64 (N, classes) or of maps (N, C, H, W), of an accelerator's integers, channels last.
 
-    Indices behind the integers of classes are left out. Of a map that holds labels alone, the score of a label is 1, of all
-    others 0.
+    Indices behind the integers of classes are left out. Of a map that holds labels alone, the score of a
+    label is 1, of all others 0.
     """
     if answers.ndim < 4:
         return scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias

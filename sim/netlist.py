@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge import artifacts
-from xnorforge.errors import ToolMissing, UserError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.hw import boards, graph
 from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.sim import compare, cosim, templates
@@ -21,8 +21,8 @@ TEMPLATE_FRAMES = 3
 def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda text: None) -> dict:
     """Prove the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
-    Every cell is an instance with a model: those of `xc7_cells.v`, and Yosys' own `cells_sim.v` of the installed pyosys for
-    the rest. Registers and memories without an initial value start with noise.
+    Every cell is an instance with a model: those of `xc7_cells.v`, and Yosys' own `cells_sim.v` of the
+    installed pyosys for the rest. Registers and memories without an initial value start with noise.
 
     Args:
         acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.
@@ -64,7 +64,9 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
                 expected[: len(pictures)],
                 "every output integer of the mapped cells",
             ),
-            compare.checked("netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"),
+            compare.checked(
+                "netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"
+            ),
             *changing,
         ],
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge import artifacts
-from xnorforge.accuracy import of_stage, task_of
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core import artifacts
+from xnorforge.core.accuracy import of_stage, task_of
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.plugins import load
 from xnorforge.hw import graph
 from xnorforge.hw.ops.correlate.op import correlation
-from xnorforge.plugins import load
 from xnorforge.sim import compare, cosim, examples, templates, tracking, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
@@ -22,15 +22,19 @@ TEMPLATE_FRAMES = 12
 WAVE_IMAGES = 2  # a waveform file of more would fill the disk
 
 
-def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda text: None) -> dict:
-    """Prove the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write `sim.json`.
+def simulate(
+    acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda text: None
+) -> dict:
+    """Prove the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
+    `sim.json`.
 
     Args:
         acc: folder with `folded.onnx` and `rtl/`.
         net_dir: folder with `golden.npz` and `lowered.npz`.
         images: how many of the images the RTL sees without pauses, back to back.
         stalled: how many of these it sees again with random pauses on both sides.
-        waves: write waveforms of the first two images too, to `acc/waves.vcd` (`.fst` where lz4 is installed).
+        waves: write waveforms of the first two images too, to `acc/waves.vcd` (`.fst` where lz4 is
+            installed).
         progress: called with a line for a person before each long step.
 
     Returns:
@@ -43,7 +47,9 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     """
     for path in (acc / "folded.onnx", acc / "rtl" / "rtl.f", net_dir / "golden.npz", net_dir / "lowered.npz"):
         if not path.exists():
-            raise UserError(f"sim: {path} is missing, an earlier stage writes it; `make sim` runs all that sim needs.")
+            raise UserError(
+                f"sim: {path} is missing, an earlier stage writes it; `make sim` runs all that sim needs."
+            )
     with artifacts.measured("verilator", "numba", "numpy") as run:
         ops = graph.operators(acc / "folded.onnx")
         golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
@@ -75,7 +81,9 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 rows = tracking.evaluate(machine)
                 changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
             progress("example pictures")
-            drawn = examples.draw(machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples")
+            drawn = examples.draw(
+                machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples"
+            )
         if waves:
             file = acc / f"waves.{verilate.wave_format()}"
             progress(f"waveforms of {WAVE_IMAGES} images to {file}")
@@ -88,10 +96,17 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         "stage": "sim",
         "checks": [
             equal,
-            compare.checked("RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"),
-            compare.checked("RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}"),
             compare.checked(
-                "RTL after a reset = lowered", again.output, expected[: len(again.output)], f"{what}; sent again"
+                "RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"
+            ),
+            compare.checked(
+                "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}"
+            ),
+            compare.checked(
+                "RTL after a reset = lowered",
+                again.output,
+                expected[: len(again.output)],
+                f"{what}; sent again",
             ),
             *changing,
         ],
@@ -152,11 +167,15 @@ def locate_rtl(acc: Path, ops, pictures) -> str:
             if compare.frames_unequal(output, tensors[tensor]):
                 text = compare.describe(title(op), "RTL", output, tensors[tensor])
                 return f"The first operator that differs alone: {text}"
-    return "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or between two operators."
+    return (
+        "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or between two operators."
+    )
 
 
 def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
-    """Describe where the bit simulator leaves the reference walk, or that the two agree against the lowered graph."""
+    """Describe where the bit simulator leaves the reference walk, or that the two agree against the lowered
+    graph.
+    """
     image = compare.first_difference(bits, expected)[0]
     one = pictures[image : image + 1]
     reference, got = graph.execute(simulator.ops, one, keep="all"), simulator.run(one, keep="all")

@@ -1,7 +1,8 @@
 """Frames with flags: which template each of them sees, in both simulators and as traffic for the RTL.
 
-A frame carries `bank` and `learn` (docs/operators-correlate.md). It is compared with the template of its bank; if it learns,
-its first window becomes the template of the other bank, for all frames behind it. A host loads a template between two frames.
+A frame carries `bank` and `learn` (docs/operators-correlate.md). It is compared with the template of its
+bank; if it learns, its first window becomes the template of the other bank, for all frames behind it. A host
+loads a template between two frames.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from xnorforge.errors import MismatchError
+from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
 from xnorforge.hw.ops.correlate.op import BANKS, correlation
 from xnorforge.sim import compare, cosim
@@ -88,10 +89,11 @@ def learnt(machine, frames) -> np.ndarray:
 
 
 def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
-    """The same sequence as what goes into `xf_top`: a host that reads the registers, loads templates, and sends frames.
+    """The same sequence as what goes into `xf_top`: a host that reads the registers, loads templates, and
+    sends frames.
 
-    It keeps the rule: a bank is written when all earlier frames that use it have come out, and the next frame that uses it
-    waits for the answer to the last write. Where no frame starts, tuser is noise.
+    It keeps the rule: a bank is written when all earlier frames that use it have come out, and the next frame
+    that uses it waits for the answer to the last write. Where no frame starts, tuser is noise.
     """
     template, flags = correlation(ops), np.asarray(flags)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
@@ -128,8 +130,11 @@ def drawn(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
     return flags, [Load(frame, int(banks[frame]), rng.integers(0, 2, shape)) for frame in places]
 
 
-def proven(device: Device, simulator: BitSimulator, pictures, count: int, runs: dict, seed: int) -> list[dict]:
-    """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator does.
+def proven(
+    device: Device, simulator: BitSimulator, pictures, count: int, runs: dict, seed: int
+) -> list[dict]:
+    """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator
+    does.
 
     Args:
         pictures: uint8 (N, C, H, W), of which `count` frames are sent in turn.
@@ -144,7 +149,9 @@ def proven(device: Device, simulator: BitSimulator, pictures, count: int, runs: 
     for name, stall in runs.items():
         got = drive(device, ops, frames, flags, loads, stall, seed).output
         compare.equal("xf_top", name, got, wanted)
-        what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; pauses {stall or 'none'}"
+        what = (
+            f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; pauses {stall or 'none'}"
+        )
         found.append(compare.checked(f"{name} = bit simulator", got, wanted, what))
     return found
 

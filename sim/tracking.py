@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.errors import MismatchError
+from xnorforge.core.errors import MismatchError
 from xnorforge.sim import compare, templates
 from xnorforge.sim.device import Device
 from xnorforge.sim.machine import Machine

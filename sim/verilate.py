@@ -17,11 +17,14 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from xnorforge import artifacts
-from xnorforge.errors import ToolMissing, UserError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import ToolMissing, UserError
 
 FLAGS = ("-std=c++20", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
-WAIVED = ("-Wno-DECLFILENAME", "-Wno-UNUSEDPARAM")  # wrappers of a bench share a file; defaults of string parameters
+WAIVED = (
+    "-Wno-DECLFILENAME",
+    "-Wno-UNUSEDPARAM",
+)  # wrappers of a bench share a file; defaults of string parameters
 
 
 def cache_dir() -> Path:
@@ -48,7 +51,9 @@ def compiler() -> list[str]:
 def wave_format() -> str:
     """`fst` where the lz4 header is installed, else `vcd` (larger files, no library needed)."""
     command = [*compiler(), "-E", "-x", "c++", "-", "-o", os.devnull]
-    probe = subprocess.run(command, input=b"#include <lz4.h>\n#include <zlib.h>\n", capture_output=True, check=False)
+    probe = subprocess.run(
+        command, input=b"#include <lz4.h>\n#include <zlib.h>\n", capture_output=True, check=False
+    )
     return "vcd" if probe.returncode else "fst"
 
 
@@ -83,12 +88,25 @@ def build(
     """
     driver = Path(str(files("xnorforge.sim") / "stream.cpp"))
     kind = wave_format() if waves else None
-    flags = ["--cc", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--prefix", "Vtop", "--output-split", "0"]
+    flags = [
+        "--cc",
+        "-O3",
+        "--x-assign",
+        "unique",
+        "--x-initial",
+        "unique",
+        "--prefix",
+        "Vtop",
+        "--output-split",
+        "0",
+    ]
     flags += [*WAIVED, "-Wno-fatal", "--no-timing", "--assert" if checked else "--no-assert"]
     flags += [f"--trace-{kind}"] if kind else []
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
-    given = "\n".join([top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)])
+    given = "\n".join(
+        [top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)]
+    )
     key = hashlib.sha256((given + artifacts.digest(driver, *sources, *included)).encode()).hexdigest()[:24]
     program = cache_dir() / "verilator" / key
     with _alone(program), _scratch(program) as folder:
@@ -98,7 +116,11 @@ def build(
         _verilator(*flags, "--Mdir", str(folder), *_common(top, sources, includes, defines), what=top)
         (folder / "ports.h").write_text(ports)
         written = sorted(folder.glob("*.cpp"))
-        once = [path for path in written if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name]
+        once = [
+            path
+            for path in written
+            if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name
+        ]
         cycle = [path for path in written if path not in once] + [driver]
         units = (("cycle", cycle, level), ("once", once, "-O0"))
         objects = [_object(folder, name, parts, flag, kind) for name, parts, flag in units]
@@ -132,7 +154,9 @@ def _alone(path: Path):
 
 
 def _scratch(path: Path):
-    """A folder beside `path` for what is only needed while it is made; a killed process leaves one that the next stage sweeps."""
+    """A folder beside `path` for what is only needed while it is made; a killed process leaves one that the
+    next stage sweeps.
+    """
     ending = f".{os.getpid()}.part"
     return tempfile.TemporaryDirectory(
         prefix=f".{path.name}.", suffix=ending, dir=path.parent, ignore_cleanup_errors=True

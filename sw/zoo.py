@@ -5,11 +5,12 @@ from importlib.resources import files
 import numpy as np
 from torch import nn
 
-from xnorforge import plugins
-from xnorforge.errors import UserError, unknown
-from xnorforge.sw import networks, weights
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw.methods import base
+from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import weights
 
 
 def shipped() -> list[tuple[str, str]]:
@@ -27,8 +28,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
 
     Returns:
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
-        A record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures) and `accuracy` as on the
-        card, `task` (its name where labels are no classes).
+        A record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures) and
+        `accuracy` as on the card, `task` (its name where labels are no classes).
 
     Raises:
         UserError: unknown name, no weights, or weights of another network or that cannot be read.
@@ -49,7 +50,9 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
         raise UserError(
             f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train again."
         )
-    module = weights.unpack(base.create(method, card["hyper"]).skeleton(net), tensors, f"{folder}/{weights.FILE}")
+    module = weights.unpack(
+        base.create(method, card["hyper"]).skeleton(net), tensors, f"{folder}/{weights.FILE}"
+    )
     accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     task = None if task_of(net).classifies else net.partition("-")[0]
@@ -63,13 +66,18 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
 
 
 def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:
-    """The images an export is compared on: uint8 (N, C, H, W), their labels (of classes -1 unknown), and which they are."""
+    """The images an export is compared on: uint8 (N, C, H, W), their labels (of classes -1 unknown), and
+    which they are.
+    """
     found = task_of(net).golden(images)
     return found.images, found.labels, found.what
 
 
 def _named(net: str, method: str) -> None:
-    for kind, given, there in (("NET", net, networks.names()), ("METHOD", method, plugins.names("sw.methods"))):
+    for kind, given, there in (
+        ("NET", net, networks.names()),
+        ("METHOD", method, plugins.names("sw.methods")),
+    ):
         if given not in there:
             raise unknown(kind, given, there)
 

@@ -1,4 +1,5 @@
-"""`make build` on the smallest network: what is there is kept, what changed is made again, and a killed build goes on.
+"""`make build` on the smallest network: what is there is kept, what changed is made again, and a killed build
+goes on.
 
 One whole build is shared by all tests; the RTL sees few images, since what it computes is tested elsewhere.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from xnorforge import plugins
+from xnorforge.core import plugins
 
 ROOT = Path(__file__).parent.parent
 METHODS = ", ".join(plugins.names("sw.methods"))
@@ -48,13 +49,17 @@ def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], flo
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    started = [line.split()[0] for line in said.splitlines() if re.fullmatch(rf"({'|'.join(STAGES)}) +out/\S+", line)]
+    started = [
+        line.split()[0] for line in said.splitlines() if re.fullmatch(rf"({'|'.join(STAGES)}) +out/\S+", line)
+    ]
     return started, time.monotonic() - start, said
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Ours, without what an outer make left, with one cache of synthesised layers for all copies."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
+    }
     return clean | {"XNORFORGE_CACHE": str(folder.parent / "cache")}
 
 
@@ -131,7 +136,10 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["BOARD=pynq-z3"], "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
+        (
+            ["BOARD=pynq-z3"],
+            "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?",
+        ),
         (
             ["NET=mnist-tfk"],
             "NET: no 'mnist-tfk' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, detect-tinydet, mnist-cnn, mnist-tfc, pedestrian-tinyped, segment-tinyseg, track-tinytrk. Did you mean 'mnist-tfc'?",
@@ -182,7 +190,18 @@ def test_another_setting_makes_only_what_depends_on_it(built):
 
 def test_help_names_targets_variables_and_what_is_on_disk():
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("build", "doctor", "train", "sim", "synth", "report", "test", "test-full", "bench", "clean"):
+    for target in (
+        "build",
+        "doctor",
+        "train",
+        "sim",
+        "synth",
+        "report",
+        "test",
+        "test-full",
+        "bench",
+        "clean",
+    ):
         assert re.search(rf"^  make {target} +\S", said, re.MULTILINE), target
     assert re.search(r"^  NET +mnist-cnn +", said, re.MULTILINE)
     assert re.search(r"^  BOARD +pynq-z1 pynq-z2 ultra96 ulx3s$", said, re.MULTILINE)

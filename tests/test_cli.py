@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge import plugins, progress
-from xnorforge.artifacts import check, whole, write_json
-from xnorforge.errors import MismatchError, ToolMissing, UserError
+from xnorforge.core import plugins, progress
+from xnorforge.core.artifacts import check, whole, write_json
+from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 
 METHODS = ", ".join(plugins.names("sw.methods"))
 
@@ -34,7 +34,11 @@ def call(monkeypatch, capsys):
     ("option", "given", "answer"),
     [
         ("--backend", "hls4m", "BACKEND: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?"),
-        ("--board", "pynq-z3", "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?"),
+        (
+            "--board",
+            "pynq-z3",
+            "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?",
+        ),
         (
             "--net",
             "mnist-cn",
@@ -70,7 +74,9 @@ def test_a_missing_onnx_file_is_one_sentence(call, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["export", "-o", "x"], ["export", "mnist-cnn", "--model", "m.onnx", "-o", "x"]], ids=["neither", "both"]
+    "words",
+    [["export", "-o", "x"], ["export", "mnist-cnn", "--model", "m.onnx", "-o", "x"]],
+    ids=["neither", "both"],
 )
 def test_export_takes_a_network_or_a_file(call, words):
     assert call(*words) == (2, "", "export: give either a network or --model FILE, not both.\n")
@@ -119,7 +125,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeyp
 
 def test_a_tool_that_dies_of_a_full_disk_is_the_same_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "free", lambda folder: 4096)
-    with pytest.raises(UserError, match="no space left on the disk for sim; free some"), cli.stage("sim", tmp_path):
+    with (
+        pytest.raises(UserError, match="no space left on the disk for sim; free some"),
+        cli.stage("sim", tmp_path),
+    ):
         raise subprocess.CalledProcessError(1, "g++")
 
 
@@ -129,7 +138,9 @@ def test_another_failure_keeps_its_traceback(tmp_path):
 
 
 def on_a_disk_of(kilobytes: int, folder: Path, command: str) -> subprocess.CompletedProcess | None:
-    """Run a shell command with a memory disk of that size on `folder`; None where the machine allows no such mount."""
+    """Run a shell command with a memory disk of that size on `folder`; None where the machine allows no such
+    mount.
+    """
     mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs {folder}"
     outside = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     try:
@@ -151,7 +162,9 @@ def test_a_disk_that_is_really_full_is_one_sentence(tmp_path):
     if done is None:
         pytest.skip("this machine does not let a test mount a disk of its own")
     assert done.returncode == 2, done.stderr
-    assert done.stderr.splitlines()[-1].startswith(f"{tmp_path}/out: no space left on the disk for export; free some")
+    assert done.stderr.splitlines()[-1].startswith(
+        f"{tmp_path}/out: no space left on the disk for export; free some"
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -174,7 +187,10 @@ def test_a_stage_with_a_mismatch_fails_and_names_the_check(tmp_path):
 
 def test_a_check_that_compared_nothing_fails(tmp_path):
     record = tmp_path / "lower.json"
-    with pytest.raises(MismatchError, match="^lower: lowered = qonnx failed"), cli.stage("lower", tmp_path, record):
+    with (
+        pytest.raises(MismatchError, match="^lower: lowered = qonnx failed"),
+        cli.stage("lower", tmp_path, record),
+    ):
         write_json(record, {"checks": [check("lowered = qonnx", 0, 0, 0)]})
 
 
@@ -194,7 +210,10 @@ def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_file(tmp
 def test_help_does_not_import_what_only_stages_need():
     heavy = ("torch", "numpy", "qonnx", "onnx", "rich", "numba", "jinja2", "jsonschema")
     program = f"import sys; import xnorforge.__main__; print([n for n in {heavy} if n in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
 
 
 def test_list_prints_data_alone_on_standard_output(call):

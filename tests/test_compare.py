@@ -1,4 +1,6 @@
-"""A comparison: every figure in it is that of an exported network, and it can be killed and continued like a run."""
+"""A comparison: every figure in it is that of an exported network, and it can be killed and continued like a
+run.
+"""
 
 import csv
 import shlex
@@ -10,12 +12,14 @@ import threading
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge import compare, figures, plugins
-from xnorforge.artifacts import read_json
-from xnorforge.errors import UserError
-from xnorforge.sw import data, train
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
+from xnorforge.studies import compare, compare_figures
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.training import train
 
 NET = "mnist-tfc"
 METHODS, BOARDS = (", ".join(plugins.names(kind)) for kind in ("sw.methods", "hw.boards"))
@@ -23,7 +27,7 @@ METHODS, BOARDS = (", ".join(plugins.names(kind)) for kind in ("sw.methods", "hw
 
 def few_images(monkeypatch):
     """256 images to train on, 64 held out, 100 to test and 50 to export with."""
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
 
     def part(first, last, words):
         return Images(images[first:last], labels[first:last], words)
@@ -114,7 +118,10 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
         assert f"| {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} |" in line
         assert "| 0 3 | 59,008 |" in line
-    assert "- A: 64 held out; deployed network" in text and "- C: 50 golden images; QONNX file, run by qonnx" in text
+    assert (
+        "- A: 64 held out; deployed network" in text
+        and "- C: 50 golden images; QONNX file, run by qonnx" in text
+    )
     assert "sample standard deviation over the seeds" in text
     assert "was run on 50 images: each of its scores equals the module's" in text
     assert this.command() in text
@@ -123,7 +130,9 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
 def test_a_killed_comparison_goes_on_and_keeps_what_was_finished(done, monkeypatch):
     this, first, results = done
     assert first == rows_of(this.folder)[:3], "after one run, the table held its three rows"
-    pictures = [(this.folder / name).read_bytes() for name in ("table.csv", "table.md", "compare.svg", "compare.png")]
+    pictures = [
+        (this.folder / name).read_bytes() for name in ("table.csv", "table.md", "compare.svg", "compare.png")
+    ]
 
     def never(*_, **__):
         raise AssertionError("a finished run was made again")
@@ -196,22 +205,25 @@ def test_torchrun_does_not_share_out_a_comparison(tmp_path, monkeypatch):
 def test_a_value_may_hold_commas(monkeypatch):
     monkeypatch.setattr(compare.base, "create", lambda method, hyper: hyper)
     this = compare.variant("group_net,bases=3,dilations=1,2,3,relu=false")
-    assert this == figures.Variant("group_net", ("bases=3", "dilations=1,2,3", "relu=false"))
+    assert this == compare_figures.Variant("group_net", ("bases=3", "dilations=1,2,3", "relu=false"))
     assert str(this) == "group_net,bases=3,dilations=1,2,3,relu=false"
 
 
 def test_the_spread_of_one_value_is_a_dash():
-    assert figures.spread([50.0]) == "50.00 ± -"
-    assert figures.spread([1.0, 3.0]) == "2.00 ± 1.41"
+    assert compare_figures.spread([50.0]) == "50.00 ± -"
+    assert compare_figures.spread([1.0, 3.0]) == "2.00 ± 1.41"
 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
         (["--methods", "ste bon"], f"METHOD: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
-        (["--methods", "bonn,kernl=1"], "bonn, hyper-parameter: no 'kernl' among feature, kernel, nu. Did you mean 'kernel'?"),
-        (["--methods", "bonn,nu=x"], "bonn, hyper-parameter nu: 'x' is not a number; give nu=VALUE with one."),
-        (["--methods", "bonn,nu"], "--set: 'nu' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7."),
+        (["--methods", "bonn,kernl=1"],
+        "bonn, hyper-parameter: no 'kernl' among feature, kernel, nu. Did you mean 'kernel'?"),
+        (["--methods", "bonn,nu=x"],
+        "bonn, hyper-parameter nu: 'x' is not a number; give nu=VALUE with one."),
+        (["--methods", "bonn,nu"],
+        "--set: 'nu' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7."),
         (["--methods", "ste ste"], "METHODS: 'ste' stands there twice; each is run once."),
         (["--board", "pynq-z3"], f"BOARD: no 'pynq-z3' among {BOARDS}. Did you mean 'pynq-z2'?"),
         (["--seeds", "0 one"], 'SEEDS: \'0 one\' are no whole numbers from 0; give some, as SEEDS="0 1 2".'),

@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from xnorforge import builds, compare, cost_figures, costs, figures
-from xnorforge.artifacts import read_json, write_json
-from xnorforge.errors import MismatchError, UserError
-from xnorforge.sw import data
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.studies import builds, compare, compare_figures, cost_figures, costs
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe
 
@@ -26,7 +26,7 @@ LUT = {"ste": 1000, "bonn": 1250}
 
 def few_images(monkeypatch):
     """256 images to train on, 64 held out and 50 to export with."""
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
 
     def part(first, last, words):
         return Images(images[first:last], labels[first:last], words)
@@ -73,11 +73,21 @@ class Player:
             return {"checks": checks, "interval": 1024, "interval_constant": True, "latency": 4124}
         if words[0] == "synth":
             total = {"lut": lut, "ff": 398, "bram36": 1.5, "dsp": 2}
-            return {"part": "a part", "total": total, "stage_of_figures": "Yosys cells, before packing and routing"}
+            return {
+                "part": "a part",
+                "total": total,
+                "stage_of_figures": "Yosys cells, before packing and routing",
+            }
         if words[0] == "report":
             rows = [{"mismatches": 0}]
             speed = {"value": 97656.2, "kind": "cycles simulated, clock target, not routed"}
-            said = {"verdict": "PASS", "stages": rows, "audits": rows, "clock_mhz": {"value": 100.0}, "fps": speed}
+            said = {
+                "verdict": "PASS",
+                "stages": rows,
+                "audits": rows,
+                "clock_mhz": {"value": 100.0},
+                "fps": speed,
+            }
             return said | {"source": read_json(acc.parent / "export.json")["source"]}
         return {}
 
@@ -99,13 +109,15 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def play(trained, tmp_path, monkeypatch):
-    """Run the comparison on a copy of what was trained, its stages played; takes what fails, and gives what ran."""
+    """Run the comparison on a copy of what was trained, its stages played; takes what fails, and gives what
+    ran.
+    """
     subprocess.run(["cp", "-r", f"{trained}/.", tmp_path], check=True)  # with links as they are, and quick
 
     def run(fails=None):
         player = Player(fails)
         monkeypatch.setattr(builds, "process", player)
-        monkeypatch.setattr(figures, "plot", lambda *given: None)  # tests/test_compare.py looks at it
+        monkeypatch.setattr(compare_figures, "plot", lambda *given: None)  # tests/test_compare.py looks at it
         try:
             compare.compare(asked(tmp_path), say=silent)
         finally:
@@ -134,11 +146,12 @@ def test_table_and_rows_hold_what_the_records_say(play):
         (entry,) = [entry for entry in exported["accuracy"] if entry["stage"] == "exported"]
         assert float(row["per_cent"]) == entry["top1"]
         text = (folder / "table.md").read_text()
-        start = (
-            f"| {row['variant']} | {entry['top1']:.2f} | {total['lut']:,} | {total['lut'] / 1000:.3f} | 398 | 1.5 | 2 |"
-        )
+        start = f"| {row['variant']} | {entry['top1']:.2f} | {total['lut']:,} | {total['lut'] / 1000:.3f} | 398 | 1.5 | 2 |"
         assert f"{start} 1,024 | 4,124 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |" in text
-    assert f"## Cost on {BOARD}" in text and "all folded for 1,024 cycles per frame; part xc7z020clg400-1" in text
+    assert (
+        f"## Cost on {BOARD}" in text
+        and "all folded for 1,024 cycles per frame; part xc7z020clg400-1" in text
+    )
     assert text.startswith("# mnist-tfc: methods 2") and f"--board {BOARD}" in text
 
 
@@ -168,7 +181,10 @@ def test_a_build_that_fails_leaves_the_others_and_its_sentence(play, tmp_path):
 def test_a_difference_in_hardware_is_a_failed_check(play):
     with pytest.raises(MismatchError) as error:
         play({("bonn", "sim"): MismatchError("sim: conv0 differs.")})
-    assert str(error.value) == f"compare: 1 of 2 builds failed (bonn on {BOARD}), the first with: sim: conv0 differs."
+    assert (
+        str(error.value)
+        == f"compare: 1 of 2 builds failed (bonn on {BOARD}), the first with: sim: conv0 differs."
+    )
 
 
 def test_where_nothing_could_be_built_there_is_a_table_and_no_plot(play, tmp_path):
@@ -219,7 +235,10 @@ def test_a_report_that_proves_nothing_gives_no_figures(play, tmp_path, change, s
 def test_a_stage_that_fails_ends_with_its_own_sentence(tmp_path):
     with pytest.raises(UserError) as error:
         builds.process(["lower", str(tmp_path)])
-    assert str(error.value) == f"lower: {tmp_path}/export.json: missing, export writes it; `make build` makes it."
+    assert (
+        str(error.value)
+        == f"lower: {tmp_path}/export.json: missing, export writes it; `make build` makes it."
+    )
 
 
 def test_the_front_holds_what_no_other_reaches_with_as_few_lut():
@@ -257,4 +276,7 @@ def test_two_methods_in_gates(trained, tmp_path, monkeypatch):
     assert [row["variant"] for row in rows] == ["ste", "bonn"]
     for row in rows:
         assert row["mismatches"] == "0" and int(row["lut"]) > 100 and int(row["interval"]) == 1024
-        assert read_json(costs.of(this, figures.Variant(row["variant"])).acc / "fold.json")["interval"] == 1024
+        assert (
+            read_json(costs.of(this, compare_figures.Variant(row["variant"])).acc / "fold.json")["interval"]
+            == 1024
+        )

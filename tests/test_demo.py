@@ -1,5 +1,5 @@
-"""Demonstrations: networks of one or two layers whose answers can be said by hand, on pictures drawn for it; and what is
-said of pictures, videos and boxes that cannot be used."""
+"""Demonstrations: networks of one or two layers whose answers can be said by hand, on pictures drawn for it;
+and what is said of pictures, videos and boxes that cannot be used."""
 
 import os
 import shutil
@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from xnorforge import __main__ as cli
-from xnorforge import demo, footage, plugins
-from xnorforge.artifacts import read_json, write_json
-from xnorforge.errors import UserError
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import UserError
+from xnorforge.demo import inputs, render
 from xnorforge.sim import examples
 from xnorforge.sim.machine import Machine
 from xnorforge.sw.datasets import synthetic
@@ -39,7 +40,9 @@ def matrix(name, weights, shape, **arrays):
     """The operator behind windows of that shape."""
     length, outputs = weights.shape
     sizes = {"mw": length, "mh": outputs, "vectors": shape[0] * shape[1], "simd": 1, "pe": 1}
-    return MAKE[name](arrays={"weights": weights, **arrays}, in_shape=shape, out_shape=[*shape[:2], outputs], **sizes)
+    return MAKE[name](
+        arrays={"weights": weights, **arrays}, in_shape=shape, out_shape=[*shape[:2], outputs], **sizes
+    )
 
 
 def bright_cells():
@@ -60,8 +63,8 @@ def light_and_dark():
 
 
 def block_signs():
-    """128x128 to 32x32 x 16 bits, signs of random differences in cells of 4x4 pixels; to 24x24 x 16, majorities of random
-    bits around; correlation with 8x8 of them. Sizes and steps are those of tinytrk."""
+    """128x128 to 32x32 x 16 bits, signs of random differences in cells of 4x4 pixels; to 24x24 x 16,
+    majorities of random bits around; correlation with 8x8 of them. Sizes and steps are those of tinytrk."""
     rng = np.random.default_rng(0)
     window, shape = windows([128, 128, 3], 4, 4)
     cells = matrix("byte_mvu", halves(rng, 48), shape, thresholds=np.zeros(16, int))
@@ -138,13 +141,17 @@ def video(path, frames, codec="libx264", rate=10, **options):
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
         for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
+            )
         container.mux(stream.encode())
     return path
 
 
 def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call, tmp_path):
-    """640x400 lies in the input at a quarter, 14 pixels from the top: column 10, row 6 of cells is x 320 to 352, y 136 to 168."""
+    """640x400 lies in the input at a quarter, 14 pixels from the top: column 10, row 6 of cells is x 320 to
+    352, y 136 to 168.
+    """
     save(picture((640, 400), (320, 136, 352, 168)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/b.jpg")
     acc = built("pedestrian-tinyped")
@@ -168,7 +175,10 @@ def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
     rows = [picture((640, 400)), picture((640, 400), (320, 136, 352, 168))]
     task.examples = lambda: [("two", rows, None), ("none", rows[:1], None)]
     drawn = examples.draw(Machine.of(acc, task), "nothing", tmp_path / "examples")
-    assert [(row["picture"], row["file"]) for row in drawn] == [("two", "examples/1.jpg"), ("none", "examples/2.jpg")]
+    assert [(row["picture"], row["file"]) for row in drawn] == [
+        ("two", "examples/1.jpg"),
+        ("none", "examples/2.jpg"),
+    ]
     assert [one["class"] for one in drawn[0]["found"]] == ["person"] and drawn[1]["found"] == []
     assert np.asarray(Image.open(tmp_path / "examples/1.jpg")).shape == (400, 640, 3)
 
@@ -187,8 +197,8 @@ def test_examples_are_taken_by_their_place_in_the_test_set(net, tmp_path, monkey
 
 def test_masks_have_the_size_of_the_picture_and_their_colours_stand_in_the_legend(built, tmp_path):
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
-    task, given = footage.request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
-    record = demo.demo(built("segment-tinyseg"), task, given, tmp_path / "out")
+    task, given = inputs.request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
+    record = render.demo(built("segment-tinyseg"), task, given, tmp_path / "out")
     parts = record["pictures"][0]["percent_of_pixels"]
     assert parts["sky"] == pytest.approx(50, abs=3) and parts["sky"] + parts["building"] > 99
     drawn = np.asarray(Image.open(tmp_path / "out/a.png")).astype(int)
@@ -204,11 +214,13 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
     ops, *_ = light_and_dark()
     stream = ops[-1].out_stream()
     offset = np.array([10, -20, *[0] * 9]) * 2**7
-    last = MAKE["arg_max"](arrays={"offset": offset}, in_shape=list(stream.shape), in_bits=stream.bits, in_signed=1)
+    last = MAKE["arg_max"](
+        arrays={"offset": offset}, in_shape=list(stream.shape), in_bits=stream.bits, in_signed=1
+    )
     chain([*ops, last]).save(str(acc / "folded.onnx"))
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
-    task, given = footage.request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
-    parts = demo.demo(acc, task, given, tmp_path / "out")["pictures"][0]["percent_of_pixels"]
+    task, given = inputs.request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
+    parts = render.demo(acc, task, given, tmp_path / "out")["pictures"][0]["percent_of_pixels"]
     assert parts["sky"] == pytest.approx(50, abs=3) and parts["building"] == pytest.approx(50, abs=3)
 
 
@@ -218,16 +230,20 @@ def test_a_patch_is_followed_from_a_learn_frame(built, tmp_path):
     x0, y0, x1, y1 = clip.boxes[0]
     for at in range(12):
         save(clip.frame(at), tmp_path / f"clip/{at + 1}.png")
-    (tmp_path / "clip/groundtruth.txt").write_text("\n".join(f"{a},{b},{c - a},{d - b}" for a, b, c, d in clip.boxes))
+    (tmp_path / "clip/groundtruth.txt").write_text(
+        "\n".join(f"{a},{b},{c - a},{d - b}" for a, b, c, d in clip.boxes)
+    )
     acc, found = built("track-tinytrk"), []
     for box in (None, f"{x0},{y0},{x1 - x0},{y1 - y0}"):
-        task, given = footage.request("track-tinytrk", None, str(tmp_path / "clip"), box)
-        record = demo.demo(acc, task, given, tmp_path / "out", gif=True)
+        task, given = inputs.request("track-tinytrk", None, str(tmp_path / "clip"), box)
+        record = render.demo(acc, task, given, tmp_path / "out", gif=True)
         found.append([row["box"] for row in record["pictures"]])
         assert record["checks"][0]["integers"] == 3 * 17 * 17 and not record["checks"][0]["mismatches"]
         assert record["files"] == ["clip.gif", "clip.mp4"]
     assert found[0] == found[1] and found[0][0] == clip.boxes[0].tolist()
-    centres, wanted = ((np.array(boxes)[:, :2] + np.array(boxes)[:, 2:]) / 2 for boxes in (found[0], clip.boxes))
+    centres, wanted = (
+        (np.array(boxes)[:, :2] + np.array(boxes)[:, 2:]) / 2 for boxes in (found[0], clip.boxes)
+    )
     assert np.abs(wanted - wanted[0]).max() > 10, "it moves"
     assert np.abs(centres - wanted).max() < 8
     with av.open(str(tmp_path / "out/clip.mp4")) as container:
@@ -238,9 +254,11 @@ def test_a_patch_is_followed_from_a_learn_frame(built, tmp_path):
 
 
 def test_every_frame_of_a_video_is_drawn_where_nothing_is_followed(built, tmp_path):
-    path = video(tmp_path / "v.mp4", [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)])
-    task, given = footage.request("pedestrian-tinyped", None, str(path), None)
-    rows = demo.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["pictures"]
+    path = video(
+        tmp_path / "v.mp4", [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
+    )
+    task, given = inputs.request("pedestrian-tinyped", None, str(path), None)
+    rows = render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["pictures"]
     assert [row["picture"] for row in rows] == [f"frame {k}" for k in range(1, 6)]
     middles = [np.mean(np.reshape(row["found"][0]["box"], (2, 2)), 0) for row in rows]
     np.testing.assert_allclose(middles, [[16 * k + 8, 104] for k in range(5, 10)], atol=1)
@@ -253,8 +271,10 @@ def test_a_folder_of_frames_is_read_in_the_order_of_its_numbers_and_upright(tmp_
         Image.new("RGB", (8, 4), (grey,) * 3).save(tmp_path / f"f{number}.png", exif=exif)
     (tmp_path / "._f1.png").write_bytes(b"no picture")
     (tmp_path / "notes.txt").touch()
-    found = footage.given(None, str(tmp_path), None, "pedestrian", False)
-    assert found.names == ["f1.png", "f9.png", "f10.png"] and [int(frame.mean()) for frame in found.frames()] == [
+    found = inputs.given(None, str(tmp_path), None, "pedestrian", False)
+    assert found.names == ["f1.png", "f9.png", "f10.png"] and [
+        int(frame.mean()) for frame in found.frames()
+    ] == [
         10,
         20,
         30,
@@ -269,15 +289,18 @@ def test_a_video_is_turned_as_its_file_says(tmp_path):
     at = content.index(b"tkhd") + 4 + 40
     assert content[at : at + 20] == unit.tobytes()
     path.write_bytes(content[:at] + turned.tobytes() + content[at + 20 :])
-    frame = next(footage.given(None, str(path), None, "pedestrian", False).frames())
+    frame = next(inputs.given(None, str(path), None, "pedestrian", False).frames())
     assert frame.shape == (64, 48, 3) and frame[10, 38].min() > 200 and frame[10, 10].max() < 50, "clockwise"
 
 
 def test_two_pictures_of_one_name_keep_their_suffixes(built, tmp_path):
     save(picture((160, 128)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/a.bmp")
-    task, given = footage.request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
-    assert demo.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["files"] == ["a.bmp.png", "a.png.png"]
+    task, given = inputs.request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
+    assert render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["files"] == [
+        "a.bmp.png",
+        "a.png.png",
+    ]
 
 
 def test_a_later_demonstration_replaces_an_earlier_one_and_nothing_else(built, call, tmp_path):
@@ -297,15 +320,17 @@ def test_a_later_demonstration_replaces_an_earlier_one_and_nothing_else(built, c
 def test_a_wrong_integer_of_the_bit_simulator_is_found(built, call, tmp_path, monkeypatch):
     """One that differs from every operator's own meaning ends with exit code 1."""
     save(picture((160, 128)), tmp_path / "a.png")
-    plain = demo.Machine.__call__
+    plain = render.Machine.__call__
 
     def wrong(self, frames, exemplar=None):
         answers = plain(self, frames, exemplar)
         self.kept[0][1][0, 3, 4, 2] += 1
         return answers
 
-    monkeypatch.setattr(demo.Machine, "__call__", wrong)
-    code, said = call("demo", built("pedestrian-tinyped"), "--image", tmp_path / "a.png", "-o", tmp_path / "out")
+    monkeypatch.setattr(render.Machine, "__call__", wrong)
+    code, said = call(
+        "demo", built("pedestrian-tinyped"), "--image", tmp_path / "a.png", "-o", tmp_path / "out"
+    )
     assert code == 1 and said.startswith("demo: bit simulator = reference walk failed; the figures are in")
 
 
@@ -319,7 +344,15 @@ def wrong(tmp_path_factory):
     """A folder with everything that cannot be used."""
     root = tmp_path_factory.mktemp("wrong")
     rng = np.random.default_rng(0)
-    for name in ("ok.png", "cut.jpg", "frames/1.png", "frames/2.png", "sizes/1.png", "late/1.png", "late/2.png"):
+    for name in (
+        "ok.png",
+        "cut.jpg",
+        "frames/1.png",
+        "frames/2.png",
+        "sizes/1.png",
+        "late/1.png",
+        "late/2.png",
+    ):
         save(rng.integers(0, 256, (48, 64, 3), np.uint8), root / name)
     save(picture((64, 50)), root / "sizes/2.png")
     cut(root / "cut.jpg", 0.5)
@@ -351,33 +384,58 @@ PED, TRK = "pedestrian-tinyped", "track-tinytrk"
     [
         (PED, [], f"demo: there is nothing to look at; {EITHER}"),
         (PED, ["--image", "ok.png", "--video", "frames"], f"demo: IMAGE and VIDEO are both given; {EITHER}"),
-        (PED, ["--image", "none.png"], "IMAGE: '{root}/none.png' does not exist; give the path of a file or a folder."),
-        (PED, ["--video", "none.mp4"], "VIDEO: '{root}/none.mp4' does not exist; give the path of a file or a folder."),
-        (PED, ["--image", "nothing"], "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .tif, .tiff); give a folder of some, or a file."),
-        (PED, ["--video", "nothing"], "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .tif, .tiff); give a folder of some, or a file."),
-        (PED, ["--image", "zero.png"], "{root}/zero.png: no readable picture (the file is empty); fetch the file again."),
-        (PED, ["--image", "cut.jpg"], "{root}/cut.jpg: no readable picture (it is cut short or no picture); fetch the file again."),
-        (PED, ["--image", "notes.txt"], "{root}/notes.txt: no readable picture (it is cut short or no picture); fetch the file again."),
-        (PED, ["--image", "late"], "{root}/late/2.png: no readable picture (it is cut short or no picture); fetch the file again."),
-        (PED, ["--video", "sizes"], "{root}/sizes/2.png: is 64 x 50 pixels, and its annotation or first frame says 64 x 48; take both from one release of the set."),
-        (PED, ["--video", "notes.txt"], "{root}/notes.txt: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
-        (PED, ["--video", "headless.mp4"], "{root}/headless.mp4: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
-        (PED, ["--image", "ok.png", "--box", "1,2,3,4"], "BOX: TASK=pedestrian finds its objects by itself and starts from no box; leave it out."),
-        (TRK, ["--image", "ok.png"], "IMAGE: TASK=track follows an object from frame to frame; give them as VIDEO=."),
-        (TRK, ["--video", "frames"], "BOX: not given, and {root}/frames has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
-        (TRK, ["--video", "fast.mp4"], "BOX: not given, and {root}/fast.mp4 has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
-        (TRK, ["--video", "frames", "--box", "1,2,3"], "BOX: '1,2,3' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
-        (TRK, ["--video", "frames", "--box", "1,2,3,nan"], "BOX: '1,2,3,nan' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
-        (TRK, ["--video", "frames", "--box", "60,2,10,20"], "BOX: the first frame has 64 x 48 pixels, and x 60 to 70, y 2 to 22 does not lie in it; give x,y,w,h in its pixels."),
-        (TRK, ["--video", "frames", "--box", "6,2,10,0"], "BOX: the first frame has 64 x 48 pixels, and x 6 to 16, y 2 to 2 has no area; give x,y,w,h in its pixels."),
-        (TRK, ["--video", "short"], "{root}/short/groundtruth.txt: has 1 boxes for 2 frames; a sequence has a box for each frame."),
-        (TRK, ["--video", "out"], "{root}/out/groundtruth.txt: box 2 of 2, x 90 to 100 and y 4 to 9.5, does not lie in the picture of 64 x 48 pixels; correct it or take it out."),
-        (TRK, ["--video", "hidden"], "{root}/hidden: its first frame does not show the object; give BOX=, or a folder that starts later."),
+        (PED, ["--image", "none.png"],
+        "IMAGE: '{root}/none.png' does not exist; give the path of a file or a folder."),
+        (PED, ["--video", "none.mp4"],
+        "VIDEO: '{root}/none.mp4' does not exist; give the path of a file or a folder."),
+        (PED, ["--image", "nothing"],
+        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .tif, .tiff); give a folder of some, or a file."),
+        (PED, ["--video", "nothing"],
+        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .tif, .tiff); give a folder of some, or a file."),
+        (PED, ["--image", "zero.png"],
+        "{root}/zero.png: no readable picture (the file is empty); fetch the file again."),
+        (PED, ["--image", "cut.jpg"],
+        "{root}/cut.jpg: no readable picture (it is cut short or no picture); fetch the file again."),
+        (PED, ["--image", "notes.txt"],
+        "{root}/notes.txt: no readable picture (it is cut short or no picture); fetch the file again."),
+        (PED, ["--image", "late"],
+        "{root}/late/2.png: no readable picture (it is cut short or no picture); fetch the file again."),
+        (PED, ["--video", "sizes"],
+        "{root}/sizes/2.png: is 64 x 50 pixels, and its annotation or first frame says 64 x 48; take both from one release of the set."),
+        (PED, ["--video", "notes.txt"],
+        "{root}/notes.txt: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
+        (PED, ["--video", "headless.mp4"],
+        "{root}/headless.mp4: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
+        (PED, ["--image", "ok.png", "--box", "1,2,3,4"],
+        "BOX: TASK=pedestrian finds its objects by itself and starts from no box; leave it out."),
+        (TRK, ["--image", "ok.png"],
+        "IMAGE: TASK=track follows an object from frame to frame; give them as VIDEO=."),
+        (TRK, ["--video", "frames"],
+        "BOX: not given, and {root}/frames has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
+        (TRK, ["--video", "fast.mp4"],
+        "BOX: not given, and {root}/fast.mp4 has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
+        (TRK, ["--video", "frames", "--box", "1,2,3"],
+        "BOX: '1,2,3' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
+        (TRK, ["--video", "frames", "--box", "1,2,3,nan"],
+        "BOX: '1,2,3,nan' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
+        (TRK, ["--video", "frames", "--box", "60,2,10,20"],
+        "BOX: the first frame has 64 x 48 pixels, and x 60 to 70, y 2 to 22 does not lie in it; give x,y,w,h in its pixels."),
+        (TRK, ["--video", "frames", "--box", "6,2,10,0"],
+        "BOX: the first frame has 64 x 48 pixels, and x 6 to 16, y 2 to 2 has no area; give x,y,w,h in its pixels."),
+        (TRK, ["--video", "short"],
+        "{root}/short/groundtruth.txt: has 1 boxes for 2 frames; a sequence has a box for each frame."),
+        (TRK, ["--video", "out"],
+        "{root}/out/groundtruth.txt: box 2 of 2, x 90 to 100 and y 4 to 9.5, does not lie in the picture of 64 x 48 pixels; correct it or take it out."),
+        (TRK, ["--video", "hidden"],
+        "{root}/hidden: its first frame does not show the object; give BOX=, or a folder that starts later."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_shown_is_one_sentence_and_leaves_nothing(built, call, wrong, tmp_path, net, words, answer):
+def test_what_cannot_be_shown_is_one_sentence_and_leaves_nothing(
+    built, call, wrong, tmp_path, net, words, answer
+):
     words = [
-        wrong / word if word.endswith((".png", ".jpg", ".txt", ".mp4")) or word.isalpha() else word for word in words
+        wrong / word if word.endswith((".png", ".jpg", ".txt", ".mp4")) or word.isalpha() else word
+        for word in words
     ]
     (tmp_path / "kept").touch()
     code, said = call("demo", built(net), *words, "-o", tmp_path / "out")
@@ -389,7 +447,9 @@ def test_what_cannot_be_shown_is_one_sentence_and_leaves_nothing(built, call, wr
 def test_a_video_that_ends_early_is_one_sentence_and_leaves_nothing(built, call, wrong, tmp_path, name):
     (tmp_path / "kept").touch()
     code, said = call("demo", built(PED), "--video", wrong / name, "-o", tmp_path / "out")
-    assert code == 2 and said.startswith(f"{wrong}/{name}: ") and "fetch the file again or cut it there." in said
+    assert (
+        code == 2 and said.startswith(f"{wrong}/{name}: ") and "fetch the file again or cut it there." in said
+    )
     assert "ends after 1." in said or "cannot be read behind frame" in said
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
@@ -400,8 +460,10 @@ def test_a_video_that_ends_early_is_one_sentence_and_leaves_nothing(built, call,
 )
 def test_a_network_whose_answers_are_no_drawing_is_refused(wrong, net, why):
     with pytest.raises(UserError) as caught:
-        footage.request(net, str(wrong / "ok.png"), None, None)
-    answer = f"demo: {why}, so there is nothing to draw; choose TASK= among detect, pedestrian, segment, track."
+        inputs.request(net, str(wrong / "ok.png"), None, None)
+    answer = (
+        f"demo: {why}, so there is nothing to draw; choose TASK= among detect, pedestrian, segment, track."
+    )
     assert str(caught.value) == answer
 
 
@@ -409,7 +471,9 @@ def test_make_looks_at_the_pictures_before_it_builds(tmp_path):
     for name in ("hw", "sw", "Makefile"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
+    }
     command = ["make", "demo", "TASK=pedestrian", "IMAGE=no such.png"]
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     answer = "IMAGE: 'no such.png' does not exist; give the path of a file or a folder."

@@ -1,4 +1,6 @@
-"""Imports cross between the folders only in the allowed directions: flows and sim use hw, nothing else crosses."""
+"""Imports cross between the folders only in the allowed directions: flows and sim use hw, nothing else
+crosses.
+"""
 
 import ast
 from pathlib import Path
@@ -6,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = {"hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src"}
+FOLDERS = {
+    "hw": ROOT / "hw",
+    "sw": ROOT / "sw",
+    "flows": ROOT / "flows",
+    "sim": ROOT / "sim",
+    "root": ROOT / "src",
+}
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
 TOGETHER = {
     f"src/xnorforge/{name}.py"
@@ -27,7 +35,8 @@ TOGETHER = {
 
 
 def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:
-    """(line, module) of every import in `text` that `folder` may not make; bare names (`import hw`) count too.
+    """(line, module) of every import in `text` that `folder` may not make; bare names (`import hw`) count
+    too.
 
     Relative imports are read from `package`, the dotted name of the folder the file lies in.
     """

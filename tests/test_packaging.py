@@ -44,14 +44,17 @@ def wheel(tmp_path_factory):
 
 def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
-    listed = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     tracked = [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
     assert len(tracked) > 50
     assert [name for name in tracked if f"xnorforge/{name}" not in inside] == []
 
 
 @pytest.mark.parametrize(
-    "kind", ["hw/rtl/*.sv", "hw/ops/*/*.sv", "hw/boards/*/board.toml", "sw/shipped/*/*.safetensors", "sw/data/*.npz"]
+    "kind",
+    ["hw/rtl/*.sv", "hw/ops/*/*.sv", "hw/boards/*/board.toml", "sw/shipped/*/*.safetensors", "sw/data/*.npz"],
 )
 def test_the_wheel_has_rtl_boards_weights_and_images(wheel, kind):
     inside = [
@@ -66,9 +69,21 @@ def test_the_wheel_has_rtl_boards_weights_and_images(wheel, kind):
 def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(wheel, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     python = tmp_path / "env/bin/python"
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-compile", wheel]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-compile",
+        wheel,
+    ]
     subprocess.run(install, check=True, capture_output=True)
-    # The dependencies lie in this environment: a path alone, so that its editable xnorforge is not taken along.
+    # The dependencies lie in this environment: a path alone, so that its editable xnorforge is not taken
+    # along.
     libraries = sysconfig.get_path("purelib", vars={"base": tmp_path / "env", "platbase": tmp_path / "env"})
     (Path(libraries) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     elsewhere = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
@@ -88,7 +103,9 @@ def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(wheel, tmp_pa
 
 def test_the_lock_pins_every_package_exactly():
     lines = [
-        line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")
+        line
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if line and not line.startswith("#")
     ]
     assert all(len(line.split("==")) == 2 and " " not in line for line in lines)
     names = [line.split("==")[0] for line in lines]
@@ -100,7 +117,9 @@ def test_nothing_is_installed_that_the_lock_does_not_name():
         pytest.skip("this environment was not made from the lock")
     from importlib.metadata import distributions
 
-    lock = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    lock = {
+        line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line
+    }
     here = {
         found.metadata["Name"].lower().replace("_", "-").replace(".", "-")
         for found in distributions(path=[sysconfig.get_path("purelib")])

@@ -11,12 +11,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from xnorforge import __main__ as cli
-from xnorforge import request
-from xnorforge.artifacts import intact, write_json
-from xnorforge.errors import UserError
+from xnorforge.core.artifacts import intact, write_json
+from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import _given
 from xnorforge.flows.importing import import_model
 from xnorforge.hw import boards
+from xnorforge.pipeline import request
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,7 +30,10 @@ ROOT = Path(__file__).parent.parent
         ("INTERVAL=-5", "INTERVAL: '-5' is no whole number of 1 or more; give one, as INTERVAL=32768."),
         ("INTERVAL=1e3", "INTERVAL: '1e3' is no whole number of 1 or more; give one, as INTERVAL=32768."),
         ("OUTPUT=label", "OUTPUT: no 'label' among labels, scores. Did you mean 'labels'?"),
-        ("SCALE=nan", "SCALE: 'nan' is no positive number; give the value of one input step, as SCALE=0.0039."),
+        (
+            "SCALE=nan",
+            "SCALE: 'nan' is no positive number; give the value of one input step, as SCALE=0.0039.",
+        ),
         ("FOLDING=none.json", "FOLDING: 'none.json' does not exist; give the path of a JSON file."),
         ("MODEL=none.onnx", "MODEL: 'none.onnx' does not exist; give the path of a QONNX file."),
         ("MODEL=sw", "MODEL: 'sw' is a folder; give the path of a QONNX file."),
@@ -40,14 +43,20 @@ def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word
     for name in ("hw", "sw", "Makefile"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
-    done = subprocess.run(["make", "build", word], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
+    }
+    done = subprocess.run(
+        ["make", "build", word], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, answer)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_name_with_a_space_is_refused_by_make_itself():
-    done = subprocess.run(["make", "help", "MODEL=my net.onnx"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "help", "MODEL=my net.onnx"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert "MODEL: 'my net.onnx' has a space, which make takes for two names; rename it" in done.stderr
 
@@ -82,7 +91,9 @@ def test_a_damaged_or_missing_file_of_an_earlier_stage_is_named_with_its_cure(tm
     write_json(tmp_path / "lower.json", {"stage": "lower"})
     intact(tmp_path / "lower.json", "lower")
     (tmp_path / name).write_bytes(b'{"stage": "lo')
-    with pytest.raises(UserError, match=f"{name}: cannot be read .* remove {tmp_path}/lower.json and build again"):
+    with pytest.raises(
+        UserError, match=f"{name}: cannot be read .* remove {tmp_path}/lower.json and build again"
+    ):
         intact(tmp_path / name, "lower")
 
 
@@ -92,7 +103,9 @@ def test_a_refused_stage_leaves_no_empty_folder(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("text", ["[1]", "3", '{"conv0": {"pe": true}}', '{"conv0": {"pe": 2.5}}', '{"conv0": 4}', "{"])
+@pytest.mark.parametrize(
+    "text", ["[1]", "3", '{"conv0": {"pe": true}}', '{"conv0": {"pe": 2.5}}', '{"conv0": 4}', "{"]
+)
 def test_a_folding_of_another_form_is_refused(tmp_path, text):
     (tmp_path / "f.json").write_text(text)
     with pytest.raises(UserError, match=r"f\.json: "):
@@ -109,7 +122,9 @@ def test_what_other_libraries_cannot_run_is_one_sentence(tmp_path, kind, opset, 
         helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4]),
     ]
     half = onnx.numpy_helper.from_array(np.full(4, 0.5, np.float32), "half")
-    body = helper.make_graph([helper.make_node("Sub", [reads, "half"], ["y"])], "g", ends[:1], ends[1:], [half])
+    body = helper.make_graph(
+        [helper.make_node("Sub", [reads, "half"], ["y"])], "g", ends[:1], ends[1:], [half]
+    )
     onnx.save(helper.make_model(body, opset_imports=[helper.make_opsetid("", opset)]), tmp_path / "m.onnx")
     images = np.zeros((3, 4), np.uint8)
     with pytest.raises(UserError, match=r"m\.onnx: "):
@@ -118,4 +133,6 @@ def test_what_other_libraries_cannot_run_is_one_sentence(tmp_path, kind, opset, 
 
 
 def test_the_families_whose_netlists_are_simulated_are_those_with_cell_models():
-    assert {path.name.removesuffix("_cells.v") for path in (ROOT / "sim").glob("*_cells.v")} == set(boards.MODELLED)
+    assert {path.name.removesuffix("_cells.v") for path in (ROOT / "sim").glob("*_cells.v")} == set(
+        boards.MODELLED
+    )

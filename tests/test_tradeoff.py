@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from xnorforge import builds, tradeoff
-from xnorforge.artifacts import read_json, write_json
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.studies import builds, tradeoff
 
 ROOT = Path(__file__).parent.parent
 STEPS = """phase,layers,names,ratio_fp32,ratio_deployed,bits,held_out_accuracy,deployed_accuracy
@@ -43,7 +43,9 @@ def played(monkeypatch):
         assert words[:4] == ["export", "mnist-tfc", "--method", "layer_priority"]
         sha = read_json(weights / "card.json")["weights"]["sha256"]
         row = {"stage": "exported", "set": "test images", "images": 200, "correct": 150, "top1": 75.0}
-        write_json(folder / "export.json", {"source": f"own training, weights SHA-256 {sha[:16]}", "accuracy": [row]})
+        write_json(
+            folder / "export.json", {"source": f"own training, weights SHA-256 {sha[:16]}", "accuracy": [row]}
+        )
         ran.append(folder.name)
 
     def make(build, jobs):

@@ -1,4 +1,6 @@
-"""Training asked for wrongly: one sentence, exit code 2, and nothing is written; and how make names a network."""
+"""Training asked for wrongly: one sentence, exit code 2, and nothing is written; and how make names a
+network.
+"""
 
 import re
 import subprocess
@@ -9,8 +11,10 @@ import pooch
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge import compare, plugins
-from xnorforge.sw import data, networks
+from xnorforge.core import plugins
+from xnorforge.studies import compare
+from xnorforge.sw.datasets import classification
+from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe
 
@@ -21,7 +25,7 @@ NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """64 images, one step."""
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     some = Images(images[:64], labels[:64], "64")
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (some, some))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [some])
@@ -67,7 +71,16 @@ def call(monkeypatch, capsys):
             "--set: 'kernel' is no NAME=VALUE; give a hyper-parameter of the method, as kernel=1e-7.",
         ),
     ],
-    ids=["net", "net-without-task", "net-far-off", "method", "hyper-parameter", "number", "whole-number", "no-value"],
+    ids=[
+        "net",
+        "net-without-task",
+        "net-far-off",
+        "method",
+        "hyper-parameter",
+        "number",
+        "whole-number",
+        "no-value",
+    ],
 )
 def test_a_wrong_name_or_value_is_one_sentence_and_leaves_no_folder(call, tmp_path, words, answer):
     code, said = call("train", *words, "-o", tmp_path / "out")
@@ -129,7 +142,9 @@ def test_a_damaged_checkpoint_says_how_to_start_again(call, tmp_path):
 
 
 def make(*words, target="train"):
-    return subprocess.run(["make", "-n", target, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["make", "-n", target, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +156,8 @@ def make(*words, target="train"):
         (["TASK=cifar10"], "train 'cifar10-cnv' --method 'ste'"),
         (["TASK=mnist"], "train 'mnist-cnn' --method 'ste'"),
         ([], "train 'mnist-cnn' --method 'ste'"),
-        (["TASK=mnist", "NET=tfc", "METHOD=bonn", "SET=nu=1 kernel=0"], "--method 'bonn' --set 'nu=1' --set 'kernel=0'"),
+        (["TASK=mnist", "NET=tfc", "METHOD=bonn", "SET=nu=1 kernel=0"],
+        "--method 'bonn' --set 'nu=1' --set 'kernel=0'"),
     ],
 )  # fmt: skip
 def test_make_puts_task_and_net_together(words, command):

@@ -1,5 +1,5 @@
-"""What xf_top has beside its two streams where a network has a template that is replaced at run time: flags of every frame
-beside the pixels, and an AXI4-Lite port (docs/architecture.md, "Frame flags")."""
+"""What xf_top has beside its two streams where a network has a template that is replaced at run time: flags
+of every frame beside the pixels, and an AXI4-Lite port (docs/architecture.md, "Frame flags")."""
 
 from xnorforge.hw.ops.correlate.op import Correlate
 
@@ -26,8 +26,12 @@ def connected(template: Correlate) -> str:
 
 
 def body(template: Correlate, beats: int) -> str:
-    """What joins ports and operator; the stream of frames, of `beats` beats, goes on as `frame_valid`, `frame_ready`."""
-    wires = "".join(f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items())
+    """What joins ports and operator; the stream of frames, of `beats` beats, goes on as `frame_valid`,
+    `frame_ready`.
+    """
+    wires = "".join(
+        f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items()
+    )
     values = ", ".join(f"32'h{value:x}" for value in reversed(template.registers))
     channels = ",\n    ".join(
         f".{name}_{'i' if way == 'input' else 'o'}(s_axi_ctrl_{name})" for name, (way, _) in CHANNELS.items()

@@ -14,8 +14,8 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
-from xnorforge import artifacts
-from xnorforge.errors import ToolMissing, UserError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows.backends import _control
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, numbered
@@ -35,8 +35,9 @@ def generate(folded: Path, out_dir: Path) -> dict:
         out_dir: the folder; an earlier one is replaced when the new one is complete.
 
     Returns:
-        The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files), `library`,
-        `headers`, `modules`, `border` (stream in and out of the top), and `control` where a template can be loaded.
+        The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files),
+        `library`, `headers`, `modules`, `border` (stream in and out of the top), and `control` where a
+        template can be loaded.
 
     Raises:
         UserError: Verilator warns about the design, which its text shows.
@@ -66,7 +67,9 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     return {
         "stage": "generate",
-        "checks": [artifacts.check("lint = no warning", 0, 0, lines, "lines of SystemVerilog under verilator -Wall")],
+        "checks": [
+            artifacts.check("lint = no warning", 0, 0, lines, "lines of SystemVerilog under verilator -Wall")
+        ],
         "top": "top.sv",
         "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
@@ -88,7 +91,9 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     for index, (op, module) in enumerate(zip(ops, modules)):
         for tensor, suffix, stream in zip(op.results, numbered(f"_{index}", op.outputs), op.out_streams()):
             at[tensor] = tuple(f"{role}{suffix}" for role in ("data", "valid", "ready"))
-            wires.append(f"  logic [{stream.width - 1}:0] {at[tensor][0]};\n  logic {', '.join(at[tensor][1:])};\n")
+            wires.append(
+                f"  logic [{stream.width - 1}:0] {at[tensor][0]};\n  logic {', '.join(at[tensor][1:])};\n"
+            )
         sides = (_together([at[tensor] for tensor in side]) for side in (op.sources, op.results))
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         side = _control.connected(op) if op is template else ""
@@ -199,7 +204,16 @@ def _lint(folder: Path, order: list[str]) -> None:
             "generate: the Python package verilator is missing; `make build` installs it with the locked set."
         ) from None
     waived = [f"-Wno-{name}" for name in WAIVED]
-    command = [str(root / "bin" / "verilator_bin"), "--lint-only", "-Wall", *waived, "-I.", "--top-module", TOP, *order]
+    command = [
+        str(root / "bin" / "verilator_bin"),
+        "--lint-only",
+        "-Wall",
+        *waived,
+        "-I.",
+        "--top-module",
+        TOP,
+        *order,
+    ]
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:

@@ -1,8 +1,9 @@
 """Lowered nodes to our operators: a graph of streams, still without parallelism.
 
-Rules by the kind of a lowered node stand in `matrices.py`, `pixels.py` and `streams.py`; `network.py` is what they see. A rule
-takes a node, and those behind it that belong to the same operators, and says what these are. Afterwards windows of one kind
-that read the same fork become one window in front of it, and scores whose order is that of the logits go through TopK.
+Rules by the kind of a lowered node stand in `matrices.py`, `pixels.py` and `streams.py`; `network.py` is what
+they see. A rule takes a node, and those behind it that belong to the same operators, and says what these are.
+Afterwards windows of one kind that read the same fork become one window in front of it, and scores whose
+order is that of the logits go through TopK.
 
 What no operator builds exactly is refused by name.
 """
@@ -12,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 
 from . import matrices, pixels, streams
 from .network import OPS, Bound, Network
@@ -88,8 +89,8 @@ def _top_k(last: Bound, scale, bias) -> list[Bound]:
 def _arg_max(last: Bound, scale, bias) -> list[Bound]:
     """The channel with the largest scale * n + bias of every cell.
 
-    With one scale s that is the largest n + b / s. Whole parts of b / s are offsets; of the rest only the order counts, so
-    that it becomes digits behind the point: exact for any bias.
+    With one scale s that is the largest n + b / s. Whole parts of b / s are offsets; of the rest only the
+    order counts, so that it becomes digits behind the point: exact for any bias.
     """
     stream = last.make().out_stream()
     if len(stream.shape) != 3 or stream.shape[2] < 2:

@@ -1,6 +1,7 @@
 """Rules for nodes that multiply by weights.
 
-MVAU on bits with xnor, [Thresholding]              -> XnorMvu, thresholds inside; Correlate for weights replaced at run time
+MVAU on bits with xnor, [Thresholding]              -> XnorMvu, thresholds inside; Correlate for weights
+replaced at run time
 MVAU on integers with +-1 weights, [Thresholding]   -> ByteMvu, thresholds inside
 MVAU with other weights, [Thresholding]             -> IntMvu, thresholds inside
 VVAU of +-1 weights, [Thresholding]                 -> Depthwise, thresholds inside; IntMvu for other weights
@@ -13,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.border.offsets import offsets
 
@@ -46,7 +47,9 @@ def mvu(network: Network, node):
     elif not xnor:
         op, arrays = "IntMvu", {"weights": weights.astype(np.int64)}
         attributes |= _integer_bits(weights, bits, signed)
-    return nodes, [_compared(network, Bound(op, node.name, attributes, arrays), nodes, (bits, signed, length))]
+    return nodes, [
+        _compared(network, Bound(op, node.name, attributes, arrays), nodes, (bits, signed, length))
+    ]
 
 
 def _compared(network: Network, unit: Bound, nodes: list, kind=None) -> Bound:
@@ -84,10 +87,17 @@ def _bits_of(weights) -> int:
 
 
 def _integer_bits(weights, bits: int, signed: bool, bipolar: int = 0) -> dict:
-    """Widths of an IntMvu; its sums hold whatever the bits of its input can be, though lowered sums may reach less far."""
+    """Widths of an IntMvu; its sums hold whatever the bits of its input can be, though lowered sums may reach
+    less far.
+    """
     ends = [end * weights for end in ((-1, 1) if bipolar else value_range(bits, signed))]
     reach = np.array([np.minimum(*ends).sum(axis=0).min(), np.maximum(*ends).sum(axis=0).max()])
-    widths = {"in_bits": bits, "in_signed": int(signed), "w_bits": _bits_of(weights), "out_bits": _bits_of(reach)}
+    widths = {
+        "in_bits": bits,
+        "in_signed": int(signed),
+        "w_bits": _bits_of(weights),
+        "out_bits": _bits_of(reach),
+    }
     return widths | ({"bipolar": 1} if bipolar else {})
 
 
@@ -98,10 +108,17 @@ def depthwise(network: Network, node):
     kernel, channels = list(weights.shape[:2]), weights.shape[2]
     flat = weights.reshape(-1, channels)
     if (abs(weights) == 1).all():
-        attributes = {"ofm": network.shape(node.output[0]), "kernel": kernel, "in_bits": bits, "in_signed": int(signed)}
+        attributes = {
+            "ofm": network.shape(node.output[0]),
+            "kernel": kernel,
+            "in_bits": bits,
+            "in_signed": int(signed),
+        }
         unit = Bound("Depthwise", node.name, attributes, {"weights": (flat > 0).astype(np.int64)})
     else:
-        unit = _dense_unit(network, node, (flat[:, None] * np.eye(channels)).reshape(-1, channels), bits, signed)
+        unit = _dense_unit(
+            network, node, (flat[:, None] * np.eye(channels)).reshape(-1, channels), bits, signed
+        )
     return nodes, [_compared(network, unit, nodes)]
 
 
@@ -130,7 +147,11 @@ def grouped(network: Network, node):
     pad = before if before is not None and before.op_type in PADS else None
     nodes, weights = _with_threshold(network, node), network.constant(node.input[1])
     x, (bits, signed) = (pad if pad is not None else node).input[0], network.kind(node.input[0])
-    sizes = {"kernel": list(weights.shape[:2]), "stride": ints(node, "stride"), "dilation": ints(node, "dilation")}
+    sizes = {
+        "kernel": list(weights.shape[:2]),
+        "stride": ints(node, "stride"),
+        "dilation": ints(node, "dilation"),
+    }
     window = Bound("Window", f"{node.name}_window", around(network, x, sizes, pad), inputs=[x])
     unit = _dense_unit(network, node, _whole(weights, get(node, "groups")), bits, signed)
     unit = _compared(network, unit, nodes)
@@ -140,13 +161,21 @@ def grouped(network: Network, node):
 def signed_conv(network: Network, node):
     """Taps outside the image count nothing: counted as -1, and taken out again by place."""
     weights, groups, pads = network.constant(node.input[1]), get(node, "groups"), ints(node, "pads")
-    sizes = {"kernel": list(weights.shape[:2]), "stride": ints(node, "stride"), "dilation": ints(node, "dilation")}
+    sizes = {
+        "kernel": list(weights.shape[:2]),
+        "stride": ints(node, "stride"),
+        "dilation": ints(node, "dilation"),
+    }
     around_it = around(network, node.input[0], sizes) | {"pads": pads}
     whole, shape = _whole(weights, groups), network.shape(node.output[0])
     unit, mul, base = _dense_unit(network, node, whole, 1, False, bipolar=1), 1, 0
     if (abs(whole) == 1).all():
         kept = {key: unit.attributes[key] for key in ("mw", "mh", "vectors", "in_shape", "out_shape")}
-        unit, mul, base = Bound("XnorMvu", node.name, kept, {"weights": (whole > 0).astype(np.int64)}), 2, -len(whole)
+        unit, mul, base = (
+            Bound("XnorMvu", node.name, kept, {"weights": (whole > 0).astype(np.int64)}),
+            2,
+            -len(whole),
+        )
     rows, columns, table = offsets(whole, around_it["ifm"], *sizes.values(), pads)
     sums, (bits, signed) = unit.make_alone().out_stream(), network.declared(node.output[0])
     attributes = {
@@ -169,7 +198,11 @@ def interact(network: Network, node):
     arrays = {"influence": np.rint(network.constant(node.input[1])).astype(np.int64)}
     turn = network.reader(node)
     nodes = _with_threshold(network, node)
-    if turn is not None and turn.op_type == "ElementwiseMul" and (abs(network.constant(turn.input[1])) == 1).all():
+    if (
+        turn is not None
+        and turn.op_type == "ElementwiseMul"
+        and (abs(network.constant(turn.input[1])) == 1).all()
+    ):
         behind = _with_threshold(network, turn)
         if len(behind) > 1:
             nodes = [node, *behind]
@@ -179,4 +212,10 @@ def interact(network: Network, node):
     return nodes, [Bound("Interact", node.name, attributes, arrays, [one.name for one in nodes])]
 
 
-RULES = {"MVAU": mvu, "VVAU": depthwise, "GroupedConv": grouped, "SignedConv": signed_conv, "Interact": interact}
+RULES = {
+    "MVAU": mvu,
+    "VVAU": depthwise,
+    "GroupedConv": grouped,
+    "SignedConv": signed_conv,
+    "Interact": interact,
+}

@@ -6,9 +6,9 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import load, names
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.plugins import load, names
 
 
 @dataclass
@@ -57,8 +57,8 @@ class Network:
         self.same: dict[str, str] = {}  # tensors that are another one
 
     def placed(self, nodes: list, made: list[Bound]) -> list[Bound]:
-        """Give operators their tensors: in a row from the first node's input to the last node's outputs, where a rule does
-        not say otherwise. Without operators the nodes pass their input on."""
+        """Give operators their tensors: in a row from the first node's input to the last node's outputs,
+        where a rule does not say otherwise. Without operators the nodes pass their input on."""
         if nodes and not made:
             self.same[nodes[-1].output[0]] = self.tensor(nodes[0].input[0])
         inside = nodes[0].input[0] if nodes else ""
@@ -82,7 +82,9 @@ class Network:
         return list(self.model.get_tensor_shape(name))[1:]
 
     def kind(self, name: str) -> tuple[int, bool]:
-        """Bits and sign of an element: of the operator that gives it, which may have more bits than the lowered tensor."""
+        """Bits and sign of an element: of the operator that gives it, which may have more bits than the
+        lowered tensor.
+        """
         stream = self.stream(name)
         if stream is not None:
             return stream.bits, stream.signed
@@ -112,7 +114,9 @@ class Network:
         for tensor in (name for node in self.model.graph.node for name in node.output):
             readers = [one.name for one in self.model.find_consumers(tensor)]
             if len(readers) > 1:
-                raise UserError(f"{tensor}: {' and '.join(readers)} both read it; put a DuplicateStreams between.")
+                raise UserError(
+                    f"{tensor}: {' and '.join(readers)} both read it; put a DuplicateStreams between."
+                )
 
     def reader(self, node):
         """The node that reads the only output of this one, None where there are several or none."""

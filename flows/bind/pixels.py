@@ -2,8 +2,10 @@
 
     [FMPadding | Pad] ConvolutionInputGenerator         -> Window
     RatesWindow                                         -> Window of several rates
-    ConvolutionInputGenerator (depthwise) Pool          -> OrPool on bits, MaxPool, SumPool, Window for a kernel of one pixel
-    DirectedPool                                        -> OrPool where bits all go to their minimum, else MaxPool
+    ConvolutionInputGenerator (depthwise) Pool          -> OrPool on bits, MaxPool, SumPool, Window for a
+    kernel of one pixel
+    DirectedPool                                        -> OrPool where bits all go to their minimum, else
+    MaxPool
     UpsampleNearestNeighbour                            -> Upsample
 
 A window that is the whole image needs no operator: its elements arrive in that order anyway.
@@ -11,7 +13,7 @@ A window that is the whole image needs no operator: its elements arrive in that 
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 
 from .network import Bound, Network, get, ints
 
@@ -31,7 +33,9 @@ def window(network: Network, node):
         if after is not None and after.op_type in OWN_WINDOWS:
             return [], []
         reads = after.name if after is not None else "no single operator"
-        raise UserError(f"{node.name}: a border that {reads} reads has no operator; put it in front of a convolution.")
+        raise UserError(
+            f"{node.name}: a border that {reads} reads has no operator; put it in front of a convolution."
+        )
     if get(node, "depthwise") and after is not None and after.op_type == "Pool":
         return [node, after], [_pool_behind_window(network, node, after)]
     one = window_of(network, node)
@@ -41,16 +45,24 @@ def window(network: Network, node):
 
 def window_of(network: Network, node, pad=None) -> Bound:
     """The Window of a ConvolutionInputGenerator and the border in front of it."""
-    sizes = {"kernel": ints(node, "ConvKernelDim"), "stride": ints(node, "Stride"), "dilation": ints(node, "Dilation")}
+    sizes = {
+        "kernel": ints(node, "ConvKernelDim"),
+        "stride": ints(node, "Stride"),
+        "dilation": ints(node, "Dilation"),
+    }
     nodes = [one for one in (pad, node) if one is not None]
-    return Bound("Window", node.name, around(network, nodes[0].input[0], sizes, pad), nodes=[one.name for one in nodes])
+    return Bound(
+        "Window", node.name, around(network, nodes[0].input[0], sizes, pad), nodes=[one.name for one in nodes]
+    )
 
 
 def rates_window(network: Network, node):
     """Windows of several dilations with their border."""
     sizes = {name: ints(node, name) for name in ("kernel", "stride", "rates")}
     border = {"pads": ints(node, "pads"), "pad_value": get(node, "value")}
-    return [node], [Bound("Window", node.name, around(network, node.input[0], sizes) | border, nodes=[node.name])]
+    return [node], [
+        Bound("Window", node.name, around(network, node.input[0], sizes) | border, nodes=[node.name])
+    ]
 
 
 def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
@@ -60,7 +72,14 @@ def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
     if pad is not None:
         pads = ints(pad, "Padding" if pad.op_type == "FMPadding" else "pads")
         value = 0 if pad.op_type == "FMPadding" else get(pad, "value")
-    return {"ifm": network.shape(x), **sizes, "pads": pads, "pad_value": value, "bits": bits, "signed": int(signed)}
+    return {
+        "ifm": network.shape(x),
+        **sizes,
+        "pads": pads,
+        "pad_value": value,
+        "bits": bits,
+        "signed": int(signed),
+    }
 
 
 def _pool_behind_window(network: Network, node, pool) -> Bound:
@@ -71,8 +90,12 @@ def _pool_behind_window(network: Network, node, pool) -> Bound:
     if function not in POOLS:
         raise UserError(f"{pool.name}: {function} has no operator in hw/ops; sums and maxima can be built.")
     if ints(node, "Dilation") != [1, 1]:
-        raise UserError(f"{pool.name}: a pool with dilation {ints(node, 'Dilation')} has no operator; use dilation 1.")
-    return _pool(network, POOLS[function], node, kernel, ints(node, "Stride"), [node.name, pool.name], pool.name)
+        raise UserError(
+            f"{pool.name}: a pool with dilation {ints(node, 'Dilation')} has no operator; use dilation 1."
+        )
+    return _pool(
+        network, POOLS[function], node, kernel, ints(node, "Stride"), [node.name, pool.name], pool.name
+    )
 
 
 def pool_of_one_pixel(network: Network, node):

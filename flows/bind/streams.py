@@ -10,7 +10,7 @@ StreamingConcat                                     -> Concat
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.requantise.op import evenly
 
 from .network import Bound, Network, get
@@ -25,21 +25,29 @@ def threshold(network: Network, node, turn=None):
     shape, (bits, signed) = network.shape(x), network.kind(x)
     arrays = {"thresholds": thresholds(network, node, shape[-1])}
     if turn is not None or node.op_type == "Threshold":
-        arrays["direction"] = network.constant(turn.input[1] if turn is not None else node.input[2]).astype(np.int64)
+        arrays["direction"] = network.constant(turn.input[1] if turn is not None else node.input[2]).astype(
+            np.int64
+        )
     attributes = {"in_shape": shape, "in_bits": bits, "in_signed": int(signed)}
     nodes, op, steps = [one for one in (turn, node) if one is not None], "Threshold", arrays["thresholds"]
     even = evenly(steps) if steps.shape[1] >= SHIFTED else None
     if even is not None:
         op, (shift, offset, ties) = "Requantise", even
         attributes |= {"shift": shift, "levels": steps.shape[1]}
-        arrays = {"offset": offset, "ties": ties, **{key: arrays[key] for key in ("direction",) if key in arrays}}
+        arrays = {
+            "offset": offset,
+            "ties": ties,
+            **{key: arrays[key] for key in ("direction",) if key in arrays},
+        }
     return nodes, [Bound(op, node.name, attributes, arrays, [one.name for one in nodes])]
 
 
 def thresholds(network: Network, node, channels: int) -> np.ndarray:
     """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
     if node.op_type == "Thresholding" and get(node, "ActVal"):
-        raise UserError(f"{node.name}: levels start at {get(node, 'ActVal')}; levels that start at 0 can be built.")
+        raise UserError(
+            f"{node.name}: levels start at {get(node, 'ActVal')}; levels that start at 0 can be built."
+        )
     steps = np.ceil(network.constant(node.input[1])).astype(np.int64)
     return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
 
@@ -83,7 +91,8 @@ def clip(network: Network, node):
     """One bound per channel."""
     bits, signed = network.kind(node.input[0])
     attributes = {
-        "in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed), "mul": get(node, "mul"),
+        "in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed),
+        "mul": get(node, "mul"),
         **_width(network, node),
     }  # fmt: skip
     at, direction = (np.rint(network.constant(name)).astype(np.int64) for name in node.input[1:])
@@ -94,7 +103,8 @@ def fork(network: Network, node):
     """One output per reader."""
     bits, signed = network.kind(node.input[0])
     attributes = {
-        "in_shape": network.shape(node.input[0]), "readers": len(node.output), "bits": bits, "signed": int(signed),
+        "in_shape": network.shape(node.input[0]), "readers": len(node.output), "bits": bits,
+        "signed": int(signed),
     }  # fmt: skip
     return [node], [Bound("Fork", node.name, attributes, {}, [node.name])]
 
@@ -103,7 +113,8 @@ def concat(network: Network, node):
     """Channels side by side."""
     inputs = list(node.input)
     attributes = {
-        "out_shape": network.shape(node.output[0]), "channels": [network.shape(tensor)[-1] for tensor in inputs],
+        "out_shape": network.shape(node.output[0]),
+        "channels": [network.shape(tensor)[-1] for tensor in inputs],
         **_kinds(network, inputs), **_width(network, node),
     }  # fmt: skip
     return [node], [Bound("Concat", node.name, attributes, {}, [node.name], inputs)]

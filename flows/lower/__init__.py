@@ -1,6 +1,7 @@
 """Lower a QONNX network to integers only, exactly, or refuse it by name.
 
-    walk    graph.py applies the rules of chain, quantise, linear, joins and moves to a cleaned QONNX graph (`values.py`
+    walk    graph.py applies the rules of chain, quantise, linear, joins and moves to a cleaned QONNX graph
+    (`values.py`
             states the idea: an exact affine form per tensor)
     tidy    comparisons point upwards, cheap operators come first
     emit    FINN hardware-abstraction nodes, own nodes (`nodes.py`) where FINN has none
@@ -17,8 +18,8 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from xnorforge.artifacts import measured, read_json, whole, write_json
-from xnorforge.errors import UserError
+from xnorforge.core.artifacts import measured, read_json, whole, write_json
+from xnorforge.core.errors import UserError
 
 from . import checks, emit, nodes
 from .graph import integer_graph
@@ -35,16 +36,20 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     """Lower `model.onnx` and prove it on the golden images.
 
     Args:
-        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale) and which weights are `writable`.
+        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale) and which
+            weights are `writable`.
         golden: npz with images uint8 (N, C, H, W) and scores float32 (N, outputs) or (N, C, H, W).
         out_dir: folder of the three files.
-        approximate: take rounded sums where exact ones are too wide; all later stages are compared with the rounded network.
+        approximate: take rounded sums where exact ones are too wide; all later stages are compared with the
+            rounded network.
 
     Returns:
-        The record written to lower.json; `approximate` says how far a rounded network is from the given one, None if exact.
+        The record written to lower.json; `approximate` says how far a rounded network is from the given one,
+        None if exact.
 
     Raises:
-        UserError: the network has no exact integer form; if only sums are too wide, the text says what rounding them changes.
+        UserError: the network has no exact integer form; if only sums are too wide, the text says what
+            rounding them changes.
         MismatchError: a check failed.
     """
     with measured("qonnx", "finn-plus", "onnxruntime", "numpy") as run:

@@ -12,7 +12,9 @@ def _batch_norm(walk, node, at):
     value = walk.value(node)
     scale, plus = batch_norm(*(walk.constant(node, k) for k in range(1, 5)), at.get("epsilon", 1e-5))
     if not (np.isfinite(scale).all() and np.isfinite(plus).all()):
-        raise refuse(node, "its variance is negative or its constants overflow", "train and export the network again")
+        raise refuse(
+            node, "its variance is negative or its constants overflow", "train and export the network again"
+        )
     order = value.leaf.order if value.leaf.order is not None else slice(None)
     return append(value, "bn", scale[order], plus[order])
 
@@ -24,7 +26,9 @@ def _arithmetic(walk, node, at):
         return _scale_weights(walk, node)
     if not left and not right:
         if node.op_type in ("Mul", "Div"):
-            raise refuse(node, "a product of two activations has no integer operator", "use a constant factor")
+            raise refuse(
+                node, "a product of two activations has no integer operator", "use a constant factor"
+            )
         return add(walk, node, 1 if node.op_type == "Add" else -1)
     value = walk.value(node, 1 if left else 0)
     constant = walk.per_channel(node, walk.constants[node.input[0 if left else 1]], value)
@@ -68,7 +72,9 @@ def _clip(walk, node, at):
     if low is None or high is None:
         raise refuse(node, "it clips on one side only", "use Relu, or Clip with both ends")
     if low > high:
-        raise refuse(node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first")
+        raise refuse(
+            node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first"
+        )
     ends = (np.full(value.channels, end, F32) for end in (low, high))
     return append(single(walk, value, node), "clip", *ends)
 

@@ -4,9 +4,9 @@ import numpy as np
 from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.artifacts import check
-from xnorforge.errors import MismatchError
-from xnorforge.flows import finn
+from xnorforge.core.artifacts import check
+from xnorforge.core.errors import MismatchError
+from xnorforge.flows import finn_execution
 
 from .values import Value, fits_float32
 from .walk import Lowered
@@ -28,7 +28,9 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
         for name, x in tensors.items():
             known = graph.leaves[name]
             if (x < known.lo).any() or (x > known.hi).any():
-                raise MismatchError(f"lower: {name} leaves its range {known.range}, found {x.min()} .. {x.max()}.")
+                raise MismatchError(
+                    f"lower: {name} leaves its range {known.range}, found {x.min()} .. {x.max()}."
+                )
         parts.append(tensors[leaf])
     return np.concatenate(parts)
 
@@ -36,8 +38,8 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
 def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> dict:
     """Check (a): scale * integers + bias against the golden scores of every image.
 
-    Where float32 holds scores exactly they must be equal; where the reference rounds, the integers nearest to its scores
-    must be equal and the scores must agree to `RELATIVE`.
+    Where float32 holds scores exactly they must be equal; where the reference rounds, the integers nearest to
+    its scores must be equal and the scores must agree to `RELATIVE`.
     """
     leaf = graph.leaves[graph.output.single[0]]
     scale, bias = affine(graph.output)
@@ -70,13 +72,16 @@ def activations_are_equal(graph: Lowered, model: ModelWrapper, frames, inputs) -
     """Every quantised activation against qonnx execution of the network.
 
     Args:
-        frames: integers (N, H, W, C); inputs: the same images as the network takes them, float32 (N, C, H, W) or (N, F).
+        frames: integers (N, H, W, C); inputs: the same images as the network takes them, float32 (N, C, H, W)
+            or (N, F).
     """
     compared = 0
     for image, leaf, got, wanted in _activations(graph, model, frames, inputs):
         report(graph, leaf, got, wanted, image, "qonnx")
         compared += got.size
-    return check("activations = qonnx", len(inputs), 0, compared, f"{len(graph.activations)} quantisers, every element")
+    return check(
+        "activations = qonnx", len(inputs), 0, compared, f"{len(graph.activations)} quantisers, every element"
+    )
 
 
 def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, golden) -> dict:
@@ -84,13 +89,18 @@ def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, go
 
     Args:
         frames, inputs: a few images, as for `activations_are_equal`.
-        integers: the graph's answer to all images; golden: the network's, float32 (N, outputs) or (N, C, H, W).
+        integers: the graph's answer to all images; golden: the network's, float32 (N, outputs) or (N, C, H,
+            W).
 
     Returns:
-        `sums`: rounded nodes of the network; `activations`, `activations_differ` on `images`; `classes`, `classes_differ`
+        `sums`: rounded nodes of the network; `activations`, `activations_differ` on `images`; `classes`,
+            `classes_differ`
         (largest scores, of an image or of every cell of a map); `told`: all of it in words.
     """
-    found = [(got.size, int((got != wanted).sum())) for *_, got, wanted in _activations(graph, model, frames, inputs)]
+    found = [
+        (got.size, int((got != wanted).sum()))
+        for *_, got, wanted in _activations(graph, model, frames, inputs)
+    ]
     activations, differ = map(sum, zip(*found))
     scale, bias = affine(graph.output)
     largest = (scale * integers + bias).argmax(-1)
@@ -127,7 +137,7 @@ def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> 
     producers = {f"{node.name}_out": node.out for node in graph.nodes}
     expected = graph.run(frames)
     for image, frame in enumerate(frames):
-        context = finn.execute(lowered, frame)
+        context = finn_execution.execute(lowered, frame)
         for tensor, leaf in producers.items():
             if tensor in context:
                 report(graph, leaf, expected[leaf][image], context[tensor][0], image, "FINN")
@@ -150,4 +160,6 @@ def report(graph: Lowered, leaf: str, got, wanted, image: int, other: str) -> No
     *position, channel = wrong[0].tolist()
     where = f"channel {channel}" + (f", position (y {position[0]}, x {position[1]})" if position else "")
     values = f"{int(got[tuple(wrong[0])])} in the integer graph and {int(wanted[tuple(wrong[0])])} in {other}"
-    raise MismatchError(f"lower: {name}, {where}, image {image}: {values}; {len(wrong)} of {got.size} differ.")
+    raise MismatchError(
+        f"lower: {name}, {where}, image {image}: {values}; {len(wrong)} of {got.size} differ."
+    )

@@ -1,7 +1,9 @@
 """The integer graph as ONNX: FINN's hardware-abstraction nodes where they fit, our own elsewhere.
 
-Channels last, batch 1. Tensor `<node>_out` leaves node `<node>`; constants are `<node>_weights` and `<node>_thresholds`.
-A layer is   [FMPadding | Pad] -> [ConvolutionInputGenerator] -> MVAU (match counts or sums) -> [Thresholding],
+Channels last, batch 1. Tensor `<node>_out` leaves node `<node>`; constants are `<node>_weights` and
+`<node>_thresholds`.
+A layer is   [FMPadding | Pad] -> [ConvolutionInputGenerator] -> MVAU (match counts or sums) ->
+[Thresholding],
 a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork   DuplicateStreams.
 A flattening in front of a dense layer is no node: the weights are in stream order (y, x, c).
 """
@@ -44,7 +46,9 @@ class Emission:
     def __init__(self, graph: Lowered):
         self.graph = graph
         self.nodes, self.shapes, self.types, self.constants = [], {}, {}, {}
-        self.readers = {leaf: [n for n in graph.nodes for name in n.inputs if name == leaf] for leaf in graph.leaves}
+        self.readers = {
+            leaf: [n for n in graph.nodes for name in n.inputs if name == leaf] for leaf in graph.leaves
+        }
         self.at = {}
 
     def model(self) -> ModelWrapper:
@@ -54,7 +58,11 @@ class Emission:
         self.place(first, self.tensor(first, self.frame(first), self.type(first)))
         for node in graph.nodes:
             inputs = [self.at[name].pop(0) for name in node.inputs]
-            if node.op == "Flatten" and self.readers[node.out] and all(n.op == "Dense" for n in self.readers[node.out]):
+            if (
+                node.op == "Flatten"
+                and self.readers[node.out]
+                and all(n.op == "Dense" for n in self.readers[node.out])
+            ):
                 self.at[node.out] = inputs * len(self.readers[node.out])
                 continue
             out = self.tensor(f"{node.name}_out", self.frame(node.out), self.type(node.out))
@@ -64,7 +72,8 @@ class Emission:
 
     def _wrap(self, first: str, last: str) -> ModelWrapper:
         info = {
-            name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in self.shapes.items()
+            name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in self.shapes.items()
         }
         inner = [value for name, value in info.items() if name not in (first, last)]
         onnx = helper.make_graph(self.nodes, "lowered", [info[first]], [info[last]], value_info=inner)
@@ -125,7 +134,8 @@ class Emission:
         shape, kind, name = self.shapes[tensor], self.types[tensor], tensor.removesuffix("_out")
         copies = [self.tensor(f"{name}_fork_{k}", shape, kind) for k in range(count)]
         self.put(
-            "DuplicateStreams", f"{name}_fork", [tensor], copies, NumChannels=shape[-1], PE=1, NumOutputStreams=count,
+            "DuplicateStreams", f"{name}_fork", [tensor], copies, NumChannels=shape[-1], PE=1,
+            NumOutputStreams=count,
             inputDataType=kind, numInputVectors=shape[:-1],
         )  # fmt: skip
         self.at[leaf] = list(copies)
@@ -141,8 +151,10 @@ class Emission:
         kind = self.types[x]
         out = self.tensor(f"{node.name}_window_out", [1, *size, channels * kernel[0] * kernel[1]], kind)
         self.put(
-            "ConvolutionInputGenerator", f"{node.name}_window", [x], out, ConvKernelDim=kernel, IFMChannels=channels,
-            IFMDim=image, OFMDim=size, SIMD=1, Stride=stride, Dilation=dilation, inputDataType=kind, outputDataType=kind,
+            "ConvolutionInputGenerator", f"{node.name}_window", [x], out, ConvKernelDim=kernel,
+            IFMChannels=channels,
+            IFMDim=image, OFMDim=size, SIMD=1, Stride=stride, Dilation=dilation, inputDataType=kind,
+            outputDataType=kind,
             depthwise=int(depthwise),
         )  # fmt: skip
         return out
@@ -164,7 +176,8 @@ class Emission:
             values = weights.transpose(3, 2, 0, 1)
             w = self.constant(f"{node.name}_weights", values, _weight_type(values))
             self.put(
-                "VVAU", node.name, [x, w], out, PE=1, SIMD=1, Dim=self.frame(node.out)[1:3], Channels=channels,
+                "VVAU", node.name, [x, w], out, PE=1, SIMD=1, Dim=self.frame(node.out)[1:3],
+                Channels=channels,
                 Kernel=list(weights.shape[:2]), inputDataType=self.types[x], weightDataType=self.types[w],
                 outputDataType=self.types[out], noActivation=1, binaryXnorMode=0,
             )  # fmt: skip
@@ -201,7 +214,9 @@ class Emission:
         if (node.at["direction"] < 0).any():
             leaf = self.graph.leaves[node.inputs[0]]
             ends = node.at["direction"] * leaf.lo, node.at["direction"] * leaf.hi
-            y = self.tensor(f"{node.name}_sign_out", self.shapes[x], type_of(np.minimum(*ends), np.maximum(*ends)))
+            y = self.tensor(
+                f"{node.name}_sign_out", self.shapes[x], type_of(np.minimum(*ends), np.maximum(*ends))
+            )
             c = self.constant(f"{node.name}_sign_direction", node.at["direction"], "BIPOLAR")
             self._elementwise("ElementwiseMul", f"{node.name}_sign", x, c, y, rhs_style="const")
             x = y
@@ -209,7 +224,8 @@ class Emission:
         t = self.constant(f"{node.name}_thresholds", steps)
         self.put(
             "Thresholding", node.name, [x, t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
-            inputDataType=self.types[x], weightDataType=self.types[t], outputDataType=self.types[out], ActVal=0,
+            inputDataType=self.types[x], weightDataType=self.types[t], outputDataType=self.types[out],
+            ActVal=0,
             numInputVectors=self.shapes[out][:-1],
         )  # fmt: skip
 
@@ -220,7 +236,8 @@ class Emission:
             return
         _, *image, channels = self.shapes[inputs[0]]
         self.put(
-            "FMPadding", node.name, inputs, out, ImgDim=image, Padding=list(node.at["pads"]), NumChannels=channels,
+            "FMPadding", node.name, inputs, out, ImgDim=image, Padding=list(node.at["pads"]),
+            NumChannels=channels,
             SIMD=1, inputDataType=self.types[inputs[0]],
         )  # fmt: skip
 
@@ -239,7 +256,8 @@ class Emission:
         windows = self.window(node, x, node.at["kernel"], True)
         kind = DataType[self.types[out]]
         self.put(
-            "Pool", node.name, [windows], out, Channels=self.shapes[out][-1], PE=1, KernelSize=list(node.at["kernel"]),
+            "Pool", node.name, [windows], out, Channels=self.shapes[out][-1], PE=1,
+            KernelSize=list(node.at["kernel"]),
             Function=function, OutImgDims=self.shapes[out][1:3], InputDataType=self.types[x],
             OutputDataType=self.types[out], AccumBits=kind.bitwidth(),
         )  # fmt: skip
@@ -262,14 +280,16 @@ class Emission:
         """Every pixel repeated."""
         _, rows, columns, channels = self.shapes[inputs[0]]
         self.put(
-            "UpsampleNearestNeighbour", node.name, inputs, out, SIMD=1, HO=self.shapes[out][1], WO=self.shapes[out][2],
+            "UpsampleNearestNeighbour", node.name, inputs, out, SIMD=1, HO=self.shapes[out][1],
+            WO=self.shapes[out][2],
             HI=rows, WI=columns, NumChannels=channels, inputDataType=self.types[inputs[0]],
         )  # fmt: skip
 
     def concat(self, node, inputs, out):
         """Channels side by side."""
         self.put(
-            "StreamingConcat", node.name, inputs, out, SIMD=1, ChannelsPerStream=[self.shapes[x][-1] for x in inputs],
+            "StreamingConcat", node.name, inputs, out, SIMD=1,
+            ChannelsPerStream=[self.shapes[x][-1] for x in inputs],
             inputDataTypes=[self.types[x] for x in inputs], numInputVectors=self.shapes[out][:-1],
         )  # fmt: skip
 
@@ -299,7 +319,8 @@ class Emission:
     def _elementwise(self, op, name, x, y, out, **style):
         right = self.shapes.get(y) or list(self.constants[y].shape)
         self.put(
-            op, name, [x, y], out, lhs_dtype=self.types[x], rhs_dtype=self.types[y], out_dtype=self.types[out],
+            op, name, [x, y], out, lhs_dtype=self.types[x], rhs_dtype=self.types[y],
+            out_dtype=self.types[out],
             lhs_shape=self.shapes[x], rhs_shape=right, out_shape=self.shapes[out], PE=1, **style,
         )  # fmt: skip
 

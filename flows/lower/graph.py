@@ -7,7 +7,7 @@ import numpy as np
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 
 from . import chain, interact, joins, linear, moves, quantise  # noqa: F401  they enter their rules
 from .joins import one_leaf
@@ -43,7 +43,8 @@ def integer_graph(
         writable: names of convolutions whose weights are replaced at run time.
 
     Raises:
-        UserError: an operator has no exact integer form; the text names node, reason and the nearest form that works.
+        UserError: an operator has no exact integer form; the text names node, reason and the nearest form
+            that works.
         TooWide: a sum of branches is the reason.
     """
     walk = Walk(model, sum_bits, writable)
@@ -62,7 +63,9 @@ def integer_graph(
     readers = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:
         if node.op_type not in RULES:
-            near = NEAREST.get(node.op_type, "quantise in front of it, or write it with " + ", ".join(sorted(RULES)))
+            near = NEAREST.get(
+                node.op_type, "quantise in front of it, or write it with " + ", ".join(sorted(RULES))
+            )
             raise refuse(node, "a float operator is left over that no integer operator equals", near)
         at = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         value = RULES[node.op_type](walk, node, at)
@@ -75,7 +78,9 @@ def integer_graph(
     output = one_leaf(walk, walk.values[name], model.find_producer(name))
     for node in graph.node:
         if node.name in writable and walk.values[node.output[0]].single[0] != output.single[0]:
-            raise refuse(node, "its template is replaced at run time, and more follows it", "let the network end in it")
+            raise refuse(
+                node, "its template is replaced at run time, and more follows it", "let the network end in it"
+            )
     return Lowered(walk.nodes, walk.leaves, output, walk.activations, walk.rounded, walk.approximate)
 
 

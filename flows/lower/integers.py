@@ -16,7 +16,9 @@ def windows(x: np.ndarray, kernel, stride, dilation=(1, 1)) -> np.ndarray:
 
 
 def product(x: np.ndarray, w: np.ndarray, top: int) -> np.ndarray:
-    """x (…, K) times w (K, O), exact: float32 holds every sum up to 2^24, float64 up to 2^53; `top` bounds them."""
+    """x (…, K) times w (K, O), exact: float32 holds every sum up to 2^24, float64 up to 2^53; `top` bounds
+    them.
+    """
     kind = np.float32 if top < 2**24 else np.float64
     return (x.astype(kind, copy=False) @ w.astype(kind)).astype(np.int64)
 
@@ -79,7 +81,9 @@ def threshold(x, at):
     x, steps = x * at["direction"], at["thresholds"]
     if steps.shape[1] == 1:
         return (x >= steps[:, 0]).astype(np.int64)
-    return np.stack([np.searchsorted(t, x[..., c], side="right") for c, t in enumerate(steps)], -1).astype(np.int64)
+    return np.stack([np.searchsorted(t, x[..., c], side="right") for c, t in enumerate(steps)], -1).astype(
+        np.int64
+    )
 
 
 def max_pool(x, at):
@@ -111,17 +115,20 @@ def join(inputs, at):
 
 
 def interact(x, at):
-    """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN, eqs. 2 and 3).
+    """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN, eqs.
+    2 and 3).
 
-    influence (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours. delta is sgn(K) unit
-    times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less (|K| - 1) / 2.
+    influence (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours. delta
+    is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less (|K| - 1) / 2.
     """
     p, influence, n0 = 2 * x - at["n0"] if at["matches"] else x, at["influence"], at["n0"]
     mixed = p.copy()
     for group, t, s in np.argwhere(influence):
         k, first = influence[group, t, s], group * influence.shape[1]
         size = abs(k)
-        passed = sum((p[..., first + t] * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size))
+        passed = sum(
+            (p[..., first + t] * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size)
+        )
         mixed[..., first + s] += np.sign(k) * at["unit"] * (passed - (size - 1) // 2)
     return mixed
 

@@ -17,7 +17,9 @@ def _interact(walk, node, at) -> Value:
     leaf, n0, unit = walk.leaves[name], at["n0"], at["unit"]
     matches = int((scale == 2).all() and (value.offset == -n0).all())
     if not matches and not ((scale == 1).all() and (value.offset == 0).all()):
-        raise refuse(node, "its input is no plain sum of bits", "place it right behind a convolution of +-1 by +-1")
+        raise refuse(
+            node, "its input is no plain sum of bits", "place it right behind a convolution of +-1 by +-1"
+        )
     if influence.size != leaf.channels * influence.shape[1] or leaf.order is not None:
         raise refuse(node, f"its graph is not that of {leaf.channels} channels", "export the network again")
     levels = np.maximum(abs(influence) - 1, 0) // 2

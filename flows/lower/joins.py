@@ -1,9 +1,11 @@
-"""Where integer tensors meet: sums of several leaves, and the affine form of ReLU and clipping in front of them.
+"""Where integer tensors meet: sums of several leaves, and the affine form of ReLU and clipping in front of
+them.
 
-A sum needs only the A of each leaf. The rational grid common to all of them gives integer multipliers A / grid, and
-sum_k A_k n_k = grid * sum_k (A_k / grid) n_k  exactly. A shared quantiser gives multipliers 1, 1, which cost nothing;
-scales on a power-of-two grid give shifts. Arbitrary float scales give sums of more bits than can be carried: these are refused,
-or rounded where that was asked for (`Walk.sum_bits`).
+A sum needs only the A of each leaf. The rational grid common to all of them gives integer multipliers A /
+grid, and
+sum_k A_k n_k = grid * sum_k (A_k / grid) n_k  exactly. A shared quantiser gives multipliers 1, 1, which cost
+nothing; scales on a power-of-two grid give shifts. Arbitrary float scales give sums of more bits than can be
+carried: these are refused, or rounded where that was asked for (`Walk.sum_bits`).
 """
 
 from fractions import Fraction
@@ -92,7 +94,14 @@ def _add_up(walk, value: Value, node) -> Value:
             TooWide,
         )
     leaf = walk.emit(
-        "Join", leaves, value.shape, low, high, out, order=value.leaf.order, multipliers=multipliers.astype(np.int64)
+        "Join",
+        leaves,
+        value.shape,
+        low,
+        high,
+        out,
+        order=value.leaf.order,
+        multipliers=multipliers.astype(np.int64),
     )
     return walk.value_of(leaf, grid, offset)
 
@@ -106,15 +115,18 @@ def _reach(multipliers, leaves) -> tuple[np.ndarray, np.ndarray]:
 def _rounded(walk, rows, leaves, offset):
     """Grid, multipliers and offset of a sum that is not exact: A_k n_k becomes grid * m_k * n_k.
 
-    The grid is the finest power of two on which the sum stays within `sum_bits`; up to the most that lowered.onnx carries
-    if that keeps a sum of before, which is on such a grid itself, exact. What A_k - grid * m_k leaves out is set right at the
-    integer for which the leaf's own value is zero, so that zeros of a branch stay zeros.
+    The grid is the finest power of two on which the sum stays within `sum_bits`; up to the most that
+    lowered.onnx carries if that keeps a sum of before, which is on such a grid itself, exact. What A_k - grid
+    * m_k leaves out is set right at the integer for which the leaf's own value is zero, so that zeros of a
+        branch stay zeros.
     """
     reach = sum(abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
     before = [row for row, leaf in zip(rows, leaves) if leaf.name in walk.approximate]
     for bits in range(walk.sum_bits, MOST_BITS + 1):
         # One bit less than `bits`, for rounding a multiplier makes it larger by no more than itself.
-        grid = np.array([Fraction(2) ** (ceil(log2(top)) + 1 - bits) if top else Fraction(1) for top in reach], object)
+        grid = np.array(
+            [Fraction(2) ** (ceil(log2(top)) + 1 - bits) if top else Fraction(1) for top in reach], object
+        )
         if not any(a % g for row in before for a, g in zip(row, grid)):
             break
     multipliers = np.array([[round(a) for a in row / grid] for row in rows], object)
@@ -162,8 +174,8 @@ def _resolve(walk, value: Value, node) -> Value:
 def _rectified(walk, node, leaf: str, a, b):
     """max(A n + B, 0) as {leaf: A}, B over clipped integers, exact for every n.
 
-    Where the kink -B/A lies on the integer or half-integer grid, one clipped leaf is enough. Elsewhere n is clipped at the
-    first integer beyond the kink, and one more bit tells whether it is reached.
+    Where the kink -B/A lies on the integer or half-integer grid, one clipped leaf is enough. Elsewhere n is
+    clipped at the first integer beyond the kink, and one more bit tells whether it is reached.
     """
     source = walk.leaves[leaf]
     if not all(a):
@@ -173,10 +185,22 @@ def _rectified(walk, node, leaf: str, a, b):
     common = lcm(*{k.denominator for k in kink})
 
     def clipped(mul, at):
-        ends = (np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at)) for e in (source.lo, source.hi))
+        ends = (
+            np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at))
+            for e in (source.lo, source.hi)
+        )
         name = f"{source.layer}_clip"
         out = walk.emit(
-            "Clip", [source], source.shape, *ends, name, source.layer, source.order, mul=mul, at=at, direction=rising
+            "Clip",
+            [source],
+            source.shape,
+            *ends,
+            name,
+            source.layer,
+            source.order,
+            mul=mul,
+            at=at,
+            direction=rising,
         )
         return out.name
 
@@ -184,7 +208,10 @@ def _rectified(walk, node, leaf: str, a, b):
         at = np.array([int(k * common) for k in kink])
         return {clipped(common, at): a / common}, b
     at = np.array(
-        [-(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator for k, up in zip(kink, rising)]
+        [
+            -(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator
+            for k, up in zip(kink, rising)
+        ]
     )
     steps = (at * rising)[:, None]
     bit = walk.emit(

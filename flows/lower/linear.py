@@ -2,11 +2,12 @@
 
 With one scale g over the input channels, x[c] = g m[c] n[c] + B[c], weights ws[o] W[o, c]:
     y[o] = ws[o] g * sum W m n  +  ws[o] * sum W B
-so small integer ratios m and signs fold into the weights, and B into the offset. Where n is a bit and W is +-1 the sum is
+so small integer ratios m and signs fold into the weights, and B into the offset. Where n is a bit and W is
++-1 the sum is
 counted as matches p of K:  sum W n = p - (number of -1 weights).
 
-A padded border has the value 0, which is the integer -B / (g m). For plain +-1 bits that is one half: no bit stands for
-it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`).
+A padded border has the value 0, which is the integer -B / (g m). For plain +-1 bits that is one half: no bit
+stands for it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`).
 """
 
 from fractions import Fraction
@@ -116,7 +117,9 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     grid = common_grid(a) or Fraction(1)
     ratio = np.array([int(x / grid) for x in a], object)
     if max(abs(x) for x in ratio) >= CHEAPEST_RATIO:
-        raise refuse(node, "its input channels have different scales", "put a quantiser of one scale in front of it")
+        raise refuse(
+            node, "its input channels have different scales", "put a quantiser of one scale in front of it"
+        )
     ratio = ratio.astype(np.int64)
 
     # W m, laid out (kh, kw, C/groups, O); channel k of output o reads input channel source[k, o]
@@ -137,7 +140,13 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     ends = folded * lo[source], folded * hi[source]
     low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
     top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
-    xnor = op != "SignedConv" and groups == 1 and leaf.range[0] >= 0 and leaf.range[1] <= 1 and (abs(folded) == 1).all()
+    xnor = (
+        op != "SignedConv"
+        and groups == 1
+        and leaf.range[0] >= 0
+        and leaf.range[1] <= 1
+        and (abs(folded) == 1).all()
+    )
     if xnor:
         low, high = 0, inside * kernel[0] * kernel[1]
     shape = (outputs,)
@@ -147,7 +156,9 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
             h, w = h + pads[0] + pads[2], w + pads[1] + pads[3]
         shape = (*window_shape((h, w), kernel, stride, dilation), outputs)
         if min(shape) < 1:
-            raise refuse(node, f"its kernel {kernel} is larger than the image {h}x{w}", "use a smaller kernel or pad")
+            raise refuse(
+                node, f"its kernel {kernel} is larger than the image {h}x{w}", "use a smaller kernel or pad"
+            )
         padding |= {"stride": list(stride), "dilation": list(dilation), "groups": groups}
     if node.name in walk.writable:
         if not xnor or any(x != grid or b != -grid / 2 for x, b in zip(a, value.offset)):
@@ -183,7 +194,9 @@ def padded(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
     integers = {(border - b) / x if x else Fraction(0) for x, b in zip(a, offset)}
     if len(integers) > 1:
         raise refuse(
-            node, "the padded value is another integer in every channel", "pad behind a quantiser of one scale"
+            node,
+            "the padded value is another integer in every channel",
+            "pad behind a quantiser of one scale",
         )
     value = integers.pop()
     if value.denominator != 1:

@@ -13,7 +13,9 @@ from .walk import refuse, rule
 
 @rule("MaxPool")
 def _max_pool(walk, node, at):
-    """Maximum of the value: maximum of n where the chain rises, minimum where it falls; the chain stays behind it."""
+    """Maximum of the value: maximum of n where the chain rises, minimum where it falls; the chain stays
+    behind it.
+    """
     value = walk.value(node)
     value = single(walk, value, node)
     leaf, kernel = walk.leaves[value.base[0]], list(at["kernel_shape"])
@@ -23,9 +25,18 @@ def _max_pool(walk, node, at):
         raise refuse(node, "a dilated pool has no integer operator", "use dilation 1")
     if any(pads):
         if leaf.range[0] < 0 or (direction < 0).any():
-            raise refuse(node, "a padded maximum of signed sums has no integer operator", "pool binary activations")
+            raise refuse(
+                node, "a padded maximum of signed sums has no integer operator", "pool binary activations"
+            )
         leaf = padded(
-            walk, node, leaf, exact([1] * leaf.channels), exact([0] * leaf.channels), Fraction(0), pads, leaf.layer
+            walk,
+            node,
+            leaf,
+            exact([1] * leaf.channels),
+            exact([0] * leaf.channels),
+            Fraction(0),
+            pads,
+            leaf.layer,
         )
     shape = (*window_shape(leaf.shape, kernel, stride), leaf.channels)
     out = walk.emit(
@@ -101,12 +112,19 @@ def _pad(walk, node, at):
     value = one_leaf(walk, walk.value(node), node)
     name, a = value.single
     pads = [int(p) for p in (at["pads"] if "pads" in at else walk.constant(node, 1))]
-    if at.get("mode", b"constant") != b"constant" or len(pads) != 8 or any(pads[:2] + pads[4:6]) or min(pads) < 0:
+    if (
+        at.get("mode", b"constant") != b"constant"
+        or len(pads) != 8
+        or any(pads[:2] + pads[4:6])
+        or min(pads) < 0
+    ):
         raise refuse(node, "it does more than add a constant border around images", "use nn.ConstantPad2d")
     given = walk.constant(node, 2)
     border = exact([at.get("value", 0.0) if given is None else np.asarray(given).reshape(-1)[0]])[0]
     layer = f"conv{walk.layers}"
-    out = padded(walk, node, walk.leaves[name], a, value.offset, border, [pads[2], pads[3], pads[6], pads[7]], layer)
+    out = padded(
+        walk, node, walk.leaves[name], a, value.offset, border, [pads[2], pads[3], pads[6], pads[7]], layer
+    )
     return of_leaf(out, a, value.offset)
 
 
@@ -115,18 +133,24 @@ def _concat(walk, node, at):
     values = [one_leaf(walk, walk.value(node, k), node) for k in range(len(node.input))]
     first = values[0]
     if at["axis"] not in (1, -len(first.shape)) or any(v.shape[:-1] != first.shape[:-1] for v in values):
-        raise refuse(node, f"it concatenates along axis {at['axis']}", "concatenate channels of images of one size")
+        raise refuse(
+            node, f"it concatenates along axis {at['axis']}", "concatenate channels of images of one size"
+        )
     if any(v.leaf.order is not None for v in values):
         raise refuse(node, "it concatenates flattened images", "concatenate before flattening")
     leaves = [walk.leaves[v.single[0]] for v in values]
     lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
     count = sum(n.op == "Concat" for n in walk.nodes)
     out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, f"concat{count}")
-    return of_leaf(out, np.concatenate([v.single[1] for v in values]), np.concatenate([v.offset for v in values]))
+    return of_leaf(
+        out, np.concatenate([v.single[1] for v in values]), np.concatenate([v.offset for v in values])
+    )
 
 
 def _repeats(node, at, size: int, factor: int) -> bool:
-    """Whether output pixel x is input pixel x // factor along an axis: ONNX has several ideas of where a pixel lies."""
+    """Whether output pixel x is input pixel x // factor along an axis: ONNX has several ideas of where a
+    pixel lies.
+    """
     x = np.arange(size * factor)
     plain = b"asymmetric" if node.op_type == "Upsample" else b"half_pixel"
     places = {
@@ -156,13 +180,16 @@ def _resize(walk, node, at):
     h, w, c = leaf.shape
     out_shape = walk.model.get_tensor_shape(node.output[0])
     factor = out_shape[2] // h
-    whole = at.get("mode", b"nearest") == b"nearest" and out_shape[2:] == [h * factor, w * factor] and factor > 0
+    whole = (
+        at.get("mode", b"nearest") == b"nearest" and out_shape[2:] == [h * factor, w * factor] and factor > 0
+    )
     if not whole or not all(_repeats(node, at, size, factor) for size in (h, w)):
         raise refuse(
             node, "it does more than repeat pixels",
             "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch exports it",
         )  # fmt: skip
     out = walk.emit(
-        "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer, factor=factor
+        "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer,
+        factor=factor
     )  # fmt: skip
     return replay(value, out)

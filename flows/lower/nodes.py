@@ -52,7 +52,9 @@ class Pad(IntegerNode):
 
 
 class RatesWindow(IntegerNode):
-    """Windows of several dilations around one pixel, (OH, OW, rates kh kw C); `pads`, filled with `value`, of the largest."""
+    """Windows of several dilations around one pixel, (OH, OW, rates kh kw C); `pads`, filled with `value`, of
+    the largest.
+    """
 
     op = "RatesWindow"
     numbers: ClassVar[dict[str, str]] = {
@@ -65,7 +67,9 @@ class RatesWindow(IntegerNode):
 
 
 class DirectedPool(IntegerNode):
-    """Maximum over each window where direction (C,) is +1, minimum where it is -1; an AND of bits where all are -1."""
+    """Maximum over each window where direction (C,) is +1, minimum where it is -1; an AND of bits where all
+    are -1.
+    """
 
     op = "MaxPool"
     numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints"}
@@ -96,7 +100,9 @@ class SignedConv(GroupedConv):
 
 
 class Interact(IntegerNode):
-    """Channel interaction on match counts or sums, influence (groups, g, g); exported networks have it too, on axis 1."""
+    """Channel interaction on match counts or sums, influence (groups, g, g); exported networks have it too,
+    on axis 1.
+    """
 
     op = "Interact"
     numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i"}

@@ -2,8 +2,8 @@
 
 Before:  leaf n -> chain of float32 operations -> quantiser
 After:   leaf n -> Threshold, value = scale * (level + low)
-Why:     the chain is monotone in float32, so the first n that reaches a level is found by bisection over the reachable
-         integers. Thresholds lie in lo .. hi + 1: "always" and "never" stay exact.
+Why:     the chain is monotone in float32, so the first n that reaches a level is found by bisection over the
+         reachable integers. Thresholds lie in lo .. hi + 1: "always" and "never" stay exact.
 """
 
 from fractions import Fraction
@@ -15,7 +15,15 @@ from .joins import single
 from .values import F32, Value, evaluate, exact
 from .walk import refuse, rule
 
-MODES = ("ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")  # those that qonnx executes; all are monotone
+MODES = (
+    "ROUND",
+    "CEIL",
+    "FLOOR",
+    "UP",
+    "DOWN",
+    "HALF_UP",
+    "HALF_DOWN",
+)  # those that qonnx executes; all are monotone
 
 
 def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +34,8 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
         level: float32 (channels, any) -> levels 0 .. steps, not falling.
 
     Returns:
-        thresholds int64 (channels, steps) and direction int64 (channels,): level = count of t with direction * n >= t.
+        thresholds int64 (channels, steps) and direction int64 (channels,): level = count of t with direction
+        * n >= t.
     """
     direction = np.where(value.rising < 0, -1, 1)
     low = np.where(direction > 0, leaf.lo, -leaf.hi)
@@ -153,7 +162,9 @@ def _quant(walk, node, at):
     level, steps, step, low = _levels(walk, node, at)
     if steps >= 2**16:
         raise refuse(
-            node, f"{steps.bit_length()} bits need {steps} thresholds per channel", "quantise to 16 bits or fewer"
+            node,
+            f"{steps.bit_length()} bits need {steps} thresholds per channel",
+            "quantise to 16 bits or fewer",
         )
     scale = walk.per_channel(node, _checked_scale(node, walk.constant(node, 1).astype(F32)), value)
     return quantised(walk, node, lambda x: level(x / scale[:, None]), steps, step * exact(scale), low)
@@ -180,7 +191,9 @@ def _levels(walk, node, at):
 
 @rule("Trunc")
 def _trunc(walk, node, at):
-    """Both versions of qonnx: 2 states the output's scale and clips; 1 keeps scale and zero-point, and does not clip."""
+    """Both versions of qonnx: 2 states the output's scale and clips; 1 keeps scale and zero-point, and does
+    not clip.
+    """
     scale, zero, nearest = _scalar(walk, node, 1), _scalar(walk, node, 2), rounding(node, at, "FLOOR")
     second = len(node.input) == 6
     out_scale = _scalar(walk, node, 4) if second else scale

@@ -1,12 +1,16 @@
 """Branches that see the same bits at several dilations become one convolution of all their taps.
 
-Before:  x -> Pad(r) -> Conv, dilation r -> matches p_r,  for several r;  Join: m * sum of all p_r;  Threshold t
-After:   x -> RatesConv: kernels of all r around one pixel, matches p = sum of all p_r;  Threshold t / m     same bits
-Why:     m p >= t  is  p >= t / m, rounded up, for m > 0; a negative m turns the comparison. m comes from the batch norm.
-Leaves:  branches that count differently (one m each), other kernels or strides, a rate twice, what others read too;
-         sums without a threshold, unless m = 1
+Before:  x -> Pad(r) -> Conv, dilation r -> matches p_r,  for several r;  Join: m * sum of all p_r;  Threshold
+    t
+After:   x -> RatesConv: kernels of all r around one pixel, matches p = sum of all p_r;  Threshold t / m
+    same bits
+Why:     m p >= t  is  p >= t / m, rounded up, for m > 0; a negative m turns the comparison. m comes from the
+    batch norm.
+Leaves:  branches that count differently (one m each), other kernels or strides, a rate twice, what others
+         read too; sums without a threshold, unless m = 1
 
-One XNOR-popcount of rates * kh * kw * C bits and one threshold take the place of a fork, as many units and an adder.
+One XNOR-popcount of rates * kh * kw * C bits and one threshold take the place of a fork, as many units and an
+adder.
 """
 
 import numpy as np
@@ -27,7 +31,9 @@ def fused(graph: Lowered, join: Node) -> None:
         return
     pads = [made.get(conv.inputs[0]) for conv in convs]
     branches = [*convs, *pads]
-    if not all(node and graph.only_reader(node.out) for node in branches) or any(pad.op != "Pad" for pad in pads):
+    if not all(node and graph.only_reader(node.out) for node in branches) or any(
+        pad.op != "Pad" for pad in pads
+    ):
         return
     by_rate = {conv.at["dilation"][0]: (pad, conv) for pad, conv in zip(pads, convs)}
     if len(by_rate) < len(convs) or not _concentric(by_rate):
@@ -54,8 +60,12 @@ def _divide(threshold: Node, factor: np.ndarray, most: np.ndarray) -> None:
     """Compare p, 0 .. most, instead of factor * p."""
     steps, none = threshold.at["thresholds"], (factor == 0)[:, None]
     always_or_never = np.where(steps <= 0, 0, most[:, None] + 1)
-    threshold.at["thresholds"] = np.where(none, always_or_never, -(-steps // np.maximum(abs(factor), 1)[:, None]))
-    threshold.at["direction"] = np.where(none[:, 0], 1, threshold.at["direction"] * np.where(factor < 0, -1, 1))
+    threshold.at["thresholds"] = np.where(
+        none, always_or_never, -(-steps // np.maximum(abs(factor), 1)[:, None])
+    )
+    threshold.at["direction"] = np.where(
+        none[:, 0], 1, threshold.at["direction"] * np.where(factor < 0, -1, 1)
+    )
 
 
 def _concentric(by_rate: dict) -> bool:
@@ -66,7 +76,9 @@ def _concentric(by_rate: dict) -> bool:
         kernel = conv.at["weights"].shape[:2]
         inner = [(k - 1) * (largest - rate) / 2 for k in kernel] * 2
         same = (
-            pad.inputs == wide.inputs and pad.at["value"] == wide.at["value"] and kernel == last.at["weights"].shape[:2]
+            pad.inputs == wide.inputs
+            and pad.at["value"] == wide.at["value"]
+            and kernel == last.at["weights"].shape[:2]
         )
         same &= conv.at["stride"] == last.at["stride"] and conv.at["dilation"] == [rate, rate]
         if not same or [a - b for a, b in zip(wide.at["pads"], inner)] != pad.at["pads"]:

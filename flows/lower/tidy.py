@@ -1,9 +1,13 @@
-"""Rearrangements of the integer graph that keep every integer: what is cheap comes first, comparisons point upwards.
+"""Rearrangements of the integer graph that keep every integer: what is cheap comes first, comparisons point
+upwards.
 
 Flatten -> Threshold   becomes  Threshold -> Flatten    where all pixels of a channel share their thresholds
-MaxPool -> Threshold   becomes  Threshold -> MaxPool    T(max n) = max T(n), and min T(n) where T falls: a gate per bit
-Pads, Convs -> Join    become   one RatesConv           where the branches are kernels of several dilations (`rates.py`)
-falling comparisons    become   rising ones             on negated weights, where the threshold is their only reader
+MaxPool -> Threshold   becomes  Threshold -> MaxPool    T(max n) = max T(n), and min T(n) where T falls: a
+gate per bit
+Pads, Convs -> Join    become   one RatesConv           where the branches are kernels of several dilations
+(`rates.py`)
+falling comparisons    become   rising ones             on negated weights, where the threshold is their only
+reader
 """
 
 from math import prod
@@ -30,7 +34,9 @@ def tidied(graph: Lowered) -> Lowered:
 
 
 def _threshold_first(graph, move: Node, adapt) -> None:
-    """a -> move -> b -> threshold -> c   becomes   a -> threshold -> b -> move -> c, if `adapt` can rewrite both."""
+    """a -> move -> b -> threshold -> c   becomes   a -> threshold -> b -> move -> c, if `adapt` can rewrite
+    both.
+    """
     threshold = graph.only_reader(move.out)
     if threshold is None or threshold.op != "Threshold" or not adapt(graph, move, threshold):
         return
@@ -62,7 +68,11 @@ def _fold_direction(graph, threshold) -> None:
     """Negate the weights of falling channels; K - p matches stand for p."""
     down = threshold.at["direction"] < 0
     source = next((n for n in graph.nodes if n.out == threshold.inputs[0]), None)
-    if not down.any() or source is None or source.op not in ("Conv", "SignedConv", "RatesConv", "Dense", "Join"):
+    if (
+        not down.any()
+        or source is None
+        or source.op not in ("Conv", "SignedConv", "RatesConv", "Dense", "Join")
+    ):
         return
     if graph.only_reader(source.out) is not threshold:
         return

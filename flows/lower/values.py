@@ -1,9 +1,10 @@
 """What the lowering knows about a tensor: an exact affine form over integers, and how float32 arrives at it.
 
-Every tensor of the network is  value[c] = sum_k A_k[c] * n_k + B[c]  with integer tensors n_k (`Leaf`) and exact rational
-A_k, B. A value of one leaf also keeps its chain: the per-channel float32 operations between leaf and value. Correctly
-rounded +, *, / by a constant, ReLU and clipping are monotone, so every chain is monotone in float32 as well, and the
-threshold of the quantiser behind it can be searched on the numbers that the reference really computes (`quantise.py`).
+Every tensor of the network is  value[c] = sum_k A_k[c] * n_k + B[c]  with integer tensors n_k (`Leaf`) and
+exact rational A_k, B. A value of one leaf also keeps its chain: the per-channel float32 operations between
+leaf and value. Correctly rounded +, *, / by a constant, ReLU and clipping are monotone, so every chain is
+monotone in float32 as well, and the threshold of the quantiser behind it can be searched on the numbers that
+the reference really computes (`quantise.py`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,11 @@ LINEAR = {"bn", "mul", "div", "add", "rsub"}
 
 @dataclass
 class Leaf:
-    """One integer tensor: channels-last shape of a frame, (H, W, C) or (F,), and the reachable range per channel.
+    """One integer tensor: channels-last shape of a frame, (H, W, C) or (F,), and the reachable range per
+    channel.
 
-    `order`: element i of a flattened frame is element order[i] in the network's own (channels-first) order; None where
+    `order`: element i of a flattened frame is element order[i] in the network's own (channels-first) order;
+        None where
     both agree. `layer` is the name that operators behind this tensor derive theirs from.
     """
 
@@ -100,7 +103,8 @@ def of_leaf(leaf: Leaf, scale, offset) -> Value:
 def append(value: Value, op: str, *given) -> Value:
     """The value behind one more per-channel operation; `given` are its constants per channel.
 
-    bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high); the last two only on values with a base.
+    bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high); the last two only on values with
+    a base.
     """
     chain = [*value.chain, (op, *given)] if value.base else []
     if op not in LINEAR:
@@ -118,7 +122,9 @@ def append(value: Value, op: str, *given) -> Value:
 
 
 def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
-    """The same chain over another leaf, every channel's constants `repeat` times: what a move does to a value."""
+    """The same chain over another leaf, every channel's constants `repeat` times: what a move does to a
+    value.
+    """
     _, a, b = value.base
     moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat))
     for op, *given in value.chain:
@@ -146,7 +152,9 @@ def common_grid(numbers) -> Fraction:
 
 
 def fits_float32(a, b, lo, hi) -> bool:
-    """Whether float32 holds A n + B, and every partial sum towards it, for all n in lo .. hi of every channel."""
+    """Whether float32 holds A n + B, and every partial sum towards it, for all n in lo .. hi of every
+    channel.
+    """
     grid = common_grid([*a, *b])
     if not grid:
         return True
@@ -158,7 +166,9 @@ def fits_float32(a, b, lo, hi) -> bool:
 
 
 def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
-    """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before it touches the data."""
+    """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before it touches the
+    data.
+    """
     gamma, beta, mean, var = (np.asarray(x, F32) for x in (gamma, beta, mean, var))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # the rule refuses what is not finite
         scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))

@@ -1,8 +1,9 @@
 """State of the walk over a QONNX graph, and the table of rules that `graph.py` applies to it.
 
-Rules live in `chain.py`, `quantise.py`, `linear.py`, `joins.py` and `moves.py` and enter themselves into `RULES`. A rule
-is `rule(walk, node, at) -> Value` with `at` the node's attributes; None for a constant. It returns the value of the node's
-output and adds integer operators where it must. What no rule can do exactly is refused by name.
+Rules live in `chain.py`, `quantise.py`, `linear.py`, `joins.py` and `moves.py` and enter themselves into
+`RULES`. A rule is `rule(walk, node, at) -> Value` with `at` the node's attributes; None for a constant. It
+returns the value of the node's output and adds integer operators where it must. What no rule can do exactly
+is refused by name.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from onnx import numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 
 from . import integers
 from .values import Leaf, Node, Value, fits_float32, of_leaf
@@ -47,9 +48,10 @@ class Lowered:
         nodes: operators in order; leaves: every integer tensor by name, the first is the input.
         output: the scores as a value of one leaf.
         activations: {tensor of the QONNX graph: Value} of every quantiser.
-        rounded: names of operators whose sums the reference rounds in float32, so that equality is shown by comparison
-            and not by construction.
-        approximate: {leaf: node of the network} of the sums that are not exact; empty unless that was asked for.
+        rounded: names of operators whose sums the reference rounds in float32, so that equality is shown by
+            comparison and not by construction.
+        approximate: {leaf: node of the network} of the sums that are not exact; empty unless that was asked
+            for.
     """
 
     nodes: list[Node]
@@ -75,8 +77,9 @@ class Lowered:
 class Walk:
     """Constants, quantised weights, values by tensor name, and the integer graph so far.
 
-    `own` is {leaf: (A, B)} of the value that each leaf was made for; `sum_bits` bounds sums of branches, which are rounded
-    where they are wider, None keeps them exact. `writable` names the nodes whose weights are replaced at run time.
+    `own` is {leaf: (A, B)} of the value that each leaf was made for; `sum_bits` bounds sums of branches,
+    which are rounded where they are wider, None keeps them exact. `writable` names the nodes whose weights
+    are replaced at run time.
     """
 
     def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
@@ -93,10 +96,14 @@ class Walk:
         name = node.input[index]
         if name not in self.values and name not in self.constants:
             raise refuse(
-                node, "it reads one tensor twice, and qonnx's clean-up loses one of the two", "use a constant factor"
+                node,
+                "it reads one tensor twice, and qonnx's clean-up loses one of the two",
+                "use a constant factor",
             )
         if name not in self.values:
-            raise refuse(node, f"input {index} is a constant", "let the activation come first and the constant second")
+            raise refuse(
+                node, f"input {index} is a constant", "let the activation come first and the constant second"
+            )
         return self.values[name]
 
     def constant(self, node, index: int) -> np.ndarray | None:
@@ -135,7 +142,9 @@ class Walk:
         try:
             full = np.broadcast_to(constant, shape)
         except ValueError:
-            raise refuse(node, f"a constant of shape {constant.shape} changes the shape {shape}", "use one per channel")
+            raise refuse(
+                node, f"a constant of shape {constant.shape} changes the shape {shape}", "use one per channel"
+            )
         flat = full.reshape(value.channels, -1)
         if (flat != flat[:, :1]).any():
             raise refuse(node, "its constant varies over the image", "use one number per channel")

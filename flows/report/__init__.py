@@ -1,4 +1,6 @@
-"""The report of a build: one JSON record, and the same as page, text and tables. See docs/report.md for every key."""
+"""The report of a build: one JSON record, and the same as page, text and tables. See docs/report.md for every
+key.
+"""
 
 import csv
 import io
@@ -8,13 +10,14 @@ from pathlib import Path
 
 import jsonschema
 
-from xnorforge.artifacts import whole, write_json
-from xnorforge.errors import MismatchError
+from xnorforge.core.artifacts import whole, write_json
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import collect, finn_names, hls, pages, vivado
 
 
 def write(acc: Path) -> dict:
-    """Write report.html, report.md, utilization.txt, metrics.json, the folder report/ and, last, report.json into `acc`.
+    """Write report.html, report.md, utilization.txt, metrics.json, the folder report/ and, last, report.json
+    into `acc`.
 
     A project of hls4ml, of which nothing is counted here, has only report.html, report.md and report.json.
 
@@ -31,7 +34,10 @@ def write(acc: Path) -> dict:
     else:
         record = collect.report(acc)
         validate(record)
-        pictures = {"report.html": pages.html(record, acc), "report.md": pages.markdown(record, "report.md.j2")}
+        pictures = {
+            "report.html": pages.html(record, acc),
+            "report.md": pages.markdown(record, "report.md.j2"),
+        }
         _texts(acc, pictures | {"utilization.txt": vivado.text(record)})
         with whole(acc / "report") as aside:
             (aside / "finn").mkdir(parents=True)
@@ -39,7 +45,9 @@ def write(acc: Path) -> dict:
             for name, content in finn_names.files(record).items():
                 (aside / "finn" / name).write_text(json.dumps(content, indent=2) + "\n")
         write_json(acc / "metrics.json", metrics(record))
-    wrong = [row["name"] for row in record["stages"] + record["audits"] if row["mismatches"] or not row["ran"]]
+    wrong = [
+        row["name"] for row in record["stages"] + record["audits"] if row["mismatches"] or not row["ran"]
+    ]
     if wrong:
         raise MismatchError(f"report: {', '.join(wrong)} failed or did not run; see {acc / 'report.html'}.")
     write_json(acc / "report.json", record)
@@ -63,7 +71,9 @@ def validate(record: dict) -> None:
 
 
 def layers_csv(layers: list[dict]) -> str:
-    """The layer table for a spreadsheet: streams as NxNxN, fractions and names as in report.json, memories left out."""
+    """The layer table for a spreadsheet: streams as NxNxN, fractions and names as in report.json, memories
+    left out.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(
         text, [key for key in layers[0] if key != "memories"], extrasaction="ignore", lineterminator="\n"

@@ -1,8 +1,10 @@
-"""The back ends of one network side by side, as far as they are built for the same board from the same weights."""
+"""The back ends of one network side by side, as far as they are built for the same board from the same
+weights.
+"""
 
 from pathlib import Path
 
-from xnorforge.artifacts import read_json
+from xnorforge.core.artifacts import read_json
 
 SHARED = ("export", "lower")  # stages that all back ends have in common
 
@@ -15,8 +17,8 @@ def beside(acc: Path, own: dict) -> list[dict]:
         own: the record of that report.
 
     Returns:
-        Rows {"backend", "verdict", "images", "mismatches", "lut", "ff", "bram36", "dsp", "interval", "latency", "seconds",
-        "synthesised"}; None for what the back end does not count.
+        Rows {"backend", "verdict", "images", "mismatches", "lut", "ff", "bram36", "dsp", "interval",
+        "latency", "seconds", "synthesised"}; None for what the back end does not count.
     """
     rows, end = [], f"-{own['board']}"
     for folder in sorted(acc.resolve().parent.glob(f"*{end}")):

@@ -1,4 +1,6 @@
-"""What to send to the accelerator and how to read its answer: shapes, bits, order of elements, and the way back to scores."""
+"""What to send to the accelerator and how to read its answer: shapes, bits, order of elements, and the way
+back to scores.
+"""
 
 import numpy as np
 

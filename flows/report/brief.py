@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from xnorforge import accuracy
+from xnorforge.core import accuracy
 from xnorforge.flows.report.vivado import block_ram, number
 
 
@@ -22,7 +22,9 @@ def as_text(record: dict) -> str:
         lines.append("  accuracy: not measured")
     for row in record["accuracy"]:
         if "figures" in row:
-            lines.append(f"  accuracy  {accuracy.words(row)}, {row['images']:,} images, {row['stage']}: {row['set']}")
+            lines.append(
+                f"  accuracy  {accuracy.words(row)}, {row['images']:,} images, {row['stage']}: {row['set']}"
+            )
             continue
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
@@ -53,7 +55,14 @@ def as_record(record: dict, acc: Path) -> dict:
     """The object that --json prints: verdict, flat metrics, files, warnings."""
     from xnorforge.flows.report import metrics
 
-    names = ("report.html", "report.md", "report.json", "metrics.json", "utilization.txt", "report/layers.csv")
+    names = (
+        "report.html",
+        "report.md",
+        "report.json",
+        "metrics.json",
+        "utilization.txt",
+        "report/layers.csv",
+    )
     if "resources" in record:
         warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
     else:

@@ -1,7 +1,8 @@
 """The records of a build become one report: numbers are read, joined and divided, never typed.
 
-Every figure keeps its kind: `est` (formula or cost model), `sim` (counted in RTL simulation), `yosys` (cells before packing and
-routing), `target` (what the clock is set to). What nobody measured is null, with the reason beside it.
+Every figure keeps its kind: `est` (formula or cost model), `sim` (counted in RTL simulation), `yosys` (cells
+before packing and routing), `target` (what the clock is set to). What nobody measured is null, with the
+reason beside it.
 """
 
 from math import sqrt
@@ -9,13 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import backends, border, operators, provenance
 from xnorforge.hw import boards, graph
 
 SCHEMA = "xnorforge-report-1"
-STAGES = {"export": "..", "lower": "..", "fold": ".", "generate": "rtl", "sim": ".", "synth": ".", "netlist": "."}
+STAGES = {
+    "export": "..",
+    "lower": "..",
+    "fold": ".",
+    "generate": "rtl",
+    "sim": ".",
+    "synth": ".",
+    "netlist": ".",
+}
 # Stages that must have compared images; the others count, and compare what they counted.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls")
 RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
@@ -23,17 +32,24 @@ RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb3
 
 def paths(acc: Path) -> dict[str, Path]:
     """Where every stage leaves its record."""
-    return {stage: acc / folder / f"{'rtl' if stage == 'generate' else stage}.json" for stage, folder in STAGES.items()}
+    return {
+        stage: acc / folder / f"{'rtl' if stage == 'generate' else stage}.json"
+        for stage, folder in STAGES.items()
+    }
 
 
 def records(acc: Path) -> dict[str, dict]:
     """The record of every stage that this board asks for.
 
     Raises:
-        MismatchError: a stage left none; a report without it would show a check that did not run as if nothing were wrong.
+        MismatchError: a stage left none; a report without it would show a check that did not run as if
+            nothing were wrong.
     """
     asked = paths(acc)
-    if asked["fold"].exists() and boards.load(read_json(asked["fold"])["board"]).family not in boards.MODELLED:
+    if (
+        asked["fold"].exists()
+        and boards.load(read_json(asked["fold"])["board"]).family not in boards.MODELLED
+    ):
         del asked["netlist"]
     return read(asked)
 
@@ -74,7 +90,9 @@ def common(found: dict[str, dict], board, backend: str) -> dict:
 
 
 def report(acc: Path) -> dict:
-    """The whole report of one accelerator; `run` holds all that differs between two builds of the same inputs."""
+    """The whole report of one accelerator; `run` holds all that differs between two builds of the same
+    inputs.
+    """
     found = records(acc)
     ops = graph.operators(acc / "folded.onnx")
     fold, sim, synth, export = (found[name] for name in ("fold", "sim", "synth", "export"))
@@ -131,7 +149,9 @@ def report(acc: Path) -> dict:
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board),
-        "utilization": {name: {"used": used(total, name), "available": has} for name, has in board.capacity.items()},
+        "utilization": {
+            name: {"used": used(total, name), "available": has} for name, has in board.capacity.items()
+        },
         "fmax": {},
         "critical_paths": [],
         "files": provenance.files(acc),
@@ -142,14 +162,18 @@ def report(acc: Path) -> dict:
 
 
 def verdict(rows: list[dict], lower: dict) -> str:
-    """FAIL where a check has mismatches or did not run; APPROXIMATE where sums of the network were rounded, as allowed."""
+    """FAIL where a check has mismatches or did not run; APPROXIMATE where sums of the network were rounded,
+    as allowed.
+    """
     if any(row["mismatches"] or not row["ran"] for row in rows):
         return "FAIL"
     return "APPROXIMATE" if lower["approximate"] else "PASS"
 
 
 def estimate(ops, total: dict) -> dict:
-    """The cost model's sums, FIFOs included, and how far its LUT are from the counted ones (0.1: 10 % too many)."""
+    """The cost model's sums, FIFOs included, and how far its LUT are from the counted ones (0.1: 10 % too
+    many).
+    """
     lut, bram36 = (sum(op.estimate()[name] for op in ops) for name in ("lut", "bram36"))
     return {"lut": round(lut, 1), "bram36": round(bram36, 1), "lut_error": error(lut, total["lut"])}
 
@@ -165,7 +189,9 @@ def used(total: dict, name: str) -> float:
 
 
 def compared(found: dict) -> tuple[list[dict], list[dict]]:
-    """All checks: those on images, and those on counts; a stage that should have compared images and did not is a row too."""
+    """All checks: those on images, and those on counts; a stage that should have compared images and did not
+    is a row too.
+    """
     stages, audits = [], []
     for stage, record in found.items():
         checks = record.get("checks", [])
@@ -175,7 +201,15 @@ def compared(found: dict) -> tuple[list[dict], list[dict]]:
         if stage in COMPARING and not any(check["images"] for check in checks):
             what = "the stage compared no image"
             stages.append(
-                {"stage": stage, "name": stage, "images": 0, "mismatches": 0, "integers": 0, "what": what, "ran": False}
+                {
+                    "stage": stage,
+                    "name": stage,
+                    "images": 0,
+                    "mismatches": 0,
+                    "integers": 0,
+                    "what": what,
+                    "ran": False,
+                }
             )
     return stages, audits
 
@@ -197,8 +231,8 @@ def accuracy(found: dict, golden: str) -> list[dict]:
 
 
 def with_interval(row: dict) -> dict:
-    """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to `high`; a row of
-    other figures has its own."""
+    """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to
+    `high`; a row of other figures has its own."""
     if "figures" in row:
         return {"intervals": {}, **row}
     n, share, z = row["images"], row["correct"] / row["images"], 1.96
@@ -213,7 +247,9 @@ def with_interval(row: dict) -> dict:
 
 
 def layers(ops, synth: dict, board) -> list[dict]:
-    """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the others."""
+    """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the
+    others.
+    """
     bound = max(op.cycles() for op in ops)
     cells = {row["name"]: row for row in synth["operators"]}
     rows = []
@@ -239,7 +275,9 @@ def layers(ops, synth: dict, board) -> list[dict]:
 
 
 def streams(ops, sim: dict, synth: dict) -> list[dict]:
-    """The queues with their highest fill in simulation; a FIFO with its cells, a buffer's are within its unit's."""
+    """The queues with their highest fill in simulation; a FIFO with its cells, a buffer's are within its
+    unit's.
+    """
     cells = {row["name"]: row for row in synth["operators"]}
     fills = sim.get("fifos", {})
     rows = operators.streams(ops)
@@ -268,7 +306,9 @@ def memory(rows: list[dict]) -> list[dict]:
                     "bits": bits,
                     "ramb36": row["ramb36"],
                     "ramb18": row["ramb18"],
-                    "efficiency": round(max(one["bits"] for one in row["memories"]) / blocks, 5) if blocks else None,
+                    "efficiency": round(max(one["bits"] for one in row["memories"]) / blocks, 5)
+                    if blocks
+                    else None,
                 }
             )
     return found

@@ -1,7 +1,8 @@
-"""The figures of a report under FINN's file names and keys, so that scripts written for FINN's `report/` folder run.
+"""The figures of a report under FINN's file names and keys, so that scripts written for FINN's `report/`
+folder run.
 
-Only what is known here is filled in. One definition differs: FINN divides images by the whole run, pipeline fill included;
-here `stable_throughput[images/s]` is the steady state and `throughput[images/s]` is left out.
+Only what is known here is filled in. One definition differs: FINN divides images by the whole run, pipeline
+fill included; here `stable_throughput[images/s]` is the steady state and `throughput[images/s]` is left out.
 """
 
 
@@ -9,13 +10,18 @@ def files(record: dict) -> dict[str, dict]:
     """{file name: content} from the record of report.json."""
     layers, cycles, mhz = record["layers"], record["cycles"], record["clock_mhz"]["value"]
     path = sum(layer["cycles"] for layer in layers)
-    resources = {layer["name"]: _resources(layer["lut_estimate"], layer["bram36_estimate"]) for layer in layers}
+    resources = {
+        layer["name"]: _resources(layer["lut_estimate"], layer["bram36_estimate"]) for layer in layers
+    }
     estimate = record["resources"]["estimate"]
     fifos = [row for row in record["streams"] if row["kind"] == "FIFO"]
     sizes = {row["name"]: row["depth"] * row["width"] for row in fifos}
     return {
         "estimate_layer_cycles.json": {layer["name"]: layer["cycles"] for layer in layers},
-        "estimate_layer_resources.json": {**resources, "total": _resources(estimate["lut"], estimate["bram36"])},
+        "estimate_layer_resources.json": {
+            **resources,
+            "total": _resources(estimate["lut"], estimate["bram36"]),
+        },
         "estimate_network_performance.json": {
             "critical_path_cycles": path,
             "max_cycles": cycles["interval_bound"],

@@ -1,4 +1,6 @@
-"""The report of the hls4ml back end: what was compared, what the project is, and that nothing was synthesised where it was not."""
+"""The report of the hls4ml back end: what was compared, what the project is, and that nothing was synthesised
+where it was not.
+"""
 
 from pathlib import Path
 

@@ -1,6 +1,8 @@
-"""What the folded graph itself says of its operators: shapes, lanes, cycles, memories, and what one step more would bring.
+"""What the folded graph itself says of its operators: shapes, lanes, cycles, memories, and what one step more
+would bring.
 
-Only formulas and attributes are read here; nothing in it was measured, so every figure of this module is tagged est.
+Only formulas and attributes are read here; nothing in it was measured, so every figure of this module is
+tagged est.
 """
 
 from math import prod
@@ -59,7 +61,9 @@ def facts(op: HwOp) -> dict:
 
 
 def streams(ops: list[HwOp]) -> list[dict]:
-    """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in beats."""
+    """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in
+    beats.
+    """
     rows = []
     before = {tensor: op.name for op in ops for tensor in op.results}
     behind = {tensor: op.name for op in ops for tensor in op.sources}
@@ -108,9 +112,9 @@ def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> 
         clock_mhz: clock the frames per second are stated for.
 
     Returns:
-        Rows for each of the slowest operators with its next Pe or Simd alone; where there are several, a last row that widens
-        each by its cheapest step. A row holds the interval of the whole design, its frames/s, the design's LUT (counted, plus
-        the cost model's difference), and whether that fits.
+        Rows for each of the slowest operators with its next Pe or Simd alone; where there are several, a last
+        row that widens each by its cheapest step. A row holds the interval of the whole design, its frames/s,
+        the design's LUT (counted, plus the cost model's difference), and whether that fits.
     """
     bound = max(op.cycles() for op in ops)
     slow = [op for op in ops if op.cycles() == bound]
@@ -132,7 +136,8 @@ def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> 
 
     options = {
         op.name: [
-            (op, new, f"{name} {attribute(op, name)} -> {attribute(new, name)}") for name, new in wider(op).items()
+            (op, new, f"{name} {attribute(op, name)} -> {attribute(new, name)}")
+            for name, new in wider(op).items()
         ]
         for op in slow
     }
@@ -144,7 +149,9 @@ def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> 
 
 
 def operations(ops: list[HwOp]) -> dict:
-    """For the roofline: operations per frame (a XNOR and a count are two), input bytes, lanes built, input port."""
+    """For the roofline: operations per frame (a XNOR and a count are two), input bytes, lanes built, input
+    port.
+    """
     source = ops[0].in_stream()
     return {
         "operations": 2 * sum(macs(op) for op in ops),

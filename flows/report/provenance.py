@@ -1,11 +1,13 @@
-"""Where a design comes from and what it left: weights, command, products with their hashes, and what varies from run to run."""
+"""Where a design comes from and what it left: weights, command, products with their hashes, and what varies
+from run to run.
+"""
 
 import platform
 import shutil
 import subprocess
 from pathlib import Path
 
-from xnorforge.artifacts import digest
+from xnorforge.core.artifacts import digest
 from xnorforge.hw import boards
 
 
@@ -16,7 +18,9 @@ def origin(export: dict) -> str:
 
 
 def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
-    """The command that builds the same again, from the folder of the Makefile; a FOLDING file is to be added by hand."""
+    """The command that builds the same again, from the folder of the Makefile; a FOLDING file is to be added
+    by hand.
+    """
     if isinstance(export["source"], dict):
         what = f"MODEL={export['source']['file']} SCALE={export['input']['scale']!r}"
     else:
@@ -41,7 +45,9 @@ def bitstream(board) -> str:
         return "not built: place and route is not part of this build"
     path = shutil.which("vivado")
     return (
-        "not built: Vivado is on PATH, this build does not call it" if path else "not built, Vivado not found on PATH"
+        "not built: Vivado is on PATH, this build does not call it"
+        if path
+        else "not built, Vivado not found on PATH"
     )
 
 
@@ -58,7 +64,11 @@ def files(acc: Path) -> list[dict]:
         "netlist": "any Verilog tool with the family's cell models",
     }.items():
         path = acc / name
-        parts = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json") if path.is_dir() else [path]
+        parts = (
+            sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json")
+            if path.is_dir()
+            else [path]
+        )
         if path.exists():
             size = sum(part.stat().st_size for part in parts)
             found.append({"file": name, "bytes": size, "sha256": digest(*parts), "opens_with": opens})
@@ -83,7 +93,9 @@ def run(found: dict) -> dict:
 def commit() -> str | None:
     """The commit of the working tree, with `+` where tracked files differ; None outside of git."""
     try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         return None
     return done.stdout.strip() or None

@@ -1,6 +1,8 @@
-"""Utilisation as Vivado spells it, so that existing scripts and eyes find their rows; the first line says who counted.
+"""Utilisation as Vivado spells it, so that existing scripts and eyes find their rows; the first line says who
+counted.
 
-Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; children and own make the parent.
+Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; children and own make the
+parent.
 """
 
 HEAD = "Yosys {version}, not Vivado | cells after synth, before packing and routing | part {part}"
@@ -94,6 +96,8 @@ def _grid(head: tuple, rows: list[tuple], left: int) -> list[str]:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     line = lambda row: (
-        "|" + "|".join(f" {c:<{w}} " if i < left else f" {c:>{w}} " for i, (c, w) in enumerate(zip(row, widths))) + "|"
+        "|"
+        + "|".join(f" {c:<{w}} " if i < left else f" {c:>{w}} " for i, (c, w) in enumerate(zip(row, widths)))
+        + "|"
     )
     return [rule, line(head), rule, *map(line, rows), rule]

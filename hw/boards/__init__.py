@@ -4,11 +4,13 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-from xnorforge.errors import unknown
-from xnorforge.plugins import names
+from xnorforge.core.errors import unknown
+from xnorforge.core.plugins import names
 
 FAMILIES = ("xc7", "xcup", "ecp5")
-MODELLED = ("xc7",)  # families with models of their mapped cells, sim/<family>_cells.v: their netlists are simulated
+MODELLED = (
+    "xc7",
+)  # families with models of their mapped cells, sim/<family>_cells.v: their netlists are simulated
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Board:
         clock_mhz, clock_kind: clock in MHz and where that figure comes from.
         interval: cycles per frame that a folding aims at when nobody asks for another.
         intervals: the same for networks by name.
-        capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts them.
+        capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts
+            them.
         links: addresses of the board's and the part's documentation.
     """
 
@@ -41,7 +44,8 @@ class Board:
     def interval_for(self, net: str) -> int:
         """The interval to aim at for a network, cycles per frame; `net` may have a method behind its name."""
         return next(
-            (cycles for name, cycles in self.intervals.items() if f"{net}-".startswith(f"{name}-")), self.interval
+            (cycles for name, cycles in self.intervals.items() if f"{net}-".startswith(f"{name}-")),
+            self.interval,
         )
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -37,9 +37,10 @@ class Mvu(HwOp):
     Weights are 0 and 1 and stand for -1 and +1, shape (mw, mh); thresholds, one per row, are optional.
     A frame has `vectors` vectors of mw elements, each of which makes mh results.
 
-    The hardware counts, per row, S = start + sum of (x where the weight is 1, else the bitwise inverse of x), x as an
-    unsigned number of `in_bits` bits. A subclass says what S is to the result: `result(x, weights)` is the contract,
-    `offset(weights)` = S - start - result per row, and `result_bits` the width of a result without threshold.
+    The hardware counts, per row, S = start + sum of (x where the weight is 1, else the bitwise inverse of x),
+    x as an unsigned number of `in_bits` bits. A subclass says what S is to the result: `result(x, weights)`
+    is the contract, `offset(weights)` = S - start - result per row, and `result_bits` the width of a result
+    without threshold.
     """
 
     arrays = ("weights", "thresholds")
@@ -84,7 +85,9 @@ class Mvu(HwOp):
 
     def in_stream(self) -> Stream:
         """Vectors, simd elements per beat."""
-        return Stream(tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("simd"), self.in_bits, self.in_signed)
+        return Stream(
+            tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("simd"), self.in_bits, self.in_signed
+        )
 
     def out_stream(self) -> Stream:
         """Results, pe rows per beat."""
@@ -102,7 +105,9 @@ class Mvu(HwOp):
         context[self.onnx_node.output[0]] = result.reshape(-1, *self.get_nodeattr("out_shape"))
 
     def cycles(self) -> int:
-        """Clock cycles per frame when neither side stalls: each weight word is read once per vector, without a gap."""
+        """Clock cycles per frame when neither side stalls: each weight word is read once per vector, without
+        a gap.
+        """
         mw, mh, simd, pe = self.fold()
         return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
 
@@ -146,7 +151,10 @@ class Mvu(HwOp):
         """Whether the weights and whether the starts lie in block RAM."""
         mw, mh, simd, pe = self.fold()
         rom, words = self.get_nodeattr("rom"), mw // simd * (mh // pe)
-        deep = words > cost.SHALLOW and cost.logic_rom(simd * pe * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
+        deep = (
+            words > cost.SHALLOW
+            and cost.logic_rom(simd * pe * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
+        )
         weights = rom == "block" or (rom == "auto" and deep)
         return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
 
@@ -165,7 +173,10 @@ class Mvu(HwOp):
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
         files = {"WeightFile": (pe * simd * self.weight_bits, self.weight_words(weights))}
         if self.has_starts():
-            files["StartFile"] = (pe * self.acc_bits, words(self.starts(weights).reshape(-1, pe), self.acc_bits))
+            files["StartFile"] = (
+                pe * self.acc_bits,
+                words(self.starts(weights).reshape(-1, pe), self.acc_bits),
+            )
         return files
 
     def weight_words(self, weights) -> list[int]:
@@ -181,8 +192,9 @@ class Mvu(HwOp):
     def starts(self, weights) -> np.ndarray:
         """What each row's accumulator starts from, int64 (mh,), 0 .. 2**acc_bits - 1.
 
-        Without thresholds: -offset, so that the sum is the result. With thresholds: half the range less the smallest
-        sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of reach is exact.
+        Without thresholds: -offset, so that the sum is the result. With thresholds: half the range less the
+        smallest sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of
+        reach is exact.
         """
         return starts(self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
 
@@ -194,8 +206,20 @@ class Mvu(HwOp):
         return cost.Unit(*shape, self.has_starts(), self.equal_starts(), *self.in_block()).cost()
 
     @classmethod
-    def seeded(cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False, **attributes):
-        """An instance with random weights and, unless raw, thresholds near the middle, some always and some never met."""
+    def seeded(
+        cls,
+        seed: int,
+        mw: int,
+        mh: int,
+        simd: int,
+        pe: int,
+        vectors: int = 2,
+        raw: bool = False,
+        **attributes,
+    ):
+        """An instance with random weights and, unless raw, thresholds near the middle, some always and some
+        never met.
+        """
         attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
         attributes |= {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
         rng = np.random.default_rng(seed)
@@ -204,7 +228,9 @@ class Mvu(HwOp):
             low, high = cls.make(arrays={"weights": arrays["weights"]}, **attributes).result_range()
             near = rng.normal((low + high) / 2, (high - low) / 8, mh).round()
             arrays["thresholds"] = np.select(
-                [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07], [low, high, high + 1], near
+                [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07],
+                [low, high, high + 1],
+                near,
             ).astype(np.int64)
         return cls.make(arrays=arrays, **attributes)
 
@@ -214,7 +240,9 @@ class Mvu(HwOp):
 
 
 def starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:
-    """What accumulators of `acc_bits` bits start from that count results plus `offset`, 0 .. top; see Mvu.starts."""
+    """What accumulators of `acc_bits` bits start from that count results plus `offset`, 0 .. top; see
+    Mvu.starts.
+    """
     if thresholds is None:
         return -offset % 2**acc_bits
     return 2 ** (acc_bits - 1) - np.clip(np.asarray(thresholds).astype(np.int64) + offset, 0, top + 1)

@@ -1,4 +1,6 @@
-"""Cost of a matrix-vector unit in LUTs and block RAMs, as Yosys counts them; the figures behind docs/operators-mvu.md."""
+"""Cost of a matrix-vector unit in LUTs and block RAMs, as Yosys counts them; the figures behind
+docs/operators-mvu.md.
+"""
 
 from dataclasses import dataclass
 
@@ -65,7 +67,9 @@ def dot(simd: int, bits: int) -> Dot:
 
 
 def planes(simd: int, bits: int, weight: int) -> Dot:
-    """The dot product of `simd` elements of `bits` bits and weights of `weight` bits, by planes (xf_plane_sum)."""
+    """The dot product of `simd` elements of `bits` bits and weights of `weight` bits, by planes
+    (xf_plane_sum).
+    """
     heights, lut = [0] * (bits + weight + 1), 0
 
     def add(first, *more):
@@ -118,9 +122,10 @@ def logic_mux(width: int, words: int) -> int:
 def block(width: int, words: int) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM, as Yosys' memory_libmap chooses.
 
-    A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by side in
-    blocks of 72 .. 1 bits, and a multiplexer picks. The choice is the least of 257 per RAMB36, 129 per RAMB18 and half
-    of the bits that multiplexers discard; a multiplexer takes a LUT per three rows more, above eight rows one per two.
+    A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by
+    side in blocks of 72 .. 1 bits, and a multiplexer picks. The choice is the least of 257 per RAMB36, 129
+    per RAMB18 and half of the bits that multiplexers discard; a multiplexer takes a LUT per three rows more,
+    above eight rows one per two.
     """
     choices = []
     for price, share, bits in ((129, 0.5, 14), (257, 1.0, 15)):
@@ -143,7 +148,9 @@ def replay(width: int, beats: int) -> tuple[float, int]:
 
 @dataclass(frozen=True)
 class Unit:
-    """What the cost of a unit depends on: rows per beat, beats per vector, passes, dot product, widths, memories."""
+    """What the cost of a unit depends on: rows per beat, beats per vector, passes, dot product, widths,
+    memories.
+    """
 
     pe: int
     beats: int
@@ -167,6 +174,8 @@ class Unit:
         if self.starts and not self.equal_starts:
             memories.append((self.pe * self.acc_bits, self.passes, self.start_block))
         for width, words, in_block in memories:
-            blocks, more = block(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
+            blocks, more = (
+                block(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
+            )
             bram36, lut = bram36 + blocks, lut + more
         return {"lut": float(lut), "bram36": float(bram36)}

@@ -9,8 +9,8 @@ from xnorforge.hw.ops.base import HwOp, Stream
 class PerChannel(HwOp):
     """Integers (…, C) in, as many elements out; `pe` channels per beat, a beat per cycle.
 
-    `widths` are the attributes that say of which width the result is where the caller decides that: sums are taken modulo
-    2**out_bits.
+    `widths` are the attributes that say of which width the result is where the caller decides that: sums are
+    taken modulo 2**out_bits.
     """
 
     widths: ClassVar[dict[str, tuple]] = {"out_bits": ("i", True, 0), "out_signed": ("i", False, 0)}

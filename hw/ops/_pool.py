@@ -1,10 +1,12 @@
-"""What OrPool, SumPool and MaxPool share: windows that do not overlap, the line of partial results, and its cost."""
+"""What OrPool, SumPool and MaxPool share: windows that do not overlap, the line of partial results, and its
+cost.
+"""
 
 from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -12,8 +14,8 @@ from xnorforge.hw.ops.base import HwOp, Stream
 class Pool(HwOp):
     """Elements (H, W, C) to one result per channel of every kh x kw window, (H // kh, W // kw, C).
 
-    Rows and columns beyond the last whole window are dropped. A subclass states `element` and `result`, the bits and
-    the sign of what comes and leaves, and `joined`, the meaning.
+    Rows and columns beyond the last whole window are dropped. A subclass states `element` and `result`, the
+    bits and the sign of what comes and leaves, and `joined`, the meaning.
     """
 
     module = "xf_pool"
@@ -72,7 +74,11 @@ class Pool(HwOp):
 
     def needs(self, port: int = 0) -> np.ndarray:
         """The last pixel of the beat's window, up to the beat's channels."""
-        source, (height, width, _), (kh, kw) = self.in_stream(), self.out_stream().shape, self.get_nodeattr("kernel")
+        source, (height, width, _), (kh, kw) = (
+            self.in_stream(),
+            self.out_stream().shape,
+            self.get_nodeattr("kernel"),
+        )
         beats = source.shape[2] // source.lanes
         rows, columns = np.arange(1, height + 1) * kh - 1, np.arange(1, width + 1) * kw - 1
         pixels = rows[:, None, None] * source.shape[1] + columns[:, None]
@@ -87,11 +93,14 @@ class Pool(HwOp):
         (height, width, channels), lanes = source.shape, source.lanes
         return self.module, {
             "ImageH": height, "ImageW": width, "Beats": channels // lanes, "Pe": lanes,
-            "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits, "KernelH": kh, "KernelW": kw,
+            "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits, "KernelH": kh,
+            "KernelW": kw,
         }  # fmt: skip
 
     def join_cost(self, line: dict | None) -> float:
-        """LUTs that join a beat to its partial results, which lie in `line` or, where it is None, in a register."""
+        """LUTs that join a beat to its partial results, which lie in `line` or, where it is None, in a
+        register.
+        """
         raise NotImplementedError
 
     def estimate(self):
@@ -103,7 +112,8 @@ class Pool(HwOp):
         counted = [beats, kh, kw]
         if depth == beats:
             counted.append(windows)
-        else:  # an address that walks over the line, and back by other than a power of two where beats are none
+        # an address that walks over the line, and back by other than a power of two where beats are none
+        else:
             counted += [depth] * (2 if beats & (beats - 1) else 1)
         rest = (rows.bit_length() + 2 if height % kh else 0) + (5 if width % kw else 0)
         lut = 10 + 1.3 * sum((size - 1).bit_length() for size in counted) + rest + self.join_cost(line)

@@ -1,6 +1,6 @@
 """What the operators that only move elements check and share."""
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 
 
 def divisors(number: int) -> list[int]:
@@ -15,7 +15,9 @@ def divisors(number: int) -> list[int]:
 def check_divides(name: str, attribute: str, value: int, what: str, total: int) -> None:
     """Raise UserError unless `value` lanes divide `total` elements."""
     if value < 1 or total % value:
-        raise UserError(f"{name}: {attribute}={value} does not divide {what}={total}; use one of {divisors(total)}.")
+        raise UserError(
+            f"{name}: {attribute}={value} does not divide {what}={total}; use one of {divisors(total)}."
+        )
 
 
 def value_range(bits: int, signed: bool) -> tuple[int, int]:
@@ -28,7 +30,8 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
 
 
 def packed(values, bits: int) -> tuple[int, int]:
-    """Numbers of `bits` bits side by side, the first in the lowest bits, as a parameter: (bits in all, number).
+    """Numbers of `bits` bits side by side, the first in the lowest bits, as a parameter: (bits in all,
+    number).
 
     >>> packed([1, 2, -1], 4)
     (12, 3873)
@@ -40,8 +43,8 @@ def packed(values, bits: int) -> tuple[int, int]:
 def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 
-    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes the least;
-    `kind` "lut" or "block" forces one. What joins LUT memories deeper than 64 is included.
+    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes
+    the least; `kind` "lut" or "block" forces one. What joins LUT memories deeper than 64 is included.
     """
     quads = min(-(-depth // words) * -(-width // bits) for words, bits in ((32, 6), (64, 3)))
     blocks = -(-depth // 64)

@@ -1,9 +1,10 @@
 """What every operator is: a contract in Python, a module in SystemVerilog, and a cycle count.
 
-An operator is one folder `hw/ops/<name>/` with `op.py`, whose class is bound to the module name `Op`, and its `.sv`.
-`execute_node` is the meaning; the bit simulator, the RTL and the netlist are compared with it.
+An operator is one folder `hw/ops/<name>/` with `op.py`, whose class is bound to the module name `Op`, and its
+`.sv`. `execute_node` is the meaning; the bit simulator, the RTL and the netlist are compared with it.
 
-Tensors carry integers, channels last: (N, H, W, C) or (N, C); N is any batch. Bits are 0 and 1 and stand for -1 and +1.
+Tensors carry integers, channels last: (N, H, W, C) or (N, C); N is any batch. Bits are 0 and 1 and stand for
+-1 and +1.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ DOMAIN = "xnorforge.hw.ops"
 
 @dataclass(frozen=True)
 class Stream:
-    """How one tensor travels: `lanes` elements per beat, element 0 in the least significant bits, last axis fastest.
+    """How one tensor travels: `lanes` elements per beat, element 0 in the least significant bits, last axis
+    fastest.
 
     Attributes:
         shape: one frame without batch, channels last.
@@ -48,7 +50,9 @@ class Stream:
     def datatype(self) -> DataType:
         """The qonnx data type of one element."""
         return DataType[
-            "BINARY" if self.bits == 1 and not self.signed else f"{'INT' if self.signed else 'UINT'}{self.bits}"
+            "BINARY"
+            if self.bits == 1 and not self.signed
+            else f"{'INT' if self.signed else 'UINT'}{self.bits}"
         ]
 
     def pack(self, values) -> np.ndarray:
@@ -63,7 +67,9 @@ class Stream:
     def unpack(self, beats) -> np.ndarray:
         """Beats as `pack` makes them back to int64 frames (N, *shape)."""
         raw = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)
-        bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width].reshape(-1, self.lanes, self.bits)
+        bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width].reshape(
+            -1, self.lanes, self.bits
+        )
         weight = 2 ** np.arange(self.bits, dtype=np.int64)
         if self.signed:
             weight[-1] = -weight[-1]
@@ -75,9 +81,11 @@ class HwOp(CustomOp):
 
     A subclass states
         module      name of its top SystemVerilog module (default variant), file `<module>.sv` in its folder
-        arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights", "thresholds");
+        arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights",
+        "thresholds");
                     optional ones last, each only with those before it
-        extents     what can be folded and what it has to divide: {"simd" or "pe": attribute}, of a shape its last number
+        extents     what can be folded and what it has to divide: {"simd" or "pe": attribute}, of a shape its
+        last number
     and implements
         get_nodeattr_types()   attributes, snake_case
         in_stream(), out_stream()   -> Stream
@@ -87,13 +95,15 @@ class HwOp(CustomOp):
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) for the chosen variant
         memories()  -> {string parameter: (bits per word, list of word values)}, default none
         generated() -> {file name: SystemVerilog text} written for this instance, default none
-        side_ports() -> {port: (bits, value it has alone, None of an output)} beyond those of the streams, default none
+        side_ports() -> {port: (bits, value it has alone, None of an output)} beyond those of the streams,
+        default none
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
 
-    An operator with several streams on a side (`inputs`, `outputs`) states all of them in `in_streams()`, `out_streams()`.
-    Its module has the data of stream 0 in the lowest bits, and one valid and ready bit per stream.
+    An operator with several streams on a side (`inputs`, `outputs`) states all of them in `in_streams()`,
+    `out_streams()`. Its module has the data of stream 0 in the lowest bits, and one valid and ready bit per
+    stream.
     """
 
     module: str
@@ -108,9 +118,14 @@ class HwOp(CustomOp):
 
     @classmethod
     def make(cls, name: str = "dut", arrays: dict | None = None, **attributes) -> "HwOp":
-        """An operator that stands alone: tensors `<name>_in`, `<name>_out`, numbered where several; constants `<name>_<array>`."""
+        """An operator that stands alone: tensors `<name>_in`, `<name>_out`, numbered where several; constants
+        `<name>_<array>`.
+        """
         arrays = arrays or {}
-        op = cls(helper.make_node(cls.__name__, [], [], name=name, domain=DOMAIN, **attributes), arrays_of=dict(arrays))
+        op = cls(
+            helper.make_node(cls.__name__, [], [], name=name, domain=DOMAIN, **attributes),
+            arrays_of=dict(arrays),
+        )
         op.onnx_node.input.extend(numbered(f"{name}_in", op.inputs))
         op.onnx_node.input.extend(f"{name}_{key}" for key in cls.arrays if key in arrays)
         op.onnx_node.output.extend(numbered(f"{name}_out", op.outputs))
@@ -124,7 +139,9 @@ class HwOp(CustomOp):
         return op
 
     def take(self, find) -> None:
-        """Take the constants from `find(tensor name)`: qonnx makes an operator anew for every use, without them."""
+        """Take the constants from `find(tensor name)`: qonnx makes an operator anew for every use, without
+        them.
+        """
         found = ((key, find(tensor)) for key, tensor in zip(self.arrays, self.onnx_node.input[self.inputs :]))
         self.arrays_of = {key: values for key, values in found if values is not None}
 
@@ -152,10 +169,14 @@ class HwOp(CustomOp):
         return list(self.onnx_node.output)
 
     def run_all(self, *inputs) -> list[np.ndarray]:
-        """Execute on integers (N, *shape), one array per stream in; returns int64 (N, *shape), one per stream out."""
+        """Execute on integers (N, *shape), one array per stream in; returns int64 (N, *shape), one per stream
+        out.
+        """
         node = self.onnx_node
         context = {tensor: np.asarray(x) for tensor, x in zip(self.sources, inputs, strict=True)}
-        context.update((tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[self.inputs :]))
+        context.update(
+            (tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[self.inputs :])
+        )
         self.execute_node(context, None)
         return [np.asarray(context[tensor]).astype(np.int64) for tensor in node.output]
 
@@ -177,11 +198,13 @@ class HwOp(CustomOp):
         return self.random_inputs(seed, frames)[0]
 
     def needs(self, port: int = 0) -> np.ndarray:
-        """Beats of input stream `port` that must have come before output beat k of a frame leaves, int64 (beats out,).
+        """Beats of input stream `port` that must have come before output beat k of a frame leaves, int64
+        (beats out,).
 
-        Exact, for queues are sized by it on both sides (flows/queues.py): how long a way makes others wait, and how much it
-        gives meanwhile. Here: beat for beat, or the whole pixel for each beat of a pixel, or the whole frame where input and
-        output have other numbers of pixels. An operator that does otherwise says so.
+        Exact, for queues are sized by it on both sides (flows/fold/fifo_sizing.py): how long a way makes
+        others wait, and how much it gives meanwhile. Here: beat for beat, or the whole pixel for each beat of
+        a pixel, or the whole frame where input and output have other numbers of pixels. An operator that does
+        otherwise says so.
         """
         source, sink = self.in_streams()[port], self.out_stream()
         if source.beats == sink.beats:
@@ -200,11 +223,15 @@ class HwOp(CustomOp):
         return {}
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
-        """Ports beyond those of the streams: {name: (bits, what an input is tied to where the operator stands alone)}."""
+        """Ports beyond those of the streams: {name: (bits, what an input is tied to where the operator stands
+        alone)}.
+        """
         return {}
 
     def queue(self) -> int | None:
-        """Beats that fit into its input queue, None without one; under XF_SIM its RTL prints the highest fill."""
+        """Beats that fit into its input queue, None without one; under XF_SIM its RTL prints the highest
+        fill.
+        """
         return None
 
     def latency(self) -> int | None:

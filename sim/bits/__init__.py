@@ -31,7 +31,9 @@ class BitSimulator:
         self.steps[self.ops.index(template)] = xnor_mvu(template.holding(weights))
 
     def run(self, images, keep=(), block: int = 64) -> dict[str, np.ndarray]:
-        """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept operators."""
+        """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept
+        operators.
+        """
         wanted = {op.name for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]}
         blocks = [images[start : start + block] for start in range(0, len(images), block)]
         with ThreadPoolExecutor(threads()) as pool:

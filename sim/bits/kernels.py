@@ -1,7 +1,7 @@
 """The compiled kernels: binary matrix products on packed words. They run beside each other in threads.
 
-numba keeps compiled code beside the sources by default and does not notice an edit in another file, so the cache
-lies in a folder named by the hash of this one.
+numba keeps compiled code beside the sources by default and does not notice an edit in another file, so the
+cache lies in a folder named by the hash of this one.
 """
 
 import numba
@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from xnorforge.artifacts import digest
+from xnorforge.core.artifacts import digest
 from xnorforge.sim.verilate import cache_dir
 
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")
@@ -69,7 +69,8 @@ def unequal_at_most(rows, weights, limit, out):
 
 @njit(cache=True, nogil=True)
 def products(rows, signs, out):
-    """Integer matrix product: out[r, o] = Σ rows[r, k] * signs[k, o], all of one integer type that holds the sums.
+    """Integer matrix product: out[r, o] = Σ rows[r, k] * signs[k, o], all of one integer type that holds the
+    sums.
 
     A library's matrix product would start threads of its own inside ours.
     """

@@ -9,8 +9,8 @@ import numpy as np
 class Packed:
     """Bits of N frames, cut into segments that start on a word of their own.
 
-    A segment is what one pixel holds (its channels); windows and flattened images are rows of whole segments, so
-    neither moves a bit. Unused bits of a segment's last word are 0.
+    A segment is what one pixel holds (its channels); windows and flattened images are rows of whole segments,
+    so neither moves a bit. Unused bits of a segment's last word are 0.
 
     Attributes:
         words: uint64 (N, segments, words per segment), bit c of a segment in word c // 64 at c % 64.
@@ -21,7 +21,9 @@ class Packed:
     bits: int
 
     def rows(self, length: int) -> "Packed":
-        """The same bits, with rows of `length` bits made of whole segments; cut anew where that does not divide."""
+        """The same bits, with rows of `length` bits made of whole segments; cut anew where that does not
+        divide.
+        """
         return self if length % self.bits == 0 else pack(self.unpack().reshape(len(self.words), -1, length))
 
     def unpack(self) -> np.ndarray:

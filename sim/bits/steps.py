@@ -1,7 +1,8 @@
-"""What each operator does to packed bits or plain integers. An operator not named here runs its own `execute_node`.
+"""What each operator does to packed bits or plain integers. An operator not named here runs its own
+`execute_node`.
 
-A value between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape). A step takes
-one value per stream in and gives one, or a list of them, one per stream out.
+A value between operators is `Packed` where the stream carries single unsigned bits, else integers (N,
+*shape). A step takes one value per stream in and gives one, or a list of them, one per stream out.
 """
 
 import numpy as np
@@ -20,7 +21,9 @@ def held(x, stream):
 
 def integers(x, stream) -> np.ndarray:
     """A value as int64 (N, *shape), packed or not."""
-    return (x.unpack() if isinstance(x, Packed) else x).astype(np.int64, copy=False).reshape(-1, *stream.shape)
+    return (
+        (x.unpack() if isinstance(x, Packed) else x).astype(np.int64, copy=False).reshape(-1, *stream.shape)
+    )
 
 
 def xnor_mvu(op):
@@ -61,7 +64,11 @@ def byte_mvu(op):
         sums = np.empty((len(rows), signs.shape[1]), kind)
         products(rows, signs, sums)
         sums = sums.reshape(len(x), -1, signs.shape[1])
-        return sums.reshape(-1, *shape) if thresholds is None else pack(sums >= np.asarray(thresholds).astype(np.int64))
+        return (
+            sums.reshape(-1, *shape)
+            if thresholds is None
+            else pack(sums >= np.asarray(thresholds).astype(np.int64))
+        )
 
     return step
 
@@ -167,7 +174,9 @@ def top_k(op):
 
 
 def arg_max(op):
-    """ArgMax: the largest key is the last of those sorted by key, and then from the last channel to the first."""
+    """ArgMax: the largest key is the last of those sorted by key, and then from the last channel to the
+    first.
+    """
     offset, shift = op.offset(), op.get_nodeattr("shift")
 
     def step(x):

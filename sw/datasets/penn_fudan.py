@@ -1,8 +1,8 @@
 """Penn-Fudan pedestrians: 170 street pictures with 423 persons.
 
-L. Wang, J. Shi, G. Song, I. Shen, "Object Detection Combining Recognition and Segmentation", ACCV 2007. It has no
-official split: the last 34 pictures by name, PennPed00063 to PennPed00096, are the test. Persons that are small or half
-hidden are not annotated; a detector that finds them is charged with false alarms.
+L. Wang, J. Shi, G. Song, I. Shen, "Object Detection Combining Recognition and Segmentation", ACCV 2007. It
+has no official split: the last 34 pictures by name, PennPed00063 to PennPed00096, are the test. Persons that
+are small or half hidden are not annotated; a detector that finds them is charged with false alarms.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.errors import unknown
+from xnorforge.core.errors import unknown
 from xnorforge.sw.datasets.records import Scene, Split, boxes_in, located, missing, text, unreadable
 
 SOURCE = "https://www.cis.upenn.edu/~jshi/ped_html/"
@@ -72,7 +72,9 @@ def _packed(folder: Path) -> list[Scene]:
             for name, one in sorted(known.items())
         ]
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise unreadable(path, f"is not in the layout of docs/tasks.md ({type(error).__name__}: {error})") from error
+        raise unreadable(
+            path, f"is not in the layout of docs/tasks.md ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _scene(picture: Path, masks: Path, size, corners, where: str) -> Scene:

@@ -1,8 +1,9 @@
 """Crops of 64x128 with and without a person: 2,416 and 4,115.
 
-Those with a person have the names and size of the normalised training crops of INRIA's set (N. Dalal, B. Triggs,
-"Histograms of Oriented Gradients for Human Detection", CVPR 2005). Names that differ in the last letter, or in the
-number behind the underscore, are crops of one photograph: a split takes photographs, never crops.
+Those with a person have the names and size of the normalised training crops of INRIA's set (N. Dalal, B.
+Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005). Names that differ in the last
+letter, or in the number behind the underscore, are crops of one photograph: a split takes photographs, never
+crops.
 """
 
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from xnorforge.errors import unknown
+from xnorforge.core.errors import unknown
 from xnorforge.sw.datasets.records import located, missing, unreadable
 
 FILE = "person_crops_64x128_jpeg.npz"
@@ -26,7 +27,8 @@ def crops(split: str) -> tuple[np.ndarray, np.ndarray, str]:
     A photograph is for the test if the CRC-32 of its name is a multiple of 5.
 
     Returns:
-        uint8 (N, 128, 64, 3); int64 (N,), 1 with and 0 without a person; and a sentence on which crops these are.
+        uint8 (N, 128, 64, 3); int64 (N,), 1 with and 0 without a person; and a sentence on which crops these
+        are.
 
     Raises:
         Absent: not in XNORFORGE_DATA.
@@ -56,7 +58,12 @@ def photograph(name: str) -> str:
 def _stored(path: Path):
     try:
         with np.load(path) as stored:
-            return stored["data"], stored["offsets"], stored["labels"], [str(name) for name in stored["names"]]
+            return (
+                stored["data"],
+                stored["offsets"],
+                stored["labels"],
+                [str(name) for name in stored["names"]],
+            )
     except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
         raise unreadable(path, f"is no readable table of crops ({type(error).__name__})") from error
 
@@ -68,6 +75,7 @@ def _decoded(path: Path, name: str, stream: bytes) -> np.ndarray:
         raise unreadable(path, f"holds no readable picture for {name}") from error
     if picture.shape != (128, 64, 3):
         raise unreadable(
-            path, f"holds {name} with {picture.shape[1]} x {picture.shape[0]} pixels where crops have 64 x 128"
+            path,
+            f"holds {name} with {picture.shape[1]} x {picture.shape[0]} pixels where crops have 64 x 128",
         )
     return picture

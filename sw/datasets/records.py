@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from xnorforge.errors import UserError
-from xnorforge.sw import data
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.metrics.segmentation import VOID
 
@@ -57,7 +57,8 @@ class Scene(Picture):
 
     Attributes:
         boxes, labels, ignore, areas: as `metrics.boxes.Truth` has them.
-        masks: picture of numbers, 0 ground and k for object k of `boxes` (k from 1); None where the set has none.
+        masks: picture of numbers, 0 ground and k for object k of `boxes` (k from 1); None where the set has
+            none.
     """
 
     boxes: np.ndarray
@@ -125,15 +126,18 @@ class Clip:
 
 
 def pixels(
-    source: Path | np.ndarray, size: tuple[int, int] | None = None, numbers: bool = False, upright: bool = False
+    source: Path | np.ndarray,
+    size: tuple[int, int] | None = None,
+    numbers: bool = False,
+    upright: bool = False,
 ) -> np.ndarray:
     """Decode a picture: uint8 (H, W, 3) RGB; with `numbers`, the stored bytes (H, W) of a picture of labels.
 
     With `upright` it is turned as a camera noted (Exif); annotations mostly belong to the stored pixels.
 
     Raises:
-        UserError: missing, empty or damaged; of another size than `size`; too large, or of more than 8 bits per colour; a
-            picture of labels with colours.
+        UserError: missing, empty or damaged; of another size than `size`; too large, or of more than 8 bits
+            per colour; a picture of labels with colours.
     """
     if isinstance(source, np.ndarray):
         return source
@@ -149,7 +153,9 @@ def pixels(
                 "take the set's label pictures, not drawings of them."
             )
         if picture.mode[0] in "IF":  # which Pillow would cut at 255
-            raise UserError(f"{source}: has more than 8 bits per colour (mode {picture.mode}); save it with 8.")
+            raise UserError(
+                f"{source}: has more than 8 bits per colour (mode {picture.mode}); save it with 8."
+            )
         try:
             picture = ImageOps.exif_transpose(picture) if upright else picture
             return np.asarray(picture if numbers else picture.convert("RGB"))
@@ -189,11 +195,11 @@ def located(title: str, names: tuple[str, ...], source: str) -> Path:
     Raises:
         Absent: none of them; the text says where the set comes from and where it belongs.
     """
-    found = next(filter(None, map(data.folder_of, names)), None)
+    found = next(filter(None, map(classification.folder_of, names)), None)
     if found is None:
         folders = " or ".join(f"{name}/" for name in names)
-        raise data.Absent(
-            f"{title}: no folder {folders} in {data.where()}; unpack it there from {source} (docs/tasks.md shows the layout)."
+        raise classification.Absent(
+            f"{title}: no folder {folders} in {classification.where()}; unpack it there from {source} (docs/tasks.md shows the layout)."
         )
     return found
 
@@ -238,9 +244,13 @@ def _opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: the set names this picture and it is not there; unpack the set again.") from error
+        raise UserError(
+            f"{path}: the set names this picture and it is not there; unpack the set again."
+        ) from error
     except Image.DecompressionBombError as error:
-        raise UserError(f"{path}: has more pixels than {2 * Image.MAX_IMAGE_PIXELS:,}; make it smaller.") from error
+        raise UserError(
+            f"{path}: has more pixels than {2 * Image.MAX_IMAGE_PIXELS:,}; make it smaller."
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path) from error
 

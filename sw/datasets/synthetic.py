@@ -1,8 +1,8 @@
 """Made-up pictures for every task, for tests and for people without the data: seeded, exact, and easy.
 
-A figure on them says that training, export and hardware work, and nothing about the task. Picture k of a seed is the
-same however many are asked for. All have textured grounds, soft edges and noise, so that no colour alone gives an
-object away.
+A figure on them says that training, export and hardware work, and nothing about the task. Picture k of a seed
+is the same however many are asked for. All have textured grounds, soft edges and noise, so that no colour
+alone gives an object away.
 """
 
 import numpy as np
@@ -29,13 +29,17 @@ def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) 
         for _ in range(rng.integers(1, 5)):
             tall = height * np.exp(rng.uniform(np.log(0.15), np.log(0.8)))
             foot = rng.uniform(0, width), rng.uniform(tall, height)
-            masks.append(_mask(width, height, _person, *foot, tall, rng.uniform(0.02, 0.13), rng.uniform(0.5, 0.75)))
+            masks.append(
+                _mask(width, height, _person, *foot, tall, rng.uniform(0.02, 0.13), rng.uniform(0.5, 0.75))
+            )
             persons.append(True)
         for _ in range(rng.integers(0, 3)):
             x, wide = rng.uniform(0, width - 4), rng.uniform(1, 4)
             masks.append(_mask(width, height, _box, x, -1, x + wide, height))
             persons.append(False)
-        order = np.argsort([np.nonzero(mask.any(1))[0].max() for mask in masks], kind="stable")  # near ones last
+        order = np.argsort(
+            [np.nonzero(mask.any(1))[0].max() for mask in masks], kind="stable"
+        )  # near ones last
         numbers = np.zeros((height, width), np.uint8)
         boxes, ignore, hidden_by = [], [], [masks[i] for i in order]
         for place, i in enumerate(order):
@@ -51,7 +55,9 @@ def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) 
             numbers[solid] = len(boxes)
         boxes = np.array(boxes, float).reshape(-1, 4)
         picture, size = _finished(rng, picture), (width, height)
-        return Scene(f"{k:04}", picture, size, boxes, np.zeros(len(boxes), int), np.array(ignore, bool), masks=numbers)
+        return Scene(
+            f"{k:04}", picture, size, boxes, np.zeros(len(boxes), int), np.array(ignore, bool), masks=numbers
+        )
 
     return Split([scene(k) for k in range(count)], ("person",), _what("street scenes", count, seed))
 
@@ -74,13 +80,16 @@ def shapes(count: int, seed: int = 0, width: int = 160, height: int = 128) -> Sp
             boxes.append(_around(mask > 0.5))
             labels.append(label)
         boxes, labels = np.array(boxes, float).reshape(-1, 4), np.array(labels, np.int64)
-        return Scene(f"{k:04}", _finished(rng, picture), (width, height), boxes, labels, np.zeros(len(boxes), bool))
+        return Scene(
+            f"{k:04}", _finished(rng, picture), (width, height), boxes, labels, np.zeros(len(boxes), bool)
+        )
 
     return Split([scene(k) for k in range(count)], SHAPES, _what("pictures of shapes", count, seed))
 
 
 def segments(count: int, seed: int = 0, width: int = 160, height: int = 120) -> Split:
-    """The same shapes with a class per pixel; a "marked disc" is a disc with a bar beside it, 8 to 12 pixels away.
+    """The same shapes with a class per pixel; a "marked disc" is a disc with a bar beside it, 8 to 12 pixels
+    away.
 
     Disc and marked disc look alike from near: telling them apart takes context. The bar itself is ground.
     """
@@ -133,10 +142,17 @@ def clips(count: int, seed: int = 0, frames: int = 60, width: int = 320, height:
             speed = np.clip(0.95 * speed + rng.normal(0, 0.7, 2), -6, 6)
             low, high = sides / 2 + 1, [width, height] - sides / 2 - 1
             speed = np.where((centre + speed < low) | (centre + speed > high), -speed, speed)
-            centre, size = np.clip(centre + speed, low, high), np.clip(size * np.exp(rng.normal(0, 0.01)), 0.6, 1.6)
-        return Clip(f"{k:04}", np.stack(pictures), (width, height), np.array(boxes, float), np.ones(frames, bool))
+            centre, size = (
+                np.clip(centre + speed, low, high),
+                np.clip(size * np.exp(rng.normal(0, 0.01)), 0.6, 1.6),
+            )
+        return Clip(
+            f"{k:04}", np.stack(pictures), (width, height), np.array(boxes, float), np.ones(frames, bool)
+        )
 
-    return Split([clip(k) for k in range(count)], ("object",), _what(f"sequences of {frames} frames", count, seed))
+    return Split(
+        [clip(k) for k in range(count)], ("object",), _what(f"sequences of {frames} frames", count, seed)
+    )
 
 
 def _what(things: str, count: int, seed: int) -> str:
@@ -147,7 +163,9 @@ def _ground(rng, width: int, height: int) -> np.ndarray:
     """float (H, W, 3), 0 .. 255: two colours that run into each other, clouds of three sizes on them."""
     top, bottom = rng.uniform(50, 205, (2, 3))
     ramp = np.linspace(0, 1, height)[:, None, None]
-    clouds = sum(_clouds(rng, width, height, cells) * weight for cells, weight in ((3, 25), (9, 18), (30, 12)))
+    clouds = sum(
+        _clouds(rng, width, height, cells) * weight for cells, weight in ((3, 25), (9, 18), (30, 12))
+    )
     return np.clip(top * (1 - ramp) + bottom * ramp + clouds, 0, 255)
 
 
@@ -175,7 +193,9 @@ def _colour(rng, picture) -> np.ndarray:
 def _patch(rng, sides) -> np.ndarray:
     """uint8 (H, W, 3): a few coloured blocks, which look different from every side."""
     blocks = rng.integers(20, 236, (4, 4, 3)).astype(np.uint8)
-    return np.asarray(Image.fromarray(blocks).resize(tuple(int(side) for side in sides), Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.fromarray(blocks).resize(tuple(int(side) for side in sides), Image.Resampling.BICUBIC)
+    )
 
 
 def _stick(picture, patch, corner) -> np.ndarray:
@@ -195,7 +215,9 @@ def _mask(width: int, height: int, draw_on, *where) -> np.ndarray:
 
 
 def _person(draw, x: float, y: float, tall: float, stride: float, arm: float):
-    """A figure that stands at x, y: head, trunk to half its height, and two legs `stride` heights from its middle."""
+    """A figure that stands at x, y: head, trunk to half its height, and two legs `stride` heights from its
+    middle.
+    """
     top, wide = y - tall, 0.24 * tall
     _oval(draw, x - 0.065 * tall, top, x + 0.065 * tall, top + 0.15 * tall)
     _oval(draw, x - wide / 2, top + 0.13 * tall, x + wide / 2, top + 0.45 * tall)

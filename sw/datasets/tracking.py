@@ -4,8 +4,9 @@
 |---|---|---|
 | packed | img/*.jpg | groundtruth_xywh.csv: x, y, width, height, the first pixel is 0 |
 | OTB (Wu, Lim, Yang, TPAMI 2015) | img/*.jpg | groundtruth_rect.txt: the same, the first pixel is 1 |
-| GOT-10k (Huang, Zhao, Huang, TPAMI 2021) | *.jpg | groundtruth.txt: 4 numbers, taken as they are; cover.label, 0 where it is hidden |
-| VOT (Kristan et al., 2015) | *.jpg or color/*.jpg | groundtruth.txt with 8 numbers: the upright box around four corners |
+| GOT-10k (Huang, Zhao, Huang, TPAMI 2021) | *.jpg | groundtruth.txt: 4 numbers, taken as they are;
+cover.label, 0 where it is hidden | | VOT (Kristan et al., 2015) | *.jpg or color/*.jpg | groundtruth.txt with
+8 numbers: the upright box around four corners |
 
 A line of "nan" is a frame without the object.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.errors import UserError, unknown
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw.datasets.records import Clip, Split, boxes_in, located, missing, size_of, text, unreadable
 
 SOURCE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/ or http://got-10k.aitestunion.com/"
@@ -25,7 +26,13 @@ SPLITS = {
     "test": ("Crossing", "David", "Skiing", "bag"),
 }
 # Frames that OTB's boxes belong to, where these are not all that its folder has.
-OTB_FRAMES = {"David": (299, 770), "Football1": (0, 74), "Freeman3": (0, 460), "Freeman4": (0, 283), "Diving": (0, 215)}
+OTB_FRAMES = {
+    "David": (299, 770),
+    "Football1": (0, 74),
+    "Freeman3": (0, 460),
+    "Freeman4": (0, 283),
+    "Diving": (0, 215),
+}
 
 
 def clips(split: str) -> Split:
@@ -61,8 +68,8 @@ def clip(folder: Path) -> Clip:
     """One sequence.
 
     Raises:
-        UserError: no annotation or frame, more or fewer boxes than frames, a line that is no box, or a box that is
-            nowhere in its frame.
+        UserError: no annotation or frame, more or fewer boxes than frames, a line that is no box, or a box
+            that is nowhere in its frame.
     """
     path = annotation(folder)
     if path is None:
@@ -98,7 +105,8 @@ def _frames(folder: Path) -> list[Path]:
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """By name, in which digits count as a number: 9 before 10."""
     return sorted(
-        paths, key=lambda path: [int(word) if word.isdecimal() else word for word in re.split(r"(\d+)", path.name)]
+        paths,
+        key=lambda path: [int(word) if word.isdecimal() else word for word in re.split(r"(\d+)", path.name)],
     )
 
 

@@ -1,4 +1,5 @@
-"""PASCAL VOC: 20 classes of objects with boxes, and 21 classes of pixels (M. Everingham et al., IJCV 2010 and 2015).
+"""PASCAL VOC: 20 classes of objects with boxes, and 21 classes of pixels (M. Everingham et al., IJCV 2010 and
+2015).
 
 Both read VOCdevkit/VOC<year>/ as it is downloaded.
 """
@@ -8,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from xnorforge.errors import unknown
+from xnorforge.core.errors import unknown
 from xnorforge.sw.datasets.records import Scene, Segmented, Split, boxes_in, located, text, unreadable
 
 SOURCE = "http://host.robots.ox.ac.uk/pascal/VOC/"

@@ -1,7 +1,7 @@
 """Boxes from a heat map per class and four distances per cell.
 
-The head is that of X. Zhou et al., "Objects as Points", 2019, with distances to the four sides as in Z. Tian et al.,
-"FCOS", ICCV 2019. Hardware sends whole numbers q; the head's value is q * scale + bias.
+The head is that of X. Zhou et al., "Objects as Points", 2019, with distances to the four sides as in Z. Tian
+et al., "FCOS", ICCV 2019. Hardware sends whole numbers q; the head's value is q * scale + bias.
 """
 
 import numpy as np
@@ -23,11 +23,14 @@ def least_score(probability: float, scale, bias) -> np.ndarray:
     return np.ceil((np.log(probability / (1 - probability)) - bias) / scale).astype(np.int64)
 
 
-def boxes(maps, scale, bias, stride: int, least: float = 0.02, overlap: float = 0.45, most: int = 30) -> Found:
+def boxes(
+    maps, scale, bias, stride: int, least: float = 0.02, overlap: float = 0.45, most: int = 30
+) -> Found:
     """Decode the maps of one picture.
 
     Args:
-        maps: int (classes + 4, rows, columns): a score per class, then log distances to left, top, right, bottom.
+        maps: int (classes + 4, rows, columns): a score per class, then log distances to left, top, right,
+            bottom.
         scale: > 0, and bias: float, scalar or one per map.
         stride: input pixels per cell; cell x is centred at (x + 0.5) * stride.
         least: cells below this probability are passed over.

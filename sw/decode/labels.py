@@ -6,8 +6,8 @@ import numpy as np
 def bilinear(scores, factor: int) -> np.ndarray:
     """The class with the largest score after bilinear interpolation, the first of equal ones.
 
-    Pixel i lies at (i + 0.5) / factor - 0.5 cells, held at the border (torch: `align_corners=False`). All weights are
-    multiples of 1 / (2 * factor), so the sums are made of whole numbers and nothing rounds.
+    Pixel i lies at (i + 0.5) / factor - 0.5 cells, held at the border (torch: `align_corners=False`). All
+    weights are multiples of 1 / (2 * factor), so the sums are made of whole numbers and nothing rounds.
 
     Args:
         scores: whole numbers (classes, rows, columns), one scale for all classes; below 2^40 in size.
@@ -16,13 +16,17 @@ def bilinear(scores, factor: int) -> np.ndarray:
     Returns:
         uint8 (rows * factor, columns * factor).
     """
-    scores = np.asarray(scores).astype(float)  # whole numbers below 2^53 all the way: exact, and a fast product
+    scores = np.asarray(scores).astype(
+        float
+    )  # whole numbers below 2^53 all the way: exact, and a fast product
     down, across = (_weights(count, factor) for count in scores.shape[1:])
     return np.argmax(down @ scores @ across.T, 0).astype(np.uint8)
 
 
 def nearest(scores, factor: int) -> np.ndarray:
-    """The class with the largest score in each cell, the first of equal ones, repeated; arguments as `bilinear`."""
+    """The class with the largest score in each cell, the first of equal ones, repeated; arguments as
+    `bilinear`.
+    """
     return np.argmax(scores, 0).astype(np.uint8).repeat(factor, 0).repeat(factor, 1)
 
 

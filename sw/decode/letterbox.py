@@ -39,7 +39,8 @@ def letterbox(picture, width: int, height: int, fill: int = GREY) -> tuple[np.nd
         fill: 0 .. 255, the bars' grey.
 
     Returns:
-        uint8 (height, width, 3), Pillow's bilinear filter, which averages where it shrinks; and how it lies there.
+        uint8 (height, width, 3), Pillow's bilinear filter, which averages where it shrinks; and how it lies
+        there.
     """
     tall, wide = picture.shape[:2]
     scale = min(width / wide, height / tall)

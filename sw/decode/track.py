@@ -1,8 +1,8 @@
 """One object followed through a sequence, from the responses of a template to windows of three sizes.
 
-The procedure is SiamFC's (L. Bertinetto et al., "Fully-Convolutional Siamese Networks for Object Tracking", ECCV 2016
-workshops): learn the object's surroundings once; then look for them in windows around the last place, one smaller and
-one larger than before; prefer staying; go where the answer is largest. Per frame:
+The procedure is SiamFC's (L. Bertinetto et al., "Fully-Convolutional Siamese Networks for Object Tracking",
+ECCV 2016 workshops): learn the object's surroundings once; then look for them in windows around the last
+place, one smaller and one larger than before; prefer staying; go where the answer is largest. Per frame:
 
     responses = accelerator(windows(frame, state))       integers (3, rows, columns)
     state = follow(state, responses, frame)              state.box is the answer
@@ -92,7 +92,9 @@ def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
     step, (left, top) = side / pixels, np.asarray(centre) - side / 2
     affine = (step, 0, left, 0, step, top)
     bilinear = Image.Resampling.BILINEAR
-    return np.asarray(image.transform((pixels,) * 2, Image.Transform.AFFINE, affine, bilinear, fillcolor=mean))
+    return np.asarray(
+        image.transform((pixels,) * 2, Image.Transform.AFFINE, affine, bilinear, fillcolor=mean)
+    )
 
 
 def exemplar(picture, state: State, rules: Rules = RULES) -> np.ndarray:
@@ -145,9 +147,11 @@ def _factors(rules: Rules) -> tuple[float, float, float]:
 
 
 def _cubic(count: int, finer: int) -> np.ndarray:
-    """float64 ((count - 1) * finer + 1, count): cubic interpolation with a = -0.75, corners aligned, border held.
+    """float64 ((count - 1) * finer + 1, count): cubic interpolation with a = -0.75, corners aligned, border
+    held.
 
-    R. G. Keys, "Cubic convolution interpolation for digital image processing", 1981; the kernel torch calls bicubic.
+    R. G. Keys, "Cubic convolution interpolation for digital image processing", 1981; the kernel torch calls
+    bicubic.
     """
     at = np.arange((count - 1) * finer + 1) / finer
     matrix = np.zeros((len(at), count))

@@ -1,1 +1,3 @@
-"""Results drawn into pictures, for people: numpy and Pillow alone. All places are in pixels of the picture given."""
+"""Results drawn into pictures, for people: numpy and Pillow alone. All places are in pixels of the picture
+given.
+"""

@@ -18,7 +18,9 @@ def draw(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.ndarra
         canvas.box(found.boxes[at], colour(found.labels[at]))
     for at in order:
         canvas.label(
-            found.boxes[at], f"{called(found.labels[at], names)} {found.scores[at]:.0%}", colour(found.labels[at])
+            found.boxes[at],
+            f"{called(found.labels[at], names)} {found.scores[at]:.0%}",
+            colour(found.labels[at]),
         )
     return canvas.picture
 

@@ -3,8 +3,11 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-LEGIBLE = 480  # pixels of the longer side; words on smaller pictures cannot be read, so these are drawn enlarged
-# Far apart from each other and bright enough to be seen on a photograph; after S. Trubetskoy, "20 distinct colors", 2017.
+LEGIBLE = (
+    480  # pixels of the longer side; words on smaller pictures cannot be read, so these are drawn enlarged
+)
+# Far apart from each other and bright enough to be seen on a photograph; after S. Trubetskoy, "20 distinct
+# colors", 2017.
 _INKS = "ffe119 f032e6 42d4f4 f58231 3cb44b e6194b 4363d8 bfef45 fabed4 469990 dcbeff 9a6324 aaffc3 808000"
 COLOURS = tuple(bytes.fromhex(ink) for ink in _INKS.split())
 
@@ -37,7 +40,9 @@ class Canvas:
         self.font = ImageFont.load_default(max(12, round(max(size) / 36)))
 
     def box(self, box, ink) -> None:
-        """A frame around a box x0, y0, x1, y1: the line lies on its border, with a dark seam that shows on light ground."""
+        """A frame around a box x0, y0, x1, y1: the line lies on its border, with a dark seam that shows on
+        light ground.
+        """
         x0, y0, x1, y1 = (round(value * self.zoom) for value in box)
         for more, line in ((1, (0, 0, 0)), (0, ink)):
             out = self.line // 2 + more

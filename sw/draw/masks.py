@@ -8,8 +8,10 @@ from xnorforge.sw.draw.canvas import Canvas, called, colour
 STRENGTH = 0.5  # of the colour over the picture
 # What road scenes are used to: the colours of Cityscapes (M. Cordts et al., CVPR 2016) for the same things.
 KNOWN = {
-    "sky": (70, 130, 180), "building": (70, 70, 70), "pole": (153, 153, 153), "road": (128, 64, 128), "pavement": (244, 35, 232),
-    "tree": (107, 142, 35), "sign": (220, 220, 0), "fence": (190, 153, 153), "car": (0, 0, 142), "pedestrian": (220, 20, 60),
+    "sky": (70, 130, 180), "building": (70, 70, 70), "pole": (153, 153, 153), "road": (128, 64, 128),
+    "pavement": (244, 35, 232),
+    "tree": (107, 142, 35), "sign": (220, 220, 0), "fence": (190, 153, 153), "car": (0, 0, 142),
+    "pedestrian": (220, 20, 60),
     "bicyclist": (250, 170, 30),
 }  # fmt: skip
 
@@ -30,7 +32,9 @@ def draw(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.
 
 def told(labels: np.ndarray, names: tuple[str, ...]) -> dict:
     """The same for a record: per cent of the pixels per class."""
-    return {"percent_of_pixels": {name: round(100 * share, 2) for name, share in shares(labels, names).items()}}
+    return {
+        "percent_of_pixels": {name: round(100 * share, 2) for name, share in shares(labels, names).items()}
+    }
 
 
 def shares(labels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:

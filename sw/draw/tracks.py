@@ -9,7 +9,9 @@ PAST = 20  # frames of the way that is drawn
 
 
 def draw(picture: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
-    """A frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given, is white."""
+    """A frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given, is
+    white.
+    """
     canvas, now = Canvas(picture), boxes[-1]
     ink, text = (FOUND, f"frame {len(boxes)}") if len(boxes) > 1 else (GIVEN, "given")
     canvas.path([(box[:2] + box[2:]) / 2 for box in boxes[-PAST:]], FOUND)

@@ -1,7 +1,8 @@
-"""Mining of CI-BCNN's channel graph: a policy network proposes edges, the loss of training images judges them.
+"""Mining of CI-BCNN's channel graph: a policy network proposes edges, the loss of training images judges
+them.
 
-A graph is one tensor per layer, K of shape (tiles, g, g): K[n, t, s] is the influence of channel t of group n on channel
-s, odd, 0 without an edge. Equations in brackets are those of Wang et al., CVPR 2019.
+A graph is one tensor per layer, K of shape (tiles, g, g): K[n, t, s] is the influence of channel t of group n
+on channel s, odd, 0 without an edge. Equations in brackets are those of Wang et al., CVPR 2019.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw import distributed
+from xnorforge.sw.training import distributed
 
 TILE, WIDTH = 16, 64
-SPREAD = 0.5  # standard deviation of a sampled influence weight; at 0.1 a fresh policy, whose means are near 0, gives K = +-3 only
+# standard deviation of a sampled influence weight; at 0.1 a fresh policy, whose means are near 0, gives K = +-3 only
+SPREAD = 0.5
 MEMORY = 0.9  # of the running mean reward that is subtracted from rewards
 SEEN = 16  # images on which saturation is compared
 
@@ -47,8 +49,9 @@ def saturation_reward(sums: torch.Tensor, influence: torch.Tensor) -> float:
 class Policy(nn.Module):
     """Encoder, recurrence and decoder over the 16 x 16 tiles of all layers, first layer first.
 
-    Takes states (tiles, 2, 16, 16), existence and influence sgn(K) (|K| - 1) / (2 K0) of every edge. Gives logits of
-    creating an edge and means of its influence weight in [-1, 1], (tiles, 16, 16) each, and the logit of stopping.
+    Takes states (tiles, 2, 16, 16), existence and influence sgn(K) (|K| - 1) / (2 K0) of every edge. Gives
+    logits of creating an edge and means of its influence weight in [-1, 1], (tiles, 16, 16) each, and the
+    logit of stopping.
     """
 
     def __init__(self):
@@ -81,15 +84,21 @@ class Miner:
         space: K0; density: rho_max, of edges in each tile; discount: gamma; rate: of Adam.
     """
 
-    def __init__(self, shapes: list[tuple[int, int, int]], space: int, density: float, discount: float, rate: float):
+    def __init__(
+        self, shapes: list[tuple[int, int, int]], space: int, density: float, discount: float, rate: float
+    ):
         self.shapes, self.space, self.discount = shapes, space, discount
         self.most = [int(density * g * g) for _, g, _ in shapes]
         self.policy = Policy()
         self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=rate)
         self.mean = torch.zeros(len(shapes))
 
-    def transitions(self, graph: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
-        """Per layer W_et, which sums to 1 and is 0 for self-edges, and the means of w_it, both (tiles, g, g); stop logit."""
+    def transitions(
+        self, graph: list[torch.Tensor]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+        """Per layer W_et, which sums to 1 and is 0 for self-edges, and the means of w_it, both (tiles, g, g);
+        stop logit.
+        """
         logits, means, stop = self.policy(torch.cat([self._state(layer) for layer in graph]))
         create, weights, at = [], [], 0
         for tiles, g, _ in self.shapes:
@@ -107,7 +116,8 @@ class Miner:
         return F.pad(state, (0, TILE - layer.shape[1]) * 2)
 
     def episode(self, graph: list[torch.Tensor], judge: Callable, steps: int, rng: torch.Generator) -> int:
-        """Up to `steps` steps on one batch, each with one action per layer; returns how many actions were kept.
+        """Up to `steps` steps on one batch, each with one action per layer; returns how many actions were
+        kept.
 
         Args:
             graph: the layers' K, changed by `judge`.
@@ -120,7 +130,9 @@ class Miner:
             surprises = [F.binary_cross_entropy_with_logits(stop, stopped.float())]  # -log p(action)
             rewards = torch.zeros(len(graph))
             for layer in () if stopped else range(len(graph)):
-                proposed, surprise = self.act(graph[layer], create[layer], weights[layer], self.most[layer], rng)
+                proposed, surprise = self.act(
+                    graph[layer], create[layer], weights[layer], self.most[layer], rng
+                )
                 rewards[layer], taken = judge(layer, proposed)
                 surprises.append(surprise)
                 kept += taken
@@ -137,8 +149,8 @@ class Miner:
     def act(self, layer, create, weights, most, rng) -> tuple[torch.Tensor, torch.Tensor]:
         """One action: the proposed K of a layer, and -log of its probability.
 
-        An edge drawn from W_et appears if it is absent and its tile holds fewer than `most`; one drawn from W'_et, the
-        normalised -log w_et, vanishes if it is there.
+        An edge drawn from W_et appears if it is absent and its tile holds fewer than `most`; one drawn from
+        W'_et, the normalised -log w_et, vanishes if it is there.
         """
         flat = create.flatten()
         possible = flat.detach() > 0
@@ -159,7 +171,11 @@ class Miner:
 
     def state_dict(self) -> dict:
         """What the next episode depends on."""
-        return {"policy": self.policy.state_dict(), "optimiser": self.optimiser.state_dict(), "mean": self.mean}
+        return {
+            "policy": self.policy.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "mean": self.mean,
+        }
 
     def load_state_dict(self, state: dict) -> None:
         """Take back what `state_dict` gave."""
@@ -171,7 +187,8 @@ class Miner:
 class Judge:
     """The cross entropy of one batch under changes of the graph, computed from the changed part onward.
 
-    Weights rest. Batch norms use the statistics of the batch, so that each graph is judged with statistics of its own.
+    Weights rest. Batch norms use the statistics of the batch, so that each graph is judged with statistics of
+    its own.
 
     Args:
         run: of the training; its network is a row of parts, in training mode.
@@ -184,7 +201,11 @@ class Judge:
         self.run, self.mixes, self.labels, self.band = run, mixes, labels.to(run.device), band
         self.parts = list(run.network)
         self.part_of = [self._holder(mix) for mix in mixes]
-        self.inputs, self.sums, self.rewards = [None] * len(self.parts), [None] * len(mixes), [0.0] * len(mixes)
+        self.inputs, self.sums, self.rewards = (
+            [None] * len(self.parts),
+            [None] * len(mixes),
+            [0.0] * len(mixes),
+        )
         hooks = [part.register_forward_pre_hook(self._keep(at)) for at, part in enumerate(self.parts)]
         with self._watched(), torch.no_grad():
             self.losses = self._halves(run.forward(images))
@@ -192,7 +213,9 @@ class Judge:
             hook.remove()
 
     def _holder(self, mix):
-        return next(at for at, part in enumerate(self.parts) if any(module is mix for module in part.modules()))
+        return next(
+            at for at, part in enumerate(self.parts) if any(module is mix for module in part.modules())
+        )
 
     def _keep(self, at):
         def hook(_, inputs):
@@ -229,7 +252,9 @@ class Judge:
 
     @torch.no_grad()
     def __call__(self, layer: int, proposed: torch.Tensor) -> tuple[float, bool]:
-        """Reward r_c + r_p of a layer's proposed K; it stays if that is positive, the loss fell and rose on no half."""
+        """Reward r_c + r_p of a layer's proposed K; it stays if that is positive, the loss fell and rose on
+        no half.
+        """
         influence, first = self.mixes[layer].influence, self.part_of[layer]
         before = influence.clone()
         if torch.equal(before, proposed.to(before)):
@@ -259,8 +284,12 @@ class Judge:
 
 @torch.no_grad()
 def estimate_again(run, batches: list[torch.Tensor]) -> None:
-    """Running statistics of every batch norm anew, as the mean over batches of images; the network is in training mode."""
-    norms = [module for module in run.network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    """Running statistics of every batch norm anew, as the mean over batches of images; the network is in
+    training mode.
+    """
+    norms = [
+        module for module in run.network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
+    ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -1,7 +1,8 @@
 """What a training method may change; the defaults are plain straight-through training.
 
-A method is one file `sw/methods/<name>.py` whose class is bound to the module name `Method`. The loop (`sw/train.py`)
-calls, in this order and with the `Run` that holds network, optimiser, task, phase, epoch and random generator:
+A method is one file `sw/methods/<name>.py` whose class is bound to the module name `Method`. The loop
+(`sw/training/train.py`) calls, in this order and with the `Run` that holds network, optimiser, task, phase,
+epoch and random generator:
 
     build     the network that trains, from the method's own layers
     phases    stages with their own epochs and learning rate, one after the other
@@ -11,10 +12,11 @@ calls, in this order and with the `Run` that holds network, optimiser, task, pha
     on_epoch  after each epoch, before the checkpoint
     deploy    the trained network in Brevitas layers, snapped: what is evaluated, shipped and exported
 
-The fields of the class, a dataclass, are its hyper-parameters: `--set name=value` changes them, the card states them.
+The fields of the class, a dataclass, are its hyper-parameters: `--set name=value` changes them, the card
+states them.
 
-Everything a method carries from step to step beyond network and optimiser goes through `state` and `load_state`, so
-that a run that was killed continues as if it had not been.
+Everything a method carries from step to step beyond network and optimiser goes through `state` and
+`load_state`, so that a run that was killed continues as if it had not been.
 """
 
 from dataclasses import dataclass, fields
@@ -22,9 +24,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import nn
 
-from xnorforge import plugins
-from xnorforge.errors import UserError, unknown
-from xnorforge.sw import binary, networks, snap
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError, unknown
+from xnorforge.sw.nn import binary, networks, threshold_folding
 from xnorforge.sw.tasks.base import Recipe
 
 
@@ -57,7 +59,9 @@ class Method:
         """Prepare a phase; also called when a killed run continues in it, before `load_state`."""
 
     def optimiser(self, run) -> torch.optim.Optimizer:
-        """The optimiser of a phase; the loop sets the learning rate of its groups at each step, times a group's "rate"."""
+        """The optimiser of a phase; the loop sets the learning rate of its groups at each step, times a
+        group's "rate".
+        """
         return torch.optim.Adam(run.network.parameters(), lr=run.phase.lr, fused=True)
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -86,24 +90,30 @@ class Method:
         """Take back what `state` gave."""
 
     def scale(self, dot: nn.Module) -> float:
-        """What the sums of a trained binary layer come out multiplied with; deployment folds it into the batch norm."""
+        """What the sums of a trained binary layer come out multiplied with; deployment folds it into the
+        batch norm.
+        """
         return 1.0
 
     def skeleton(self, net: str) -> nn.Module:
-        """The structure of a deployed network, in Brevitas layers and evaluation mode; its numbers mean nothing yet."""
+        """The structure of a deployed network, in Brevitas layers and evaluation mode; its numbers mean
+        nothing yet.
+        """
         return networks.build(net).eval()
 
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
-        """The trained network as a skeleton, snapped (`sw/snap.py`): -1 and +1, and numbers on a binary grid."""
-        return snap.transfer(network, self.skeleton(net), self.scale)
+        """The trained network as a skeleton, snapped (`sw/nn/threshold_folding.py`): -1 and +1, and numbers
+        on a binary grid.
+        """
+        return threshold_folding.transfer(network, self.skeleton(net), self.scale)
 
 
 def create(name: str, hyper: dict[str, object] | None = None) -> Method:
     """A method with hyper-parameters, given as text ("0.5", "none") or as values.
 
     Raises:
-        UserError: no such method or hyper-parameter (the text names those that exist and the nearest), or a text that is
-            no value of its type.
+        UserError: no such method or hyper-parameter (the text names those that exist and the nearest), or a
+            text that is no value of its type.
     """
     if name not in plugins.names("sw.methods"):
         raise unknown("METHOD", name, plugins.names("sw.methods"))
@@ -124,4 +134,6 @@ def _value(where: str, given, kind: type):
         return words[given.lower()] if kind is bool and isinstance(given, str) else kind(given)
     except (KeyError, TypeError, ValueError) as error:
         wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
-        raise UserError(f"{where}: '{given}' is not {wanted}; give {where.split()[-1]}=VALUE with one.") from error
+        raise UserError(
+            f"{where}: '{given}' is not {wanted}; give {where.split()[-1]}=VALUE with one."
+        ) from error

@@ -1,18 +1,23 @@
-"""BONN: J. Gu, J. Zhao, X. Jiang, B. Zhang, J. Liu, G. Guo, R. Ji, "Bayesian Optimized 1-Bit CNNs", ICCV 2019.
+"""BONN: J. Gu, J. Zhao, X. Jiang, B. Zhang, J. Liu, G. Guo, R. Ji, "Bayesian Optimized 1-Bit CNNs", ICCV
+2019.
 
-Each filter's latents X are pulled to two modes: a reconstruction w o X close to sign(X), and a prior of two Gaussians at
--mu and +mu of deviation sigma, all three learned (`KernelLoss`). While fine-tuning, what the classifier reads is pulled
-to the mean of its class (`feature_loss`). Nothing of this is left in hardware: the deployed network is the plain one.
+Each filter's latents X are pulled to two modes: a reconstruction w o X close to sign(X), and a prior of two
+Gaussians at -mu and +mu of deviation sigma, all three learned (`KernelLoss`). While fine-tuning, what the
+classifier reads is pulled to the mean of its class (`feature_loss`). Nothing of this is left in hardware: the
+deployed network is the plain one.
 
     symbol   shape          meaning
-    X        (filters, n)   latents; a kernel is one whole output filter of n = inputs * kernel * kernel weights
-    w        (n,)           modulation, one per layer, shared by its filters; its mean wbar scales the layer's output
+    X        (filters, n)   latents; a kernel is one whole output filter of n = inputs * kernel * kernel
+    weights
+    w        (n,)           modulation, one per layer, shared by its filters; its mean wbar scales the layer's
+    output
     mu       (filters,)     where the two modes lie
     sigma    (filters,)     how wide they are
 
-w, mu and sigma are stored as logarithms, so they are positive. The last dense layer has no batch norm to take the factor
-1 / wbar, so its output is not scaled; nor is one whose sums are added to others, before its batch norm or behind it, where
-the factor would cancel. docs/methods/bonn.md tells what else is our reading and what was measured.
+w, mu and sigma are stored as logarithms, so they are positive. The last dense layer has no batch norm to take
+the factor 1 / wbar, so its output is not scaled; nor is one whose sums are added to others, before its batch
+norm or behind it, where the factor would cancel. docs/methods/bonn.md tells what else is our reading and what
+was measured.
 """
 
 import math
@@ -21,15 +26,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from xnorforge.sw import binary, parts
-from xnorforge.sw.binary import signs
 from xnorforge.sw.methods import base
+from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn.binary import signs
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
 KERNEL, FEATURE = 1e-7, 1e-3  # lambda and theta, the weights of the two losses
-REACH = (
-    0.3  # w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
-)
+# w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
+REACH = 0.3
 NU = 1e-4  # variance of the reconstruction error; the paper's for WRN
 MODULATION_RATE = 0.1  # learning rate of w and sigma against that of all else (ImageNet recipe)
 CENTRE_RATE = 0.5  # how far class means follow a batch; that of the center loss (Wen et al., ECCV 2016)
@@ -41,9 +45,11 @@ FINE = 10  # one epoch in so many is fine-tuning, with the feature loss, at a te
 class Binarise(torch.autograd.Function):
     """X^ = sign(w o X), which is sign(X) as w > 0; the gradient takes the elements that w keeps in [-1, 1].
 
-    dL/dX = dL/dX^ o 1[-1 <= w o X <= 1] o w        dL/dw = sum over filters of dL/dX^ o 1[-1 <= w o X <= 1] o X
+    dL/dX = dL/dX^ o 1[-1 <= w o X <= 1] o w        dL/dw = sum over filters of dL/dX^ o 1[-1 <= w o X <= 1] o
+    X
 
-    (equations 11 to 18, the summands of L_S). Forward the layer is scaled by the mean of w, backward by w: "asynchronous".
+    (equations 11 to 18, the summands of L_S). Forward the layer is scaled by the mean of w, backward by w:
+    "asynchronous".
     """
 
     @staticmethod
@@ -63,7 +69,8 @@ class KernelLoss(torch.autograd.Function):
 
         1/2 sum over filters { ||X^ - w o X||^2 + nu ||(X - mu o X^) / sigma||^2 + nu n log sigma^2 }
 
-    X^ = sign(X) counts as a constant. The gradients of mu and sigma are printed with a factor 1/n that equation 9 does not
+    X^ = sign(X) counts as a constant. The gradients of mu and sigma are printed with a factor 1/n that
+    equation 9 does not
     have: they move by the mean over a filter, not the sum.
     """
 
@@ -105,7 +112,9 @@ class _Modulated:
     """A binary layer with w, mu and sigma."""
 
     def start(self):
-        """w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average and variance")."""
+        """w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average and
+        variance").
+        """
         size = self.weight.detach().flatten(1).abs()
         self.log_w = nn.Parameter((REACH / size.mean(0)).log())
         self.log_mu = nn.Parameter(size.mean(1).log())
@@ -118,17 +127,23 @@ class _Modulated:
         return Binarise.apply(self.weight, self.log_w.exp().view(self.weight.shape[1:]))
 
     def scale(self) -> torch.Tensor:
-        """1 / wbar, what the layer's sums are multiplied by; a constant to the gradient, as batch norm absorbs it."""
+        """1 / wbar, what the layer's sums are multiplied by; a constant to the gradient, as batch norm
+        absorbs it.
+        """
         return 1 / self.log_w.detach().exp().mean() if self.scaled else self.log_w.new_ones(())
 
     def forward(self, x):
-        """The sums, scaled. bfloat16 holds sums of bits up to 256 exactly, but not their multiples: those are float32."""
+        """The sums, scaled. bfloat16 holds sums of bits up to 256 exactly, but not their multiples: those are
+        float32.
+        """
         sums = super().forward(x)
         return sums.float() * self.scale() if self.scaled else sums
 
     def kernel_loss(self, nu: float) -> torch.Tensor:
         """The kernel loss of this layer."""
-        return KernelLoss.apply(self.weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu)
+        return KernelLoss.apply(
+            self.weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu
+        )
 
     def effective(self) -> torch.Tensor:
         """The weights as the layer's output has them: two values, -1 / wbar and +1 / wbar."""
@@ -164,9 +179,8 @@ def modulated(network: nn.Module) -> list[_Modulated]:
 class Method(base.Method):
     """Kernel loss in every epoch, feature loss in the last ones."""
 
-    kernel: float = (
-        KERNEL  # lambda; 0 leaves nothing that would determine w: it stays 1, each step is that of plain training
-    )
+    # lambda; 0 leaves nothing that would determine w: it stays 1, each step is that of plain training
+    kernel: float = KERNEL
     feature: float = FEATURE  # theta; 0 leaves the fine-tuning phase out
     nu: float = NU  # variance of the reconstruction error
 
@@ -179,9 +193,9 @@ class Method(base.Method):
 
     def build(self, net):
         network = super().build(net)
-        scores = [part.dot for part in network.modules() if isinstance(part, parts.Scores)]
+        scores = [part.dot for part in network.modules() if isinstance(part, building_blocks.Scores)]
         self.classifies = bool(scores)
-        for layer in [*scores, *parts.whole_sums(network)]:
+        for layer in [*scores, *building_blocks.whole_sums(network)]:
             layer.scaled = False
         if not self.kernel:
             for layer in modulated(network):
@@ -195,12 +209,14 @@ class Method(base.Method):
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 
     def begin(self, run):
-        """While fine-tuning, keep what comes before the last sign: the bits the classifier reads, still real-valued."""
+        """While fine-tuning, keep what comes before the last sign: the bits the classifier reads, still
+        real-valued.
+        """
         if self.hook:
             self.hook.remove()
         self.features = self.hook = self.centres = self.variances = None
         if run.phase.name == "fine":
-            (scores,) = [part for part in run.network.modules() if isinstance(part, parts.Scores)]
+            (scores,) = [part for part in run.network.modules() if isinstance(part, building_blocks.Scores)]
             self.centres = torch.zeros(scores.dot.weight.shape, device=run.device)
             self.variances = torch.ones_like(self.centres)
             last = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
@@ -216,7 +232,9 @@ class Method(base.Method):
     def optimiser(self, run):
         """Adam; mu and sigma have gradients of lambda * nu / n, which the usual eps would drown."""
         layers, every = modulated(run.network), dict(run.network.named_parameters())
-        w, mu, sigma = ([getattr(layer, name) for layer in layers] for name in ("log_w", "log_mu", "log_sigma"))
+        w, mu, sigma = (
+            [getattr(layer, name) for layer in layers] for name in ("log_w", "log_mu", "log_sigma")
+        )
         own = {id(parameter) for parameter in (*w, *mu, *sigma)}
         groups = [
             {"params": [parameter for parameter in every.values() if id(parameter) not in own]},
@@ -229,9 +247,13 @@ class Method(base.Method):
     def losses(self, run, scores, labels):
         losses = super().losses(run, scores, labels)
         if self.kernel:
-            losses["kernel"] = self.kernel * sum(layer.kernel_loss(self.nu) for layer in modulated(run.network))
+            losses["kernel"] = self.kernel * sum(
+                layer.kernel_loss(self.nu) for layer in modulated(run.network)
+            )
         if self.centres is not None:
-            losses["feature"] = self.feature * feature_loss(self.features, self.centres[labels], self.variances[labels])
+            losses["feature"] = self.feature * feature_loss(
+                self.features, self.centres[labels], self.variances[labels]
+            )
         return losses
 
     @torch.no_grad()
@@ -245,7 +267,9 @@ class Method(base.Method):
         return loss
 
     def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:
-        """Class means and variances move towards a batch: c -= rate * sum(c - f) / (1 + count), as the center loss does."""
+        """Class means and variances move towards a batch: c -= rate * sum(c - f) / (1 + count), as the center
+        loss does.
+        """
         share = CENTRE_RATE / (1 + torch.bincount(labels, minlength=len(self.centres)).float()[:, None])
         away = features - self.centres[labels]
         surplus = away.square() - self.variances[labels]

@@ -1,15 +1,18 @@
-"""CI-BCNN: channels of a layer influence each other (Wang, Lu, Tao, Zhou, Tian, "Learning Channel-Wise Interactions for
-Binary Convolutional Neural Networks", CVPR 2019).
+"""CI-BCNN: channels of a layer influence each other (Wang, Lu, Tao, Zhou, Tian, "Learning Channel-Wise
+Interactions for Binary Convolutional Neural Networks", CVPR 2019).
 
-With p_t in {-N0 .. N0} the sum of bits of channel t, and a graph K of odd numbers, mined by a policy network (`_mining.py`),
+With p_t in {-N0 .. N0} the sum of bits of channel t, and a graph K of odd numbers, mined by a policy network
+(`_mining.py`),
 
     p~_s = p_s + sum over edges t -> s of delta_ts(p_t)                                  [Eq. 2]
-    delta_ts = sgn(K_ts) u (k - (|K_ts| - 1) / 2)  for p_t in the k-th of |K_ts| equal parts (q_k, q_k+1] of -N0 .. N0,
+    delta_ts = sgn(K_ts) u (k - (|K_ts| - 1) / 2)  for p_t in the k-th of |K_ts| equal parts (q_k, q_k+1] of
+    -N0 .. N0,
     the left end in the first; u = ceil(U0 N0)                                           [Eq. 3]
 
-Training is plain training in which, after a third and two thirds of the epochs, edges are mined with weights at rest. In
-the last epoch weights are -1 and +1 and the graph rests; batch norms alone move. No scale is left: docs/methods/ci_bcnn.md
-says why the paper's mean |W| needs no line of code in front of a batch norm, and what else is our reading.
+Training is plain training in which, after a third and two thirds of the epochs, edges are mined with weights
+at rest. In the last epoch weights are -1 and +1 and the graph rests; batch norms alone move. No scale is
+left: docs/methods/ci_bcnn.md says why the paper's mean |W| needs no line of code in front of a batch norm,
+    and what else is our reading.
 """
 
 import math
@@ -19,11 +22,11 @@ from fractions import Fraction
 import torch
 from torch import nn
 
-from xnorforge.errors import UserError
-from xnorforge.progress import progress, say
-from xnorforge.sw import binary, parts
+from xnorforge.core.errors import UserError
+from xnorforge.core.progress import progress, say
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
+from xnorforge.sw.nn import binary, building_blocks
 
 # The operator of the exported graph: flows/lower/nodes.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
@@ -37,10 +40,12 @@ def unit_of(ratio: float, n0: int) -> int:
 
 
 def level(p: torch.Tensor, n0: int, k: int) -> torch.Tensor:
-    """k - (|K| - 1) / 2 of [Eq. 3], float32: which of |K| equal parts of -N0 .. N0 a sum lies in, from the middle one.
+    """k - (|K| - 1) / 2 of [Eq. 3], float32: which of |K| equal parts of -N0 .. N0 a sum lies in, from the
+    middle one.
 
-    Part j is floor((X - 1/2) / 2 N0) with the whole number X = |K| (p + N0): at least 1 / 4 N0 away from where floor
-    changes, far more than float32 errs. So it is the comparison p |K| > N0 (2 j - |K|), ten times as fast on a CPU.
+    Part j is floor((X - 1/2) / 2 N0) with the whole number X = |K| (p + N0): at least 1 / 4 N0 away from
+    where floor changes, far more than float32 errs. So it is the comparison p |K| > N0 (2 j - |K|), ten times
+    as fast on a CPU.
     """
     part = p.to(torch.float32, copy=True).mul_(k / (2 * n0)).add_(0.5 - 0.25 / n0)
     return part.floor_().clamp_(min=-(k - 1) // 2)
@@ -90,7 +95,9 @@ class Interact(nn.Module):
         return self.unit * int(levels.max())
 
     def plan(self) -> list[tuple[int, torch.Tensor]]:
-        """For each |K| that occurs, the signs of its edges as one matrix (C, C); made anew where the graph has changed."""
+        """For each |K| that occurs, the signs of its edges as one matrix (C, C); made anew where the graph
+        has changed.
+        """
         made_of, version, plan = self._plan
         if made_of is not self.influence or version != self.influence._version:
             sizes = self.influence.abs()
@@ -118,8 +125,10 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     Sums of pixels, scores and projected shortcuts stay as they are.
     """
     for part in network.modules():
-        if isinstance(part, parts.BiReal) or isinstance(part, parts.Block) and not part.pixels:
-            part.mix = Interact(part.norm.num_features, parts.length_of(part.dot), ratio)
+        if isinstance(part, building_blocks.BiReal) or (
+            isinstance(part, building_blocks.Block) and not part.pixels
+        ):
+            part.mix = Interact(part.norm.num_features, building_blocks.length_of(part.dot), ratio)
     return network
 
 
@@ -133,7 +142,9 @@ class Method(base.Method):
     rounds: int = 2  # how often edges are mined
     batches: int = 8  # of training images per round, no image twice
     steps: int = 24  # T: most steps of the policy on a batch, each one action per layer
-    images: int = 512  # in a batch, fewer of large ones; what is kept lowers the loss and raises that of no half
+    images: int = (
+        512  # in a batch, fewer of large ones; what is kept lowers the loss and raises that of no half
+    )
     band: float = 0.003  # h: changes of the cross entropy up to it count as none
     discount: float = 0.99  # gamma
     rate: float = 1e-3  # alpha: learning rate of the policy
@@ -146,7 +157,9 @@ class Method(base.Method):
 
     def phases(self, recipe):
         if recipe.epochs < 2:
-            raise UserError(f"ci_bcnn: epochs={recipe.epochs} leaves none for weights or batch norms; use 2 or more.")
+            raise UserError(
+                f"ci_bcnn: epochs={recipe.epochs} leaves none for weights or batch norms; use 2 or more."
+            )
         return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
 
     def begin(self, run):
@@ -156,7 +169,9 @@ class Method(base.Method):
 
     def optimiser(self, run):
         """Of everything; in the last epoch of batch norms alone."""
-        resting = {id(latent) for latent in binary.latents(run.network).values()} if run.phase.name == NORMS else ()
+        resting = (
+            {id(latent) for latent in binary.latents(run.network).values()} if run.phase.name == NORMS else ()
+        )
         moving = [parameter for parameter in run.network.parameters() if id(parameter) not in resting]
         return torch.optim.Adam(moving, lr=run.phase.lr, fused=True)
 
@@ -202,7 +217,9 @@ class Method(base.Method):
 
 
 def _taken(run, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The training images at some places with their classes; where labels are no classes, varied as in training."""
+    """The training images at some places with their classes; where labels are no classes, varied as in
+    training.
+    """
     training, _ = run.sets
     if run.task.classifies:
         return tuple(torch.from_numpy(given[at.numpy()]) for given in (training.images, training.labels))

@@ -1,17 +1,18 @@
-"""Group-Net: B. Zhuang, C. Shen, M. Tan, P. Chen, L. Liu, I. Reid, "Structured Binary Neural Networks for Image
-Recognition", arXiv 1909.09934; first form CVPR 2019, arXiv 1811.10413.
+"""Group-Net: B. Zhuang, C. Shen, M. Tan, P. Chen, L. Liu, I. Reid, "Structured Binary Neural Networks for
+Image Recognition", arXiv 1909.09934; first form CVPR 2019, arXiv 1811.10413.
 
-A group of layers runs K times side by side, each time with binary weights of its own; branches keep their own activations
-and meet in a mean at the end of the group. The structure is `sw/branches.py`, made by `sw/splitting.py`; here are what trains and how:
+A group of layers runs K times side by side, each time with binary weights of its own; branches keep their own
+activations and meet in a mean at the end of the group. The structure is `sw/nn/branches.py`, made by
+`sw/nn/splitting.py`; here are what trains and how:
 
     weights       alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W as it is
     activations   sign(x); gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0
     order         convolution, ReLU, norm, then sum or sign
     stage "real"  the same network with real weights and tanh;   stage "binary" goes on from there
 
-alpha > 0 cancels in the norm behind each layer, so sums are counted in units of alpha: the layer has sign(W), or W / alpha
-while real, and the gradient is divided by alpha. Bodies of both papers were not at hand: docs/methods/group_net.md tells
-what is published, what is read in the authors' code, and what is our reading.
+alpha > 0 cancels in the norm behind each layer, so sums are counted in units of alpha: the layer has sign(W),
+or W / alpha while real, and the gradient is divided by alpha. Bodies of both papers were not at hand:
+docs/methods/group_net.md tells what is published, what is read in the authors' code, and what is our reading.
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from xnorforge.errors import UserError, unknown
-from xnorforge.sw import binary, branches, networks, snap, splitting
-from xnorforge.sw.binary import TriangularSign, signs
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw.methods import base
+from xnorforge.sw.nn import binary, branches, networks, splitting, threshold_folding
+from xnorforge.sw.nn.binary import TriangularSign, signs
 
 REAL, BINARY = "real", "binary"
 CHOICES = {
@@ -35,7 +36,9 @@ CHOICES = {
 
 
 class WeightSign(torch.autograd.Function):
-    """sign(W) in units of alpha: the gradient of alpha * sign(W), which is 1 / alpha times that of sign(W), goes to W."""
+    """sign(W) in units of alpha: the gradient of alpha * sign(W), which is 1 / alpha times that of sign(W),
+    goes to W.
+    """
 
     @staticmethod
     def forward(ctx, weight, alpha):
@@ -117,10 +120,14 @@ class Method(base.Method):
     bases: int = 3  # K, branches of a group or weights of a sum
     decomposition: str = "v1"  # groups of one block (v1), two (v2), all (v3), or each layer a sum (lbd)
     aggregate: str = "mean"  # where branches meet: their mean, or learned shares
-    gate: str = "none"  # what a branch reads: the aggregate (none), or a learned mixture, scalar or per_branch
+    gate: str = (
+        "none"  # what a branch reads: the aggregate (none), or a learned mixture, scalar or per_branch
+    )
     relu: str = "residual"  # ReLU before norms in groups: residual (nets with shortcuts), always or never
     dilations: str = "none"  # of each branch, such as 1,2,3
-    atrous: bool = True  # layers of several rates keep them (BPAC); false: rate 1 in all, the paper's comparison
+    atrous: bool = (
+        True  # layers of several rates keep them (BPAC); false: rate 1 in all, the paper's comparison
+    )
     weight_scale: str = "tensor"  # alpha per tensor or per channel
     warmup: float = 0.2  # share of the epochs in the real stage
 
@@ -148,7 +155,9 @@ class Method(base.Method):
                 f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, or none."
             )
         learned = self.aggregate == "learned"
-        return splitting.Shape(self.bases, self.decomposition, learned, self.gate, self.relu, rates, self.atrous)
+        return splitting.Shape(
+            self.bases, self.decomposition, learned, self.gate, self.relu, rates, self.atrous
+        )
 
     def layers(self):
         return Layers(self.weight_scale == "channel")
@@ -171,4 +180,4 @@ class Method(base.Method):
 
     def deploy(self, net, network):
         make_real(network, False)
-        return branches.finish(network, snap.transfer(network, self.skeleton(net), self.scale))
+        return branches.finish(network, threshold_folding.transfer(network, self.skeleton(net), self.scale))

@@ -1,19 +1,21 @@
-"""Layer-wise priority: L. Zhuang, Y. Xu, B. Ni, H. Xu, "Flexible Network Binarization with Layer-wise Priority", ICIP 2018.
+"""Layer-wise priority: L. Zhuang, Y. Xu, B. Ni, H. Xu, "Flexible Network Binarization with Layer-wise
+Priority", ICIP 2018.
 
-A network is trained in real numbers, then binarised layer by layer, the deepest first, and fine-tuned at each step; one
-may stop after any step. Only the paper's abstracts could be read: the equations are our reading of them, numbered as in
-docs/methods/layer_priority.md, which tells what is published.
+A network is trained in real numbers, then binarised layer by layer, the deepest first, and fine-tuned at each
+step; one may stop after any step. Only the paper's abstracts could be read: the equations are our reading of
+them, numbered as in docs/methods/layer_priority.md, which tells what is published.
 
-Step by step, with S the layers binarised so far, filters c of n weights W_c, B_c in {-1, +1}^n and alpha_c > 0:
+Step by step, with S the layers binarised so far, filters c of n weights W_c, B_c in {-1, +1}^n and alpha_c >
+0:
 
     minimise   loss + rho / 2 * sum over S of ||W_c - alpha_c B_c||^2                                    (1)
     B-block    B_c = sign(W_c)                                                                           (2)
     alpha      alpha_c = mean |W_c|                                                                      (3)
     W-block    Adam on (1), straight through the sign                                                    (4)
 
-Batch norm absorbs alpha_c: the network computes with B_c, and a layer that joins S has its running statistics divided by
-alpha_c (`absorb`). Layers outside S have 8-bit weights, and activations have 8 bits from the first step on
-(`sw/lowbit.py`), so that each prefix of the order is a network for hardware.
+Batch norm absorbs alpha_c: the network computes with B_c, and a layer that joins S has its running statistics
+divided by alpha_c (`absorb`). Layers outside S have 8-bit weights, and activations have 8 bits from the first
+step on (`sw/nn/mixed_precision.py`), so that each prefix of the order is a network for hardware.
 """
 
 import copy
@@ -25,12 +27,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from xnorforge.artifacts import whole
-from xnorforge.errors import UserError, unknown
-from xnorforge.sw import distributed, lowbit, networks, train, weights
-from xnorforge.sw.lowbit import Form, Unit
+from xnorforge.core.artifacts import whole
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw.methods import base
+from xnorforge.sw.nn import mixed_precision, networks
+from xnorforge.sw.nn.mixed_precision import Form, Unit
 from xnorforge.sw.tasks.base import share, task_of
+from xnorforge.sw.training import distributed, train, weights
 
 MODES = ("w1a1", "w1a8")
 ORDERS = ("inverse_depth", "forward_depth", "sensitivity", "size")
@@ -53,7 +56,8 @@ def discrepancy(latents: torch.Tensor) -> torch.Tensor:
 
 
 def ratio(layers: list[tuple[int, int, bool]], bits: int) -> float:
-    """How many times fewer bits the weights take than 32 each: 32 P / (sum of b p outside S + sum of (p + 32 c) in S).
+    """How many times fewer bits the weights take than 32 each: 32 P / (sum of b p outside S + sum of (p + 32
+    c) in S).
 
     Args:
         layers: per layer its weights p, its filters c (one 32-bit alpha each) and whether it is in S.
@@ -81,8 +85,8 @@ def shared_out(
 ) -> tuple[int, list[int], int, list[int]]:
     """Epochs of the float phase, of each step and of polishing, and how many layers join at each step.
 
-    A step has at least an epoch: where epochs are fewer than layers, neighbours in the order join together, and a network
-    trained for one epoch is binary from the start.
+    A step has at least an epoch: where epochs are fewer than layers, neighbours in the order join together,
+    and a network trained for one epoch is binary from the start.
     """
     begin = min(max(1, round(epochs * float_share)), epochs - 1) if float_share else 0
     polish = min(round(epochs * polish_share), epochs - begin - (1 if steps else 0))
@@ -99,12 +103,18 @@ class Method(base.Method):
     """Float training, one layer after the other, then a polish of all."""
 
     mode: str = "w1a1"  # what binary layers read: bits (w1a1) or 8-bit activations (w1a8)
-    order: str = "inverse_depth"  # whose turn it is: inverse_depth (the paper's), forward_depth, sensitivity, size
+    order: str = (
+        "inverse_depth"  # whose turn it is: inverse_depth (the paper's), forward_depth, sensitivity, size
+    )
     binarise: int = -1  # how many layers; -1 is all
     ranking: str = ""  # the layers in the order of their turn, as in tradeoff.csv; in place of `order`
     exclude_heads: bool = False  # leave the scores' layer at 8 bits
-    max_loss: float = 1.0  # largest fall of held-out accuracy below the float network's, 0 to 1; 1 is no limit
-    target_ratio: float = 0.0  # stop once 8-bit and binary weights together are so many times smaller than float32
+    max_loss: float = (
+        1.0  # largest fall of held-out accuracy below the float network's, 0 to 1; 1 is no limit
+    )
+    target_ratio: float = (
+        0.0  # stop once 8-bit and binary weights together are so many times smaller than float32
+    )
     rho: float = 1e-4  # weight of the discrepancy
     float_share: float = 0.1  # of the epochs, before the first layer is binarised
     polish_share: float = 0.6  # of the epochs, behind the last
@@ -123,13 +133,15 @@ class Method(base.Method):
         self.rest = Form.EIGHT  # what stands for the weights outside S
 
     def layers(self):
-        return lowbit.Layers()
+        return mixed_precision.Layers()
 
     def build(self, net):
         network = super().build(net)
-        self.units = lowbit.units(network, task_of(net).shape)
+        self.units = mixed_precision.units(network, task_of(net).shape)
         self.ranked = self._ranked(self.units)
-        lowbit.refuse_sums(network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget)
+        mixed_precision.refuse_sums(
+            network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
+        )
         self.network, self.done = network, self.steps
         self._settle()
         return network
@@ -144,7 +156,9 @@ class Method(base.Method):
         return self.max_loss < 1 or self.target_ratio > 0
 
     def _ranked(self, units: list[Unit]) -> list[str]:
-        """The candidates in the order of their turn; `sensitivity` measures it in training and keeps depth until then."""
+        """The candidates in the order of their turn; `sensitivity` measures it in training and keeps depth
+        until then.
+        """
         candidates = units[: len(units) - self.exclude_heads]
         if not -1 <= self.binarise <= len(candidates):
             raise UserError(
@@ -169,7 +183,7 @@ class Method(base.Method):
         return set(self.ranked[: self.done])
 
     def _settle(self) -> None:
-        lowbit.settle(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
+        mixed_precision.settle(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
 
     def phases(self, recipe):
         begin, each, polish, _ = shared_out(recipe.epochs, self.float_share, self.polish_share, self.steps)
@@ -201,10 +215,15 @@ class Method(base.Method):
         """Of the named units, the latents of each sum and the batch norm behind it."""
         part = self.network.get_submodule
         sums = [pair for unit in self.units if unit.name in names for pair in unit.sums]
-        return [(lowbit.side_by_side([part(one).weight for one in those]), norm and part(norm)) for those, norm in sums]
+        return [
+            (mixed_precision.side_by_side([part(one).weight for one in those]), norm and part(norm))
+            for those, norm in sums
+        ]
 
     def _sensitive(self, run) -> list[str]:
-        """The candidates by (fall of held-out accuracy if only this layer is binary) / (bits saved), the least first."""
+        """The candidates by (fall of held-out accuracy if only this layer is binary) / (bits saved), the
+        least first.
+        """
         held_out, start = run.sets[1], copy.deepcopy(run.network.state_dict())
         self._settle()
         ranked, cost, before = self.ranked, {}, train.accuracy(run.network, held_out, run.task)
@@ -223,7 +242,9 @@ class Method(base.Method):
     def losses(self, run, scores, labels):
         losses = super().losses(run, scores, labels)
         if self.rho and self.done and run.phase.name != "float":
-            losses["discrepancy"] = self.rho / 2 * sum(discrepancy(latents) for latents, _ in self._sums(self.chosen))
+            losses["discrepancy"] = (
+                self.rho / 2 * sum(discrepancy(latents) for latents, _ in self._sums(self.chosen))
+            )
         return losses
 
     def on_epoch(self, run):
@@ -233,7 +254,9 @@ class Method(base.Method):
         self._restate(run)
         held_out = run.sets[1]
         row = self._row(run, train.accuracy(run.network, held_out, run.task))
-        if run.phase.name != "polish" and (self.done == len(self.units) or not lowbit.has_sums(run.network)):
+        if run.phase.name != "polish" and (
+            self.done == len(self.units) or not mixed_precision.has_sums(run.network)
+        ):
             row["deployed_accuracy"] = self._ship(run, held_out)
         self.rows.append(row)
         if distributed.first():
@@ -277,7 +300,9 @@ class Method(base.Method):
         """Write the network as it is now to `prefix_<layers>`; returns its accuracy on held-out images."""
         method = replace(self, binarise=self.done, ranking=" ".join(self.ranked))
         network = copy.deepcopy(run.network).cpu()
-        lowbit.settle(network, self.units, self.chosen, self.mode == "w1a8")  # behind the float phase 8 bits as well
+        mixed_precision.settle(
+            network, self.units, self.chosen, self.mode == "w1a8"
+        )  # behind the float phase 8 bits as well
         network = method.written(run.net, network)
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
@@ -293,7 +318,10 @@ class Method(base.Method):
         if (pictures := run.task.settling(training)) is None:
             sample, count = run.task.sampler(training, run.device), len(training.images)
         else:
-            sample, count = lambda at, _: (torch.from_numpy(pictures[at.numpy()]).to(run.device),), len(pictures)
+            sample, count = (
+                lambda at, _: (torch.from_numpy(pictures[at.numpy()]).to(run.device),),
+                len(pictures),
+            )
         norms = [norm for norm in run.network.modules() if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))]
         found = {norm: [] for norm in norms if not getattr(norm, "held", False)}
         hooks = [
@@ -320,12 +348,14 @@ class Method(base.Method):
 
     def skeleton(self, net):
         network, shape = networks.build(net).eval(), task_of(net).shape
-        ranked = self._ranked(lowbit.units(network, shape))
+        ranked = self._ranked(mixed_precision.units(network, shape))
         chosen = set(ranked[: len(ranked) if self.binarise < 0 else self.binarise])
-        return lowbit.skeleton(network, shape, chosen, self.mode == "w1a8")
+        return mixed_precision.skeleton(network, shape, chosen, self.mode == "w1a8")
 
     def deploy(self, net, network):
-        """The trained network; where training stopped early, or measured the order, the hyper-parameters then say so."""
+        """The trained network; where training stopped early, or measured the order, the hyper-parameters then
+        say so.
+        """
         if self.done < len(self.ranked):
             self.binarise = self.done
             self.ranking = self.ranking or (" ".join(self.ranked) if self.order == "sensitivity" else "")
@@ -334,5 +364,5 @@ class Method(base.Method):
     def written(self, net: str, network: nn.Module) -> nn.Module:
         """A settled network as the skeleton of these hyper-parameters."""
         deployed = base.Method.deploy(self, net, network)
-        lowbit.write_eights(network, deployed)
+        mixed_precision.write_eights(network, deployed)
         return deployed

@@ -1,8 +1,10 @@
-"""RBCN: rectified kernels, and a real-valued guide whose feature maps discriminators ask for (Liu, Ding, Xia, Hu, Zhang,
-Liu, Zhuang, Guo, "Rectified Binary Convolutional Networks for Enhancing the Performance of 1-bit DCNNs", IJCAI 2019).
+"""RBCN: rectified kernels, and a real-valued guide whose feature maps discriminators ask for (Liu, Ding, Xia,
+Hu, Zhang, Liu, Zhuang, Guo, "Rectified Binary Convolutional Networks for Enhancing the Performance of 1-bit
+DCNNs", IJCAI 2019).
 
-Equations in brackets are those of the same authors' textbook (section 3.6), from which the method was written; the text
-of the article itself was not at hand. With latents W, bits W^ = sign(W) and one learned scale C per layer,
+Equations in brackets are those of the same authors' textbook (section 3.6), from which the method was
+written; the text of the article itself was not at hand. With latents W, bits W^ = sign(W) and one learned
+scale C per layer,
 
     layer        Conv(x, W^ o C)                                                     [3.65-3.66]
     sign'        2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0                         [3.68]
@@ -10,9 +12,10 @@ of the article itself was not at hand. With latents W, bits W^ = sign(W) and one
     L_Adv        log D(R) + log(1 - D(T)), which D makes large                       [3.63]
                  (1 - D(T))^2, which the network makes small: gradient -2 (1 - D) dD  [3.67-3.76]
 
-where R are feature maps of the guide, the same network in real numbers, trained first and then frozen, and T the
-network's own. A step moves D, then W, then C; after an epoch W and C rest and batch norms alone move. Guide, D and W
-are dropped at the end, C vanishes in the thresholds: what is deployed costs what the baseline costs.
+where R are feature maps of the guide, the same network in real numbers, trained first and then frozen, and T
+the network's own. A step moves D, then W, then C; after an epoch W and C rest and batch norms alone move.
+Guide, D and W are dropped at the end, C vanishes in the thresholds: what is deployed costs what the baseline
+costs.
 
 What the sources leave open, and what batch norm makes of a scale per layer: docs/methods/rbcn.md.
 """
@@ -26,10 +29,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.errors import UserError
-from xnorforge.sw import binary, networks, parts
+from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base
-from xnorforge.sw.parts import BiReal, Block
+from xnorforge.sw.nn import binary, building_blocks, networks
+from xnorforge.sw.nn.building_blocks import BiReal, Block
 
 GUIDE, RECTIFY = "guide", "rectify"
 WIDTH, SLOPE = 128, 0.2
@@ -74,7 +77,8 @@ class Rectified(binary.Plain):
     """Layers with a scale C, which starts where L_Kernel is smallest: at the mean |W| over what shares a C.
 
     Args:
-        granularity: "layer", one C; "spatial", one per kernel position; "filter", the shape of a filter [3.65].
+        granularity: "layer", one C; "spatial", one per kernel position; "filter", the shape of a filter
+            [3.65].
     """
 
     conv_type, linear_type = RectifiedConv, RectifiedLinear
@@ -122,7 +126,9 @@ class Discriminator(nn.Sequential):
 
 
 def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
-    """The C that makes L_Kernel smallest for given W: mean |W| over all weights that share it; same rank as W."""
+    """The C that makes L_Kernel smallest for given W: mean |W| over all weights that share it; same rank as
+    W.
+    """
     shared = {"layer": range(latent.dim()), "spatial": (0, 1), "filter": (0,)}[granularity]
     return latent.abs().mean(tuple(shared), keepdim=True)
 
@@ -148,7 +154,8 @@ def rectified(network: nn.Module) -> list[nn.Module]:
 
 
 def stage_ends(network: nn.Module) -> list[nn.Module]:
-    """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the last part.
+    """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the
+    last part.
 
     Of a block that is its batch norm, of a part with a shortcut the part.
     """
@@ -173,21 +180,27 @@ class Method(base.Method):
     kept: int = 100  # batches of an epoch that the pass behind it sees again
 
     def build(self, net):
-        """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two optimisers."""
+        """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two
+        optimisers.
+        """
         network = networks.build(net, Rectified(self.granularity))
         for part in network.modules():
-            if isinstance(part, parts.Scores):  # no batch norm follows to take up a C: it stays the baseline's
+            if isinstance(
+                part, building_blocks.Scores
+            ):  # no batch norm follows to take up a C: it stays the baseline's
                 rows = part.dot.weight
                 part.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
                 part.dot.weight = rows
         if self.granularity == "layer":
-            for layer in parts.whole_sums(network):  # one C cancels in the batch norm behind it
+            for layer in building_blocks.whole_sums(network):  # one C cancels in the batch norm behind it
                 layer.scaled = False
         self.guide = networks.build(net, Real())
         widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
         self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)
         self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
-        self.guess = torch.optim.Adam(self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999))
+        self.guess = torch.optim.Adam(
+            self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999)
+        )
         self.real, self.fake = _maps(self.guide), _maps(network, training=True)
         self.batches = deque(maxlen=self.kept)
         return network
@@ -207,10 +220,14 @@ class Method(base.Method):
         """Of the guide; then of W and all that is not C."""
         moving = self.guide if run.phase.name == GUIDE else run.network
         named = moving.named_parameters()
-        return torch.optim.Adam([p for name, p in named if not name.endswith(".scale")], lr=run.phase.lr, fused=True)
+        return torch.optim.Adam(
+            [p for name, p in named if not name.endswith(".scale")], lr=run.phase.lr, fused=True
+        )
 
     def losses(self, run, scores, labels):
-        kernels = (kernel_loss(layer.weight, sign(layer.weight), layer.scale) for layer in rectified(run.network))
+        kernels = (
+            kernel_loss(layer.weight, sign(layer.weight), layer.scale) for layer in rectified(run.network)
+        )
         fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake.values()))
         return super().losses(run, scores, labels) | {
             "kernel": self.lambda1 * sum(kernels),
@@ -249,8 +266,8 @@ class Method(base.Method):
     def step_scales(self, run, images: torch.Tensor, labels: torch.Tensor) -> None:
         """C by eta2, with the new W fixed.
 
-        One C per layer cancels in the batch norm behind it, so only L_Kernel has a gradient; other granularities need
-        the scores for the new W, from a second pass that leaves running statistics alone.
+        One C per layer cancels in the batch norm behind it, so only L_Kernel has a gradient; other
+        granularities need the scores for the new W, from a second pass that leaves running statistics alone.
         """
         for group in self.scales.param_groups:
             group["lr"] = self.scale_rate * run.optimiser.param_groups[0]["lr"]

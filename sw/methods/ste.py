@@ -1,7 +1,8 @@
-"""The baseline: straight-through training (Hubara, Courbariaux, Soudry, El-Yaniv, Bengio, "Binarized Neural Networks",
-NIPS 2016), Algorithm 1 with Adam and latents clipped to [-1, +1].
+"""The baseline: straight-through training (Hubara, Courbariaux, Soudry, El-Yaniv, Bengio, "Binarized Neural
+Networks", NIPS 2016), Algorithm 1 with Adam and latents clipped to [-1, +1].
 
-Differs from the paper: no dropout, no shift-based batch norm, cross entropy in place of the squared hinge loss.
+Differs from the paper: no dropout, no shift-based batch norm, cross entropy in place of the squared hinge
+loss.
 """
 
 from xnorforge.sw.methods import base

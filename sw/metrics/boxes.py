@@ -87,8 +87,8 @@ def overlaps(boxes, truth, absorbs) -> np.ndarray:
 def assign(overlap, ignore, absorbs, threshold) -> np.ndarray:
     """Give detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) and COCO do.
 
-    The surest detection chooses first: the free box it overlaps most, the later one of equals. Only where there is
-    none, one of the boxes to ignore, and it is left out of all counts.
+    The surest detection chooses first: the free box it overlaps most, the later one of equals. Only where
+    there is none, one of the boxes to ignore, and it is left out of all counts.
 
     Args:
         overlap: float (N, M), rows by falling score; see `overlaps`.
@@ -99,7 +99,11 @@ def assign(overlap, ignore, absorbs, threshold) -> np.ndarray:
     Returns:
         int8 (N,): HIT, FALSE or LEFT_OUT.
     """
-    state, free, near = np.full(len(overlap), FALSE, np.int8), np.ones(len(ignore), bool), overlap >= threshold
+    state, free, near = (
+        np.full(len(overlap), FALSE, np.int8),
+        np.ones(len(ignore), bool),
+        overlap >= threshold,
+    )
     for row in np.flatnonzero(near.any(1)):
         for those, value in ((~ignore, HIT), (ignore, LEFT_OUT)):
             candidates = np.flatnonzero(near[row] & those & free)
@@ -111,11 +115,12 @@ def assign(overlap, ignore, absorbs, threshold) -> np.ndarray:
 
 
 def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
-    """Match the detections of one picture, whatever their class, where boxes to ignore absorb any number of them.
+    """Match the detections of one picture, whatever their class, where boxes to ignore absorb any number of
+    them.
 
-    A detection is a hit at an intersection over union of `threshold` or more. It is left out where no such box is
-    free and that part of it or more lies in a box to ignore (P. Dollár et al., "Pedestrian Detection: An Evaluation
-    of the State of the Art", TPAMI 2012, section 3.1).
+    A detection is a hit at an intersection over union of `threshold` or more. It is left out where no such
+    box is free and that part of it or more lies in a box to ignore (P. Dollár et al., "Pedestrian Detection:
+    An Evaluation of the State of the Art", TPAMI 2012, section 3.1).
     """
     order = np.argsort(-np.asarray(found.scores, float), kind="stable")
     overlap = overlaps(found.boxes[order], truth.boxes, truth.ignore)
@@ -130,7 +135,9 @@ def outcome(scores, state, positives: int) -> Outcome:
 
 
 def pooled(outcomes: list[Outcome]) -> tuple[np.ndarray, int]:
-    """All pictures together: `hit` (n,) by falling score, and the positives. Equal scores keep the pictures' order."""
+    """All pictures together: `hit` (n,) by falling score, and the positives. Equal scores keep the pictures'
+    order.
+    """
     scores = np.concatenate([np.zeros(0), *(one.scores for one in outcomes)])
     hit = np.concatenate([np.zeros(0, bool), *(one.hit for one in outcomes)])
     return hit[np.argsort(-scores, kind="stable")], sum(one.positives for one in outcomes)

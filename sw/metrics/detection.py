@@ -1,7 +1,7 @@
 """Average precision, as VOC and COCO define it.
 
-Pictures are lists: `found[i]` and `truth[i]` belong together. Results per class are nan where no box of the class had
-to be found; means leave these out.
+Pictures are lists: `found[i]` and `truth[i]` belong together. Results per class are nan where no box of the
+class had to be found; means leave these out.
 """
 
 import numpy as np
@@ -23,11 +23,18 @@ from xnorforge.sw.metrics.boxes import (
 
 COCO_IOU = np.linspace(0.5, 0.95, 10)
 COCO_RECALL = np.linspace(0, 1, 101)
-COCO_SIZES = {"": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}  # square pixels
+COCO_SIZES = {
+    "": (0, 1e10),
+    "small": (0, 32**2),
+    "medium": (32**2, 96**2),
+    "large": (96**2, 1e10),
+}  # square pixels
 
 
 def precision_recall(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall, (n,) each, after each detection by falling score; recall is nan without positives."""
+    """Precision and recall, (n,) each, after each detection by falling score; recall is nan without
+    positives.
+    """
     hit, positives = pooled(outcomes)
     hits = np.cumsum(hit)
     return hits / np.arange(1, len(hit) + 1), hits / (positives or np.nan)
@@ -36,8 +43,8 @@ def precision_recall(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
 def ap_area(outcomes: list[Outcome]) -> float:
     """Area under the precision envelope at all points (VOC since 2010), 0 to 1.
 
-    The envelope at a recall r is the largest precision at a recall of r or more (Everingham et al., "The Pascal
-    Visual Object Classes Challenge: A Retrospective", IJCV 2015, section 3.2).
+    The envelope at a recall r is the largest precision at a recall of r or more (Everingham et al., "The
+    Pascal Visual Object Classes Challenge: A Retrospective", IJCV 2015, section 3.2).
     """
     precision, recall = precision_recall(outcomes)
     if not sum(one.positives for one in outcomes):
@@ -46,7 +53,8 @@ def ap_area(outcomes: list[Outcome]) -> float:
 
 
 def ap_voc07(outcomes: list[Outcome]) -> float:
-    """Mean of the envelope at the recalls 0, 0.1 … 1 (VOC 2007), 0 to 1 (Everingham et al., IJCV 2010, section 4.2).
+    """Mean of the envelope at the recalls 0, 0.1 … 1 (VOC 2007), 0 to 1 (Everingham et al., IJCV 2010,
+    section 4.2).
 
     Recalls are compared as whole numbers: 3 found of 10 reach 0.3.
     """
@@ -69,8 +77,9 @@ def ap_coco(outcomes: list[Outcome]) -> float:
 def match_voc(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
     """Match the detections of one picture, all of one class, as VOC does.
 
-    Each looks at the one true box it overlaps most. Below `threshold` it is a false alarm; a box to ignore (VOC:
-    difficult) leaves it out; a second hit on the same box is a false alarm, even where another would be free.
+    Each looks at the one true box it overlaps most. Below `threshold` it is a false alarm; a box to ignore
+    (VOC: difficult) leaves it out; a second hit on the same box is a false alarm, even where another would be
+    free.
     """
     order = np.argsort(-np.asarray(found.scores, float), kind="stable")
     overlap, free = iou(found.boxes[order], truth.boxes), ~truth.ignore
@@ -82,23 +91,36 @@ def match_voc(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
     return outcome(found.scores[order], state, int((~truth.ignore).sum()))
 
 
-def voc(found: list[Found], truth: list[Truth], classes: int, ap=ap_area, threshold: float = 0.5) -> np.ndarray:
-    """Average precision per class, (classes,), by VOC's matching; `ap` is ap_area or ap_voc07. Its nanmean is mAP."""
+def voc(
+    found: list[Found], truth: list[Truth], classes: int, ap=ap_area, threshold: float = 0.5
+) -> np.ndarray:
+    """Average precision per class, (classes,), by VOC's matching; `ap` is ap_area or ap_voc07. Its nanmean is
+    mAP.
+    """
     return np.array(
         [
-            ap([match_voc(_of_class(one, c), _of_class(true, c), threshold) for one, true in zip(found, truth)])
+            ap(
+                [
+                    match_voc(_of_class(one, c), _of_class(true, c), threshold)
+                    for one, true in zip(found, truth)
+                ]
+            )
             for c in range(classes)
         ]
     )
 
 
 def coco(found: list[Found], truth: list[Truth], classes: int, most: int = 100) -> dict[str, float]:
-    """COCO's figures, 0 to 1: AP (mean over IoU 0.50:0.05:0.95 and classes), AP50, AP75, APsmall, APmedium, APlarge.
+    """COCO's figures, 0 to 1: AP (mean over IoU 0.50:0.05:0.95 and classes), AP50, AP75, APsmall, APmedium,
+    APlarge.
 
-    True boxes to ignore are COCO's crowds. For a size, boxes of other sizes are ignored too, and so are detections of
-    other sizes that meet no box. nan where a size has no box. Of each picture and class the `most` surest count.
+    True boxes to ignore are COCO's crowds. For a size, boxes of other sizes are ignored too, and so are
+    detections of other sizes that meet no box. nan where a size has no box. Of each picture and class the
+    `most` surest count.
     """
-    per_class = np.array([_coco_class(found, truth, c, most) for c in range(classes)])  # (classes, sizes, thresholds)
+    per_class = np.array(
+        [_coco_class(found, truth, c, most) for c in range(classes)]
+    )  # (classes, sizes, thresholds)
     figures = {f"AP{name}": _mean(per_class[:, i]) for i, name in enumerate(COCO_SIZES)}
     return figures | {"AP50": _mean(per_class[:, 0, 0]), "AP75": _mean(per_class[:, 0, 5])}
 

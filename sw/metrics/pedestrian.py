@@ -1,14 +1,15 @@
 """Miss rate over false alarms, as pedestrian detection is measured.
 
-P. Dollár, C. Wojek, B. Schiele, P. Perona, "Pedestrian Detection: An Evaluation of the State of the Art", TPAMI 2012,
-section 3, with the toolbox's `bbGt` and `bbEval`. A picture is an Outcome of `boxes.match`.
+P. Dollár, C. Wojek, B. Schiele, P. Perona, "Pedestrian Detection: An Evaluation of the State of the Art",
+TPAMI 2012, section 3, with the toolbox's `bbGt` and `bbEval`. A picture is an Outcome of `boxes.match`.
 """
 
 import numpy as np
 
 from xnorforge.sw.metrics.boxes import Outcome, pooled
 
-# False alarms per picture at which the miss rate is read: nine, evenly spaced on a logarithmic axis from 0.01 to 1.
+# False alarms per picture at which the miss rate is read: nine, evenly spaced on a logarithmic axis from 0.01
+# to 1.
 FPPI = 10.0 ** (np.arange(-8, 1) / 4)
 
 
@@ -35,7 +36,7 @@ def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
 def lamr(outcomes: list[Outcome]) -> float:
     """Log-average miss rate, 0 to 1, lower is better: the geometric mean of the miss rates at the nine FPPI.
 
-    A miss rate of 0 counts as 1e-10, as in the toolbox. On few pictures it is coarse: with fewer than 100 the lowest
-    points allow no false alarm at all. nan where no picture has a person to find.
+    A miss rate of 0 counts as 1e-10, as in the toolbox. On few pictures it is coarse: with fewer than 100 the
+    lowest points allow no false alarm at all. nan where no picture has a person to find.
     """
     return float(np.exp(np.log(np.maximum(miss_rates(outcomes), 1e-10)).mean()))

@@ -9,7 +9,8 @@ VOID = 255  # true label of a pixel that counts for nothing
 
 
 def confusion(predicted, truth, classes: int) -> np.ndarray:
-    """int64 (classes, classes): pixels by true class (row) and predicted class (column); VOID truth is removed first.
+    """int64 (classes, classes): pixels by true class (row) and predicted class (column); VOID truth is
+    removed first.
 
     Args:
         predicted: int, any shape, 0 .. classes - 1 wherever the truth is not VOID.
@@ -20,10 +21,12 @@ def confusion(predicted, truth, classes: int) -> np.ndarray:
     """
     predicted, truth = np.asarray(predicted), np.asarray(truth)
     if predicted.shape != truth.shape:
-        raise ValueError(f"confusion: predicted is {predicted.shape} and truth is {truth.shape}; they must be equal")
+        raise ValueError(
+            f"confusion: predicted is {predicted.shape} and truth is {truth.shape}; they must be equal"
+        )
     kept = truth != VOID
     rows, columns = truth[kept].astype(np.int64), predicted[kept].astype(np.int64)
-    if len(rows) and not (0 <= min(rows.min(), columns.min()) and max(rows.max(), columns.max()) < classes):
+    if len(rows) and not (min(rows.min(), columns.min()) >= 0 and max(rows.max(), columns.max()) < classes):
         raise ValueError(f"confusion: labels must be 0 to {classes - 1}, or {VOID} in the truth")
     return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
 
@@ -39,8 +42,8 @@ def mean_iou(matrix, absent: str = "left out") -> float:
     """Mean over classes, 0 to 1; nan where no pixel counts.
 
     Args:
-        absent: a class that is neither true nor predicted is "left out" of the mean, or counts as "zero", as the
-            PyTorch-Encoding tool behind Group-Net's VOC figures has it.
+        absent: a class that is neither true nor predicted is "left out" of the mean, or counts as "zero", as
+            the PyTorch-Encoding tool behind Group-Net's VOC figures has it.
     """
     values = class_iou(matrix)
     if absent == "zero":

@@ -1,7 +1,9 @@
 """How well one object was followed: one-pass evaluation of OTB, average overlap of GOT-10k.
 
-A sequence is an array with one value per frame, overlap or error; nan marks a frame that does not count. Boxes are
-float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the tracker is given, counts in OTB's figures and
+A sequence is an array with one value per frame, overlap or error; nan marks a frame that does not count.
+Boxes are
+float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the tracker is given, counts in OTB's
+    figures and
 not in GOT-10k's, as in their tools.
 """
 
@@ -16,9 +18,9 @@ def overlap(predicted, truth, size=None, visible=None) -> np.ndarray:
 
     Args:
         predicted, truth: boxes (T, 4).
-        size: (width, height) of the picture, into which both are brought first, as GOT-10k's toolkit does: a corner
-            beyond the left or upper border moves onto it with the box's width and height, then these are cut at the
-            right and lower border. None, as in OTB: left as they are.
+        size: (width, height) of the picture, into which both are brought first, as GOT-10k's toolkit does: a
+            corner beyond the left or upper border moves onto it with the box's width and height, then these
+            are cut at the right and lower border. None, as in OTB: left as they are.
         visible: bool (T,); frames without the target become nan. None: all have it.
     """
     if size is not None:
@@ -40,7 +42,8 @@ def centre_error(predicted, truth, visible=None) -> np.ndarray:
 def success_curve(sequences) -> np.ndarray:
     """Share of frames with an overlap above 0, 0.05 … 1, (21,), mean over sequences.
 
-    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last is always 0.
+    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last is
+    always 0.
     """
     return np.mean([(_kept(one)[:, None] > OVERLAPS).mean(0) for one in sequences], 0)
 
@@ -51,7 +54,9 @@ def success(sequences) -> float:
 
 
 def precision_curve(sequences) -> np.ndarray:
-    """Share of frames with a centre error of at most 0, 1 … 50 pixels, (51,), mean over sequences (same source)."""
+    """Share of frames with a centre error of at most 0, 1 … 50 pixels, (51,), mean over sequences (same
+    source).
+    """
     return np.mean([(_kept(one)[:, None] <= ERRORS).mean(0) for one in sequences], 0)
 
 
@@ -63,7 +68,8 @@ def precision(sequences, within: int = 20) -> float:
 def average_overlap(sequences) -> float:
     """AO: mean overlap over the frames of all sequences together, first frames left out, 0 to 1.
 
-    L. Huang, X. Zhao, K. Huang, "GOT-10k", TPAMI 2021, as its toolkit does it; its server averages over classes.
+    L. Huang, X. Zhao, K. Huang, "GOT-10k", TPAMI 2021, as its toolkit does it; its server averages over
+    classes.
     """
     return float(_later(sequences).mean())
 

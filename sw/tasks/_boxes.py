@@ -1,7 +1,9 @@
-"""Detection by centres: a heat map per class and four distances per cell (X. Zhou et al., "Objects as Points", 2019).
+"""Detection by centres: a heat map per class and four distances per cell (X. Zhou et al., "Objects as
+Points", 2019).
 
-Targets and loss: a Gaussian around each centre with the focal loss of that paper; on the cells near a centre, -log of the
-intersection over union of the box its distances make (J. Yu et al., "UnitBox", 2016), weighted by the Gaussian.
+Targets and loss: a Gaussian around each centre with the focal loss of that paper; on the cells near a centre,
+-log of the intersection over union of the box its distances make (J. Yu et al., "UnitBox", 2016), weighted by
+the Gaussian.
 """
 
 import numpy as np
@@ -19,7 +21,8 @@ WIDTH, HEIGHT, STRIDE = 160, 128, 8
 SIDE = 320  # longer side of a training picture, without its border
 BORDER = 0.2  # grey around it, of the longer side, so that cuts may reach over its edge
 SCALES = 0.55, 1.15  # of a cut, where 1 just holds the picture
-# Boxes of this probability and more are drawn: of tinyped's training pictures 83 % are right, and show 87 % of the persons.
+# Boxes of this probability and more are drawn: of tinyped's training pictures 83 % are right, and show 87 %
+# of the persons.
 SHOWN = 0.4
 _CENTRES = (np.mgrid[: HEIGHT // STRIDE, : WIDTH // STRIDE] + 0.5)[::-1] * STRIDE  # x and y of the cells
 
@@ -28,11 +31,15 @@ class BoxTask(MapTask):
     """Pictures with boxes; a subclass states data, classes and figures."""
 
     shape = (3, HEIGHT, WIDTH)
-    recipe_words = "each cut at 0.55 to 1.15 of its size, mirrored half the time, in another light seven times of ten"
+    recipe_words = (
+        "each cut at 0.55 to 1.15 of its size, mirrored half the time, in another light seven times of ten"
+    )
     classes = 1
 
     def images(self, split, what: str) -> Images:
-        """Pictures letterboxed into the input; labels float (N, boxes, 6): x0, y0, x1, y1, class, ignore; nan behind them."""
+        """Pictures letterboxed into the input; labels float (N, boxes, 6): x0, y0, x1, y1, class, ignore; nan
+        behind them.
+        """
         pictures, rows = [], []
         for scene in split.items:
             picture, fit = letterbox(scene.image, WIDTH, HEIGHT)
@@ -50,7 +57,9 @@ class BoxTask(MapTask):
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
     def settling(self, training):
-        """Whole pictures and their mirror images: cuts are larger, and the figures suffer from their statistics."""
+        """Whole pictures and their mirror images: cuts are larger, and the figures suffer from their
+        statistics.
+        """
         return np.concatenate([training.images, training.images[..., ::-1]])
 
     def truths(self, labels: np.ndarray) -> list[Truth]:
@@ -103,7 +112,9 @@ class BoxTask(MapTask):
 
 
 def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Maps of a cut: float32 (classes + 5, rows, columns): heat, distances left, top, right, bottom in pixels, weight."""
+    """Maps of a cut: float32 (classes + 5, rows, columns): heat, distances left, top, right, bottom in
+    pixels, weight.
+    """
     heat, weight = np.zeros((classes, *_CENTRES.shape[1:])), np.zeros(_CENTRES.shape[1:])
     sides = np.ones((4, *_CENTRES.shape[1:]))
     for box, label in zip(known, labels):
@@ -111,7 +122,9 @@ def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         if not ((middle >= 0) & (middle < [WIDTH, HEIGHT])).all():
             continue
         column, row = (middle // STRIDE).astype(int)
-        away = (_CENTRES - _CENTRES[:, row, column][:, None, None]) / np.maximum(size * [0.14, 0.09], 3)[:, None, None]
+        away = (_CENTRES - _CENTRES[:, row, column][:, None, None]) / np.maximum(size * [0.14, 0.09], 3)[
+            :, None, None
+        ]
         bell = np.exp(-0.5 * (away**2).sum(0))
         heat[label] = np.maximum(heat[label], bell)
         reach = np.concatenate([_CENTRES - box[:2, None, None], box[2:, None, None] - _CENTRES])
@@ -122,7 +135,9 @@ def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _bordered(scene) -> tuple:
-    """A training picture with its grey border, its boxes and labels, and (left = top, width, height) of the picture in it."""
+    """A training picture with its grey border, its boxes and labels, and (left = top, width, height) of the
+    picture in it.
+    """
     tall, wide = scene.image.shape[:2]
     border, scale = int(BORDER * max(wide, tall)), SIDE / max(wide, tall)
     canvas = Image.new("RGB", (wide + 2 * border, tall + 2 * border), (GREY,) * 3)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from xnorforge.progress import say
-from xnorforge.sw import data
+from xnorforge.core.progress import say
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.datasets.records import Split
 from xnorforge.sw.metrics import bootstrap
 from xnorforge.sw.tasks import base
@@ -64,10 +64,12 @@ class MapTask(base.Task):
 
 
 def either(real, made_up):
-    """What `real()` gives, or `made_up()` where its data set is not there; which of the two, the set's words say."""
+    """What `real()` gives, or `made_up()` where its data set is not there; which of the two, the set's words
+    say.
+    """
     try:
         return real()
-    except data.Absent as error:
+    except classification.Absent as error:
         say(f"{error} Made-up pictures take its place.")
         return made_up()
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from xnorforge import plugins
-from xnorforge.errors import unknown
+from xnorforge.core import plugins
+from xnorforge.core.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Task:
         shape: of an image, (C, H, W).
         nets: recipes of the networks that fit, by name.
         main: the figure that networks are compared by.
-        classifies: labels are classes; `figures` is then what the rest of the street computes by itself.
+        classifies: labels are classes; `figures` is then what the rest of the pipeline computes by itself.
         together: so many pictures of a batch in a row belong together.
         follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
     """
@@ -74,7 +74,9 @@ class Task:
     follows = False
 
     def train_sets(self) -> tuple[Images, Images]:
-        """Images to train on, and images to watch the training by, which no step is made on unless `what` says so."""
+        """Images to train on, and images to watch the training by, which no step is made on unless `what`
+        says so.
+        """
         raise NotImplementedError
 
     def test_sets(self) -> list[Images]:
@@ -90,8 +92,12 @@ class Task:
         return images
 
     def sampler(self, training: Images, device) -> Callable[[torch.Tensor, torch.Generator], tuple]:
-        """What makes a batch of the training images at some places: uint8 (N, C, H, W), and what `loss` compares with."""
-        images, labels = (torch.from_numpy(part.copy()).to(device) for part in (training.images, training.labels))
+        """What makes a batch of the training images at some places: uint8 (N, C, H, W), and what `loss`
+        compares with.
+        """
+        images, labels = (
+            torch.from_numpy(part.copy()).to(device) for part in (training.images, training.labels)
+        )
         return lambda at, rng: (self.augment(images[at], rng), labels[at])
 
     def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -103,7 +109,8 @@ class Task:
         return int((np.argmax(scores, 1) == labels).sum())
 
     def figures(self, scores: np.ndarray, labels: np.ndarray, intervals: bool = True) -> dict:
-        """A row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures` {name: 0..1}.
+        """A row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures` {name:
+        0..1}.
 
         Args:
             scores: float (N, classes) or (N, C, H, W), of the first N images.
@@ -119,7 +126,9 @@ class Task:
         return self.figures(run(images.images), images.labels, intervals)
 
     def settling(self, training: Images) -> np.ndarray | None:
-        """Images as deployment sees them, over which batch norms take their statistics at the end; None: leave them."""
+        """Images as deployment sees them, over which batch norms take their statistics at the end; None:
+        leave them.
+        """
         return None
 
     def learn(self, network: torch.nn.Module, exemplar: np.ndarray) -> None:
@@ -134,7 +143,9 @@ class Task:
         """What the first classes are called, for a network trained on the pictures that a card describes so."""
         return ()
 
-    def shown(self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], box=None) -> Iterator[tuple]:
+    def shown(
+        self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], box=None
+    ) -> Iterator[tuple]:
         """Draw what a network finds in pictures of any size; a task that draws nothing leaves this as it is.
 
         Args:
@@ -149,8 +160,8 @@ class Task:
         raise NotImplementedError
 
     def examples(self) -> list[tuple]:
-        """What a report shows of the test set: (name, pictures, box) each, as `shown` takes them; the last picture's drawing
-        is shown. Chosen by their place in the set, never by what is found in them."""
+        """What a report shows of the test set: (name, pictures, box) each, as `shown` takes them; the last
+        picture's drawing is shown. Chosen by their place in the set, never by what is found in them."""
         return []
 
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
@@ -163,7 +174,9 @@ def share(row: dict) -> float:
     return row["correct"] / row["images"] if "correct" in row else next(iter(row["figures"].values()))
 
 
-def shifted(images: torch.Tensor, reach: int, mirrored: bool, fill: int, rng: torch.Generator) -> torch.Tensor:
+def shifted(
+    images: torch.Tensor, reach: int, mirrored: bool, fill: int, rng: torch.Generator
+) -> torch.Tensor:
     """Each image moved by up to `reach` pixels each way, borders `fill`; half of them mirrored if asked."""
     count, channels, height, width = images.shape
     padded = F.pad(images, (reach,) * 4, value=fill)

@@ -1,10 +1,12 @@
-"""Small photographs: 10 classes, 32x32 RGB (A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009)."""
+"""Small photographs: 10 classes, 32x32 RGB (A. Krizhevsky, "Learning Multiple Layers of Features from Tiny
+Images", 2009).
+"""
 
 from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.sw import data
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images, Recipe
 
@@ -15,7 +17,8 @@ _PIXELS = {"exact": "exact pixels", "jpeg": "JPEG copies"}
 class Task(base.Task):
     """47,500 images to train on, the last 2,500 of the training set held out.
 
-    The published pixels and copies that went through JPEG once are different images: accuracy is stated on each apart.
+    The published pixels and copies that went through JPEG once are different images: accuracy is stated on
+    each apart.
     """
 
     shape = (3, 32, 32)
@@ -30,7 +33,7 @@ class Task(base.Task):
     recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
 
     def train_sets(self):
-        images, labels, pixels = data.cifar10("train")
+        images, labels, pixels = classification.cifar10("train")
         return (
             Images(
                 images[:-HELD_OUT],
@@ -38,19 +41,23 @@ class Task(base.Task):
                 f"the first 47,500 training images of CIFAR-10, {_PIXELS[pixels]}",
             ),
             Images(
-                images[-HELD_OUT:], labels[-HELD_OUT:], f"the last 2,500 training images of CIFAR-10, {_PIXELS[pixels]}"
+                images[-HELD_OUT:],
+                labels[-HELD_OUT:],
+                f"the last 2,500 training images of CIFAR-10, {_PIXELS[pixels]}",
             ),
         )
 
     def test_sets(self):
-        images, labels, pixels = data.cifar10("test")
+        images, labels, pixels = classification.cifar10("test")
         return [Images(images, labels, f"10,000 test images of CIFAR-10, {_PIXELS[pixels]}"), self._first()]
 
     def golden(self, count=None):
-        """The first 1,000 test images with exact pixels; where there is no CIFAR-10, 100 random ones without labels."""
+        """The first 1,000 test images with exact pixels; where there is no CIFAR-10, 100 random ones without
+        labels.
+        """
         try:
             return self._first(count)
-        except data.Absent:
+        except classification.Absent:
             images = np.random.default_rng(0).integers(0, 256, (100, *self.shape), np.uint8)[:count]
             words = f"{len(images)} random images (seed 0) without labels, as CIFAR-10 is neither in XNORFORGE_DATA nor downloaded"
             return Images(images, np.full(len(images), -1), words)
@@ -59,6 +66,6 @@ class Task(base.Task):
         return base.shifted(images, reach=2, mirrored=True, fill=128, rng=rng)
 
     def _first(self, count=None):
-        images, labels, _ = data.cifar10("test", "exact")
+        images, labels, _ = classification.cifar10("test", "exact")
         images, labels = images[:1000][:count], labels[:1000][:count]
         return Images(images, labels, f"the first {len(images):,} test images of CIFAR-10, exact pixels")

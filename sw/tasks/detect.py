@@ -1,11 +1,12 @@
-"""Object detection, 80 classes of COCO. With COCO128, which is what is at hand, a smoke test: trained and scored on its own
-128 pictures, it shows that head, loss, decoder and measure work, and nothing about other pictures."""
+"""Object detection, 80 classes of COCO. With COCO128, which is what is at hand, a smoke test: trained and
+scored on its own 128 pictures, it shows that head, loss, decoder and measure work, and nothing about other
+pictures."""
 
 from dataclasses import replace
 from typing import ClassVar
 
-from xnorforge.sw.data import Absent
 from xnorforge.sw.datasets import coco, synthetic
+from xnorforge.sw.datasets.classification import Absent
 from xnorforge.sw.datasets.records import Split
 from xnorforge.sw.metrics import detection
 from xnorforge.sw.tasks._boxes import BoxTask
@@ -16,7 +17,9 @@ OVERFITTED = "the training's own pictures: an overfit smoke test"
 
 
 class Task(BoxTask):
-    """COCO's train2017 and val2017 where XNORFORGE_DATA holds them; else COCO128's training pictures, for everything."""
+    """COCO's train2017 and val2017 where XNORFORGE_DATA holds them; else COCO128's training pictures, for
+    everything.
+    """
 
     nets: ClassVar = {"detect-tinydet": Recipe(epochs=60, batch=16, lr=5e-3, warmup=50, passes=16)}
     main = "AP50"
@@ -25,7 +28,9 @@ class Task(BoxTask):
     def train_sets(self):
         split = self._of("train2017")
         images = self.images(split, split.what)
-        return images, Images(images.images[:128], images.labels[:128], "the first 128 of the training pictures, whole")
+        return images, Images(
+            images.images[:128], images.labels[:128], "the first 128 of the training pictures, whole"
+        )
 
     def tested(self):
         return self._of("val2017", f"; {OVERFITTED}")
@@ -41,7 +46,9 @@ class Task(BoxTask):
         return synthetic.SHAPES if synthetic.MADE_UP in trained_on else coco.CLASSES
 
     def told(self, items, intervals):
-        """No intervals: of the training's own pictures they would say nothing, and a thousand draws take hours."""
+        """No intervals: of the training's own pictures they would say nothing, and a thousand draws take
+        hours.
+        """
         figures = detection.coco(*map(list, zip(*items)), self.classes)
         return {"figures": {name: round(figures[name], 5) for name in ("AP50", "AP")}}
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from xnorforge.sw import data
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images, Recipe
 
@@ -10,7 +10,9 @@ HELD_OUT = 5000
 
 
 class Task(base.Task):
-    """55,000 images to train on, the last 5,000 of the training set held out; the first 1,000 test images are shipped."""
+    """55,000 images to train on, the last 5,000 of the training set held out; the first 1,000 test images are
+    shipped.
+    """
 
     shape = (1, 28, 28)
     nets: ClassVar = {
@@ -20,17 +22,17 @@ class Task(base.Task):
     recipe_words = "each image moved by up to 1 pixel each way"
 
     def train_sets(self):
-        images, labels = data.mnist("train")
+        images, labels = classification.mnist("train")
         return (
             Images(images[:-HELD_OUT], labels[:-HELD_OUT], "the first 55,000 training images of MNIST"),
             Images(images[-HELD_OUT:], labels[-HELD_OUT:], "the last 5,000 training images of MNIST"),
         )
 
     def test_sets(self):
-        return [Images(*data.mnist("test"), "10,000 test images of MNIST"), self.golden()]
+        return [Images(*classification.mnist("test"), "10,000 test images of MNIST"), self.golden()]
 
     def golden(self, count=None):
-        images, labels = data.mnist_shipped()
+        images, labels = classification.mnist_shipped()
         images, labels = images[:count], labels[:count]
         return Images(images, labels, f"the first {len(images):,} test images of MNIST")
 

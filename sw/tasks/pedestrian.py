@@ -14,7 +14,9 @@ WATCHED = 34
 
 
 class Task(BoxTask):
-    """136 pictures to train on, the last 34 by name to test; the training is watched on its own first 34, letterboxed."""
+    """136 pictures to train on, the last 34 by name to test; the training is watched on its own first 34,
+    letterboxed.
+    """
 
     nets: ClassVar = {"pedestrian-tinyped": Recipe(epochs=60, batch=16, lr=5e-3, warmup=50, passes=8)}
     main = "AP"
@@ -23,7 +25,9 @@ class Task(BoxTask):
     def train_sets(self):
         split = either(lambda: penn_fudan.scenes("train"), lambda: synthetic.pedestrians(200, seed=1))
         images = self.images(split, split.what)
-        watched = Images(images.images[:WATCHED], images.labels[:WATCHED], f"{WATCHED} of the training pictures, whole")
+        watched = Images(
+            images.images[:WATCHED], images.labels[:WATCHED], f"{WATCHED} of the training pictures, whole"
+        )
         return images, watched
 
     def tested(self):

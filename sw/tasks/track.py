@@ -1,7 +1,8 @@
 """Following one object through a sequence, SiamFC's way (L. Bertinetto et al., ECCV 2016 workshops), on bits.
 
-Training pairs an exemplar of 64x64 with a search of 128x128 around the same object, up to 26 pixels off: half of them from
-two frames of a sequence, half from single pictures with boxes. Frames come in fives, see `parts.Correlation`.
+Training pairs an exemplar of 64x64 with a search of 128x128 around the same object, up to 26 pixels off: half
+of them from two frames of a sequence, half from single pictures with boxes. Frames come in fives, see
+`parts.Correlation`.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw import data
-from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
+from xnorforge.sw.datasets import classification, coco, penn_fudan, synthetic, tracking
 from xnorforge.sw.decode import track
 from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
@@ -41,11 +41,15 @@ class Sighting:
 
 
 class Task(MapTask):
-    """Four sequences to train on and four to test, with single pictures of COCO128 and Penn-Fudan beside them."""
+    """Four sequences to train on and four to test, with single pictures of COCO128 and Penn-Fudan beside
+    them.
+    """
 
     shape = (3, SEARCH, SEARCH)
     nets: ClassVar = {"track-tinytrk": Recipe(epochs=12, batch=20, lr=5e-3, warmup=50)}
-    recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
+    recipe_words = (
+        "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
+    )
     main = "success AUC"
     together = 5
     follows = True
@@ -58,7 +62,9 @@ class Task(MapTask):
 
     def train_sets(self):
         clips = either(lambda: tracking.clips("train"), lambda: synthetic.clips(8, seed=1))
-        moving = [Sighting([clip.frame(at) for at in range(len(clip.frames))], clip.boxes) for clip in clips.items]
+        moving = [
+            Sighting([clip.frame(at) for at in range(len(clip.frames))], clip.boxes) for clip in clips.items
+        ]
         single, words = _single_pictures()
         what = " and ".join([clips.what, *words])
         watched = self._windows(clips.items, f"windows of {clips.what}, which are trained on too")
@@ -77,15 +83,17 @@ class Task(MapTask):
         return [Images(np.empty(0), np.empty(0), clips.what, clips.items)]
 
     def golden(self, count=None):
-        """Windows around the object of every fourth frame of the test sequences, at its size; no labels, as one template is
-        compared with all of them."""
+        """Windows around the object of every fourth frame of the test sequences, at its size; no labels, as
+        one template is compared with all of them."""
         [clips] = self.test_sets()
         found = self._windows(clips.source, f"windows of {clips.what}, every fourth frame")
         images = found.images[:count]
         return Images(images, np.full(len(images), -1), f"{len(images)} {found.what}")
 
     def _windows(self, clips, what: str) -> Images:
-        """Windows around the place one frame ago; labels (N, 2): where in them the object is, in pixels off the centre."""
+        """Windows around the place one frame ago; labels (N, 2): where in them the object is, in pixels off
+        the centre.
+        """
         frames, labels, exemplars = [], [], []
         for clip in clips:
             exemplars.append(track.exemplar(clip.frame(0), track.start(clip.boxes[0])))
@@ -108,7 +116,9 @@ class Task(MapTask):
                 frames += [pair[1] for pair in pairs]
                 frames.append(np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])]))
                 labels += [pair[2] for pair in pairs]
-            return torch.from_numpy(channels_first(frames)).to(device), torch.from_numpy(np.stack(labels)).to(device)
+            return torch.from_numpy(channels_first(frames)).to(device), torch.from_numpy(np.stack(labels)).to(
+                device
+            )
 
         return batch
 
@@ -116,7 +126,9 @@ class Task(MapTask):
         """Balanced logistic loss of the answer to the own exemplar; the other three should find nothing."""
         logits = scores / 8192 * TEMPERATURE + OFFSET
         near = labels.sum((1, 2), keepdim=True)
-        weight = torch.where(labels > 0, 0.5 / near.clamp(min=1), 0.5 / (1 - labels).sum((1, 2), keepdim=True))
+        weight = torch.where(
+            labels > 0, 0.5 / near.clamp(min=1), 0.5 / (1 - labels).sum((1, 2), keepdim=True)
+        )
         own = F.binary_cross_entropy_with_logits(logits[:, 0], labels, weight, reduction="sum") / len(labels)
         return own + NEGATIVES * F.softplus(logits[:, 1:]).mean()
 
@@ -135,7 +147,9 @@ class Task(MapTask):
         network.train(mode)
 
     def as_frame(self, exemplar):
-        """In the upper left corner, uint8 (3, 128, 128): nothing pads, so the first features are the exemplar's."""
+        """In the upper left corner, uint8 (3, 128, 128): nothing pads, so the first features are the
+        exemplar's.
+        """
         frame = np.zeros(self.shape, np.uint8)
         frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
         return frame
@@ -160,7 +174,9 @@ class Task(MapTask):
         return {"images": frames, **self.told(items, intervals), "sequences": each}
 
     def followed(self, run, clip) -> dict:
-        """A sequence's figures per frame: `overlap` (OTB), `error`, and `inside`, overlap as GOT-10k counts it."""
+        """A sequence's figures per frame: `overlap` (OTB), `error`, and `inside`, overlap as GOT-10k counts
+        it.
+        """
         boxes = np.array(list(follow(run, (clip.frame(at) for at in range(len(clip.frames))), clip.boxes[0])))
         seen = clip.visible
         return {
@@ -177,7 +193,10 @@ class Task(MapTask):
             rows, columns = np.unravel_index(responses.reshape(len(responses), -1).argmax(1), (CELLS, CELLS))
             places = (np.stack([columns, rows], 1) - CELLS // 2) * STRIDE
             right += int((np.abs(places - images.labels[mine, :2]) <= 2 * STRIDE).all(1).sum())
-        return {"images": len(images.images), "figures": {"found within 2 cells": round(right / len(images.images), 5)}}
+        return {
+            "images": len(images.images),
+            "figures": {"found within 2 cells": round(right / len(images.images), 5)},
+        }
 
 
 def follow(run, frames, box):
@@ -204,7 +223,7 @@ def _single_pictures() -> tuple[list[Sighting], list[str]]:
     ):
         try:
             split = read()
-        except data.Absent:
+        except classification.Absent:
             continue
         words.append(split.what)
         for scene in split.items:
@@ -225,7 +244,9 @@ def _pair(moving: list[Sighting], single: list[Sighting], rng) -> tuple[np.ndarr
     first = int(rng.integers(len(seen.pictures)))
     second = int(np.clip(first + rng.integers(-APART, APART + 1), 0, len(seen.pictures) - 1))
     near, far = track.start(seen.boxes[first]), track.start(seen.boxes[second])
-    exemplar = track.crop(seen.pictures[first], near.centre, near.side * np.exp(rng.uniform(-0.05, 0.05)), EXEMPLAR)
+    exemplar = track.crop(
+        seen.pictures[first], near.centre, near.side * np.exp(rng.uniform(-0.05, 0.05)), EXEMPLAR
+    )
     side, away = far.side * SEARCH / EXEMPLAR * np.exp(rng.uniform(-0.1, 0.1)), rng.uniform(-SHIFT, SHIFT, 2)
     search = track.crop(seen.pictures[second], far.centre - away * side / SEARCH, side, SEARCH)
     if pool is single and rng.random() < 0.5:

@@ -1,4 +1,6 @@
-"""Small lowered networks, written by hand as FINN nodes, with an integer reference that shares no code with ours."""
+"""Small lowered networks, written by hand as FINN nodes, with an integer reference that shares no code with
+ours.
+"""
 
 import json
 
@@ -19,7 +21,12 @@ class Chain:
         self.rng = np.random.default_rng(seed)
         self.images = self.rng.integers(0, 256, (images, *shape))
         self.x, self.kind, self.tensor = self.images, "UINT8", "images"
-        self.shapes, self.kinds, self.constants, self.nodes = {"images": [1, *shape]}, {"images": "UINT8"}, {}, []
+        self.shapes, self.kinds, self.constants, self.nodes = (
+            {"images": [1, *shape]},
+            {"images": "UINT8"},
+            {},
+            [],
+        )
 
     def put(self, op, name, value, kind, constants=(), domain=FINN, **attributes):
         """One node; `value` is what it computes."""
@@ -28,7 +35,9 @@ class Chain:
         if domain == FINN:
             attributes["backend"] = "fpgadataflow"
         inputs = [self.tensor, *(key for key, _, _ in constants)]
-        self.nodes.append(helper.make_node(op, inputs, [f"{name}_out"], name=name, domain=domain, **attributes))
+        self.nodes.append(
+            helper.make_node(op, inputs, [f"{name}_out"], name=name, domain=domain, **attributes)
+        )
         self.x, self.kind, self.tensor = value, kind, f"{name}_out"
         self.shapes[self.tensor], self.kinds[self.tensor] = [1, *value.shape[1:]], kind
         return self
@@ -38,7 +47,9 @@ class Chain:
         x = np.pad(self.x, ((0, 0), (pads[0], pads[2]), (pads[1], pads[3]), (0, 0)), constant_values=value)
         rows = range(0, x.shape[1] - kernel[0] + 1, stride[0])
         columns = range(0, x.shape[2] - kernel[1] + 1, stride[1])
-        cut = [[x[:, r : r + kernel[0], c : c + kernel[1]].reshape(len(x), -1) for c in columns] for r in rows]
+        cut = [
+            [x[:, r : r + kernel[0], c : c + kernel[1]].reshape(len(x), -1) for c in columns] for r in rows
+        ]
         return np.stack([np.stack(row, 1) for row in cut], 1)
 
     def conv(self, name, outputs, kernel=3, stride=1, pad=0, raw=False):
@@ -62,8 +73,10 @@ class Chain:
         cut = self.windows(kernel, stride)
         if kernel != [1, 1] or stride != [1, 1]:
             self.put(
-                "ConvolutionInputGenerator", f"{name}_window", cut, kind, ConvKernelDim=kernel, IFMChannels=channels, IFMDim=image,
-                OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride, Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=0,
+                "ConvolutionInputGenerator", f"{name}_window", cut, kind, ConvKernelDim=kernel,
+                IFMChannels=channels, IFMDim=image,
+                OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride, Dilation=[1, 1], inputDataType=kind,
+                outputDataType=kind, depthwise=0,
             )  # fmt: skip
         return self.matrix(name, outputs, raw)
 
@@ -81,8 +94,10 @@ class Chain:
         kind = f"UINT{length.bit_length()}" if bits else f"INT{int(length * 255).bit_length() + 1}"
         held = ((weights + 1) // 2, "BINARY") if bits else (weights, "BIPOLAR")
         self.put(
-            "MVAU", name, result, kind, [(f"{name}_weights", *held)], MW=length, MH=outputs, SIMD=1, PE=1, inputDataType=self.kind,
-            weightDataType=held[1], outputDataType=kind, accDataType=kind, noActivation=1, binaryXnorMode=int(bits),
+            "MVAU", name, result, kind, [(f"{name}_weights", *held)], MW=length, MH=outputs, SIMD=1, PE=1,
+            inputDataType=self.kind,
+            weightDataType=held[1], outputDataType=kind, accDataType=kind, noActivation=1,
+            binaryXnorMode=int(bits),
             numInputVectors=[1, *x.shape[1:-1]],
         )  # fmt: skip
         if raw:
@@ -91,7 +106,8 @@ class Chain:
         steps = np.array([self.rng.integers(column.min(), column.max() + 2) for column in flat.T])[:, None]
         return self.put(
             "Thresholding", f"{name}_threshold", (result >= steps[:, 0]).astype(int), "BINARY",
-            [(f"{name}_steps", steps, "INT32")], NumChannels=outputs, PE=1, numSteps=1, inputDataType=kind, weightDataType="INT32",
+            [(f"{name}_steps", steps, "INT32")], NumChannels=outputs, PE=1, numSteps=1, inputDataType=kind,
+            weightDataType="INT32",
             outputDataType="BINARY", ActVal=0, numInputVectors=[1, *result.shape[1:-1]],
         )  # fmt: skip
 
@@ -100,8 +116,10 @@ class Chain:
         channels = self.x.shape[-1]
         steps = self.rng.integers(at - 20, at + 21, (channels, 1))
         return self.put(
-            "Thresholding", name, (self.x >= steps[:, 0]).astype(int), "BINARY", [(f"{name}_steps", steps, "UINT8")],
-            NumChannels=channels, PE=1, numSteps=1, inputDataType="UINT8", weightDataType="UINT8", outputDataType="BINARY", ActVal=0,
+            "Thresholding", name, (self.x >= steps[:, 0]).astype(int), "BINARY",
+            [(f"{name}_steps", steps, "UINT8")],
+            NumChannels=channels, PE=1, numSteps=1, inputDataType="UINT8", weightDataType="UINT8",
+            outputDataType="BINARY", ActVal=0,
             numInputVectors=[1, *self.x.shape[1:-1]],
         )  # fmt: skip
 
@@ -113,20 +131,28 @@ class Chain:
         windows = cut.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
         kind = self.kind
         self.put(
-            "ConvolutionInputGenerator", f"{name}_window", windows, kind, ConvKernelDim=[size, size], IFMChannels=channels,
-            IFMDim=[height, width], OFMDim=[rows, columns], SIMD=1, Stride=[size, size], Dilation=[1, 1], inputDataType=kind,
+            "ConvolutionInputGenerator", f"{name}_window", windows, kind, ConvKernelDim=[size, size],
+            IFMChannels=channels,
+            IFMDim=[height, width], OFMDim=[rows, columns], SIMD=1, Stride=[size, size], Dilation=[1, 1],
+            inputDataType=kind,
             outputDataType=kind, depthwise=1,
         )  # fmt: skip
         return self.put(
-            "Pool", name, cut.max((2, 4)), kind, Channels=channels, PE=1, KernelSize=[size, size], Function="MaxPool",
+            "Pool", name, cut.max((2, 4)), kind, Channels=channels, PE=1, KernelSize=[size, size],
+            Function="MaxPool",
             OutImgDims=[rows, columns], InputDataType=kind, OutputDataType=kind, AccumBits=1,
         )  # fmt: skip
 
     def model(self):
         """The lowered graph."""
-        info = {key: helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in self.shapes.items()}
+        info = {
+            key: helper.make_tensor_value_info(key, TensorProto.FLOAT, shape)
+            for key, shape in self.shapes.items()
+        }
         inner = [value for key, value in info.items() if key not in ("images", self.tensor)]
-        graph = helper.make_graph(self.nodes, "lowered", [info["images"]], [info[self.tensor]], value_info=inner)
+        graph = helper.make_graph(
+            self.nodes, "lowered", [info["images"]], [info[self.tensor]], value_info=inner
+        )
         model = ModelWrapper(qonnx_make_model(graph))
         for key, array in self.constants.items():
             model.set_initializer(key, array)
@@ -140,7 +166,9 @@ class Chain:
         self.model().save(str(folder / "lowered.onnx"))
         integers = self.x.reshape(len(self.x), -1).astype(np.int64)
         outputs = integers.shape[1]
-        np.savez(folder / "lowered.npz", integers=integers, scale=np.full(outputs, scale), bias=np.zeros(outputs))
+        np.savez(
+            folder / "lowered.npz", integers=integers, scale=np.full(outputs, scale), bias=np.zeros(outputs)
+        )
         images = self.images.transpose(0, 3, 1, 2) if self.images.ndim == 4 else self.images
         np.savez(
             folder / "golden.npz",

@@ -51,9 +51,13 @@ class Graph:
 
     def norm(self, channels):
         """Batch norm with random constants, some weights zero or negative."""
-        gamma = self.rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * self.rng.uniform(0.5, 2, channels)
+        gamma = self.rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * self.rng.uniform(
+            0.5, 2, channels
+        )
         beta, mean = self.rng.normal(0, 1, channels), self.rng.uniform(0, 1, channels)
-        return self.real("BatchNormalization", gamma, beta, mean, self.rng.uniform(0.01, 2, channels), epsilon=1e-5)
+        return self.real(
+            "BatchNormalization", gamma, beta, mean, self.rng.uniform(0.01, 2, channels), epsilon=1e-5
+        )
 
     def weights(self, *shape):
         """Random -1 and +1."""
@@ -64,7 +68,9 @@ class Graph:
         ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)]
         outs = [helper.make_tensor_value_info(self.at, TensorProto.FLOAT, [1, *output])]
         graph = helper.make_graph(self.nodes, "net", ends, outs)
-        return qonnx_make_model(graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)])
+        return qonnx_make_model(
+            graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+        )
 
     def model(self, output) -> ModelWrapper:
         """The cleaned model."""
@@ -80,7 +86,8 @@ def lowered(model, lo=0, hi=255, scale=1.0):
 
 
 def compare(model, pixels, lo=0, hi=255, scale=1.0):
-    """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W) or (N, F).
+    """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W) or (N,
+    F).
 
     Returns the integer graph.
     """

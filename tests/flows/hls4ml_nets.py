@@ -8,15 +8,16 @@ from graphs import QONNX, Graph, lowered
 
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos
+from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.lower import checks, emit
-from xnorforge.flows.search import Part, search
 
 PART = Part(lut=53200, bram36=140, dsp=220)
 SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
 
 
 def folded(model, pixels, folder):
-    """Lower and fold a QONNX model and write the folder of its network; `pixels` uint8 (N, C, H, W) or (N, F).
+    """Lower and fold a QONNX model and write the folder of its network; `pixels` uint8 (N, C, H, W) or (N,
+    F).
 
     The scores in `lowered.npz` are those of the integer graph, which knows nothing of operators or of hls4ml.
     """

@@ -1,5 +1,6 @@
-"""Random networks with everything that streams can do: branches that meet, shortcuts, pools of all kinds, numbers of several
-bits, weights of several bits, paddings of -1, 0 and +1. A network is a function of its seed."""
+"""Random networks with everything that streams can do: branches that meet, shortcuts, pools of all kinds,
+numbers of several bits, weights of several bits, paddings of -1, 0 and +1. A network is a function of its
+seed."""
 
 from math import prod
 
@@ -10,9 +11,11 @@ IMAGES = 6
 
 
 class RandomGraph:
-    """A network drawn from a seed: `model` in QONNX, `pixels` uint8 (N, C, H, W); `drawn` counts the parts it has.
+    """A network drawn from a seed: `model` in QONNX, `pixels` uint8 (N, C, H, W); `drawn` counts the parts it
+    has.
 
-    `bits` says what an element is: 8 for pixels, 1 for -1 and +1, else the bits of an unsigned level; None for a sum.
+    `bits` says what an element is: 8 for pixels, 1 for -1 and +1, else the bits of an unsigned level; None
+    for a sum.
     """
 
     def __init__(self, seed: int):
@@ -27,7 +30,15 @@ class RandomGraph:
 
     def draw(self):
         """One part of the network."""
-        parts = [self.layer, self.layer, self.shortcut, self.branches, self.side_by_side, self.pool, self.larger]
+        parts = [
+            self.layer,
+            self.layer,
+            self.shortcut,
+            self.branches,
+            self.side_by_side,
+            self.pool,
+            self.larger,
+        ]
         parts[self.rng.integers(len(parts))]()
 
     def chance(self, share: float) -> bool:
@@ -57,7 +68,9 @@ class RandomGraph:
         self.quantise(norm=False)
 
     def branches(self):
-        """Group-Net: K convolutions of the same elements, each with its norm, added up; some with a layer of their own."""
+        """Group-Net: K convolutions of the same elements, each with its norm, added up; some with a layer of
+        their own.
+        """
         self.drawn.add("branches")
         start, bits, ends, outputs = self.graph.at, self.bits, [], int(self.rng.choice([2, 4, 6]))
         before = list(self.shape)
@@ -136,7 +149,9 @@ class RandomGraph:
             self.drawn.add("depthwise")
         given = {"kernel_shape": kernel, "strides": stride, "group": groups}
         self.padded(pads, given, zero=groups == 1)
-        self.graph.node("Conv", self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1), **given)
+        self.graph.node(
+            "Conv", self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1), **given
+        )
         spans = [side + pads[i] + pads[i + 2] for i, side in enumerate(size)]
         self.shape = [outputs, *((span - k) // s + 1 for span, k, s in zip(spans, kernel, stride))]
 
@@ -190,7 +205,10 @@ class RandomGraph:
         gain = self.rng.integers(1, 90, channels) * self.rng.choice([-1, 1], channels, p=[0.2, 0.8])
         if self.bits == 8:
             gain = np.sign(gain)
-        grid = [np.float32(x).reshape(1, channels, 1, 1) / 64 for x in (gain, self.rng.integers(-200, 200, channels))]
+        grid = [
+            np.float32(x).reshape(1, channels, 1, 1) / 64
+            for x in (gain, self.rng.integers(-200, 200, channels))
+        ]
         self.graph.real("Mul", grid[0]).real("Add", grid[1])
 
     def quantise(self, norm=True):

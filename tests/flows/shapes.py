@@ -1,7 +1,8 @@
-"""The shapes of network that FINN's rewrites were tried on, as small Brevitas modules: 8x8 pixels, three colours.
+"""The shapes of network that FINN's rewrites were tried on, as small Brevitas modules: 8x8 pixels, three
+colours.
 
-Random weights and batch-norm statistics, about half of the batch-norm weights negative. `exported(name)` is made once per
-test session.
+Random weights and batch-norm statistics, about half of the batch-norm weights negative. `exported(name)` is
+made once per test session.
 """
 
 import contextlib
@@ -15,7 +16,12 @@ import numpy as np
 import torch
 from brevitas.export import export_qonnx
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, TruncAvgPool2d
-from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerTensorFloat, TruncTo8bit, Uint8ActPerTensorFloat
+from brevitas.quant import (
+    Int8ActPerTensorFloat,
+    Int8WeightPerTensorFloat,
+    TruncTo8bit,
+    Uint8ActPerTensorFloat,
+)
 from brevitas_examples.bnn_pynq.models.common import CommonActQuant, CommonWeightQuant
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
@@ -70,13 +76,17 @@ def block(inputs=16, outputs=16, kernel=3, **more):
 
 def stem():
     """8-bit pixels, binary weights, batch norm: 6x6 pixels of 16 channels."""
-    pixels = QuantIdentity(act_quant=CommonActQuant, bit_width=8, min_val=-1.0, max_val=1 - 2.0**-7, narrow_range=False)
+    pixels = QuantIdentity(
+        act_quant=CommonActQuant, bit_width=8, min_val=-1.0, max_val=1 - 2.0**-7, narrow_range=False
+    )
     return nn.Sequential(pixels, conv(3, 16, 3), norm())
 
 
 def scores(size, channels=16):
     """sign and a binary dense layer."""
-    dense = QuantLinear(channels * size * size, 4, bias=False, weight_quant=CommonWeightQuant, weight_bit_width=1)
+    dense = QuantLinear(
+        channels * size * size, 4, bias=False, weight_quant=CommonWeightQuant, weight_bit_width=1
+    )
     return nn.Sequential(sign(), nn.Flatten(), dense)
 
 
@@ -120,7 +130,9 @@ class Plain(nn.Module):
 def shared_quantiser(blocks):
     """Shortcut and branch through one quantiser."""
     q = levels(6)
-    parts = [part for _ in range(blocks) for part in (Sum(nn.Identity(), nn.Sequential(block(kernel=1), q)), q)]
+    parts = [
+        part for _ in range(blocks) for part in (Sum(nn.Identity(), nn.Sequential(block(kernel=1), q)), q)
+    ]
     return net(q, *parts, size=6)
 
 
@@ -161,7 +173,9 @@ def negative_scale():
 def averaged(pool, quant_tensor=False):
     """4-bit ReLU, a pool to one pixel, an 8-bit dense layer."""
     dense = QuantLinear(16, 4, bias=False, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=8)
-    return nn.Sequential(stem(), block(), relu(4, return_quant_tensor=quant_tensor), pool, Plain(), nn.Flatten(), dense)
+    return nn.Sequential(
+        stem(), block(), relu(4, return_quant_tensor=quant_tensor), pool, Plain(), nn.Flatten(), dense
+    )
 
 
 def raw_pixels(first):
@@ -211,7 +225,11 @@ SHAPES = {
     "raw_bytes": lambda: raw_pixels(nn.Identity()),
     "raw_bytes_centred": lambda: raw_pixels(Centre()),
 }
-FLOAT_HEADS = {"global_average", "average_to_one_pixel", "truncated_average"}  # their scores are rounded by float32
+FLOAT_HEADS = {
+    "global_average",
+    "average_to_one_pixel",
+    "truncated_average",
+}  # their scores are rounded by float32
 
 
 @dataclass

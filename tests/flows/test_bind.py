@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.lower import nodes as own
 
@@ -40,7 +40,9 @@ def test_input_thresholds_become_an_operator_of_their_own(chains):
 
 
 def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
-    chain = chains["Chain"]((5, 5, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 6).dense("fc0", 3, raw=True)
+    chain = (
+        chains["Chain"]((5, 5, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 6).dense("fc0", 3, raw=True)
+    )
     bound = ops(chain)
     assert [one.name for one in bound] == ["sign0", "conv0_window", "conv0", "conv1", "fc0", "top_k"]
     assert bound[3].attributes["in_shape"] == [3, 3, 4] and bound[3].attributes["mw"] == 36
@@ -76,10 +78,16 @@ def refused(chain, *, scale=0.5):
 def test_two_readers_of_one_tensor_are_named(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
     node = helper.make_node(
-        "MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch", domain="finn.custom_op.fpgadataflow"
+        "MVAU",
+        ["fc0_threshold_out", "fc1_weights"],
+        ["b_out"],
+        name="branch",
+        domain="finn.custom_op.fpgadataflow",
     )
     chain.nodes.append(node)
-    assert refused(chain) == ("fc0_threshold_out: fc1 and branch both read it; put a DuplicateStreams between.")
+    assert refused(chain) == (
+        "fc0_threshold_out: fc1 and branch both read it; put a DuplicateStreams between."
+    )
 
 
 def test_what_no_operator_builds_is_named_with_what_works(chains):
@@ -91,7 +99,9 @@ def test_what_no_operator_builds_is_named_with_what_works(chains):
 def test_weights_of_more_than_one_bit_get_a_unit_of_integers(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
     chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = np.eye(8, 3, dtype=np.float32) * 3, "INT3"
-    [mode] = [a for node in chain.nodes if node.name == "fc0" for a in node.attribute if a.name == "binaryXnorMode"]
+    [mode] = [
+        a for node in chain.nodes if node.name == "fc0" for a in node.attribute if a.name == "binaryXnorMode"
+    ]
     mode.i = 0
     unit = ops(chain)[1]
     assert (unit.op, unit.attributes["in_bits"], unit.attributes["w_bits"]) == ("IntMvu", 1, 3)
@@ -106,6 +116,8 @@ def test_a_minimum_of_bits_is_an_and(chains):
     chain = chains["Chain"]((4, 4, 2)).sign("sign0")
     x = chain.x.reshape(len(chain.x), 2, 2, 2, 2, 2).min((2, 4))
     direction = [("pool0_direction", [-1, -1], "BIPOLAR")]
-    chain.put("DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2], stride=[2, 2])
+    chain.put(
+        "DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2], stride=[2, 2]
+    )
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
     assert (pool.op, pool.attributes["all"]) == ("OrPool", 1)

@@ -1,4 +1,6 @@
-"""A network that ends in a correlation, through the whole street, and as a tracker uses it: exemplar in, template out."""
+"""A network that ends in a correlation, through the whole pipeline, and as a tracker uses it: exemplar in,
+template out.
+"""
 
 import json
 
@@ -12,8 +14,8 @@ from qonnx.custom_op.registry import getCustomOp
 from torch import nn
 from torch.nn import functional as F
 
-from xnorforge.artifacts import read_json
-from xnorforge.errors import UserError
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
 from xnorforge.flows import report
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
@@ -41,7 +43,7 @@ class Pixels(nn.Module):
 
 
 class Template(nn.Module):
-    """A correlation as `sw/parts.py` has it."""
+    """A correlation as `sw/nn/building_blocks.py` has it."""
 
     def __init__(self, channels, size, outputs=1):
         super().__init__()
@@ -66,7 +68,9 @@ def layer(inputs, outputs, stride=1, pool=1):
 
 
 def tracker(widths, size, seed=1):
-    """The layers of tinytrk: stride 2, pool, then plain ones; a correlation of `size` x `size` features behind them."""
+    """The layers of tinytrk: stride 2, pool, then plain ones; a correlation of `size` x `size` features
+    behind them.
+    """
     torch.manual_seed(seed)
     ends = list(zip((3, *widths), widths))
     layers = [layer(*ends[0], stride=2), layer(*ends[1], pool=2), *(layer(*pair) for pair in ends[2:])]
@@ -105,7 +109,8 @@ def test_every_stage_gives_the_responses_of_the_module(small):
     assert export_record["writable"] == ["Conv_4"]
     model = ModelWrapper(str(folder / "lowered.onnx"))
     marked = {
-        n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights") for n in model.get_nodes_by_op_type("MVAU")
+        n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights")
+        for n in model.get_nodes_by_op_type("MVAU")
     }
     assert marked == {"conv0": 0, "conv1": 0, "conv2": 0, "conv3": 0, "conv4": 1}
     held = np.load(folder / "lowered.npz")
@@ -173,13 +178,20 @@ def test_the_record_tells_a_host_how_to_load(small):
     folder, _, _, ops = small
     control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], correlation(ops)
     simd, weights = control["template"]["simd"], np.random.default_rng(4).integers(0, 2, (108, 1))
-    assert control["template"] == {"mw": 108, "mh": 1, "simd": simd, "pe": 1} and control["words"] * simd == 108
+    assert (
+        control["template"] == {"mw": 108, "mh": 1, "simd": simd, "pe": 1} and control["words"] * simd == 108
+    )
     written = []
     for word in range(control["words"]):
-        value = sum(int(bit) << place for place, bit in enumerate(weights[word * simd : (word + 1) * simd, 0]))
+        value = sum(
+            int(bit) << place for place, bit in enumerate(weights[word * simd : (word + 1) * simd, 0])
+        )
         for piece in range(-(-control["word_bits"] // 32)):
             written.append(
-                (control["banks"][1] + word * control["word_bytes"] + 4 * piece, value >> 32 * piece & 0xFFFFFFFF)
+                (
+                    control["banks"][1] + word * control["word_bytes"] + 4 * piece,
+                    value >> 32 * piece & 0xFFFFFFFF,
+                )
             )
     assert unit.load(weights, 1) == written
 
@@ -220,7 +232,9 @@ def test_templates_of_more_than_bits_are_refused(tmp_path):
 def test_a_template_with_something_behind_it_is_refused(tmp_path):
     text = "its template is replaced at run time, and more follows it; let the network end in it."
     assert refused(tmp_path, layer(3, 4), Template(4, 3), sign()) == f"Conv_1 (Conv): {text}"
-    assert refused(tmp_path, layer(3, 4), Template(4, 3, 2), sign(), Template(2, 3)) == f"Conv_1 (Conv): {text}"
+    assert (
+        refused(tmp_path, layer(3, 4), Template(4, 3, 2), sign(), Template(2, 3)) == f"Conv_1 (Conv): {text}"
+    )
 
 
 def test_a_template_that_is_no_weight_of_a_convolution_is_refused(tmp_path):
@@ -255,7 +269,9 @@ def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chai
 
 @pytest.mark.full
 def test_tinytrk_whole(tmp_path):
-    """128 x 128 frames, features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles of the correlation."""
+    """128 x 128 frames, features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles of the
+    correlation.
+    """
     module = tracker((32, 32, 64, 64, 128), 8)
     images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
     ops = laid(tmp_path, module, images, 40960)

@@ -8,10 +8,10 @@ from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWei
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
-from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows import export
-from xnorforge.flows.running import qonnx_scores
+from xnorforge.flows.qonnx_execution import qonnx_scores
 
 META = {"net": "small", "method": "ste", "source": "a test", "images": "random images"}
 BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
@@ -45,7 +45,9 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     images = np.random.default_rng(0).integers(0, 256, (150, 2, 6, 6), np.uint8)
     labels = np.arange(150) % 3
-    record = export.export(module(), images, labels, folder, META | {"accuracy": [{"stage": "trained", "top1": 1.0}]})
+    record = export.export(
+        module(), images, labels, folder, META | {"accuracy": [{"stage": "trained", "top1": 1.0}]}
+    )
     return folder, images, labels, record
 
 
@@ -78,7 +80,9 @@ def test_the_record_states_input_images_and_accuracy(exported):
     trained, measured = record["accuracy"]
     assert trained == {"stage": "trained", "top1": 1.0}
     with np.load(folder / "golden.npz") as golden:
-        assert measured["correct"] == (golden["scores"].argmax(1) == labels).sum() and measured["images"] == 150
+        assert (
+            measured["correct"] == (golden["scores"].argmax(1) == labels).sum() and measured["images"] == 150
+        )
     assert measured["set"] == "random images" and record["not_measured"] is None
 
 

@@ -17,7 +17,9 @@ def test_finn_starts_without_vivado_and_writes_nothing(tmp_path):
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
     here.mkdir()
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("XILINX", "FINN", "VIVADO"))}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("XILINX", "FINN", "VIVADO"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", CODE],
         cwd=here,

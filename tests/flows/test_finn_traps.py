@@ -1,7 +1,7 @@
 """Where FINN and qonnx change a network's function or stop, and ours does not. One test per trap.
 
-Each runs theirs and asserts that it is wrong, so that an upgrade that repairs it is noticed, and then holds ours against
-qonnx execution of the network itself.
+Each runs theirs and asserts that it is wrong, so that an upgrade that repairs it is noticed, and then holds
+ours against qonnx execution of the network itself.
 """
 
 import sys
@@ -23,19 +23,23 @@ from qonnx.transformation.insert_topk import InsertTopK
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.util.basic import qonnx_make_model
 
-from xnorforge.flows import finn
+from xnorforge.flows import finn_execution
 from xnorforge.flows.lower import emit
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import QONNX, Graph, compare, lowered
 
 FINN = "finn.custom_op.fpgadataflow"
-ONES = {"strides": [1, 1], "dilations": [1, 1], "group": 1}  # qonnx' convolution lowering wants them written out
+ONES = {
+    "strides": [1, 1],
+    "dilations": [1, 1],
+    "group": 1,
+}  # qonnx' convolution lowering wants them written out
 
 
 def theirs(path: str, name: str) -> Transformation:
     """One of FINN's transformations."""
-    finn.start()
+    finn_execution.start()
     return getattr(import_module(f"finn.transformation.{path}"), name)()
 
 
@@ -66,13 +70,15 @@ def pixels(*shape, seed=0):
 def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     weights = np.resize([1.0, -1.0], (2, 576)).astype(np.float32)
     graph = Graph((576,)).real("Sub", 127.5).sign().node("Gemm", weights, transB=1)
-    model = graph.real("Sub", 2 * 560 - 576 - 1.0).sign().node("Gemm", np.eye(2, dtype=np.float32)).model((2,))
+    model = (
+        graph.real("Sub", 2 * 560 - 576 - 1.0).sign().node("Gemm", np.eye(2, dtype=np.float32)).model((2,))
+    )
     x = np.where(weights[0] > 0, 255, 0)
     x[:40] = 255 - x[:40]  # 536 of 576 bits match, 560 are asked for
     ours = lowered(model)
     exact = emit.emitted(ours)
     assert exact.get_tensor_datatype("dense0_out") == DataType["UINT10"]
-    before = finn.execute(exact, x)["dense0_threshold_out"]
+    before = finn_execution.execute(exact, x)["dense0_threshold_out"]
     assert before.tolist() == [[0, 0]]
     steps = (
         ("fpgadataflow.minimize_accumulator_width", "MinimizeAccumulatorWidth"),
@@ -81,8 +87,10 @@ def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     narrowed = exact
     for step in steps:
         narrowed = narrowed.transform(theirs(*step))
-    assert getCustomOp(narrowed.get_nodes_by_op_type("MVAU")[0]).get_nodeattr("accDataType") == "INT10"  # 511 at most
-    assert finn.execute(narrowed, x)["dense0_threshold_out"].tolist() == [[1, 1]]
+    assert (
+        getCustomOp(narrowed.get_nodes_by_op_type("MVAU")[0]).get_nodeattr("accDataType") == "INT10"
+    )  # 511 at most
+    assert finn_execution.execute(narrowed, x)["dense0_threshold_out"].tolist() == [[1, 1]]
     compare(model, x[None])
 
 
@@ -101,7 +109,10 @@ def forked():
 def test_trap_2_only_one_branch_of_a_fork_becomes_a_match_count():
     model, x = forked(), pixels(32)
     converted = model.transform(ConvertBipolarMatMulToXnorPopcount())
-    assert [n.op_type for n in converted.graph.node if "MatMul" in n.op_type] == ["XnorPopcountMatMul", "MatMul"]
+    assert [n.op_type for n in converted.graph.node if "MatMul" in n.op_type] == [
+        "XnorPopcountMatMul",
+        "MatMul",
+    ]
     assert (run(converted, x) != run(model, x)).any()
     compare(model, pixels(4, 32))
 
@@ -153,19 +164,29 @@ def hardware(op, shapes, constants, attributes):
     model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "one", ends[:1], ends[1:])))
     for name, value in constants.items():
         model.set_initializer(name, np.float32(value))
-    finn.start()
+    finn_execution.start()
     return model
 
 
 def test_trap_6_an_mvau_of_two_bipolar_types_counts_instead_of_adding():
     rng = np.random.default_rng(0)
     x, w = rng.choice([-1, 1], 16), rng.choice([-1, 1], (16, 4))
-    kinds = {"inputDataType": "BIPOLAR", "weightDataType": "BIPOLAR", "outputDataType": "INT6", "noActivation": 1}
-    model = hardware("MVAU", {"x": [1, 16], "y": [1, 4]}, {"w": w}, {"MW": 16, "MH": 4, "SIMD": 1, "PE": 1} | kinds)
+    kinds = {
+        "inputDataType": "BIPOLAR",
+        "weightDataType": "BIPOLAR",
+        "outputDataType": "INT6",
+        "noActivation": 1,
+    }
+    model = hardware(
+        "MVAU", {"x": [1, 16], "y": [1, 4]}, {"w": w}, {"MW": 16, "MH": 4, "SIMD": 1, "PE": 1} | kinds
+    )
     assert (run(model, x) == (x @ w + 16) / 2).all() and (run(model, x) != x @ w).any()
     for node in emit.emitted(lowered(forked())).get_nodes_by_op_type("MVAU"):
         attributes = getCustomOp(node)
-        assert attributes.get_nodeattr("inputDataType") == "BINARY" and attributes.get_nodeattr("binaryXnorMode") == 1
+        assert (
+            attributes.get_nodeattr("inputDataType") == "BINARY"
+            and attributes.get_nodeattr("binaryXnorMode") == 1
+        )
 
 
 def test_trap_7_moving_a_factor_past_an_addition_makes_a_cycle():
@@ -196,7 +217,7 @@ def test_trap_10_top_k_has_no_shape_until_it_is_inferred():
 def test_trap_11_an_input_quantiser_keeps_255_float_thresholds():
     graph = Graph((2, 4, 4)).real("Mul", 1 / 128).real("Sub", 1.0).quant(2.0**-7, 8, narrow=0)
     model = graph.node("Conv", graph.weights(3, 2, 3, 3)).model((3, 2, 2))
-    finn.start()
+    finn_execution.start()
     convert = import_module("finn.transformation.qonnx.convert_qonnx_to_finn").ConvertQONNXtoFINN()
     converted = model.transform(convert)
     (quantiser,) = converted.get_nodes_by_op_type("MultiThreshold")
@@ -208,7 +229,12 @@ def test_trap_11_an_input_quantiser_keeps_255_float_thresholds():
 def test_trap_12_a_depthwise_unit_ignores_the_match_mode():
     rng = np.random.default_rng(0)
     x, w = rng.integers(0, 2, (3, 3, 2)), rng.integers(0, 2, (2, 1, 3, 3))
-    kinds = {"inputDataType": "BINARY", "weightDataType": "BINARY", "outputDataType": "UINT4", "noActivation": 1}
+    kinds = {
+        "inputDataType": "BINARY",
+        "weightDataType": "BINARY",
+        "outputDataType": "UINT4",
+        "noActivation": 1,
+    }
     sizes = {"PE": 1, "SIMD": 1, "Dim": [1, 1], "Channels": 2, "Kernel": [3, 3], "binaryXnorMode": 1}
     model = hardware("VVAU", {"x": [1, 1, 1, 18], "y": [1, 1, 1, 2]}, {"w": w}, sizes | kinds)
     given = x.transpose(2, 0, 1).reshape(1, 1, 18)  # channel by channel, as the unit reads it alone

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold
-from xnorforge.flows.search import candidates, divisors, fits
+from xnorforge.flows.fold.search import candidates, divisors, fits
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import Stream
 
@@ -42,9 +42,9 @@ def test_every_interval_gives_the_reference_integers_within_it(chains, tmp_path,
     ]
     assert record["interval_bound"] <= interval
     assert all(row["cycles"] <= interval for row in record["operators"])
-    assert [row["name"] for row in record["operators"] if row["cycles"] == record["interval_bound"]] == record[
-        "bottleneck"
-    ]
+    assert [
+        row["name"] for row in record["operators"] if row["cycles"] == record["interval_bound"]
+    ] == record["bottleneck"]
 
 
 def random_folding(bound, rng):
@@ -68,7 +68,9 @@ def test_the_result_does_not_depend_on_pe_simd_or_depth(chains, tmp_path, seed):
             key: value for key, value in one.items() if key != "depth"
         }
         assert rows[f"fifo_{name}"]["depth"] == one["depth"]
-    got = next(iter(graph.execute(net / "acc" / "folded.onnx", np.load(net / "golden.npz")["images"]).values()))
+    got = next(
+        iter(graph.execute(net / "acc" / "folded.onnx", np.load(net / "golden.npz")["images"]).values())
+    )
     np.testing.assert_array_equal(got[:, :-1], chain.x)
     np.testing.assert_array_equal(got[:, -1], chain.x.argmax(1))
 
@@ -121,8 +123,14 @@ def test_a_simd_that_does_not_divide_is_answered_with_those_that_do(net):
         refused(net, {"conv1": {"simd": 7}})
         == "conv1: simd=7 does not divide length=72; use one of [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."
     )
-    assert refused(net, {"conv1": {"pe": 4}}) == "conv1: pe=4 does not divide outputs=6; use one of [1, 2, 3, 6]."
-    assert refused(net, {"pool1": {"pe": 5}}) == "pool1: pe=5 does not divide channels=6; use one of [1, 2, 3, 6]."
+    assert (
+        refused(net, {"conv1": {"pe": 4}})
+        == "conv1: pe=4 does not divide outputs=6; use one of [1, 2, 3, 6]."
+    )
+    assert (
+        refused(net, {"pool1": {"pe": 5}})
+        == "pool1: pe=5 does not divide channels=6; use one of [1, 2, 3, 6]."
+    )
     assert refused(net, {"pool1": {"simd": 2}}) == "pool1: OrPool has no simd; it has pe."
 
 
@@ -143,8 +151,9 @@ def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
 
 
 def test_a_folding_of_the_wrong_form_is_one_sentence(net):
-    assert "folding.json: conv1 has 'lanes': 3; an operator takes the whole numbers simd, pe, depth." in refused(
-        net, {"conv1": {"lanes": 3}}, name="folding"
+    assert (
+        "folding.json: conv1 has 'lanes': 3; an operator takes the whole numbers simd, pe, depth."
+        in refused(net, {"conv1": {"lanes": 3}}, name="folding")
     )
     (net / "broken.json").write_text("{")
     with pytest.raises(UserError, match=r"broken.json: not a readable JSON file"):
@@ -163,5 +172,15 @@ def test_an_unknown_board_names_the_nearest(net):
 
 
 def test_beats_divide_the_channels_or_gather_whole_pixels():
-    assert [lanes for lanes in divisors(72) if fits(Stream((3, 4, 6), lanes))] == [1, 2, 3, 6, 12, 18, 24, 36, 72]
+    assert [lanes for lanes in divisors(72) if fits(Stream((3, 4, 6), lanes))] == [
+        1,
+        2,
+        3,
+        6,
+        12,
+        18,
+        24,
+        36,
+        72,
+    ]
     assert not fits(Stream((3, 4, 6), 9))

@@ -1,4 +1,6 @@
-"""Generation: a folder that lints without a warning, is the same twice, and computes the folded network in RTL."""
+"""Generation: a folder that lints without a warning, is the same twice, and computes the folded network in
+RTL.
+"""
 
 import json
 
@@ -39,7 +41,10 @@ def test_rtl_gives_the_reference_integers_at_any_folding_and_pace_and_keeps_the_
     chain = chains["small"](7)
     acc, _ = built(chain, tmp_path / "small", FOLDINGS[name])
     ops = graph.operators(acc / "folded.onnx")
-    device, frames = network(acc / "rtl", ops, checked=True), graph.enter(ops[0], chain.images.transpose(0, 3, 1, 2))
+    device, frames = (
+        network(acc / "rtl", ops, checked=True),
+        graph.enter(ops[0], chain.images.transpose(0, 3, 1, 2)),
+    )
     want = np.concatenate([chain.x, chain.x.argmax(1)[:, None]], axis=1)
     flowing = cosim.run(device, frames)
     np.testing.assert_array_equal(flowing.output, want)
@@ -71,7 +76,9 @@ def test_generating_twice_gives_equal_bytes_and_replaces_the_folder_whole(chains
     first = {path.name: path.read_bytes() for path in (acc / "rtl").iterdir() if path.suffix != ".json"}
     (acc / "rtl" / "left_over.sv").write_text("module left_over; endmodule\n")
     generate(acc / "folded.onnx", acc / "rtl")
-    assert {path.name: path.read_bytes() for path in (acc / "rtl").iterdir() if path.suffix != ".json"} == first
+    assert {
+        path.name: path.read_bytes() for path in (acc / "rtl").iterdir() if path.suffix != ".json"
+    } == first
     assert [path.name for path in acc.iterdir() if path.name.endswith(".part")] == []
 
 

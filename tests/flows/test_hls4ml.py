@@ -1,4 +1,6 @@
-"""The hls4ml back end on whole networks: emulation equals the lowered integers; what it writes, refuses and leaves behind."""
+"""The hls4ml back end on whole networks: emulation equals the lowered integers; what it writes, refuses and
+leaves behind.
+"""
 
 import os
 import sys
@@ -13,8 +15,8 @@ from hls4ml.model.flow.flow import flow_map
 from hls4ml.model.layers import layer_map
 from hls4ml.model.optimizer.optimizer import optimizer_map
 
-from xnorforge import artifacts
-from xnorforge.errors import MismatchError, ToolMissing, UserError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import build, emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import convert
@@ -48,7 +50,11 @@ def written(acc, folder, io="io_stream"):
 
 def files(folder):
     """All files of a folder: {path: bytes}."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("io", BOTH)
@@ -58,7 +64,10 @@ def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name
     written_check, emulated = record["checks"]
     wanted = np.load(small[name] / "lowered.npz")["integers"]
     assert (emulated["images"], emulated["mismatches"], emulated["integers"]) == (len(wanted), 0, wanted.size)
-    assert written_check["integers"] == {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}[name]
+    assert (
+        written_check["integers"]
+        == {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}[name]
+    )
     assert artifacts.read_json(tmp_path / "hls.json") == record
     assert record["synthesised"] == "no (Vitis HLS not found on PATH)"
     project = tmp_path / "hls_project" / io
@@ -80,7 +89,8 @@ def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
         second.arrays_of["thresholds"][3] = 0 if second.arrays_of["thresholds"][3] > 4 else 9
         wanted = graph.execute(ops, images)[ops[-1].name][:, :4]
         with pytest.raises(
-            MismatchError, match=f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of"
+            MismatchError,
+            match=f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of",
         ):
             emulate.scores(model, net, ops, images, wanted)
 
@@ -91,7 +101,9 @@ def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
     name = list(net.weights)[1]
     path = tmp_path / "firmware/weights" / f"{model.graph[name].get_weights('weight').name}.txt"
     path.write_text(", ".join(["1"] * 64))
-    with pytest.raises(MismatchError, match=f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "):
+    with pytest.raises(
+        MismatchError, match=f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
+    ):
         emulate.weights(model, net, tmp_path)
 
 
@@ -100,7 +112,14 @@ def plain(folder):
     weights = np.random.default_rng(0).normal(size=(6, 3))
     layers = [
         {"class_name": "InputLayer", "name": "x", "input_shape": [6]},
-        {"class_name": "Dense", "name": "fc", "n_in": 6, "n_out": 3, "weight_data": weights, "bias_data": None},
+        {
+            "class_name": "Dense",
+            "name": "fc",
+            "n_in": 6,
+            "n_out": 3,
+            "weight_data": weights,
+            "bias_data": None,
+        },
     ]
     config = hls4ml.utils.config.create_config(str(folder), "theirs", "Vitis")
     config["HLSConfig"] = {"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}}
@@ -193,7 +212,9 @@ REFUSED = {
 
 
 def eight_readers():
-    level = OPS["Threshold"].make("level", {"thresholds": np.array([[3, 5, 9]] * 2)}, in_shape=[2, 2, 2], in_bits=8)
+    level = OPS["Threshold"].make(
+        "level", {"thresholds": np.array([[3, 5, 9]] * 2)}, in_shape=[2, 2, 2], in_bits=8
+    )
     fork = OPS["Fork"].make("fork", in_shape=[2, 2, 2], readers=8, bits=2)
     ones = {"multipliers": np.ones((8, 2))}
     kinds = {"in_bits": [2] * 8, "in_signed": [0] * 8, "out_bits": 5, "out_signed": 0}

@@ -1,4 +1,5 @@
-"""What plain hls4ml 1.3.0 makes of binary networks, one minimal network per fault; a test that fails says it is mended.
+"""What plain hls4ml 1.3.0 makes of binary networks, one minimal network per fault; a test that fails says it
+is mended.
 
 Ours go around these faults (docs/backends.md); where one is gone, so can be what goes around it.
 """
@@ -65,7 +66,9 @@ def test_fault_1_weights_behind_a_merged_threshold_become_ones(tmp_path):
 
 
 def comparison(gamma, mean, folder, edit=None):
-    """One dense layer, batch norm and sign behind a sign: the merged comparison and the weights of the matrix."""
+    """One dense layer, batch norm and sign behind a sign: the merged comparison and the weights of the
+    matrix.
+    """
     graph = binary(Graph((4,), 3).sign(), "MatMul", 4, 2)
     norm = np.full(2, gamma), np.zeros(2), np.full(2, mean), np.ones(2)
     graph.real("BatchNormalization", *norm, epsilon=0.0).sign()
@@ -95,14 +98,18 @@ def test_fault_4_xnor_layers_accumulate_in_the_default_type(tmp_path):
 
 
 def image(channels, size, pads, folder, shift=False):
-    """A convolution of a sign, channels last as hls4ml wants it; with `shift` a constant per channel is added."""
+    """A convolution of a sign, channels last as hls4ml wants it; with `shift` a constant per channel is
+    added.
+    """
     graph = Graph((1, size, size), 3).sign()
     given = {"kernel_shape": [3, 3], "strides": [1, 1], "dilations": [1, 1], "group": 1, "pads": [pads] * 4}
     binary(graph, "Conv", channels, 1, 3, 3, **given)
     if shift:
         graph.real("Add", np.arange(1.0, channels + 1).reshape(1, channels, 1, 1))
     size += 2 * pads - 2
-    last = graph.model([channels, size, size]).transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+    last = graph.model([channels, size, size]).transform(
+        ConvertToChannelsLastAndClean(make_input_channels_last=True)
+    )
     return plain(cleanup_model(last), folder)
 
 
@@ -143,7 +150,9 @@ def test_fault_8_two_signed_bits_are_ternary_where_minus_two_counts_as_one():
 
 
 def convolved(folder, io, kernel, stride, reuse):
-    """A Conv2D of 6 x 6 pixels of 8 bits from hls4ml's own layer list: what it gives, and what it should give."""
+    """A Conv2D of 6 x 6 pixels of 8 bits from hls4ml's own layer list: what it gives, and what it should
+    give.
+    """
     rng, (kh, kw), (sy, sx) = np.random.default_rng(0), kernel, stride
     weights, x = rng.integers(-3, 4, (kh, kw, 1, 4)), rng.integers(0, 256, (2, 6, 6, 1))
     out = (6 - kh) // sy + 1, (6 - kw) // sx + 1
@@ -156,7 +165,10 @@ def convolved(folder, io, kernel, stride, reuse):
         "data_format": "channels_last",
         "weight_data": weights.astype(float),
     }
-    rows = [{"class_name": "InputLayer", "name": "x", "input_shape": [6, 6, 1]}, conv | sizes | {"bias_data": None}]
+    rows = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [6, 6, 1]},
+        conv | sizes | {"bias_data": None},
+    ]
     config = hls4ml.utils.config.create_config(str(folder), "conv", "Vitis", io_type=io)
     config["HLSConfig"] = {"Model": {"Precision": "ap_int<20>", "ReuseFactor": reuse, "Strategy": "Resource"}}
     with redirect_stdout(StringIO()):
@@ -168,7 +180,9 @@ def convolved(folder, io, kernel, stride, reuse):
 
 
 @pytest.mark.full
-def test_faults_10_and_11_a_convolution_of_arrays_reads_too_far_and_one_of_streams_leaves_out_the_rows(tmp_path):
+def test_faults_10_and_11_a_convolution_of_arrays_reads_too_far_and_one_of_streams_leaves_out_the_rows(
+    tmp_path,
+):
     for name, io, kernel, stride, reuse, right in (
         ("factor within", "io_parallel", (3, 3), (1, 1), 9, True),
         ("factor beyond", "io_parallel", (3, 3), (1, 1), 18, False),

@@ -10,11 +10,11 @@ import pytest
 from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
+from xnorforge.core.plugins import load
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.rules import RULES
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.plugins import load
 
 FRAMES = 4
 MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half a second for each
@@ -28,7 +28,10 @@ def operator(name: str) -> type[HwOp]:
 
 
 def small(op: HwOp) -> bool:
-    sizes = [*(np.size(values) for values in op.arrays_of.values()), *(np.prod(s.shape) for s in op.in_streams())]
+    sizes = [
+        *(np.size(values) for values in op.arrays_of.values()),
+        *(np.prod(s.shape) for s in op.in_streams()),
+    ]
     return max(sizes) <= ELEMENTS and len(op.in_stream().shape) > 1
 
 
@@ -48,7 +51,9 @@ def parts(name: str) -> list[list[HwOp]]:
     found = [example for example in operator(name).examples() if small(example)]
     if name == "Window":
         found = [
-            op for op in found if list(op.get_nodeattr("dilation")) == [1, 1] and len(op.get_nodeattr("rates")) < 2
+            op
+            for op in found
+            if list(op.get_nodeattr("dilation")) == [1, 1] and len(op.get_nodeattr("rates")) < 2
         ]
     found = found[:: -(-len(found) // MOST)]
     if name == "Window":
@@ -77,7 +82,10 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
             wanted.append(values[0].reshape(FRAMES, -1))
         config = create_config(str(folder), "ops", "Vitis", io_type=io)
         config["Stamp"] = "ops"
-        config["HLSConfig"] = {"Model": {"Precision": "ap_int<32>", "ReuseFactor": 1}, "LayerName": net.config}
+        config["HLSConfig"] = {
+            "Model": {"Precision": "ap_int<32>", "ReuseFactor": 1},
+            "LayerName": net.config,
+        }
         model = ModelGraph.from_layer_list(config, net.layers, inputs, ends)
         model.compile()
         got = model.predict(data)

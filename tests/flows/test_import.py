@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from xnorforge.artifacts import read_json
-from xnorforge.errors import UserError
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
 from xnorforge.flows.importing import import_model
 from xnorforge.flows.lower import lower
 
@@ -20,8 +20,8 @@ from graphs import QONNX, Graph
 def stranger(rng):
     """A small dense network as the QONNX model zoo writes them.
 
-    Old IR with every constant a graph input, domain onnx.brevitas, shapes computed in the graph, weights quantised and then
-    transposed, a batch norm spelled out at the end.
+    Old IR with every constant a graph input, domain onnx.brevitas, shapes computed in the graph, weights
+    quantised and then transposed, a batch norm spelled out at the end.
     """
     nodes, constants = [], {}
 
@@ -48,7 +48,12 @@ def stranger(rng):
         put("Transpose", [f"signs{layer}"], f"turned{layer}", perm=[1, 0])
         x = put("MatMul", [x, f"turned{layer}"], f"sums{layer}")
         if layer == 0:
-            given = [rng.normal(size=32), rng.normal(size=32), rng.normal(size=32) * 5, rng.uniform(20, 90, 32)]
+            given = [
+                rng.normal(size=32),
+                rng.normal(size=32),
+                rng.normal(size=32) * 5,
+                rng.uniform(20, 90, 32),
+            ]
             names = [const(f"norm{k}", value.astype(np.float32)) for k, value in enumerate(given)]
             x = put("BatchNormalization", [x, *names], "normed", epsilon=1e-5)
     put("Sub", [x, const("mean", np.float32([0.4488643]))], "less")
@@ -75,7 +80,9 @@ def test_a_network_of_the_model_zoo_is_imported_and_lowered(tmp_path):
     pixels = images(60)
     labels = rng.integers(0, 10, 60)
     labels[:10] = -1
-    record = import_model(tmp_path / "zoo.onnx", pixels, labels, tmp_path / "out", provenance="60 random images")
+    record = import_model(
+        tmp_path / "zoo.onnx", pixels, labels, tmp_path / "out", provenance="60 random images"
+    )
     assert record == read_json(tmp_path / "out/export.json")
     assert (record["net"], record["method"], record["input"]) == (
         "zoo",
@@ -104,7 +111,12 @@ def test_equal_files_give_equal_bytes(tmp_path):
     for out in (tmp_path / "a", tmp_path / "b"):
         import_model(tmp_path / "zoo.onnx", images(25), [-1] * 25, out)
         lower(out / "model.onnx", out / "golden.npz", out)
-        made.append([(out / name).read_bytes() for name in ("model.onnx", "golden.npz", "lowered.onnx", "lowered.npz")])
+        made.append(
+            [
+                (out / name).read_bytes()
+                for name in ("model.onnx", "golden.npz", "lowered.onnx", "lowered.npz")
+            ]
+        )
     assert made[0] == made[1]
 
 
@@ -130,7 +142,9 @@ def test_an_integer_input_needs_no_scale(tmp_path):
 def built(tmp_path, graph, output, pixels, change=None):
     """Import and lower a hand-written graph; returns the record."""
     proto = graph.onnx(output)
-    proto.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in graph.constants.items())
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in graph.constants.items()
+    )
     if change:
         change(proto)
     onnx.save(proto, tmp_path / "net.onnx")
@@ -154,7 +168,10 @@ def binary(seed=0, **attributes):
 def test_refused_a_file_that_is_missing(tmp_path):
     with pytest.raises(UserError) as raised:
         import_model("no/such.onnx", images(), [-1] * 60, tmp_path)
-    assert str(raised.value) == "no/such.onnx: no such file; give the path of a QONNX model, MODEL=folder/net.onnx."
+    assert (
+        str(raised.value)
+        == "no/such.onnx: no such file; give the path of a QONNX model, MODEL=folder/net.onnx."
+    )
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
@@ -194,7 +211,9 @@ def test_a_dynamic_batch_is_no_hindrance(tmp_path):
 
     graph = binary().sign().node("Flatten")
     graph.node("MatMul", graph.weights(80, 3))
-    assert not any(c["mismatches"] for c in built(tmp_path, graph, (3,), images(5, (4, 6, 6)), vary)["checks"])
+    assert not any(
+        c["mismatches"] for c in built(tmp_path, graph, (3,), images(5, (4, 6, 6)), vary)["checks"]
+    )
 
 
 def test_refused_images_of_another_shape(tmp_path):
@@ -237,7 +256,9 @@ def test_zeros_around_bits_are_lowered_exactly(tmp_path):
     graph = binary(pads=[1, 1, 1, 1]).sign().node("Flatten")
     graph.node("MatMul", graph.weights(180, 3))
     record = built(tmp_path, graph, (3,), images(25, (4, 6, 6)))
-    assert record["own_nodes"] == {"conv0": "SignedConv"} and not any(c["mismatches"] for c in record["checks"])
+    assert record["own_nodes"] == {"conv0": "SignedConv"} and not any(
+        c["mismatches"] for c in record["checks"]
+    )
 
 
 FLOAT_LEFT = {
@@ -259,7 +280,9 @@ def test_refused_a_float_operator_is_named_with_the_nearest_form(tmp_path, op):
 
 def test_refused_an_operator_of_an_unknown_domain(tmp_path):
     text = refusal(tmp_path, binary().node("Warp", domain="some.vendor").sign(), (5, 4, 4))
-    assert text.startswith("net.onnx: no operator Warp of domain some.vendor is known; use Add, AveragePool, ")
+    assert text.startswith(
+        "net.onnx: no operator Warp of domain some.vendor is known; use Add, AveragePool, "
+    )
 
 
 def test_refused_an_operator_nobody_thought_of(tmp_path):
@@ -311,7 +334,8 @@ REFUSED = {
         "nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution."),
     ),
     "channels of unrelated scales": (
-        lambda g: g.real("Mul", np.reshape([1.0, 0.3, 0.7, 1.1], (4, 1, 1))).node("Conv", g.weights(5, 4, 3, 3)),
+        lambda g: g.real("Mul", np.reshape([1.0, 0.3, 0.7, 1.1], (4, 1, 1))).node("Conv",
+        g.weights(5, 4, 3, 3)),
         "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of it.",
     ),
     "padded average": (

@@ -1,4 +1,6 @@
-"""Channel interaction: the exported node is the module for every sum, and goes to integers exactly or is refused."""
+"""Channel interaction: the exported node is the module for every sum, and goes to integers exactly or is
+refused.
+"""
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows import export, fold
 from xnorforge.flows.backends import rtl
 from xnorforge.flows.lower import graph, integers, lower
@@ -63,12 +65,16 @@ def test_an_empty_graph_gives_the_plain_network_cell_for_cell(tmp_path):
     for folder in (tmp_path / "ci_bcnn", tmp_path / "ste"):
         fold.fold(folder, "pynq-z2", folder / "acc", interval=1024)
         rtl.generate(folder / "acc/folded.onnx", folder / "rtl")
-        files.append({path.name: path.read_bytes() for path in folder.glob("rtl/*") if path.name != "rtl.json"})
+        files.append(
+            {path.name: path.read_bytes() for path in folder.glob("rtl/*") if path.name != "rtl.json"}
+        )
     assert files[0] == files[1] and len(files[0]) > 30
 
 
 def lowered(net, count, share, folder, method=None):
-    """The record of lowering a network of random weights, and edges if it is CI-BCNN's; writes all files into `folder`."""
+    """The record of lowering a network of random weights, and edges if it is CI-BCNN's; writes all files into
+    `folder`.
+    """
     torch.manual_seed(0)
     method = method or ci_bcnn.Method(unit=0.05)
     network = method.build(net).eval()

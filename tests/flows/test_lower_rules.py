@@ -1,4 +1,6 @@
-"""Every rule of the lowering against the reference's own float32 arithmetic, where possible on every reachable integer."""
+"""Every rule of the lowering against the reference's own float32 arithmetic, where possible on every
+reachable integer.
+"""
 
 import sys
 from fractions import Fraction
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from qonnx.core import onnx_exec
 
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.lower import checks, emit, quantise, values
 from xnorforge.flows.lower.graph import integer_graph
 
@@ -43,8 +45,10 @@ def chain(graph, kinds):
 
 
 CHAINS = [
-    ["norm"], ["Mul", "Add"], ["Div", "Sub", "norm"], ["Sub from", "Mul"], ["norm", "Relu"], ["norm", "PRelu", "Add"],
-    ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"], ["Mul", "norm", "Mul", "norm", "Div"], ["Relu", "norm", "Clip", "Mul"],
+    ["norm"], ["Mul", "Add"], ["Div", "Sub", "norm"], ["Sub from", "Mul"], ["norm", "Relu"],
+    ["norm", "PRelu", "Add"],
+    ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"], ["Mul", "norm", "Mul", "norm", "Div"],
+    ["Relu", "norm", "Clip", "Mul"],
 ]  # fmt: skip
 QUANTISERS = {
     "sign": lambda g: g.sign(),
@@ -68,7 +72,9 @@ def test_thresholds_equal_the_reference_on_every_byte(kinds, quantiser):
 def test_thresholds_equal_the_reference_where_batch_norm_hits_zero_exactly():
     graph = Graph((CHANNELS, 1, 256))
     mean, gamma = np.arange(CHANNELS) * 5.0, np.tile([1.0, -1.0, 0.3, -2.7], CHANNELS // 4)
-    graph.real("BatchNormalization", gamma, np.zeros(CHANNELS), mean, np.full(CHANNELS, 3.0), epsilon=1e-5).sign()
+    graph.real(
+        "BatchNormalization", gamma, np.zeros(CHANNELS), mean, np.full(CHANNELS, 3.0), epsilon=1e-5
+    ).sign()
     compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
 
 
@@ -83,7 +89,9 @@ def test_every_rounding_mode_of_qonnx_ties_included(mode):
 def test_both_versions_of_trunc(form, zero):
     graph, second = Graph((1, 1, 256)).real("Sub", 100.0), form != "first"
     at = {"signed": 0, "narrow": 1} if "unsigned" in form else {}
-    graph.real("Trunc", 2.0, zero, 7.0, *([16.0] if second else []), 4.0, domain=QONNX, rounding_mode="FLOOR", **at)
+    graph.real(
+        "Trunc", 2.0, zero, 7.0, *([16.0] if second else []), 4.0, domain=QONNX, rounding_mode="FLOOR", **at
+    )
     model = graph.model((1, 1, 256))
     for opset in model.model.opset_import:
         opset.version = 2 if second and opset.domain == QONNX else opset.version
@@ -91,7 +99,9 @@ def test_both_versions_of_trunc(form, zero):
 
 
 def test_a_batch_norm_that_reaches_infinity_still_has_its_threshold():
-    graph = Graph((2, 1, 256)).real("BatchNormalization", [1e37, -1e37], [0, 0], [10, 10], [1, 1], epsilon=1e-5)
+    graph = Graph((2, 1, 256)).real(
+        "BatchNormalization", [1e37, -1e37], [0, 0], [10, 10], [1, 1], epsilon=1e-5
+    )
     found = compare(graph.real("Mul", 9.0).sign().model((2, 1, 256)), EVERY_BYTE[:, :2]).nodes[0].at
     assert found["thresholds"].tolist() == [[10], [-10]] and found["direction"].tolist() == [1, -1]
 
@@ -101,7 +111,9 @@ def test_the_chain_gives_the_bits_of_onnxruntime():
     wanted = onnx_exec.execute_onnx(model, {model.graph.input[0].name: EVERY_BYTE.astype(np.float32)})
     constants = [model.get_initializer(name) for name in model.graph.node[0].input[1:]]
     leaf = values.Leaf("n", (CHANNELS,), np.zeros(CHANNELS, int), np.full(CHANNELS, 255))
-    value = values.append(values.of_leaf(leaf, Fraction(1), Fraction(0)), "bn", *values.batch_norm(*constants, 1e-5))
+    value = values.append(
+        values.of_leaf(leaf, Fraction(1), Fraction(0)), "bn", *values.batch_norm(*constants, 1e-5)
+    )
     got = values.evaluate(value, EVERY_BYTE[0, :, 0, :])
     np.testing.assert_array_equal(got, wanted[model.graph.output[0].name][0, :, 0, :])
 
@@ -205,13 +217,17 @@ def test_quantised_weights_are_those_of_qonnx(bits, zero):
 def test_padding_with_a_bit_is_an_integer_border(value):
     pads = np.array([0, 0, 1, 2, 0, 0, 0, 1])
     graph = (
-        bits(Graph((4, 5, 5)), 4).node("Pad", pads, np.float32(value)).node("Conv", np.ones((2, 4, 3, 3), np.float32))
+        bits(Graph((4, 5, 5)), 4)
+        .node("Pad", pads, np.float32(value))
+        .node("Conv", np.ones((2, 4, 3, 3), np.float32))
     )
     found = compare(graph.model((2, 4, 6)), bytes_of((3, 4, 5, 5)))
     assert [n.at["value"] for n in found.nodes if n.op == "Pad"] == [int(value > 0)]
     emitted = emit.emitted(found)
     checks.finn_is_equal(found, emitted, bytes_of((2, 5, 5, 4)))
-    assert {n.op_type for n in emitted.graph.node if "Pad" in n.op_type} == {"Pad" if value > 0 else "FMPadding"}
+    assert {n.op_type for n in emitted.graph.node if "Pad" in n.op_type} == {
+        "Pad" if value > 0 else "FMPadding"
+    }
 
 
 @pytest.mark.parametrize("order", ["sign pool", "norm pool sign", "pool norm sign"])
@@ -253,7 +269,10 @@ def test_a_falling_comparison_keeps_its_direction_when_the_sums_have_two_readers
     graph.at = sums
     down = graph.real("Mul", -1.0).sign().at
     found = compare(graph.node("Add", inputs=[up, down]).model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
-    assert sorted(n.at["direction"][0] for n in found.nodes if n.name.startswith("conv0_threshold")) == [-1, 1]
+    assert sorted(n.at["direction"][0] for n in found.nodes if n.name.startswith("conv0_threshold")) == [
+        -1,
+        1,
+    ]
     checks.finn_is_equal(found, emit.emitted(found), bytes_of((3, 5, 5, 4)))
 
 
@@ -290,7 +309,10 @@ def test_relu_and_clip_in_front_of_a_sum_are_exact(kind):
 @pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool", "ReduceMean"])
 def test_averages_are_sums(kind):
     graph = Graph((4, 6, 6)).quant(16.0, 4, signed=0)
-    more = {"AveragePool": {"kernel_shape": [2, 2], "strides": [2, 2]}, "ReduceMean": {"axes": [2, 3], "keepdims": 1}}
+    more = {
+        "AveragePool": {"kernel_shape": [2, 2], "strides": [2, 2]},
+        "ReduceMean": {"axes": [2, 3], "keepdims": 1},
+    }
     graph.node(kind, **more.get(kind, {})).norm(4).sign()
     size = (3, 3) if kind == "AveragePool" else (1, 1)
     compare(graph.model((4, *size)), bytes_of((4, 4, 6, 6)))
@@ -319,12 +341,16 @@ def test_a_tensor_may_be_concatenated_with_its_own_multiple():
     graph = Graph((2, 4, 4)).sign()
     once = graph.at
     twice = graph.real("Mul", 2.0).at
-    graph = compare(graph.node("Concat", inputs=[once, twice], axis=1).model((4, 4, 4)), bytes_of((3, 2, 4, 4)))
+    graph = compare(
+        graph.node("Concat", inputs=[once, twice], axis=1).model((4, 4, 4)), bytes_of((3, 2, 4, 4))
+    )
     assert "DuplicateStreams" in {node.op_type for node in emit.emitted(graph).graph.node}
 
 
 def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
-    graph = Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", Graph((1,)).rng.uniform(0, 255, (1, 48))).sign()
+    graph = (
+        Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", Graph((1,)).rng.uniform(0, 255, (1, 48))).sign()
+    )
     graph.node("MatMul", graph.weights(48, 5))
     found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
     checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
@@ -332,7 +358,11 @@ def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
 
 def test_one_threshold_for_all_pixels_stands_before_the_flattening():
     graph = (
-        Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", 100.0).sign().node("MatMul", Graph((1,)).weights(48, 5))
+        Graph((3, 4, 4))
+        .node("Flatten", axis=1)
+        .real("Sub", 100.0)
+        .sign()
+        .node("MatMul", Graph((1,)).weights(48, 5))
     )
     found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
     assert [(n.name, found.leaves[n.out].shape) for n in found.nodes] == [
@@ -367,7 +397,9 @@ def test_random_networks(seed):
 def small():
     """A binary convolution with thresholds, and two images."""
     graph = bits(Graph((4, 5, 5)), 4).node("Conv", Graph((1,)).weights(6, 4, 3, 3)).norm(6).sign()
-    return graph.node("Flatten", axis=1).node("MatMul", graph.weights(54, 3)).model((3,)), bytes_of((2, 4, 5, 5))
+    return graph.node("Flatten", axis=1).node("MatMul", graph.weights(54, 3)).model((3,)), bytes_of(
+        (2, 4, 5, 5)
+    )
 
 
 def test_a_wrong_threshold_is_named_with_channel_position_and_values():
@@ -408,7 +440,9 @@ def test_a_wrong_score_is_named():
 def test_an_integer_outside_its_range_is_named():
     model, pixels = small()
     graph = lowered(model)
-    with pytest.raises(MismatchError, match=r"^lower: input leaves its range \(0, 255\), found -?\d+ .. 1000\.$"):
+    with pytest.raises(
+        MismatchError, match=r"^lower: input leaves its range \(0, 255\), found -?\d+ .. 1000\.$"
+    ):
         checks.run_all(graph, pixels.transpose(0, 2, 3, 1) * 0 + np.array([0, 0, 0, 1000]))
 
 
@@ -418,7 +452,8 @@ def test_an_integer_outside_its_range_is_named():
 def test_a_resize_is_lowered_exactly_or_refused_whatever_its_coordinates(where, nearest, factor):
     graph = Graph((2, 3, 4)).real("Sub", 127.5).sign()
     graph.node(
-        "Resize", None, np.float32([1, 1, factor, factor]), mode="nearest", coordinate_transformation_mode=where,
+        "Resize", None, np.float32([1, 1, factor, factor]), mode="nearest",
+        coordinate_transformation_mode=where,
         nearest_mode=nearest,
     )  # fmt: skip
     graph.node("Flatten", axis=1)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.artifacts import write_json
-from xnorforge.errors import UserError
+from xnorforge.core.artifacts import write_json
+from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.tidy import tidied
@@ -21,7 +21,9 @@ OWN_NODES = {
     "grouped": {"GroupedConv"},
 }
 WIDE = {"residual_two_quantisers", "residual_real_shortcut", "group_scalar_scales", "group_channel_scales"}
-WIDE |= {"group_quantised_branches"}  # float scales: their exact sums need more than the 24 bits of a float tensor
+WIDE |= {
+    "group_quantised_branches"
+}  # float scales: their exact sums need more than the 24 bits of a float tensor
 
 
 def lowered(name, seed=1):
@@ -43,7 +45,9 @@ def test_no_activation_and_no_score_differs(name, seed):
     assert found["integers"] > 1000 and found["mismatches"] == 0
     scale, bias = checks.affine(graph.output)
     if name in shapes.FLOAT_HEADS:
-        np.testing.assert_allclose(scale * integers + bias, given.scores, rtol=0, atol=1e-6 * abs(given.scores).max())
+        np.testing.assert_allclose(
+            scale * integers + bias, given.scores, rtol=0, atol=1e-6 * abs(given.scores).max()
+        )
     else:
         np.testing.assert_array_equal(scale * integers + bias, given.scores)
 
@@ -61,7 +65,9 @@ def saved(name, folder):
     """A shape as the export stage leaves it, and what `lower` is called with."""
     given = shapes.exported(name)
     given.model.save(str(folder / "model.onnx"))
-    write_json(folder / "export.json", {"net": name, "input": {"lo": given.lo, "hi": given.hi, "scale": given.scale}})
+    write_json(
+        folder / "export.json", {"net": name, "input": {"lo": given.lo, "hi": given.hi, "scale": given.scale}}
+    )
     np.savez(folder / "golden.npz", images=given.pixels, scores=given.scores)
     return folder / "model.onnx", folder / "golden.npz", folder
 
@@ -79,7 +85,11 @@ def test_a_sum_too_wide_for_a_float_tensor_is_refused_unless_rounding_is_allowed
     assert not (tmp_path / "lower.json").exists()
     record = lower(*asked, approximate=True)
     apart = record["approximate"]
-    assert apart["sums"] and apart["activations"] > 40000 and apart["activations_differ"] < 1e-4 * apart["activations"]
+    assert (
+        apart["sums"]
+        and apart["activations"] > 40000
+        and apart["activations_differ"] < 1e-4 * apart["activations"]
+    )
     assert [one["name"] for one in record["checks"]] == ["lowered = FINN execution"]
 
 

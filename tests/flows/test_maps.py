@@ -1,5 +1,6 @@
-"""Networks that end in an image: every stage of a build on small ones of the shapes that pedestrians, segmentation and
-tracking have (stride 2 on bytes, -1 padding at any dilation, pools that drop a row, no padding at all, an 8-bit head)."""
+"""Networks that end in an image: every stage of a build on small ones of the shapes that pedestrians,
+segmentation and tracking have (stride 2 on bytes, -1 padding at any dilation, pools that drop a row, no
+padding at all, an 8-bit head)."""
 
 import sys
 from fractions import Fraction
@@ -13,21 +14,21 @@ from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWei
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
-from xnorforge.artifacts import read_json, write_json
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
-from xnorforge.flows.running import qonnx_scores
+from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
-from xnorforge.sw.binary import EightWeights
+from xnorforge.sw.nn.binary import EightWeights
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph
@@ -45,7 +46,9 @@ class Pixels(nn.Module):
 
 
 def layer(inputs, outputs, pad=1, rate=1, stride=1, pool=1, kernel=3):
-    """[-1 border], binary convolution, batch norm on a binary grid, sign, [maximum of bits]; some weights of the norm negative."""
+    """[-1 border], binary convolution, batch norm on a binary grid, sign, [maximum of bits]; some weights of
+    the norm negative.
+    """
     norm = nn.BatchNorm2d(outputs, eps=0.0)
     with torch.no_grad():
         norm.running_mean.copy_((torch.randn(outputs) * 3).round() + 0.5)
@@ -65,7 +68,9 @@ class Rates(nn.Module):
     def __init__(self, inputs, outputs, rates, kernel=3):
         super().__init__()
         self.pads = nn.ModuleList(nn.ConstantPad2d(kernel // 2 * rate, -1.0) for rate in rates)
-        self.convs = nn.ModuleList(QuantConv2d(inputs, outputs, kernel, dilation=rate, **BINARY) for rate in rates)
+        self.convs = nn.ModuleList(
+            QuantConv2d(inputs, outputs, kernel, dilation=rate, **BINARY) for rate in rates
+        )
 
     def forward(self, x):
         return sum(conv(pad(x)) for pad, conv in zip(self.pads, self.convs))
@@ -89,7 +94,13 @@ def head(inputs, outputs):
 NETS = {
     "strided-padded-dilated-pooled": lambda: (
         (3, 16, 20),
-        [layer(3, 6, stride=2), layer(6, 8, rate=1, pool=2), layer(8, 8, rate=2), layer(8, 6, rate=4), head(6, 5)],
+        [
+            layer(3, 6, stride=2),
+            layer(6, 8, rate=1, pool=2),
+            layer(8, 8, rate=2),
+            layer(8, 6, rate=4),
+            head(6, 5),
+        ],
     ),
     "dilation-8": lambda: ((3, 12, 11), [layer(3, 4), layer(4, 6, rate=8), head(6, 3)]),
     "unpadded-odd": lambda: (
@@ -133,7 +144,9 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
         wanted = module(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
     assert wanted.ndim == 4 and wanted.std() > 0
     held = np.load(tmp_path / "lowered.npz")
-    assert held["integers"].dtype == np.int64 and held["scale"].shape == held["bias"].shape == wanted.shape[1:2]
+    assert (
+        held["integers"].dtype == np.int64 and held["scale"].shape == held["bias"].shape == wanted.shape[1:2]
+    )
     got = held["scale"] * held["integers"] + held["bias"]
     np.testing.assert_array_equal(got.transpose(0, 3, 1, 2), wanted)
     np.testing.assert_array_equal(np.load(tmp_path / "golden.npz")["scores"], wanted)
@@ -144,7 +157,9 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     record = simulate(acc, tmp_path, stalled=IMAGES)
     checks = [*read_json(tmp_path / "lower.json")["checks"], *record["checks"]]
     assert all(check["integers"] > 0 and check["mismatches"] == 0 for check in checks)
-    assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3 and record["accuracy"] == []
+    assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3 and record[
+        "accuracy"
+    ] == []
     ops = graph.operators(acc / "folded.onnx")
     kinds = [type(op).__name__ for op in ops]
     if name.startswith("rates"):
@@ -155,8 +170,8 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
 
 
 def labels_of(tmp_path, scale=None, bias=None):
-    """The labels that RTL gives of a small network, folded with `output="labels"`; its integers, scale and bias, of which the
-    last two may be replaced before."""
+    """The labels that RTL gives of a small network, folded with `output="labels"`; its integers, scale and
+    bias, of which the last two may be replaced before."""
     lay(tmp_path, "rates-twice-pooled")
     held = dict(np.load(tmp_path / "lowered.npz"))
     held |= {key: np.array(x) for key, x in (("scale", scale), ("bias", bias)) if x is not None}
@@ -183,10 +198,13 @@ def test_labels_are_the_largest_scores_of_the_module(tmp_path):
     "bias", [[0.0] * 4, [-3.0, 0.5, 0.75, 0.5], [0.1, 0.2, 0.3, -0.4]], ids=["none", "quarters", "any"]
 )
 def test_labels_follow_any_bias(tmp_path, bias):
-    """Sums times 1/4: equal scores, whole and broken multiples of the scale, numbers that float64 only comes near to."""
+    """Sums times 1/4: equal scores, whole and broken multiples of the scale, numbers that float64 only comes
+    near to.
+    """
     labels, held = labels_of(tmp_path, [0.25] * 4, bias)
     shares = [
-        [int(n) * Fraction(1, 4) + Fraction(b) for n, b in zip(row, bias)] for row in held["integers"].reshape(-1, 4)
+        [int(n) * Fraction(1, 4) + Fraction(b) for n, b in zip(row, bias)]
+        for row in held["integers"].reshape(-1, 4)
     ]
     assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
 
@@ -235,7 +253,9 @@ def test_rounded_sums_in_front_of_a_map_are_told_cell_by_cell(tmp_path):
     np.savez(tmp_path / "golden.npz", images=images, scores=scores)
     write_json(tmp_path / "export.json", {"net": "map", "input": {"lo": 0, "hi": 255, "scale": 1.0}})
     asked = tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path
-    with pytest.raises(UserError, match=rf"the class of \d of {IMAGES * 16} cells\) with --allow-approximate"):
+    with pytest.raises(
+        UserError, match=rf"the class of \d of {IMAGES * 16} cells\) with --allow-approximate"
+    ):
         lower(*asked)
     apart = lower(*asked, approximate=True)["approximate"]
     assert (apart["classes"], apart["activations"]) == (IMAGES * 16, IMAGES * (72 + 64)) and apart[

@@ -13,13 +13,17 @@ BRANCH = {"rate": 1, "kernel": (3, 3), "stride": 1, "pads": None, "value": -1.0,
 
 
 def branches(*given, seed=0, shape=(2, 7, 8), outputs=4, gamma=None, levels=1):
-    """Bits, branches that differ from BRANCH in what is given, their sum, batch norm, quantiser; a 1x1 convolution."""
+    """Bits, branches that differ from BRANCH in what is given, their sum, batch norm, quantiser; a 1x1
+    convolution.
+    """
     graph = Graph(shape, seed).real("Sub", _middle(seed, shape[0])).sign()
     rng, start, ends = np.random.default_rng(seed), graph.at, []
     for one in (BRANCH | branch for branch in given):
         kh, kw = one["kernel"]
         pads = one["pads"] or [(k - 1) * one["rate"] // 2 for k in (kh, kw, kh, kw)]
-        graph.node("Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(one["value"]), inputs=[start])
+        graph.node(
+            "Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(one["value"]), inputs=[start]
+        )
         weights, sizes = graph.weights(outputs, shape[0], kh, kw), [one["rate"]] * 2
         graph.node("Conv", weights * np.float32(one["scale"]), dilations=sizes, strides=[one["stride"]] * 2)
         ends.append(graph.at)

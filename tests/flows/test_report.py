@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import pytest
 
-from xnorforge import plugins
-from xnorforge.artifacts import check, write_json
-from xnorforge.errors import MismatchError
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import check, write_json
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
@@ -32,7 +32,9 @@ def chain():
     last = {"weights": rng.integers(0, 2, (8, 3))}
     ops = [
         op["fifo"].make("fifo_dense0", shape=[12], lanes=2, bits=1, signed=0, depth=16),
-        op["xnor_mvu"].make("dense0", first, mw=12, mh=8, simd=2, pe=2, vectors=1, in_shape=[12], out_shape=[8]),
+        op["xnor_mvu"].make(
+            "dense0", first, mw=12, mh=8, simd=2, pe=2, vectors=1, in_shape=[12], out_shape=[8]
+        ),
         op["width"].make("width_dense1", shape=[8], in_lanes=2, out_lanes=4, bits=1, signed=0),
         op["xnor_mvu"].make("dense1", last, mw=8, mh=3, simd=4, pe=1, vectors=1, in_shape=[8], out_shape=[3]),
         op["top_k"].make("top_k", n=3, k=1, in_bits=4, in_signed=0),
@@ -59,7 +61,9 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
     """What the stages would have left for `chain`; `seconds` is all that may differ between two equal builds."""
     ops = chain()
     run = {"wall_s": seconds, "cpu_s": seconds, "peak_mb": 100, "tools": {"pyosys": "0.70"}}
-    equal = {name: [check(name, 20, 0, 80, "integers")] for name in ("export", "lower", "fold", "sim", "netlist")}
+    equal = {
+        name: [check(name, 20, 0, 80, "integers")] for name in ("export", "lower", "fold", "sim", "netlist")
+    }
     cells = [counted(seed) for seed in range(len(ops) + 1)]
     synth = {
         "checks": [check("children + own = total", 0, 0, 11)],
@@ -99,7 +103,8 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
         "netlist": {},
     }
     return {
-        stage: {"stage": stage, "checks": equal.get(stage, []), **extra, "run": run} for stage, extra in own.items()
+        stage: {"stage": stage, "checks": equal.get(stage, []), **extra, "run": run}
+        for stage, extra in own.items()
     }
 
 
@@ -172,7 +177,13 @@ def test_scales_per_class_leave_the_choice_to_the_host():
 
 
 def test_a_map_is_told_cell_by_cell():
-    output = {"scores": 240, "shape": [6, 8, 5], "indices": 0, "scale": [0.5] * 5, "bias": [1.0, 2.0, 1.0, 1.0, 1.0]}
+    output = {
+        "scores": 240,
+        "shape": [6, 8, 5],
+        "indices": 0,
+        "scale": [0.5] * 5,
+        "bias": [1.0, 2.0, 1.0, 1.0, 1.0],
+    }
     assert pages.meaning(output) == (
         "6 × 8 cells of 5 integers, row by row, one per channel; score = scale × integer + bias, per channel in report.json"
     )
@@ -217,7 +228,8 @@ def test_figures_under_the_names_of_finn(built):
         "fclk[mhz]": 100.0, "latency_cycles": 61, "stable_throughput[images/s]": record["fps"]["value"],
     }  # fmt: skip
     assert found["fifo_sizing"] == {
-        "fifo_depths": {"fifo_dense0": 16}, "fifo_sizes": {"fifo_dense0": 32}, "total_fifo_size_kiB": 32 / 8192,
+        "fifo_depths": {"fifo_dense0": 16}, "fifo_sizes": {"fifo_dense0": 32},
+        "total_fifo_size_kiB": 32 / 8192,
     }  # fmt: skip
     assert set(found["estimate_layer_resources"]) == {*layers, "total"}
 
@@ -247,12 +259,19 @@ def test_the_bound_is_the_slowest_operator_and_is_marked(built):
     cycles = {op.name: op.cycles() for op in chain()}
     slowest = [name for name, count in cycles.items() if count == max(cycles.values())]
     assert record["cycles"]["interval_bound"] == max(cycles.values())
-    assert record["cycles"]["bottleneck"] == [row["name"] for row in record["layers"] if row["bottleneck"]] == slowest
+    assert (
+        record["cycles"]["bottleneck"]
+        == [row["name"] for row in record["layers"] if row["bottleneck"]]
+        == slowest
+    )
 
 
 def test_operations_are_counted_from_the_matrices(built):
     _, record = built
-    assert {row["name"]: row["macs"] for row in record["layers"] if row["lanes"]} == {"dense0": 96, "dense1": 24}
+    assert {row["name"]: row["macs"] for row in record["layers"] if row["lanes"]} == {
+        "dense0": 96,
+        "dense1": 24,
+    }
     assert record["roofline"]["operations"] == 2 * (96 + 24)
     assert record["roofline"]["input_bytes"] == 1.5
 
@@ -308,10 +327,16 @@ def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
     texts = []
     for acc in folders:
         report.write(acc)
-        page = re.sub(r'<section id="run">.*?</section>', "", (acc / "report.html").read_text(), flags=re.DOTALL)
+        page = re.sub(
+            r'<section id="run">.*?</section>', "", (acc / "report.html").read_text(), flags=re.DOTALL
+        )
         prose = (acc / "report.md").read_text().split("## Run")[0]
-        data = {key: value for key, value in json.loads((acc / "report.json").read_text()).items() if key != "run"}
-        texts.append((page, prose, data, (acc / "metrics.json").read_bytes(), (acc / "utilization.txt").read_bytes()))
+        data = {
+            key: value for key, value in json.loads((acc / "report.json").read_text()).items() if key != "run"
+        }
+        texts.append(
+            (page, prose, data, (acc / "metrics.json").read_bytes(), (acc / "utilization.txt").read_bytes())
+        )
     assert texts[0] == texts[1]
 
 
@@ -331,16 +356,26 @@ def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
         "folded": {"lut": 321, "ff": 5, "bram36": 0, "dsp": 0},
         "da4ml": {"lut": 123, "ff": 6, "bram36": 0, "dsp": 0},
     }
-    chosen = {"layer": "dense0", "chosen": "da4ml", "why": "counted, 0.23% of the part against 0.60%", **counts}
+    chosen = {
+        "layer": "dense0",
+        "chosen": "da4ml",
+        "why": "counted, 0.23% of the part against 0.60%",
+        **counts,
+    }
     far = {"layer": "dense1", "chosen": "folded", "why": "too many weights.", "folded": None, "da4ml": None}
     given["fold"] |= {"backend": "auto", "decisions": [chosen, far]}
     acc = lay(tmp_path, given)
     record = report.write(acc)
     assert " BACKEND=auto" in record["command"]
     rows = re.findall(
-        r"<td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td class=\"l\">(.+?)</td>", pages.html(record, acc)
+        r"<td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td class=\"l\">(.+?)</td>",
+        pages.html(record, acc),
     )
-    assert ("dense0", "da4ml", "321 LUT, 5 FF, 0 BRAM36, 0 DSP") in rows and ("dense1", "folded", "not counted") in rows
+    assert ("dense0", "da4ml", "321 LUT, 5 FF, 0 BRAM36, 0 DSP") in rows and (
+        "dense1",
+        "folded",
+        "not counted",
+    ) in rows
 
 
 def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):
@@ -358,8 +393,10 @@ def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):
     }
     pool = {"name": "pool0", "class": "XfLayer", "node": "pool0", "result": "ap_uint<1>"}
     hls = {
-        "checks": [check("hls4ml io_stream = folded", 20, 0, 60), check("written weights = folded", 0, 0, 48)],
-        "project": "hls_project", "top": "net", "layers": {"io_stream": [layer, pool]}, "run": {"wall_s": 30.0},
+        "checks": [check("hls4ml io_stream = folded", 20, 0, 60),
+        check("written weights = folded", 0, 0, 48)],
+        "project": "hls_project", "top": "net", "layers": {"io_stream": [layer, pool]},
+        "run": {"wall_s": 30.0},
         "synthesised": "no (Vitis HLS not found on PATH)",
     }  # fmt: skip
     write_json(other / "hls.json", hls)
@@ -367,9 +404,14 @@ def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):
     assert record["verdict"] == "PASS" and " BACKEND=hls4ml" in record["command"]
     mine, rtl = record["run"]["backends"]
     assert (mine["backend"], mine["lut"], mine["seconds"], mine["mismatches"]) == ("hls4ml", None, 32.0, 0)
-    assert rtl["lut"] == sum(one["lut"] for one in records()["synth"]["operators"]) + records()["synth"]["top"]["lut"]
+    assert (
+        rtl["lut"]
+        == sum(one["lut"] for one in records()["synth"]["operators"]) + records()["synth"]["top"]["lut"]
+    )
     for text in ((other / "report.html").read_text(), (other / "report.md").read_text()):
-        assert "no (Vitis HLS not found on PATH)" in text and "Back ends side by side" in text and "LUT" in text
+        assert (
+            "no (Vitis HLS not found on PATH)" in text and "Back ends side by side" in text and "LUT" in text
+        )
     assert "hls_project (io_stream), synthesised: no" in brief.as_text(record)
     assert brief.as_record(record, other)["metrics"]["hls__equality__mismatches"] == 0
     hls["checks"][0]["mismatches"] = 3
@@ -410,7 +452,9 @@ def test_a_stage_that_left_no_record_is_named(tmp_path, stage):
     given = records()
     del given[stage]
     acc = lay(tmp_path, given)
-    with pytest.raises(MismatchError, match=rf"^report: {stage} left no .*json; run that stage \(`make {stage}`\)"):
+    with pytest.raises(
+        MismatchError, match=rf"^report: {stage} left no .*json; run that stage \(`make {stage}`\)"
+    ):
         report.write(acc)
 
 
@@ -448,7 +492,11 @@ def test_the_page_is_one_small_file_that_fetches_and_runs_nothing(built):
 
 def test_names_are_escaped_in_the_page(built):
     acc, record = built
-    record = {**record, "net": "<b>&", "layers": [{**record["layers"][0], "name": "<i>"}, *record["layers"][1:]]}
+    record = {
+        **record,
+        "net": "<b>&",
+        "layers": [{**record["layers"][0], "name": "<i>"}, *record["layers"][1:]],
+    }
     text = pages.html(record, acc)
     assert "<b>&" not in text and "<i>" not in text
     assert "&lt;b&gt;&amp;" in text
@@ -474,13 +522,18 @@ def test_example_pictures_are_in_the_page_itself(tmp_path):
     (acc / "examples/1.jpg").write_bytes(b"a picture")
     record = report.write(acc)
     assert record["examples"] == [{"picture": "street 7", "file": "examples/1.jpg"}]
-    assert 'src="data:image/jpeg;base64,YSBwaWN0dXJl" alt="street 7, with' in (acc / "report.html").read_text()
+    assert (
+        'src="data:image/jpeg;base64,YSBwaWN0dXJl" alt="street 7, with' in (acc / "report.html").read_text()
+    )
     assert "![street 7](examples/1.jpg)" in (acc / "report.md").read_text()
 
 
 def test_every_table_of_the_text_has_even_rows(built):
     acc, _ = built
-    widths = [line.count("|") if line.startswith("|") else 0 for line in (acc / "report.md").read_text().splitlines()]
+    widths = [
+        line.count("|") if line.startswith("|") else 0
+        for line in (acc / "report.md").read_text().splitlines()
+    ]
     pairs = [(one, two) for one, two in pairwise(widths) if one and two]
     assert len(pairs) > 20
     assert all(one == two for one, two in pairs)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.artifacts import read_json
+from xnorforge.core.artifacts import read_json
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
@@ -12,16 +12,19 @@ from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
-from xnorforge.sw import binary, snap
-from xnorforge.sw.parts import BiReal, Network, Pooled, Scores, Stem
+from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.nn.building_blocks import BiReal, Network, Pooled, Scores, Stem
 
 
 def small(copied: bool) -> Network:
-    """A stem and three convolutions, two of which halve an 8x8 map; batch norms as training on noise leaves them."""
+    """A stem and three convolutions, two of which halve an 8x8 map; batch norms as training on noise leaves
+    them.
+    """
     torch.manual_seed(0)
     layers = binary.Brevitas()
     network = Network(
-        Stem(layers, 3, 4), BiReal(layers, 4, 8, 2, copied), BiReal(layers, 8, 8), BiReal(layers, 8, 24, 2, copied),
+        Stem(layers, 3, 4), BiReal(layers, 4, 8, 2, copied), BiReal(layers, 8, 8),
+        BiReal(layers, 8, 24, 2, copied),
         Pooled(layers, 2), Scores(layers, 24, 10, 0.25),
     )  # fmt: skip
     with torch.no_grad():
@@ -31,7 +34,7 @@ def small(copied: bool) -> Network:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(-0.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
-    return snap.snap(network)
+    return threshold_folding.snap(network)
 
 
 @pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])

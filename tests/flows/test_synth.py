@@ -1,18 +1,22 @@
-"""Synthesis counts: circuits whose cells are known beforehand, the table's completeness, the capacity's message."""
+"""Synthesis counts: circuits whose cells are known beforehand, the table's completeness, the capacity's
+message.
+"""
 
 import json
 
 import pytest
 
-from xnorforge.errors import UserError
-from xnorforge.flows import cells, synth
+from xnorforge.core.errors import UserError
+from xnorforge.flows import synth
+from xnorforge.flows.synth import cells
 from xnorforge.hw import boards
 
 PORTS = """
   input logic clk_i, input logic rst_ni, input logic [5:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
   output logic [0:0] m_data_o, output logic m_valid_o, input logic m_ready_i"""
 
-# Parity of six bits is one LUT6 in front of one register; valid is a second register. Nothing else is left to map.
+# Parity of six bits is one LUT6 in front of one register; valid is a second register. Nothing else is left to
+# map.
 PARITY = f"""module layer_00_parity ({PORTS});
   always_ff @(posedge clk_i) m_data_o <= ^s_data_i;
   always_ff @(posedge clk_i) if (!rst_ni) m_valid_o <= 1'b0; else m_valid_o <= s_valid_i;
@@ -59,7 +63,12 @@ def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(ac
     record = synth.synthesise(acc, acc.parent)
     (layer,) = record["operators"]
     assert layer["cells"] == {"FDRE": 2, "INV": 1, "LUT6": 1}
-    assert (layer["lut"], layer["ff"], layer["carry"], layer["bram36"]) == (2, 2, 0, 0)  # the reset's inverter is a LUT
+    assert (layer["lut"], layer["ff"], layer["carry"], layer["bram36"]) == (
+        2,
+        2,
+        0,
+        0,
+    )  # the reset's inverter is a LUT
     assert record["top"]["cells"] == {"FDRE": 1, "LUT2": 1}
     assert (record["total"]["lut"], record["total"]["ff"]) == (3, 3)
     assert [check["mismatches"] for check in record["checks"]] == [0, 0]
@@ -71,7 +80,9 @@ def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(ac
 def test_a_second_synthesis_takes_the_cache_and_gives_the_same_bytes(acc, monkeypatch):
     synth.synthesise(acc, acc.parent)
     first = {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()}
-    monkeypatch.setattr(synth, "_yosys_process", lambda folder, job: pytest.fail(f"{job['top']} was not cached"))
+    monkeypatch.setattr(
+        synth, "_yosys_process", lambda folder, job: pytest.fail(f"{job['top']} was not cached")
+    )
     synth.synthesise(acc, acc.parent)
     assert {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()} == first
 
@@ -84,7 +95,9 @@ def test_a_changed_source_is_mapped_again(acc, monkeypatch):
 
 
 def test_what_yosys_cannot_read_is_one_sentence(acc):
-    (acc / "rtl" / "layer_00_parity.sv").write_text("module layer_00_parity (input logic clk_i); wat endmodule\n")
+    (acc / "rtl" / "layer_00_parity.sv").write_text(
+        "module layer_00_parity (input logic clk_i); wat endmodule\n"
+    )
     with pytest.raises(
         UserError, match=r"^synth: Yosys cannot map layer_00_parity, xf_top for the family xc7: .*ERROR: .*"
     ):
@@ -103,7 +116,17 @@ def test_other_families_count_their_own_cells(acc, monkeypatch, family):
 
 def test_resources_know_halves_sites_and_pairs():
     counted = cells.resources(
-        {"LUT6_2": 3, "LUT2": 1, "INV": 2, "RAM32M": 2, "SRLC32E": 1, "RAMB36E1": 1, "RAMB18E1": 3, "FDRE": 7}, "xc7"
+        {
+            "LUT6_2": 3,
+            "LUT2": 1,
+            "INV": 2,
+            "RAM32M": 2,
+            "SRLC32E": 1,
+            "RAMB36E1": 1,
+            "RAMB18E1": 3,
+            "FDRE": 7,
+        },
+        "xc7",
     )
     assert counted["lut_logic"] == 6 and counted["lut_ram"] == 8 and counted["srl"] == 1
     assert counted["lut"] == 15

@@ -7,14 +7,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from xnorforge.flows import cells
+from xnorforge.flows.synth import cells
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import device, netlist, verilate
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """A synthesis for 7-series parts: resources per operator; the folder of the netlist, its lanes and memory files."""
+    """A synthesis for 7-series parts: resources per operator; the folder of the netlist, its lanes and memory
+    files.
+    """
 
     counted: list[dict]
     folder: Path
@@ -25,7 +27,9 @@ class Mapped:
         """The cells as a simulator; `models` takes the place of our models of cells."""
         ours, *files, theirs = netlist.sources(self.folder, "xc7")
         header = device.ports_header("clk_i", self.lanes)
-        program = verilate.build("xf_bench", [models or ours, *files, theirs], header, defines=(), level="-O0")
+        program = verilate.build(
+            "xf_bench", [models or ours, *files, theirs], header, defines=(), level="-O0"
+        )
         return device.Device(program, self.lanes, self.memories)
 
 
@@ -37,11 +41,16 @@ def mapped(ops, folder: Path) -> Mapped:
     for header in headers():
         shutil.copy(header, folder)
     names = [f"lane_{index}" for index in range(len(ops))]
-    job = {"family": "xc7", "top": "xf_bench", "modules": [*names, "xf_bench"], "sources": list(map(str, sources))}
+    job = {
+        "family": "xc7",
+        "top": "xf_bench",
+        "modules": [*names, "xf_bench"],
+        "sources": list(map(str, sources)),
+    }
     job |= {"stubs": [], "defines": ["XF_XC7"], "folder": "netlist"}
     (folder / "netlist").mkdir()
     (folder / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-m", "xnorforge.flows.yosys_job", "job.json"]
+    command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", "job.json"]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     modules = json.loads((folder / "netlist" / "cells.json").read_text())["modules"]
     counted = [cells.resources(modules[f"\\{name}"]["num_cells_by_type"], "xc7") for name in names]

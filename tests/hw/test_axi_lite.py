@@ -1,4 +1,6 @@
-"""The AXI4-Lite slave: every order and pace of its five channels, each a stream of the driver, which checks their handshakes."""
+"""The AXI4-Lite slave: every order and pace of its five channels, each a stream of the driver, which checks
+their handshakes.
+"""
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ ORDERS = {"any": ("1", "1"), "address first": ("1", "w_q < aw_q"), "data first":
 
 
 def bench() -> str:
-    """A slave per order, named `<order>_axi_*`, with what it writes as the stream `<order>_load_*` {data, address}."""
+    """A slave per order, named `<order>_axi_*`, with what it writes as the stream `<order>_load_*` {data,
+    address}.
+    """
     ports, cells = ["  input logic clk_i"], []
     for n, (may_aw, may_w) in enumerate(ORDERS.values()):
         for way, bits, names in (
@@ -83,7 +87,9 @@ def traffic(seed: int, count=120):
     """Writes and reads anywhere, one write in four with a part of its bytes."""
     rng = np.random.default_rng(seed)
     strobes = np.where(rng.random(count) < 0.25, rng.integers(0, 16, count), 15)
-    writes = list(zip(rng.integers(64, 256, count).tolist(), rng.integers(0, 2**32, count).tolist(), strobes.tolist()))
+    writes = list(
+        zip(rng.integers(64, 256, count).tolist(), rng.integers(0, 2**32, count).tolist(), strobes.tolist())
+    )
     return writes, rng.choice([*range(16), *rng.integers(0, 256, 8)], count).tolist()
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import names
 from xnorforge.hw import boards
-from xnorforge.plugins import names
 
 ALL = names("hw.boards")
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.correlate.op import IDENTITY, Correlate, correlation
 from xnorforge.hw.ops.window.op import Window
 
@@ -18,7 +18,10 @@ from mapped import mapped
 
 def test_responses_are_those_of_a_convolution_of_minus_and_plus_one():
     rng = np.random.default_rng(1)
-    bits, template = rng.integers(0, 2, (3, 7, 6, 5)), rng.integers(0, 2, (2, 5, 3, 2))  # (N, H, W, C), (mh, C, kh, kw)
+    bits, template = (
+        rng.integers(0, 2, (3, 7, 6, 5)),
+        rng.integers(0, 2, (2, 5, 3, 2)),
+    )  # (N, H, W, C), (mh, C, kh, kw)
     window = Window.make(ifm=[7, 6, 5], kernel=[3, 2])
     unit = {"mw": 30, "mh": 2, "vectors": 25, "in_shape": [5, 5, 30], "out_shape": [5, 5, 2]}
     op = Correlate.make(arrays={"weights": template.transpose(2, 3, 1, 0).reshape(30, 2)}, **unit)
@@ -68,7 +71,10 @@ def test_a_network_has_one_template():
     assert correlation([]) is None and correlation(ops[:1]) is ops[0]
     with pytest.raises(UserError) as error:
         correlation(ops)
-    assert str(error.value) == "dut and other have a template that is replaced at run time; a network can have one."
+    assert (
+        str(error.value)
+        == "dut and other have a template that is replaced at run time; a network can have one."
+    )
 
 
 def test_a_template_of_another_shape_is_refused():
@@ -88,4 +94,7 @@ COUNTED = [
 def test_cost_model_is_what_yosys_counts(tmp_path):
     for unit, found in zip(COUNTED, mapped(COUNTED, tmp_path).counted, strict=True):
         assert found["bram36"] == unit.estimate()["bram36"]
-        assert abs(found["lut"] - unit.estimate()["lut"]) <= max(10, 0.04 * found["lut"]), (found, unit.estimate())
+        assert abs(found["lut"] - unit.estimate()["lut"]) <= max(10, 0.04 * found["lut"]), (
+            found,
+            unit.estimate(),
+        )

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.da_mvu.adders import Adders, solve
 from xnorforge.hw.ops.da_mvu.op import DaMvu
 from xnorforge.sim import cosim
@@ -49,7 +49,11 @@ def test_sums_and_comparisons_by_hand():
 @pytest.mark.parametrize("seed", range(4))
 def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed):
     rng = np.random.default_rng(seed)
-    mw, mh, low, high = int(rng.integers(1, 8)), int(rng.integers(1, 9)), *((0, 1) if kind != "wide" else (-2, 1))
+    mw, mh, low, high = (
+        int(rng.integers(1, 8)),
+        int(rng.integers(1, 9)),
+        *((0, 1) if kind != "wide" else (-2, 1)),
+    )
     choices = {"ones": [-1, 1], "few": [-1, 0, 0, 1], "wide": list(range(-8, 8))}[kind]
     weights = rng.choice(choices, (mw, mh))
     rows = solve(weights, low, high)
@@ -81,7 +85,9 @@ def test_an_answer_that_is_always_or_never_takes_no_adder():
     weights = np.ones((6, 2), int)
     op = dense(weights, [0, 7])
     assert op.arrays_of["adders"].shape == (0, 5) and op.latency() == 1
-    np.testing.assert_array_equal(cosim.run(op, op.random_input(1)).output, op.random_input(1)[..., :2] * 0 + [1, 0])
+    np.testing.assert_array_equal(
+        cosim.run(op, op.random_input(1)).output, op.random_input(1)[..., :2] * 0 + [1, 0]
+    )
     assert len(dense(weights, [1, 7]).arrays_of["adders"]) == 5
     assert len(dense(weights, [1, 6]).arrays_of["adders"]) == 5  # equal columns share their sums
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.window.op import Window
@@ -13,7 +13,11 @@ from xnorforge.sim import cosim, device
 def unit(weights, thresholds=None, **attributes):
     """A unit on one window, all taps in a column."""
     weights = np.array(weights)
-    arrays = {"weights": weights} if thresholds is None else {"weights": weights, "thresholds": np.array(thresholds)}
+    arrays = (
+        {"weights": weights}
+        if thresholds is None
+        else {"weights": weights, "thresholds": np.array(thresholds)}
+    )
     taps, channels = weights.shape
     return Depthwise.make("unit", arrays, ofm=(1, 1, channels), kernel=(taps, 1), **attributes)
 
@@ -29,7 +33,14 @@ def test_behind_a_window_it_is_a_convolution_of_one_group_per_channel(bits, sign
         arrays={"weights": (weights.reshape(6, 5) + 1) // 2},
         ofm=(*window.out_stream().shape[:2], 5), kernel=(3, 2), in_bits=bits, in_signed=signed,
     )  # fmt: skip
-    at = {"weights": weights, "groups": 5, "stride": stride, "dilation": (1, 1), "xnor": 0, "top": 6 * 2**bits}
+    at = {
+        "weights": weights,
+        "groups": 5,
+        "stride": stride,
+        "dilation": (1, 1),
+        "xnor": 0,
+        "top": 6 * 2**bits,
+    }
     np.testing.assert_array_equal(op.run(window.run(x)), integers.conv(x, at))
 
 
@@ -43,13 +54,19 @@ def test_a_bit_adds_its_sign_or_counts_where_it_equals_its_weight():
 def test_every_window_of_four_bits_under_every_kernel():
     kernels = (np.arange(16)[None, :] >> np.arange(4)[:, None]) & 1
     kinds = [(xnor, pe, limit) for xnor in (0, 1) for pe in (1, 16) for limit in (None, 1)]
-    ops = [unit(kernels, None if limit is None else [limit] * 16, xnor=xnor, pe=pe) for xnor, pe, limit in kinds]
+    ops = [
+        unit(kernels, None if limit is None else [limit] * 16, xnor=xnor, pe=pe) for xnor, pe, limit in kinds
+    ]
     x = np.broadcast_to(kernels.T[:, None, None, :, None], (16, 1, 1, 4, 16)).reshape(16, 1, 1, 64)
     equal = (kernels.T[:, :, None] == kernels[None]).sum(1)
     sums = kernels.T @ (2 * kernels - 1)
-    for (xnor, _, limit), run in zip(kinds, cosim.run(device.bench(ops), [x] * len(ops), seed=1), strict=True):
+    for (xnor, _, limit), run in zip(
+        kinds, cosim.run(device.bench(ops), [x] * len(ops), seed=1), strict=True
+    ):
         wanted = equal if xnor else sums
-        np.testing.assert_array_equal(run.output.reshape(16, 16), wanted if limit is None else wanted >= limit)
+        np.testing.assert_array_equal(
+            run.output.reshape(16, 16), wanted if limit is None else wanted >= limit
+        )
 
 
 def test_thresholds_out_of_reach_are_always_and_never():
@@ -59,7 +76,9 @@ def test_thresholds_out_of_reach_are_always_and_never():
         x = op.random_input(3, 40)
         np.testing.assert_array_equal(op.run(x).reshape(-1, 4) == [1, 1, 0, 0], True)
         bits, half = op.acc_bits, 2 ** (op.acc_bits - 1)
-        starts = [word >> (bits * k) & (2**bits - 1) for word in op.memories()["StartFile"][1] for k in range(2)]
+        starts = [
+            word >> (bits * k) & (2**bits - 1) for word in op.memories()["StartFile"][1] for k in range(2)
+        ]
         assert [start >= half for start in starts[:2]] == [True, True]
         assert [start + op.top < half for start in starts[2:]] == [True, True]
 
@@ -71,10 +90,15 @@ def test_thresholds_out_of_reach_are_always_and_never():
         ({"in_bits": 13}, "unit: in_bits=13 is outside 1 .. 12."),
         ({"in_bits": 2, "xnor": 1}, "unit: xnor=1 does not go with in_bits=2; it needs in_bits=1."),
         ({"in_signed": 1}, "unit: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more."),
-        ({"kernel": (3, 3)}, "unit: weights have shape (2, 3); a kernel of 9 taps and 3 channels need (9, 3)."),
+        (
+            {"kernel": (3, 3)},
+            "unit: weights have shape (2, 3); a kernel of 9 taps and 3 channels need (9, 3).",
+        ),
     ],
 )
 def test_a_slip_is_answered_with_what_would_work(more, text):
     with pytest.raises(UserError) as error:
-        Depthwise.make("unit", {"weights": np.ones((2, 3))}, **{"ofm": (1, 1, 3), "kernel": (2, 1)} | more).cycles()
+        Depthwise.make(
+            "unit", {"weights": np.ones((2, 3))}, **{"ofm": (1, 1, 3), "kernel": (2, 1)} | more
+        ).cycles()
     assert str(error.value) == text

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
-from xnorforge.flows import cells
+from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
+from xnorforge.flows.synth import cells
 from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import plan
 from xnorforge.hw.ops.threshold.op import Threshold
@@ -80,7 +80,9 @@ def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, mat
     np.testing.assert_array_equal(op.run(x), expected)
     thresholds, direction = rng.integers(-n0, n0 + 1, 24), rng.choice([-1, 1], 24)
     arrays = {"influence": influence, "thresholds": thresholds, "direction": direction}
-    bits = Interact.make(arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches, in_bits=op.in_stream().bits)
+    bits = Interact.make(
+        arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches, in_bits=op.in_stream().bits
+    )
     np.testing.assert_array_equal(bits.run(x), direction * expected >= thresholds)
 
 
@@ -88,13 +90,17 @@ def every_input(seed, g, pe, n0, matches=1, form="auto", raw=False, channels=12,
     """An instance whose frame holds every input of every channel once, and that frame."""
     rng = np.random.default_rng(seed)
     bits = n0.bit_length() + 1 - matches
-    arrays = {"influence": rng.choice(SIZES, (channels // g, g, g)) * (rng.random((channels // g, g, g)) < 0.4)}
+    arrays = {
+        "influence": rng.choice(SIZES, (channels // g, g, g)) * (rng.random((channels // g, g, g)) < 0.4)
+    }
     if not raw:
         arrays["thresholds"] = rng.normal(0, n0 / 5, channels).round().astype(int)
         arrays["direction"] = rng.choice([-1, 1], channels)
     attributes = {"in_shape": [1 << bits, channels], "in_bits": bits, "matches": matches, "form": form}
     op = Interact.make(f"pe={pe} {form}", arrays, n0=n0, unit=unit, pe=pe, **attributes)
-    x = np.stack([rng.permutation(1 << bits) for _ in range(channels)], 1) - (0 if matches else 1 << (bits - 1))
+    x = np.stack([rng.permutation(1 << bits) for _ in range(channels)], 1) - (
+        0 if matches else 1 << (bits - 1)
+    )
     return op, x[None]
 
 
@@ -123,7 +129,9 @@ CASES = [
 @pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series cells", "portable"])
 def runs(request):
     """Every case on the hardware, with pauses."""
-    bench = device.bench([op for op, _ in CASES], request.param, extra=[GATES] if request.param else [], level="-O0")
+    bench = device.bench(
+        [op for op, _ in CASES], request.param, extra=[GATES] if request.param else [], level="-O0"
+    )
     return cosim.run(bench, [x for _, x in CASES], stall=0.2, seed=5)
 
 
@@ -140,7 +148,10 @@ def test_without_edges_it_is_the_plain_threshold():
     op, x = no_edges()
     _, thresholds, direction = op.tables()
     plain = Threshold.make(
-        arrays={"thresholds": thresholds[:, None], "direction": direction}, in_shape=[16, 70], in_bits=5, in_signed=1
+        arrays={"thresholds": thresholds[:, None], "direction": direction},
+        in_shape=[16, 70],
+        in_bits=5,
+        in_signed=1,
     )
     np.testing.assert_array_equal(op.run(x), plain.run(2 * x - 15))
 
@@ -159,7 +170,16 @@ def test_groups_without_edges_are_neither_teachers_nor_students():
     influence[2, 1, 3] = -5
     made = plan(influence, 8, 100, True, 0)
     assert made.span == 1
-    assert [len(cuts) for cuts in made.cuts] == [0, 4, 0, 0, 0, 0, 0, 0]  # group 2 is on lanes 0 .. 3 of beat 1
+    assert [len(cuts) for cuts in made.cuts] == [
+        0,
+        4,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]  # group 2 is on lanes 0 .. 3 of beat 1
     assert [len(slots) for slots in made.slots] == [0, 0, 0, 1, 0, 0, 0, 0]
     assert made.slots[3][0].teachers == [None, (0, 1)]
     assert made.slots[3][0].values == [(), (4, 3, 2, 1, 0, 2, 2, 2)]
@@ -177,7 +197,8 @@ def test_a_group_waits_for_its_last_beat_and_two_cycles(g, pe, beats):
 def test_the_same_edges_in_any_order_are_the_same_hardware():
     rng = np.random.default_rng(0)
     edges = [
-        (t, s, k) for (t, s), k in zip(rng.permuted(np.argwhere(~np.eye(6, dtype=bool)))[:9], rng.choice(SIZES, 9))
+        (t, s, k)
+        for (t, s), k in zip(rng.permuted(np.argwhere(~np.eye(6, dtype=bool)))[:9], rng.choice(SIZES, 9))
     ]
     made = []
     for _ in range(4):
@@ -243,10 +264,15 @@ def test_the_cost_model_stays_within_an_eighth_of_a_synthesis(tmp_path):
     for header in headers():
         shutil.copy(header, tmp_path)
     lanes = ["lane_0", "lane_1"]
-    job = {"family": "xc7", "top": "xf_bench", "modules": [*lanes, "xf_bench"], "sources": list(map(str, sources))}
+    job = {
+        "family": "xc7",
+        "top": "xf_bench",
+        "modules": [*lanes, "xf_bench"],
+        "sources": list(map(str, sources)),
+    }
     job |= {"stubs": [], "defines": ["XF_XC7"], "folder": str(tmp_path)}
     (tmp_path / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-m", "xnorforge.flows.yosys_job", "job.json"]
+    command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", "job.json"]
     subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     counted = json.loads((tmp_path / "cells.json").read_text())["modules"]
     for op, lane in zip(ops, lanes):

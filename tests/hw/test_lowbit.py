@@ -1,4 +1,6 @@
-"""Units of small integer weights: sums in integers, their portable form; the cells they and depthwise units become."""
+"""Units of small integer weights: sums in integers, their portable form; the cells they and depthwise units
+become.
+"""
 
 import re
 import sys
@@ -7,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.int_mvu.op import IntMvu
 from xnorforge.sim import cosim, device, netlist
@@ -45,7 +47,11 @@ def test_the_portable_form_equals_the_contract_in_the_same_cycles(portable, stal
 def unit(weights, thresholds=None, **attributes):
     """A unit of one vector per frame, one element and one row per beat unless said otherwise."""
     weights = np.array(weights)
-    arrays = {"weights": weights} if thresholds is None else {"weights": weights, "thresholds": np.array(thresholds)}
+    arrays = (
+        {"weights": weights}
+        if thresholds is None
+        else {"weights": weights, "thresholds": np.array(thresholds)}
+    )
     mw, mh = weights.shape
     return IntMvu.make("unit", arrays, mw=mw, mh=mh, vectors=1, in_shape=[mw], out_shape=[mh], **attributes)
 
@@ -131,7 +137,8 @@ def test_a_slip_is_answered_with_what_would_work(changes, text):
 def test_sums_wider_than_the_adders_are_refused():
     wide = IntMvu.make("wide", mw=512, mh=1, simd=512, vectors=1, in_shape=[512], out_shape=[1])
     with pytest.raises(
-        UserError, match=r"^wide: simd=512 makes sums of 25 bits in one cycle and adders have 24; lower simd.$"
+        UserError,
+        match=r"^wide: simd=512 makes sums of 25 bits in one cycle and adders have 24; lower simd.$",
     ):
         wide.rtl()
     assert wide.cycles() == 1 and wide.estimate()["lut"] == float("inf")  # a folding search passes it by

@@ -1,4 +1,6 @@
-"""Matrix-vector units: the contract in integers, the memories, the folding, the 7-series form, the cost model."""
+"""Matrix-vector units: the contract in integers, the memories, the folding, the 7-series form, the cost
+model.
+"""
 
 import json
 import subprocess
@@ -8,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
-from xnorforge.flows.cells import resources
+from xnorforge.core.errors import UserError
+from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import wrap
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
@@ -19,7 +21,10 @@ from xnorforge.sim import cosim, device
 GATES = Path(__file__).with_name("xc7_gates.sv")
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.
 UNITS = [
-    *(XnorMvu.seeded(seed, simd, 1, simd, 1, 6, raw) for seed, (simd, raw) in enumerate([(576, True), (192, False)])),
+    *(
+        XnorMvu.seeded(seed, simd, 1, simd, 1, 6, raw)
+        for seed, (simd, raw) in enumerate([(576, True), (192, False)])
+    ),
     *(XnorMvu.seeded(simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
     *(XnorMvu.seeded(simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
     ByteMvu.seeded(1, 27, 8, 3, 4),
@@ -90,7 +95,9 @@ def test_weight_words_lie_as_the_architecture_says():
                     assert words[nf * 3 + sf] >> (p * 4 + s) & 1 == weights[sf * 4 + s, nf * 3 + p]
 
 
-@pytest.mark.parametrize("op", [XnorMvu.seeded(1, 9, 4, 3, 2), ByteMvu.seeded(1, 9, 4, 3, 2, in_signed=1)], ids=str)
+@pytest.mark.parametrize(
+    "op", [XnorMvu.seeded(1, 9, 4, 3, 2), ByteMvu.seeded(1, 9, 4, 3, 2, in_signed=1)], ids=str
+)
 def test_thresholds_out_of_reach_are_always_and_never(op):
     low, high = op.result_range()
     op.arrays_of["thresholds"] = np.array([low - 10**6, low, high + 1, high + 10**6])
@@ -133,7 +140,9 @@ def test_a_slip_is_answered_with_what_would_work(changes, text):
 
 
 def test_bits_outside_the_range_are_refused():
-    with pytest.raises(UserError, match=r"^dut: in_bits=1 is outside 2 .. 12; single bits are the work of XnorMvu.$"):
+    with pytest.raises(
+        UserError, match=r"^dut: in_bits=1 is outside 2 .. 12; single bits are the work of XnorMvu.$"
+    ):
         ByteMvu.seeded(1, 4, 4, 2, 2, in_bits=1)
 
 
@@ -167,7 +176,9 @@ def test_cost_model_is_what_yosys_counts(tmp_path, unit):
         "flatten -noscopeinfo layer",
         "tee -q -o cells.json stat -json",
     ]
-    subprocess.run([sys.executable, "-c", SYNTHESIS, *script], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", SYNTHESIS, *script], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL
+    )
     counted = json.loads((tmp_path / "cells.json").read_text())["design"]["num_cells_by_type"]
     counted = {cell: count if isinstance(count, int) else count["count"] for cell, count in counted.items()}
     found, model = resources(counted, "xc7"), unit.estimate()

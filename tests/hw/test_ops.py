@@ -6,24 +6,27 @@ One bench per operator holds all its examples, so that one build serves all test
 import numpy as np
 import pytest
 
-from xnorforge import plugins
+from xnorforge.core import plugins
 from xnorforge.sim import cosim, device, verilate
 
 FRAMES = 5
 
 
 def examples(name):
-    """The operator's examples; none where it does not load, which is one failing test and not the end of all others."""
+    """The operator's examples; none where it does not load, which is one failing test and not the end of all
+    others.
+    """
     try:
         return plugins.load("hw.ops", name).Op.examples()
-    except Exception:  # noqa: BLE001
+    except Exception:
         return []
 
 
 OPS = plugins.names("hw.ops")
 EXAMPLES = {name: examples(name) for name in OPS}
 each = pytest.mark.parametrize(
-    "name, index", [pytest.param(name, i, id=f"{name}-{i}") for name in OPS for i in range(len(EXAMPLES[name]))]
+    "name, index",
+    [pytest.param(name, i, id=f"{name}-{i}") for name in OPS for i in range(len(EXAMPLES[name]))],
 )
 every = pytest.mark.parametrize("name", OPS)
 PACES = {"flowing": 0.0, "both sides pause half the time": 0.5, "slow sink": (0.1, 0.7)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.border.offsets import offsets
@@ -110,7 +110,9 @@ def test_an_output_beat_needs_the_beats_that_change_it(op):
     x = np.ones((1, *source.shape), np.int64)
 
     def beat(k, changed):
-        return op.run((x.reshape(-1, source.lanes) + changed[:, None]).reshape(x.shape)).reshape(-1, sink.lanes)[k]
+        return op.run((x.reshape(-1, source.lanes) + changed[:, None]).reshape(x.shape)).reshape(
+            -1, sink.lanes
+        )[k]
 
     order = np.arange(source.beats)
     for k, need in enumerate(op.needs()):
@@ -120,7 +122,8 @@ def test_an_output_beat_needs_the_beats_that_change_it(op):
 
 
 def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
-    """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all inputs.
+    """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all
+    inputs.
 
     `wide`: all channels side by side, so that each compares with a constant.
     """
@@ -128,9 +131,18 @@ def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
     at = np.arange(mul * low - 3, mul * high + 4)
     arrays = {"at": np.tile(at, 2), "direction": np.repeat([1, -1], len(at))}
     x = np.repeat(np.arange(low, high + 1)[:, None], 2 * len(at), axis=1)
-    shape, types = {"in_shape": x.shape, "pe": x.shape[1] if wide else 2}, {"in_bits": bits, "in_signed": signed}
+    shape, types = (
+        {"in_shape": x.shape, "pe": x.shape[1] if wide else 2},
+        {"in_bits": bits, "in_signed": signed},
+    )
     op = Clip.make(
-        f"{bits}_{signed}_{mul}_{wide:d}", arrays, **shape, **types, mul=mul, out_bits=out_bits, out_signed=out_signed
+        f"{bits}_{signed}_{mul}_{wide:d}",
+        arrays,
+        **shape,
+        **types,
+        mul=mul,
+        out_bits=out_bits,
+        out_signed=out_signed,
     )
     return op, x[None], integers.clip(x[None], {**arrays, "mul": mul})
 
@@ -157,7 +169,9 @@ def test_a_clip_without_directions_is_relu():
 
 
 def axes(sizes, kernels, strides, dilations):
-    """All axes (size, kernel, stride, dilation, before, behind) whose windows fit and are never padding alone."""
+    """All axes (size, kernel, stride, dilation, before, behind) whose windows fit and are never padding
+    alone.
+    """
     for size, kernel, stride, dilation in itertools.product(sizes, kernels, strides, dilations):
         reach = (kernel - 1) * dilation
         for before, behind in itertools.product(range(reach + 1), repeat=2):
@@ -175,7 +189,14 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
         column = AXES[rng.integers(len(AXES))]
         size, kernel, stride, dilation, before, behind = zip(row, column)
         weights, x = rng.choice([-1, 1], (*kernel, 2, 3)), rng.integers(0, 2, (2, *size, 2))
-        at = {"weights": weights, "stride": stride, "dilation": dilation, "groups": 1, "top": weights.size, "xnor": 0}
+        at = {
+            "weights": weights,
+            "stride": stride,
+            "dilation": dilation,
+            "groups": 1,
+            "top": weights.size,
+            "xnor": 0,
+        }
         bits = np.pad(x, ((0, 0), *zip(before, behind), (0, 0)))
         length = 2 * kernel[0] * kernel[1]
         matches = (integers.conv(2 * bits - 1, at) + length) // 2
@@ -210,7 +231,8 @@ def test_rows_and_columns_with_the_same_taps_outside_are_one_class(size, kernel,
 
 
 def test_offsets_of_a_convolution_counted_by_hand():
-    # 3x3 of ones over one channel, a pixel of padding around: five taps outside at a corner, three at an edge.
+    # 3x3 of ones over one channel, a pixel of padding around: five taps outside at a corner, three at an
+    # edge.
     rows, columns, table = offsets(np.ones((3, 3, 1, 1)), (3, 3), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
     np.testing.assert_array_equal(table[np.ix_(rows, columns)][..., 0], [[5, 3, 5], [3, 0, 3], [5, 3, 5]])
 
@@ -245,7 +267,10 @@ TABLE = {"table": np.zeros((2, 1, 2))}
             MaxPool.make("pool", {"direction": np.array([1, -1])}, **POOL),
             "pool: direction (2,) is not one of 1 and -1 for each of 6 channels; use (6,).",
         ),
-        (MaxPool.make("pool", **POOL | {"pe": 4}), "pool: pe=4 does not divide channels=6; use one of [1, 2, 3, 6]."),
+        (
+            MaxPool.make("pool", **POOL | {"pe": 4}),
+            "pool: pe=4 does not divide channels=6; use one of [1, 2, 3, 6].",
+        ),
         (
             Upsample.make("up", ifm=(4, 4, 2), factor=(2, 0)),
             "up: factor=[2, 0] repeats no whole number of rows and columns; use two of 1 or more.",

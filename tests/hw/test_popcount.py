@@ -32,7 +32,9 @@ for line in sys.argv[1:]:
 
 
 def proved(folder, inputs: str, width: int, gold: str, gate: str, defines="-D XF_XC7") -> bool:
-    """Whether `gold` (statements that assign `gold`) and `gate` (an instance that drives `gate`) agree for all inputs."""
+    """Whether `gold` (statements that assign `gold`) and `gate` (an instance that drives `gate`) agree for
+    all inputs.
+    """
     text = f"""
 module miter ({inputs}, output logic differs);
   logic [{width - 1}:0] gold, gate;
@@ -133,11 +135,13 @@ def test_signed_sum_adds_elements_or_their_inverses(tmp_path, simd, bits):
     top = 2**bits - 1
     body = f"gold = gold + (w[k] ? (x >> k * {bits} & {top}) : {top} - (x >> k * {bits} & {top}));"
     gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
-    gate = (
-        f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
-    )
+    gate = f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
     assert proved(
-        tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w", (simd * top).bit_length(), gold, gate
+        tmp_path,
+        f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w",
+        (simd * top).bit_length(),
+        gold,
+        gate,
     )
 
 
@@ -157,4 +161,6 @@ def test_plane_sum_multiplies_by_integers(tmp_path, simd, bits, weight):
     gold = f"always_comb begin gold = {offset}; for (int k = 0; k < {simd}; k++) {body} end"
     gate = f"xf_plane_sum #(.Simd({simd}), .Bits({bits}), .Planes({weight}), .SumW({width})) u "
     gate += "(.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
-    assert proved(tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate)
+    assert proved(
+        tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.requantise.op import Requantise, evenly
 from xnorforge.hw.ops.threshold.op import Threshold
 
@@ -51,7 +51,14 @@ def test_thresholds_at_even_distances_are_found_and_give_the_same_levels(seed):
 
 @pytest.mark.parametrize(
     "thresholds",
-    [[[0, 4, 9, 12]], [[0, 3, 6, 9]], [[0, 1, 2, 3]], [[0, 4, 8, 12], [0, 8, 16, 24]], [[5, 5, 5, 5]], [[0, 4, 8, 14]]],
+    [
+        [[0, 4, 9, 12]],
+        [[0, 3, 6, 9]],
+        [[0, 1, 2, 3]],
+        [[0, 4, 8, 12], [0, 8, 16, 24]],
+        [[5, 5, 5, 5]],
+        [[0, 4, 8, 14]],
+    ],
 )
 def test_other_thresholds_are_left_to_comparisons(thresholds):
     assert evenly(np.array(thresholds)) is None

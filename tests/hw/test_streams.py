@@ -46,7 +46,9 @@ def test_windows_of_several_rates_are_what_torch_unfolds_at_each(rates, kernel, 
     image, parts = torch.tensor(x.transpose(0, 3, 1, 2)).float(), []
     for rate in rates:
         unfolded = F.unfold(image, kernel, rate, border * rate, stride)
-        parts.append(unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1).reshape(2, -1, kernel**2 * 3))
+        parts.append(
+            unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1).reshape(2, -1, kernel**2 * 3)
+        )
     found = op.run(x)
     assert found.shape == (2, -(-9 // stride), -(-8 // stride), len(rates) * kernel**2 * 3)
     np.testing.assert_array_equal(found.reshape(2, -1, found.shape[-1]), np.concatenate(parts, 2))
@@ -61,7 +63,12 @@ def test_a_window_of_several_rates_keeps_the_rows_of_the_largest():
 
 @pytest.mark.parametrize(
     "shift, offset, wanted",
-    [(0, None, [0, 1, 2, 0]), (0, [0, 0, 1], [2, 2, 2, 2]), (1, [0, 1, 0], [0, 1, 2, 1]), (1, [2, 0, 0], [0, 0, 2, 0])],
+    [
+        (0, None, [0, 1, 2, 0]),
+        (0, [0, 0, 1], [2, 2, 2, 2]),
+        (1, [0, 1, 0], [0, 1, 2, 1]),
+        (1, [2, 0, 0], [0, 0, 2, 0]),
+    ],
 )
 def test_labels_by_hand(shift, offset, wanted):
     pixels = np.array([[[5, 4, 5], [-1, 0, 0], [-8, -7, 7], [3, 3, 3]]])
@@ -95,7 +102,9 @@ def test_windows_that_are_the_stream_itself_cost_no_cycle(kernel):
     assert op.cycles() == 5 * 4 * 6 // 3
 
 
-@pytest.mark.parametrize("shape, stride", [((32, 32, 3), 1), ((30, 30, 64), 1), ((12, 12, 128), 1), ((225, 225, 3), 2)])
+@pytest.mark.parametrize(
+    "shape, stride", [((32, 32, 3), 1), ((30, 30, 64), 1), ((12, 12, 128), 1), ((225, 225, 3), 2)]
+)
 def test_a_plain_3x3_window_needs_three_rows_beside_its_own(shape, stride):
     op = Window.make(ifm=shape, kernel=(3, 3), stride=(stride, stride), simd=shape[2])
     assert ring(op.rows()) == 3 + 3
@@ -164,10 +173,16 @@ def test_every_input_gets_the_place_it_has_among_the_thresholds(bits, signed, st
     thresholds = np.sort(integers(steps, -70, 70, 4, steps), axis=1)
     direction = np.array([1, -1, -1, 1])
     op = Threshold.make(
-        arrays={"thresholds": thresholds, "direction": direction}, in_shape=(4,), in_bits=bits, in_signed=signed, pe=2
+        arrays={"thresholds": thresholds, "direction": direction},
+        in_shape=(4,),
+        in_bits=bits,
+        in_signed=signed,
+        pe=2,
     )
     x = np.repeat(np.arange(low, low + 2**bits)[:, None], 4, axis=1)
-    places = [np.searchsorted(t, s * column, side="right") for t, s, column in zip(thresholds, direction, x.T)]
+    places = [
+        np.searchsorted(t, s * column, side="right") for t, s, column in zip(thresholds, direction, x.T)
+    ]
     np.testing.assert_array_equal(op.run(x), np.stack(places, axis=1))
 
 
@@ -182,7 +197,9 @@ def test_qonnx_finds_shape_type_and_values_of_a_chain_by_itself():
     thresholds = np.array([[-2, 0, 3], [1, 1, 9]])
     ops = [
         Window.make("window", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2), bits=4, signed=1),
-        Threshold.make("act", {"thresholds": np.tile(thresholds, (4, 1))}, in_shape=(2, 2, 8), in_bits=4, in_signed=1),
+        Threshold.make(
+            "act", {"thresholds": np.tile(thresholds, (4, 1))}, in_shape=(2, 2, 8), in_bits=4, in_signed=1
+        ),
     ]
     ops[1].onnx_node.input[0] = "window_out"
     value = onnx.helper.make_tensor_value_info("window_in", onnx.TensorProto.FLOAT, (1, 4, 4, 2))
@@ -205,7 +222,8 @@ def test_the_best_come_first_and_the_first_of_equals_wins():
 
 
 @pytest.mark.parametrize(
-    "n, bits, signed, wide", [(10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1)]
+    "n, bits, signed, wide",
+    [(10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1)],
 )
 def test_an_element_of_top_k_holds_scores_and_indices(n, bits, signed, wide):
     assert TopK.make(n=n, in_bits=bits, in_signed=signed).out_stream().bits == wide
@@ -231,4 +249,8 @@ def test_a_queue_reports_the_depth_that_a_slow_reader_makes_it_need():
     built = device.bench(ops)
     slow = [max(run.fills.values()) for run in cosim.run(built, frames, stall=(0.0, 0.9), seed=1)]
     assert slow[:2] == [2, 5] and 5 < slow[2] <= 40
-    assert [max(run.fills.values()) for run in cosim.run(built, frames)] == [2, 2, 2]  # one enters as one leaves
+    assert [max(run.fills.values()) for run in cosim.run(built, frames)] == [
+        2,
+        2,
+        2,
+    ]  # one enters as one leaves

@@ -42,7 +42,13 @@ OPS = [
     Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),
     ArgMax.make(
-        "arg_max", {"offset": np.arange(12) * 75}, in_shape=(40, 30, 12), pe=4, in_bits=12, in_signed=1, shift=1
+        "arg_max",
+        {"offset": np.arange(12) * 75},
+        in_shape=(40, 30, 12),
+        pe=4,
+        in_bits=12,
+        in_signed=1,
+        shift=1,
     ),
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
     Fifo.make("queue", shape=(64,), lanes=16, depth=40),

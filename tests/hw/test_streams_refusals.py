@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.or_pool.op import OrPool
@@ -36,7 +36,10 @@ def refused(op, text):
             {"pads": (0, 3, 0, 0)},
             "conv: pads 3 and 0 of the columns leave windows with nothing but padding; use 0 .. 2.",
         ),
-        ({"pads": (1, 1, 1, 1), "pad_value": -1}, "conv: pad_value=-1 is no element of the stream; use 0 .. 1."),
+        (
+            {"pads": (1, 1, 1, 1), "pad_value": -1},
+            "conv: pad_value=-1 is no element of the stream; use 0 .. 1.",
+        ),
         (
             {"bits": 4, "signed": 1, "pad_value": 8},
             "conv: pad_value=8 is no element of the stream; use -8 .. 7.",
@@ -66,7 +69,10 @@ def test_a_window_that_cannot_be(changed, text):
 @pytest.mark.parametrize(
     "changed, text",
     [
-        ({"stride": [1, 1]}, "pool: stride=[1, 1] is not kernel=[2, 2], and windows may not overlap; use [2, 2]."),
+        (
+            {"stride": [1, 1]},
+            "pool: stride=[1, 1] is not kernel=[2, 2], and windows may not overlap; use [2, 2].",
+        ),
         ({"pe": 4}, "pool: pe=4 does not divide channels=6; use one of [1, 2, 3, 6]."),
         ({"ifm": [1, 8, 6]}, "pool: kernel=[2, 2] does not fit into 1 x 8 pixels; use a smaller one."),
     ],
@@ -105,7 +111,9 @@ def test_thresholds_that_cannot_be(arrays, pe, text):
 
 @pytest.mark.parametrize("k", [0, 11])
 def test_more_or_fewer_indices_than_scores(k):
-    refused(TopK.make("best", n=10, k=k, in_bits=4), f"best: k={k} of n=10 scores cannot be chosen; use 1 .. 10.")
+    refused(
+        TopK.make("best", n=10, k=k, in_bits=4), f"best: k={k} of n=10 scores cannot be chosen; use 1 .. 10."
+    )
 
 
 def test_offsets_and_shifts_of_labels_that_cannot_be():
@@ -117,7 +125,9 @@ def test_offsets_and_shifts_of_labels_that_cannot_be():
 
 def test_a_queue_without_depth_or_of_unknown_memory():
     refused(Fifo.make("q", shape=(4,), depth=0), "q: depth=0 holds no beat; use 1 or more.")
-    refused(Fifo.make("q", shape=(4,), kind="ultra"), "q: kind='ultra' is no memory; use one of auto, lut, block.")
+    refused(
+        Fifo.make("q", shape=(4,), kind="ultra"), "q: kind='ultra' is no memory; use one of auto, lut, block."
+    )
 
 
 def test_widths_of_no_whole_ratio():

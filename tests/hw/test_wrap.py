@@ -1,10 +1,12 @@
-"""The wrapper of an operator: a module without parameters whose text and memory files depend on the operator only."""
+"""The wrapper of an operator: a module without parameters whose text and memory files depend on the operator
+only.
+"""
 
 import re
 
 import numpy as np
 
-from xnorforge import plugins
+from xnorforge.core import plugins
 from xnorforge.hw.wrap import headers, library, wrapper
 
 MVU = plugins.load("hw.ops", "xnor_mvu").Op
@@ -13,7 +15,9 @@ MVU = plugins.load("hw.ops", "xnor_mvu").Op
 def unit(simd=5, pe=2):
     rng = np.random.default_rng(0)
     arrays = {"weights": rng.integers(0, 2, (10, 4)), "thresholds": rng.integers(0, 12, 4)}
-    return MVU.make(arrays=arrays, mw=10, mh=4, simd=simd, pe=pe, vectors=3, in_shape=[3, 10], out_shape=[3, 4])
+    return MVU.make(
+        arrays=arrays, mw=10, mh=4, simd=simd, pe=pe, vectors=3, in_shape=[3, 10], out_shape=[3, 4]
+    )
 
 
 def test_equal_operators_give_equal_texts():
@@ -22,7 +26,9 @@ def test_equal_operators_give_equal_texts():
 
 def test_the_module_has_the_given_name_and_the_ports_of_the_contract():
     text, _ = wrapper(unit(), "layer_00_x")
-    assert re.search(r"^module layer_00_x \($", text, re.MULTILINE) and text.rstrip().endswith("endmodule : layer_00_x")
+    assert re.search(r"^module layer_00_x \($", text, re.MULTILINE) and text.rstrip().endswith(
+        "endmodule : layer_00_x"
+    )
     ports = re.findall(r"^  (input|output) +logic (\[\d+:0\])? *(\w+)", text, re.MULTILINE)
     assert ports == [
         ("input", "", "clk_i"), ("input", "", "rst_ni"),

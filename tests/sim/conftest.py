@@ -60,16 +60,25 @@ class Add(HwOp):
     arrays = ("add",)
 
     def get_nodeattr_types(self):
-        return {"shape": ("ints", True, []), "lanes": ("i", True, 1), "bits": ("i", True, 1), "fault": ("i", False, 0)}
+        return {
+            "shape": ("ints", True, []),
+            "lanes": ("i", True, 1),
+            "bits": ("i", True, 1),
+            "fault": ("i", False, 0),
+        }
 
     def in_stream(self):
-        return Stream(tuple(self.get_nodeattr("shape")), self.get_nodeattr("lanes"), self.get_nodeattr("bits"))
+        return Stream(
+            tuple(self.get_nodeattr("shape")), self.get_nodeattr("lanes"), self.get_nodeattr("bits")
+        )
 
     out_stream = in_stream
 
     def execute_node(self, context, graph):
         node = self.onnx_node
-        context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % 2 ** self.get_nodeattr("bits")
+        context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % 2 ** self.get_nodeattr(
+            "bits"
+        )
 
     def cycles(self):
         return self.in_stream().beats

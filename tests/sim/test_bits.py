@@ -5,15 +5,17 @@ import os
 import numpy as np
 import pytest
 
-from xnorforge import plugins
-from xnorforge.artifacts import digest
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import digest
 from xnorforge.hw import graph
 from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, threads
 from xnorforge.sim.bits.packed import pack
 from xnorforge.sim.bits.steps import held, integers
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
-EXAMPLES = [pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(cls.examples())]
+EXAMPLES = [
+    pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(cls.examples())
+]
 
 
 @pytest.mark.parametrize("channels", [1, 7, 63, 64, 65, 200])
@@ -35,14 +37,20 @@ def test_every_example_of_every_operator_equals_its_contract(op):
     inputs = op.random_inputs(seed=3, frames=3)
     [step] = BitSimulator([op]).steps
     found = step(*(held(x, stream) for x, stream in zip(inputs, op.in_streams())))
-    for got, want, stream in zip(found if isinstance(found, list) else [found], op.run_all(*inputs), op.out_streams()):
+    for got, want, stream in zip(
+        found if isinstance(found, list) else [found], op.run_all(*inputs), op.out_streams()
+    ):
         np.testing.assert_array_equal(integers(held(got, stream), stream), want)
 
 
 def random_chain(seed):
     """Bytes or bits in, then windows, matrices, pools, thresholds and queues of seeded sizes."""
     rng = np.random.default_rng(seed)
-    size, channels, first = int(rng.integers(6, 13)), int(rng.choice([1, 3, 5, 64, 70])), bool(rng.integers(2))
+    size, channels, first = (
+        int(rng.integers(6, 13)),
+        int(rng.choice([1, 3, 5, 64, 70])),
+        bool(rng.integers(2)),
+    )
     ops, shape, bits = [], [size, size, channels], 8 if first else 1
     for _ in range(int(rng.integers(1, 4))):
         kernel = int(rng.integers(1, 4))
@@ -62,7 +70,13 @@ def random_chain(seed):
         seen = list(ops[-1].out_stream().shape)
         mw, mh = seen[-1], int(rng.choice([1, 10, 64, 65, 130]))
         kind = "byte_mvu" if bits == 8 else "xnor_mvu"
-        size = {"mw": mw, "mh": mh, "vectors": seen[0] * seen[1], "in_shape": seen, "out_shape": [*seen[:2], mh]}
+        size = {
+            "mw": mw,
+            "mh": mh,
+            "vectors": seen[0] * seen[1],
+            "in_shape": seen,
+            "out_shape": [*seen[:2], mh],
+        }
         arrays = {"weights": rng.integers(0, 2, (mw, mh))}
         if rng.integers(3):
             arrays["thresholds"] = (
@@ -122,14 +136,18 @@ def test_a_file_gives_what_its_graph_gives(chain, tmp_path):
     model.save(str(tmp_path / "folded.onnx"))
     ops = graph.operators(model)
     images = ops[0].random_input(0, frames=2).transpose(0, 3, 1, 2).astype(np.uint8)
-    np.testing.assert_array_equal(simulate_bits(tmp_path / "folded.onnx", images), simulate_bits(model, images))
+    np.testing.assert_array_equal(
+        simulate_bits(tmp_path / "folded.onnx", images), simulate_bits(model, images)
+    )
 
 
 def test_a_tensor_that_nothing_gives_or_two_read_is_refused(chain):
     for tensor in ("elsewhere", "t0"):
         model = chain(random_chain(2))
         model.graph.node[1].input[0] = tensor
-        with pytest.raises(ValueError, match=rf"reads \['{tensor}'\], of which something is not there or read already"):
+        with pytest.raises(
+            ValueError, match=rf"reads \['{tensor}'\], of which something is not there or read already"
+        ):
             graph.operators(model)
 
 
@@ -141,7 +159,9 @@ def test_a_tensor_that_nothing_reads_is_refused(chain):
 
 
 def test_compiled_kernels_are_kept_under_the_hash_of_their_source():
-    """Else an edit in another file would leave an old kernel in use (numba looks at the kernel's own file only)."""
+    """Else an edit in another file would leave an old kernel in use (numba looks at the kernel's own file
+    only).
+    """
     assert digest(kernels.__file__)[:16] in kernels.unequal.stats.cache_path
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xnorforge.errors import MismatchError
+from xnorforge.core.errors import MismatchError
 from xnorforge.sim import compare
 
 

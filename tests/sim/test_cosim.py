@@ -6,11 +6,19 @@ import re
 import numpy as np
 import pytest
 
-from xnorforge.errors import MismatchError, ToolMissing, UserError
+from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import bench
 
-POINTS = [([16], 1, 8), ([3, 4], 4, 1), ([8], 2, 9), ([100], 100, 1), ([40], 20, 5), ([6], 1, 33), ([4], 1, 62)]
+POINTS = [
+    ([16], 1, 8),
+    ([3, 4], 4, 1),
+    ([8], 2, 9),
+    ([100], 100, 1),
+    ([40], 20, 5),
+    ([6], 1, 33),
+    ([4], 1, 62),
+]
 FAULTS = {
     1: r"bad1: hangs at cycle \d+: 31 of 32 output beats arrived, 32 of 32 input beats were accepted\.",
     2: r"bad2: m_data changed before the beat was taken \(cycle \d+\)\.",
@@ -64,7 +72,9 @@ def test_after_a_reset_in_mid_stream_all_frames_come_again(device, adders, input
 
 
 def test_each_broken_rule_is_named_and_the_other_lanes_are_whole(make_add):
-    ops = [make_add([8], 1, 8, fault=fault, name=f"bad{fault}" if fault else "good") for fault in (0, *FAULTS)]
+    ops = [
+        make_add([8], 1, 8, fault=fault, name=f"bad{fault}" if fault else "good") for fault in (0, *FAULTS)
+    ]
     device, x = bench(ops), [ops[0].random_input(3, frames=4)] * len(ops)
     fine, *bad = cosim.attempt(device, x, stall=0.5, seed=1, probe=True)
     np.testing.assert_array_equal(fine.output, ops[0].run(x[0]))
@@ -89,7 +99,9 @@ def test_waveforms_hold_the_ports(adders, inputs, tmp_path):
 
 def test_an_unchanged_design_is_not_built_again(device, make_add):
     stamp = device.program.stat().st_mtime_ns
-    ops = [make_add(*point, add=7, name=f"add{index}") for index, point in enumerate(POINTS)]  # other memory files only
+    ops = [
+        make_add(*point, add=7, name=f"add{index}") for index, point in enumerate(POINTS)
+    ]  # other memory files only
     again = bench(ops).program
     assert (again, again.stat().st_mtime_ns) == (device.program, stamp)
 

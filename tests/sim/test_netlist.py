@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 import pytest
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import load
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.plugins import load
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.netlist import simulate_netlist, sources
@@ -30,7 +30,12 @@ def acc(tmp_path_factory):
     last = {"mw": 288, "mh": 5, "vectors": 1, "in_shape": [3, 3, 32], "out_shape": [5]}
     ops = [
         threshold.make(
-            "sign", {"thresholds": rng.integers(100, 156, (64, 1))}, in_shape=[3, 3, 64], pe=8, in_bits=8, in_signed=0
+            "sign",
+            {"thresholds": rng.integers(100, 156, (64, 1))},
+            in_shape=[3, 3, 64],
+            pe=8,
+            in_bits=8,
+            in_signed=0,
         ),
         fifo.make("queue", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut"),
         unit.make("first", arrays, simd=8, pe=4, rom="block", **shapes),
@@ -112,7 +117,13 @@ def test_a_family_without_models_is_refused(tmp_path):
 
 
 def test_graph_of_the_fixture_is_a_chain(acc):
-    assert [op.name for op in graph.operators(acc / "folded.onnx")] == ["sign", "queue", "first", "line", "second"]
+    assert [op.name for op in graph.operators(acc / "folded.onnx")] == [
+        "sign",
+        "queue",
+        "first",
+        "line",
+        "second",
+    ]
 
 
 def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):

@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from xnorforge import plugins
-from xnorforge.artifacts import read_json
-from xnorforge.errors import MismatchError, UserError
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
 from xnorforge.sim import stage
@@ -30,7 +30,8 @@ def small():
         make["or_pool"](ifm=[6, 6, 8], kernel=[2, 2], stride=[2, 2], pe=2),
         make["width"](shape=[3, 3, 8], in_lanes=2, out_lanes=4),
         make["fifo"](shape=[3, 3, 8], lanes=4, depth=2),
-        make["xnor_mvu"](arrays={"weights": bits(72, 4)}, mw=72, mh=4, simd=4, in_shape=[3, 3, 8], out_shape=[4]),
+        make["xnor_mvu"](arrays={"weights": bits(72, 4)}, mw=72, mh=4, simd=4, in_shape=[3, 3, 8],
+        out_shape=[4]),
         make["top_k"](n=4, in_bits=7),
     ]  # fmt: skip
 
@@ -86,7 +87,8 @@ def test_equal_inputs_give_an_equal_record_outside_run(net):
 
 
 @pytest.mark.parametrize(
-    "layer, operator", [("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)")]
+    "layer, operator",
+    [("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)")],
 )
 def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, operator):
     file = net / "rtl" / f"{layer}_WeightFile.mem"
@@ -98,7 +100,8 @@ def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, oper
     text = str(error.value)
     assert text.startswith("xf_top: RTL differs in ")
     assert (
-        f"The first operator that differs alone: {operator}: RTL differs in 1 of 1 images; first in image 0, " in text
+        f"The first operator that differs alone: {operator}: RTL differs in 1 of 1 images; first in image 0, "
+        in text
     )
     assert "got " in text.split("alone:")[1] and not (net / "sim.json").exists()
 
@@ -154,7 +157,14 @@ def test_labels_are_judged_as_maps_of_a_one_each():
     truth = np.full((2, 8, 16), 3, np.uint8)
     truth[1, :, 8:] = 7
     labels = truth[:, ::4, ::4, None].astype(np.int64)
-    lowered = {"scale": np.full(11, 0.5), "bias": np.arange(11) * 100.0}  # what the labels are of, and no more in them
+    lowered = {
+        "scale": np.full(11, 0.5),
+        "bias": np.arange(11) * 100.0,
+    }  # what the labels are of, and no more in them
     rows = stage.accuracy({"labels": truth}, lowered, labels, labels[:1], "segment")
-    assert [(row["stage"], row["images"]) for row in rows] == [("bit simulator", 2), ("bit simulator", 1), ("RTL", 1)]
+    assert [(row["stage"], row["images"]) for row in rows] == [
+        ("bit simulator", 2),
+        ("bit simulator", 1),
+        ("RTL", 1),
+    ]
     assert all(set(row["figures"].values()) == {1.0} for row in rows)

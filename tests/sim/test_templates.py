@@ -1,12 +1,14 @@
-"""Templates that change while frames flow: both simulators and the RTL by the same rule, frame by frame, at any pace."""
+"""Templates that change while frames flow: both simulators and the RTL by the same rule, frame by frame, at
+any pace.
+"""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from xnorforge import plugins
-from xnorforge.errors import MismatchError
+from xnorforge.core import plugins
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
 from xnorforge.hw.ops.correlate.op import Correlate, correlation
@@ -26,11 +28,13 @@ def correlator(image, kernel, rows=1, simd=1, pe=1, **more):
     out = [height - kernel[0] + 1, width - kernel[1] + 1]
     sizes = {"mw": length, "mh": rows, "vectors": out[0] * out[1], "simd": simd, "pe": pe}
     return [
-        MAKE["threshold"](arrays={"thresholds": np.full((channels, 1), 128)}, in_shape=list(image), in_bits=8),
+        MAKE["threshold"](arrays={"thresholds": np.full((channels, 1), 128)}, in_shape=list(image),
+        in_bits=8),
         MAKE["window"](ifm=list(image), kernel=list(kernel)),
         MAKE["width"](shape=[*out, length], in_lanes=1, out_lanes=simd),
         MAKE["correlate"](
-            arrays={"weights": rng.integers(0, 2, (length, rows))}, in_shape=[*out, length], out_shape=[*out, rows], **sizes, **more
+            arrays={"weights": rng.integers(0, 2, (length, rows))}, in_shape=[*out, length],
+            out_shape=[*out, rows], **sizes, **more
         ),
     ]  # fmt: skip
 
@@ -45,7 +49,12 @@ NETS = {
         MAKE["threshold"](arrays={"thresholds": [[128]]}, in_shape=[1, 2, 1], in_bits=8),
         MAKE["fifo"](shape=[1, 2, 1], depth=100),
         MAKE["correlate"](
-            arrays={"weights": np.array([[1], [0]])}, mw=2, mh=1, vectors=1, in_shape=[1, 2, 1], out_shape=[1, 1, 1]
+            arrays={"weights": np.array([[1], [0]])},
+            mw=2,
+            mh=1,
+            vectors=1,
+            in_shape=[1, 2, 1],
+            out_shape=[1, 1, 1],
         ),
     ],
     "long": lambda: [
@@ -83,7 +92,9 @@ def sequence(ops, count, seed):
     """Random flags, and a random template now and then."""
     rng, unit = np.random.default_rng(seed), next(op for op in ops if op.onnx_node.op_type == "Correlate")
     shape = unit.arrays_of["weights"].shape
-    loads = [Load(n, int(rng.integers(2)), rng.integers(0, 2, shape)) for n in range(count) if rng.random() < 0.25]
+    loads = [
+        Load(n, int(rng.integers(2)), rng.integers(0, 2, shape)) for n in range(count) if rng.random() < 0.25
+    ]
     return pictures(ops, count, seed), rng.integers(0, 2, (count, 2)), loads
 
 
@@ -143,9 +154,15 @@ WRONG = {
     "one bank": lambda flags, loads: (flags * [0, 1], loads),
     "nothing is learnt": lambda flags, loads: (flags * [1, 0], loads),
     "nothing is loaded": lambda flags, loads: (flags, []),
-    "loads a frame early": lambda flags, loads: (flags, [Load(max(0, n.frame - 1), n.bank, n.weights) for n in loads]),
+    "loads a frame early": lambda flags, loads: (
+        flags,
+        [Load(max(0, n.frame - 1), n.bank, n.weights) for n in loads],
+    ),
     "loads a frame late": lambda flags, loads: (flags, [Load(n.frame + 1, n.bank, n.weights) for n in loads]),
-    "loads the other bank": lambda flags, loads: (flags, [Load(n.frame, 1 - n.bank, n.weights) for n in loads]),
+    "loads the other bank": lambda flags, loads: (
+        flags,
+        [Load(n.frame, 1 - n.bank, n.weights) for n in loads],
+    ),
 }
 
 
@@ -186,7 +203,9 @@ def test_wrong_hardware_is_found(tmp_path, chain, file, right, wrong):
     frames, flags, loads = sequence(ops, 40, 1)
     wanted = responses(ops, frames, flags, loads)
     try:
-        assert any((drive(device, ops, frames, flags, loads, seed=seed).output != wanted).any() for seed in range(3))
+        assert any(
+            (drive(device, ops, frames, flags, loads, seed=seed).output != wanted).any() for seed in range(3)
+        )
     except MismatchError:
         pass  # it hangs or breaks a rule: found as well
 

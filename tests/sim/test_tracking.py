@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from xnorforge import plugins
-from xnorforge.errors import MismatchError
+from xnorforge.core import plugins
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
 from xnorforge.sim import tracking
@@ -48,7 +48,8 @@ def built(tmp_path_factory, chain):
         MAKE["window"](ifm=[5, 6, 2], kernel=[2, 3]),
         MAKE["width"](shape=[4, 4, 12], in_lanes=1, out_lanes=4),
         MAKE["correlate"](
-            arrays={"weights": rng.integers(0, 2, (12, 1))}, in_shape=[4, 4, 12], out_shape=[4, 4, 1], mw=12, mh=1, vectors=16, simd=4
+            arrays={"weights": rng.integers(0, 2, (12, 1))}, in_shape=[4, 4, 12], out_shape=[4, 4, 1], mw=12,
+            mh=1, vectors=16, simd=4
         ),
     ]  # fmt: skip
     chain(ops).save(str(folder / "folded.onnx"))

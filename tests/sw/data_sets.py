@@ -44,7 +44,10 @@ def penn_packed(root, count=36, corners=(3, 5, 10, 30)):
         picture(root / f"penn_fudan/images/PennPed{k:05}.jpg", grey=k)
         numbers(root / f"penn_fudan/masks/PennPed{k:05}.png", np.eye(30, 40))
     known = {"width": 40, "height": 30, "boxes_xyxy_1based": [list(corners)]}
-    write(root / "penn_fudan/annotations.json", json.dumps({f"PennPed{k:05}": known for k in reversed(range(count))}))
+    write(
+        root / "penn_fudan/annotations.json",
+        json.dumps({f"PennPed{k:05}": known for k in reversed(range(count))}),
+    )
 
 
 def crops(root, names, labels, size=(64, 128)):
@@ -55,7 +58,9 @@ def crops(root, names, labels, size=(64, 128)):
     offsets = np.cumsum([0, *map(len, streams)]).astype(np.uint32)
     (root / "person_crops").mkdir()
     path = root / "person_crops/person_crops_64x128_jpeg.npz"
-    np.savez(path, data=np.concatenate(streams), offsets=offsets, labels=np.array(labels, np.uint8), names=names)
+    np.savez(
+        path, data=np.concatenate(streams), offsets=offsets, labels=np.array(labels, np.uint8), names=names
+    )
     return path
 
 
@@ -96,7 +101,9 @@ def coco(root, *boxes, crowd=0):
 def coco128(root, line="1 0.5 0.5 0.25 0.2", layout="{split}/{kind}"):
     for name in ("000000000009", "000000000025"):
         picture(root / "coco128" / layout.format(split="train2017", kind="images") / f"{name}.jpg")
-    write(root / "coco128" / layout.format(split="train2017", kind="labels") / "000000000009.txt", line + "\n")
+    write(
+        root / "coco128" / layout.format(split="train2017", kind="labels") / "000000000009.txt", line + "\n"
+    )
     write(root / "coco128/classes.json", '["person", "bicycle"]')
 
 
@@ -108,7 +115,9 @@ OBJECT = """<object><name>{name}</name><difficult>{difficult}</difficult>
 def voc(root, *objects):
     """VOC2007 with one picture; `objects` are (name, difficult, corners from 1)."""
     folder = root / "VOCdevkit/VOC2007"
-    inside = "".join(OBJECT.format(name=name, difficult=difficult, box=box) for name, difficult, box in objects)
+    inside = "".join(
+        OBJECT.format(name=name, difficult=difficult, box=box) for name, difficult, box in objects
+    )
     size = "<size><width>40</width><height>30</height><depth>3</depth></size>"
     write(folder / "Annotations/000001.xml", f"<annotation>{size}{inside}</annotation>")
     for kind in ("Main", "Segmentation"):

@@ -11,10 +11,12 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from xnorforge.sw import data, networks, parts, train
-from xnorforge.sw.parts import Block, Network, Scores
+from xnorforge.sw.datasets import classification
+from xnorforge.sw.nn import building_blocks, networks
+from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 from xnorforge.sw.tasks import base, mnist
 from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.training import train
 
 
 def narrow(layers, few=4, many=8) -> Network:
@@ -37,7 +39,9 @@ def small() -> tuple[Images, Images]:
     order = np.random.default_rng(0).permutation(len(found.target))
     images = (found.images * 16).clip(0, 255).astype(np.uint8)[order, None]
     labels = found.target.astype(np.int64)[order]
-    return Images(images[:1297], labels[:1297], "1,297 digits"), Images(images[1297:], labels[1297:], "500 digits")
+    return Images(images[:1297], labels[:1297], "1,297 digits"), Images(
+        images[1297:], labels[1297:], "500 digits"
+    )
 
 
 def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
@@ -54,7 +58,7 @@ def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
         if not run.epoch:
             method.begin(run)
             run.optimiser = method.optimiser(run)
-        parts.hold(run.network, at == len(plan))
+        building_blocks.hold(run.network, at == len(plan))
         epoch(run)
         method.on_epoch(run)
     return run
@@ -72,7 +76,7 @@ def held_out(run: train.Run) -> float:
 
 def steps(run, count):
     """Training steps on the MNIST digits in the repository, 64 images each."""
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     for at in range(count):
         take = slice(64 * (at % 15), 64 * (at % 15) + 64)
         run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
@@ -80,8 +84,10 @@ def steps(run, count):
 
 
 def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[Images]:
-    """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not given)."""
-    images, labels = data.mnist_shipped()
+    """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not
+    given).
+    """
+    images, labels = classification.mnist_shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in cuts]
     recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, bf16=False)
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))

@@ -6,7 +6,8 @@ from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.tasks.segment import CLASSES, VOID
 
 NETS = ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk", "detect-tinydet"]
-# Networks that give maps take pictures of any size: 4 x 4 or 8 x 8 cells, and 12 x 12, on which a template of 8 x 8 has 25 places.
+# Networks that give maps take pictures of any size: 4 x 4 or 8 x 8 cells, and 12 x 12, on which a template of
+# 8 x 8 has 25 places.
 SIDES = {"pedestrian": 32, "segment": 32, "track": 80, "detect": 32}
 
 
@@ -19,7 +20,9 @@ def shape_of(net: str) -> tuple[int, int, int]:
 
 def pictures(net: str, count: int, seed: int = 1) -> torch.Tensor:
     """Random pixels 0..255, float32; to train tinytrk with, `count` is a multiple of five."""
-    return torch.randint(0, 256, (count, *shape_of(net)), generator=torch.Generator().manual_seed(seed)).float()
+    return torch.randint(
+        0, 256, (count, *shape_of(net)), generator=torch.Generator().manual_seed(seed)
+    ).float()
 
 
 def targets(net: str, count: int, seed: int = 1) -> torch.Tensor:

@@ -1,6 +1,8 @@
-"""What `test_distributed.py` starts with torchrun: trainings of few images by two processes; results as JSON in a folder.
+"""What `test_distributed.py` starts with torchrun: trainings of few images by two processes; results as JSON
+in a folder.
 
-torchrun … parallel_job.py FOLDER METHOD…      with ste among the methods, also what is done about kills and wrong requests
+torchrun … parallel_job.py FOLDER METHOD…      with ste among the methods, also what is done about kills and
+wrong requests
 """
 
 import json
@@ -10,15 +12,16 @@ from pathlib import Path
 
 import torch
 
-from xnorforge.errors import UserError
-from xnorforge.sw import data, distributed, train
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.methods import base, ste
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.training import distributed, train
 
 NET, BATCH = "mnist-tfc", 64
 out, methods = Path(sys.argv[1]), sys.argv[2:]
-images, labels = data.mnist_shipped()
+images, labels = classification.mnist_shipped()
 recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, bf16=False)
 mnist.Task.train_sets = lambda self: (
     Images(images[:256], labels[:256], "256"),
@@ -46,7 +49,9 @@ def killed(self, run):
 
 
 def whole_and_shared_gradients() -> dict[str, list[float]]:
-    """Gradients of one batch, batch norms fixed: by this process alone on all images, and averaged over slices."""
+    """Gradients of one batch, batch norms fixed: by this process alone on all images, and averaged over
+    slices.
+    """
     torch.manual_seed(0)
     method = ste.Method()
     run = train.Run(NET, task_of(NET), recipe, method, method.build(NET), torch.Generator())

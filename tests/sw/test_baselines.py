@@ -1,4 +1,5 @@
-"""Trackers, maps and detectors that see no picture: sets, splits and figures together, on the real data where it is.
+"""Trackers, maps and detectors that see no picture: sets, splits and figures together, on the real data where
+it is.
 
 The expected figures were measured beforehand by another implementation of reader and measure.
 """
@@ -8,8 +9,8 @@ import os
 import numpy as np
 import pytest
 
-from xnorforge.sw.data import Absent
 from xnorforge.sw.datasets import camvid, penn_fudan, tracking
+from xnorforge.sw.datasets.classification import Absent
 from xnorforge.sw.metrics import boxes, detection, pedestrian, segmentation
 from xnorforge.sw.metrics import tracking as measure
 
@@ -36,7 +37,9 @@ def test_a_box_that_never_moves(real):
 
 
 def test_thirty_boxes_from_the_training_pictures(real):
-    """Greedily, those that meet most of the training boxes not yet met at an overlap of a half, wherever they are."""
+    """Greedily, those that meet most of the training boxes not yet met at an overlap of a half, wherever they
+    are.
+    """
     train, test = (real(penn_fudan.scenes, split) for split in ("train", "test"))
     relative = np.concatenate([one.boxes / np.tile(one.size, 2) for one in train])
     meets, left, chosen, scores = boxes.iou(relative, relative) >= 0.5, np.ones(len(relative), bool), [], []
@@ -53,7 +56,8 @@ def test_thirty_boxes_from_the_training_pictures(real):
 
 def test_the_usual_class_of_each_pixel(real):
     counts = sum(
-        (one.labels[None] == np.arange(11)[:, None, None]).astype(np.int32) for one in real(camvid.frames, "train")
+        (one.labels[None] == np.arange(11)[:, None, None]).astype(np.int32)
+        for one in real(camvid.frames, "train")
     )
     usual = counts.argmax(0)
     matrix = sum(segmentation.confusion(usual, one.labels, 11) for one in real(camvid.frames, "test"))

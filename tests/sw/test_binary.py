@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from xnorforge.sw import binary, networks
+from xnorforge.sw.nn import binary, networks
 
 from .maps import pictures
 
@@ -18,7 +18,8 @@ def shaken(net: str, layers, seed: int = 0) -> networks.Network:
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             for tensor, low, high in (
-                (module.weight, -1, 1), (module.bias, -1, 1), (module.running_mean, -9, 9), (module.running_var, 1, 99),
+                (module.weight, -1, 1), (module.bias, -1, 1), (module.running_mean, -9, 9),
+                (module.running_var, 1, 99),
             ):  # fmt: skip
                 nn.init.uniform_(tensor, low, high)
     return network.eval()

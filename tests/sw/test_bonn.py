@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.sw import binary, data, networks, parts, snap, train, weights
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.methods import bonn, ste
+from xnorforge.sw.nn import binary, building_blocks, networks, threshold_folding
 from xnorforge.sw.tasks.base import Recipe, task_of
+from xnorforge.sw.training import train, weights
 
 from . import digits
 from .digits import steps
 from .maps import pictures
-from .test_snap import threshold_of
+from .test_threshold_folding import threshold_of
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
@@ -111,7 +113,8 @@ def test_printed_gradients_are_finite_differences_of_the_loss():
         up = torch.eye(3, dtype=torch.float64)[at] * h
         for name, change in (("mu", (up, 0)), ("sigma", (0, up))):
             low, high = (
-                bonn.KernelLoss.apply(x, w, mu + sign * change[0], sigma + sign * change[1], nu) for sign in (-1, 1)
+                bonn.KernelLoss.apply(x, w, mu + sign * change[0], sigma + sign * change[1], nu)
+                for sign in (-1, 1)
             )
             assert gradients[name][at].item() == pytest.approx((high - low).item() / (2 * h) / n, rel=1e-6)
 
@@ -154,7 +157,8 @@ def test_the_gradient_passes_where_w_keeps_a_latent_in_reach():
 @pytest.mark.parametrize(("net", "bf16"), [("mnist-tfc", False), ("mnist-cnn", True)])
 def test_without_its_losses_each_step_is_the_baseline_s_bit_for_bit(net, bf16):
     runs = [
-        steps(started(method, net, bf16=bf16), 4) for method in (ste.Method(), bonn.Method(kernel=0.0, feature=0.0))
+        steps(started(method, net, bf16=bf16), 4)
+        for method in (ste.Method(), bonn.Method(kernel=0.0, feature=0.0))
     ]
     expected, found = (run.network.state_dict() for run in runs)
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
@@ -169,14 +173,16 @@ def test_the_kernel_loss_makes_latents_bimodal():
         assert kurtosis(latent) < kurtosis(plain[name]), name
     strong = binary.latents(steps(started(bonn.Method(kernel=1e-4, feature=0.0)), 120).network)
     for name, latent in strong.items():
-        assert kurtosis(latent) < min(kurtosis(before[name]), kurtosis(plain[name]), kurtosis(pulled[name])), name
+        assert kurtosis(latent) < min(
+            kurtosis(before[name]), kurtosis(plain[name]), kurtosis(pulled[name])
+        ), name
 
 
 def test_the_feature_loss_draws_classes_together():
     def within(theta):
         method = bonn.Method(feature=theta)
         run = steps(started(method, epochs=10, phase=1), 80)
-        images, labels = data.mnist_shipped()
+        images, labels = classification.mnist_shipped()
         with torch.no_grad():
             run.forward(torch.from_numpy(images.copy()))
         return within_classes(method.features, labels)
@@ -186,7 +192,10 @@ def test_the_feature_loss_draws_classes_together():
 
 def test_only_fine_tuning_has_the_feature_loss():
     recipe = Recipe(epochs=20, batch=64, lr=5e-3)
-    assert [(p.name, p.epochs, p.lr) for p in bonn.Method().phases(recipe)] == [("kernel", 18, 5e-3), ("fine", 2, 5e-4)]
+    assert [(p.name, p.epochs, p.lr) for p in bonn.Method().phases(recipe)] == [
+        ("kernel", 18, 5e-3),
+        ("fine", 2, 5e-4),
+    ]
     assert [p.name for p in bonn.Method(feature=0.0).phases(recipe)] == ["kernel"]
     without_classes = bonn.Method()
     without_classes.build("track-tinytrk")
@@ -246,8 +255,8 @@ def shaken(net, seed):
     with torch.no_grad():
         for layer in bonn.modulated(network):
             layer.log_w.normal_(1, 1)
-        for _, block, grid in snap.thresholds_in(network):
-            norm, scale = block.norm, parts.added_in(block.dot)[0].scale()
+        for _, block, grid in threshold_folding.thresholds_in(network):
+            norm, scale = block.norm, building_blocks.added_in(block.dot)[0].scale()
             norm.weight.normal_(0.4, 1).masked_fill_(torch.rand(norm.num_features) < 0.1, 0)
             norm.bias.normal_(0, 0.5)
             norm.running_var.uniform_(0.5, 2).mul_(grid.reach * scale.square())
@@ -271,7 +280,7 @@ def test_a_folded_layer_is_an_integer_comparison():
     network = shaken("mnist-tfc", seed=2)
     deployed = bonn.Method().deploy("mnist-tfc", network)
     for (name, block, grid), (_, plain, _) in zip(
-        snap.thresholds_in(network), snap.thresholds_in(deployed), strict=True
+        threshold_folding.thresholds_in(network), threshold_folding.thresholds_in(deployed), strict=True
     ):
         rng = np.random.default_rng(3)
         bits = rng.integers(0, 2, (256, block.dot.weight.shape[1])) * 2 - 1
@@ -279,7 +288,9 @@ def test_a_folded_layer_is_an_integer_comparison():
         halves, direction = threshold_of(plain.norm, grid)
         with torch.no_grad():
             trained = block(torch.from_numpy(bits).float()).numpy()
-        np.testing.assert_array_equal(np.where(direction * (sums - halves) >= 0, 1, -1), trained, err_msg=name)
+        np.testing.assert_array_equal(
+            np.where(direction * (sums - halves) >= 0, 1, -1), trained, err_msg=name
+        )
         assert {-1, 1} <= set(direction)
 
 
@@ -317,7 +328,9 @@ def test_a_checkpoint_holds_the_classes(tmp_path):
 
 def test_the_last_layer_keeps_its_power_of_two():
     for net in CHAINS:
-        last = next(part for part in bonn.Method().build(net).modules() if isinstance(part, parts.Scores))
+        last = next(
+            part for part in bonn.Method().build(net).modules() if isinstance(part, building_blocks.Scores)
+        )
         assert last.dot.scale() == 1 and last.dot.effective().unique().tolist() == [-1, 1]
 
 
@@ -328,8 +341,8 @@ def test_every_line_the_page_quotes_is_in_the_method():
     assert len(quoted) > 8 and set(quoted) <= set(source)
 
 
-# The paper's ablation (Table 2) on scikit-learn's digits, five seeds. A theta of 0 would leave fine-tuning out; with 1e-12
-# all trainings have the same epochs and rates and differ in the losses alone.
+# The paper's ablation (Table 2) on scikit-learn's digits, five seeds. A theta of 0 would leave fine-tuning
+# out; with 1e-12 all trainings have the same epochs and rates and differ in the losses alone.
 
 OFF = 1e-12
 LOSSES = {
@@ -343,7 +356,9 @@ LOSSES = {
 
 @pytest.fixture(scope="module")
 def ablated():
-    """Per variant the means over seeds: accuracy, kurtosis of the layers, share of the features' variance within classes."""
+    """Per variant the means over seeds: accuracy, kurtosis of the layers, share of the features' variance
+    within classes.
+    """
     torch.set_num_threads(1)
     watched, found = digits.small()[1], {}
     for name, (kernel, feature) in LOSSES.items():
@@ -355,7 +370,10 @@ def ablated():
             with torch.no_grad():
                 run.forward(torch.from_numpy(watched.images.copy()))
             features = run.method.features
-            share = within_classes(features, watched.labels) / (features - features.mean(0)).square().mean().item()
+            share = (
+                within_classes(features, watched.labels)
+                / (features - features.mean(0)).square().mean().item()
+            )
             rows.append([accuracy, peaked, share])
         print(f"{name}: {' '.join(f'{row[0]:.1f}' for row in rows)}, means {np.round(np.mean(rows, 0), 3)}")
         found[name] = np.mean(rows, 0)
@@ -372,6 +390,8 @@ def test_the_kernel_loss_draws_latents_to_two_modes_and_the_feature_loss_classes
 
 @pytest.mark.full
 def test_neither_loss_costs_accuracy_nor_was_a_gain_seen(ablated):
-    """Published: none < kernel, feature < both, by two points and one. Here all are the same within the noise."""
+    """Published: none < kernel, feature < both, by two points and one. Here all are the same within the
+    noise.
+    """
     none, *others = (row[0] for row in ablated.values())
     assert all(abs(accuracy - none) < 2 for accuracy in others)

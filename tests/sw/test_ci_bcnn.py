@@ -1,4 +1,6 @@
-"""CI-BCNN: the stair and its comparators are the published ones for every sum, the graph keeps its rules, mining learns."""
+"""CI-BCNN: the stair and its comparators are the published ones for every sum, the graph keeps its rules,
+mining learns.
+"""
 
 import inspect
 import re
@@ -10,14 +12,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows import export
-from xnorforge.sw import binary, data, networks, parts, train, weights
-from xnorforge.sw.datasets import synthetic
+from xnorforge.sw.datasets import classification, synthetic
 from xnorforge.sw.methods import _mining, ci_bcnn, rbcn, ste
 from xnorforge.sw.methods.ci_bcnn import Interact, interactions
+from xnorforge.sw.nn import binary, building_blocks, networks
 from xnorforge.sw.tasks import mnist, track
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.training import train, weights
 
 from .digits import steps
 from .maps import shape_of
@@ -36,7 +39,9 @@ def one_thread():
 
 
 def stair(p: int, n0: int, k: int, unit: int) -> int:
-    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] that holds p, the left end in the first."""
+    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] that holds p, the left end in the
+    first.
+    """
     ends = [-n0 + Fraction(2 * n0 * j, abs(k)) for j in range(abs(k) + 1)]
     j = next((j for j in range(abs(k)) if ends[j] < p <= ends[j + 1]), 0)
     return (Fraction(1 - abs(k), 2) + j) * (1 if k > 0 else -1) * unit
@@ -78,9 +83,9 @@ def shaken(net, seed, ratio=0.05, sizes=(3, -3, 5, -5)):
             if norm is not None:
                 norm.weight.normal_(0.4, 1)
                 norm.bias.normal_(0, 0.5)
-                norm.running_var.uniform_(0.5, 2).mul_(parts.length_of(part.dot))
-                norm.running_mean.normal_().mul_(parts.length_of(part.dot) ** 0.5)
-        parts.hold(network, True)
+                norm.running_var.uniform_(0.5, 2).mul_(building_blocks.length_of(part.dot))
+                norm.running_mean.normal_().mul_(building_blocks.length_of(part.dot) ** 0.5)
+        building_blocks.hold(network, True)
     return method, network
 
 
@@ -98,7 +103,7 @@ def started(method, net="mnist-tfc", epochs=4, phase=0, seed=0):
 @pytest.fixture
 def digits(monkeypatch):
     """The task's sets, cut from the shipped digits: 512 to train on, 128 held out, 200 to state."""
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
@@ -200,7 +205,9 @@ def test_an_empty_graph_is_the_plain_network_bit_for_bit(net):
     plain = networks.build(net, binary.Plain())
     torch.manual_seed(0)
     empty = ci_bcnn.Method().build(net)
-    images = torch.randint(0, 256, (8, *task_of(net).shape), generator=torch.Generator().manual_seed(1)).float()
+    images = torch.randint(
+        0, 256, (8, *task_of(net).shape), generator=torch.Generator().manual_seed(1)
+    ).float()
     assert torch.equal(plain(images), empty(images))
 
 
@@ -245,7 +252,8 @@ def test_adder_and_threshold_table_agree_with_batch_norm_for_every_sum(gamma):
 
 
 @pytest.mark.parametrize(
-    "net", ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half", "cifar10-resnet20", "cifar10-wrn22", "segment-tinyseg"]
+    "net",
+    ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half", "cifar10-resnet20", "cifar10-wrn22", "segment-tinyseg"],
 )
 def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net):
     # Sums of 1,728 bits stay within a fifth of their range: a stair of 3 or 5 steps is flat there.
@@ -269,7 +277,7 @@ def test_graphs_are_where_layers_read_bits_and_have_a_threshold_or_a_shortcut_be
         if hasattr(part, "mix"):
             assert isinstance(part.mix, Interact) == (not getattr(part, "pixels", False)), name
             if isinstance(part.mix, Interact):
-                assert part.mix.n0 == parts.length_of(part.dot) and part.mix.size == 16
+                assert part.mix.n0 == building_blocks.length_of(part.dot) and part.mix.size == 16
     assert not any(isinstance(module, Interact) for module in network[-1].modules())
 
 
@@ -359,7 +367,9 @@ def test_transitions_are_probabilities_without_self_edges():
     create, means, _ = found.transitions([mix.influence for mix in mixes])
     for layer, mean, shape in zip(create, means, shapes, strict=True):
         assert tuple(layer.shape) == shape and layer.sum().item() == pytest.approx(1, abs=1e-6)
-        assert layer.diagonal(dim1=1, dim2=2).abs().max() == 0 and (layer >= 0).all() and mean.abs().max() <= 1
+        assert (
+            layer.diagonal(dim1=1, dim2=2).abs().max() == 0 and (layer >= 0).all() and mean.abs().max() <= 1
+        )
 
 
 @pytest.mark.parametrize("density", [0.1, 0.03])
@@ -371,7 +381,9 @@ def test_no_action_makes_a_self_edge_or_fills_a_group_beyond_the_density(density
         nonlocal vanished
         vanished += int(((graph[layer] != 0) & (proposed == 0)).sum())
         graph[layer].copy_(proposed)
-        assert ((proposed != 0).sum((1, 2)) <= most).all() and proposed.diagonal(dim1=1, dim2=2).abs().max() == 0
+        assert ((proposed != 0).sum((1, 2)) <= most).all() and proposed.diagonal(
+            dim1=1, dim2=2
+        ).abs().max() == 0
         assert set(proposed.unique().tolist()) <= {-5.0, -3.0, 0.0, 3.0, 5.0}
         return 0.0, True
 
@@ -388,7 +400,9 @@ def test_the_gradient_of_an_action_is_that_of_its_printed_probability():
     means = torch.randn(1, 4, 4, generator=rng, dtype=torch.float64).tanh().requires_grad_()
 
     def act(logits, means):
-        create = logits.masked_fill(torch.eye(4, dtype=torch.bool).flatten(), -torch.inf).softmax(0).view(1, 4, 4)
+        create = (
+            logits.masked_fill(torch.eye(4, dtype=torch.bool).flatten(), -torch.inf).softmax(0).view(1, 4, 4)
+        )
         return create, *found.act(graph, create, means, 2, torch.Generator().manual_seed(3))
 
     create, proposed, surprise = act(logits, means)
@@ -410,7 +424,11 @@ def test_the_gradient_of_an_action_is_that_of_its_printed_probability():
 
 def test_a_bandit_s_good_edge_becomes_likely():
     """Each step starts from no edges; creating 1 -> 2 alone is rewarded."""
-    found, rng, graph = miner([(1, 4, 4)], rate=3e-3), torch.Generator().manual_seed(0), [torch.zeros(1, 4, 4)]
+    found, rng, graph = (
+        miner([(1, 4, 4)], rate=3e-3),
+        torch.Generator().manual_seed(0),
+        [torch.zeros(1, 4, 4)],
+    )
 
     def likely():
         return found.transitions(graph)[0][0][0, 1, 2].item()
@@ -427,7 +445,9 @@ def test_a_policy_that_stops_acts_no_more_on_the_batch():
     found.episode(graph, lambda *call: calls.append(call), 8, torch.Generator().manual_seed(0))
     torch.nn.init.constant_(found.policy.stop.bias, -20.0)
     assert not calls
-    found.episode(graph, lambda *call: calls.append(call) or (0.0, False), 8, torch.Generator().manual_seed(0))
+    found.episode(
+        graph, lambda *call: calls.append(call) or (0.0, False), 8, torch.Generator().manual_seed(0)
+    )
     assert len(calls) == 8
 
 
@@ -451,7 +471,9 @@ def test_a_judge_s_loss_from_a_part_on_is_that_of_the_whole_network(digits):
     assert kept > 3 and judge.loss == pytest.approx(whole, rel=1e-6)
     with judge._watched():
         run.forward(images)
-    wanted = [_mining.saturation_reward(sums, mix.influence) for sums, mix in zip(judge.sums, mixes, strict=True)]
+    wanted = [
+        _mining.saturation_reward(sums, mix.influence) for sums, mix in zip(judge.sums, mixes, strict=True)
+    ]
     assert all(-1 <= reward <= 1 for reward in wanted)
 
 
@@ -487,7 +509,7 @@ def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels()
     seen = []
     run.network[0].register_forward_pre_hook(lambda part, inputs: seen.append(len(inputs[0])))
     run.method.mine(run)
-    assert 128 * 128 * 32 == ci_bcnn.PIXELS and seen == [30, 30], "judged once, then statistics"
+    assert ci_bcnn.PIXELS == 128 * 128 * 32 and seen == [30, 30], "judged once, then statistics"
     assert run.network[1].norm.num_batches_tracked == 1
 
 
@@ -536,7 +558,9 @@ def test_gradients_reach_every_latent_through_the_graph(digits):
 
 def test_the_last_epoch_moves_batch_norms_alone_and_weights_are_signs():
     run = started(ci_bcnn.Method())
-    signs = {name: torch.where(w >= 0, 1.0, -1.0) for name, w in binary.latents(steps(run, 5).network).items()}
+    signs = {
+        name: torch.where(w >= 0, 1.0, -1.0) for name, w in binary.latents(steps(run, 5).network).items()
+    }
     run.phase = run.method.phases(run.recipe)[1]
     run.method.begin(run)
     run.optimiser = run.method.optimiser(run)
@@ -544,7 +568,9 @@ def test_the_last_epoch_moves_batch_norms_alone_and_weights_are_signs():
     steps(run, 3)
     for name, latent in binary.latents(run.network).items():
         assert torch.equal(latent, signs[name]), name
-    moved = {name for name, parameter in run.network.named_parameters() if not torch.equal(parameter, before[name])}
+    moved = {
+        name for name, parameter in run.network.named_parameters() if not torch.equal(parameter, before[name])
+    }
     assert moved == {f"{at}.norm.{kind}" for at in (1, 2, 3) for kind in ("weight", "bias")}
 
 
@@ -589,7 +615,7 @@ class Guide(ste.Method):
 
 def trained(method, epochs, lr, seed, prepare=lambda network: None):
     """A run of `mnist-tfc` on the first 700 shipped digits."""
-    images, labels = (torch.from_numpy(part[:700].copy()) for part in data.mnist_shipped())
+    images, labels = (torch.from_numpy(part[:700].copy()) for part in classification.mnist_shipped())
     run = started(method, epochs=epochs, seed=seed)
     prepare(run.network)
     total = epochs * 14
@@ -603,11 +629,11 @@ def trained(method, epochs, lr, seed, prepare=lambda network: None):
 
 def judged(run, again=True):
     """Signs behind every batch norm by layer, and the share of right classes, on the other 300."""
-    images, labels = (torch.from_numpy(part.copy()) for part in data.mnist_shipped())
+    images, labels = (torch.from_numpy(part.copy()) for part in classification.mnist_shipped())
     if again:
         _mining.estimate_again(run, [images[:700]])
     run.network.eval()
-    signs, blocks = [], [part for part in run.network if isinstance(part, parts.Block)]
+    signs, blocks = [], [part for part in run.network if isinstance(part, building_blocks.Block)]
     hooks = [block.norm.register_forward_hook(lambda _, __, y: signs.append(y >= 0)) for block in blocks]
     with torch.no_grad():
         right = (run.network(images[700:].float()).argmax(1) == labels[700:]).float().mean().item()
@@ -619,9 +645,9 @@ def judged(run, again=True):
 
 @pytest.mark.full
 def test_mined_edges_keep_the_last_layer_s_signs_nearer_to_the_real_network_s_than_random_ones(monkeypatch):
-    """At U0 = 0.03 and K0 = 5; at the published 0.01 and 2 hardly an edge acts. Against no edges at all the gain of the
-    paper's Table 1 is too small and unsteady here to be asserted (docs/methods/ci_bcnn.md)."""
-    images, labels = data.mnist_shipped()
+    """At U0 = 0.03 and K0 = 5; at the published 0.01 and 2 hardly an edge acts. Against no edges at all the
+    gain of the paper's Table 1 is too small and unsteady here to be asserted (docs/methods/ci_bcnn.md)."""
+    images, labels = classification.mnist_shipped()
     sets = Images(images[:700], labels[:700], "700"), None
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: sets)
     found = []

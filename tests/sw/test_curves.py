@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge.errors import UserError
-from xnorforge.sw import curves
+from xnorforge.core.errors import UserError
+from xnorforge.sw.training import curves
 
 TABLE = """epoch,phase,loss,held_out_accuracy,flipped 0.dot,flipped 2.dot
 1,guide,2.3,0.1,0.0,0.0
@@ -61,7 +61,8 @@ def test_equal_tables_give_equal_bytes_without_a_date(run):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "epoch,phase\n1,train\n", TABLE.replace("0.4", "?"), TABLE + "4,rect"], ids=["empty", "columns", "value", "cut"]
+    "text", ["", "epoch,phase\n1,train\n", TABLE.replace("0.4", "?"), TABLE + "4,rect"],
+    ids=["empty", "columns", "value", "cut"]
 )  # fmt: skip
 def test_a_curve_that_cannot_be_read_is_one_sentence(run, text):
     (run / "curve.csv").write_text(text)
@@ -78,4 +79,7 @@ def test_the_command_draws_a_curve_and_refuses_other_kinds_of_files(run, monkeyp
 
     assert call(run, "-o", run / "a.png") == (0, f"curves    {run}/a.png\n")
     assert (run / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert call(run, "-o", run / "a.gif") == (2, f"{run}/a.gif: a curve is drawn as .svg or .png; name such a file.\n")
+    assert call(run, "-o", run / "a.gif") == (
+        2,
+        f"{run}/a.gif: a curve is drawn as .svg or .png; name such a file.\n",
+    )

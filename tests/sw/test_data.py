@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from requests.exceptions import ConnectionError
 
-from xnorforge.errors import UserError
-from xnorforge.sw import data, zoo
+from xnorforge.core.errors import UserError
+from xnorforge.sw import zoo
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -28,23 +29,27 @@ def root(tmp_path, monkeypatch):
 
 def publish(monkeypatch, name: str, content: bytes):
     """Make `content` the published content of an MNIST file."""
-    monkeypatch.setitem(data._MNIST, name, (hashlib.md5(content).hexdigest(), ""))
+    monkeypatch.setitem(classification._MNIST, name, (hashlib.md5(content).hexdigest(), ""))
 
 
 def write_mnist(folder, monkeypatch, count=3):
     folder.mkdir(exist_ok=True)
     pixels = np.arange(count * 784, dtype=np.uint32).astype(np.uint8).tobytes()
-    for name, content in (("images-idx3", b"\0" * 16 + pixels), ("labels-idx1", b"\0" * 8 + bytes(range(count)))):
+    for name, content in (
+        ("images-idx3", b"\0" * 16 + pixels),
+        ("labels-idx1", b"\0" * 8 + bytes(range(count))),
+    ):
         publish(monkeypatch, f"t10k-{name}-ubyte", content)
         (folder / f"t10k-{name}-ubyte").write_bytes(content)
 
 
 def test_the_shipped_digits_are_the_first_thousand_test_images():
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     assert images.shape == (1000, 1, 28, 28) and images.dtype == np.uint8 and labels.dtype == np.int64
     assert labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9], "as every listing of the test set begins"
     assert np.bincount(labels).tolist() == [85, 126, 116, 107, 110, 87, 87, 99, 89, 94]
-    # SHA-256 of the first 784,000 pixel bytes of t10k-images-idx3-ubyte (MD5 2646ac647ad5339dbf082846283269ea).
+    # SHA-256 of the first 784,000 pixel bytes of t10k-images-idx3-ubyte (MD5
+    # 2646ac647ad5339dbf082846283269ea).
     wanted = "f8f3c5a608a9f7d4bd5e9d69b90c53932b8b99371d9db26121b42f62f3abcd56"
     assert hashlib.sha256(images.tobytes()).hexdigest() == wanted
 
@@ -52,7 +57,7 @@ def test_the_shipped_digits_are_the_first_thousand_test_images():
 @pytest.mark.parametrize("place", [".", "mnist"])
 def test_idx_files_are_found_in_the_folder_or_in_mnist(root, monkeypatch, place):
     write_mnist(root / place, monkeypatch)
-    images, labels = data.mnist("test")
+    images, labels = classification.mnist("test")
     assert images.shape == (3, 1, 28, 28) and labels.tolist() == [0, 1, 2]
     assert images[1, 0, 0, :3].tolist() == [784 % 256, 785 % 256, 786 % 256]
 
@@ -63,14 +68,16 @@ def test_a_changed_file_is_refused(root, monkeypatch):
     wanted, content = hashlib.md5(path.read_bytes()).hexdigest(), path.read_bytes()[:-1] + b"\7"
     path.write_bytes(content)
     with pytest.raises(UserError) as error:
-        data.mnist("test")
+        classification.mnist("test")
     found = hashlib.md5(content).hexdigest()
-    assert str(error.value) == f"{path}: MD5 is {found}, the published file has {wanted}; fetch the file again."
+    assert (
+        str(error.value) == f"{path}: MD5 is {found}, the published file has {wanted}; fetch the file again."
+    )
 
 
 def test_absent_digits_without_a_network_are_named(root):
     with pytest.raises(UserError) as error:
-        data.mnist("train")
+        classification.mnist("train")
     assert str(error.value) == (
         f"train-images-idx3-ubyte.gz: not in XNORFORGE_DATA ({root}) and not downloaded (ConnectionError); "
         "set XNORFORGE_DATA to a folder that holds it."
@@ -83,14 +90,14 @@ def test_a_download_with_another_hash_is_refused(root, monkeypatch):
 
     monkeypatch.setattr("pooch.retrieve", altered)
     with pytest.raises(UserError, match="what was downloaded has not the published MD5 c58f3010") as error:
-        data.cifar10("test")
-    assert not isinstance(error.value, data.Absent), "so that no random image ever stands for it"
+        classification.cifar10("test")
+    assert not isinstance(error.value, classification.Absent), "so that no random image ever stands for it"
 
 
 def test_a_folder_that_is_none_is_named(monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", "/no/such/folder")
     with pytest.raises(UserError) as error:
-        data.mnist("test")
+        classification.mnist("test")
     assert str(error.value) == (
         "XNORFORGE_DATA: '/no/such/folder' is not a folder; name one that holds mnist/ or cifar10/, or unset it."
     )
@@ -103,23 +110,23 @@ def write_batch(folder, monkeypatch, first=0):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "test_batch").write_bytes(content)
     (folder / "data_batch_1").write_bytes(b"")
-    monkeypatch.setitem(data._CIFAR["test"], "test_batch", hashlib.md5(content).hexdigest())
+    monkeypatch.setitem(classification._CIFAR["test"], "test_batch", hashlib.md5(content).hexdigest())
 
 
 @pytest.mark.parametrize("place", [".", "cifar10", "cifar-10-batches-py", "cifar10/cifar-10-batches-py"])
 def test_official_batches_are_exact_pixels(root, monkeypatch, place):
     write_batch(root / place, monkeypatch)
-    images, labels, pixels = data.cifar10("test")
+    images, labels, pixels = classification.cifar10("test")
     assert pixels == "exact" and labels.tolist() == [4, 5] and images.shape == (2, 3, 32, 32)
     assert images[1].min() == images[1].max() == 1
 
 
 def test_a_pickle_with_another_hash_is_never_opened(root, monkeypatch):
     write_batch(root, monkeypatch)
-    monkeypatch.setitem(data._CIFAR["test"], "test_batch", "0" * 32)
+    monkeypatch.setitem(classification._CIFAR["test"], "test_batch", "0" * 32)
     monkeypatch.setattr(pickle, "loads", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(UserError, match="MD5 is .* the published file has 0{32}"):
-        data.cifar10("test")
+        classification.cifar10("test")
 
 
 def write_copies(folder):
@@ -135,14 +142,16 @@ def write_copies(folder):
     np.savez(folder / "cifar10_test_jpeg.npz", jpeg=np.concatenate(streams), offsets=offsets, labels=labels)
     Image.fromarray(grey.reshape(64, 32, 3)).save(folder / "cifar10_test_lossless.png")
     np.savez(folder / "cifar10_test_lossless_index.npz", index=np.arange(2), labels=labels)
-    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir()))
+    sums = (
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())
+    )
     (folder / "SHA256SUMS").write_text("".join(sums))
 
 
 def test_copies_and_exact_pixels_are_told_apart(root):
     write_copies(root / "cifar10")
     for asked, told in (("any", "jpeg"), ("jpeg", "jpeg"), ("exact", "exact")):
-        images, labels, pixels = data.cifar10("test", asked)
+        images, labels, pixels = classification.cifar10("test", asked)
         assert pixels == told and labels.tolist() == [1, 2] and images.shape == (2, 3, 32, 32)
         assert abs(int(images[1].mean()) - 200) <= 1
 
@@ -154,7 +163,7 @@ def test_copies_that_are_not_the_listed_ones_are_refused(root):
     with pytest.raises(
         UserError, match=r"cifar10_test_jpeg.npz: SHA-256 is .*, SHA256SUMS beside it says 0{64}; fetch"
     ):
-        data.cifar10("test")
+        classification.cifar10("test")
 
 
 def test_without_photographs_random_images_stand_in_and_say_so(root):

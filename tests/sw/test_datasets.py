@@ -1,4 +1,6 @@
-"""Data sets: what a publisher's layout says is what comes out, and what is wrong with one is said in a sentence."""
+"""Data sets: what a publisher's layout says is what comes out, and what is wrong with one is said in a
+sentence.
+"""
 
 import os
 import re
@@ -8,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xnorforge.errors import UserError
-from xnorforge.sw.data import Absent
+from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, tracking, voc
+from xnorforge.sw.datasets.classification import Absent
 from xnorforge.sw.datasets.records import pixels
 from xnorforge.sw.metrics.segmentation import VOID
 
@@ -46,7 +48,11 @@ def test_person_crops_split_by_photograph(root):
 
 @pytest.mark.parametrize(
     "name, photograph",
-    [("crop001001a.png", "crop001001"), ("person_and_bike_013e.png", "person_and_bike_013"), ("121_4.jpg", "121")]
+    [
+        ("crop001001a.png", "crop001001"),
+        ("person_and_bike_013e.png", "person_and_bike_013"),
+        ("121_4.jpg", "121"),
+    ]
     + [("no_person__no_bike_269.png", "no_person__no_bike_269"), ("00000498a.png", "00000498")],
 )
 def test_the_photograph_of_a_crop(name, photograph):
@@ -59,7 +65,10 @@ def test_camvid(root, layout):
     found = camvid.frames("test")
     assert [item.name for item in found.items] == ["a", "b"] and len(found.classes) == 11
     assert found.items[0].labels.tolist() == [[0, VOID], [3, 10]]
-    assert found.items[0].image.shape == (2, 2, 3) and found.what == "2 real frames of CamVid's test set, 11 classes"
+    assert (
+        found.items[0].image.shape == (2, 2, 3)
+        and found.what == "2 real frames of CamVid's test set, 11 classes"
+    )
 
 
 LINES = {
@@ -70,7 +79,8 @@ LINES = {
 
 
 @pytest.mark.parametrize(
-    "annotation, place", [*((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color")]
+    "annotation, place",
+    [*((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color")],
 )
 def test_sequences_in_each_layout(tmp_path, annotation, place):
     found = tracking.clip(write.sequence(tmp_path / "Box", annotation, LINES[annotation], place=place))
@@ -105,7 +115,10 @@ def test_our_split_of_sequences(root):
     for name in (*tracking.SPLITS["train"], *tracking.SPLITS["test"]):
         write.sequence(root / "tracking" / name, "groundtruth_xywh.csv", LINES["groundtruth_xywh.csv"])
     assert [item.name for item in tracking.clips("test").items] == ["Crossing", "David", "Skiing", "bag"]
-    assert tracking.clips("train").what == "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
+    assert (
+        tracking.clips("train").what
+        == "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
+    )
 
 
 def test_coco(root):
@@ -135,7 +148,11 @@ def test_voc(root):
     write.voc(root, ("person", 0, (1, 1, 40, 30)), ("dog", 1, (3, 5, 10, 12)))
     one = voc.scenes(2007, "test").items[0]
     assert one.boxes.tolist() == [[0, 0, 40, 30], [2, 4, 10, 12]] and one.ignore.tolist() == [False, True]
-    assert [voc.CLASSES[label] for label in one.labels] == ["person", "dog"] and one.image.shape == (30, 40, 3)
+    assert [voc.CLASSES[label] for label in one.labels] == ["person", "dog"] and one.image.shape == (
+        30,
+        40,
+        3,
+    )
     pixels = voc.segmented(2007, "test")
     assert sorted(set(pixels.items[0].labels.ravel().tolist())) == [20, VOID] and len(pixels.classes) == 21
 
@@ -164,7 +181,9 @@ def test_an_absent_set_is_named_with_its_source_and_place(root, beginning, read)
 
 def test_without_a_place_for_data_this_is_said(monkeypatch):
     monkeypatch.delenv("XNORFORGE_DATA", raising=False)
-    with pytest.raises(Absent, match=r"CamVid: no folder .* in XNORFORGE_DATA \(not set\); unpack it there from"):
+    with pytest.raises(
+        Absent, match=r"CamVid: no folder .* in XNORFORGE_DATA \(not set\); unpack it there from"
+    ):
         camvid.frames("test")
 
 
@@ -187,7 +206,9 @@ def test_an_unknown_split_is_answered_with_those_there_are(root, read):
 def test_an_unknown_split_of_coco_and_voc_is_answered_with_the_files_there_are(root):
     write.coco(root)
     write.voc(root)
-    with pytest.raises(UserError, match=r"coco/annotations: no 'val2014' among val2017\. Did you mean 'val2017'\?"):
+    with pytest.raises(
+        UserError, match=r"coco/annotations: no 'val2014' among val2017\. Did you mean 'val2017'\?"
+    ):
         coco.scenes("val2014")
     with pytest.raises(UserError, match=r"ImageSets/Main: no 'tests' among test\. Did you mean 'test'\?"):
         voc.scenes(2007, "tests")
@@ -213,7 +234,9 @@ def said(read) -> str:
 def test_a_box_out_of_its_picture_is_named(root, corners, why):
     write.penn_packed(root, corners=corners)
     where = f"{root}/penn_fudan/annotations.json, PennPed00000"
-    assert said(lambda: penn_fudan.scenes("test")) == f"{where}: box 1 of 1, {why}; correct it or take it out."
+    assert (
+        said(lambda: penn_fudan.scenes("test")) == f"{where}: box 1 of 1, {why}; correct it or take it out."
+    )
 
 
 def test_boxes_out_of_their_pictures_are_named_in_every_layout(root):
@@ -222,7 +245,9 @@ def test_boxes_out_of_their_pictures_are_named_in_every_layout(root):
         lambda: penn_fudan.scenes("test")
     )
     write.coco(root, (2, 3, 10, 5), (20, 3, 30, 5))
-    assert "instances_val2017.json, 000000000007.jpg: box 2 of 2, x 20 to 50" in said(lambda: coco.scenes("val2017"))
+    assert "instances_val2017.json, 000000000007.jpg: box 2 of 2, x 20 to 50" in said(
+        lambda: coco.scenes("val2017")
+    )
     write.coco128(root, "0 0.9 0.5 0.5 0.5")
     assert "000000000009.txt: box 1 of 1, x 26 to 46" in said(lambda: coco.scenes_128("train2017"))
     write.voc(root, ("dog", 0, (1, 1, 99, 30)))
@@ -232,7 +257,9 @@ def test_boxes_out_of_their_pictures_are_named_in_every_layout(root):
 def test_a_target_nowhere_in_its_frame_is_named_and_one_partly_there_is_kept(tmp_path):
     lines = ["-5,-5,10,10", "38,28,10,10", "41,3,10,5"]
     one = write.sequence(tmp_path / "Box", "groundtruth_xywh.csv", lines)
-    assert "box 3 of 3, x 41 to 51 and y 3 to 8, does not lie in the picture" in said(lambda: tracking.clip(one))
+    assert "box 3 of 3, x 41 to 51 and y 3 to 8, does not lie in the picture" in said(
+        lambda: tracking.clip(one)
+    )
     write.write(one / "cover.label", "1 1 0")
     assert tracking.clip(one).boxes[:2].tolist() == [[-5, -5, 5, 5], [38, 28, 48, 38]]
 
@@ -242,7 +269,10 @@ def test_a_target_nowhere_in_its_frame_is_named_and_one_partly_there_is_kept(tmp
     [
         (["2,3,10,5"] * 2, "has 2 boxes for 3 frames; a sequence has a box for each frame."),
         (["2,3,10,5"] * 4, "has 4 boxes for 3 frames; a sequence has a box for each frame."),
-        (["2,3,10,5"] * 2 + ["2,3,10"], "must have 4 numbers on every line, or 8; fetch the file again or correct it."),
+        (
+            ["2,3,10,5"] * 2 + ["2,3,10"],
+            "must have 4 numbers on every line, or 8; fetch the file again or correct it.",
+        ),
         (["2,3,ten,5"] * 3, "must have 4 numbers on every line, or 8; fetch the file again or correct it."),
     ],
 )
@@ -275,7 +305,9 @@ def test_pictures_that_cannot_be_read_are_named(root):
     whole = one.source.read_bytes()
     cases = {
         b"": "no readable picture (the file is empty); fetch the file again.",
-        whole[: len(whole) // 2]: "no readable picture (it is cut short or no picture); fetch the file again.",
+        whole[
+            : len(whole) // 2
+        ]: "no readable picture (it is cut short or no picture); fetch the file again.",
         b"<html>not found</html>": "no readable picture (it is cut short or no picture); fetch the file again.",
     }
     for content, why in cases.items():
@@ -303,7 +335,9 @@ def test_labels_of_another_size_or_kind_are_named(root):
     write.numbers(one.truth, np.zeros((3, 2)))
     assert "a.png: is 2 x 3 pixels, and its annotation or first frame says 2 x 2;" in said(lambda: one.labels)
     write.numbers(one.truth, [[0, 12], [3, 40]])
-    assert "a.png: holds label 40, and the set has labels 0 to 10 and 11 for void;" in said(lambda: one.labels)
+    assert "a.png: holds label 40, and the set has labels 0 to 10 and 11 for void;" in said(
+        lambda: one.labels
+    )
     write.picture(one.truth, (2, 2))
     assert "a.png: is a picture of mode RGB, and labels are one byte per pixel;" in said(lambda: one.labels)
 
@@ -311,7 +345,9 @@ def test_labels_of_another_size_or_kind_are_named(root):
 def test_pictures_of_a_kind_that_is_not_taken_are_named(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(path)
-    assert said(lambda: pixels(path)) == f"{path}: has more than 8 bits per colour (mode I;16); save it with 8."
+    assert (
+        said(lambda: pixels(path)) == f"{path}: has more than 8 bits per colour (mode I;16); save it with 8."
+    )
     write.picture(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     assert said(lambda: pixels(path)) == f"{path}: has more pixels than 1,000; make it smaller."
@@ -357,10 +393,14 @@ def test_a_damaged_table_of_boxes_is_named(root, content):
         (lambda: penn_fudan.scenes("test"), "docs/tasks.md"),
         (lambda: coco.scenes("val2017"), "COCO's"),
     ):
-        assert re.search(rf"\.json: is not in (COCO's layout|the layout of {layout}) \(\w+: .*\); fetch", said(read))
+        assert re.search(
+            rf"\.json: is not in (COCO's layout|the layout of {layout}) \(\w+: .*\); fetch", said(read)
+        )
 
 
-@pytest.mark.parametrize("line", ["0 0.5 0.5 0.5", "a 0.5 0.5 0.5 0.5", "2 0.5 0.5 0.5 0.5", "0.5 0.5 0.5 0.5 0.5"])
+@pytest.mark.parametrize(
+    "line", ["0 0.5 0.5 0.5", "a 0.5 0.5 0.5 0.5", "2 0.5 0.5 0.5 0.5", "0.5 0.5 0.5 0.5 0.5"]
+)
 def test_a_line_that_is_no_box_is_named(root, line):
     write.coco128(root, line)
     assert f"000000000009.txt: line 1 is not a class below 2 and four numbers: '{line}'; fetch" in said(
@@ -373,7 +413,9 @@ def test_other_damaged_annotations_are_named(root):
     assert "000001.xml: is not in VOC's layout" in said(lambda: voc.scenes(2007, "test"))
     write.penn_published(root)
     write.write(root / "PennFudanPed/Annotation/PennPed00000.txt", "<html>")
-    assert "PennPed00000.txt: states no picture size, so it is no annotation" in said(lambda: penn_fudan.scenes("test"))
+    assert "PennPed00000.txt: states no picture size, so it is no annotation" in said(
+        lambda: penn_fudan.scenes("test")
+    )
     path = write.crops(root, ["a1.png"], [1], size=(64, 64))
     assert "holds a1.png with 64 x 64 pixels where crops have 64 x 128" in said(
         lambda: [person_crops.crops(split) for split in ("train", "test")]
@@ -420,5 +462,8 @@ def test_the_real_sequences_have_864_frames_to_score(real):
 
 
 def test_the_real_objects_are_as_published(real):
-    counts = [sum(len(item.boxes) for item in real(coco.scenes_128, split).items) for split in ("train2017", "val2017")]
+    counts = [
+        sum(len(item.boxes) for item in real(coco.scenes_128, split).items)
+        for split in ("train2017", "val2017")
+    ]
     assert counts == [929, 898]

@@ -1,4 +1,6 @@
-"""Two processes train as one: same gradients as one process on the whole batch, same network in both, one that writes."""
+"""Two processes train as one: same gradients as one process on the whole batch, same network in both, one
+that writes.
+"""
 
 import json
 import os
@@ -10,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge import plugins
-from xnorforge.errors import UserError
-from xnorforge.sw import distributed, weights
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base
+from xnorforge.sw.training import distributed, weights
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,9 @@ def files_of(folder) -> dict[str, bytes]:
 
 
 def test_averaged_gradients_are_those_of_the_whole_batch(job):
-    """Equal up to the order of float32 sums, where no batch norm looks at the batch: 32 + 32 images against 64."""
+    """Equal up to the order of float32 sums, where no batch norm looks at the batch: 32 + 32 images against
+    64.
+    """
     _, ranks, _ = job
     for seen in ranks:
         assert seen["slice"] == 32
@@ -62,7 +66,9 @@ def test_a_training_ends_with_one_network_written_once(job):
     for method in ("ste", "rbcn"):
         card = json.loads((out / method / "card.json").read_text())
         assert card["ranks"] == 2
-        assert card["command"].startswith(f"torchrun --nproc-per-node 2 -m xnorforge train mnist-tfc --method {method}")
+        assert card["command"].startswith(
+            f"torchrun --nproc-per-node 2 -m xnorforge train mnist-tfc --method {method}"
+        )
         tensors = weights.read(out / method)[1]
         weights.unpack(base.create(method, card["hyper"]).skeleton("mnist-tfc"), tensors, "here")
     assert said.count("mnist-tfc guide epoch 1/3") == 1, "one process speaks"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.sw import networks
 from xnorforge.sw.draw import boxes, masks, tracks
 from xnorforge.sw.draw.canvas import COLOURS, Canvas, colour, on
 from xnorforge.sw.metrics.boxes import Found
+from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks.base import Task, task_of
 
 RNG = np.random.default_rng(0)
@@ -26,14 +26,18 @@ def found(*rows):
 def test_a_frame_lies_on_the_border_of_its_box_and_nothing_else_changes():
     drawn = boxes.draw(PICTURE, found((100, 200, 300, 400, 0.5, 0)), NAMES)
     assert drawn.shape == PICTURE.shape
-    assert [tuple(drawn[y, x]) for y, x in ((300, 100), (300, 299), (200, 250), (399, 250))] == [colour(0)] * 4
+    assert [tuple(drawn[y, x]) for y, x in ((300, 100), (300, 299), (200, 250), (399, 250))] == [
+        colour(0)
+    ] * 4
     line = Canvas(PICTURE).line
     changed = np.argwhere((drawn != PICTURE).any(2))
     frame = ((changed[:, 0] >= 200 - line) & (changed[:, 0] < 400 + line) & (changed[:, 1] >= 100 - line)
              & (changed[:, 1] < 300 + line))  # fmt: skip
     inside = ((changed > [200 + line, 100 + line]) & (changed < [400 - line, 300 - line])).all(1)
     label = changed[~frame]
-    assert not inside.any() and label[:, 0].max() < 200 and label[:, 0].min() > 160 and label[:, 1].max() < 300
+    assert (
+        not inside.any() and label[:, 0].max() < 200 and label[:, 0].min() > 160 and label[:, 1].max() < 300
+    )
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (760, 0), (0, 580), (760, 580)])
@@ -59,7 +63,9 @@ def test_a_class_without_a_name_has_its_number():
 
 
 def test_nothing_found_is_the_picture_itself():
-    assert (boxes.draw(PICTURE, found(), NAMES) == PICTURE).all() and boxes.told(found(), NAMES) == {"found": []}
+    assert (boxes.draw(PICTURE, found(), NAMES) == PICTURE).all() and boxes.told(found(), NAMES) == {
+        "found": []
+    }
 
 
 def test_small_pictures_are_drawn_larger_with_their_boxes_in_place():
@@ -84,7 +90,10 @@ def test_a_mask_mixes_the_colour_of_its_class_and_the_legend_tells_its_share():
         assert np.abs(drawn[row] - wanted).max() < 1
     assert masks.told(labels, NAMES) == {"percent_of_pixels": {"person": 75.0, "dog": 25.0}}
     legend = drawn[600:]
-    assert all((legend == colour(number)).all(2).any() for number in (0, 1)) and not (legend == colour(2)).all(2).any()
+    assert (
+        all((legend == colour(number)).all(2).any() for number in (0, 1))
+        and not (legend == colour(2)).all(2).any()
+    )
 
 
 def test_a_legend_keeps_its_size_whatever_is_seen():
@@ -99,7 +108,9 @@ def test_a_track_shows_where_it_is_and_the_way_it_came():
     way = [np.array([100.0 + 40 * k, 300, 140 + 40 * k, 360]) for k in range(10)]
     first, last = tracks.draw(PICTURE, way[:1]), tracks.draw(PICTURE, way)
     assert (first[330, 100] == tracks.GIVEN).all() and (last[330, 460] == tracks.FOUND).all()
-    assert (last[330, 130:440] == tracks.FOUND).all() and (first[330, 130:440] == PICTURE[330, 130:440]).mean() > 0.9
+    assert (last[330, 130:440] == tracks.FOUND).all() and (
+        first[330, 130:440] == PICTURE[330, 130:440]
+    ).mean() > 0.9
 
 
 def test_words_can_be_read_on_every_ink():
@@ -108,7 +119,9 @@ def test_words_can_be_read_on_every_ink():
     assert (np.abs(luma - words) > 100).all() and len(set(COLOURS)) == len(COLOURS) >= 11
 
 
-@pytest.mark.parametrize("net", [net for net in networks.names() if type(task_of(net)).shown is not Task.shown])
+@pytest.mark.parametrize(
+    "net", [net for net in networks.names() if type(task_of(net)).shown is not Task.shown]
+)
 @pytest.mark.parametrize("size", [(97, 211), (640, 480), (30, 20)], ids=str)
 def test_every_task_that_draws_takes_pictures_of_any_size(net, size):
     """Answers of a network that knows nothing: places lie in the picture, and the record is plain JSON."""

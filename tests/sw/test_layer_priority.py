@@ -1,4 +1,6 @@
-"""Layer-wise priority: the acceptance checks of its specification, and that every prefix of the order is a network."""
+"""Layer-wise priority: the acceptance checks of its specification, and that every prefix of the order is a
+network.
+"""
 
 import csv
 import inspect
@@ -12,20 +14,26 @@ import torch
 import torch.nn.functional as F
 from brevitas.nn import QuantConv2d, QuantLinear
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import lower
-from xnorforge.sw import binary, data, lowbit, networks, train, weights, zoo
-from xnorforge.sw.lowbit import Form
+from xnorforge.sw import zoo
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.methods import base, layer_priority, ste
+from xnorforge.sw.nn import binary, mixed_precision, networks
+from xnorforge.sw.nn.mixed_precision import Form
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.training import train, weights
 
 from .digits import epoch, in_place_of_mnist, steps
 
-SHARES = {"float_share": 0.2, "polish_share": 0.4}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
+SHARES = {
+    "float_share": 0.2,
+    "polish_share": 0.4,
+}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
-# Specification, section 3: VGG-16 (D), from the deepest layer on: weights, filters, and the ratios of the table there,
-# convolutions only (None: not in it) and with fc6 and fc7.
+# Specification, section 3: VGG-16 (D), from the deepest layer on: weights, filters, and the ratios of the
+# table there, convolutions only (None: not in it) and with fc6 and fc7.
 VGG = [
     ("fc7", 4096 * 4096, 4096, None, 1.14), ("fc6", 25088 * 4096, 4096, None, 7.27),
     ("conv5_3", 9 * 512 * 512, 512, 1.18, 8.30), ("conv5_2", 9 * 512 * 512, 512, 1.45, 9.67),
@@ -66,7 +74,9 @@ def started(chosen, net="mnist-tfc", epochs=10, phase="polish", bf16=False, seed
 
 
 def shaken(net, seed, shape=None, **hyper):
-    """A method and a network with random batch norms, some gammas negative, some zero, and the statistics of noise."""
+    """A method and a network with random batch norms, some gammas negative, some zero, and the statistics of
+    noise.
+    """
     torch.manual_seed(seed)
     chosen = method(**hyper)
     network = chosen.build(net)
@@ -155,7 +165,9 @@ def test_the_blocks_have_their_hand_values():
 
 
 def test_the_gradient_of_the_penalty_is_rho_times_the_distance_and_its_finite_difference():
-    latents = torch.randn(3, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    latents = torch.randn(
+        3, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True
+    )
     assert torch.autograd.gradcheck(lambda w: 0.5 * layer_priority.discrepancy(w), (latents,))
     (0.5 * layer_priority.discrepancy(latents)).backward()
     bits, scale = layer_priority.sign(latents.detach()), layer_priority.alpha(latents.detach())
@@ -164,7 +176,9 @@ def test_the_gradient_of_the_penalty_is_rho_times_the_distance_and_its_finite_di
 
 def test_the_penalty_draws_latents_to_their_alpha():
     def spread(run):
-        layers = [network.weight.detach().abs() for network in map(run.network.get_submodule, ("1.dot", "2.dot"))]
+        layers = [
+            network.weight.detach().abs() for network in map(run.network.get_submodule, ("1.dot", "2.dot"))
+        ]
         return sum(((size.std(1) / size.mean(1)).mean()) for size in layers).item()
 
     found = [spread(steps(started(method(rho=rho)), 60)) for rho in (0.0, 1e-2)]
@@ -250,9 +264,13 @@ def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_
         assert (np.diff(found) > 0).all()
     assert int(rows[2]["bits"]) == 8 * (50176 + 4096) + 640 + 4096 + 32 * 74
     for row in rows[:-1]:
-        network, record = zoo.load("mnist-tfc", "layer_priority", tmp_path / f"prefix_{int(row['layers']):02}")
+        network, record = zoo.load(
+            "mnist-tfc", "layer_priority", tmp_path / f"prefix_{int(row['layers']):02}"
+        )
         correct = round(float(row["deployed_accuracy"]) * 296)
-        assert task_of("mnist-tfc").correct(train.scores(network, digits[1].images), digits[1].labels) == correct
+        assert (
+            task_of("mnist-tfc").correct(train.scores(network, digits[1].images), digits[1].labels) == correct
+        )
         assert record["accuracy"][0]["correct"] == correct
         if row["phase"] != "float":
             assert row["held_out_accuracy"] == row["deployed_accuracy"]
@@ -268,18 +286,18 @@ def test_without_binary_layers_a_float_phase_is_a_network_of_real_weights():
     run = started(method(), phase="float")
     steps(run, 5)
     network = run.network.eval()
-    x = torch.from_numpy(data.mnist_shipped()[0][:32].copy()).float()
+    x = torch.from_numpy(classification.mnist_shipped()[0][:32].copy()).float()
     with torch.no_grad():
         found, real = network(x), x.flatten(1) / 128 - 1
         for part in list(network)[1:-1]:
             real = part.norm(F.linear(real, part.dot.weight)).mul(128).round().clamp(-128, 127) / 128
-        expected = F.linear(real, network[-1].dot.weight * lowbit.GAIN) * network[-1].scale
+        expected = F.linear(real, network[-1].dot.weight * mixed_precision.GAIN) * network[-1].scale
     assert torch.equal(found, expected)
 
 
 def test_eight_bits_are_the_pixels_grid_and_their_gradient_that_of_the_hard_tanh():
     pixels = torch.arange(256).float() / 128 - 1
-    act = lowbit.Activation()
+    act = mixed_precision.Activation()
     act.eight = True
     assert torch.equal(act(pixels), pixels)
     x = torch.tensor([-9.0, -1.01, -1.0, -0.3, 0.0, 0.999, 1.0, 7.0], requires_grad=True)
@@ -290,10 +308,16 @@ def test_eight_bits_are_the_pixels_grid_and_their_gradient_that_of_the_hard_tanh
 
 def test_folded_weights_are_the_nearest_on_eight_bits_and_add_up_exactly():
     rng = torch.Generator().manual_seed(0)
-    for size, factor in (((8, 30), 1.0), ((4, 256, 3, 3), 0.2), ((2, 4608), 1.0), ((3, 5), 0.0), ((3, 4), 1e-9)):
+    for size, factor in (
+        ((8, 30), 1.0),
+        ((4, 256, 3, 3), 0.2),
+        ((2, 4608), 1.0),
+        ((3, 5), 0.0),
+        ((3, 4), 1e-9),
+    ):
         wanted = torch.randn(size, generator=rng) * factor
-        unit = lowbit.unit_of(wanted)
-        integers = lowbit.folded(wanted, unit)
+        unit = mixed_precision.unit_of(wanted)
+        integers = mixed_precision.folded(wanted, unit)
         assert integers.abs().max() <= 127 and (integers == integers.round()).all()
         assert unit.log2() == unit.log2().round()
         assert (integers * unit / 128 - wanted).abs().max() <= max(unit / 256, 1e-8)
@@ -303,7 +327,7 @@ def test_folded_weights_are_the_nearest_on_eight_bits_and_add_up_exactly():
 def test_gains_keep_their_significant_bits():
     numbers = torch.tensor([0.7, -0.31, 3e-3, 100.0, 0.0])
     for bits in (5, 9):
-        kept, step = lowbit.significant(numbers, bits)
+        kept, step = mixed_precision.significant(numbers, bits)
         assert ((kept - numbers).abs() <= step / 2).all() and torch.equal((kept / step).round(), kept / step)
         assert ((kept / step).abs() <= 2**bits).all()
 
@@ -322,7 +346,7 @@ def test_gradients_reach_every_layer_in_every_form():
     for phase in ("float", "step 2", "polish"):
         for mode in layer_priority.MODES:
             run = started(method(mode=mode), phase=phase)
-            images, labels = data.mnist_shipped()
+            images, labels = classification.mnist_shipped()
             scores = run.forward(torch.from_numpy(images[:64].copy()))
             losses = run.method.losses(run, scores, torch.from_numpy(labels[:64]))
             assert set(losses) == ({"task"} if phase == "float" else {"task", "discrepancy"})
@@ -340,7 +364,7 @@ def test_binary_throughout_it_is_the_plain_network(net):
     deployed, plain = chosen.deploy(net, network), networks.build(net)
     assert [type(module) for module in deployed.modules()] == [type(module) for module in plain.modules()]
     pictures = noise(net, 4)
-    if not lowbit.has_sums(network):
+    if not mixed_precision.has_sums(network):
         np.testing.assert_array_equal(train.scores(deployed, pictures), train.scores(network, pictures))
     tensors = weights.pack(deployed)
     assert {name for name in tensors if ".weight" in name and ".norm" not in name} == {
@@ -350,7 +374,12 @@ def test_binary_throughout_it_is_the_plain_network(net):
 
 @pytest.mark.parametrize(
     "hyper",
-    [{"binarise": 2}, {"binarise": 0}, {"mode": "w1a8"}, {"order": "forward_depth", "binarise": 2, "mode": "w1a1"}],
+    [
+        {"binarise": 2},
+        {"binarise": 0},
+        {"mode": "w1a8"},
+        {"order": "forward_depth", "binarise": 2, "mode": "w1a1"},
+    ],
     ids=lambda hyper: " ".join(f"{key}={value}" for key, value in hyper.items()),
 )
 def test_a_prefix_is_shipped_exported_and_lowered_exactly(hyper, tmp_path):
@@ -360,7 +389,9 @@ def test_a_prefix_is_shipped_exported_and_lowered_exactly(hyper, tmp_path):
 
 @pytest.mark.full
 @pytest.mark.parametrize("net", ["mnist-cnn", "cifar10-cnv_half"])
-@pytest.mark.parametrize("hyper", [{"binarise": 3}, {"mode": "w1a8", "binarise": 4}, {"exclude_heads": True}], ids=str)
+@pytest.mark.parametrize(
+    "hyper", [{"binarise": 3}, {"mode": "w1a8", "binarise": 4}, {"exclude_heads": True}], ids=str
+)
 def test_a_prefix_of_a_convolutional_network_is_shipped_exported_and_lowered_exactly(net, hyper, tmp_path):
     is_the_same_everywhere(net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, tmp_path)
 
@@ -397,8 +428,12 @@ def test_every_prefix_of_the_pedestrian_detector_deploys_what_it_evaluates(hyper
     assert scores.shape == (4, 5, 4, 4) and len(np.unique(scores)) > 10
     np.testing.assert_array_equal(train.scores(deployed, pictures), scores)
     np.testing.assert_array_equal(train.scores(back, pictures), scores)
-    strides = {name: (part.stride, part.dilation) for name, part in network.named_modules() if name.endswith(".dot")}
-    assert {name: (part.stride, part.dilation) for name, part in deployed.named_modules() if name in strides} == strides
+    strides = {
+        name: (part.stride, part.dilation) for name, part in network.named_modules() if name.endswith(".dot")
+    }
+    assert {
+        name: (part.stride, part.dilation) for name, part in deployed.named_modules() if name in strides
+    } == strides
     assert deployed[-2].sign.act_quant.bit_width() == 1, "what the head reads are bits"
 
 
@@ -444,7 +479,12 @@ def test_layers_outside_s_have_eight_bits_and_there_is_one_boundary():
         if isinstance(layer, (QuantConv2d, QuantLinear))
     ]
     assert widths == [8, 8, 1, 1, 1]
-    assert [int(part.sign.act_quant.bit_width()) for part in deployed if hasattr(part, "sign")] == [8, 1, 1, 1]
+    assert [int(part.sign.act_quant.bit_width()) for part in deployed if hasattr(part, "sign")] == [
+        8,
+        1,
+        1,
+        1,
+    ]
     tensors = weights.pack(deployed)
     assert tensors["1.dot.weight"].dtype == np.int8 and "2.dot.weight.bits" in tensors
     for norm in (deployed[0].norm, deployed[1].norm):
@@ -466,7 +506,7 @@ def test_in_front_of_the_boundary_saturated_activations_are_clipped():
 )
 def test_a_trained_prefix_evaluates_to_the_scores_of_the_deployed_one(hyper):
     run = steps(started(method(**hyper)), 40)
-    images, _ = data.mnist_shipped()
+    images, _ = classification.mnist_shipped()
     before = train.scores(run.network, images)
     deployed = run.method.deploy("mnist-tfc", run.network)
     np.testing.assert_array_equal(train.scores(deployed, images), before)
@@ -479,7 +519,7 @@ def test_in_training_the_weights_are_those_of_hardware_but_for_a_factor_batch_no
         trained = layer.train().values().detach()
         deployed = run.method.deploy("mnist-tfc", run.network).get_submodule(f"{name}.dot").weight.detach()
         if name == "2":
-            gain, _ = lowbit.affine_of(run.network[2].norm)
+            gain, _ = mixed_precision.affine_of(run.network[2].norm)
             unit = run.method.deploy("mnist-tfc", run.network)[2].norm.weight[0]
             trained = trained * gain[:, None] / unit
         torch.testing.assert_close(trained, deployed, rtol=1e-5, atol=1e-6)
@@ -504,14 +544,22 @@ def test_statistics_are_taken_again_from_standing_weights(digits):
     run.method._restate(run)
     assert len(seen) == 704 // 64
     torch.testing.assert_close(
-        run.network[1].norm.running_mean.double(), torch.stack([x.mean(0) for x in seen]).mean(0), atol=1e-5, rtol=1e-4
+        run.network[1].norm.running_mean.double(),
+        torch.stack([x.mean(0) for x in seen]).mean(0),
+        atol=1e-5,
+        rtol=1e-4,
     )
     torch.testing.assert_close(
-        run.network[1].norm.running_var.double(), torch.stack([x.var(0) for x in seen]).mean(0), atol=1e-5, rtol=1e-4
+        run.network[1].norm.running_var.double(),
+        torch.stack([x.var(0) for x in seen]).mean(0),
+        atol=1e-5,
+        rtol=1e-4,
     )
 
 
-@pytest.mark.parametrize(("after", "hyper"), [(2, {}), (5, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5})])
+@pytest.mark.parametrize(
+    ("after", "hyper"), [(2, {}), (5, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5})]
+)
 def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, after, hyper):
     train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=SHARES | hyper)
     called = []
@@ -536,7 +584,9 @@ def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, af
 
 
 def test_training_stops_at_the_target_ratio_and_the_card_says_where(digits, tmp_path):
-    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES | {"target_ratio": 4.2})
+    card = train.train(
+        "mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES | {"target_ratio": 4.2}
+    )
     assert card["hyper"]["binarise"] == 2 and card["weights"]["binary_weights"] == 640 + 4096
     assert [row["layers"] for row in tradeoff(tmp_path)] == ["0", "1", "2", "2", "2", "2"]
     network, _ = zoo.load("mnist-tfc", "layer_priority", tmp_path)
@@ -594,7 +644,11 @@ def test_what_cannot_be_is_refused_in_a_sentence(given, net, text):
 def test_every_line_the_page_quotes_is_in_the_method():
     page = (Path(__file__).parents[2] / "docs/methods/layer_priority.md").read_text()
     quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
-    source = [line.strip() for part in (layer_priority, lowbit) for line in inspect.getsource(part).splitlines()]
+    source = [
+        line.strip()
+        for part in (layer_priority, mixed_precision)
+        for line in inspect.getsource(part).splitlines()
+    ]
     assert len(quoted) > 8 and set(quoted) <= set(source)
 
 
@@ -611,7 +665,8 @@ def fine_tuned(run, epochs):
 
 
 def curves_by_order(net, parts, seed, orders, epochs, count):
-    """Held-out accuracy in per cent (w1a1) after 0 .. `count` layers: one float training, then each order from there.
+    """Held-out accuracy in per cent (w1a1) after 0 .. `count` layers: one float training, then each order
+    from there.
 
     Args:
         epochs: of fine-tuning after each layer; 0 is none at all, batch norm's statistics included.
@@ -619,7 +674,9 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
     Returns:
         Per order the layers in turn, the ratios against 32 bits, the accuracy.
     """
-    run = started(method(float_share=0.5), net, epochs=20, phase="float", bf16=net.startswith("cifar"), seed=seed)
+    run = started(
+        method(float_share=0.5), net, epochs=20, phase="float", bf16=net.startswith("cifar"), seed=seed
+    )
     run.recipe = replace(run.recipe, warmup=10)
     fine_tuned(run, 10)
     start, order_of_images = {k: v.clone() for k, v in run.network.state_dict().items()}, run.rng.get_state()
@@ -640,7 +697,9 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
                 fine_tuned(run, epochs)
             accuracy.append(train.accuracy(run.network, parts[1], run.task))
         ratios = [
-            layer_priority.ratio([(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32)
+            layer_priority.ratio(
+                [(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32
+            )
             for some in range(count + 1)
         ]
         found[chosen.order] = chosen.ranked[:count], ratios, [100 * value for value in accuracy]
@@ -650,9 +709,13 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
 @pytest.mark.full
 def test_without_fine_tuning_the_deepest_layer_costs_far_less_than_the_first(digits):
     for seed in range(3):
-        found = curves_by_order("mnist-cnn", digits, seed, ("inverse_depth", "forward_depth"), epochs=0, count=1)
+        found = curves_by_order(
+            "mnist-cnn", digits, seed, ("inverse_depth", "forward_depth"), epochs=0, count=1
+        )
         (_, deep_ratio, deep), (_, shallow_ratio, shallow) = found.values()
-        assert deep[0] == shallow[0] > 93 and deep[1] > shallow[1] + 4 and deep_ratio[1] > shallow_ratio[1], seed
+        assert deep[0] == shallow[0] > 93 and deep[1] > shallow[1] + 4 and deep_ratio[1] > shallow_ratio[1], (
+            seed
+        )
 
 
 @pytest.mark.full
@@ -666,8 +729,8 @@ def test_with_fine_tuning_two_layers_and_three_quarters_of_the_bits_cost_little(
 @pytest.mark.full
 def test_partly_binarised_and_fine_tuned_the_deepest_first_is_more_accurate_and_smaller(monkeypatch):
     try:
-        images, labels, _ = data.cifar10("train")
-    except data.Absent as absent:
+        images, labels, _ = classification.cifar10("train")
+    except classification.Absent as absent:
         pytest.skip(str(absent))
     parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 2000), (2000, 3000))]
     monkeypatch.setattr(type(task_of("cifar10-cnv_half")), "train_sets", lambda self: tuple(parts))

@@ -1,16 +1,18 @@
-"""Tasks whose networks give maps: what training is shown, what the loss wants, what the figures say of perfect answers."""
+"""Tasks whose networks give maps: what training is shown, what the loss wants, what the figures say of
+perfect answers.
+"""
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from xnorforge.sw import networks
-from xnorforge.sw.binary import Plain
 from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.datasets.records import Scene, Split
 from xnorforge.sw.decode import track as decode
 from xnorforge.sw.decode.heatmap import UNIT
+from xnorforge.sw.nn import networks
+from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.tasks import _boxes, detect, pedestrian, segment, track
 from xnorforge.sw.tasks._boxes import target
 
@@ -97,7 +99,9 @@ def test_without_data_pictures_are_made_up_and_said_to_be(capsys):
     for task in (pedestrian.Task(), segment.Task()):
         images = task.golden(2)
         assert (
-            len(images.images) == len(images.labels) == 2 and "made-up" in images.what and "no real data" in images.what
+            len(images.images) == len(images.labels) == 2
+            and "made-up" in images.what
+            and "no real data" in images.what
         )
         assert images.images.shape[1:] == task.shape and images.images.dtype == np.uint8
     assert "Made-up pictures take its place" in capsys.readouterr().err
@@ -107,7 +111,10 @@ def test_cuts_of_labels_lie_on_their_pictures():
     labels = np.arange(360 * 480).reshape(360, 480) // 480 // 45
     picture = np.repeat(labels[..., None] * 20 + 40, 3, 2).astype(np.uint8)
     source = [
-        (Image.fromarray(picture).resize((240, 180)), Image.fromarray(labels.astype(np.uint8)).resize((240, 180), 0))
+        (
+            Image.fromarray(picture).resize((240, 180)),
+            Image.fromarray(labels.astype(np.uint8)).resize((240, 180), 0),
+        )
     ]
     rng, task = np.random.default_rng(0), segment.Task()
     for _ in range(10):
@@ -140,7 +147,8 @@ def test_a_pair_says_where_the_object_is():
     picture = np.zeros((240, 320, 3), np.uint8)
     picture[100:140, 150:190] = 255
     seen = track.Sighting(
-        [picture, np.roll(picture, (9, -14), (0, 1))], np.array([[150.0, 100, 190, 140], [136.0, 109, 176, 149]])
+        [picture, np.roll(picture, (9, -14), (0, 1))],
+        np.array([[150.0, 100, 190, 140], [136.0, 109, 176, 149]]),
     )
     rng = np.random.default_rng(1)
     for _ in range(20):
@@ -186,7 +194,9 @@ def test_a_tracker_that_sees_the_object_follows_it():
                 found[:, 0, row, column] = -np.abs(part - held["middle"]).sum(1)
         return found
 
-    still = track.Task().judged(lambda frames, exemplar=None: np.zeros((len(frames), 1, 17, 17)), base_images(clips))
+    still = track.Task().judged(
+        lambda frames, exemplar=None: np.zeros((len(frames), 1, 17, 17)), base_images(clips)
+    )
     seen = track.Task().judged(run, base_images(clips))
     assert seen["images"] == 25 and set(seen["sequences"]) == {clips.items[0].name}
     assert seen["figures"]["success AUC"] > still["figures"]["success AUC"]

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge import plugins
-from xnorforge.errors import UserError
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
 from xnorforge.flows.export import export
-from xnorforge.sw import binary, data, networks, parts, train, weights
+from xnorforge.sw.datasets import classification
+from xnorforge.sw.nn import binary, building_blocks, networks
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.training import train, weights
 
 from . import maps
 
@@ -100,7 +102,7 @@ def deployed_exactly(run):
 def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
-    parts.hold(run.network, True)
+    building_blocks.hold(run.network, True)
     deployed_exactly(run)
 
 
@@ -112,7 +114,7 @@ def test_networks_that_give_maps_train_and_deploy_with_every_method(name, net):
     assert np.isfinite(loss)
     for layer, latent in binary.latents(run.network).items():
         assert latent.grad is None or torch.isfinite(latent.grad).all(), layer
-    parts.hold(run.network, True)
+    building_blocks.hold(run.network, True)
     deployed_exactly(run)
 
 
@@ -127,7 +129,7 @@ def test_networks_that_give_maps_train_and_deploy_with_every_method(name, net):
 )
 def test_exported_maps_are_those_of_the_module_with_every_method(name, net, tmp_path):
     run = in_its_last_phase(name, net)
-    parts.hold(run.network, True)
+    building_blocks.hold(run.network, True)
     deployed, images = deployed_exactly(run), batch(5, net)[0].numpy()
     meta = {"net": net, "method": name, "source": "a test", "images": "5 random pictures"}
     (same,) = export(deployed, images, np.full(5, -1), tmp_path, meta)["checks"]
@@ -136,8 +138,13 @@ def test_exported_maps_are_those_of_the_module_with_every_method(name, net, tmp_
 
 def small_residual(layers):
     convolutions = [(4, 8, 2), (8, 8, 1), (8, 16, 2), (16, 16, 1)]
-    body = [parts.BiReal(layers, *sizes) for sizes in convolutions]
-    return parts.Network(parts.Stem(layers, 3, 4), *body, parts.Pooled(layers, 8), parts.Scores(layers, 16, 10, 0.25))
+    body = [building_blocks.BiReal(layers, *sizes) for sizes in convolutions]
+    return building_blocks.Network(
+        building_blocks.Stem(layers, 3, 4),
+        *body,
+        building_blocks.Pooled(layers, 8),
+        building_blocks.Scores(layers, 16, 10, 0.25),
+    )
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -151,7 +158,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     with torch.no_grad():
         for _ in range(20):
             network(images)
-        parts.hold(network, True)
+        building_blocks.hold(network, True)
         trained = network.eval()(images)
         deployed = method.deploy(net, network)(images)
     assert torch.equal(trained, deployed.as_subclass(torch.Tensor)) and len(trained.unique()) > 10
@@ -161,7 +168,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
 def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
-    parts.hold(run.network, True)
+    building_blocks.hold(run.network, True)
     deployed = run.method.deploy(NET, run.network)
     images = torch.cat([batch(seed)[0] for seed in range(8)]).numpy()
     meta = {"net": NET, "method": "one of them", "source": "a test", "images": "256 random pictures"}
@@ -172,7 +179,7 @@ def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_killed_run_ends_with_the_same_bytes(method, after, tmp_path, monkeypatch):
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (256, 320), (900, 1000))]
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])

@@ -30,7 +30,9 @@ def outcomes(detections, truths, threshold=0.5):
 
 
 def scenes(seed, count=12, classes=1, spread=60):
-    """Random pictures: true boxes, some to ignore, and detections near them or anywhere, with different scores."""
+    """Random pictures: true boxes, some to ignore, and detections near them or anywhere, with different
+    scores.
+    """
     rng = np.random.default_rng(seed)
     detections, truths = [], []
     for _ in range(count):
@@ -100,7 +102,8 @@ def test_a_person_goes_before_one_to_ignore_and_is_used_up():
 
 def test_nine_points_are_read_exactly():
     assert pedestrian.FPPI[[0, 4, 8]].tolist() == [0.01, 0.1, 1.0] and len(pedestrian.FPPI) == 9
-    # Ten pictures with a person each, by falling score: a false alarm (1/10), nine hits, nine false alarms (10/10), a hit.
+    # Ten pictures with a person each, by falling score: a false alarm (1/10), nine hits, nine false alarms
+    # (10/10), a hit.
     detections = [found((A, 0.9 - i / 100), (AWAY, 0.5 - i / 100)) for i in range(9)]
     detections.append(found((AWAY, 0.99), (A, 0)))
     rates = pedestrian.miss_rates(outcomes(detections, [truth(A)] * 10))
@@ -134,7 +137,9 @@ def test_coco_counts_thresholds_and_sizes():
     shifted = [0, 0, 10, 17]  # IoU 0.85 with A: eight thresholds from 0.50 to 0.85
     figures = detection.coco([found((shifted, 0.9))], [truth(A)], 1)
     assert figures["AP"] == pytest.approx(0.8) and figures["AP50"] == figures["AP75"] == 1
-    assert figures["APsmall"] == pytest.approx(0.8) and np.isnan([figures["APmedium"], figures["APlarge"]]).all()
+    assert (
+        figures["APsmall"] == pytest.approx(0.8) and np.isnan([figures["APmedium"], figures["APlarge"]]).all()
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -202,7 +207,9 @@ def test_mean_iou_by_hand():
     void = segmentation.VOID
     matrix = segmentation.confusion([0, 0, 1, 1, 7], [0, 1, 1, 1, void], 2)
     assert matrix.tolist() == [[1, 0], [1, 2]]
-    assert segmentation.mean_iou(matrix) == pytest.approx(7 / 12) and segmentation.pixel_accuracy(matrix) == 0.75
+    assert (
+        segmentation.mean_iou(matrix) == pytest.approx(7 / 12) and segmentation.pixel_accuracy(matrix) == 0.75
+    )
     truth_ = np.array([0, 1, 2, 2, void])
     assert segmentation.mean_iou(segmentation.confusion(truth_[[0, 1, 2, 3, 0]], truth_, 3)) == 1
     assert segmentation.mean_iou(segmentation.confusion([1, 0, 1, 1, 0], truth_, 3)) == 0, "classes swapped"
@@ -216,7 +223,8 @@ def test_an_absent_class_is_left_out_or_zero():
 
 
 @pytest.mark.parametrize(
-    "predicted, true, said", [([0], [0, 1], "must be equal"), ([2], [0], "0 to 1"), ([0], [-1], "or 255 in the truth")]
+    "predicted, true, said",
+    [([0], [0, 1], "must be equal"), ([2], [0], "0 to 1"), ([0], [-1], "or 255 in the truth")],
 )
 def test_labels_out_of_range_are_refused(predicted, true, said):
     with pytest.raises(ValueError, match=said):
@@ -238,7 +246,9 @@ def test_tracks_by_hand():
 def test_sequences_weigh_equally_in_success_and_frames_in_overlap():
     short, long = np.array([1.0, 1.0]), np.zeros(9)
     assert tracking.success([short, long]) == pytest.approx(20 / 21 / 2)
-    assert tracking.average_overlap([short, long]) == pytest.approx(1 / 9), "1 of 1 + 8 frames behind the first ones"
+    assert tracking.average_overlap([short, long]) == pytest.approx(1 / 9), (
+        "1 of 1 + 8 frames behind the first ones"
+    )
 
 
 def test_frames_without_the_target_do_not_count():
@@ -250,7 +260,11 @@ def test_frames_without_the_target_do_not_count():
 
 def test_got10k_brings_boxes_into_the_picture():
     inner = np.array([[0.0, 0, 10, 10]])
-    for outer, alone, brought in (([0, -10, 10, 0], 0, 1), ([-5, 0, 5, 10], 1 / 3, 1), ([0, 0, 10, 20], 1 / 2, 1)):
+    for outer, alone, brought in (
+        ([0, -10, 10, 0], 0, 1),
+        ([-5, 0, 5, 10], 1 / 3, 1),
+        ([0, 0, 10, 20], 1 / 2, 1),
+    ):
         outer = np.array([outer], float)
         assert tracking.overlap(inner, outer)[0] == pytest.approx(alone)
         assert tracking.overlap(inner, outer, size=(10, 10))[0] == brought
@@ -259,7 +273,9 @@ def test_got10k_brings_boxes_into_the_picture():
 def test_an_interval_is_seeded_and_holds_the_binomial_share():
     hits = [float(i < 40) for i in range(100)]
     low, high = bootstrap.interval(hits, np.mean, seed=3)
-    assert (low, high) == bootstrap.interval(hits, np.mean, seed=3) != bootstrap.interval(hits, np.mean, seed=4)
+    assert (
+        (low, high) == bootstrap.interval(hits, np.mean, seed=3) != bootstrap.interval(hits, np.mean, seed=4)
+    )
     # Mean 0.4, standard deviation sqrt(0.4 * 0.6 / 100) = 0.049; 5 % and 95 % lie 1.645 of these away.
     assert low == pytest.approx(0.4 - 1.645 * 0.049, abs=0.011) and high == pytest.approx(
         0.4 + 1.645 * 0.049, abs=0.011

@@ -15,7 +15,9 @@ from xnorforge.sw.metrics.boxes import Found, Truth
 
 
 def pictures(seed, count=25, classes=3):
-    """Boxes of all sizes on whole and quarter pixels, crowds among the true ones, equal scores among detections."""
+    """Boxes of all sizes on whole and quarter pixels, crowds among the true ones, equal scores among
+    detections.
+    """
     rng = np.random.default_rng(seed)
     detections, truths = [], []
     for _ in range(count):
@@ -65,7 +67,8 @@ def cocoeval(detections, truths, classes, most=100):
         evaluation.params.maxDets = [most]
         evaluation.evaluate()
         evaluation.accumulate()
-    # precision: (thresholds, recalls, classes, sizes all/small/medium/large, maxDets); -1 where there is no box.
+    # precision: (thresholds, recalls, classes, sizes all/small/medium/large, maxDets); -1 where there is no
+    #     box.
     values = np.where(evaluation.eval["precision"] < 0, np.nan, evaluation.eval["precision"])[..., -1]
     names = ("AP", "APsmall", "APmedium", "APlarge")
     figures = {name: np.nanmean(values[..., i]) for i, name in enumerate(names)}
@@ -119,7 +122,9 @@ def got10k():
 
 
 def walks(seed, length):
-    """A true box that wanders over the border of a picture of 200 x 100, and a tracker that follows with errors."""
+    """A true box that wanders over the border of a picture of 200 x 100, and a tracker that follows with
+    errors.
+    """
     rng = np.random.default_rng(seed)
     centre = np.cumsum(rng.normal(0, 4, (length, 2)), 0) + [100, 50]
     side = rng.uniform(10, 60, (length, 2))
@@ -163,7 +168,9 @@ def test_average_overlap_equals_the_toolkit(got10k, seed):
         predicted, truth = walks(50 + 10 * seed + number, length)
         visible = np.random.default_rng(seed).random(length) < 0.9
         sequences.append(tracking.overlap(predicted, truth, size=(200, 100), visible=visible))
-        theirs = metrics.rect_iou(corners_to_sides(predicted)[1:], corners_to_sides(truth)[1:], bound=(200, 100))
+        theirs = metrics.rect_iou(
+            corners_to_sides(predicted)[1:], corners_to_sides(truth)[1:], bound=(200, 100)
+        )
         frames.append(theirs[visible[1:]])
     evaluate = experiments.ExperimentGOT10k._evaluate
     average, rate, _, _ = evaluate(None, np.concatenate(frames), np.array([]))

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from xnorforge.errors import UserError
-from xnorforge.sw import binary, networks
-from xnorforge.sw.parts import Affine2d, BiReal, Block, Head, Network, Pooled, Scores, Stem, hold
+from xnorforge.core.errors import UserError
+from xnorforge.sw.nn import binary, networks
+from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Network, Pooled, Scores, Stem, hold
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -17,7 +17,10 @@ from xnorforge.sw.tasks.base import task_of
         ("mnist-cnn", 9 * 32 + 9 * 32 * 64 + 9 * 64 * 64 + 1024 * 128 + 128 * 10),
         (
             "cifar10-cnv",
-            9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256) + 256 * 512 + 512 * 512 + 5120,
+            9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256)
+            + 256 * 512
+            + 512 * 512
+            + 5120,
         ),
         (
             "cifar10-cnv_half",
@@ -25,7 +28,10 @@ from xnorforge.sw.tasks.base import task_of
         ),
         ("cifar10-vgg_small", 9 * 128 * (3 + 128 + 2 * 128 + 2 * 256 + 4 * 256 + 4 * 512) + 81920),
         ("cifar10-resnet20", 9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 640),
-        ("cifar10-wrn22", 9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 16 * 32 + 32 * 64 + 640),
+        (
+            "cifar10-wrn22",
+            9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 16 * 32 + 32 * 64 + 640,
+        ),
         (
             "cifar10-wrn22_wide",
             9 * 64 * (3 + 6 * 64 + 2 * 64 + 5 * 256 + 4 * 128 + 5 * 1024) + 64 * 128 + 128 * 256 + 2560,
@@ -43,7 +49,10 @@ def test_weights_are_those_of_the_topology(net, weights):
 def test_an_unknown_network_is_answered_with_the_nearest():
     with pytest.raises(UserError) as error:
         networks.build("mnist-cnm")
-    assert str(error.value) == f"NET: no 'mnist-cnm' among {', '.join(networks.names())}. Did you mean 'mnist-cnn'?"
+    assert (
+        str(error.value)
+        == f"NET: no 'mnist-cnm' among {', '.join(networks.names())}. Did you mean 'mnist-cnn'?"
+    )
 
 
 def test_pixels_enter_as_whole_128ths():
@@ -142,7 +151,9 @@ def held_norm(gamma, beta, mean, var, reach=288, fraction=12):
 
 
 def test_a_held_norm_has_both_constants_on_the_grid():
-    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; beta - mean * 0.025 = 0.1 - 0.125 = -102.4 / 4096, so -102."""
+    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; beta - mean * 0.025 = 0.1 - 0.125 = -102.4 / 4096, so
+    -102.
+    """
     norm = held_norm(0.3, 0.1, 5.0, 144 - 1e-5)
     gain, shift = norm.constants()
     assert gain.item() * 4096 == 102 and shift.item() * 4096 == -102

@@ -9,17 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.errors import UserError
-from xnorforge.sw import binary, networks, snap, train, weights
+from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import rbcn, ste
+from xnorforge.sw.nn import binary, networks, threshold_folding
 from xnorforge.sw.tasks.base import Recipe, task_of
+from xnorforge.sw.training import train, weights
 
 from .digits import in_place_of_mnist
 from .maps import pictures, targets
 from .test_binary import shaken
-from .test_snap import threshold_of
+from .test_threshold_folding import threshold_of
 
-CHAINS = [net for net in networks.names() if snap.thresholds_in(networks.build(net))]
+CHAINS = [net for net in networks.names() if threshold_folding.thresholds_in(networks.build(net))]
 
 W = [0.5, -0.25, 1.0, -0.75]
 BITS = [1.0, -1.0, 1.0, -1.0]
@@ -156,7 +157,11 @@ def test_adversarial_gradients_are_the_printed_ones():
     """-2 (1 - D) dD / dW^ and the same for C, by autograd and by finite differences."""
     torch.manual_seed(0)
     tell = nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)).double()
-    x, bits, scale = torch.randn(1, 6, dtype=torch.float64).sign(), leaf(torch.randn(4, 6).sign()), leaf([[0.7]])
+    x, bits, scale = (
+        torch.randn(1, 6, dtype=torch.float64).sign(),
+        leaf(torch.randn(4, 6).sign()),
+        leaf([[0.7]]),
+    )
 
     def fake(bits, scale):
         return tell(F.linear(x, bits * scale))
@@ -195,7 +200,9 @@ def test_a_discriminator_finds_that_optimum_on_equal_maps():
     for _ in range(60):
         rbcn._move(ascent, -rbcn.discriminator_value(tell(maps), tell(maps)))
     with torch.no_grad():
-        assert rbcn.discriminator_value(tell(maps), tell(maps)).item() == pytest.approx(-math.log(4), abs=1e-3)
+        assert rbcn.discriminator_value(tell(maps), tell(maps)).item() == pytest.approx(
+            -math.log(4), abs=1e-3
+        )
 
 
 # Forward
@@ -236,7 +243,9 @@ def test_a_filter_of_equal_entries_is_a_scale_per_layer():
 
 def test_stage_ends_are_blocks_before_pool_flatten_or_scores():
     ends = {net: rbcn.stage_ends(networks.build(net, binary.Plain())) for net in networks.names()}
-    channels = {net: [getattr(part, "norm", part).num_features for part in parts] for net, parts in ends.items()}
+    channels = {
+        net: [getattr(part, "norm", part).num_features for part in parts] for net, parts in ends.items()
+    }
     assert channels["mnist-tfc"] == [64] and channels["mnist-cnn"] == [32, 64, 64, 128]
     assert channels["cifar10-cnv"] == [64, 128, 256, 512] and channels["cifar10-vgg_small"] == [128, 256, 512]
     assert channels["cifar10-wrn22"] == channels["cifar10-resnet20"] == [16, 32, 64]
@@ -280,7 +289,9 @@ def test_batch_norm_takes_out_a_scale_per_layer_so_only_the_kernel_loss_moves_it
     images, labels = batch("mnist-cnn")
     losses = run.method.losses(run, looked_at(run, images), labels)
     for layer in rbcn.rectified(run.network):
-        outside = torch.autograd.grad(losses["task"] + losses["adversarial"], layer.scale, retain_graph=True)[0]
+        outside = torch.autograd.grad(losses["task"] + losses["adversarial"], layer.scale, retain_graph=True)[
+            0
+        ]
         inside = torch.autograd.grad(losses["kernel"] / run.method.lambda1, layer.scale, retain_graph=True)[0]
         assert outside.abs() < 1e-3 and inside.abs() > 1
 
@@ -307,7 +318,9 @@ def test_each_part_of_a_step_moves_its_own_numbers_only(net, granularity):
     method.step_scales(run, images, labels)
     assert moved(pulled, hashes(run)) == {"C"}
     assert all(p.grad is None for p in method.guide.parameters())
-    assert all(norm.num_batches_tracked == 1 for norm in rbcn._norms(run.network)), "one look at a batch per step"
+    assert all(norm.num_batches_tracked == 1 for norm in rbcn._norms(run.network)), (
+        "one look at a batch per step"
+    )
 
 
 def test_a_step_goes_d_then_w_then_c():
@@ -327,7 +340,8 @@ def test_the_discriminators_go_up_and_the_network_goes_down_its_loss():
     for _ in range(20):
         told.append(
             rbcn.discriminator_value(
-                run.method.discriminators[0](run.method.real[0]), run.method.discriminators[0](run.method.fake[0])
+                run.method.discriminators[0](run.method.real[0]),
+                run.method.discriminators[0](run.method.fake[0]),
             ).item()
         )
         run.method.step_discriminators()
@@ -430,7 +444,7 @@ def test_scales_of_both_signs_vanish_in_thresholds_bit_for_bit(net, seed):
 
 def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
     network = with_scales("mnist-tfc")
-    (_, block, grid), *_ = snap.thresholds_in(network)
+    (_, block, grid), *_ = threshold_folding.thresholds_in(network)
     found = {}
     for scale in (0.4, -0.4, 0.0):
         with torch.no_grad():
@@ -438,7 +452,7 @@ def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
             block.norm.running_mean.fill_(0)
             block.norm.bias.fill_(0.1)
         deployed = rbcn.Method().deploy("mnist-tfc", network)
-        found[scale] = threshold_of(snap.thresholds_in(deployed)[0][1].norm, grid)
+        found[scale] = threshold_of(threshold_folding.thresholds_in(deployed)[0][1].norm, grid)
     gamma = block.norm.weight.detach().sign().numpy()
     inside = abs(found[0.4][0]) < 784
     assert inside.any() and (gamma > 0).any() and (gamma < 0).any()
@@ -457,7 +471,9 @@ def test_integers_alone_give_the_scores_of_the_trained_network():
         bits = np.unpackbits(tensors[f"{at}.dot.weight.bits"], count=rows * columns, bitorder="little")
         sums = x @ (bits.astype(np.int64) * 2 - 1).reshape(rows, columns).T
         if at < 4:
-            x = np.where(tensors[f"{at}.norm.weight"] * (sums - tensors[f"{at}.norm.running_mean"]) >= 0, 1, -1)
+            x = np.where(
+                tensors[f"{at}.norm.weight"] * (sums - tensors[f"{at}.norm.running_mean"]) >= 0, 1, -1
+            )
     with torch.no_grad():
         np.testing.assert_array_equal(sums / 8, network(images).numpy())
 
@@ -468,7 +484,9 @@ def test_what_is_deployed_holds_signs_and_thresholds_only():
     deployed = run.method.deploy("mnist-tfc", run.network)
     assert all(latent.abs().eq(1).all() for latent in binary.latents(deployed).values())
     assert set(deployed.state_dict()) == set(networks.build("mnist-tfc").state_dict())
-    assert not any("scale" in key or "guide" in key or "discriminator" in key for key in weights.pack(deployed))
+    assert not any(
+        "scale" in key or "guide" in key or "discriminator" in key for key in weights.pack(deployed)
+    )
     assert not [module for module in deployed.modules() if module._forward_hooks or module._forward_pre_hooks]
 
 
@@ -476,7 +494,9 @@ def test_a_scale_per_weight_is_not_deployed():
     run = begun(granularity="filter")
     with pytest.raises(UserError) as error:
         run.method.deploy("mnist-tfc", run.network)
-    assert str(error.value) == "rbcn: granularity=filter is no XNOR and popcount; train with granularity=layer."
+    assert (
+        str(error.value) == "rbcn: granularity=filter is no XNOR and popcount; train with granularity=layer."
+    )
 
 
 # The loop
@@ -514,7 +534,9 @@ def test_a_run_killed_in_every_epoch_ends_with_the_same_bytes(tmp_path, monkeypa
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     a, b = (torch.load(tmp_path / part / "checkpoint.pt", weights_only=True) for part in ("whole", "parts"))
     assert a["method"].keys() == {"guide", "discriminators", "scales", "guess"}
-    torch.testing.assert_close(a["method"] | {"rng": a["rng"]}, b["method"] | {"rng": b["rng"]}, rtol=0, atol=0)
+    torch.testing.assert_close(
+        a["method"] | {"rng": a["rng"]}, b["method"] | {"rng": b["rng"]}, rtol=0, atol=0
+    )
 
 
 def test_a_run_learns(tmp_path, few):

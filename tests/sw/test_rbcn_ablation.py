@@ -1,4 +1,6 @@
-"""RBCN's parts one after the other, as in the book's Table 3.3, on scikit-learn's digits: Bi, R, R+G, R+G+B, and ste beside."""
+"""RBCN's parts one after the other, as in the book's Table 3.3, on scikit-learn's digits: Bi, R, R+G, R+G+B,
+and ste beside.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from xnorforge.sw.methods import rbcn, ste
 
 from . import digits
 
-# Without the kernel loss C has no gradient and rests. All have the guide's four epochs and sixteen of their own.
+# Without the kernel loss C has no gradient and rests. All have the guide's four epochs and sixteen of their
+# own.
 PARTS = {
     "Bi": {"lambda1": 0.0, "adversarial": 0.0, "kept": 0},
     "R": {"adversarial": 0.0, "kept": 0},
@@ -37,12 +40,16 @@ def ablated():
     found = {}
     for name, epochs in (("ste", 20), ("ste, 16 epochs", 16)):
         _, accuracies = trained(ste.Method, {}, epochs)
-        print(f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, mean {np.mean(accuracies):.2f}")
+        print(
+            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, mean {np.mean(accuracies):.2f}"
+        )
         found[name] = [np.mean(accuracies)]
     for name, hyper in PARTS.items():
         runs, accuracies = trained(rbcn.Method, hyper)
         found[name] = [np.mean(accuracies), np.mean([rest(run) for run in runs])]
-        print(f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, means {np.round(found[name], 3)}")
+        print(
+            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, means {np.round(found[name], 3)}"
+        )
     return found
 
 
@@ -55,6 +62,8 @@ def test_a_learned_scale_and_the_kernel_loss_bring_latents_to_plus_and_minus_c(a
 
 @pytest.mark.full
 def test_parts_cost_no_accuracy_nor_was_a_gain_seen(ablated):
-    """Published: Bi < R < R+G < R+G+B, by 1.6, 2.6 and 2.5 points. Here all are the same within the noise, as is ste."""
+    """Published: Bi < R < R+G < R+G+B, by 1.6, 2.6 and 2.5 points. Here all are the same within the noise, as
+    is ste.
+    """
     accuracies = [ablated[name][0] for name in ("ste", "ste, 16 epochs", "Bi", "R", "R+G", "R+G+B")]
     assert max(accuracies) - min(accuracies) < 4

@@ -19,7 +19,9 @@ MAKERS = {
 def content(item) -> bytes:
     """All that a record holds."""
     if isinstance(item, Clip):
-        return b"".join(np.ascontiguousarray(part).tobytes() for part in (item.frames, item.boxes, item.visible))
+        return b"".join(
+            np.ascontiguousarray(part).tobytes() for part in (item.frames, item.boxes, item.visible)
+        )
     parts = (item.boxes, item.labels, item.ignore) if isinstance(item, Scene) else (item.labels,)
     return b"".join(np.ascontiguousarray(part).tobytes() for part in (item.image, *parts))
 
@@ -108,7 +110,9 @@ def test_a_patch_moves_and_stays_in_its_picture():
         away = np.abs(np.diff((one.boxes[:, :2] + one.boxes[:, 2:]) / 2, axis=0))
         assert 0 < away.max() <= 8
         first, later = (
-            one.frame(k)[slice(*y), slice(*x)] for k in (0, 1) for x, y in [one.boxes[k].astype(int).reshape(2, 2).T]
+            one.frame(k)[slice(*y), slice(*x)]
+            for k in (0, 1)
+            for x, y in [one.boxes[k].astype(int).reshape(2, 2).T]
         )
         tall, wide = np.minimum(first.shape, later.shape)[:2]
         difference = np.abs(first[:tall, :wide].astype(int) - later[:tall, :wide])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge import plugins
-from xnorforge.errors import UserError
-from xnorforge.sw import networks
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import synthetic
+from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks import base
 
 TASKS = {name: plugins.load("sw.tasks", name).Task() for name in plugins.names("sw.tasks")}
@@ -85,4 +85,7 @@ def test_a_shift_moves_whole_pictures_and_fills_the_border():
 def test_a_mirror_turns_left_to_right_in_every_channel():
     picture = torch.tensor([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=torch.uint8)
     seen = base.shifted(picture.expand(50, 2, 2, 2), 0, True, 0, torch.Generator().manual_seed(0))
-    assert {tuple(image.flatten().tolist()) for image in seen} == {(1, 2, 3, 4, 5, 6, 7, 8), (2, 1, 4, 3, 6, 5, 8, 7)}
+    assert {tuple(image.flatten().tolist()) for image in seen} == {
+        (1, 2, 3, 4, 5, 6, 7, 8),
+        (2, 1, 4, 3, 6, 5, 8, 7),
+    }

@@ -8,17 +8,19 @@ import torch
 from click.testing import CliRunner
 
 from xnorforge.__main__ import cli
-from xnorforge.errors import UserError
-from xnorforge.sw import data, networks, train, weights
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets import classification
 from xnorforge.sw.methods import base, bonn, ste
+from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.training import train, weights
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """512 images to train on, 128 held out, 200 to test; steps of 64."""
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     parts = {
         name: Images(images[a:b], labels[a:b], name)
         for name, a, b in (("512", 0, 512), ("128", 512, 640), ("200", 800, 1000))
@@ -67,7 +69,8 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, method, af
     def killed(self, run):
         if (
             run.epoch
-            + sum(p.epochs for p in self.phases(run.recipe) if p.name == "first") * (run.phase.name == "second")
+            + sum(p.epochs for p in self.phases(run.recipe) if p.name == "first")
+            * (run.phase.name == "second")
             == after
         ):
             raise KeyboardInterrupt
@@ -136,10 +139,11 @@ def test_training_learns_and_the_card_counts_right_answers_of_the_written_networ
     (stated,) = card["accuracy"]
     stored, tensors = weights.read(tmp_path)
     network = weights.unpack(networks.build("mnist-tfc"), tensors, "here")
-    images, labels = data.mnist_shipped()
+    images, labels = classification.mnist_shipped()
     with torch.no_grad():
         right = (
-            network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy() == labels[800:]
+            network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy()
+            == labels[800:]
         ).sum()
     assert (stated["set"], stated["images"], stated["correct"]) == ("200", 200, right)
     assert stated["top1"] == 100 * right / 200 > 50
@@ -171,13 +175,17 @@ def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):
     varied = []
     monkeypatch.setattr(mnist.Task, "augment", lambda self, images, rng: varied.append(len(images)) or images)
     train.train("mnist-tfc", "ste", tmp_path, epochs=2)
-    assert varied == [64] * 8 * 2, "512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test"
+    assert varied == [64] * 8 * 2, (
+        "512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test"
+    )
 
 
 def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path):
     train.train("mnist-tfc", "ste", tmp_path, epochs=3)
     rows = list(csv.DictReader((tmp_path / "curve.csv").open()))
-    assert [row["epoch"] for row in rows] == ["1", "2", "3"] and float(rows[0]["loss"]) > float(rows[2]["loss"])
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"] and float(rows[0]["loss"]) > float(
+        rows[2]["loss"]
+    )
     flipped = [float(value) for key, value in rows[2].items() if key.startswith("flipped ")]
     assert len(flipped) == 4 and all(0 < share < 0.6 for share in flipped)
 
@@ -209,7 +217,12 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path, monkeypatch):
 def test_bfloat16_is_for_training_only(net):
     torch.manual_seed(0)
     run = train.Run(
-        net, task_of(net), Recipe(1, 4, 1e-3, bf16=True), (method := ste.Method()), method.build(net), torch.Generator()
+        net,
+        task_of(net),
+        Recipe(1, 4, 1e-3, bf16=True),
+        (method := ste.Method()),
+        method.build(net),
+        torch.Generator(),
     )
     x = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8)
     assert run.forward(x).dtype == torch.float32

@@ -5,10 +5,12 @@ from importlib.resources import files
 
 import pytest
 
-from xnorforge.errors import UserError
-from xnorforge.sw import networks, train, zoo
-from xnorforge.sw.parts import Head, Scores
+from xnorforge.core.errors import UserError
+from xnorforge.sw import zoo
+from xnorforge.sw.nn import networks
+from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import train
 
 from .maps import pictures
 
@@ -101,6 +103,8 @@ def test_weights_that_are_not_shipped_are_named_with_their_cure(monkeypatch):
 
 def test_a_run_folder_of_another_network_is_refused():
     folder = files("xnorforge.sw") / "shipped" / "mnist-tfc-ste"
-    with pytest.raises(UserError, match="holds mnist-tfc-ste, asked is mnist-cnn-ste; choose the other or train again"):
+    with pytest.raises(
+        UserError, match="holds mnist-tfc-ste, asked is mnist-cnn-ste; choose the other or train again"
+    ):
         zoo.load("mnist-cnn", "ste", folder)
     assert zoo.load("mnist-tfc", "ste", folder)[1]["source"].startswith("own training, weights SHA-256 ")

@@ -1,7 +1,9 @@
 """The hls4ml back end: a folded network as a Vitis HLS project whose C++ gives the folded graph's integers.
 
-hls_project/<io>/   the project: firmware, weights, scripts, ten images with their scores for its own test bench
-hls.json            the record: checks, layers with their reuse factors, what Vitis HLS says where it is installed
+hls_project/<io>/   the project: firmware, weights, scripts, ten images with their scores for its own test
+bench
+hls.json            the record: checks, layers with their reuse factors, what Vitis HLS says where it is
+installed
 """
 
 import shutil
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge import artifacts
-from xnorforge.errors import ToolMissing, UserError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
@@ -22,14 +24,17 @@ from xnorforge.hw import boards, graph
 BENCH = 10  # images in the project's own test bench
 
 
-def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()) -> dict:
+def build(
+    acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()
+) -> dict:
     """Convert, write, compile with g++, compare on the golden images, synthesise where Vitis HLS is on PATH.
 
     Args:
         acc: folder with `folded.onnx` and `fold.json`.
         net_dir: folder of the network, with `golden.npz` and `lowered.npz`.
         out: where `hls.json` and `hls_project/` go; `acc` if absent.
-        io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; the last one is what Vitis HLS synthesises.
+        io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; the last one is what Vitis
+            HLS synthesises.
         images: the first so many golden images instead of all.
         before: checks that were made already, for the record.
 
@@ -59,7 +64,10 @@ def build(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images
                 with artifacts.measured() as compiling:
                     _compiled(model, said)
                 with artifacts.measured() as emulating:
-                    checks += [emulate.weights(model, net, folder), emulate.scores(model, net, ops, pixels, wanted)]
+                    checks += [
+                        emulate.weights(model, net, folder),
+                        emulate.scores(model, net, ops, pixels, wanted),
+                    ]
                 times[kind] = {"compile": _seconds(compiling), "emulate": _seconds(emulating)}
                 forms[kind] = [_row(layer, net) for layer in model.get_layers()]
             _finish(folder, graph.enter(ops[0], pixels[:BENCH]), wanted[:BENCH])

@@ -1,16 +1,18 @@
-"""The generated C++ against the folded graph: weights as they were written, every score, and the first layer that differs."""
+"""The generated C++ against the folded graph: weights as they were written, every score, and the first layer
+that differs.
+"""
 
 from pathlib import Path
 
 import numpy as np
 from hls4ml.model.graph import ModelGraph
 
-from xnorforge import artifacts
-from xnorforge.errors import MismatchError
+from xnorforge.core import artifacts
+from xnorforge.core.errors import MismatchError
+from xnorforge.core.progress import progress
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.progress import progress
 
 BLOCK = 50  # images between two reports of progress
 
@@ -18,7 +20,8 @@ BLOCK = 50  # images between two reports of progress
 def weights(model: ModelGraph, net: Net, folder: Path) -> dict:
     """Read the weight files of the project and hold them against the folded graph, number by number.
 
-    hls4ml 1.3.0 itself writes files of nothing but ones where its pass `quantize_dense_output` runs (docs/backends.md).
+    hls4ml 1.3.0 itself writes files of nothing but ones where its pass `quantize_dense_output` runs
+    (docs/backends.md).
 
     Returns:
         A check for the record.
@@ -58,7 +61,8 @@ def scores(model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wan
         A check for the record.
 
     Raises:
-        MismatchError: a score differs; the text names the first layer that does, its pixel, channel and both values.
+        MismatchError: a score differs; the text names the first layer that does, its pixel, channel and both
+            values.
     """
     inputs, parts = np.ascontiguousarray(graph.enter(ops[0], images).astype(np.float64)), []
     with progress(f"hls: {net.io}", len(inputs), "images") as advance:
@@ -81,7 +85,9 @@ def scores(model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wan
 
 
 def _first_layer(model: ModelGraph, net: Net, ops: list[HwOp], image: np.ndarray) -> str:
-    """Compile again with traces, and say where the first layer differs that holds a whole tensor of the folded graph."""
+    """Compile again with traces, and say where the first layer differs that holds a whole tensor of the
+    folded graph.
+    """
     wanted = graph.tensors(ops, image)
     model.config.config["Stamp"] += "_trace"  # a library of its own: the first is still loaded
     _, traces = model.trace(np.ascontiguousarray(graph.enter(ops[0], image).astype(np.float64)))

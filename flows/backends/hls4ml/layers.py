@@ -1,7 +1,8 @@
-"""Our layers in hls4ml: one class for all, a C++ function each in `xf_pixels.h` and `xf_images.h`; and the borders of what we change in it.
+"""Our layers in hls4ml: one class for all, a C++ function each in `xf_pixels.h` and `xf_images.h`; and the
+borders of what we change in it.
 
-hls4ml keeps its layers, passes and flows in tables of the process. `ours` puts ours in and takes them out again, so that
-whoever converts a network before or after us gets what plain hls4ml gives.
+hls4ml keeps its layers, passes and flows in tables of the process. `ours` puts ours in and takes them out
+again, so that whoever converts a network before or after us gets what plain hls4ml gives.
 """
 
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ class XfLayer(Layer):
     Attributes:
         function: the function called, `xf_pixels`, `xf_pool`, …; `op`: what `xf_pixels` does to a pixel.
         out_shape, bits, signed: the result, channels last.
-        table: integers, any shape; None for functions without. numbers: {member of the configuration: integer}.
+        table: integers, any shape; None for functions without. numbers: {member of the configuration:
+            integer}.
     """
 
     def initialize(self):
@@ -40,7 +42,9 @@ class XfLayer(Layer):
         if get("table_data") is not None:
             table = get("table_data")
             bits = max(int(table.max()), -int(table.min()) - 1, 1).bit_length() + 1
-            self.add_weights_variable("table", "t{index}", precision=IntegerPrecisionType(bits, True), data=table)
+            self.add_weights_variable(
+                "table", "t{index}", precision=IntegerPrecisionType(bits, True), data=table
+            )
 
 
 class XfConfig(LayerConfigTemplate):
@@ -69,13 +73,18 @@ class XfCall(FunctionCallTemplate):
 
     def format(self, node):
         sources = [node.get_input_variable(name) for name in node.inputs]
-        types = [*(source.type.name for source in sources), node.get_output_variable().type.name, f"config{node.index}"]
+        types = [
+            *(source.type.name for source in sources),
+            node.get_output_variable().type.name,
+            f"config{node.index}",
+        ]
         given = [*sources, node.get_output_variable(), *node.get_weights()]
         return f"nnet::{node.get_attr('function')}<{', '.join(types)}>({', '.join(item.name for item in given)});"
 
 
 class LoopIm2col(OptimizerPass):
-    """The pixels under a kernel in a loop, in place of hls4ml's text with one statement per element of every window.
+    """The pixels under a kernel in a loop, in place of hls4ml's text with one statement per element of every
+    window.
 
     Before:  if (partition == 0) { buffer[0][0] = data[0]; buffer[0][1] = data[1]; … }  if (partition == 1) …
     After:   buffer[0][k] = data[place of k in the window of this partition]            same elements
@@ -124,7 +133,8 @@ def _io(node) -> str:
 def ours():
     """hls4ml with our layers and without a random stamp in its projects, as long as the block lasts.
 
-    Whatever happens in it, the layers, passes, flows and sources of the process are afterwards those it found.
+    Whatever happens in it, the layers, passes, flows and sources of the process are afterwards those it
+    found.
     """
     backend = hls4ml.backends.get_backend("Vitis")
     tables = (layer_map, optimizer_map, backend.custom_source)

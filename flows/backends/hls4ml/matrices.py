@@ -35,7 +35,9 @@ def matrix(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     cycles = op.cycles() // op.get_nodeattr("vectors")
     if type(op).__name__ == "IntMvu":
         source = sources[0] if op.in_bits > 1 or op.bipolar else _numbers(net, sources[0])
-        return [_answered(net, op, _products(net, source, weights, op.weight_bits, op.result_range(), cycles))]
+        return [
+            _answered(net, op, _products(net, source, weights, op.weight_bits, op.result_range(), cycles))
+        ]
     xnor, length = type(op).__name__ == "XnorMvu", len(weights)
     span = (-length, length) if xnor else op.result_range()
     dots = _products(net, sources[0], 2 * weights - 1, 1, span, cycles)
@@ -48,13 +50,18 @@ def depthwise(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     (taps, channels), xnor = given.shape, op.get_nodeattr("xnor")
     weights = np.einsum("tc,cd->tcd", 2 * given - 1, np.eye(channels, dtype=np.int64)).reshape(-1, channels)
     numbers = op.get_nodeattr("in_bits") == 1 and not xnor
-    span, cycles = (-taps, taps) if xnor else op.result_range(), op.cycles() // prod(op.get_nodeattr("ofm")[:2])
+    span, cycles = (
+        (-taps, taps) if xnor else op.result_range(),
+        op.cycles() // prod(op.get_nodeattr("ofm")[:2]),
+    )
     source = _numbers(net, sources[0]) if numbers else sources[0]
     return [_answered(net, op, _products(net, source, weights, 2, span, cycles), taps if xnor else 0)]
 
 
 def _products(net: Net, source: Wire, weights, w_bits: int, span, cycles: int) -> Wire:
-    """Dot products within `span` of weights (n_in, n_out): ±1 where `w_bits` is 1, else integers of so many bits."""
+    """Dot products within `span` of weights (n_in, n_out): ±1 where `w_bits` is 1, else integers of so many
+    bits.
+    """
     source, (n_in, n_out), bits = _rows_taken(net, source), weights.shape, signed_bits(*span)
     net.weights[f"{net.stem}_dot"] = weights
     dense = source.window is None and prod(source.shape) == n_in
@@ -93,7 +100,9 @@ def _steps(source: Wire) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _rows_taken(net: Net, source: Wire) -> Wire:
-    """A window one pixel high with a stride, whose rows hls4ml's streams do not skip: behind a layer that takes them."""
+    """A window one pixel high with a stride, whose rows hls4ml's streams do not skip: behind a layer that
+    takes them.
+    """
     (kh, kw), (sh, sw) = _steps(source)
     if kh > 1 or (sh, sw) == (1, 1):
         return source

@@ -49,7 +49,9 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
 
 
 def stamp(ops: list[HwOp], io: str, board: Board) -> str:
-    """Eight hex digits, a function of what is converted: hls4ml puts them into the name of the compiled library."""
+    """Eight hex digits, a function of what is converted: hls4ml puts them into the name of the compiled
+    library.
+    """
     total = hashlib.sha256(f"{io} {board.part} {board.clock_mhz}".encode())
     for op in ops:
         total.update(op.onnx_node.SerializeToString())

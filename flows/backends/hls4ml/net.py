@@ -1,11 +1,13 @@
-"""The network while it is converted: hls4ml's list of layers, and where the tensors of the folded graph are among them."""
+"""The network while it is converted: hls4ml's list of layers, and where the tensors of the folded graph are
+among them.
+"""
 
 from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml.layers import integers
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -88,11 +90,15 @@ class Net:
     def pixels(self, suffix, op, source, bits, signed, table, **numbers) -> Wire:
         """Append a layer of ours that works pixel by pixel."""
         sizes = {"n_pixels": prod(source.shape[:-1]), "n_chan": source.shape[-1]}
-        return self.xf(suffix, "xf_pixels", [source], source.shape, bits, signed, table, op, **sizes, **numbers)
+        return self.xf(
+            suffix, "xf_pixels", [source], source.shape, bits, signed, table, op, **sizes, **numbers
+        )
 
     def scaled(self, suffix, source: Wire, bits, signed, factors=1) -> Wire:
         """Append products with a factor, or one per channel, modulo 2^bits."""
-        return self.pixels(suffix, "xf_scale", source, bits, signed, np.broadcast_to(factors, source.shape[-1]))
+        return self.pixels(
+            suffix, "xf_scale", source, bits, signed, np.broadcast_to(factors, source.shape[-1])
+        )
 
     def thresholds(self, suffix, source: Wire, thresholds, direction=1) -> Wire:
         """Append comparisons: thresholds (C, steps), directions (C,)."""
@@ -103,10 +109,19 @@ class Net:
     def pool(self, suffix, source: Wire, kernel, stride, direction, bits, signed) -> Wire:
         """Append maxima (direction +1), minima (-1) or sums (0) of windows, the kernel at most the stride."""
         (height, width, channels), (kh, kw), (sh, sw) = source.shape, kernel, stride
-        sizes = {"height": height, "width": width, "n_chan": channels, "kernel_height": kh, "kernel_width": kw}
+        sizes = {
+            "height": height,
+            "width": width,
+            "n_chan": channels,
+            "kernel_height": kh,
+            "kernel_width": kw,
+        }
         sizes |= {"stride_height": sh, "stride_width": sw}
         sizes |= {"out_height": (height - kh) // sh + 1, "out_width": (width - kw) // sw + 1}
-        shape, table = (sizes["out_height"], sizes["out_width"], channels), np.broadcast_to(direction, channels)
+        shape, table = (
+            (sizes["out_height"], sizes["out_width"], channels),
+            np.broadcast_to(direction, channels),
+        )
         return self.xf(suffix, "xf_pool", [source], shape, bits, signed, table, **sizes)
 
 

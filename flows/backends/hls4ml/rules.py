@@ -1,7 +1,7 @@
 """From operators to layers: one rule per operator.
 
-A rule takes the net, the operator and where its inputs are, and says where its outputs are. Tensors are channels last on
-both sides, so that nothing is transposed.
+A rule takes the net, the operator and where its inputs are, and says where its outputs are. Tensors are
+channels last on both sides, so that nothing is transposed.
 """
 
 import re
@@ -48,7 +48,9 @@ def _check_readers(net: Net) -> None:
     for name, (op, _) in net.results.items():
         readers = sum(layer["inputs"].count(name) for layer in net.layers)
         if net.io == "io_stream" and readers > MOST_READERS:
-            raise refused(op, f"has {readers} readers and hls4ml copies a stream for {MOST_READERS}", "use io_parallel")
+            raise refused(
+                op, f"has {readers} readers and hls4ml copies a stream for {MOST_READERS}", "use io_parallel"
+            )
 
 
 def same(net, op, sources):
@@ -86,7 +88,12 @@ def clip(net, op, sources):
 def border(net, op, sources):
     table, (height, width, _) = op.table(), op.get_nodeattr("in_shape")
     given = np.concatenate([table.ravel(), op.get_nodeattr("rows"), op.get_nodeattr("columns")])
-    sizes = {"height": height, "width": width, "column_classes": table.shape[1], "mul": op.get_nodeattr("mul")}
+    sizes = {
+        "height": height,
+        "width": width,
+        "column_classes": table.shape[1],
+        "mul": op.get_nodeattr("mul"),
+    }
     return [_pixels(net, op, sources, "xf_border", given, **sizes)]
 
 
@@ -99,7 +106,12 @@ def interact(net, op, sources):
     """p~, and a comparison behind it where the operator has thresholds."""
     influence, thresholds, direction = op.tables()
     bits, top = signed_bits(*op.result_range()), max(int(abs(influence).max()), 1)
-    numbers = {"group": influence.shape[1], "n0": op.get_nodeattr("n0"), "unit": op.get_nodeattr("unit"), "top": top}
+    numbers = {
+        "group": influence.shape[1],
+        "n0": op.get_nodeattr("n0"),
+        "unit": op.get_nodeattr("unit"),
+        "top": top,
+    }
     numbers |= {"scale": op.scale, "offset": op.offset, "sum_bits": bits}
     suffix, source = "" if thresholds is None else "sum", plain(op, sources[0])
     wire = net.pixels(suffix, "xf_interact", source, bits, True, influence, **numbers)
@@ -135,14 +147,20 @@ def concat(net, op, sources):
 
 
 def upsample(net, op, sources):
-    (height, width, channels), (fy, fx), sink = op.get_nodeattr("ifm"), op.get_nodeattr("factor"), op.out_stream()
+    (height, width, channels), (fy, fx), sink = (
+        op.get_nodeattr("ifm"),
+        op.get_nodeattr("factor"),
+        op.out_stream(),
+    )
     sizes = {"height": height, "width": width, "n_chan": channels, "factor_height": fy, "factor_width": fx}
     return [net.xf("", "xf_upsample", [plain(op, sources[0])], sink.shape, sink.bits, sink.signed, **sizes)]
 
 
 RULES = {
     "Fifo": same, "Width": same, "Fork": same, "Window": window, "XnorMvu": matrix, "ByteMvu": matrix,
-    "IntMvu": matrix, "Depthwise": depthwise, "OrPool": pool, "MaxPool": pool, "SumPool": pool, "Threshold": threshold,
-    "Requantise": requantise, "Clip": clip, "Border": border, "Interact": interact, "Join": join, "Concat": concat,
+    "IntMvu": matrix, "Depthwise": depthwise, "OrPool": pool, "MaxPool": pool, "SumPool": pool,
+    "Threshold": threshold,
+    "Requantise": requantise, "Clip": clip, "Border": border, "Interact": interact, "Join": join,
+    "Concat": concat,
     "Upsample": upsample,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hls4ml.report import parse_vivado_report
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 
 ABSENT = "no (Vitis HLS not found on PATH)"
 # What starts C synthesis of a project of hls4ml, from the newest to the oldest.
@@ -22,7 +22,8 @@ def synthesise(folder: Path) -> dict:
     """Synthesise a project where a Vitis is on PATH, and read its report.
 
     Returns:
-        `synthesised`: the tool, or that there is none; with a tool also `report`, hls4ml's reading of csynth.xml: clock
+        `synthesised`: the tool, or that there is none; with a tool also `report`, hls4ml's reading of
+            csynth.xml: clock
         periods in ns, latency and interval in cycles, cells used and available.
 
     Raises:
@@ -43,7 +44,10 @@ def synthesise(folder: Path) -> dict:
             found = parse_vivado_report(str(folder)) or {}
     if "CSynthesisReport" not in found:
         raise UserError(f"hls: {tool} left no synthesis report in the project; its last line is: {said[-1]}")
-    return {"synthesised": f"yes ({tool})", "report": {key: _number(v) for key, v in found["CSynthesisReport"].items()}}
+    return {
+        "synthesised": f"yes ({tool})",
+        "report": {key: _number(v) for key, v in found["CSynthesisReport"].items()},
+    }
 
 
 def _number(text: str):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, value_range
@@ -10,7 +10,8 @@ from xnorforge.hw.ops.base import Stream
 
 
 class ArgMax(PerChannel):
-    """Integers (…, C) to indices (…, 1): the c with the largest key[c] = x[c] * 2**shift + offset[c], the first of equal ones.
+    """Integers (…, C) to indices (…, 1): the c with the largest key[c] = x[c] * 2**shift + offset[c], the
+    first of equal ones.
 
     Array `offset` (C,), any integers, is optional and 0 without. `shift` is 0 .. 16.
     """
@@ -69,14 +70,17 @@ class ArgMax(PerChannel):
         source = self.in_stream()
         return self.module, {
             "Folds": self.folds, "Pe": source.lanes, "InBits": source.bits, "Signed": source.signed,
-            "Shift": self.get_nodeattr("shift"), "Offsets": "offset" in self.arrays_of, "KeyBits": self.key_bits,
+            "Shift": self.get_nodeattr("shift"), "Offsets": "offset" in self.arrays_of,
+            "KeyBits": self.key_bits,
         }  # fmt: skip
 
     def memories(self):
         if "offset" not in self.arrays_of:
             return {}
         lanes, bits = self.get_nodeattr("pe"), self.key_bits
-        return {"OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])}
+        return {
+            "OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])
+        }
 
     def estimate(self):
         lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds

@@ -7,8 +7,8 @@ def offsets(weights, ifm, kernel, stride, dilation, pads) -> tuple[list[int], li
     """Rows, columns and table of the `Border` behind a convolution of bits whose padding taps add nothing.
 
     With +1 and -1 for bits 1 and 0, a padding tap of bit 0 adds -w where it should add nothing, so that
-    sum = 2 * matches - kh * kw * C + the sum of w over the taps outside the image. Which taps these are depends on the
-    row and on the column alone; rows with the same taps outside are one class.
+    sum = 2 * matches - kh * kw * C + the sum of w over the taps outside the image. Which taps these are
+    depends on the row and on the column alone; rows with the same taps outside are one class.
 
     Args:
         weights: of +1 and -1, (kh, kw, C, O), in this order; leading axes may be flattened.
@@ -24,9 +24,15 @@ def offsets(weights, ifm, kernel, stride, dilation, pads) -> tuple[list[int], li
     weights = np.asarray(weights).astype(np.int64)
     taps = weights.reshape(*kernel, -1, weights.shape[-1]).sum(2)
     axes = zip(ifm, kernel, stride, dilation, pads[:2], pads[2:])
-    (below, rows), (beside, columns) = (np.unique(_outside(*axis), axis=0, return_inverse=True) for axis in axes)
+    (below, rows), (beside, columns) = (
+        np.unique(_outside(*axis), axis=0, return_inverse=True) for axis in axes
+    )
     outside = below[:, None, :, None] | beside[None, :, None, :]
-    return rows.ravel().tolist(), columns.ravel().tolist(), np.einsum("rcyx,yxo->rco", outside.astype(np.int64), taps)
+    return (
+        rows.ravel().tolist(),
+        columns.ravel().tolist(),
+        np.einsum("rcyx,yxo->rco", outside.astype(np.int64), taps),
+    )
 
 
 def _outside(size: int, kernel: int, stride: int, dilation: int, before: int, behind: int) -> np.ndarray:

@@ -2,18 +2,21 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import memory, packed, value_range
 
-LUTS_PER_BLOCK = 350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
+LUTS_PER_BLOCK = (
+    350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
+)
 
 
 class Border(PerChannel):
     """y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c], modulo 2**out_bits; `mul` is 1 or 2.
 
-    Integers (H, W, C) to integers (H, W, C). Array `table` (classes of rows, classes of columns, C), any integers;
-    `rows` and `columns` are the classes of all H rows and W columns. See `offsets.py` for the table of a convolution.
+    Integers (H, W, C) to integers (H, W, C). Array `table` (classes of rows, classes of columns, C), any
+    integers; `rows` and `columns` are the classes of all H rows and W columns. See `offsets.py` for the table
+    of a convolution.
     """
 
     module = "xf_border"
@@ -66,12 +69,16 @@ class Border(PerChannel):
     def offset_bits(self) -> int:
         """Bits that hold every offset, at most those of the output."""
         table = self.table()
-        return min(self.get_nodeattr("out_bits"), max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1)
+        return min(
+            self.get_nodeattr("out_bits"), max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1
+        )
 
     def spans(self) -> tuple[int, int, int]:
         """Bits of the table's address: class of rows, class of columns, beat of the pixel."""
         rows, columns, channels = self.table().shape
-        return tuple(max(1, (n - 1).bit_length()) for n in (rows, columns, channels // self.get_nodeattr("pe")))
+        return tuple(
+            max(1, (n - 1).bit_length()) for n in (rows, columns, channels // self.get_nodeattr("pe"))
+        )
 
     def table_columns(self) -> int:
         """Bits of a word of the table that are neither constant nor, maybe inverted, another bit of it."""
@@ -105,7 +112,9 @@ class Border(PerChannel):
         }  # fmt: skip
 
     def memories(self):
-        """Words by class of rows, class of columns and beat, each a power of two; the last class fills what is over."""
+        """Words by class of rows, class of columns and beat, each a power of two; the last class fills what
+        is over.
+        """
         table, lanes, bits, spans = self.table(), self.get_nodeattr("pe"), self.offset_bits, self.spans()
         over = [(0, (1 << span) - size) for span, size in zip(spans, table.shape[:2])]
         words = np.pad(table.reshape(*table.shape[:2], -1, lanes), (*over, (0, 0), (0, 0)), mode="edge")
@@ -122,19 +131,27 @@ class Border(PerChannel):
 
     @classmethod
     def examples(cls):
-        """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed, classes of rows and columns, largest offset, rom)"""
+        """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed, classes of rows and columns, largest
+        offset, rom)
+        """
         points = [
             ((5, 6, 4), 4, 6, 0, 1, 8, 1, 3, 3, 9, "auto"), ((5, 6, 4), 1, 6, 0, 1, 8, 1, 3, 3, 9, "auto"),
             ((5, 6, 4), 2, 6, 0, 2, 8, 1, 3, 3, 9, "block"), ((4, 4, 6), 3, 7, 1, 1, 8, 1, 2, 2, 20, "auto"),
-            ((4, 4, 6), 2, 7, 1, 2, 9, 1, 2, 3, 20, "block"), ((7, 3, 3), 1, 8, 1, 1, 8, 1, 5, 3, 127, "auto"),
+            ((4, 4, 6), 2, 7, 1, 2, 9, 1, 2, 3, 20, "block"),
+            ((7, 3, 3), 1, 8, 1, 1, 8, 1, 5, 3, 127, "auto"),
             ((3, 7, 3), 3, 8, 1, 1, 9, 1, 1, 4, 50, "auto"), ((6, 5, 2), 1, 5, 0, 2, 7, 1, 5, 1, 30, "logic"),
             ((1, 9, 4), 2, 4, 0, 1, 6, 1, 1, 3, 6, "auto"), ((9, 1, 4), 4, 4, 0, 1, 6, 1, 3, 1, 6, "auto"),
             ((1, 1, 5), 5, 6, 1, 2, 8, 1, 1, 1, 3, "auto"), ((1, 1, 1), 1, 3, 0, 1, 4, 1, 1, 1, 3, "auto"),
-            ((5, 5, 3), 1, 10, 0, 1, 10, 0, 3, 3, 40, "auto"), ((5, 5, 3), 3, 10, 0, 1, 6, 0, 3, 3, 400, "auto"),
-            ((4, 6, 2), 2, 3, 1, 1, 2, 1, 2, 2, 90, "auto"), ((6, 6, 40), 8, 9, 0, 2, 11, 1, 5, 5, 99, "auto"),
-            ((6, 6, 12), 12, 9, 0, 2, 11, 1, 5, 5, 99, "auto"), ((8, 8, 16), 4, 8, 0, 1, 9, 1, 8, 8, 33, "block"),
-            ((4, 4, 8), 2, 1, 0, 2, 5, 1, 2, 2, 7, "auto"), ((2, 3, 7), 7, 16, 1, 1, 17, 1, 2, 3, 3000, "auto"),
-            ((3, 3, 24), 3, 6, 0, 2, 8, 1, 3, 3, 0, "auto"), ((13, 11, 2), 1, 12, 1, 1, 12, 1, 7, 5, 9, "logic"),
+            ((5, 5, 3), 1, 10, 0, 1, 10, 0, 3, 3, 40, "auto"),
+            ((5, 5, 3), 3, 10, 0, 1, 6, 0, 3, 3, 400, "auto"),
+            ((4, 6, 2), 2, 3, 1, 1, 2, 1, 2, 2, 90, "auto"),
+            ((6, 6, 40), 8, 9, 0, 2, 11, 1, 5, 5, 99, "auto"),
+            ((6, 6, 12), 12, 9, 0, 2, 11, 1, 5, 5, 99, "auto"),
+            ((8, 8, 16), 4, 8, 0, 1, 9, 1, 8, 8, 33, "block"),
+            ((4, 4, 8), 2, 1, 0, 2, 5, 1, 2, 2, 7, "auto"),
+            ((2, 3, 7), 7, 16, 1, 1, 17, 1, 2, 3, 3000, "auto"),
+            ((3, 3, 24), 3, 6, 0, 2, 8, 1, 3, 3, 0, "auto"),
+            ((13, 11, 2), 1, 12, 1, 1, 12, 1, 7, 5, 9, "logic"),
         ]  # fmt: skip
         found = []
         names = ("in_shape", "pe", "in_bits", "in_signed", "mul", "out_bits", "out_signed")

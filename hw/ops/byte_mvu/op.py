@@ -1,29 +1,36 @@
-"""Matrix-vector unit of small integers and one-bit weights: sums of +-x, compared with thresholds or as they are."""
+"""Matrix-vector unit of small integers and one-bit weights: sums of +-x, compared with thresholds or as they
+are.
+"""
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import Mvu
 
 
 class ByteMvu(Mvu):
     """Sum +x or -x of vectors (mw integers) by weight columns (mw, mh) of 1 or 0; give the sums or sum >= T.
 
-    Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Thresholds are any integers: one that no sum
-    misses is always, one above all sums never. Without thresholds the output is INT, as wide as the largest sum.
-    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Thresholds are any integers: one that
+    no sum misses is always, one above all sums never. Without thresholds the output is INT, as wide as the
+    largest sum. The arithmetic here is the contract: the RTL is tested against it bit by bit.
     """
 
     module = "xf_byte_mvu"
     result_signed = True
 
     def get_nodeattr_types(self):
-        return super().get_nodeattr_types() | {"in_bits": ("i", False, 8), "in_signed": ("i", False, 0, {0, 1})}
+        return super().get_nodeattr_types() | {
+            "in_bits": ("i", False, 8),
+            "in_signed": ("i", False, 0, {0, 1}),
+        }
 
     @property
     def in_bits(self) -> int:
         """Bits of an input element."""
         bits = self.get_nodeattr("in_bits")
         if not 2 <= bits <= 12:
-            raise UserError(f"{self.name}: in_bits={bits} is outside 2 .. 12; single bits are the work of XnorMvu.")
+            raise UserError(
+                f"{self.name}: in_bits={bits} is outside 2 .. 12; single bits are the work of XnorMvu."
+            )
         return bits
 
     @property
@@ -37,7 +44,9 @@ class ByteMvu(Mvu):
         return self.result_range()[1].bit_length() + 1
 
     def result(self, x, weights):
-        """Sum of x where the weight is 1 less the sum of x where it is 0, of x (vectors, mw) and weights (mw, mh)."""
+        """Sum of x where the weight is 1 less the sum of x where it is 0, of x (vectors, mw) and weights (mw,
+        mh).
+        """
         return x @ (2 * weights - 1)
 
     def result_range(self) -> tuple[int, int]:
@@ -47,7 +56,9 @@ class ByteMvu(Mvu):
         return -largest, largest
 
     def offset(self, weights):
-        """What the inverses add, 2**b - 1 each, and for signed inputs the shift by 2**(b-1) that makes them unsigned."""
+        """What the inverses add, 2**b - 1 each, and for signed inputs the shift by 2**(b-1) that makes them
+        unsigned.
+        """
         positive = weights.sum(axis=0)
         negative = len(weights) - positive
         shift = 2 ** (self.in_bits - 1) if self.in_signed else 0

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
 
 
 class Clip(PerChannel):
-    """y = max(mul * x, at) where the channel's direction is +1, min(mul * x, at) where it is -1, modulo 2**out_bits.
+    """y = max(mul * x, at) where the channel's direction is +1, min(mul * x, at) where it is -1, modulo
+    2**out_bits.
 
-    Integers (…, C) to integers (…, C). Arrays: `at` (C,), any integers; `direction` (C,) of +1 and -1, all +1 where it is
-    absent. `mul` is 1 or 2.
+    Integers (…, C) to integers (…, C). Arrays: `at` (C,), any integers; `direction` (C,) of +1 and -1, all +1
+    where it is absent. `mul` is 1 or 2.
     """
 
     module = "xf_clip"
@@ -35,7 +36,9 @@ class Clip(PerChannel):
                 f"use ({channels},) for both."
             )
         if (abs(direction) != 1).any():
-            raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
+            raise UserError(
+                f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1."
+            )
         return at, direction
 
     def execute_node(self, context, graph):
@@ -55,7 +58,8 @@ class Clip(PerChannel):
         source = self.in_stream()
         return self.module, {
             "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes, "InBits": source.bits,
-            "Signed": source.signed, "Mul": self.get_nodeattr("mul"), "OutBits": self.get_nodeattr("out_bits"),
+            "Signed": source.signed, "Mul": self.get_nodeattr("mul"),
+            "OutBits": self.get_nodeattr("out_bits"),
         }  # fmt: skip
 
     def constant(self) -> bool:
@@ -103,11 +107,16 @@ class Clip(PerChannel):
         """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed)"""
         points = [
             ((2, 3, 4), 1, 8, 1, 1, 8, 1), ((2, 3, 4), 2, 8, 1, 2, 9, 1), ((2, 3, 4), 4, 8, 0, 1, 8, 0),
-            ((4,), 4, 5, 0, 2, 6, 0), ((5, 1), 1, 6, 1, 1, 6, 1), ((5, 1), 1, 6, 1, 2, 7, 0), ((2, 2, 6), 3, 7, 1, 1, 7, 1),
-            ((3, 6), 2, 4, 1, 1, 5, 1), ((3, 6), 6, 9, 0, 2, 10, 0), ((2, 2, 3), 1, 12, 1, 1, 12, 1), ((4, 5), 5, 3, 0, 1, 4, 1),
-            ((4, 5), 1, 3, 1, 2, 4, 1), ((6,), 1, 1, 0, 1, 1, 0), ((6,), 2, 1, 0, 2, 2, 0), ((4,), 2, 1, 1, 1, 1, 1),
-            ((2, 4), 2, 10, 1, 1, 6, 1), ((2, 4), 4, 10, 1, 2, 5, 0), ((2, 10), 1, 16, 1, 1, 16, 1), ((3, 7), 7, 8, 1, 1, 12, 1),
-            ((3, 12), 3, 5, 1, 1, 5, 0), ((1, 9), 3, 20, 1, 2, 21, 1), ((2, 2, 8), 8, 2, 1, 1, 3, 1), ((40,), 2, 6, 0, 1, 6, 0),
+            ((4,), 4, 5, 0, 2, 6, 0), ((5, 1), 1, 6, 1, 1, 6, 1), ((5, 1), 1, 6, 1, 2, 7, 0),
+            ((2, 2, 6), 3, 7, 1, 1, 7, 1),
+            ((3, 6), 2, 4, 1, 1, 5, 1), ((3, 6), 6, 9, 0, 2, 10, 0), ((2, 2, 3), 1, 12, 1, 1, 12, 1),
+            ((4, 5), 5, 3, 0, 1, 4, 1),
+            ((4, 5), 1, 3, 1, 2, 4, 1), ((6,), 1, 1, 0, 1, 1, 0), ((6,), 2, 1, 0, 2, 2, 0),
+            ((4,), 2, 1, 1, 1, 1, 1),
+            ((2, 4), 2, 10, 1, 1, 6, 1), ((2, 4), 4, 10, 1, 2, 5, 0), ((2, 10), 1, 16, 1, 1, 16, 1),
+            ((3, 7), 7, 8, 1, 1, 12, 1),
+            ((3, 12), 3, 5, 1, 1, 5, 0), ((1, 9), 3, 20, 1, 2, 21, 1), ((2, 2, 8), 8, 2, 1, 1, 3, 1),
+            ((40,), 2, 6, 0, 1, 6, 0),
         ]  # fmt: skip
         names = ("in_shape", "pe", "in_bits", "in_signed", "mul", "out_bits", "out_signed")
         found = []
@@ -115,7 +124,9 @@ class Clip(PerChannel):
             shape, _, bits, signed, mul, *_ = point
             rng = np.random.default_rng(index)
             low, high = value_range(bits, bool(signed))
-            arrays = {"at": rng.integers(mul * low - 3, mul * high + 4, shape[-1])}  # some always, some never given out
+            arrays = {
+                "at": rng.integers(mul * low - 3, mul * high + 4, shape[-1])
+            }  # some always, some never given out
             if index % 2 or index > 20:
                 arrays["direction"] = rng.choice([-1, 1], shape[-1])
             found.append(cls.make(f"clip_{index}", arrays, **dict(zip(names, point))))

@@ -9,7 +9,8 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 class Concat(HwOp):
-    """Pixels (…, C_0), (…, C_1), … to (…, C_0 + C_1 + …); elements keep their values in `out_bits`, `out_signed`.
+    """Pixels (…, C_0), (…, C_1), … to (…, C_0 + C_1 + …); elements keep their values in `out_bits`,
+    `out_signed`.
 
     `channels`, `in_bits` and `in_signed` have one entry per stream; pe divides every C_k.
     """
@@ -48,12 +49,18 @@ class Concat(HwOp):
     def out_stream(self) -> Stream:
         shape = tuple(self.get_nodeattr("out_shape"))
         return Stream(
-            shape, self.get_nodeattr("pe"), self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed"))
+            shape,
+            self.get_nodeattr("pe"),
+            self.get_nodeattr("out_bits"),
+            bool(self.get_nodeattr("out_signed")),
         )
 
     def execute_node(self, context, graph):
         sink, streams = self.out_stream(), zip(self.sources, self.in_streams())
-        parts = [np.asarray(context[tensor]).astype(np.int64).reshape(-1, *stream.shape) for tensor, stream in streams]
+        parts = [
+            np.asarray(context[tensor]).astype(np.int64).reshape(-1, *stream.shape)
+            for tensor, stream in streams
+        ]
         low, _ = value_range(sink.bits, sink.signed)
         context[self.onnx_node.output[0]] = (np.concatenate(parts, -1) - low) % 2**sink.bits + low
 
@@ -62,7 +69,9 @@ class Concat(HwOp):
         return self.out_stream().beats
 
     def needs(self, port: int = 0) -> np.ndarray:
-        """Nothing of a stream whose turn in the pixel has not come, beat for beat while it has, all of it afterwards."""
+        """Nothing of a stream whose turn in the pixel has not come, beat for beat while it has, all of it
+        afterwards.
+        """
         beats = [stream.shape[-1] // stream.lanes for stream in self.in_streams()]
         pixel, beat = np.divmod(np.arange(self.out_stream().beats), sum(beats))
         return pixel * beats[port] + np.clip(beat + 1 - sum(beats[:port]), 0, beats[port])
@@ -75,7 +84,8 @@ class Concat(HwOp):
         pe = self.get_nodeattr("pe")
         return self.module, {
             "Inputs": self.inputs, "Pe": pe, "OutBits": self.get_nodeattr("out_bits"),
-            "InBits": packed(self.get_nodeattr("in_bits"), 8), "Signed": packed(self.get_nodeattr("in_signed"), 1),
+            "InBits": packed(self.get_nodeattr("in_bits"), 8),
+            "Signed": packed(self.get_nodeattr("in_signed"), 1),
             "Beats": packed([channels // pe for channels in self.get_nodeattr("channels")], 16),
         }  # fmt: skip
 
@@ -88,13 +98,17 @@ class Concat(HwOp):
     def examples(cls):
         """(out_shape without channels, channels, pe, in_bits, in_signed, out_bits, out_signed)"""
         points = [
-            ((), (4, 4), 1, (8, 8), (0, 0), 8, 0), ((), (4, 6), 2, (1, 1), (0, 0), 1, 0), ((2, 3), (4, 4), 4, (1, 1), (0, 0), 1, 0),
+            ((), (4, 4), 1, (8, 8), (0, 0), 8, 0), ((), (4, 6), 2, (1, 1), (0, 0), 1, 0),
+            ((2, 3), (4, 4), 4, (1, 1), (0, 0), 1, 0),
             ((2, 3), (2, 4), 2, (1, 1), (0, 0), 1, 0), ((2, 3), (2, 4), 1, (5, 7), (1, 1), 7, 1),
-            ((2, 3), (3, 3, 3), 3, (2, 2, 2), (0, 0, 0), 2, 0), ((2, 3), (3, 6, 9), 3, (2, 3, 4), (0, 0, 0), 4, 0),
+            ((2, 3), (3, 3, 3), 3, (2, 2, 2), (0, 0, 0), 2, 0),
+            ((2, 3), (3, 6, 9), 3, (2, 3, 4), (0, 0, 0), 4, 0),
             ((2, 3), (3, 6, 9), 1, (2, 3, 4), (0, 1, 0), 5, 1), ((4,), (1, 1), 1, (22, 22), (1, 1), 22, 1),
             ((4,), (1, 2), 1, (1, 6), (0, 1), 7, 1), ((1, 1), (16, 16), 16, (1, 1), (0, 0), 1, 0),
-            ((3, 3), (8, 8, 8, 8), 8, (1, 1, 1, 1), (0, 0, 0, 0), 1, 0), ((3, 3), (8, 8), 2, (18, 18), (1, 1), 18, 1),
-            ((3, 3), (2, 2, 2, 2, 2), 1, (4, 4, 4, 4, 4), (1, 1, 1, 1, 1), 4, 1), ((), (5, 5), 5, (3, 3), (0, 0), 3, 0),
+            ((3, 3), (8, 8, 8, 8), 8, (1, 1, 1, 1), (0, 0, 0, 0), 1, 0),
+            ((3, 3), (8, 8), 2, (18, 18), (1, 1), 18, 1),
+            ((3, 3), (2, 2, 2, 2, 2), 1, (4, 4, 4, 4, 4), (1, 1, 1, 1, 1), 4, 1),
+            ((), (5, 5), 5, (3, 3), (0, 0), 3, 0),
             ((), (5, 5), 1, (3, 3), (0, 0), 4, 0), ((2, 2), (64, 64), 16, (1, 1), (0, 0), 1, 0),
             ((2, 2), (64, 64), 64, (1, 1), (0, 0), 1, 0), ((2, 2), (64, 32), 32, (1, 1), (0, 0), 1, 0),
             ((2, 2), (12,), 3, (4,), (0,), 6, 1), ((6, 1), (1, 7), 1, (2, 2), (1, 1), 2, 1),

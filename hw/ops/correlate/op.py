@@ -5,7 +5,7 @@ from math import lcm
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import memory
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
@@ -19,9 +19,10 @@ CONTROL = 47  # LUTs of counters, handshake and addresses, of reading and of wri
 class Correlate(XnorMvu):
     """Count equal bits of vectors (mw bits) and weight columns (mw, mh), the template: matches, UINT 0 .. mw.
 
-    As XnorMvu without thresholds; `weights` are what both banks hold at power-up. Which bank a frame is compared with, and
-    whether its first vector becomes the template of the other bank, is said beside the stream (docs/operators-correlate.md);
-    what a sequence of such frames gives is stated in sim/templates.py. Alone, as here, every frame sees `weights`.
+    As XnorMvu without thresholds; `weights` are what both banks hold at power-up. Which bank a frame is
+    compared with, and whether its first vector becomes the template of the other bank, is said beside the
+    stream (docs/operators-correlate.md); what a sequence of such frames gives is stated in sim/templates.py.
+    Alone, as here, every frame sees `weights`.
 
     `ram`: banks in "lut", in "block" RAM, or "auto", by their depth.
     """
@@ -99,7 +100,9 @@ class Correlate(XnorMvu):
         return (((2 + bank) << _bits(self.words) | word) << _bits(self.pieces) | piece) << 2
 
     def learnt(self, x) -> np.ndarray:
-        """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first vector for all rows."""
+        """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first
+        vector for all rows.
+        """
         mw, mh, *_ = self.fold()
         return np.repeat(np.asarray(x).reshape(len(x), -1, mw)[:, 0, :, None], mh, axis=2).astype(np.int64)
 
@@ -111,7 +114,9 @@ class Correlate(XnorMvu):
         return found
 
     def cycles(self) -> int:
-        """As of every matrix-vector unit; a frame of one beat takes two, so that what it learns is there for the next."""
+        """As of every matrix-vector unit; a frame of one beat takes two, so that what it learns is there for
+        the next.
+        """
         return max(2, super().cycles())
 
     def rtl(self) -> tuple[str, dict]:
@@ -131,18 +136,24 @@ class Correlate(XnorMvu):
         acc, depth = self.result_bits if mw > simd else 0, BANKS * self._rows()
         bram36, lut = cost.replay(simd, mw // simd)
         lut += CONTROL + pe * (self.dot().lut + acc)
-        lut += min(self.word_bits, lcm(simd, 32))  # what is written: a beat that is learnt, or a piece that is loaded
+        lut += min(
+            self.word_bits, lcm(simd, 32)
+        )  # what is written: a beat that is learnt, or a piece that is loaded
         if self.blocks:
             bram36 += memory(depth, self.word_bits, "block")["bram36"]
         else:  # pieces are written one by one, and so lie in memories of their own
             pieces = [32] * (self.pieces - 1) + [self.word_bits - 32 * (self.pieces - 1)]
-            lut += sum(4 * min(-(-depth // 32) * -(-bits // 6), -(-depth // 64) * -(-bits // 3)) for bits in pieces)
+            lut += sum(
+                4 * min(-(-depth // 32) * -(-bits // 6), -(-depth // 64) * -(-bits // 3)) for bits in pieces
+            )
             lut += self.word_bits * (-(-depth // 64) - 1)
         return {"lut": float(lut), "bram36": bram36}
 
     @classmethod
     def examples(cls):
-        """Folds of 1, a frame of one beat, words of less and of more than a piece, several rows, both kinds of memory."""
+        """Folds of 1, a frame of one beat, words of less and of more than a piece, several rows, both kinds
+        of memory.
+        """
         points = [  # mw, mh, simd, pe, vectors
             (1, 1, 1, 1, 1),
             (1, 1, 1, 1, 5),

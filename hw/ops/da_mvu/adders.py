@@ -1,7 +1,8 @@
-"""A constant matrix as a graph of additions: found by da4ml, kept as rows of integers, read back as what it computes.
+"""A constant matrix as a graph of additions: found by da4ml, kept as rows of integers, read back as what it
+computes.
 
-A row (a, i, b, j, sign) of an array (n, 5) is the sum a 2^i + sign b 2^j of two numbers. Numbers below the matrix' height are
-the inputs x, the others the sums in order; a sum reads earlier numbers only.
+A row (a, i, b, j, sign) of an array (n, 5) is the sum a 2^i + sign b 2^j of two numbers. Numbers below the
+matrix' height are the inputs x, the others the sums in order; a sum reads earlier numbers only.
 """
 
 from functools import cached_property
@@ -9,14 +10,15 @@ from functools import cached_property
 import numpy as np
 
 LEVELS = 3  # additions and comparisons between two registers
-SHIFTS = 3  # registers in a row from which they are a shift register of 7-series: one LUT per bit instead of flip-flops
+# registers in a row from which they are a shift register of 7-series: one LUT per bit instead of flip-flops
+SHIFTS = 3
 
 
 def solve(weights, low: int, high: int) -> np.ndarray:
     """Sums that make x @ weights of integers x in low .. high, up to sign and powers of two; int64 (n, 5).
 
-    A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1: half as many
-    terms and one subtraction more per column. The cheaper of the two graphs is taken.
+    A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1:
+    half as many terms and one subtraction more per column. The cheaper of the two graphs is taken.
     """
     weights = np.asarray(weights).astype(np.int64)
     graphs = [_Graph(len(weights))]
@@ -42,7 +44,9 @@ class _Graph:
         return np.array(list(self.rows), np.int64).reshape(-1, 5)
 
     def multiply(self, weights, low: int, high: int, slack: int) -> list:
-        """The columns of x @ weights, by da4ml; `slack` levels of sums beyond the least number are allowed, -1: any."""
+        """The columns of x @ weights, by da4ml; `slack` levels of sums beyond the least number are allowed,
+        -1: any.
+        """
         from da4ml.cmvm import solve  # here, for the stages behind the folding do without it
 
         ends = [(number, 0, 1) for number in range(self.inputs)]
@@ -167,7 +171,9 @@ class Adders:
             if number >= self.inputs:
                 a, i, b, j, sign = self.rows[number - self.inputs].tolist()
                 width = self.width(number)
-                top, other = (width if self.signed(n) else min(self.width(n) + at, width) for n, at in ((a, i), (b, j)))
+                top, other = (
+                    width if self.signed(n) else min(self.width(n) + at, width) for n, at in ((a, i), (b, j))
+                )
                 total += min(top, other) - max(i, j) if sign > 0 else max(top, other) - j
         return total
 

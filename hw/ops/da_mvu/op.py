@@ -1,10 +1,12 @@
-"""A dense layer or a convolution's matrix as adders without any memory: a whole vector in, all its results out, every cycle."""
+"""A dense layer or a convolution's matrix as adders without any memory: a whole vector in, all its results
+out, every cycle.
+"""
 
 from functools import cached_property
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import check_matrix
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -16,15 +18,17 @@ CONTROL = 4  # LUTs of the enable
 
 
 class DaMvu(HwOp):
-    """x @ weights + bias of vectors (mw integers), weights (mw, mh) and bias (mh,), any integers; or a bit, that >= T.
+    """x @ weights + bias of vectors (mw integers), weights (mw, mh) and bias (mh,), any integers; or a bit,
+    that >= T.
 
-    It takes the place of an XnorMvu, ByteMvu or IntMvu: the same numbers in and out, mw of them and mh of them per beat.
-    Inputs have `in_bits` bits, unsigned or two's complement; a bit is 0 or 1 here, and what its -1 means lies in weights and
-    bias. Without thresholds results have `out_bits` bits, `out_signed` or not, which must hold every sum.
+    It takes the place of an XnorMvu, ByteMvu or IntMvu: the same numbers in and out, mw of them and mh of
+    them per beat. Inputs have `in_bits` bits, unsigned or two's complement; a bit is 0 or 1 here, and what
+    its -1 means lies in weights and bias. Without thresholds results have `out_bits` bits, `out_signed` or
+    not, which must hold every sum.
 
-    `adders` (n, 5) are the sums that make the columns (adders.py); `with_adders` finds them with da4ml, and whoever writes
-    RTL checks them against the weights. A row whose threshold every sum or none reaches needs none.
-    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    `adders` (n, 5) are the sums that make the columns (adders.py); `with_adders` finds them with da4ml, and
+    whoever writes RTL checks them against the weights. A row whose threshold every sum or none reaches needs
+    none. The arithmetic here is the contract: the RTL is tested against it bit by bit.
     """
 
     module = "xf_da_mvu"
@@ -90,7 +94,8 @@ class DaMvu(HwOp):
         self.take(context.__getitem__)
         # Exact in floating point: all integers lie below 2**53.
         x, weights = (
-            np.asarray(each).astype(float) for each in (context[self.onnx_node.input[0]], self.arrays_of["weights"])
+            np.asarray(each).astype(float)
+            for each in (context[self.onnx_node.input[0]], self.arrays_of["weights"])
         )
         found = self.result(x.reshape(-1, len(weights)), weights)
         if not self.raw:
@@ -110,7 +115,8 @@ class DaMvu(HwOp):
         """Weights (mw, mh), and the least and the greatest result of each row (mh,), int64.
 
         Raises:
-            UserError: too many weights, an array or a shape does not fit, or results that `out_bits` cannot hold.
+            UserError: too many weights, an array or a shape does not fit, or results that `out_bits` cannot
+                hold.
         """
         mw, mh = (self.get_nodeattr(key) for key in ("mw", "mh"))
         if mw * mh > MOST_WEIGHTS:
@@ -135,7 +141,9 @@ class DaMvu(HwOp):
         return np.asarray(self.arrays_of[key]).astype(np.int64)
 
     def live(self) -> np.ndarray:
-        """Columns of the weights whose sums decide something, (mw, rows); zeros in those whose answer is fixed."""
+        """Columns of the weights whose sums decide something, (mw, rows); zeros in those whose answer is
+        fixed.
+        """
         weights, low, high = self.checked()
         if self.raw:
             return weights
@@ -144,7 +152,9 @@ class DaMvu(HwOp):
 
     @cached_property
     def plan(self) -> tuple[adders.Adders, list, list[int]]:
-        """The graph, and per row its end and what it has to reach or what is added to it, as text.module takes them."""
+        """The graph, and per row its end and what it has to reach or what is added to it, as text.module
+        takes them.
+        """
         (weights, low, _), bias = self.checked(), self._integers("bias")
         graph = adders.Adders(self._integers("adders"), len(weights), *self._reach())
         ends = [graph.find(column) for column in self.live().T]
@@ -158,13 +168,20 @@ class DaMvu(HwOp):
         return value_range(self.in_bits, self.in_stream().signed)
 
     def estimate(self) -> dict:
-        """LUT by the model of docs/backends.md, fitted to Yosys: sums, shift registers, what follows the sums, control."""
+        """LUT by the model of docs/backends.md, fitted to Yosys: sums, shift registers, what follows the
+        sums, control.
+        """
         graph, ends, given = self.plan
         if self.raw:
-            behind = sum(self.out_stream().bits for end, value in zip(ends, given) if end and (value or end[2] < 0))
+            behind = sum(
+                self.out_stream().bits for end, value in zip(ends, given) if end and (value or end[2] < 0)
+            )
         else:  # a LUT compares six bits with a constant, each further one five
             behind = sum(1 + -(-max(0, graph.width(end[0]) - 6) // 5) for end in ends if end)
-        return {"lut": float(graph.lut(ends, text.last(ends, given, not self.raw)) + behind + CONTROL), "bram36": 0.0}
+        return {
+            "lut": float(graph.lut(ends, text.last(ends, given, not self.raw)) + behind + CONTROL),
+            "bram36": 0.0,
+        }
 
     def rtl(self):
         return self._written[0], {}
@@ -179,14 +196,24 @@ class DaMvu(HwOp):
         return text.module(graph, ends, given, self.out_stream().bits, not self.raw)
 
     @classmethod
-    def seeded(cls, seed: int, mw: int, mh: int, raw: bool, bits=1, signed=0, w_bits=1, vectors=2, sparse=0.0):
-        """An instance with random weights of `w_bits` bits (1: +-1), a part of them 0, and a bias; results as wide as they
-        have to be, or thresholds, some always and some never met."""
+    def seeded(
+        cls, seed: int, mw: int, mh: int, raw: bool, bits=1, signed=0, w_bits=1, vectors=2, sparse=0.0
+    ):
+        """An instance with random weights of `w_bits` bits (1: +-1), a part of them 0, and a bias; results as
+        wide as they have to be, or thresholds, some always and some never met."""
         rng, name = np.random.default_rng(seed), f"da_mvu_{seed}"
-        weights = rng.choice([-1, 1], (mw, mh)) if w_bits == 1 else rng.integers(*_half_open(w_bits), (mw, mh))
+        weights = (
+            rng.choice([-1, 1], (mw, mh)) if w_bits == 1 else rng.integers(*_half_open(w_bits), (mw, mh))
+        )
         weights *= rng.random((mw, mh)) >= sparse
         arrays = {"weights": weights, "bias": rng.integers(-9, 10, mh) * rng.integers(0, 2)}
-        attributes = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh]}
+        attributes = {
+            "mw": mw,
+            "mh": mh,
+            "vectors": vectors,
+            "in_shape": [vectors, mw],
+            "out_shape": [vectors, mh],
+        }
         attributes |= {"in_bits": bits, "in_signed": signed, "w_bits": w_bits}
         wide = cls.make(name, arrays, **attributes, out_bits=31, out_signed=1)
         _, low, high = wide.checked()
@@ -196,9 +223,9 @@ class DaMvu(HwOp):
             attributes["out_bits"] = max((-least - 1).bit_length(), greatest.bit_length(), 1) + (least < 0)
         else:
             near = rng.normal((low + high) / 2, 1 + (high - low) / 8).round()
-            arrays["thresholds"] = np.choose(rng.integers(0, 12, mh).clip(0, 3), [low, high, high + 1, near]).astype(
-                int
-            )
+            arrays["thresholds"] = np.choose(
+                rng.integers(0, 12, mh).clip(0, 3), [low, high, high + 1, near]
+            ).astype(int)
         return cls.with_adders(name, arrays, **attributes)
 
     @classmethod

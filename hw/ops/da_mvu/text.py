@@ -24,8 +24,8 @@ def module(graph: Adders, ends: list, given: list[int], out_bits: int, threshold
     Args:
         graph: the sums.
         ends: per row (number, power, sign), or None where no sum decides.
-        given: per row what its sum has to reach with thresholds, what is added to it without; with thresholds and no sum
-            whether it is always met.
+        given: per row what its sum has to reach with thresholds, what is added to it without; with thresholds
+            and no sum whether it is always met.
         out_bits: bits of a result.
         thresholds: whether results are bits, sum >= given.
     """
@@ -151,13 +151,16 @@ def _reached(name: str, graph: Adders, end, value: int) -> str:
     """sign number 2^power >= value, which some x meets and some does not."""
     number, power, sign = end
     width = graph.width(number)
-    least = -(-value >> power) if sign > 0 else (-value >> power) + 1  # of the number; turned, of what does not reach
+    least = (
+        -(-value >> power) if sign > 0 else (-value >> power) + 1
+    )  # of the number; turned, of what does not reach
     text = _above(name, width, least - 1 + (graph.signed(number) << (width - 1)), graph.signed(number))
     return text if sign > 0 else f"~({text})"
 
 
 def _above(name: str, width: int, cut: int, signed: bool) -> str:
-    """number > cut in pieces that a LUT of six inputs holds, up to six bits, then five and the answer from below.
+    """number > cut in pieces that a LUT of six inputs holds, up to six bits, then five and the answer from
+    below.
 
     A sign counts as the highest bit, inverted, and `cut` is shifted with it.
     """

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import starts, words
 from xnorforge.hw.ops._streams import check_divides, memory, value_range
@@ -15,9 +15,10 @@ from xnorforge.hw.ops.base import HwOp, Stream
 class Depthwise(HwOp):
     """Windows (OH, OW, kh * kw * C), in order ky, kx, c, to sums (OH, OW, C) of +x or -x, or to sum >= T.
 
-    Arrays: `weights` (kh * kw, C) of 0 and 1, which stand for -1 and +1; `thresholds` (C,), any integers, optional.
-    Elements have `in_bits` bits (1 .. 12), unsigned or two's complement; a bit counts as 0 or 1. With xnor=1 they are
-    bits that stand for -1 and +1, and what is counted is how many equal their weight, 0 .. kh * kw.
+    Arrays: `weights` (kh * kw, C) of 0 and 1, which stand for -1 and +1; `thresholds` (C,), any integers,
+        optional.
+    Elements have `in_bits` bits (1 .. 12), unsigned or two's complement; a bit counts as 0 or 1. With xnor=1
+    they are bits that stand for -1 and +1, and what is counted is how many equal their weight, 0 .. kh * kw.
     Without thresholds the output is INT, as wide as the largest sum, with xnor=1 UINT.
     The arithmetic here is the contract: the RTL is tested against it bit by bit.
     """
@@ -51,16 +52,23 @@ class Depthwise(HwOp):
         """Beats per tap, after a check of attributes and arrays.
 
         Raises:
-            UserError: pe does not divide the channels, an array does not fit, the kind of input does not exist.
+            UserError: pe does not divide the channels, an array does not fit, the kind of input does not
+                exist.
         """
-        channels, pe, bits = self.get_nodeattr("ofm")[-1], self.get_nodeattr("pe"), self.get_nodeattr("in_bits")
+        channels, pe, bits = (
+            self.get_nodeattr("ofm")[-1],
+            self.get_nodeattr("pe"),
+            self.get_nodeattr("in_bits"),
+        )
         check_divides(self.name, "pe", pe, "channels", channels)
         if not 1 <= bits <= 12:
             raise UserError(f"{self.name}: in_bits={bits} is outside 1 .. 12.")
         if self.get_nodeattr("xnor") and bits > 1:
             raise UserError(f"{self.name}: xnor=1 does not go with in_bits={bits}; it needs in_bits=1.")
         if self.get_nodeattr("in_signed") and bits == 1:
-            raise UserError(f"{self.name}: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more.")
+            raise UserError(
+                f"{self.name}: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more."
+            )
         for key, shape in (("weights", (self.taps, channels)), ("thresholds", (channels,))):
             if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
                 raise UserError(
@@ -77,7 +85,9 @@ class Depthwise(HwOp):
     def out_stream(self) -> Stream:
         shape, lanes = tuple(self.get_nodeattr("ofm")), self.in_stream().lanes
         return (
-            Stream(shape, lanes, self.result_bits, not self.get_nodeattr("xnor")) if self.raw else Stream(shape, lanes)
+            Stream(shape, lanes, self.result_bits, not self.get_nodeattr("xnor"))
+            if self.raw
+            else Stream(shape, lanes)
         )
 
     def result_range(self) -> tuple[int, int]:
@@ -96,7 +106,9 @@ class Depthwise(HwOp):
 
     def execute_node(self, context, graph):
         """Tap by tap, in integers."""
-        x, weights, *thresholds = (np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input)
+        x, weights, *thresholds = (
+            np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input
+        )
         x, signs = x.reshape(-1, *weights.shape), 2 * weights - 1
         result = sum(x[:, tap] * signs[tap] for tap in range(self.taps))
         if self.get_nodeattr("xnor"):
@@ -141,13 +153,17 @@ class Depthwise(HwOp):
     def in_block(self) -> tuple[bool, bool]:
         """Whether the weights and whether the starts lie in block RAM."""
         pe, folds = self.get_nodeattr("pe"), self.folds
-        deep = folds * self.taps > cost.SHALLOW and cost.logic_rom(pe, folds * self.taps) > cost.LARGEST_LOGIC_ROM
+        deep = (
+            folds * self.taps > cost.SHALLOW
+            and cost.logic_rom(pe, folds * self.taps) > cost.LARGEST_LOGIC_ROM
+        )
         return deep, folds >= cost.BLOCK_STARTS
 
     def rtl(self):
         source, (weights, begins) = self.in_stream(), self.in_block()
         return self.module, {
-            "Taps": self.taps, "Folds": self.folds, "Pe": source.lanes, "Bits": source.bits, "Signed": source.signed,
+            "Taps": self.taps, "Folds": self.folds, "Pe": source.lanes, "Bits": source.bits,
+            "Signed": source.signed,
             "AccW": self.acc_bits, "Thresholds": not self.raw, "WeightBlock": weights, "StartBlock": begins,
         }  # fmt: skip
 
@@ -167,7 +183,9 @@ class Depthwise(HwOp):
         lut, bram36 = 4 + beats.bit_length() + folds.bit_length() // 2 + pe * (source.bits + bits), 0.0
         begin = starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
         begin = (begin[:, None] >> np.arange(bits) & 1).reshape(folds, pe * bits)
-        for table, in_block in zip((np.asarray(self.arrays_of["weights"]).reshape(beats, pe), begin), self.in_block()):
+        for table, in_block in zip(
+            (np.asarray(self.arrays_of["weights"]).reshape(beats, pe), begin), self.in_block()
+        ):
             depth, width = table.shape
             if in_block:
                 blocks, more = cost.block(width, depth)
@@ -201,8 +219,17 @@ class Depthwise(HwOp):
 
     @classmethod
     def seeded(cls, seed, ofm, kernel, pe, raw, xnor, in_bits=1, in_signed=0):
-        """An instance with random weights and, unless raw, thresholds near the middle, some always and some never met."""
-        attributes = {"ofm": ofm, "kernel": kernel, "pe": pe, "xnor": xnor, "in_bits": in_bits, "in_signed": in_signed}
+        """An instance with random weights and, unless raw, thresholds near the middle, some always and some
+        never met.
+        """
+        attributes = {
+            "ofm": ofm,
+            "kernel": kernel,
+            "pe": pe,
+            "xnor": xnor,
+            "in_bits": in_bits,
+            "in_signed": in_signed,
+        }
         rng, channels = np.random.default_rng(seed), ofm[-1]
         arrays = {"weights": rng.integers(0, 2, (prod(kernel), channels))}
         if not raw:

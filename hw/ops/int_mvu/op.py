@@ -1,8 +1,10 @@
-"""Matrix-vector unit of small integers and small integer weights: sums, compared with thresholds or as they are."""
+"""Matrix-vector unit of small integers and small integer weights: sums, compared with thresholds or as they
+are.
+"""
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import value_range
@@ -15,11 +17,12 @@ WIDEST_SUM = 24  # columns of a heap of bits (hw/rtl/xf_heap.svh)
 class IntMvu(Mvu):
     """Vectors (mw integers) times weights (mw, mh), integers of `w_bits` bits; give x @ weights or sum >= T.
 
-    Inputs have `in_bits` bits (1 .. 16), unsigned or two's complement; with bipolar=1 they are bits and stand for -1 and
-    +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 8 bits. Sums are INT of `out_bits` bits, which must
-    hold every sum that the weights can make; out_bits=0 takes as many as the worst weights need. Thresholds are any
-    integers. dsp=0 adds planes of the weights in LUTs, dsp=1 multiplies in DSP blocks where they pay.
-    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    Inputs have `in_bits` bits (1 .. 16), unsigned or two's complement; with bipolar=1 they are bits and stand
+    for -1 and +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 8 bits. Sums are INT of
+    `out_bits` bits, which must hold every sum that the weights can make; out_bits=0 takes as many as the
+    worst weights need. Thresholds are any integers. dsp=0 adds planes of the weights in LUTs, dsp=1
+    multiplies in DSP blocks where they pay. The arithmetic here is the contract: the RTL is tested against it
+    bit by bit.
     """
 
     module = "xf_int_mvu"
@@ -67,7 +70,9 @@ class IntMvu(Mvu):
         for key, least in (("bipolar", 1), ("in_signed", 2), ("dsp", 2)):
             if self.get_nodeattr(key) and (self.in_bits < least or (key == "bipolar" and self.in_bits > 1)):
                 wanted = "in_bits=1" if key == "bipolar" else "in_bits of 2 or more"
-                raise UserError(f"{self.name}: {key}=1 does not go with in_bits={self.in_bits}; it needs {wanted}.")
+                raise UserError(
+                    f"{self.name}: {key}=1 does not go with in_bits={self.in_bits}; it needs {wanted}."
+                )
         if "weights" in self.arrays_of:
             weights, (low, high) = np.asarray(self.arrays_of["weights"]), value_range(self.weight_bits, True)
             if weights.min() < low or weights.max() > high:
@@ -108,7 +113,9 @@ class IntMvu(Mvu):
 
     @property
     def acc_bits(self) -> int:
-        """Width of an accumulator: a sum, or one that may be off a threshold by the whole range; half if bipolar."""
+        """Width of an accumulator: a sum, or one that may be off a threshold by the whole range; half if
+        bipolar.
+        """
         return self.result_bits if self.raw or self.bipolar else self.result_bits + 1
 
     def result(self, x, weights):
@@ -119,14 +126,17 @@ class IntMvu(Mvu):
     def chain(self) -> tuple[int, int]:
         """Rows that share a multiplier, and multipliers in a chain; (1, 0) without.
 
-        Two rows share one where their packed factor fits: the sums of a chain need `field` bits, the weight of the
-        second row lies above them, less by one where that of the first is negative. A product that would be no
-        DSP block anyway is added by planes.
+        Two rows share one where their packed factor fits: the sums of a chain need `field` bits, the weight
+        of the second row lies above them, less by one where that of the first is negative. A product that
+        would be no DSP block anyway is added by planes.
         """
         if not self.get_nodeattr("dsp"):
             return 1, 0
         simd = self.get_nodeattr("simd")
-        lengths = [1, *(n for n in (2, 3) if n <= simd and cost.multipliers(simd, n, self.field(n)).bits <= WIDEST_SUM)]
+        lengths = [
+            1,
+            *(n for n in (2, 3) if n <= simd and cost.multipliers(simd, n, self.field(n)).bits <= WIDEST_SUM),
+        ]
         if self.get_nodeattr("pe") % 2 == 0:
             fits = [length for length in lengths if self.field(length) + self.weight_bits <= FACTOR]
             weights = self.arrays_of.get("weights")
@@ -161,13 +171,17 @@ class IntMvu(Mvu):
         return (self._borrowed(weights) if self.chain()[0] == 2 else weights) % 2**self.weight_bits
 
     def offset(self, weights):
-        """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product, sign bits."""
+        """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product,
+        sign bits.
+        """
         mw, _, simd, _ = self.fold()
         _, chain = self.chain()
         if chain:
             return np.full(weights.shape[1], mw // simd * -(-simd // chain) * 2 ** (self.field(chain) - 1))
         shift = 2 ** (self.in_bits - 1) if self.in_signed else 0
-        return mw // simd * cost.plane_offset(simd, self.in_bits, self.weight_bits) + shift * weights.sum(axis=0)
+        return mw // simd * cost.plane_offset(simd, self.in_bits, self.weight_bits) + shift * weights.sum(
+            axis=0
+        )
 
     def equal_starts(self) -> bool:
         """Sums without a sign bit or bits of -1 to correct."""
@@ -203,7 +217,9 @@ class IntMvu(Mvu):
         }  # fmt: skip
 
     def estimate(self) -> dict:
-        """LUT, BRAM36 and DSP by the model of docs/operators-mvu.md, fitted to Yosys; no number of LUTs makes adders wider."""
+        """LUT, BRAM36 and DSP by the model of docs/operators-mvu.md, fitted to Yosys; no number of LUTs makes
+        adders wider.
+        """
         if self.dot().bits > WIDEST_SUM:
             return {"lut": float("inf"), "bram36": 0.0, "dsp": 0.0}
         rows, chain = self.chain()
@@ -217,7 +233,9 @@ class IntMvu(Mvu):
 
     @classmethod
     def examples(cls):
-        """Planes and multipliers, odd and even lanes and rows, bits as 0/1 and -1/+1, two to eight bits, ternary."""
+        """Planes and multipliers, odd and even lanes and rows, bits as 0/1 and -1/+1, two to eight bits,
+        ternary.
+        """
         points = [  # mw, mh, simd, pe, vectors, raw, in_bits, in_signed, w_bits, more
             (1, 1, 1, 1, 5, False, 8, 0, 8, {}),
             (1, 1, 1, 1, 5, True, 8, 1, 8, {}),
@@ -251,14 +269,24 @@ class IntMvu(Mvu):
             (6, 2, 2, 1, 2, True, 16, 1, 6, {"dsp": 1}),
         ]
         names = ("mw", "mh", "simd", "pe", "vectors", "raw", "in_bits", "in_signed", "w_bits")
-        made = [cls.seeded(seed, **dict(zip(names, point)), **more) for seed, (*point, more) in enumerate(points)]
+        made = [
+            cls.seeded(seed, **dict(zip(names, point)), **more) for seed, (*point, more) in enumerate(points)
+        ]
         return [*made, *cls.special()]
 
     @classmethod
     def special(cls):
         """Ternary weights, sums no wider than the weights make them, and a weight that does not pair."""
         rng = np.random.default_rng(5)
-        shape = {"mw": 32, "mh": 8, "simd": 8, "pe": 4, "vectors": 2, "in_shape": [2, 32], "out_shape": [2, 8]}
+        shape = {
+            "mw": 32,
+            "mh": 8,
+            "simd": 8,
+            "pe": 4,
+            "vectors": 2,
+            "in_shape": [2, 32],
+            "out_shape": [2, 8],
+        }
         ternary, lowest = rng.integers(-1, 2, (32, 8)), rng.integers(-128, 128, (32, 8))
         lowest[:3, :2] = [[-1, -128]] * 3
         narrow = {"w_bits": 2, "in_bits": 4, "in_signed": 1}
@@ -266,7 +294,9 @@ class IntMvu(Mvu):
         bits = max((-low - 1).bit_length(), high.bit_length()) + 1
         return [
             cls.make("ternary", {"weights": ternary}, **shape, **narrow, out_bits=bits),
-            cls.make("steps", {"weights": ternary, "thresholds": rng.integers(-60, 60, 8)}, **shape, **narrow),
+            cls.make(
+                "steps", {"weights": ternary, "thresholds": rng.integers(-60, 60, 8)}, **shape, **narrow
+            ),
             cls.make("lowest", {"weights": lowest}, **shape, dsp=1),
         ]
 

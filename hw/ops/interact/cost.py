@@ -4,8 +4,16 @@ from .plan import Plan, Slot, width
 
 # LUTs per bit of a multiplexer over up to 2**k sources.
 MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
-# LUTs in the netlist per LUT of a part, fitted to 40 syntheses; what turns codes into numbers disappears in its neighbours.
-WEIGHTS = {"codes": 1.14, "picks": 1.11, "sums": 1.49, "steps": 1.09, "subtractions": 0.27, "comparisons": 1.04}
+# LUTs in the netlist per LUT of a part, fitted to 40 syntheses; what turns codes into numbers disappears in
+# its neighbours.
+WEIGHTS = {
+    "codes": 1.14,
+    "picks": 1.11,
+    "sums": 1.49,
+    "steps": 1.09,
+    "subtractions": 0.27,
+    "comparisons": 1.04,
+}
 CONTROL = 8
 STEER = 1.6  # LUTs per 64 words and bit of a table of more than 64 that steers a multiplexer
 
@@ -23,7 +31,9 @@ def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
     parts = {
         "codes": sum(_code(cuts, bits, plan.code_bits(lane)) for lane, cuts in enumerate(plan.cuts)),
         "picks": sum(_pick(slot, plan) for slot in slots),
-        "sums": sum(plan.top(lane).bit_length() * max(0, len(slots) - 1) for lane, slots in enumerate(plan.slots)),
+        "sums": sum(
+            plan.top(lane).bit_length() * max(0, len(slots) - 1) for lane, slots in enumerate(plan.slots)
+        ),
         "steps": _tables(steps),
         "subtractions": sum(tables[0][2] for tables in steps if len(tables) > 1),
         "comparisons": last * plan.lanes,
@@ -44,7 +54,9 @@ def _code(cuts: list[int], bits: int, wide: int) -> float:
 
 
 def _pick(slot: Slot, plan: Plan) -> float:
-    """The multiplexer over the teachers and, where the fold does not do it, the tables that steer it and the values."""
+    """The multiplexer over the teachers and, where the fold does not do it, the tables that steer it and the
+    values.
+    """
     wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
     sources, kinds = (len({each for each in of if each}) for of in (slot.teachers, slot.values))
     index, kind, address = width(sources), width(kinds + 1), plan.address_bits
@@ -54,7 +66,9 @@ def _pick(slot: Slot, plan: Plan) -> float:
 
 
 def _tables(steps: list[list[tuple]]) -> float:
-    """A LUT per different bit of a table and 64 words that differ from others; multiplexers of the slice join them."""
+    """A LUT per different bit of a table and 64 words that differ from others; multiplexers of the slice join
+    them.
+    """
     found = {}
     for tables in steps:
         for index, words, bits in tables:

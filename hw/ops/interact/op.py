@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import memory, value_range
 from xnorforge.hw.ops.base import Stream
@@ -12,15 +12,19 @@ from .plan import Plan, cuts, plan
 
 
 class Interact(PerChannel):
-    """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or a bit where there are thresholds.
+    """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or a bit where there are
+    thresholds.
 
-    p = 2 x - n0 where the input x counts matches (`matches` = 1, unsigned), else p = x (signed). K = influence[group, t, s]
-    is odd, 0 or +-1 for no edge; channels of a group are neighbours. delta = sgn(K) unit (n - (|K| - 1) / 2), where n is the number of
-    j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|). The formula holds for every input of `in_bits` bits, also beyond n0.
+    p = 2 x - n0 where the input x counts matches (`matches` = 1, unsigned), else p = x (signed). K =
+    influence[group, t, s] is odd, 0 or +-1 for no edge; channels of a group are neighbours. delta = sgn(K)
+    unit (n - (|K| - 1) / 2), where n is the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|). The
+    formula holds for every input of `in_bits` bits, also beyond n0.
 
-    Arrays: `influence` (groups, g, g), groups * g = C; `thresholds` (C,), optional; `direction` (C,) of +1 and -1, all +1
+    Arrays: `influence` (groups, g, g), groups * g = C; `thresholds` (C,), optional; `direction` (C,) of +1
+        and -1, all +1
     where it is absent. The bit is direction * p~ >= threshold. Without thresholds the output is p~, signed.
-    `form` says how a student's step is made: "table" of {fold, m}, "adder", or "auto", the smaller one for each lane.
+    `form` says how a student's step is made: "table" of {fold, m}, "adder", or "auto", the smaller one for
+    each lane.
     """
 
     module = "xf_interact"
@@ -45,18 +49,29 @@ class Interact(PerChannel):
         """Influence (groups, g, g), thresholds (C,) or None, and directions (C,), int64.
 
         Raises:
-            UserError: they do not fit the channels or the input, an influence is even or a direction neither 1 nor -1.
+            UserError: they do not fit the channels or the input, an influence is even or a direction neither
+                1 nor -1.
         """
-        channels, n0, unit = self.get_nodeattr("in_shape")[-1], self.get_nodeattr("n0"), self.get_nodeattr("unit")
+        channels, n0, unit = (
+            self.get_nodeattr("in_shape")[-1],
+            self.get_nodeattr("n0"),
+            self.get_nodeattr("unit"),
+        )
         influence = np.asarray(self.arrays_of["influence"]).astype(np.int64)
-        if influence.ndim != 3 or influence.shape[1] != influence.shape[2] or np.prod(influence.shape[:2]) != channels:
+        if (
+            influence.ndim != 3
+            or influence.shape[1] != influence.shape[2]
+            or np.prod(influence.shape[:2]) != channels
+        ):
             raise UserError(
                 f"{self.name}: influence {influence.shape} does not belong to {channels} channels; use (groups, g, g) "
                 f"with groups * g = {channels}."
             )
         even = influence[(influence % 2 == 0) & (influence != 0)]
         if even.size:
-            raise UserError(f"{self.name}: an influence of {even[0]} is even; use odd numbers, and 0 for no edge.")
+            raise UserError(
+                f"{self.name}: an influence of {even[0]} is even; use odd numbers, and 0 for no edge."
+            )
         if n0 < 1 or unit < 1:
             raise UserError(f"{self.name}: n0={n0} and unit={unit} cannot be below 1; use positive integers.")
         bits, counts = self.get_nodeattr("in_bits"), self.get_nodeattr("matches")
@@ -77,7 +92,9 @@ class Interact(PerChannel):
                 f"channels; use ({channels},) for both."
             )
         if (abs(direction) != 1).any():
-            raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
+            raise UserError(
+                f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1."
+            )
         return influence, thresholds, direction
 
     def in_stream(self) -> Stream:
@@ -141,10 +158,14 @@ class Interact(PerChannel):
         """Where every channel and edge is in the hardware."""
         source = self.in_stream()
         low, _ = value_range(source.bits, source.signed)
-        return plan(self.tables()[0], source.lanes, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")), low)
+        return plan(
+            self.tables()[0], source.lanes, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")), low
+        )
 
     def estimate(self):
-        """LUT by the model of docs/operators-interact.md, fitted to Yosys; its memory is read without a clock: no block RAM."""
+        """LUT by the model of docs/operators-interact.md, fitted to Yosys; its memory is read without a
+        clock: no block RAM.
+        """
         source, made = self.in_stream(), self.plan()
         if self.raw:
             steps, last = self._addends(made), self.out_stream().bits - self.scale
@@ -163,7 +184,12 @@ class Interact(PerChannel):
 
     def _written(self) -> tuple[str, str]:
         """Name and text of the instance's module."""
-        source, sink, made, (influence, _, direction) = self.in_stream(), self.out_stream(), self.plan(), self.tables()
+        source, sink, made, (influence, _, direction) = (
+            self.in_stream(),
+            self.out_stream(),
+            self.plan(),
+            self.tables(),
+        )
         if self.raw:
             steps, given = self._addends(made), {"StepW": sink.bits, "Scale": self.scale, "Biased": 0}
         else:
@@ -183,7 +209,9 @@ class Interact(PerChannel):
         low, bits = value_range(self.in_stream().bits, self.in_stream().signed)[0], self.out_stream().bits
         base = self.scale * low - self.offset
         index = [f"m{lane}" if slots else "fold" for lane, slots in enumerate(made.slots)]
-        words = [[base + self._moves(made, lane, m) for m in _range(made, lane)] for lane in range(made.lanes)]
+        words = [
+            [base + self._moves(made, lane, m) for m in _range(made, lane)] for lane in range(made.lanes)
+        ]
         return [[(name, each, bits)] for name, each in zip(index, words)]
 
     def _moves(self, made: Plan, lane: int, m: int) -> int:
@@ -203,11 +231,15 @@ class Interact(PerChannel):
             first = []
             for channel in made.channels[lane]:
                 # rest * scale * u + move >= bound, or <= bound; bounds out of reach stay so.
-                sign, given = (1, 0) if channel is None else (int(direction[channel]), int(thresholds[channel]))
+                sign, given = (
+                    (1, 0) if channel is None else (int(direction[channel]), int(thresholds[channel]))
+                )
                 reach = moves[0] - (sign < 0), rest * top + moves[-1] + (sign > 0)
                 bound = int(np.clip(sign * given + base, *reach))
                 needed = [sign * -(sign * (move - bound) // rest) for move in (moves[:1] if adder else moves)]
-                first += needed if adder else [min(max(word, -(sign < 0)), top + (sign > 0)) for word in needed]
+                first += (
+                    needed if adder else [min(max(word, -(sign < 0)), top + (sign > 0)) for word in needed]
+                )
             if adder:
                 second = [(move - moves[0]) // rest for move in moves]
                 ends += [min(first) - max(second), max(first)]
@@ -220,7 +252,8 @@ class Interact(PerChannel):
         wide = biased + max(max(ends), -min(ends) - 1).bit_length()
         bias = biased << (wide - 1)
         steps = [
-            [(index, [word + bias for word in words], wide) if k == 0 else (index, words, max(words).bit_length())
+            [(index, [word + bias for word in words], wide) if k == 0 else (index, words,
+            max(words).bit_length())
              for k, (index, words) in enumerate(lane)]
             for lane in tables
         ]  # fmt: skip
@@ -236,8 +269,12 @@ class Interact(PerChannel):
         return form == "adder" or bits * per_bit[0] > bits * per_bit[1] * (fold > 2) + bits + 8
 
     @classmethod
-    def seeded(cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes):
-        """An instance with a random graph over K in +-`sizes` and thresholds near the middle, some always and some never met."""
+    def seeded(
+        cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes
+    ):
+        """An instance with a random graph over K in +-`sizes` and thresholds near the middle, some always and
+        some never met.
+        """
         rng = np.random.default_rng(seed)
         groups = shape[-1] // g
         influence = rng.choice([k for size in sizes for k in (size, -size)], (groups, g, g))
@@ -252,7 +289,9 @@ class Interact(PerChannel):
             low, high = cls.make(arrays=arrays, **attributes).result_range()
             near = rng.normal(0, n0 / 4, shape[-1]).round().astype(np.int64)
             draw = rng.random(shape[-1])
-            arrays["thresholds"] = np.select([draw < 0.07, draw < 0.14, draw < 0.2], [low - 9, low, high + 1], near)
+            arrays["thresholds"] = np.select(
+                [draw < 0.07, draw < 0.14, draw < 0.2], [low - 9, low, high + 1], near
+            )
             if seed % 2:
                 arrays["direction"] = rng.choice([-1, 1], shape[-1])
         return cls.make(f"interact_{seed}", arrays, **attributes)

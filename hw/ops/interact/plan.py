@@ -1,12 +1,13 @@
 """From a graph of channel interactions to what each lane does in each beat: cuts, codes, slots, steps.
 
-A *lane* is a place in a beat, a *fold* the number of a beat in its pixel, an *address* the fold as the hardware counts it:
-{group, beat of the group}. The hardware has u = input - low, unsigned.
+A *lane* is a place in a beat, a *fold* the number of a beat in its pixel, an *address* the fold as the
+hardware counts it: {group, beat of the group}. The hardware has u = input - low, unsigned.
 
-Each lane that carries a teacher has comparisons u > cut, shared by all channels it serves, and a *code* of how many of
-its ascending cuts are passed. Each lane that carries a student has *slots*: in a fold, slot k adds the k-th edge of the
-student at hand. A slot picks a teacher's code and turns it into a number 0, 1, …; the sum of all slots is m, and the
-student moves by unit * (m - middle), `middle` being a constant of the lane. Only codes and slots cost anything.
+Each lane that carries a teacher has comparisons u > cut, shared by all channels it serves, and a *code* of
+how many of its ascending cuts are passed. Each lane that carries a student has *slots*: in a fold, slot k
+adds the k-th edge of the student at hand. A slot picks a teacher's code and turns it into a number 0, 1, …;
+the sum of all slots is m, and the student moves by unit * (m - middle), `middle` being a constant of the
+lane. Only codes and slots cost anything.
 """
 
 from collections import Counter
@@ -48,7 +49,8 @@ class Slot:
     """One edge per fold of a lane.
 
     Attributes:
-        teachers: per address (beat, lane) of the teacher in its group of beats, None where the fold has no edge here.
+        teachers: per address (beat, lane) of the teacher in its group of beats, None where the fold has no
+            edge here.
         values: per address, what the slot adds at each code of the teacher; () where it adds `middle`.
         middle: what the slot adds where nothing moves.
     """
@@ -68,7 +70,8 @@ class Plan:
     """Where every channel and edge of one instance is.
 
     Attributes:
-        span, groups: beats per group of beats, such groups per pixel; a group is one beat where there is no edge.
+        span, groups: beats per group of beats, such groups per pixel; a group is one beat where there is no
+            edge.
         lanes: channels per beat.
         cuts: per lane the ascending cuts on u that any of its teachers needs.
         slots: per lane.
@@ -136,7 +139,9 @@ def plan(influence: np.ndarray, pe: int, n0: int, matches: bool, low: int) -> Pl
 
 
 def _slots(edges: list[list], size: int) -> list[Slot]:
-    """Edges (teacher, signed values) per address, dealt to as few slots as possible, equal ones to the same slot."""
+    """Edges (teacher, signed values) per address, dealt to as few slots as possible, equal ones to the same
+    slot.
+    """
     slots = [Slot([None] * size, [()] * size) for _ in range(max(map(len, edges)))]
     seen = [Counter() for _ in slots]
     for address in sorted(range(size), key=lambda address: -len(edges[address])):

@@ -1,4 +1,6 @@
-"""The SystemVerilog of one instance: comparisons, the registers of teachers' codes, slots and steps around xf_interact."""
+"""The SystemVerilog of one instance: comparisons, the registers of teachers' codes, slots and steps around
+xf_interact.
+"""
 
 from hashlib import sha256
 
@@ -37,12 +39,17 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: lis
     Args:
         plan: see plan.py.
         shell: parameters of xf_interact.
-        steps: per lane one or two tables (index, words, bits of a word); the step is the first less the second.
+        steps: per lane one or two tables (index, words, bits of a word); the step is the first less the
+            second.
         turns: per lane and address whether the comparison is turned.
     """
     bits, fold_bits = shell["InBits"], max(1, plan.address_bits)
     lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs all of them"]
-    lines += ["logic take, last;", f"logic [{fold_bits - 1}:0] fold;", f"logic [{plan.lanes * bits - 1}:0] x;"]
+    lines += [
+        "logic take, last;",
+        f"logic [{fold_bits - 1}:0] fold;",
+        f"logic [{plan.lanes * bits - 1}:0] x;",
+    ]
     lines += ["/* verilator lint_on UNUSEDSIGNAL */"]
     lines += [f"logic [{plan.lanes * shell['StepW'] - 1}:0] step;", f"logic [{plan.lanes - 1}:0] turn;"]
     sign = f" ^ {{{plan.lanes}{{{bits}'d{1 << (bits - 1)}}}}}" if shell["Signed"] else ""
@@ -58,14 +65,21 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: lis
         lines += _step(lane, steps[lane], shell["StepW"])
         lines += _table(f"d{lane}", "fold", turns[lane], 1)
         lines.append(f"assign turn[{lane}] = d{lane}[0];")
-    lines += ["", "xf_interact #(", "  " + ", ".join(f".{key}({value})" for key, value in shell.items()), ") u_flow ("]
+    lines += [
+        "",
+        "xf_interact #(",
+        "  " + ", ".join(f".{key}({value})" for key, value in shell.items()),
+        ") u_flow (",
+    ]
     lines += ["  .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i,"]
     lines += ["  .take_o(take), .last_o(last), .fold_o(fold), .step_i(step), .turn_i(turn)", ");"]
     return "".join(f"  {line}\n" if line else "\n" for line in lines)
 
 
 def _codes(lane: int, cuts: list[int], plan: Plan, bits: int) -> list[str]:
-    """The code of a lane: from a table of the input, from the place of its highest five bits, or from comparisons."""
+    """The code of a lane: from a table of the input, from the place of its highest five bits, or from
+    comparisons.
+    """
     wide, low = plan.code_bits(lane), bits - 5
     if low <= 1:
         words = [code(sum(u > cut for cut in cuts), len(cuts)) for u in range(1 << bits)]
@@ -83,7 +97,9 @@ def _codes(lane: int, cuts: list[int], plan: Plan, bits: int) -> list[str]:
 
 
 def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide: int) -> list[str]:
-    """One cut at most per value of the high bits: that value picks the comparison of the low bits, and both the code."""
+    """One cut at most per value of the high bits: that value picks the comparison of the low bits, and both
+    the code.
+    """
     first, top = lane * (low + 5), (1 << low) - 1
     high, rest = f"x[{first + low} +: 5]", f"x[{first} +: {low}]"
     values = sorted({cut & top for cut in cuts} - {top})
@@ -148,7 +164,10 @@ def _table(name: str, index: str, words: list[int], bits: int) -> list[str]:
     lines = [f"logic [{bits - 1}:0] {name};"]
     for b in range(bits):
         vector = sum((word >> b & 1) << at for at, word in enumerate(words))
-        if index == "fold" and vector in (0, (1 << len(words)) - 1):  # of other indices every bit has to be used
+        if index == "fold" and vector in (
+            0,
+            (1 << len(words)) - 1,
+        ):  # of other indices every bit has to be used
             lines.append(f"assign {name}[{b}] = 1'b{vector & 1};")
             continue
         table = f"{name.upper()}_{b}"
@@ -191,8 +210,12 @@ def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
     return lines + _table(f"v{name}", both, words, slot.top.bit_length())
 
 
-def _chosen(name: str, picks: list, address: int, bits: int, lines: list[str], limit: int = 2) -> tuple[str, int]:
-    """An index of `bits` bits as a table of the fold, or the fold itself where that has no more bits or up to `limit`."""
+def _chosen(
+    name: str, picks: list, address: int, bits: int, lines: list[str], limit: int = 2
+) -> tuple[str, int]:
+    """An index of `bits` bits as a table of the fold, or the fold itself where that has no more bits or up to
+    `limit`.
+    """
     if not bits:
         return "", 0
     if address <= max(bits, limit):

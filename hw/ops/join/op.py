@@ -2,17 +2,20 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, value_range
 from xnorforge.hw.ops.base import Stream
 
 
 class Join(PerChannel):
-    """y[…, c] = sum over k of multipliers[k, c] * x_k[…, c], modulo 2**out_bits, for one or more streams of one shape.
+    """y[…, c] = sum over k of multipliers[k, c] * x_k[…, c], modulo 2**out_bits, for one or more streams of
+    one shape.
 
-    Arrays: `multipliers` (inputs, C), whole numbers. Lists of `in_bits`, `in_signed` have one entry per stream. The caller
-    says how wide the sum is: integers of a network have known ranges, which are smaller than those of their bits.
+    Arrays: `multipliers` (inputs, C), whole numbers. Lists of `in_bits`, `in_signed` have one entry per
+        stream. The caller
+    says how wide the sum is: integers of a network have known ranges, which are smaller than those of their
+    bits.
     """
 
     module = "xf_join"
@@ -33,7 +36,10 @@ class Join(PerChannel):
         Raises:
             UserError: they are not one per stream and channel.
         """
-        table, shape = np.asarray(self.arrays_of["multipliers"]).astype(np.int64), self.get_nodeattr("in_shape")
+        table, shape = (
+            np.asarray(self.arrays_of["multipliers"]).astype(np.int64),
+            self.get_nodeattr("in_shape"),
+        )
         if table.shape != (self.inputs, shape[-1]):
             raise UserError(
                 f"{self.name}: multipliers have shape {table.shape}; {self.inputs} streams of {shape[-1]} channels need "
@@ -83,7 +89,8 @@ class Join(PerChannel):
         return self.module, {
             "Inputs": self.inputs, "Pe": source.lanes, "Folds": source.shape[-1] // source.lanes,
             "OutBits": self.get_nodeattr("out_bits"), "SumBits": self.sum_bits(),
-            "InBits": packed(self.get_nodeattr("in_bits"), 8), "Signed": packed(self.get_nodeattr("in_signed"), 1),
+            "InBits": packed(self.get_nodeattr("in_bits"), 8),
+            "Signed": packed(self.get_nodeattr("in_signed"), 1),
             "WordBits": packed(self.word_bits(), 8), "Constants": packed(constants, 32),
         }  # fmt: skip
 
@@ -102,7 +109,9 @@ class Join(PerChannel):
         return {"MultiplierFile": (at, words)}
 
     def estimate(self):
-        """Model of docs/operators-graphs.md: a product of 9 bits or more takes a DSP block, which also adds one other term."""
+        """Model of docs/operators-graphs.md: a product of 9 bits or more takes a DSP block, which also adds
+        one other term.
+        """
         source, out = self.in_stream(), self.get_nodeattr("out_bits")
         folds, lane, dsp = source.shape[-1] // source.lanes, 0.0, 0
         for row, bits, word in zip(self.table(), self.get_nodeattr("in_bits"), self.word_bits()):
@@ -118,14 +127,20 @@ class Join(PerChannel):
 
     @classmethod
     def examples(cls):
-        """(in_shape, pe, in_bits, in_signed, out_bits, out_signed, largest multiplier; 0: ones, negative: one constant)"""
+        """(in_shape, pe, in_bits, in_signed, out_bits, out_signed, largest multiplier; 0: ones, negative: one
+        constant)
+        """
         points = [
-            ((4,), 1, (8,), (0,), 20, 1, 900), ((4,), 4, (8,), (1,), 9, 1, -2), ((2, 3, 4), 2, (4, 4), (0, 0), 5, 0, 0),
+            ((4,), 1, (8,), (0,), 20, 1, 900), ((4,), 4, (8,), (1,), 9, 1, -2),
+            ((2, 3, 4), 2, (4, 4), (0, 0), 5, 0, 0),
             ((2, 3, 4), 1, (9, 9), (0, 0), 22, 1, 500), ((2, 3, 4), 4, (9, 18), (0, 1), 20, 1, 300),
-            ((2, 2, 6), 3, (1, 1, 1), (0, 0, 0), 2, 0, 0), ((2, 2, 6), 1, (10, 10, 10), (0, 0, 0), 24, 1, 180),
+            ((2, 2, 6), 3, (1, 1, 1), (0, 0, 0), 2, 0, 0),
+            ((2, 2, 6), 1, (10, 10, 10), (0, 0, 0), 24, 1, 180),
             ((2, 2, 6), 6, (10, 10, 10), (0, 0, 0), 24, 1, 180), ((3, 8), 2, (9,) * 5, (0,) * 5, 23, 1, 2000),
-            ((3, 8), 1, (16, 5), (1, 0), 17, 1, 1), ((3, 8), 8, (3, 7), (1, 1), 12, 1, -45), ((5, 1), 1, (6, 6), (0, 1), 8, 1, 0),
-            ((1,), 1, (1,), (0,), 1, 0, 0), ((1,), 1, (12, 12), (1, 1), 8, 1, 9), ((9,), 3, (8, 8), (0, 0), 8, 0, 3),
+            ((3, 8), 1, (16, 5), (1, 0), 17, 1, 1), ((3, 8), 8, (3, 7), (1, 1), 12, 1, -45),
+            ((5, 1), 1, (6, 6), (0, 1), 8, 1, 0),
+            ((1,), 1, (1,), (0,), 1, 0, 0), ((1,), 1, (12, 12), (1, 1), 8, 1, 9),
+            ((9,), 3, (8, 8), (0, 0), 8, 0, 3),
             ((2, 2, 64), 2, (9, 22), (0, 1), 23, 1, 1000), ((2, 2, 128), 1, (11, 11), (0, 0), 24, 1, 76),
             ((4, 4, 2), 2, (2, 20), (0, 1), 21, 1, -64), ((4, 4, 2), 1, (2, 2, 2, 2), (1, 0, 1, 0), 9, 1, 30),
             ((3, 3, 3), 3, (24, 24), (1, 1), 24, 1, 0), ((3, 3, 3), 1, (17, 9), (1, 0), 30, 1, 8000),

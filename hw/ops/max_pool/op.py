@@ -4,7 +4,7 @@ from functools import reduce
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
 from xnorforge.hw.ops._streams import packed
 
@@ -12,8 +12,8 @@ from xnorforge.hw.ops._streams import packed
 class MaxPool(Pool):
     """Integers (H, W, C) to their maxima over windows that do not overlap, (H // kh, W // kw, C).
 
-    Array `direction` (C,): +1 the maximum, -1 the minimum of the channel; all maxima where it is absent. Rows and
-    columns beyond the last whole window are dropped.
+    Array `direction` (C,): +1 the maximum, -1 the minimum of the channel; all maxima where it is absent. Rows
+    and columns beyond the last whole window are dropped.
     """
 
     arrays = ("direction",)
@@ -61,10 +61,12 @@ class MaxPool(Pool):
             ((4, 6, 4), (2, 2), 2, 3, 0, 1), ((5, 5, 2), (2, 2), 2, 9, 1, 2), ((5, 5, 2), (2, 2), 1, 5, 0, 1),
             ((4, 7, 6), (2, 3), 2, 4, 0, 0), ((7, 8, 3), (3, 3), 1, 6, 1, 1), ((8, 7, 2), (3, 3), 2, 2, 1, 0),
             ((3, 3, 5), (3, 3), 5, 7, 0, 1), ((7, 7, 4), (7, 7), 4, 8, 1, 1), ((7, 7, 4), (7, 7), 2, 2, 0, 2),
-            ((4, 4, 6), (4, 4), 1, 12, 1, 1), ((2, 2, 1), (2, 2), 1, 20, 1, 0), ((4, 6, 2), (1, 3), 1, 4, 1, 1),
+            ((4, 4, 6), (4, 4), 1, 12, 1, 1), ((2, 2, 1), (2, 2), 1, 20, 1, 0),
+            ((4, 6, 2), (1, 3), 1, 4, 1, 1),
             ((6, 4, 3), (2, 1), 3, 7, 0, 1), ((1, 8, 6), (1, 4), 6, 2, 1, 0), ((4, 3, 2), (1, 1), 1, 5, 1, 1),
             ((4, 4, 4), (2, 2), 2, 1, 0, 1), ((5, 4, 8), (2, 2), 8, 1, 0, 1), ((4, 4, 2), (2, 2), 1, 1, 0, 2),
-            ((4, 4, 3), (2, 2), 1, 1, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0, 1), ((8, 1, 2), (4, 1), 1, 16, 1, 2),
+            ((4, 4, 3), (2, 2), 1, 1, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0, 1),
+            ((8, 1, 2), (4, 1), 1, 16, 1, 2),
         ]  # fmt: skip
         names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
         found = []

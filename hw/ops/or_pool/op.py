@@ -9,7 +9,8 @@ from xnorforge.hw.ops._streams import packed
 
 
 class OrPool(Pool):
-    """Bits (H, W, C) to (H // kh, W // kw, C): the maximum (`all`=1: the minimum) over windows that do not overlap.
+    """Bits (H, W, C) to (H // kh, W // kw, C): the maximum (`all`=1: the minimum) over windows that do not
+    overlap.
 
     Rows and columns beyond the last whole window are dropped.
     """
@@ -24,7 +25,9 @@ class OrPool(Pool):
 
     def rtl(self):
         module, parameters = super().rtl()
-        return module, parameters | {"Turned": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)}
+        return module, parameters | {
+            "Turned": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)
+        }
 
     def join_cost(self, line):
         return self.get_nodeattr("pe")
@@ -33,11 +36,16 @@ class OrPool(Pool):
     def examples(cls):
         """(ifm, kernel, pe, all)"""
         points = [
-            ((4, 4, 4), (2, 2), 4, 0), ((4, 4, 4), (2, 2), 1, 0), ((6, 4, 6), (2, 2), 3, 0), ((4, 6, 4), (2, 2), 2, 1),
-            ((5, 5, 2), (2, 2), 2, 0), ((5, 5, 2), (2, 2), 1, 0), ((5, 4, 2), (2, 2), 1, 1), ((4, 5, 6), (2, 2), 2, 0),
-            ((6, 6, 3), (3, 3), 3, 0), ((7, 8, 3), (3, 3), 1, 0), ((8, 7, 2), (3, 3), 2, 1), ((9, 9, 2), (3, 3), 1, 1),
-            ((3, 3, 5), (3, 3), 5, 0), ((2, 2, 4), (2, 2), 2, 0), ((4, 6, 2), (1, 2), 1, 0), ((4, 6, 2), (1, 3), 2, 0),
-            ((6, 4, 3), (2, 1), 1, 0), ((7, 4, 3), (3, 1), 3, 1), ((6, 9, 2), (2, 4), 1, 0), ((9, 6, 4), (4, 2), 2, 0),
+            ((4, 4, 4), (2, 2), 4, 0), ((4, 4, 4), (2, 2), 1, 0), ((6, 4, 6), (2, 2), 3, 0),
+            ((4, 6, 4), (2, 2), 2, 1),
+            ((5, 5, 2), (2, 2), 2, 0), ((5, 5, 2), (2, 2), 1, 0), ((5, 4, 2), (2, 2), 1, 1),
+            ((4, 5, 6), (2, 2), 2, 0),
+            ((6, 6, 3), (3, 3), 3, 0), ((7, 8, 3), (3, 3), 1, 0), ((8, 7, 2), (3, 3), 2, 1),
+            ((9, 9, 2), (3, 3), 1, 1),
+            ((3, 3, 5), (3, 3), 5, 0), ((2, 2, 4), (2, 2), 2, 0), ((4, 6, 2), (1, 2), 1, 0),
+            ((4, 6, 2), (1, 3), 2, 0),
+            ((6, 4, 3), (2, 1), 1, 0), ((7, 4, 3), (3, 1), 3, 1), ((6, 9, 2), (2, 4), 1, 0),
+            ((9, 6, 4), (4, 2), 2, 0),
             ((4, 3, 2), (1, 1), 1, 0), ((2, 9, 40), (2, 2), 40, 0), ((1, 8, 6), (1, 4), 2, 1),
             ((8, 1, 2), (4, 1), 1, 0),
         ]  # fmt: skip

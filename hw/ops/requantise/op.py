@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
 
 
 class Requantise(PerChannel):
-    """Integers (…, C) to levels 0 .. levels: q = floor(u / 2**shift), less 1 at a tie, cut to the range; u = d * x - offset.
+    """Integers (…, C) to levels 0 .. levels: q = floor(u / 2**shift), less 1 at a tie, cut to the range; u =
+    d * x - offset.
 
-    A tie is u = q * 2**shift with q odd where the channel's `ties` is 1, even where it is 2; 0: none. Rounding half to even
-    makes one of these. Arrays, one number per channel: `offset`, any integers; `ties`, all 0 if absent; behind them `direction`
-    d of +1 and -1, all +1 if absent.
+    A tie is u = q * 2**shift with q odd where the channel's `ties` is 1, even where it is 2; 0: none.
+    Rounding half to even makes one of these. Arrays, one number per channel: `offset`, any integers; `ties`,
+    all 0 if absent; behind them `direction` d of +1 and -1, all +1 if absent.
     """
 
     module = "xf_requantise"
@@ -28,16 +29,23 @@ class Requantise(PerChannel):
         Raises:
             UserError: they are not one per channel, or name no rule; shift or levels are out of range.
         """
-        channels, shift, levels = (*self.get_nodeattr("in_shape"),)[-1], *map(self.get_nodeattr, ("shift", "levels"))
+        channels, shift, levels = (
+            (*self.get_nodeattr("in_shape"),)[-1],
+            *map(self.get_nodeattr, ("shift", "levels")),
+        )
         if not 1 <= shift < 32 or not 1 <= levels < 2**16:
-            raise UserError(f"{self.name}: shift={shift}, levels={levels}; shift is 1 .. 31 and levels 1 .. 65,535.")
+            raise UserError(
+                f"{self.name}: shift={shift}, levels={levels}; shift is 1 .. 31 and levels 1 .. 65,535."
+            )
         found = []
         for key, plain, known in (("offset", 0, None), ("ties", 0, (0, 1, 2)), ("direction", 1, (-1, 1))):
             given = self.arrays_of.get(key)
             values = np.full(channels, plain) if given is None else np.asarray(given).astype(np.int64)
-            if values.shape != (channels,) or known and not np.isin(values, known).all():
+            if values.shape != (channels,) or (known and not np.isin(values, known).all()):
                 what = f"of {' and '.join(map(str, known))} " if known else ""
-                raise UserError(f"{self.name}: {key} {values.shape} is no list {what}for {channels} channels; mend it.")
+                raise UserError(
+                    f"{self.name}: {key} {values.shape} is no list {what}for {channels} channels; mend it."
+                )
             found.append(values)
         return tuple(found)
 
@@ -51,7 +59,9 @@ class Requantise(PerChannel):
         u, shift = x * direction - offset, self.get_nodeattr("shift")
         q = u >> shift
         tie = (u == q << shift) & (ties > 0) & (q % 2 == ties % 2)
-        context[self.onnx_node.output[0]] = np.clip(q - tie, 0, self.get_nodeattr("levels")).astype(np.float32)
+        context[self.onnx_node.output[0]] = np.clip(q - tie, 0, self.get_nodeattr("levels")).astype(
+            np.float32
+        )
 
     def latency(self) -> int:
         """Subtraction; shift, tie and range."""
@@ -61,7 +71,14 @@ class Requantise(PerChannel):
         """Bits of u, two's complement."""
         source, (offset, _, direction) = self.in_stream(), self.tables()
         ends = [end * direction - offset for end in value_range(source.bits, source.signed)]
-        return max(int(np.max(ends)).bit_length(), int(-np.min(ends) - 1).bit_length(), self.get_nodeattr("shift")) + 1
+        return (
+            max(
+                int(np.max(ends)).bit_length(),
+                int(-np.min(ends) - 1).bit_length(),
+                self.get_nodeattr("shift"),
+            )
+            + 1
+        )
 
     def rtl(self):
         source = self.in_stream()
@@ -76,9 +93,16 @@ class Requantise(PerChannel):
         source, bits, (offset, ties, direction) = self.in_stream(), self.sum_bits(), self.tables()
         lanes, turned = source.lanes, direction < 0
         # -x is the inverse of x, plus 1.
-        words = (turned - offset) % 2**bits | (ties == 2) << bits | (ties == 1) << bits + 1 | turned << bits + 2
+        words = (
+            (turned - offset) % 2**bits | (ties == 2) << bits | (ties == 1) << bits + 1 | turned << bits + 2
+        )
         folds = words.reshape(-1, lanes).tolist()
-        return {"TableFile": (lanes * (bits + 3), [sum(w << (bits + 3) * p for p, w in enumerate(f)) for f in folds])}
+        return {
+            "TableFile": (
+                lanes * (bits + 3),
+                [sum(w << (bits + 3) * p for p, w in enumerate(f)) for f in folds],
+            )
+        }
 
     def estimate(self):
         source, bits = self.in_stream(), self.sum_bits()
@@ -98,11 +122,16 @@ class Requantise(PerChannel):
     def examples(cls):
         """(in_shape, pe, in_bits, in_signed, shift, levels)"""
         points = [
-            ((2, 3, 4), 1, 12, 1, 4, 255), ((2, 3, 4), 4, 12, 1, 4, 255), ((4,), 2, 8, 0, 3, 15), ((4,), 4, 8, 0, 1, 255),
-            ((2, 2, 6), 3, 10, 1, 6, 15), ((5, 1), 1, 9, 1, 2, 7), ((2, 3, 4), 1, 22, 1, 9, 255), ((3, 6), 2, 7, 0, 5, 3),
-            ((3, 6), 6, 6, 1, 4, 3), ((2, 2, 3), 1, 5, 0, 1, 7), ((2, 64), 2, 16, 1, 8, 127), ((2, 128), 1, 14, 1, 6, 255),
-            ((3, 5), 5, 8, 1, 7, 1), ((4, 4), 2, 3, 0, 2, 4), ((4, 4), 2, 3, 1, 1, 6), ((2, 4), 1, 20, 1, 12, 255),
-            ((1,), 1, 8, 0, 4, 20), ((2, 3), 1, 2, 1, 1, 3), ((2, 3), 3, 11, 0, 3, 31), ((2, 2), 1, 18, 1, 10, 255),
+            ((2, 3, 4), 1, 12, 1, 4, 255), ((2, 3, 4), 4, 12, 1, 4, 255), ((4,), 2, 8, 0, 3, 15),
+            ((4,), 4, 8, 0, 1, 255),
+            ((2, 2, 6), 3, 10, 1, 6, 15), ((5, 1), 1, 9, 1, 2, 7), ((2, 3, 4), 1, 22, 1, 9, 255),
+            ((3, 6), 2, 7, 0, 5, 3),
+            ((3, 6), 6, 6, 1, 4, 3), ((2, 2, 3), 1, 5, 0, 1, 7), ((2, 64), 2, 16, 1, 8, 127),
+            ((2, 128), 1, 14, 1, 6, 255),
+            ((3, 5), 5, 8, 1, 7, 1), ((4, 4), 2, 3, 0, 2, 4), ((4, 4), 2, 3, 1, 1, 6),
+            ((2, 4), 1, 20, 1, 12, 255),
+            ((1,), 1, 8, 0, 4, 20), ((2, 3), 1, 2, 1, 1, 3), ((2, 3), 3, 11, 0, 3, 31),
+            ((2, 2), 1, 18, 1, 10, 255),
             ((7, 2), 2, 9, 1, 3, 100), ((2, 33), 11, 8, 0, 2, 63),
         ]  # fmt: skip
         found = []
@@ -125,7 +154,8 @@ class Requantise(PerChannel):
 
 
 def evenly(thresholds: np.ndarray) -> tuple[int, np.ndarray, np.ndarray] | None:
-    """Shift, offsets and ties of thresholds (C, steps), steps >= 3, or None where they do not lie at even distances.
+    """Shift, offsets and ties of thresholds (C, steps), steps >= 3, or None where they do not lie at even
+    distances.
 
     Threshold k, from 1, is offset + k * 2**shift, and 1 more for the k at which a tie goes down.
     """

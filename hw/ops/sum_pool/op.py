@@ -7,10 +7,11 @@ from xnorforge.hw.ops._streams import value_range
 
 
 class SumPool(Pool):
-    """Integers (H, W, C) to their sums over windows that do not overlap, (H // kh, W // kw, C); bits count as 0 and 1.
+    """Integers (H, W, C) to their sums over windows that do not overlap, (H // kh, W // kw, C); bits count as
+    0 and 1.
 
-    Rows and columns beyond the last whole window are dropped. A sum has as many bits as kh * kw of the largest
-    elements need, and is signed where they are. A kernel of the whole map is global average pooling.
+    Rows and columns beyond the last whole window are dropped. A sum has as many bits as kh * kw of the
+    largest elements need, and is signed where they are. A kernel of the whole map is global average pooling.
     """
 
     def get_nodeattr_types(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
@@ -11,7 +11,8 @@ from xnorforge.hw.ops.base import Stream
 class Threshold(PerChannel):
     """Integers (…, C) to levels (…, C): the number of the channel's thresholds t with direction * x >= t.
 
-    Arrays: `thresholds` (C, steps), integers, ascending per channel, 1 to 255 steps; `direction` (C,) of +1 and -1, all
+    Arrays: `thresholds` (C, steps), integers, ascending per channel, 1 to 255 steps; `direction` (C,) of +1
+        and -1, all
     +1 where it is absent. A level is UINT of bit_length(steps) bits, a plain bit for one step.
     """
 
@@ -39,9 +40,13 @@ class Threshold(PerChannel):
             )
         falls = (np.diff(thresholds, axis=1) < 0).any(axis=1)
         if falls.any():
-            raise UserError(f"{self.name}: the thresholds of channel {falls.argmax()} do not ascend; sort them.")
+            raise UserError(
+                f"{self.name}: the thresholds of channel {falls.argmax()} do not ascend; sort them."
+            )
         if (abs(direction) != 1).any():
-            raise UserError(f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1.")
+            raise UserError(
+                f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1."
+            )
         return thresholds, direction
 
     @property
@@ -81,7 +86,9 @@ class Threshold(PerChannel):
         steps = np.full((len(thresholds), (1 << bits) - 1), top + 1)
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
         order = [
-            ((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1 for k in range(bits) for node in range(1 << k, 2 << k)
+            ((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1
+            for k in range(bits)
+            for node in range(1 << k, 2 << k)
         ]
         channels = np.concatenate([(direction < 0).astype(np.int64)[:, None], steps[:, order]], axis=1)
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
@@ -120,7 +127,9 @@ class Threshold(PerChannel):
             arrays = {"thresholds": np.sort(rng.integers(-reach, reach + 1, (shape[-1], steps)), axis=1)}
             if index % 2:
                 arrays["direction"] = rng.choice([-1, 1], shape[-1])
-            found.append(cls.make(f"threshold_{index}", arrays, in_shape=shape, pe=pe, in_bits=bits, in_signed=signed))
+            found.append(
+                cls.make(f"threshold_{index}", arrays, in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
+            )
         return found
 
 

@@ -4,14 +4,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
 class TopK(HwOp):
-    """Scores (n,) to (n + k,): the scores themselves, then the indices of the k largest, largest first, first on ties.
+    """Scores (n,) to (n + k,): the scores themselves, then the indices of the k largest, largest first, first
+    on ties.
 
-    An output element holds a score as well as an index: bits = max(in_bits, bits of n - 1, one more if signed).
+    An output element holds a score as well as an index: bits = max(in_bits, bits of n - 1, one more if
+    signed).
     """
 
     module = "xf_top_k"
@@ -38,7 +40,9 @@ class TopK(HwOp):
         return Stream((n + self.get_nodeattr("k"),), 1, max(source.bits, index_bits), source.signed)
 
     def execute_node(self, context, graph):
-        scores = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        scores = (
+            np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        )
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
         context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1).astype(np.float32)
 
@@ -66,9 +70,12 @@ class TopK(HwOp):
     def examples(cls):
         """(n, k, in_bits, in_signed); few bits make many ties"""
         points = [
-            (10, 1, 10, 0), (10, 1, 8, 1), (10, 1, 2, 0), (10, 1, 2, 1), (10, 5, 3, 0), (10, 5, 4, 1), (10, 10, 3, 1),
-            (10, 10, 12, 0), (1, 1, 4, 0), (1, 1, 4, 1), (2, 1, 1, 0), (2, 2, 3, 1), (3, 2, 2, 0), (16, 3, 4, 0),
-            (16, 3, 4, 1), (17, 2, 3, 1), (33, 1, 2, 0), (100, 5, 6, 1), (100, 5, 6, 0), (7, 6, 16, 1), (5, 4, 20, 0),
+            (10, 1, 10, 0), (10, 1, 8, 1), (10, 1, 2, 0), (10, 1, 2, 1), (10, 5, 3, 0), (10, 5, 4, 1),
+            (10, 10, 3, 1),
+            (10, 10, 12, 0), (1, 1, 4, 0), (1, 1, 4, 1), (2, 1, 1, 0), (2, 2, 3, 1), (3, 2, 2, 0),
+            (16, 3, 4, 0),
+            (16, 3, 4, 1), (17, 2, 3, 1), (33, 1, 2, 0), (100, 5, 6, 1), (100, 5, 6, 0), (7, 6, 16, 1),
+            (5, 4, 20, 0),
             (64, 1, 1, 0),
         ]  # fmt: skip
         names = ("n", "k", "in_bits", "in_signed")

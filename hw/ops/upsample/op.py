@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -36,7 +36,9 @@ class Upsample(HwOp):
                 f"{self.name}: factor={factor} repeats no whole number of rows and columns; use two of 1 or more."
             )
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
-        return Stream(ifm, self.get_nodeattr("pe"), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
+        return Stream(
+            ifm, self.get_nodeattr("pe"), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
+        )
 
     def out_stream(self) -> Stream:
         source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
@@ -74,7 +76,8 @@ class Upsample(HwOp):
     def rtl(self):
         pixels, beats, passes, copies = self.loops()
         return self.module, {
-            "Pixels": pixels, "Beats": beats, "Width": self.in_stream().width, "FactorH": passes, "FactorW": copies,
+            "Pixels": pixels, "Beats": beats, "Width": self.in_stream().width, "FactorH": passes,
+            "FactorW": copies,
         }  # fmt: skip
 
     def estimate(self):
@@ -82,7 +85,9 @@ class Upsample(HwOp):
         depth = pixels * beats
         row = memory(depth, self.in_stream().width) if depth > 1 else {"lut": 0, "bram36": 0.0}
         # Counters over powers of two turn round by themselves.
-        turned = (0.8 * _bits(depth) if depth & (depth - 1) else 0) + (_bits(beats) if beats & (beats - 1) else 0)
+        turned = (0.8 * _bits(depth) if depth & (depth - 1) else 0) + (
+            _bits(beats) if beats & (beats - 1) else 0
+        )
         counters = 1.9 * _bits(depth) + 2.5 * (_bits(passes) + _bits(copies)) + turned
         return {"lut": row["lut"] + 7 + counters, "bram36": row["bram36"]}
 

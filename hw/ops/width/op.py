@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -25,7 +25,10 @@ class Width(HwOp):
         }
 
     def _stream(self, name: str) -> Stream:
-        shape, lanes = tuple(self.get_nodeattr("shape")), [self.get_nodeattr(key) for key in ("in_lanes", "out_lanes")]
+        shape, lanes = (
+            tuple(self.get_nodeattr("shape")),
+            [self.get_nodeattr(key) for key in ("in_lanes", "out_lanes")],
+        )
         if min(lanes) < 1 or max(lanes) % min(lanes):
             raise UserError(
                 f"{self.name}: of in_lanes={lanes[0]} and out_lanes={lanes[1]} neither divides the other; "
@@ -35,7 +38,9 @@ class Width(HwOp):
             raise UserError(
                 f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use fewer."
             )
-        return Stream(shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
+        return Stream(
+            shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
+        )
 
     def in_stream(self) -> Stream:
         return self._stream("in_lanes")
@@ -77,10 +82,13 @@ class Width(HwOp):
     def examples(cls):
         """(shape, in_lanes, out_lanes, bits, signed)"""
         points = [
-            ((12,), 1, 2, 1, 0), ((12,), 1, 3, 1, 0), ((12,), 1, 12, 1, 0), ((12,), 2, 4, 1, 0), ((12,), 3, 6, 8, 1),
-            ((12,), 2, 1, 1, 0), ((12,), 3, 1, 1, 0), ((12,), 12, 1, 1, 0), ((12,), 4, 2, 1, 0), ((12,), 6, 3, 8, 1),
+            ((12,), 1, 2, 1, 0), ((12,), 1, 3, 1, 0), ((12,), 1, 12, 1, 0), ((12,), 2, 4, 1, 0),
+            ((12,), 3, 6, 8, 1),
+            ((12,), 2, 1, 1, 0), ((12,), 3, 1, 1, 0), ((12,), 12, 1, 1, 0), ((12,), 4, 2, 1, 0),
+            ((12,), 6, 3, 8, 1),
             ((12,), 4, 4, 3, 0), ((3, 3, 8), 8, 72, 1, 0), ((3, 3, 8), 72, 8, 1, 0), ((3, 3, 8), 2, 24, 1, 0),
-            ((3, 3, 8), 24, 4, 1, 0), ((2, 2, 3), 1, 3, 8, 0), ((2, 2, 3), 3, 1, 8, 0), ((5, 64), 8, 64, 1, 0),
+            ((3, 3, 8), 24, 4, 1, 0), ((2, 2, 3), 1, 3, 8, 0), ((2, 2, 3), 3, 1, 8, 0),
+            ((5, 64), 8, 64, 1, 0),
             ((5, 64), 64, 8, 1, 0), ((7, 5), 1, 5, 7, 1), ((7, 5), 5, 1, 7, 1), ((7, 5), 5, 35, 2, 0),
             ((4, 40), 40, 40, 1, 0),
         ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.errors import UserError
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.schedule import Rows, ring
@@ -37,7 +37,9 @@ class Axis:
         return self.before + self.behind > 0
 
     def taken(self, rate: int) -> list[slice]:
-        """The pixels of the padded axis under each place of a kernel of this dilation, in the middle of the axis' own."""
+        """The pixels of the padded axis under each place of a kernel of this dilation, in the middle of the
+        axis' own.
+        """
         first = (self.kernel - 1) * (self.dilation - rate) // 2
         last = (self.out - 1) * self.stride + 1
         return [slice(first + k * rate, first + k * rate + last, self.stride) for k in range(self.kernel)]
@@ -46,11 +48,12 @@ class Axis:
 class Window(HwOp):
     """Images (H, W, C) to windows (OH, OW, kh * kw * C), elements in the order ky, kx, c.
 
-    Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or `pad_value` where
-    that lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value otherwise.
+    Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or
+    `pad_value` where that lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value
+    otherwise.
 
-    With `rates`, 1 .. 255 and ascending, it gives (OH, OW, rates * kh * kw * C), rate first: kernels of these dilations
-    around one pixel. `pads` are those of the largest, which is what `dilation` is then.
+    With `rates`, 1 .. 255 and ascending, it gives (OH, OW, rates * kh * kw * C), rate first: kernels of these
+    dilations around one pixel. `pads` are those of the largest, which is what `dilation` is then.
     """
 
     module = "xf_window"
@@ -85,7 +88,9 @@ class Window(HwOp):
             ("rows", "columns"), (height, width), pairs, (top, left), (bottom, right)
         ):
             if min(size, kernel, stride, dilation) < 1:
-                raise UserError(f"{self.name}: size, kernel, stride and dilation of the {what} must be 1 or more.")
+                raise UserError(
+                    f"{self.name}: size, kernel, stride and dilation of the {what} must be 1 or more."
+                )
             axis = Axis(size, kernel, stride, before, behind, dilation)
             if size + before + behind <= axis.reach:
                 raise UserError(
@@ -103,7 +108,9 @@ class Window(HwOp):
         low, high = value_range(self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
         value = self.get_nodeattr("pad_value")
         if not low <= value <= high:
-            raise UserError(f"{self.name}: pad_value={value} is no element of the stream; use {low} .. {high}.")
+            raise UserError(
+                f"{self.name}: pad_value={value} is no element of the stream; use {low} .. {high}."
+            )
         return axes[0], axes[1]
 
     def dilations(self) -> list[tuple[int, int]]:
@@ -115,7 +122,12 @@ class Window(HwOp):
         rates, dilation = list(self.get_nodeattr("rates")), list(self.get_nodeattr("dilation"))
         if rates == [1]:
             return
-        if len(rates) < 2 or rates != sorted(set(rates)) or not 1 <= rates[0] <= rates[-1] <= 255 or dilation != [1, 1]:
+        if (
+            len(rates) < 2
+            or rates != sorted(set(rates))
+            or not 1 <= rates[0] <= rates[-1] <= 255
+            or dilation != [1, 1]
+        ):
             raise UserError(
                 f"{self.name}: rates={rates} with dilation={dilation} are no rates; use two or more of 1 .. 255, ascending, "
                 "or dilation alone."
@@ -206,7 +218,8 @@ class Window(HwOp):
             "KernelH": y.kernel, "KernelW": x.kernel, "StrideH": y.stride, "StrideW": x.stride,
             "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,
             "DilationH": y.dilation, "DilationW": x.dilation, "PadValue": self.get_nodeattr("pad_value"),
-            "Rates": len(rates), "RateList": packed(rates, 8), "AddrW": 1 if self.same() else self.address_bits(),
+            "Rates": len(rates), "RateList": packed(rates, 8),
+            "AddrW": 1 if self.same() else self.address_bits(),
         }  # fmt: skip
         return self.module, parameters
 
@@ -252,24 +265,30 @@ class Window(HwOp):
             ((11, 5, 2), (3, 3), (4, 1), no, (1, 1), 1, 0, 0, 2),       # rows between windows unread
             ((2, 7, 1), (3, 3), (3, 3), (2, 2, 2, 2), (1, 1), 2, 0, 1, 1),
             ((1, 9, 2), (1, 3), (1, 1), (0, 1, 0, 1), (1, 1), 1, 0, 0, 2),
-            ((1, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 1),  # a single row, and rows of padding
+            # a single row, and rows of padding
+            ((1, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 1),
             ((1, 1, 2), (3, 3), (1, 1), (2, 2, 2, 2), (2, 2), 1, 0, 1, 2),
         ]  # fmt: skip
         several = [  # ifm, kernel, stride, pads, rates, bits, signed, pad_value, simd
             ((7, 8, 4), (3, 3), (1, 1), (2, 2, 2, 2), (1, 2), 1, 0, 0, 4),
             ((9, 7, 4), (3, 3), (1, 1), (4, 4, 4, 4), (1, 2, 4), 1, 0, 0, 2),
-            ((6, 5, 2), (3, 3), (1, 1), (8, 8, 8, 8), (1, 4, 8), 1, 0, 1, 1),    # taps that never meet the image
+            # taps that never meet the image
+            ((6, 5, 2), (3, 3), (1, 1), (8, 8, 8, 8), (1, 4, 8), 1, 0, 1, 1),
             ((11, 9, 2), (3, 3), (2, 2), (4, 4, 4, 4), (1, 2, 4), 1, 0, 0, 2),
             ((10, 11, 1), (3, 3), (2, 3), no, (1, 2, 3, 4), 2, 0, 0, 1),         # no border
             ((9, 8, 3), (5, 3), (1, 1), (6, 3, 6, 3), (2, 3), 3, 1, -4, 3),
-            ((8, 9, 2), (2, 2), (1, 1), (2, 1, 1, 2), (1, 3), 1, 0, 0, 2),       # an even kernel between pixels
+            # an even kernel between pixels
+            ((8, 9, 2), (2, 2), (1, 1), (2, 1, 1, 2), (1, 3), 1, 0, 0, 2),
             ((1, 9, 2), (1, 3), (1, 1), (0, 2, 0, 2), (1, 2), 1, 0, 0, 1),
             ((8, 6, 8), (3, 3), (1, 1), (3, 0, 1, 2), (1, 2), 1, 0, 1, 4),       # another border on each side
         ]  # fmt: skip
         names = ["ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd"]
         made = [cls.make(f"window_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
         names[4] = "rates"
-        return [*made, *(cls.make(f"rates_{i}", **dict(zip(names, point))) for i, point in enumerate(several))]
+        return [
+            *made,
+            *(cls.make(f"rates_{i}", **dict(zip(names, point))) for i, point in enumerate(several)),
+        ]
 
 
 Op = Window

@@ -1,4 +1,6 @@
-"""When rows are written and read: how many rows the ring must hold so that neither side ever waits for the other."""
+"""When rows are written and read: how many rows the ring must hold so that neither side ever waits for the
+other.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,15 +31,16 @@ class Rows:
 
     @property
     def evenly(self) -> "Rows":
-        """The same window between neighbours that take a whole frame's time each, in units of which a frame has any number:
-        all image rows come at an even pace, and all output rows are fetched at one."""
+        """The same window between neighbours that take a whole frame's time each, in units of which a frame
+        has any number: all image rows come at an even pace, and all output rows are fetched at one."""
         return replace(self, write=len(self.need), read=self.height)
 
     def suffices(self, ring: int, patience: int = 200) -> bool:
         """Whether a ring of this many rows keeps the interval.
 
-        Every row is given the earliest time at which it may start when frame f does not start before f * interval:
-        a row is written after the row before it and once the row that had its place is freed; an output row is read
+        Every row is given the earliest time at which it may start when frame f does not start before f *
+        interval: a row is written after the row before it and once the row that had its place is freed; an
+            output row is read
         after the one before it and once the rows it needs are written. Times that repeat from frame to frame,
         shifted by the interval, are a schedule without end; times that grow for ever are a ring too small.
         """

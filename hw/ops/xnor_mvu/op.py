@@ -7,8 +7,8 @@ class XnorMvu(Mvu):
     """Count equal bits of vectors (mw bits) and weight columns (mw, mh); give the counts or matches >= T.
 
     Bits are 0 and 1 and stand for -1 and +1, so that the signed dot product is 2 * matches - mw.
-    With thresholds T, 0 <= T <= mw + 1 (0: always, mw + 1: never), the output is one bit per row; else UINT 0 .. mw.
-    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    With thresholds T, 0 <= T <= mw + 1 (0: always, mw + 1: never), the output is one bit per row; else UINT 0
+    .. mw. The arithmetic here is the contract: the RTL is tested against it bit by bit.
     """
 
     module = "xf_xnor_mvu"

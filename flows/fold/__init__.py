@@ -1,0 +1,243 @@
+"""Folding: lowered network + board -> a graph of our operators with Pe, Simd, width converters and FIFOs.
+
+    lowered.onnx, lowered.npz, golden.npz   ->   folded.onnx, fold.json
+
+What is checked: every stream fits its reader, the estimate fits the part, and the folded graph gives the
+lowered integers on every golden image.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.flows import synth
+from xnorforge.flows.bind import OPS, bind
+from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
+from xnorforge.flows.fold.search import Part, put_before, search
+from xnorforge.hw import boards, graph
+from xnorforge.hw.ops.base import DOMAIN, HwOp
+
+GIVEN = ("simd", "pe", "depth")
+
+
+def fold(
+    net_dir: Path,
+    board: str,
+    out_dir: Path,
+    interval: int | None = None,
+    folding: Path | None = None,
+    backend: str = "rtl",
+    output: str = "scores",
+) -> dict:
+    """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
+
+    Args:
+        net_dir: folder of the network, with `lowered.onnx`, `lowered.npz` and `golden.npz`.
+        board: name of a board of hw/boards.
+        out_dir: folder of the accelerator.
+        interval: cycles per frame to aim at; None takes the board's for this network.
+        folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched.
+            `depth` puts a FIFO of so many beats in front of the operator.
+        backend: which matrices become adders instead of folded units, see adders.py.
+        output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
+            else.
+
+    Returns:
+        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
+        the back end per matrix, the check.
+
+    Raises:
+        UserError: no operator builds a node, no folding is fast enough, the estimate is larger than the part,
+            a given value does not divide.
+        MismatchError: the folded graph does not give the lowered integers.
+    """
+    net_dir, out_dir = Path(net_dir), Path(out_dir)
+    target = boards.load(board)
+    interval = interval or target.interval_for(net_dir.name)
+    given = _given(folding)
+    with artifacts.measured("qonnx", "numpy", *(["da4ml"] if backend != "rtl" else [])) as run:
+        lowered = np.load(net_dir / "lowered.npz")
+        bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
+        _known(given, [one.name for one in bounds])
+        part = Part(*(target.capacity[name] for name in ("lut", "bram36", "dsp")))
+        fixed = {
+            name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()
+        }
+        fixed = {name: one for name, one in fixed.items() if one}
+        bounds, decisions = distributed_arithmetic.choose(
+            bounds, backend, target.family, part, interval, fixed
+        )
+        ops = search(bounds, interval, part, fixed)
+        ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
+        _joins(ops)
+        estimate = {
+            name: round(sum(op.estimate().get(name, 0) for op in ops), 1) for name in ("lut", "bram36", "dsp")
+        }
+        bound = max(op.cycles() for op in ops)
+        synth.over_capacity(target, estimate, bound, " by the cost model")
+        images = np.load(net_dir / "golden.npz")["images"]
+        check = _equal(ops, images, lowered)
+        with artifacts.whole(out_dir / "folded.onnx") as aside:
+            onnx.save(folded_graph(ops, net_dir.name), aside)
+    nodes = {one.name: one.nodes for one in bounds}
+    record = {
+        "stage": "fold",
+        "checks": [check],
+        "net": net_dir.name,
+        "board": target.name,
+        "part": target.part,
+        "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
+        "backend": backend,
+        "output": output,
+        "decisions": decisions,
+        "interval": interval,
+        "interval_bound": bound,
+        "bottleneck": [op.name for op in ops if op.cycles() == bound],
+        "estimate": {**estimate, "kind": "cost model of the operators, not a count"},
+        "operators": [_row(op, nodes.get(op.name, [])) for op in ops],
+        "run": run,
+    }
+    artifacts.write_json(out_dir / "fold.json", record)
+    return record
+
+
+def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
+    """Connected operators as one graph: constants as initialisers, every tensor with shape and data type."""
+    nodes, constants = [], []
+    names = {ops[0].sources[0]: "images", ops[-1].results[0]: "scores"}
+    streams = {"images": ops[0].in_stream()}
+    for op in ops:
+        node = onnx.NodeProto()
+        node.CopyFrom(op.onnx_node)
+        given = [key for key in op.arrays if key in op.arrays_of]
+        del node.input[:], node.output[:]
+        node.input.extend(names.get(tensor, tensor) for tensor in op.sources)
+        node.input.extend(f"{op.name}_{key}" for key in given)
+        node.output.extend(names.get(tensor, tensor) for tensor in op.results)
+        constants += [
+            onnx.numpy_helper.from_array(np.asarray(op.arrays_of[key], np.int64), f"{op.name}_{key}")
+            for key in given
+        ]
+        nodes.append(node)
+        streams |= zip(node.output, op.out_streams())
+    infos = {
+        key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape])
+        for key, stream in streams.items()
+    }
+    inner = [info for key, info in infos.items() if key not in ("images", "scores")]
+    body = helper.make_graph(
+        nodes, name, [infos["images"]], [infos["scores"]], initializer=constants, value_info=inner
+    )
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+    model = ModelWrapper(helper.make_model(body, opset_imports=opsets, producer_name="xnorforge"))
+    for key, stream in streams.items():
+        model.set_tensor_datatype(key, stream.datatype)
+    return model.model
+
+
+def _given(path: Path | None) -> dict[str, dict[str, int]]:
+    """The user's folding, checked for form."""
+    if path is None:
+        return {}
+    try:
+        given = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'{path}: not a readable JSON file ({error}); write {{"conv0": {{"pe": 4, "simd": 9}}}}.'
+        ) from error
+    if not isinstance(given, dict):
+        raise UserError(f'{path}: holds no object of operators; write {{"conv0": {{"pe": 4, "simd": 9}}}}.')
+    for name, one in given.items():
+        for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
+            if key not in GIVEN or type(value) is not int:
+                raise UserError(
+                    f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers {', '.join(GIVEN)}."
+                )
+    return given
+
+
+def _known(given: dict, known: list[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise unknown("folding", name, known)
+
+
+def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
+    """Put FIFOs in front of the inputs that need one (`queues.py`); a given depth is taken as it is, for all
+    of an operator's.
+    """
+    found, depths = [], fifo_sizing.depths(ops)
+    for op in ops:
+        for port, stream in enumerate(op.in_streams()):
+            depth = given.get(op.name, depths.get((op.name, port)))
+            if depth is None:
+                continue
+            fifo = OPS["Fifo"].make(
+                f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else ""),
+                shape=list(stream.shape),
+                lanes=stream.lanes,
+                bits=stream.bits,
+                signed=int(stream.signed),
+                depth=depth,
+            )
+            found.append(put_before(fifo, op, port))
+        found.append(op)
+    return found
+
+
+def _joins(ops: list[HwOp]) -> None:
+    """What an operator gives is what its reader takes; the search sees to it, so this cannot fail."""
+    streams = {}
+    for op in ops:
+        for tensor, sink in zip(op.sources, op.in_streams()):
+            source = streams.get(tensor, sink)
+            assert source == sink, f"{op.name} takes {sink} of {tensor}, which is {source}"
+        streams |= zip(op.results, op.out_streams())
+
+
+def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
+    """The folded graph against the lowered integers, on all images; with TopK and ArgMax the index of the
+    largest.
+    """
+    got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
+    want = graph.answers(ops, lowered).reshape(len(images), -1)
+    wrong = np.argwhere(got != want)
+    if len(wrong):
+        image, place = map(int, wrong[0])
+        raise MismatchError(
+            f"fold: {ops[-1].name} differs from the lowered network first at image {image}, score {place}: "
+            f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers differ)."
+        )
+    return artifacts.check(
+        "folded = lowered", len(images), 0, int(want.size), "scores of the folded graph against lowered.npz"
+    )
+
+
+def _row(op: HwOp, nodes: list[str]) -> dict:
+    """One operator in fold.json."""
+    has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
+    value = lambda name: op.get_nodeattr(name) if name in has else None
+    return {
+        "name": op.name,
+        "op": type(op).__name__,
+        "lowered": nodes,
+        "pe": value("pe"),
+        "simd": value("simd"),
+        "depth": value("depth"),
+        "cycles": op.cycles(),
+        "in": {
+            "shape": list(source.shape),
+            "lanes": source.lanes,
+            "bits": source.bits,
+            "signed": source.signed,
+        },
+        "out": {"shape": list(sink.shape), "lanes": sink.lanes, "bits": sink.bits, "signed": sink.signed},
+        "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (value("w_bits") or 1),
+        "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()},
+    }

@@ -1,0 +1,125 @@
+"""Which matrices become adders (DaMvu) instead of folded units: none, all that can, or those that take less
+of the part.
+
+A layer is cheaper as adders when the whole network is: both networks are folded for the same interval, and
+what only one of the two holds, width converters among it, is synthesised and counted.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from xnorforge.core.errors import UserError, unknown
+from xnorforge.flows import synth
+from xnorforge.flows.bind import OPS, Bound
+from xnorforge.flows.fold.search import Part, search
+from xnorforge.flows.synth import cells
+from xnorforge.hw.ops.base import HwOp
+
+BACKENDS = ("rtl", "da4ml", "auto")
+UNITS = ("XnorMvu", "ByteMvu", "IntMvu")
+WITHIN_REACH = 2  # times the folded unit's estimate; what is dearer than that is not synthesised
+COUNTED = ("lut", "ff", "bram36", "dsp")
+
+
+def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval: int, fixed: dict[str, dict]):
+    """Replace layers by adders.
+
+    Args:
+        bounds: operators as `bind` gives them.
+        backend: "rtl" none, "da4ml" every layer that can be adders, "auto" each whose adders take a smaller
+            share of the part.
+        family: of the part, for the synthesis.
+        part: what shares are of.
+        interval: cycles per frame that the folded units are chosen for.
+        fixed: {operator: {"simd", "pe"}} given by the user; these layers stay folded.
+
+    Returns:
+        The operators, and a row per matrix {"layer", "chosen": "folded" or "da4ml", "why", "folded",
+        "da4ml"}. The last two are what one network holds and the other does not, {"lut", "ff", "bram36",
+        "dsp"}; None where nothing was counted.
+
+    Raises:
+        UserError: an unknown backend, or "da4ml" where no layer can be adders.
+    """
+    if backend not in BACKENDS:
+        raise unknown("backend", backend, BACKENDS)
+    if backend == "rtl":
+        return bounds, []
+    decisions, plain = [], search(bounds, interval, part, fixed) if backend == "auto" else []
+    for place, bound in enumerate(bounds):
+        if bound.op not in UNITS:
+            continue
+        row = {
+            "layer": bound.name,
+            "chosen": "folded",
+            "why": "its folding is given",
+            "folded": None,
+            "da4ml": None,
+        }
+        decisions.append(row)
+        if bound.name in fixed:
+            continue
+        try:
+            changed = [*bounds[:place], as_adders(bound), *bounds[place + 1 :]]
+        except UserError as error:
+            row["why"] = str(error)
+            continue
+        if backend == "da4ml":
+            row |= {"chosen": "da4ml", "why": "asked for"}
+        else:
+            other = search(changed, interval, part, fixed)
+            row |= compared(plain, other, family, part)
+            plain = other if row["chosen"] == "da4ml" else plain
+        bounds = changed if row["chosen"] == "da4ml" else bounds
+    if backend == "da4ml" and not any(row["chosen"] == "da4ml" for row in decisions):
+        why = decisions[0]["why"].rstrip(".") if decisions else "there is no matrix in it"
+        raise UserError(f"da4ml: no layer of this network can be adders ({why}); take BACKEND=rtl.")
+    return bounds, decisions
+
+
+def as_adders(bound: Bound) -> Bound:
+    """The same layer as adders: its bits, which stand for -1 and +1, become 0 and 1 by weights and bias.
+
+    Raises:
+        UserError: more weights than adders are built for.
+    """
+    unit, weights = bound.make_alone(), np.asarray(bound.arrays["weights"]).astype(np.int64)
+    bias = np.zeros(weights.shape[1], np.int64)
+    if bound.op != "IntMvu":
+        weights = 2 * weights - 1
+    if (
+        bound.op == "XnorMvu"
+    ):  # matches: bits where the weight is 1, less the others, all of which would match at 0
+        bias = (weights < 0).sum(axis=0)
+    elif bound.attributes.get("bipolar"):
+        weights, bias = 2 * weights, -weights.sum(axis=0)
+    source, sink = unit.in_stream(), unit.out_stream()
+    attributes = {key: bound.attributes[key] for key in ("mw", "mh", "vectors", "in_shape", "out_shape")} | {
+        "in_bits": source.bits, "in_signed": int(source.signed), "out_bits": sink.bits,
+        "out_signed": int(sink.signed),
+        "w_bits": unit.weight_bits,
+    }  # fmt: skip
+    op = OPS["DaMvu"].with_adders(bound.name, bound.arrays | {"weights": weights, "bias": bias}, **attributes)
+    return replace(bound, op="DaMvu", attributes=attributes, arrays=op.arrays_of)
+
+
+def compared(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:
+    """Part of a row: which of two networks takes less of the part, by what only one of them holds."""
+    sides = {"folded": _beyond(folded, other), "da4ml": _beyond(other, folded)}
+    guess = {side: sum(map(part.price, ops)) for side, ops in sides.items()}
+    if guess["da4ml"] > WITHIN_REACH * guess["folded"]:
+        return {"why": "by the cost models {da4ml:.2%} of the part against {folded:.2%}".format(**guess)}
+    counts = {side: cells.add(synth.count(ops, family)) for side, ops in sides.items()}
+    share = {side: part.share(count) for side, count in counts.items()}
+    return {
+        "chosen": min(share, key=share.get),  # folded on a tie
+        "why": "counted, {da4ml:.2%} of the part against {folded:.2%}".format(**share),
+        **{side: {name: count[name] for name in COUNTED} for side, count in counts.items()},
+    }
+
+
+def _beyond(ops: list[HwOp], others: list[HwOp]) -> list[HwOp]:
+    """The operators that have none of the same name and attributes among the others."""
+    known = {(op.name, str(op)) for op in others}
+    return [op for op in ops if (op.name, str(op)) not in known]

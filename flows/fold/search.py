@@ -1,0 +1,255 @@
+"""The folding search: Simd and Pe of every operator, for an interval, with the smallest share of the part.
+
+Each operator alone: all divisors that its streams allow, and for every Simd only the smallest Pe that is fast
+enough (a larger one costs more and gains nothing). Along the graph: dynamic programming over these choices,
+because two operators whose beats differ pay for a width converter between them. What is kept apart is the
+form of the streams that lead from the operators decided so far to the others: one in a chain; where there are
+many, the cheapest `KEPT` ways go on.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import gcd, lcm, prod
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import OPS, Bound
+from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.ops.base import HwOp, Stream
+
+KEPT = 200
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the search minimises: the shares of a part's LUTs, block RAMs and DSPs, added up."""
+
+    lut: int
+    bram36: int
+    dsp: int
+
+    def price(self, op: HwOp) -> float:
+        """Share that one operator takes, by its own cost model."""
+        return self.share(op.estimate())
+
+    def share(self, amounts: dict[str, float]) -> float:
+        """Share of amounts as a cost model or a synthesis gives them."""
+        return sum(amounts.get(name, 0) / getattr(self, name) for name in ("lut", "bram36", "dsp"))
+
+
+def extents(bound: Bound) -> dict[str, int]:
+    """{"simd", "pe"} to what each has to divide; only those that the operator has."""
+    found = {}
+    for name, attribute in OPS[bound.op].extents.items():
+        value = bound.attributes[attribute]
+        if name == "pe" and attribute == "channels":
+            value = gcd(*value)
+        found[name] = value[-1] if isinstance(value, list) else value
+    return found
+
+
+def checked(bound: Bound, given: dict[str, int]) -> dict[str, int]:
+    """A folding that somebody gave, or the reason why it cannot be.
+
+    Raises:
+        UserError: a name the operator does not have, a value that does not divide, or beats that do not fit
+            the frame.
+    """
+    sizes = extents(bound)
+    for name, value in given.items():
+        if name not in sizes:
+            has = " and ".join(sizes) or "nothing to fold"
+            raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
+        if value < 1 or sizes[name] % value:
+            raise UserError(
+                f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; {_use(divisors(sizes[name]))}"
+            )
+    return given
+
+
+def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
+    """All foldings of an operator that its streams can carry, those of equal Simd in order of rising Pe."""
+    sizes = extents(bound)
+    ranges = {name: [fixed[name]] if name in fixed else divisors(size) for name, size in sizes.items()}
+    found = []
+    for simd in ranges.get("simd", [None]):
+        for pe in ranges.get("pe", [None]):
+            folding = {name: value for name, value in (("simd", simd), ("pe", pe)) if value}
+            op = bound.make(**folding)
+            if all(map(fits, [*op.in_streams(), *op.out_streams()])):
+                found.append(op)
+    if not found:
+        raise UserError(
+            f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take divisors of the channels."
+        )
+    return found
+
+
+def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict] | None = None) -> list[HwOp]:
+    """Fold a graph.
+
+    Args:
+        graph: operators as `bind` gives them.
+        interval: cycles per frame that no operator may exceed; an operator with a given folding may.
+        part: what the area is measured against.
+        fixed: {operator name: {"simd", "pe"}} given by the user.
+
+    Returns:
+        The operators in order, width converters between those whose beats differ.
+
+    Raises:
+        UserError: no folding is fast enough, or a given value does not divide.
+    """
+    fixed = {
+        name: checked(bound, given)
+        for bound in graph
+        for name, given in (fixed or {}).items()
+        if name == bound.name
+    }
+    options = [candidates(bound, fixed.get(bound.name, {})) for bound in graph]
+    _reachable([ops for bound, ops in zip(graph, options) if bound.name not in fixed], interval)
+    options = [_fast_enough(ops, interval) for ops in options]
+    converters = Converters(part)
+    # {lanes of the open tensors: (price, their streams, operators decided as (…, last))}
+    best = {(): (0.0, {}, None)}
+    for bound, ops in zip(graph, options):
+        priced = [
+            (
+                op,
+                part.price(op),
+                dict(zip(op.sources, op.in_streams())),
+                dict(zip(op.results, op.out_streams())),
+            )
+            for op in ops
+        ]
+        reached = {}
+        for price, streams, done in best.values():
+            for op, own, wanted, given in priced:
+                between = [converters.price(streams.get(tensor), stream) for tensor, stream in wanted.items()]
+                if None in between:
+                    continue
+                total = price + own + sum(between)
+                left = {tensor: stream for tensor, stream in streams.items() if tensor not in wanted}
+                left |= given
+                key = tuple(stream.lanes for stream in left.values())
+                if key not in reached or total < reached[key][0]:
+                    reached[key] = total, left, (done, op)
+        if not reached:
+            raise UserError(
+                f"{bound.name}: no width converter joins it to the operator before; give both a simd or pe that divides the other."
+            )
+        best = dict(sorted(reached.items(), key=lambda way: way[1][0])[:KEPT])
+    *_, decided = min(best.values(), key=lambda way: way[0])
+    ops = []
+    while decided:
+        decided, op = decided
+        ops.insert(0, op)
+    return connected(ops)
+
+
+class Converters:
+    """What width converters between two streams cost."""
+
+    def __init__(self, part: Part):
+        self.part, self.known = part, {}
+
+    def price(self, source: Stream | None, sink: Stream) -> float | None:
+        """Share of the part, None where no converter does it."""
+        if source is None or source.lanes == sink.lanes:
+            return 0.0
+        key = source.shape, source.lanes, sink.lanes, source.bits
+        if key not in self.known:
+            between = converters("any", source, sink)
+            self.known[key] = None if between is None else sum(map(self.part.price, between))
+        return self.known[key]
+
+
+def connected(ops: list[HwOp]) -> list[HwOp]:
+    """The operators with width converters between those whose beats differ."""
+    streams, found = {}, []
+    for op in ops:
+        for port, (tensor, sink) in enumerate(zip(op.sources, op.in_streams())):
+            name = op.name if op.inputs == 1 else f"{op.name}_in{port}"
+            for width in converters(name, streams.get(tensor, sink), sink):
+                found.append(put_before(width, op, port))
+        found.append(op)
+        streams |= zip(op.results, op.out_streams())
+    return found
+
+
+def put_before(new: HwOp, op: HwOp, port: int) -> HwOp:
+    """Put an operator of one stream in front of an input of `op`."""
+    new.onnx_node.input[0] = op.onnx_node.input[port]
+    new.onnx_node.output[0] = op.onnx_node.input[port] = f"{new.name}_out"
+    return new
+
+
+def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
+    """The width converters from one stream to another: none, one, or two over a common multiple; None if none
+    does it.
+    """
+    if source.lanes == sink.lanes:
+        return []
+    if max(source.lanes, sink.lanes) % min(source.lanes, sink.lanes) == 0:
+        steps = [source.lanes, sink.lanes]
+    else:
+        steps = [source.lanes, lcm(source.lanes, sink.lanes), sink.lanes]
+    if not all(fits(Stream(source.shape, lanes, source.bits, source.signed)) for lanes in steps):
+        return None
+    widths = OPS["Width"]
+    return [
+        widths.make(
+            f"width_{name}" + ("" if len(steps) == 2 else f"_step{index}"),
+            shape=list(source.shape),
+            in_lanes=lanes,
+            out_lanes=after,
+            bits=source.bits,
+            signed=int(source.signed),
+        )
+        for index, (lanes, after) in enumerate(pairwise(steps))
+    ]
+
+
+def fits(stream: Stream) -> bool:
+    """Whether beats of so many elements cut a frame evenly: they divide the last axis, or are whole multiples
+    of it.
+    """
+    last = stream.shape[-1]
+    return last % stream.lanes == 0 or (stream.lanes % last == 0 and prod(stream.shape) % stream.lanes == 0)
+
+
+def _reachable(options: list[list[HwOp]], interval: int) -> None:
+    """Stop when the widest folding of some operator is still too slow."""
+    fastest = [min(ops, key=lambda op: op.cycles()) for ops in options]
+    slowest = max(fastest, key=lambda op: op.cycles(), default=None)
+    if slowest is not None and slowest.cycles() > interval:
+        raise UserError(
+            f"{slowest.name}: {interval:,} cycles per frame cannot be met, it needs {slowest.cycles():,} at its widest; "
+            f"ask for {slowest.cycles():,} or more."
+        )
+
+
+def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
+    """For every Simd the smallest Pe within the interval; the fastest where none is, which happens to given
+    foldings.
+
+    Operators with several streams keep all: their neighbours decide which is cheapest.
+    """
+    if max(ops[0].inputs, ops[0].outputs) > 1:
+        return [op for op in ops if op.cycles() <= interval] or [min(ops, key=lambda op: op.cycles())]
+    kept, seen = [], set()
+    for op in ops:
+        simd = op.get_nodeattr("simd") if "simd" in op.get_nodeattr_types() else None
+        if simd not in seen and op.cycles() <= interval:
+            seen.add(simd)
+            kept.append(op)
+    return kept or [min(ops, key=lambda op: op.cycles())]
+
+
+def _called(bound: Bound, name: str) -> str:
+    """What a reader calls the size that simd or pe has to divide."""
+    return {"mw": "length", "mh": "outputs"}.get(OPS[bound.op].extents[name], "channels")
+
+
+def _use(values: list[int]) -> str:
+    shown = ", ".join(map(str, values[:12]))
+    return f"use one of [{shown}, …]." if len(values) > 12 else f"use one of [{shown}]."

@@ -1,0 +1,83 @@
+"""Rows that state how good a network is, as cards and records hold them: `stage`, `set` (which images),
+`images`, and
+
+of classes   `correct`, `top1` in per cent
+of others    `figures` {name: 0..1}, the first of which is the task's main one, and `intervals` {name: [low,
+high]}
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.core.artifacts import read_json
+
+
+def main(row: dict) -> tuple[str, float]:
+    """The figure that networks are compared by: its name, and per cent."""
+    if "top1" in row:
+        return "top-1", row["top1"]
+    name, value = next(iter(row["figures"].items()))
+    return name, round(100 * value, 2)
+
+
+def figures(row: dict) -> dict[str, float]:
+    """All figures by name: of classes per cent, others 0 to 1."""
+    return {"top-1 in %": row["top1"]} if "top1" in row else row["figures"]
+
+
+def short(row: dict) -> str:
+    """All figures in a table's cell."""
+    if "top1" in row:
+        return f"{row['top1']:.2f} %"
+    return ", ".join(f"{name} {value:.3f}" for name, value in row["figures"].items())
+
+
+def words(row: dict) -> str:
+    """All figures of a row."""
+    if "correct" in row:
+        return f"{row['correct']:,} of {row['images']:,} right, {row['top1']:.2f} %"
+    return ", ".join(_figure(row, name) for name in row["figures"])
+
+
+def _figure(row: dict, name: str) -> str:
+    ends = row.get("intervals", {}).get(name)
+    return f"{name} {row['figures'][name]:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")
+
+
+def task_of(net_dir: Path) -> str | None:
+    """The task, of sw/tasks, of an exported network whose labels are no classes."""
+    record = net_dir / "export.json"
+    return read_json(record).get("task") if record.exists() else None
+
+
+def of_stage(
+    stage: str, scores: np.ndarray, labels: np.ndarray, words: str, task: str | None = None
+) -> list[dict]:
+    """The row of a stage over the images whose label is known (not -1), none if none is; see above.
+
+    Args:
+        scores: float (N, classes), or (N, C, H, W) of a task whose networks give maps.
+        labels: of these images and perhaps more.
+        words: which images these are.
+        task: name in sw/tasks; None where labels are classes.
+    """
+    labels = labels[: len(scores)]
+    if task and labels.ndim > 1:
+        from xnorforge.core.plugins import load  # with torch, which classes do not need
+
+        return [{"stage": stage, "set": words, **load("sw.tasks", task).Task().figures(scores, labels)}]
+    known = labels >= 0
+    count = int(known.sum())
+    if not count:
+        return []
+    right = int((scores.argmax(1) == labels)[known].sum())
+    return [
+        {
+            "stage": stage,
+            "set": words,
+            "images": count,
+            "correct": right,
+            "top1": round(100 * right / count, 2),
+        }
+    ]

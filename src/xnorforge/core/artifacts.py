@@ -1,0 +1,135 @@
+"""What the stages exchange: files that are either whole or absent, and records that carry their provenance.
+
+Every stage writes one `<stage>.json`:
+
+    {"stage": "lower",
+     "checks": [{"name": "lowered = qonnx", "images": 1000, "mismatches": 0, "integers": 10000, "what": "…"}],
+     …                                    # the stage's own figures
+     "run": {"wall_s": 1.2, "cpu_s": 1.1, "peak_mb": 310, "tools": {"qonnx": "1.0.0"}}}   # the only part that
+         varies
+"""
+
+import csv
+import hashlib
+import json
+import os
+import resource
+import shutil
+import time
+import zipfile
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from xnorforge.core.errors import UserError
+
+
+@contextmanager
+def whole(path):
+    """Write aside, then rename: yields the path to write to; `path` appears only when the block ends well.
+
+    Works for a file and for a folder (make the yielded path a folder); an earlier folder is replaced.
+    The text of an OSError (a full disk, say) is left to the caller; the unfinished copy is removed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield aside
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(aside, path)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+
+
+def write_json(path, record: dict) -> None:
+    """Write a record, keys in the order given, so that equal records are equal bytes."""
+    with whole(path) as aside:
+        aside.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def write_csv(path, rows: list[dict]) -> None:
+    """Write a table; the columns are the keys of its first row."""
+    with whole(path) as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_json(path) -> dict:
+    """Read a record that `write_json` wrote."""
+    return json.loads(Path(path).read_text())
+
+
+def intact(path, writer: str) -> None:
+    """See that a file of an earlier stage is there and whole, as far as its form (JSON, npz, ONNX) tells.
+
+    Raises:
+        UserError: it is not; the text names the stage that writes it, and how it is made again.
+    """
+    path = Path(path)
+    record = path.with_name("rtl.json" if writer == "generate" else f"{writer}.json")
+    again = f"remove {record} and build again" if record.exists() else "`make build` makes it"
+    try:
+        if path.suffix == ".json":
+            read_json(path)["stage"]
+        elif path.suffix == ".npz":
+            with zipfile.ZipFile(path) as stored:
+                damaged = stored.testzip()
+            if damaged:
+                raise ValueError(f"{damaged} in it is damaged")
+        else:
+            import onnx
+
+            if not onnx.load(str(path)).graph.node:
+                raise ValueError("it has no nodes")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing, {writer} writes it; {again}.") from error
+    except Exception as error:  # each reader has its own way to say that it cannot read
+        why = str(error).strip() or "it is cut short"
+        raise UserError(f"{path}: cannot be read ({why}), though {writer} left it whole; {again}.") from error
+
+
+def digest(*paths) -> str:
+    """SHA-256 over the contents of files, in the order given (hex, 64 characters)."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(hashlib.sha256(Path(path).read_bytes()).digest())
+    return total.hexdigest()
+
+
+@contextmanager
+def measured(*tools: str):
+    """Time a stage: yields a dict that holds, after the block, the record's `run` part.
+
+    Args:
+        tools: names of installed distributions whose versions belong into the record.
+    """
+    wall, cpu, run = time.perf_counter(), _cpu(), {}
+    yield run
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    run.update(
+        wall_s=round(time.perf_counter() - wall, 2),
+        cpu_s=round(_cpu() - cpu, 2),
+        peak_mb=peak // 1024,
+        tools={name: version(name) for name in tools},
+    )
+
+
+def _cpu() -> float:
+    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(part.ru_utime + part.ru_stime for part in parts)
+
+
+def check(name: str, images: int, mismatches: int, integers: int, what: str = "") -> dict:
+    """One line of a record's `checks`: `images` compared, `integers` values in all, `mismatches` of them
+    unequal.
+
+    Checks without images count something else than integers; `what` names it first ("lines of SystemVerilog
+    …").
+    """
+    return {"name": name, "images": images, "mismatches": mismatches, "integers": integers, "what": what}

@@ -1,0 +1,35 @@
+"""What a user sees instead of a traceback."""
+
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """The request cannot be built as given; the one-sentence text says where, what, why, and what would work.
+
+    The command line prints the text without a traceback and exits with 2.
+    """
+
+
+class MismatchError(Exception):
+    """Two machines that must agree do not; the text names stage, operator, position and both values. Exit
+    code 1.
+    """
+
+
+class ToolMissing(UserError):
+    """A tool that the request needs is missing; the text names it and its cure."""
+
+
+def unknown(where: str, given: str, names) -> UserError:
+    """The error for a name that does not exist, with the near matches.
+
+    >>> str(unknown("sw.methods", "bon", ["bonn", "ste"]))
+    "sw.methods: no 'bon' among bonn, ste. Did you mean 'bonn'?"
+    """
+    names = sorted(names)
+    near = get_close_matches(given.lower(), names, n=1, cutoff=0.5)
+    near = near or [
+        name for name in names if name.endswith(f"-{given.lower()}")
+    ]  # a network without its task
+    hint = f". Did you mean '{near[0]}'?" if near else "."
+    return UserError(f"{where}: no '{given}' among {', '.join(names)}{hint}")

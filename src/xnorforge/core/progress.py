@@ -1,0 +1,69 @@
+"""How far a long step is: a bar on a terminal, now and then a line anywhere else; always on standard error.
+
+Of several processes that torchrun started, the first alone speaks.
+"""
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+
+SILENCE = 5.0  # seconds between two lines
+
+
+def speaks() -> bool:
+    """Whether this process tells a person how far it is."""
+    return os.environ.get("TORCHELASTIC_RUN_ID") is None or os.environ.get("RANK", "0") == "0"
+
+
+def say(text: str) -> None:
+    """One line for a person."""
+    if speaks():
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str):
+    """Count something real: yields `advance(n=1)`, to be called after `n` more of `total` units are done.
+
+    A bar needs a terminal of its own: two stages that make runs side by side set XNORFORGE_LINES and print
+    lines.
+
+    Args:
+        what: the step, "sim: RTL at full rate".
+        unit: what is counted, "images".
+    """
+    if not speaks():
+        yield lambda n=1: None
+        return
+    if sys.stderr.isatty() and not os.environ.get("XNORFORGE_LINES"):
+        with _bar(what, total, unit) as advance:
+            yield advance
+        return
+    done, told = 0, time.monotonic()
+
+    def advance(n: int = 1) -> None:
+        nonlocal done, told
+        done += n
+        if time.monotonic() - told >= SILENCE and done < total:
+            told = time.monotonic()
+            print(f"{what}: {done:,} of {total:,} {unit}", file=sys.stderr, flush=True)
+
+    yield advance
+
+
+@contextmanager
+def _bar(what: str, total: int, unit: str):
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda n=1: bar.advance(task, n)

@@ -1,0 +1,1 @@
+"""What an accelerator finds in a user's own pictures and videos."""

@@ -1,0 +1,217 @@
+"""The pictures and videos a user gives: each is looked at before anything is built, and read one by one.
+
+IMAGE=   a picture, or a folder of pictures of any sizes
+VIDEO=   a video, a folder of frames in the order of their names, or a sequence in a layout of docs/tasks.md
+BOX=     x,y,w,h in the first frame, where an object is followed; a sequence brings its own
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+import av
+import numpy as np
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets import tracking
+from xnorforge.sw.datasets.records import pixels, size_of
+from xnorforge.sw.tasks.base import Task, task_of
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
+RATE = 25.0  # frames per second of a folder of frames
+LOST = (
+    0.1,
+    0.5,
+)  # seconds that the pictures may be shorter than their stream says, and than the file with its sound
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What to look at.
+
+    Attributes:
+        name: of the file or folder, without its suffix.
+        names: of the pictures; of a video's frames as many as it says to have.
+        frames: reads them from the start, uint8 (H, W, 3) RGB, upright.
+        rate: frames per second; None where they are single pictures.
+        box: float (4,), x0, y0, x1, y1 in the first frame, where one was given or found.
+    """
+
+    name: str
+    names: list[str]
+    frames: Callable[[], Iterator[np.ndarray]]
+    rate: float | None = None
+    box: np.ndarray | None = None
+
+
+def request(net: str | None, image: str | None, video: str | None, box: str | None) -> tuple[Task, Footage]:
+    """The task of a network (None: one that is no task's), and the pictures asked for.
+
+    Raises:
+        UserError: the network's results are not drawn, or see `given`.
+    """
+    task = task_of(net) if net else Task()
+    if type(task).shown is Task.shown:
+        every = {name: plugins.load("sw.tasks", name).Task for name in plugins.names("sw.tasks")}
+        words = ", ".join(name for name, kind in every.items() if kind.shown is not Task.shown)
+        why = f"{net} gives one class for a picture" if net else "a network of your own has no task"
+        raise UserError(f"demo: {why}, so there is nothing to draw; choose TASK= among {words}.")
+    return task, given(image, video, box, net.partition("-")[0], task.follows)
+
+
+def given(image: str | None, video: str | None, box: str | None, task: str, follows: bool) -> Footage:
+    """What IMAGE, VIDEO and BOX ask for.
+
+    Args:
+        task: its name, for sentences.
+        follows: it follows an object from a box in the first frame.
+
+    Raises:
+        UserError: both or neither of the first two; nothing is there, or the first picture cannot be read; no
+            box, a box that is none, or one out of the first frame.
+    """
+    if bool(image) == bool(video):
+        why = "IMAGE and VIDEO are both given" if image else "there is nothing to look at"
+        raise UserError(
+            f"demo: {why}; give IMAGE=, a picture or a folder of them, or VIDEO=, a video or a folder of frames."
+        )
+    if box and not follows:
+        raise UserError(f"BOX: TASK={task} finds its objects by itself and starts from no box; leave it out.")
+    if image and follows:
+        raise UserError(f"IMAGE: TASK={task} follows an object from frame to frame; give them as VIDEO=.")
+    path = Path(image or video)
+    if not path.exists():
+        raise UserError(
+            f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
+        )
+    if follows and not box and not tracking.annotation(path):
+        raise UserError(
+            f"BOX: not given, and {path} has no boxes in a layout that docs/tasks.md names; say where the object is in the first "
+            "frame, as BOX=x,y,w,h in pixels."
+        )
+    found = (
+        _pictures(path) if image else _sequence(path, follows and not box) if path.is_dir() else _video(path)
+    )
+    first = next(found.frames())
+    return replace(found, box=_inside(box, first.shape[1::-1])) if box else found
+
+
+def _pictures(path: Path) -> Footage:
+    files = _files(path) if path.is_dir() else [path]
+    if not files:
+        raise _empty(path)
+    return Footage(
+        path.stem, [file.name for file in files], lambda: (pixels(file, upright=True) for file in files)
+    )
+
+
+def _sequence(folder: Path, needs_box: bool) -> Footage:
+    """A folder of frames; where a box is needed, with that of the annotation."""
+    name = folder.resolve().name
+    if needs_box:
+        clip = tracking.clip(folder)
+        if not clip.visible[0]:
+            raise UserError(
+                f"{folder}: its first frame does not show the object; give BOX=, or a folder that starts later."
+            )
+        names = [frame.name for frame in clip.frames]
+        return Footage(name, names, lambda: (clip.frame(at) for at in range(len(names))), RATE, clip.boxes[0])
+    files = next(filter(None, (_files(folder / place) for place in ("img", "color", "."))), None)
+    if files is None:
+        raise _empty(folder)
+    size = size_of(files[0])
+    return Footage(
+        name,
+        [file.name for file in files],
+        lambda: (pixels(file, size, upright=True) for file in files),
+        RATE,
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    """The pictures of a folder; numbers in their names count as numbers."""
+    return tracking.in_order(path for path in folder.glob("[!.]*") if path.suffix.lower() in SUFFIXES)
+
+
+def _empty(folder: Path) -> UserError:
+    return UserError(f"{folder}: holds no picture ({', '.join(SUFFIXES)}); give a folder of some, or a file.")
+
+
+def _video(path: Path) -> Footage:
+    with _opened(path) as container:
+        rate = float(container.streams.video[0].average_rate or RATE)
+        count = round(rate * (container.duration or 0) / av.time_base)
+    return Footage(path.stem, [f"frame {at + 1}" for at in range(count)], lambda: _decoded(path), rate)
+
+
+def _opened(path: Path):
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError) as error:
+        raise UserError(
+            f"{path}: no readable video ({_why(error)}); fetch the file again, or give its frames as a folder."
+        ) from error
+    if not container.streams.video:
+        raise UserError(f"{path}: holds no pictures; give a video.")
+    return container
+
+
+def _decoded(path: Path) -> Iterator[np.ndarray]:
+    """The frames of a video, each turned as its file says.
+
+    Raises:
+        UserError: it cannot be read to its end, or ends before the time that it says.
+    """
+    with _opened(path) as container:
+        stream, start, end, count = container.streams.video[0], None, 0.0, 0
+        stream.thread_type = "AUTO"
+        try:
+            for frame in container.decode(stream):
+                count += 1
+                if frame.time is not None:  # a bare stream, without a container, has no times
+                    start = frame.time if start is None else start
+                    end = frame.time + float(
+                        frame.duration * frame.time_base or 1 / (stream.average_rate or RATE)
+                    )
+                yield np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+        except (av.FFmpegError, OSError) as error:
+            raise UserError(
+                f"{path}: cannot be read behind frame {count} ({_why(error)}); fetch the file again or cut it there."
+            ) from error
+        if not count:
+            raise UserError(f"{path}: holds no frame; give a video with some.")
+        said, lost = (
+            (stream.duration * stream.time_base, LOST[0])
+            if stream.duration
+            else ((container.duration or 0) / av.time_base, LOST[1])
+        )
+        if start is not None and end - start < said - lost:
+            raise UserError(
+                f"{path}: ends after {end - start:.1f} s, frame {count}, and says that it has {float(said):.1f} s; fetch the file again or "
+                "cut it there."
+            )
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _inside(text: str, size: tuple[int, int]) -> np.ndarray:
+    """x,y,w,h as corners."""
+    try:
+        x, y, wide, tall = map(float, text.split(","))
+        if not all(map(isfinite, (x, y, wide, tall))):
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            f"BOX: '{text}' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."
+        ) from None
+    if min(wide, tall) <= 0 or min(x, y) < 0 or x + wide > size[0] or y + tall > size[1]:
+        why = "has no area" if min(wide, tall) <= 0 else "does not lie in it"
+        raise UserError(
+            f"BOX: the first frame has {size[0]} x {size[1]} pixels, and x {x:g} to {x + wide:g}, y {y:g} to {y + tall:g} {why}; give x,y,w,h "
+            "in its pixels."
+        )
+    return np.array([x, y, x + wide, y + tall])

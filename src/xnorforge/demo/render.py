@@ -1,0 +1,111 @@
+"""What an accelerator finds in a user's own pictures, drawn into them.
+
+    folded.onnx, pictures  ->  <name>.png for each picture, or <name>.mp4 for a video, and demo.json
+
+The network runs in the bit simulator, whose integers are those of the RTL; the host's decoders of sw/decode
+make boxes, classes and tracks of them; the task says how these are drawn.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.core.progress import progress
+from xnorforge.demo import outputs
+from xnorforge.demo.inputs import Footage
+from xnorforge.sim import compare
+from xnorforge.sim.machine import Machine
+from xnorforge.sim.templates import Reference, learnt
+from xnorforge.sw.tasks.base import Task
+
+RECORD = "demo.json"
+CHECKED = 2  # calls of the network, or a frame to learn and a call, that are compared operator by operator
+
+
+def demo(acc: Path, task: Task, given: Footage, out: Path, gif: bool = False) -> dict:
+    """Draw what the accelerator in `acc` finds into `out`, and write `demo.json` there; all of it appears at
+    once.
+
+    Args:
+        task, given: as `footage.request` gives them.
+        out: a new folder, or what an earlier demonstration left, which goes.
+        gif: of a video, a small GIF too.
+
+    Raises:
+        UserError: a picture cannot be read, or `out` holds other files.
+    """
+    _ours(out)
+    exported = artifacts.read_json(acc.parent / "export.json")
+    with artifacts.whole(out) as aside:
+        aside.mkdir()
+        with artifacts.measured("numba", "numpy", "pillow", "av") as run:
+            machine = Machine.of(acc, task)
+            machine.keep = CHECKED
+            shown = task.shown(machine, given.frames(), task.names(exported["trained_on"]), given.box)
+            rows = _drawn(shown, given, aside, gif)
+        record = {
+            "stage": "demo",
+            **{key: exported[key] for key in ("net", "method", "source", "trained_on")},
+            "folded_sha256": artifacts.digest(acc / "folded.onnx"),
+            "outputs": "integers of the bit simulator on folded.onnx, decoded by sw/decode",
+            "boxes": "x0, y0, x1, y1 in pixels of the picture; its first pixel covers 0 to 1",
+            "files": sorted(path.name for path in aside.iterdir()),
+            "pictures": rows,
+            "checks": [_walked(machine)],
+            "run": run,
+        }
+        artifacts.write_json(aside / RECORD, record)
+    return record
+
+
+def _drawn(shown, given: Footage, folder: Path, gif: bool) -> list[dict]:
+    """Write the drawings; what they show, in numbers, a row each."""
+    still = given.rate is None
+    files = (
+        outputs.album(folder, given.names)
+        if still
+        else outputs.film(folder / f"{given.name}.mp4", given.rate, gif)
+    )
+    rows = []
+    with progress("demo", len(given.names), "pictures") as advance, files as put:
+        for at, (drawing, found) in enumerate(shown):
+            name = given.names[at] if at < len(given.names) else f"frame {at + 1}"
+            rows.append({"picture": name, **put(name, drawing), **found})
+            advance()
+    return rows
+
+
+def _walked(machine: Machine) -> dict:
+    """The check that the first answers are those of every operator's own `execute_node`, a template learnt
+    there too.
+    """
+    reference, found, wanted = Reference(machine.simulator.ops), [], []
+    for frames, answers in machine.kept:
+        if answers is None:
+            reference.load(learnt(reference, frames)[0])
+        else:
+            found.append(answers)
+            wanted.append(reference.run(frames)[reference.ops[-1].name])
+    what = "every integer of the first inputs"
+    return compare.checked(
+        "bit simulator = reference walk", np.concatenate(found), np.concatenate(wanted), what
+    )
+
+
+def _ours(out: Path) -> None:
+    """See that a folder holds nothing but what `demo` wrote.
+
+    Raises:
+        UserError: it does.
+    """
+    there, written = {path.name for path in out.iterdir()} if out.is_dir() else set(), set()
+    if RECORD in there:
+        with suppress(ValueError, KeyError, TypeError):  # a record of somebody else's
+            written = {RECORD, *artifacts.read_json(out / RECORD)["files"]}
+    if there - written:
+        raise UserError(
+            f"{out}: holds other files ({min(there - written)}), and the folder of a demonstration is replaced whole; name another."
+        )

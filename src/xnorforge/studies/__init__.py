@@ -1,0 +1,1 @@
+"""Many builds or trainings side by side: methods, costs, trade-offs, timing."""

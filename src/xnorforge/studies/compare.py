@@ -1,0 +1,265 @@
+"""Methods side by side on one network: the same epochs, the same seeds, one table and one plot.
+
+A run is what `train` and `export` do, in a folder of its own:
+
+    out/compare/<task>-<network>/<epochs>/<variant>-<seed>/    checkpoint, curve, weights, card; model.onnx,
+    export.json out/compare/<task>-<network>/<epochs>/table.csv, table.md, compare.svg, compare.png
+
+With a board, an accelerator is built from each variant's first run, and what it costs stands in a second
+table (`costs.py`).
+
+A variant is a method's name, with hyper-parameters behind commas where they are not its defaults:
+"group_net,bases=5". A run that is finished is taken as it is, one that was killed goes on; the tables are
+written again after every run.
+"""
+
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, replace
+
+import torch
+from safetensors.numpy import load_file
+
+from xnorforge.core import accuracy, plugins
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.flows.export import export
+from xnorforge.pipeline.request import assignment
+from xnorforge.studies import cost_figures, costs
+from xnorforge.studies.compare_figures import Request, Result, Variant, write
+from xnorforge.sw import zoo
+from xnorforge.sw.methods import base
+from xnorforge.sw.training import distributed, train, weights
+
+
+def request(
+    net: str,
+    methods: str = "",
+    seeds: str = "0 1 2",
+    epochs: int | None = None,
+    board: str | None = None,
+    **others,
+) -> Request:
+    """What the words of a command line ask for, each name looked at.
+
+    Args:
+        methods: variants with spaces between; all methods there are if empty.
+        seeds: whole numbers with spaces between.
+        epochs: of every run; the recipe's by default.
+        board: what accelerators are built for; none are by default.
+
+    Raises:
+        UserError: an unknown name or hyper-parameter, or a seed that is no number.
+    """
+    task = train.task_of(net)
+    if board is not None and board not in plugins.names("hw.boards"):
+        raise unknown("BOARD", board, plugins.names("hw.boards"))
+    variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
+    numbers = seeds.replace(",", " ").split()
+    if not numbers or not all(number.isdecimal() for number in numbers):
+        raise UserError(f"SEEDS: '{seeds}' are no whole numbers from 0; give some, as SEEDS=\"0 1 2\".")
+    for kind, given in (("METHODS", list(map(str, variants))), ("SEEDS", numbers)):
+        twice = [one for one in given if given.count(one) > 1]
+        if twice:
+            raise UserError(f"{kind}: '{twice[0]}' stands there twice; each is run once.")
+    return Request(
+        net, variants, tuple(map(int, numbers)), epochs or task.nets[net].epochs, board=board, **others
+    )
+
+
+def variant(word: str) -> Variant:
+    """ "group_net,bases=3,dilations=1,2,3" as a variant: a part without "=" belongs to the value before it.
+
+    Raises:
+        UserError: no such method or hyper-parameter, or no value for one.
+    """
+    method, *parts = word.split(",")
+    settings = []
+    for part in parts:
+        if "=" in part or not settings:
+            settings.append(part)
+        else:
+            settings[-1] += f",{part}"
+    base.create(method, dict(map(assignment, settings)))
+    return Variant(method, tuple(settings))
+
+
+def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
+    """Make every run and build that is missing, and write the tables after each; returns all results in the
+    order asked for.
+
+    Args:
+        jobs: runs side by side, each a process of its own; with 1 they run one after the other in this one.
+        say: takes a line for a person.
+
+    Raises:
+        UserError: no images to train on, or some runs or builds failed; the others are in the tables.
+        MismatchError: an exported network computes other scores than its module, or an accelerator than its
+            network.
+    """
+    if distributed.ranks() > 1:
+        raise UserError(
+            "compare: torchrun shares out single trainings; start it without, several runs go with --jobs."
+        )
+    train.task_of(asked.net).train_sets()
+    tasks = [(variant, seed) for seed in asked.seeds for variant in asked.variants]
+    missing = [task for task in tasks if not finished(asked, *task)]
+    say(
+        f"compare   {len(tasks)} runs of {asked.epochs} epochs, {len(tasks) - len(missing)} of them are there"
+    )
+    failed = {}
+    for task, error in _made(asked, missing, jobs):
+        if error:
+            failed[task] = error
+            say(f"compare   {task[0]} seed {task[1]}: {error}")
+        else:
+            result = read(asked, *task)
+            told = ", ".join(f"{accuracy.main(row)[1]:.2f} % {row['stage']}" for row in result.sets)
+            say(f"compare   {task[0]} seed {task[1]}: {told}")
+            _tables(asked, tasks, {}, jobs)
+    unbuilt = _builds(asked, tasks, jobs, say) if asked.board else {}
+    results = _tables(asked, tasks, unbuilt, jobs)
+    runs = {f"{variant} seed {seed}": error for (variant, seed), error in failed.items()}
+    builds = {f"{variant} on {asked.board}": error for variant, error in unbuilt.items()}
+    if runs or builds:
+        told = [_failures(runs, f"{len(tasks)} runs"), _failures(builds, f"{len(asked.variants)} builds")]
+        wrong = any(isinstance(error, MismatchError) for error in [*runs.values(), *builds.values()])
+        raise (MismatchError if wrong else UserError)(f"compare: {' '.join(filter(None, told))}")
+    return results
+
+
+def _failures(failed: dict[str, Exception], of: str) -> str:
+    """One sentence on those that failed, nothing if none did."""
+    if not failed:
+        return ""
+    return (
+        f"{len(failed)} of {of} failed ({', '.join(failed)}), the first with: {next(iter(failed.values()))}"
+    )
+
+
+def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Exception]:
+    """Build what is missing, from each variant's run of the first seed; returns what went wrong."""
+    failed = {}
+    for variant in (variant for variant in asked.variants if finished(asked, variant, asked.seeds[0])):
+        error = _failure(costs.build, asked, variant, jobs, say)
+        if error:
+            failed[variant] = error
+            say(f"compare   {variant} on {asked.board}: {error}")
+        _tables(asked, tasks, failed, jobs)
+    return failed
+
+
+def _tables(asked: Request, tasks: list, unbuilt: dict[Variant, Exception], jobs: int) -> list[Result]:
+    """Write what is finished by now; returns its results."""
+    results = [read(asked, *task) for task in tasks if finished(asked, *task)]
+    built = costs.collect(asked, results, unbuilt) if asked.board else []
+    if results:
+        write(asked, results, jobs, cost_figures.as_markdown(asked, built) if built else "")
+    if built:
+        cost_figures.write(asked, built, jobs)
+    return results
+
+
+def finished(asked: Request, variant: Variant, seed: int) -> bool:
+    """Whether a run is done, with these settings, and the network it left was exported."""
+    folder = asked.run_folder(variant, seed)
+    try:
+        card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
+        found = [card[key] for key in ("net", "method", "seed", "threads", "recipe")]
+        source = exported["source"]
+    except (OSError, ValueError, KeyError):
+        return False
+    recipe = asdict(replace(train.task_of(asked.net).nets[asked.net], epochs=asked.epochs))
+    same = found == [asked.net, variant.method, seed, asked.threads, recipe]
+    return same and source.endswith(card["weights"]["sha256"][:16])
+
+
+def read(asked: Request, variant: Variant, seed: int) -> Result:
+    """The figures of a finished run: accuracy on held-out images, then on each test set, the exported
+    network's where it was run.
+    """
+    folder = asked.run_folder(variant, seed)
+    card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
+    held = {
+        "stage": "held out",
+        "set": card["data"]["held_out"],
+        "top1": round(100 * card["held_out_accuracy"], 2),
+    }
+    run = [row for row in exported["accuracy"] if row["stage"] == "exported"]
+    trained = [
+        {"stage": "test", **row} for row in card["accuracy"] if row["set"] not in {row["set"] for row in run}
+    ]
+    checkpoint = folder / "checkpoint.pt"
+    saved = torch.load(checkpoint, weights_only=True, map_location="cpu") if checkpoint.exists() else {}
+    return Result(
+        variant=variant,
+        seed=seed,
+        sets=[held, *trained, *run],
+        equal=exported["checks"][0]["images"],
+        binary_weights=card["weights"]["binary_weights"],
+        deployed_bits=8 * sum(tensor.nbytes for tensor in load_file(folder / weights.FILE).values()),
+        sha256=card["weights"]["sha256"],
+        seconds=saved.get("seconds"),
+        where=saved.get("machine", ""),
+    )
+
+
+def _made(asked: Request, tasks: list, jobs: int) -> Iterator[tuple]:
+    """Runs, each with what went wrong or None, as they end."""
+    if jobs == 1:
+        for task in tasks:
+            yield task, _failure(_here, asked, *task)
+        return
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        waiting = {pool.submit(_failure, _apart, asked, *task): task for task in tasks}
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _failure(make, *what) -> Exception | None:
+    """What went wrong in a run; whatever it is, the runs behind it are made."""
+    try:
+        make(*what)
+    except (UserError, MismatchError) as error:
+        return error
+    except RuntimeError as error:  # torch's, out of memory among them
+        traceback.print_exc()
+        return error
+    return None
+
+
+def _here(asked: Request, variant: Variant, seed: int) -> None:
+    folder = asked.run_folder(variant, seed)
+    hyper = dict(map(assignment, variant.settings))
+    train.train(
+        asked.net, variant.method, folder, epochs=asked.epochs, seed=seed, threads=asked.threads, hyper=hyper
+    )
+    module, meta = zoo.load(asked.net, variant.method, folder)
+    images, labels, which = zoo.golden(asked.net)
+    export(module, images, labels, folder, {**meta, "images": which})
+
+
+def _apart(asked: Request, variant: Variant, seed: int) -> None:
+    folder = str(asked.run_folder(variant, seed))
+    words = [asked.net, "--method", variant.method]
+    conditions = [word for setting in variant.settings for word in ("--set", setting)]
+    conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
+    for command in (
+        ["train", *words, *conditions, "-o", folder],
+        ["export", *words, "--weights", folder, "-o", folder],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "xnorforge", *command],
+            env=os.environ | {"XNORFORGE_LINES": "1"},
+            check=False,
+        )
+        if done.returncode:
+            kind = MismatchError if done.returncode == 1 else UserError
+            raise kind(f"{command[0]} ended with {done.returncode}, its message stands above.")

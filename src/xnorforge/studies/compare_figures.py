@@ -1,0 +1,218 @@
+"""The figures of a comparison: one table and one plot, with what they are made of."""
+
+import shlex
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+
+from xnorforge.core import accuracy
+from xnorforge.core.artifacts import whole, write_csv
+from xnorforge.sw.training.curves import INK, SAME_BYTES, save
+
+DOT = "#9db8d2"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method with the hyper-parameters that are not its defaults, as text "name=value"."""
+
+    method: str
+    settings: tuple[str, ...] = ()
+
+    def __str__(self):
+        return ",".join((self.method, *self.settings))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is compared; with a board, also by what an accelerator for it costs."""
+
+    net: str
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+    epochs: int
+    threads: int = 1
+    out: Path = Path("out/compare")
+    board: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the tables go."""
+        return self.out / self.net / str(self.epochs)
+
+    def run_folder(self, variant: Variant, seed: int) -> Path:
+        """Where a run goes."""
+        return self.folder / f"{variant}-{seed}"
+
+    def command(self, jobs: int = 1) -> str:
+        """The command line that makes the same table."""
+        words = [
+            "python",
+            "-m",
+            "xnorforge",
+            "compare",
+            self.net,
+            "--methods",
+            " ".join(map(str, self.variants)),
+        ]
+        words += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
+        words += ["--threads", str(self.threads)] if self.threads != 1 else []
+        words += ["--jobs", str(jobs)] if jobs != 1 else []
+        words += ["--board", self.board] if self.board else []
+        return shlex.join([*words, "-o", str(self.out)])
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run that is finished, read from its folder.
+
+    Attributes:
+        sets: accuracy per set of images: `stage`, `set` (which images), and what `accuracy.main` reads.
+        deployed_bits: of all tensors of the deployed network, thresholds included.
+        seconds: of the epochs, wall time; None where the checkpoint is gone.
+    """
+
+    variant: Variant
+    seed: int
+    sets: list[dict]
+    equal: int
+    binary_weights: int
+    deployed_bits: int
+    sha256: str
+    seconds: float | None
+    where: str
+
+
+def write(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
+    """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg and
+    compare.png.
+    """
+    rows = [
+        {
+            "variant": str(result.variant), "seed": result.seed, "epochs": asked.epochs,
+            "stage": row["stage"],
+            "set": row["set"], "images": row.get("images"), "correct": row.get("correct"),
+            "measure": accuracy.main(row)[0], "per_cent": accuracy.main(row)[1],
+            "binary_weights": result.binary_weights, "deployed_bits": result.deployed_bits,
+            "train_seconds": result.seconds, "machine": result.where, "weights_sha256": result.sha256,
+        }
+        for result in results
+        for row in result.sets
+    ]  # fmt: skip
+    write_csv(asked.folder / "table.csv", rows)
+    with whole(asked.folder / "table.md") as aside:
+        aside.write_text(as_markdown(asked, results, jobs) + below)
+    plot(asked, results, jobs)
+
+
+def spread(values: list[float]) -> str:
+    """Mean and sample standard deviation (divisor n - 1), "-" in place of that of a single value."""
+    deviation = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
+    return f"{statistics.mean(values):.2f} ± {deviation}"
+
+
+def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
+    """The table for people: a row per variant, and below it what the figures are."""
+    sets = _sets(results)
+    letters = {key: chr(ord("A") + at) for at, key in enumerate(sets)}
+    head = [f"{letter}: {stage}" for (stage, _), letter in letters.items()]
+    lines = [
+        ["method", *head, "seeds", "binary weights", "deployed bits", "training"],
+        ["---", *["---:"] * len(head), "---", *["---:"] * 3],
+    ]
+    for variant, runs in _by_variant(results).items():
+        accuracies = [spread(list(_values(runs, key).values())) for key in sets]
+        times = [run.seconds for run in runs if run.seconds is not None]
+        sizes = [f"{runs[0].binary_weights:,}", f"{runs[0].deployed_bits:,}"]
+        lines.append([variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(times)])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    stages = {
+        "held out": "deployed network",
+        "test": "deployed network",
+        "exported": "QONNX file, run by qonnx",
+    }
+    which = "\n".join(f"- {letter}: {words}; {stages[stage]}" for (stage, words), letter in letters.items())
+    machines = " and ".join(sorted({run.where for run in results if run.where}))
+    return f"""# {asked.net}: methods {len(_by_variant(results))}, epochs {asked.epochs}
+
+{table}
+
+{accuracy.main(results[0].sets[-1])[0]} in per cent, mean ± sample standard deviation over the seeds ("-" with one seed).
+
+{which}
+- Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals the module's.
+- No choice was made by an image of a test set. All runs have the same recipe and epochs; how a method shares them out among its phases is its own.
+- Deployed bits: all tensors of the network that is shipped, one bit for a binary weight; thresholds and scales included.
+- Training: wall time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs side by side: {jobs}.
+- Each run is in a row of `table.csv`, with the SHA-256 of its weights. Again: `{asked.command(jobs)}`
+"""
+
+
+def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
+    """A panel per set of images; a dot per seed and a bar at the mean, per variant."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    sets, groups = _sets(results), _by_variant(results)
+    with matplotlib.rc_context(SAME_BYTES):
+        width = 0.8 + len(sets) * max(2.2, 0.62 * len(groups))
+        figure = Figure(figsize=(max(6, width), 4.6), layout="constrained")
+        panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+        for (stage, words), axes in zip(sets, panels, strict=True):
+            for at, runs in enumerate(groups.values()):
+                values = _values(runs, (stage, words))
+                # Seeds lie side by side in their order, so that equal accuracies do not hide each other.
+                places = [
+                    at + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2) for seed in values
+                ]
+                axes.plot(places, list(values.values()), "o", color=DOT, markersize=5, zorder=2)
+                mean = statistics.mean(values.values())
+                axes.plot([at - 0.3, at + 0.3], [mean, mean], color=INK, linewidth=2, zorder=3)
+                # Beside the bar, for above it a label covers dots.
+                axes.annotate(
+                    f"{mean:.1f}", (at + 0.3, mean), xytext=(2, 0), textcoords="offset points", va="center",
+                    fontsize=6.5, color=INK, zorder=4,
+                )  # fmt: skip
+            axes.set_title(fill(f"{stage}: {words}", 34), fontsize=8, loc="left")
+            axes.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")
+            axes.set_xlim(-0.6, len(groups) - 0.2)
+            axes.grid(axis="y", color="#dddddd", linewidth=0.5)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel(f"{accuracy.main(results[0].sets[-1])[0]} in %")
+        seeds = " ".join(map(str, asked.seeds))
+        words = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
+        figure.supxlabel(words + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
+        for kind in ("svg", "png"):
+            save(figure, asked.folder / f"compare.{kind}")
+
+
+def _by_variant(results: list[Result]) -> dict[str, list[Result]]:
+    groups = {}
+    for result in results:
+        groups.setdefault(str(result.variant), []).append(result)
+    return groups
+
+
+def _sets(results: list[Result]) -> list[tuple[str, str]]:
+    """(stage, which images) of every set, in order."""
+    return list(dict.fromkeys((row["stage"], row["set"]) for result in results for row in result.sets))
+
+
+def _values(runs: list[Result], key: tuple[str, str]) -> dict[int, float]:
+    """Accuracy on one set, per cent, by seed."""
+    return {
+        run.seed: accuracy.main(row)[1]
+        for run in runs
+        for row in run.sets
+        if (row["stage"], row["set"]) == key
+    }
+
+
+def _time(seconds: list[float]) -> str:
+    if not seconds:
+        return "-"
+    mean = statistics.mean(seconds)
+    return (
+        f"{mean:.0f} s" if mean < 600 else f"{mean / 60:.0f} min" if mean < 36000 else f"{mean / 3600:.1f} h"
+    )

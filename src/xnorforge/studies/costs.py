@@ -1,0 +1,63 @@
+"""What a method costs in gates: one accelerator per variant of a comparison, all folded for the same board
+and speed.
+
+It is built (`builds.py`) in the folder of the variant's run with the first seed.
+"""
+
+from dataclasses import dataclass, field
+
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.studies import builds
+from xnorforge.studies.compare_figures import Request, Result, Variant
+
+UNBUILT = "not built yet"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One variant's accelerator, read from its records.
+
+    Attributes:
+        accuracy: row of the last set of images of the exported run: `stage`, `set`, and what `accuracy.main`
+            reads.
+        figures: what `builds.read` found; empty where there is no accelerator.
+        why: one sentence on why there is none.
+    """
+
+    variant: Variant
+    accuracy: dict
+    sha256: str
+    figures: dict = field(default_factory=dict)
+    why: str = ""
+
+
+def of(asked: Request, variant: Variant) -> builds.Build:
+    """The accelerator of a variant."""
+    return builds.Build(asked.run_folder(variant, asked.seeds[0]), asked.net, asked.board)
+
+
+def build(asked: Request, variant: Variant, jobs: int, say) -> None:
+    """Build what is missing, and say what the accelerator costs; the errors are those of `builds.make`."""
+    one = of(asked, variant)
+    say(f"compare   {variant} on {builds.told(one, builds.make(one, jobs))}")
+
+
+def collect(asked: Request, results: list[Result], failed: dict[Variant, Exception]) -> list[Cost]:
+    """The costs of all variants whose first run is finished, in the order asked for.
+
+    Args:
+        failed: what went wrong in the builds of this call.
+    """
+    costs = []
+    for result in (result for result in results if result.seed == asked.seeds[0]):
+        one = of(asked, result.variant)
+        figures, why = {}, str(failed.get(result.variant, ""))
+        if not why and next(builds.missing(one), None):
+            why = UNBUILT
+        if not why:
+            try:
+                figures = builds.read(one)
+            except (UserError, MismatchError) as error:
+                why = str(error)
+        costs.append(Cost(result.variant, result.sets[-1], result.sha256, figures, why))
+    return costs

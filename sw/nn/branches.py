@@ -1,0 +1,285 @@
+"""Networks whose parts run K times side by side, each time with weights of its own, and meet again in a sum.
+
+    part                 reads                writes               what runs K times
+    `Group` of a chain   bits                 bits                 everything between two pools; each branch
+    ends with real
+                                                                   numbers, which are added, pooled and made
+                                                                   bits
+    `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
+    `Sum` as a layer     bits                 whole numbers        one layer
+
+`sw/nn/splitting.py` makes such a network from a plain one, both the one that trains and the one that is
+deployed: module names are the same, `sw/nn/threshold_folding.py` carries the numbers over, `finish` the rest.
+
+Where branches meet, their norms lie on a binary grid (`parts.Affine2d`), and so do the few numbers between
+branches (`Numbers`): sums are exact in float32. Means are sums, as the norms bring 1 / K along (`Share`); a
+    shortcut therefore passes
+any number of groups with weight 1 and no rounding.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.sw.nn import threshold_folding
+from xnorforge.sw.nn.building_blocks import Affine2d, Block, Copied, Projected, added_in, signed
+
+EIGHTH = 1 / 8
+
+
+class Rectified2d(nn.BatchNorm2d):
+    """norm(ReLU(x)) before a sign: still one threshold of x, so deployed as a plain batch norm."""
+
+    def forward(self, x):
+        return super().forward(F.relu(x))
+
+
+class Rectified1d(nn.BatchNorm1d):
+    """The same for (N, C)."""
+
+    def forward(self, x):
+        return super().forward(F.relu(x))
+
+
+class Affine1d(Affine2d):
+    """`Affine2d` for (N, C)."""
+
+    def _check_input_dim(self, x):
+        assert x.dim() == 2, "(N, C)"
+
+    def forward(self, x):
+        return _constant(self, x) if self.held else super().forward(x)
+
+
+class Share(Affine2d):
+    """`Affine2d` of which one K-th is given out, a summand of a mean; for (N, C, H, W) or (N, C)."""
+
+    def __init__(self, channels: int, reach: int, fraction: int, bases: int):
+        super().__init__(channels, reach, fraction)
+        self.bases = bases
+        self.step *= bases  # so that the K-th part lies on the grid
+
+    def constants(self, scale=1.0):
+        gain, shift = super().constants(scale)
+        return gain / self.bases, shift / self.bases
+
+    def forward(self, x):
+        if self.held:
+            return _constant(self, x)
+        weight, bias = self.weight / self.bases, self.bias / self.bases
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(x, *statistics, weight, bias, self.training, self.momentum, self.eps)
+
+
+def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
+    """gain * x + shift for any number of dimensions behind the channels."""
+    gain, shift = (constant.view(-1, *[1] * (x.dim() - 2)) for constant in norm.constants())
+    return x.float() * gain + shift
+
+
+class Numbers(nn.Module):
+    """Learned numbers a stream is multiplied with; held, or deployed, they are multiples of `step`.
+
+    Args:
+        start: their values at the start, in (0, 1) if `gate`.
+        gate: they are sigmoids of what is learned, so they stay in (0, 1), or [0, 1] when held.
+        trained: False where they are deployed, and what is stored is the number itself.
+    """
+
+    held = False
+
+    def __init__(self, start: list[float], step: float, gate: bool, trained: bool):
+        super().__init__()
+        starts = torch.tensor(start).logit() if gate and trained else torch.tensor(start)
+        self.raw = nn.ParameterList(nn.Parameter(x, requires_grad=trained) for x in starts)
+        self.step, self.sigmoid = step, gate and trained
+
+    def forward(self) -> list[torch.Tensor]:
+        """All of them, each of no dimension."""
+        found = [x.sigmoid() if self.sigmoid else x for x in self.raw]
+        return [_held(x, self.step) for x in found] if self.held else found
+
+
+def _held(x: torch.Tensor, step: float) -> torch.Tensor:
+    """The nearest multiple of `step`, with the gradient of the identity."""
+    return x + (torch.round(x / step) * step - x).detach()
+
+
+class Sum(nn.Module):
+    """sum over i of c_i * dot_i(x), in place of one binary layer (layer-wise decomposition).
+
+    c_i = lambda_i * alpha_i, alpha_i the mean |latent| of weights i and lambda_i learned or 1. The largest c
+    of a channel counts as 1: the norm behind takes the factor. Held, or deployed, they are eighths.
+    """
+
+    held = False
+
+    def __init__(self, dots: list[nn.Module], learned: bool, trained: bool):
+        super().__init__()
+        self.dots, channels = nn.ModuleList(dots), len(dots[0].weight)
+        self.shape = (channels,) + (1,) * (dots[0].weight.dim() - 2)
+        self.lambdas = Numbers([1.0] * len(dots), 2**-30, False, trained) if learned and trained else None
+        if not trained:
+            for at in range(len(dots)):
+                self.register_buffer(f"factor{at}", torch.ones(self.shape))
+
+    def factors(self) -> list[torch.Tensor]:
+        """c_1 .. c_K, each (C, 1, 1), or (C,) of a dense layer."""
+        if hasattr(self, "factor0"):
+            return [getattr(self, f"factor{at}") for at in range(len(self.dots))]
+        found = [dot.alpha().flatten().expand(self.shape[0]).view(self.shape) for dot in self.dots]
+        if self.lambdas:
+            found = [alpha * own for alpha, own in zip(found, self.lambdas())]
+        largest = torch.stack(found).detach().abs().amax(0)
+        found = [factor / largest for factor in found]
+        return [_held(factor, EIGHTH) for factor in found] if self.held else found
+
+    def reach(self) -> float:
+        """The largest sum."""
+        return self.dots[0].weight[0].numel() * sum(factor.abs() for factor in self.factors()).max().item()
+
+    def forward(self, x):
+        return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
+
+
+class SumBlock(nn.Module):
+    """A `Block` whose layer is a `Sum`; no Block itself, as its sums lie on another grid."""
+
+    forward = Block.forward
+
+    def __init__(self, block: Block, dot: Sum):
+        super().__init__()
+        self.pad, self.dot, self.mix, self.norm, self.sign = block.pad, dot, block.mix, block.norm, block.sign
+        self.pool = block.pool
+
+
+class Summand(nn.Module):
+    """norm(ReLU(dot(bits))): bits to real numbers that are added to others."""
+
+    def __init__(self, pad: nn.Module, dot: nn.Module, relu: bool, norm: Affine2d):
+        super().__init__()
+        self.pad, self.dot, self.mix, self.norm = pad, dot, nn.ReLU() if relu else nn.Identity(), norm
+
+    def forward(self, x):
+        return self.norm(self.mix(self.dot(self.pad(x))))
+
+
+class Group(nn.Module):
+    """K branches of a chain.
+
+    x_i -> branch i -> y_i / K;   m = sum of lambda_i * y_i / K;   bits = sign(pool(m)), read by all branches
+    that follow, or with gates K tensors of bits, the i-th sign(pool(s_i * y_i + (1 - s_i) * m)).
+    """
+
+    def __init__(self, branches, shares: Numbers | None, gates: Numbers | None, pool: int, sign: nn.Module):
+        super().__init__()
+        self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
+        self.pool, self.sign = pool, sign
+
+    def forward(self, bits):
+        inputs = bits if isinstance(bits, list) else [bits] * len(self.branches)
+        outputs = [branch(x) for branch, x in zip(self.branches, inputs)]
+        mean = added(outputs, self.shares)
+        if self.gates is None:
+            return signed(self, mean)
+        count = len(outputs)
+        return [
+            signed(self, (y * count - mean) * gate + mean)
+            for y, gate in zip(outputs, one_each(self.gates, count))
+        ]
+
+
+class Residual(nn.Module):
+    """K branches of a residual stream.
+
+    Branch i reads x + d_i and adds K f_i at each of its convolutions, f_i from a norm that gives a K-th
+    (`Share`). With F_i what it added in all, the mean of the branches is x + sum of lambda_i * F_i. With
+    gates the branches stay apart:
+
+        d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)        s = 1: chains of their own;   s = 0: no
+        gates
+
+    A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). Weights of a shortcut are shared by all
+    branches.
+    """
+
+    def __init__(self, branches, shortcuts, shares: Numbers | None, gates: Numbers | None, sign: nn.Module):
+        super().__init__()
+        self.branches, self.shortcuts = nn.ModuleList(branches), nn.ModuleList(shortcuts)
+        self.shares, self.gates, self.sign = shares, gates, sign
+
+    def forward(self, stream):
+        count = len(self.branches)
+        x, apart = stream if isinstance(stream, tuple) else (stream, None)
+        if apart is None:
+            bits, first = self.sign(x), self.shortcuts[0]
+            first = first(x, bits) if isinstance(first, Projected) else None
+            found = [self.run(branch, x, bits, first) for branch in self.branches]
+        else:
+            found = [self.run(branch, x + own) for branch, own in zip(self.branches, apart)]
+        if count == 1:
+            return found[0][0]
+        gained = [total for _, total in found]
+        mean = added(gained, self.shares)
+        if self.gates is None:
+            return self.carried(x, mean)
+        gates, away = one_each(self.gates, count), [total * count - mean for total in gained]
+        if apart is not None:
+            away = [self.carried(old, new) for old, new in zip(apart, away)]
+        return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
+
+    def run(self, branch, x, bits=None, first=None):
+        """The stream of a branch at its end, and what it added, over K; `bits` and `first` if others need
+        them too.
+        """
+        count, gained = len(self.branches), None
+        for summand, shortcut in zip(branch, self.shortcuts):
+            bits = self.sign(x) if bits is None else bits
+            new = summand(bits)
+            if isinstance(shortcut, Projected):
+                new = new + (shortcut(x, bits) if first is None else first)
+                x = gained = None
+            elif isinstance(shortcut, Copied):
+                x, gained = shortcut(x, bits), None if gained is None else shortcut(gained, bits)
+            gained = new if gained is None else gained + new
+            new = new if count == 1 else new * count
+            x, bits, first = new if x is None else new + x, None, None
+        return x, gained
+
+    def carried(self, x, new):
+        """`new` added to a stream that took the shortcuts."""
+        for shortcut in self.shortcuts:
+            if isinstance(shortcut, Projected):
+                return new  # it starts a stream; what comes later in the group keeps its shape
+            x = shortcut(x, None) if isinstance(shortcut, Copied) else x
+        return new + x
+
+
+def added(outputs: list[torch.Tensor], shares: Numbers | None) -> torch.Tensor:
+    """Their sum, each times its share if there are shares."""
+    return (
+        sum(outputs[1:], outputs[0]) if shares is None else sum(y * own for y, own in zip(outputs, shares()))
+    )
+
+
+def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
+    """As many as branches: one for all, or one for each."""
+    found = numbers()
+    return found * count if len(found) == 1 else found
+
+
+@torch.no_grad()
+def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
+    """Carry over what `snap.transfer` does not know: shares, gates, factors of sums, thresholds behind them."""
+    names = dict(deployed.named_modules())
+    for name, part in trained.named_modules():
+        if isinstance(part, Numbers) and name in names:
+            for raw, value in zip(names[name].raw, part()):
+                raw.copy_(torch.round(value / part.step) * part.step)
+        if isinstance(part, Sum):
+            for at, factor in enumerate(part.factors()):
+                getattr(names[name], f"factor{at}").copy_(torch.round(factor / EIGHTH) * EIGHTH)
+        if isinstance(part, SumBlock):
+            grid = threshold_folding.Grid(sum(dot.reach() for dot in added_in(names[f"{name}.dot"])), EIGHTH)
+            threshold_folding.write(names[name].norm, *threshold_folding.threshold(part.norm, grid), grid)
+    return deployed

@@ -1,0 +1,336 @@
+"""What networks are made of. Two kinds of stream run between parts:
+
+    bits     -1 and +1: `Block` reads them and writes them; each batch norm is followed by a sign, so by one
+    threshold
+    real     the sum that shortcuts carry: `Stem` starts it, `BiReal` adds to it, `Pooled` ends it
+
+A batch norm whose output goes into a real stream (`Affine2d`) cannot become a threshold. It keeps two
+constants per channel, and training ends with both on a binary grid, so that the stream is a whole number of
+grid steps and float32, ONNX and integers agree with `==`.
+
+A convolution that keeps its size is padded with -1, which is a bit; 0 is none.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.sw.nn.binary import Plain
+
+# Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 5
+# bits the stream has 12 fraction bits behind a stem too. The largest sum of cifar10-resnet20 then takes 22
+# bits (25 with 8 bits in the stem), and float32 holds 24.
+FRACTION, STEM_FRACTION = 12, 5
+# Largest |gain| * reach and |shift|. A sum of N random bits has variance N, so gain * N is near sqrt(N) <=
+# 48: trained networks stay inside, a channel that hardly ever changes its sum (variance near 0) is held back.
+GAIN_LIMIT, SHIFT_LIMIT = 64.0, 32.0
+
+
+class _Round(torch.autograd.Function):
+    """Nearest multiple of `step`, the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx, x, step):
+        return torch.round(x / step) * step
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+class Affine2d(nn.BatchNorm2d):
+    """Batch norm in front of a sum; `held`, it is gain * x + shift with both on a grid and statistics at
+    rest.
+
+    Args:
+        channels: of x, (N, C, H, W).
+        reach: largest |x|; it bounds the gain.
+        fraction: fraction bits of gain and shift.
+    """
+
+    held = False
+
+    def __init__(self, channels: int, reach: int, fraction: int = FRACTION):
+        super().__init__(channels)
+        self.limit, self.step = GAIN_LIMIT / reach, 2.0**-fraction
+
+    def constants(self, scale=1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) + beta."""
+        gain = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * gain
+        gain = (gain * scale).clamp(-self.limit, self.limit)
+        return _Round.apply(gain, self.step), _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
+
+    def forward(self, x):
+        if not self.held:
+            return super().forward(x)
+        gain, shift = (constant[:, None, None] for constant in self.constants())
+        return x.float() * gain + shift
+
+
+def hold(network: nn.Module, held: bool) -> None:
+    """Put every `Affine2d`, and whatever else can be `held`, on its grid, or let it go."""
+    for part in network.modules():
+        if hasattr(part, "held"):
+            part.held = held
+
+
+def summed(network: nn.Module) -> dict[str, nn.Module]:
+    """The parts by name whose batch norm goes into a sum: its limits count on whole sums, so nothing may
+    scale those of `dot`.
+    """
+    return {
+        name: part
+        for name, part in network.named_modules()
+        if isinstance(getattr(part, "norm", None), Affine2d)
+    }
+
+
+def signed(part: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Bits of x, pooled, by a part with `sign` and `pool`.
+
+    Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of
+    its maximum. Evaluation pools after it: the same bits, and in hardware an OR.
+    """
+    if part.pool == 1:
+        return part.sign(x)
+    if part.training:
+        return part.sign(F.max_pool2d(x, part.pool))
+    return F.max_pool2d(part.sign(x), part.pool)
+
+
+class MultiRate(nn.Module):
+    """The sum over rates r of conv_r(x), dilated by r and padded with -1 by `pad` * r: one dot product of K *
+    K taps per rate.
+
+    Group-Net's parallel atrous convolutions where all branches count the same: in hardware one XNOR-popcount.
+    """
+
+    def __init__(
+        self, layers: Plain, inputs: int, outputs: int, kernel: int, pad: int, rates: tuple[int, ...]
+    ):
+        super().__init__()
+        self.pads = nn.ModuleList(nn.ConstantPad2d(pad * rate, -1.0) for rate in rates)
+        self.dots = nn.ModuleList(layers.conv(inputs, outputs, kernel, dilation=rate) for rate in rates)
+        self.rates = rates
+
+    def forward(self, x):
+        return sum(dot(pad(x)) for pad, dot in zip(self.pads, self.dots))
+
+
+def added_in(dot: nn.Module) -> list[nn.Module]:
+    """The layers whose sums are added up to those of a part's `dot`."""
+    return list(dot.dots) if isinstance(dot, MultiRate) else [dot]
+
+
+def length_of(dot: nn.Module) -> int:
+    """Products that a sum of a layer has."""
+    return sum(layer.weight[0].numel() for layer in added_in(dot))
+
+
+def whole_sums(network: nn.Module) -> list[nn.Module]:
+    """The layers whose sums nothing may scale: those of `summed` parts, and those that are added up, which
+    would round.
+    """
+    dots = [part.dot for part in summed(network).values()]
+    dots += [part for part in network.modules() if isinstance(part, MultiRate)]
+    return [layer for dot in dots for layer in added_in(dot)]
+
+
+class Block(nn.Module):
+    """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
+
+    With several `rates` it is a convolution of each dilation, added up (`MultiRate`). `mix` is free for what
+    a method does to the sums.
+    """
+
+    def __init__(
+        self,
+        layers: Plain,
+        inputs: int,
+        outputs: int,
+        kernel: int | None = None,
+        pad: int = 0,
+        pool: int = 1,
+        pixels: bool = False,
+        stride: int = 1,
+        rates: tuple[int, ...] = (1,),
+    ):
+        super().__init__()
+        dense = kernel is None
+        if len(rates) > 1:
+            self.pad, self.dot = nn.Identity(), MultiRate(layers, inputs, outputs, kernel, pad, rates)
+        else:
+            self.pad = nn.ConstantPad2d(pad * rates[0], -1.0) if pad else nn.Identity()
+            size = {"stride": stride, "dilation": rates[0]}
+            self.dot = (
+                layers.linear(inputs, outputs) if dense else layers.conv(inputs, outputs, kernel, **size)
+            )
+        self.mix = nn.Identity()
+        self.norm = (nn.BatchNorm1d if dense else nn.BatchNorm2d)(outputs)
+        self.sign = layers.sign()
+        self.pool, self.pixels = pool, pixels
+
+    def forward(self, x):
+        return signed(self, self.norm(self.mix(self.dot(self.pad(x)))))
+
+
+class Stem(nn.Module):
+    """Pixels to a real stream: 3x3 convolution, batch norm on a grid."""
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int):
+        super().__init__()
+        self.pad = nn.ConstantPad2d(1, -1.0)
+        self.dot = layers.conv(inputs, outputs, 3)
+        self.norm = Affine2d(outputs, 9 * inputs, STEM_FRACTION)
+
+    def forward(self, x):
+        return self.norm(self.dot(self.pad(x)))
+
+
+class BiReal(nn.Module):
+    """x + norm(conv3x3(sign(x))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV 2018).
+
+    Where the shape changes the shortcut is a 1x1 binary convolution of the bits with a norm of its own, or,
+    `copied`, every second pixel of x, its channels repeated. Both papers that use the former keep it
+    real-valued; here it is binary.
+    """
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int = 1, copied: bool = False):
+        super().__init__()
+        self.sign = layers.sign()
+        self.pad = nn.ConstantPad2d(1, -1.0)
+        self.dot = layers.conv(inputs, outputs, 3, stride=stride)
+        self.mix = nn.Identity()
+        self.norm = Affine2d(outputs, 9 * inputs)
+        self.shortcut = None
+        if (inputs, stride) != (outputs, 1):
+            self.shortcut = (
+                Copied(outputs // inputs, stride) if copied else Projected(layers, inputs, outputs, stride)
+            )
+
+    def forward(self, x):
+        bits = self.sign(x)
+        return self.norm(self.mix(self.dot(self.pad(bits)))) + (
+            self.shortcut(x, bits) if self.shortcut else x
+        )
+
+
+class Projected(nn.Module):
+    """The shortcut norm(conv1x1(bits))."""
+
+    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.dot = layers.conv(inputs, outputs, 1, stride=stride)
+        self.norm = Affine2d(outputs, inputs)
+
+    def forward(self, _, bits):
+        return self.norm(self.dot(bits))
+
+
+class Copied(nn.Module):
+    """The shortcut without weights: pixels at multiples of `stride`, channels `times` over."""
+
+    def __init__(self, times: int, stride: int):
+        super().__init__()
+        self.times, self.stride = times, stride
+
+    def forward(self, x, _):
+        return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
+
+
+class Pooled(nn.Module):
+    """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, a power of two."""
+
+    def __init__(self, layers: Plain, size: int):
+        super().__init__()
+        self.sign = layers.sign()
+        self.mean = nn.AvgPool2d(size)
+
+    def forward(self, x):
+        return self.mean(self.sign(x)).flatten(1)
+
+
+class Scores(nn.Module):
+    """The last dense layer; `scale` is a power of two that brings sums to the range of a softmax."""
+
+    def __init__(self, layers: Plain, inputs: int, classes: int, scale: float):
+        super().__init__()
+        self.dot = layers.linear(inputs, classes)
+        self.scale = scale
+
+    def forward(self, x):
+        return self.dot(x) * self.scale
+
+
+class Head(nn.Module):
+    """The last layer of a map: 1x1 convolution of bits with 8-bit weights q / 128, |q| <= 127, and a bias in
+    128ths.
+
+    Sums of bits are whole 128ths, so the scores are exact; `starts` are the biases at the start, one per
+    output.
+    """
+
+    def __init__(self, layers: Plain, inputs: int, starts: list[float]):
+        super().__init__()
+        self.dot = layers.head(inputs, len(starts))
+        with torch.no_grad():
+            self.dot.bias.copy_(torch.tensor(starts))
+
+    def forward(self, x):
+        return self.dot(x)
+
+
+class Correlation(nn.Module):
+    """Where a template is found in a map: the sums of products of `template`, bits (1, C, k, k), with each
+    window of bits.
+
+    The template is no weight: `learn` takes it from the features of an exemplar; hardware does so at run time
+    (AXI-Lite, or a frame that says so).
+
+    In training, frames come in fives: four searches, and one whose quarters are their exemplars. As nothing
+    pads, the features in each corner of the fifth are those of the exemplar alone. Each search is compared
+    with all four, its own
+    first: scores (N, 4, H - k + 1, W - k + 1) of N searches.
+    """
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.register_buffer("template", torch.ones(1, channels, size, size))
+
+    @torch.no_grad()
+    def learn(self, features: torch.Tensor) -> None:
+        """Take the upper left corner of features, bits (1, C, H, W), as the template."""
+        size = self.template.shape[-1]
+        self.template.copy_(features[:, :, :size, :size])
+
+    def forward(self, x):
+        if not self.training:
+            return F.conv2d(x, self.template)
+        size = self.template.shape[-1]
+        _, channels, height, width = x.shape
+        fives = x.view(-1, 5, channels, height, width)
+        corners = [
+            fives[:, 4, :, y : y + size, x : x + size] for y in (0, height - size) for x in (0, width - size)
+        ]  # each (G, C, k, k)
+        exemplars = torch.stack(corners, 1).flatten(0, 1)
+        searches = fives[:, :4].transpose(0, 1).flatten(1, 2)  # (4, G C, H, W)
+        found = F.conv2d(searches, exemplars, groups=len(fives)).unflatten(
+            1, (-1, 4)
+        )  # (search, G, exemplar, …)
+        own_first = torch.stack([found[at].roll(-at, 1) for at in range(4)], 1)
+        return own_first.flatten(0, 1)
+
+
+class Bits(nn.Sequential):
+    """The picture as bits: sign of the pixels, so +1 from 128 on."""
+
+    def __init__(self, layers: Plain):
+        super().__init__(nn.Flatten(), layers.sign())
+
+
+class Network(nn.Sequential):
+    """Parts in a row behind the pixels' change of scale."""
+
+    def forward(self, x):
+        return super().forward(x / 128 - 1)

@@ -1,0 +1,405 @@
+"""Layers of 8 bits or of one bit, decided layer by layer: what a partly binarised network is made of.
+
+A network is seen as `units` in the order in which data flows: the layers that read one activation. An
+activation is a sign or an 8-bit number k / 128 in [-1, 127/128]: the grid of the pixels, with the padding
+value -1 on it, and a sign later on changes the sign of nothing but [-1/256, 0). The weights of a layer have
+one of three forms:
+
+    BINARY   sign(W)                           hardware: XNOR and popcount, or sums of +-x
+    EIGHT    W as 8 bits give it back          hardware: integers q in -127..127
+    REAL     W                                 none: training only
+
+Batch norm behind a layer multiplies channel c by a_c = gamma_c / sqrt(var_c + eps). An 8-bit layer takes a_c
+into its weights, W_c a_c = 2^k q_c / 128 with one k per layer (`folded`), and batch norm is left as a shift:
+multiply, add, compare. Behind binary weights and in front of 8 bits, a_c keeps as many significant bits as
+float32 has room for. Training divides by a_c again: batch norm takes the statistics of each batch, and the
+weights are those that hardware will have. Evaluation computes what is deployed, number by number. All of it
+is exact in float32: trained module, deployed module, ONNX and integers agree with `==`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint
+from torch import nn
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+
+STEP = 2.0**-7  # of 8-bit weights and activations
+# the scores' real and 8-bit weights times this are of the size of bits: latents start at 1/20 on average
+GAIN = 16.0
+HEADROOM = (
+    256.0  # largest sum of |W a| / 2^k in a filter; times 3 * 2^14 (levels and their offset) it is below 2^24
+)
+FINEST = 2.0**-16  # gains and shifts are multiples of it
+LARGEST_SHIFT = 2.0**22  # of batch norm, in steps of its sums
+
+
+class Form(Enum):
+    """What stands for the weights of a layer."""
+
+    REAL, EIGHT, BINARY = "real", "eight", "binary"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The layers that read one activation: a convolution of one or more rates or a dense layer, and a
+    projected shortcut beside it.
+
+    Attributes:
+        name: of the first layer's place in the network.
+        act: name of the activation, None for pixels.
+        sums: names of the layers that are added up with that of the batch norm behind them (None: the
+            scores).
+        weights, filters: numbers of them.
+    """
+
+    name: str
+    act: str | None
+    sums: tuple[tuple[tuple[str, ...], str | None], ...]
+    weights: int
+    filters: int
+
+    @property
+    def layers(self) -> list[tuple[str, str | None]]:
+        """Each layer with its batch norm."""
+        return [(name, norm) for names, norm in self.sums for name in names]
+
+
+@torch.no_grad()
+def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
+    """The units of a network in the order of depth: the order in which a picture of `shape` (C, H, W) meets
+    them.
+
+    A head of 8 bits (`parts.Head`) is none of them: it stays as it is, and so does the sign in front of it.
+    """
+    met, hooks = [], []
+    for name, module in network.named_modules():
+        kinds = {
+            "layer": binary.is_binary(module),
+            "norm": isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)),
+            "act": isinstance(module, (binary.Sign, QuantIdentity)),
+        }
+        for kind in (kind for kind, found in kinds.items() if found):
+            hooks.append(module.register_forward_pre_hook(lambda *_, found=(kind, name): met.append(found)))
+    mode, some = network.training, next(network.parameters())
+    network.eval()(torch.zeros(1, *shape, device=some.device))
+    network.train(mode)
+    for hook in hooks:
+        hook.remove()
+
+    groups: dict[str | None, list] = {}
+    act, added = None, []
+    for kind, name in [*met, ("end", None)]:
+        if kind == "layer":
+            added.append(name)
+            continue
+        if added:
+            groups.setdefault(act, []).append((tuple(added), name if kind == "norm" else None))
+            added = []
+        act = name if kind == "act" else act
+    found = []
+    for act, sums in groups.items():
+        (first, *_), norm = sums[0]
+        weights = [[network.get_submodule(name).weight for name in names] for names, _ in sums]
+        sizes = (
+            sum(weight.numel() for those in weights for weight in those),
+            sum(len(those[0]) for those in weights),
+        )
+        found.append(
+            Unit(norm.removesuffix(".norm") if norm else first.removesuffix(".dot"), act, tuple(sums), *sizes)
+        )
+    return found
+
+
+def side_by_side(weights: list[torch.Tensor]) -> torch.Tensor:
+    """The weights of layers that are added up as those of one layer, filters first."""
+    return weights[0] if len(weights) == 1 else torch.cat([weight.flatten(1) for weight in weights], 1)
+
+
+def has_sums(network: nn.Module) -> bool:
+    """Whether a network has shortcuts."""
+    return any(isinstance(module, building_blocks.Affine2d) for module in network.modules())
+
+
+def refuse_sums(network: nn.Module, whole: bool) -> None:
+    """Raise where a network with shortcuts is not binary as a whole: its sums have no exact form here."""
+    if has_sums(network) and not whole:
+        raise UserError(
+            "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and binarise=-1, "
+            "and exclude_heads, max_loss and target_ratio as they are, or take a network without."
+        )
+
+
+# Training
+
+
+class _Eight(torch.autograd.Function):
+    """The nearest k / 128 in [-1, 127/128], with a hard-tanh gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.mul(128).round_().clamp_(-128, 127).mul_(STEP)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
+
+
+class _InPlaceOf(torch.autograd.Function):
+    """`other` in place of the latents, with the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx, latents, other):
+        return other.view_as(other)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+class Activation(binary.Sign):
+    """Sign, or 8 bits while `eight`."""
+
+    eight = False
+
+    def forward(self, x):
+        return _Eight.apply(x) if self.eight else super().forward(x)
+
+
+class _Formed:
+    """A layer whose weights take a form.
+
+    Attributes:
+        form: which; `reads_eight`, `feeds_eight`: whether 8-bit numbers (or pixels) come in, and go out
+            behind batch norm.
+        norms: the batch norm behind it in a list, so that it is no submodule here; empty for the scores.
+        added: the layers, this one among them, whose sum batch norm reads.
+    """
+
+    form, reads_eight, feeds_eight, norms, added = Form.BINARY, False, False, (), ()
+
+    @property
+    def affine(self) -> bool:
+        """Whether the batch norm behind it is deployed as gain and shift, not as a threshold."""
+        return bool(self.norms) and (
+            self.form is Form.EIGHT or (self.form is Form.BINARY and self.feeds_eight)
+        )
+
+    @property
+    def length(self) -> int:
+        """Products in a sum that batch norm reads."""
+        return sum(layer.weight[0].numel() for layer in self.added)
+
+    def values(self) -> torch.Tensor:
+        """The weights of the forward pass."""
+        if self.form is Form.REAL:
+            return self.weight if self.norms else self.weight * GAIN
+        weights = _InPlaceOf.apply(self.weight, self.standing_in())
+        return weights * GAIN if self.form is Form.EIGHT and not self.norms else weights
+
+    @torch.no_grad()
+    def standing_in(self) -> torch.Tensor:
+        """The weights as deployed; in training times the deployed gain over that of batch norm, which
+        multiplies next.
+        """
+        if not self.affine:
+            return binary.signs(self.weight) if self.form is Form.BINARY else eighths(self.weight)
+        gain, _, weights = self.constants()
+        if not self.training:
+            return weights
+        own = _columns(affine_of(self.norms[0])[0], weights)
+        # Where batch norm multiplies with 0 nothing of the weights is seen, but a channel of zeros could not
+        # come back.
+        return torch.where(own.abs() > 1e-12, weights * _columns(gain, weights) / own, self.weight)
+
+    def in_place_of_norm(self, norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
+        """Hook behind batch norm: in evaluation, gain * sum + shift as deployed."""
+        if self.training or not self.affine:
+            return None
+        gain, shift, _ = self.constants()
+        return inputs[0] * gain.view(-1, *(1,) * (output.dim() - 2)) + shift.view(
+            -1, *(1,) * (output.dim() - 2)
+        )
+
+    def gain_bits(self) -> int:
+        """Significant bits of a_c that leave each product with a sum exact in float32, with room for the
+        shift.
+        """
+        reach = self.length * (128 if self.reads_eight else 1)
+        return 23 - (reach - 1).bit_length()
+
+    @torch.no_grad()
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q / 128."""
+        gain, shift = affine_of(self.norms[0])
+        if self.form is Form.BINARY:
+            weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
+        else:
+            wanted = [layer.weight * _columns(gain, layer.weight) for layer in self.added]
+            unit = unit_of(side_by_side(wanted))
+            weights, finest = folded(wanted[self.added.index(self)], unit) * STEP, unit * STEP
+            gain = unit.expand_as(gain)
+        grid = (finest * (STEP if self.reads_eight else 1.0)).clamp(min=FINEST)
+        return gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid, weights
+
+
+class Conv(_Formed, binary.BinaryConv):
+    """Convolution in a form."""
+
+
+class Linear(_Formed, binary.BinaryLinear):
+    """Dense layer in a form."""
+
+
+class Layers(binary.Plain):
+    """Layers that take forms."""
+
+    conv_type, linear_type = Conv, Linear
+
+    def sign(self):
+        return Activation()
+
+
+def settle(
+    network: nn.Module, found: list[Unit], chosen: set[str], eights: bool, rest: Form = Form.EIGHT
+) -> None:
+    """Give every layer of a training network its form: the chosen units binary, the rest as `rest`.
+
+    Args:
+        eights: 8-bit activations in front of binary units as well (W1A8).
+    """
+    reads = eight_acts(found, chosen, eights)
+    for unit, after in zip(found, [*found[1:], None]):
+        if unit.act:
+            network.get_submodule(unit.act).eight = unit.act in reads
+        for names, norm in unit.sums:
+            added = [network.get_submodule(name) for name in names]
+            if norm and not added[0].norms:
+                network.get_submodule(norm).register_forward_hook(added[0].in_place_of_norm)
+            for layer in added:
+                layer.form = Form.BINARY if unit.name in chosen else rest
+                layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], added
+                layer.reads_eight = unit.act is None or unit.act in reads
+                layer.feeds_eight = norm is not None and after is not None and after.act in reads
+
+
+def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
+    """Names of the 8-bit activations."""
+    return {unit.act for unit in found if unit.act and (eights or unit.name not in chosen)}
+
+
+# The grid
+
+
+@torch.no_grad()
+def affine_of(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain a and shift, (channels,), of batch norm in evaluation: a x + shift."""
+    gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return gain, norm.bias - norm.running_mean * gain
+
+
+def unit_of(weights: torch.Tensor) -> torch.Tensor:
+    """The power of two 2^k, k the least that keeps |q| <= 127 and each filter's sum of |q| small enough for
+    float32 to add exactly, q as `folded` gives them."""
+    largest, sums = weights.abs().max() * (128 / 127), weights.abs().flatten(1).sum(1).max() / HEADROOM
+    _, exponent = torch.frexp(torch.maximum(largest, sums).clamp(min=FINEST))
+    return torch.ldexp(torch.ones_like(largest), exponent)
+
+
+def folded(weights: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+    """8-bit integers q with unit q / 128 nearest to the weights."""
+    return (weights / (unit * STEP)).round_().clamp_(-127, 127)
+
+
+def eighths(weights: torch.Tensor) -> torch.Tensor:
+    """The nearest multiples of 2^j / 128 in [-127/128, 127/128]; j = 0 unless a filter's sum is too large for
+    float32.
+    """
+    sums = weights.abs().flatten(1).sum(1).max() / HEADROOM
+    step = torch.ldexp(torch.ones_like(sums), torch.frexp(sums)[1].clamp(min=0)) * STEP
+    limit = (127 * STEP / step).floor()
+    return (weights / step).round_().clamp_(-limit, limit) * step
+
+
+def significant(numbers: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nearest numbers of so many significant bits, none finer than `FINEST`; and the step of each."""
+    step = torch.ldexp(torch.ones_like(numbers), torch.frexp(numbers)[1] - bits).clamp(min=FINEST)
+    return (numbers / step).round_() * step, step
+
+
+def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """One number per filter, shaped to multiply the weights."""
+    return numbers.view(-1, *(1,) * (weights.dim() - 1))
+
+
+# Deployment
+
+
+class EightActivations(Int8ActPerTensorFixedPoint):
+    """k / 128, k in -128..127."""
+
+    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 1.0
+    narrow_range = False
+
+
+def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], eights: bool) -> nn.Module:
+    """Replace Brevitas' binary layers and signs by those of 8 bits; returns the network.
+
+    Raises:
+        UserError: the network has shortcuts and is not binary throughout.
+    """
+    found = units(network, shape)
+    if len(chosen) == len(found) and not eights:
+        return network
+    refuse_sums(network, False)
+    for unit in found:
+        if unit.act in eight_acts(found, chosen, eights):
+            network.set_submodule(unit.act, QuantIdentity(act_quant=EightActivations))
+        if unit.name in chosen:
+            continue
+        for name, norm in unit.layers:
+            layer, kind = network.get_submodule(name), {"bias": False, "weight_quant": binary.EightWeights}
+            if isinstance(layer, QuantLinear):
+                eight = QuantLinear(layer.in_features, layer.out_features, **kind)
+            else:
+                kind |= {"stride": layer.stride, "dilation": layer.dilation}
+                eight = QuantConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **kind)
+            network.set_submodule(name, eight)
+            if not norm:
+                network.get_submodule(name.removesuffix(".dot")).scale *= GAIN
+    return network.eval()
+
+
+@torch.no_grad()
+def write_eights(network: nn.Module, deployed: nn.Module) -> None:
+    """Write what is no sign, nor a threshold of bits, from a settled training network into its deployed one."""
+    names = {module: name for name, module in network.named_modules()}
+    for layer, name in names.items():
+        if not isinstance(layer, _Formed):
+            continue
+        norm = deployed.get_submodule(names[layer.norms[0]]) if layer.norms else None
+        if layer.affine:
+            gain, shift, weights = layer.constants()
+            deployed.get_submodule(name).weight.copy_(weights)
+            _affine(norm, gain, shift)
+        elif layer.form is Form.EIGHT:
+            deployed.get_submodule(name).weight.copy_(eighths(layer.weight))
+        elif layer.reads_eight and not isinstance(norm, building_blocks.Affine2d | None):
+            grid = threshold_folding.grid_of(layer.length, pixels=True)
+            threshold_folding.write(norm, *threshold_folding.threshold(layer.norms[0], grid), grid)
+
+
+def _affine(norm: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:
+    """Make `norm` compute gain * x + shift, exactly."""
+    norm.weight.copy_(gain)
+    norm.bias.copy_(shift)
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1)
+    norm.eps = threshold_folding.EPS

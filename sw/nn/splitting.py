@@ -1,0 +1,271 @@
+"""Networks split into branches, made from plain ones: so there is one table of networks
+(`sw/nn/networks.py`).
+
+A run of parts that has K copies side by side is a group; what a group is, `Shape` says. The parts are
+`sw/nn/branches.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.branches import (
+    EIGHTH,
+    Affine1d,
+    Group,
+    Numbers,
+    Rectified1d,
+    Rectified2d,
+    Residual,
+    Share,
+    Sum,
+    SumBlock,
+    Summand,
+)
+from xnorforge.sw.nn.building_blocks import (
+    FRACTION,
+    Affine2d,
+    BiReal,
+    Block,
+    MultiRate,
+    Network,
+    Projected,
+    added_in,
+    length_of,
+)
+
+HALF = 1 / 2
+# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight, one in eighths three, and a
+# learned share
+# three: of float32's 24 bits +-32 are left.
+GATED_FRACTION, GATED_AND_LEARNED_FRACTION = 10, 7
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a network is split.
+
+    Attributes:
+        bases: K, branches or weights side by side, from 1 on.
+        decomposition: "lbd", each layer a sum; else groups of "v1" one block, "v2" two, "v3" all there are.
+        learned: learn what each branch counts for; otherwise all count the same.
+        gate: "none", branches read what they are added up to; "scalar" or "per_branch", they read a learned
+            mixture of that and what they wrote themselves.
+        relu: ReLU before each norm: "always", "residual", where shortcuts carry what it cuts off, or "never".
+        rates: the dilation of each branch, times that of the plain layer; empty for 1.
+        atrous: layers of several rates keep them; otherwise all of these are 1.
+    """
+
+    bases: int = 3
+    decomposition: str = "v1"
+    learned: bool = False
+    gate: str = "none"
+    relu: str = "residual"
+    rates: tuple[int, ...] = ()
+    atrous: bool = True
+
+
+def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
+    """A plain network with its inner parts in branches.
+
+    Pixel layers, 8-bit heads and correlations stay plain. So do dense layers where there are convolutions; a
+    network without any has its dense layers but the first and the last in branches.
+
+    Args:
+        network: what `networks.build` gives; parts that stay are taken over.
+        layers: of the new parts.
+        trained: make what trains (norms behind a ReLU, learned numbers), not what is deployed.
+
+    Raises:
+        UserError: rates that the branches or convolutions cannot have.
+    """
+    return Network(*Splitter(layers, shape, trained).parts(list(network)))
+
+
+class Splitter:
+    """Makes the parts of a structured network."""
+
+    def __init__(self, layers: Plain, shape: Shape, trained: bool):
+        self.layers, self.shape, self.trained, self.relu = layers, shape, trained, shape.relu == "always"
+        if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
+            raise UserError(
+                f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, decomposition={shape.decomposition}; "
+                "give one per base and decomposition v1, v2 or v3."
+            )
+
+    def parts(self, plain: list[nn.Module]) -> Iterator[nn.Module]:
+        """The parts of a network, plain ones and groups."""
+        run = []
+        self.relu |= self.shape.relu == "residual" and any(isinstance(part, BiReal) for part in plain)
+        split = [part for part in plain if _is_convolution(part)] or [
+            p for p in plain if isinstance(p, Block)
+        ][1:]
+        for part in [*plain, None]:
+            if any(part is one for one in split):
+                run.append(part)
+                continue
+            if run:
+                yield from self.groups(run)
+                run = []
+            if part is not None:
+                yield part
+
+    def groups(self, run: list[nn.Module]) -> Iterator[nn.Module]:
+        """A run of parts as sums or groups."""
+        if self.shape.decomposition == "lbd":
+            yield from map(self.summed, run)
+            return
+        blocks = _blocks(run)
+        size = {"v1": 1, "v2": 2, "v3": len(blocks)}[self.shape.decomposition]
+        cut = [[p for block in blocks[at : at + size] for p in block] for at in range(0, len(blocks), size)]
+        for at, group in enumerate(cut):
+            make = self.residual if isinstance(group[0], BiReal) else self.chain
+            yield make(group, gated=at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1)
+
+    def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
+        """Shares and gates of a group."""
+        bases = self.shape.bases
+        shares = Numbers([1.0] * bases, EIGHTH, False, self.trained) if self.shape.learned else None
+        count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate)
+        return shares, Numbers([0.5] * count, step, True, self.trained) if gated else None
+
+    def chain(self, blocks: list[Block], gated: bool) -> Group:
+        """K times the blocks, the last one open at its end."""
+        branches = [
+            nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()
+        ]
+        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, self.layers.sign())
+
+    def residual(self, parts: list[BiReal], gated: bool) -> Residual:
+        """K times the convolutions, the shortcuts once."""
+        branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
+        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), self.layers.sign())
+
+    def bases(self) -> range:
+        """Numbers of the branches."""
+        return range(self.shape.bases)
+
+    def block(self, branch: int):
+        """What copies a block for a branch, with weights of its own."""
+
+        def copied(block: Block) -> Block:
+            pad, dot = self.layer(branch, block)
+            new = Block(self.layers, *_sizes(block), pool=block.pool)
+            new.pad, new.dot = pad, dot
+            return self.rectified(new)
+
+        return copied
+
+    def rectified(self, block):
+        """The block, its norm behind a ReLU while it trains."""
+        if self.relu and self.trained:
+            kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
+            block.norm = kind(block.norm.num_features)
+        return block
+
+    def open(self, branch: int, block: Block) -> Summand:
+        """The block without pool and sign."""
+        pad, dot = self.layer(branch, block)
+        kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
+        return Summand(pad, dot, self.relu, self.share(block.norm.num_features, length_of(dot), kind))
+
+    def summand(self, branch: int, part: BiReal) -> Summand:
+        """The convolution of a residual part."""
+        pad, dot = self.layer(branch, part)
+        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel()))
+
+    def share(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
+        """The norm of a summand of a mean; where it is deployed, a K-th is in its constants."""
+        fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
+        fraction = FRACTION if self.shape.gate == "none" else fraction
+        if self.trained and self.shape.bases > 1:
+            return Share(channels, reach, fraction, self.shape.bases)
+        return kind(channels, reach, fraction)
+
+    def shortcut(self, part: BiReal) -> nn.Module:
+        """The shortcut of a residual part, its norm a K-th as well."""
+        if isinstance(part.shortcut, Projected):
+            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2])
+        return part.shortcut or nn.Identity()
+
+    def layer(self, branch: int, part: Block | BiReal) -> tuple[nn.Module, nn.Module]:
+        """Padding and a fresh layer of the sizes of a part's, dilated as the branch is.
+
+        Of a layer of several rates, each of as many branches has one of them (binary parallel atrous
+        convolution).
+        """
+        inputs, outputs, kernel = _sizes(part)
+        if kernel is None:
+            return nn.Identity(), self.layers.linear(inputs, outputs)
+        pad, like, wider = part.pad, part.dot, self.shape.rates[branch] if self.shape.rates else 1
+        if isinstance(like, MultiRate):
+            each = like.pads[0].padding[0] // like.rates[0]
+            rates = tuple(rate * wider if self.shape.atrous else wider for rate in like.rates)
+            if len(rates) != self.shape.bases or self.shape.decomposition == "lbd":
+                return nn.Identity(), MultiRate(self.layers, inputs, outputs, kernel, each, rates)
+            rate = rates[branch]
+            return nn.ConstantPad2d(each * rate, -1.0), self.layers.conv(
+                inputs, outputs, kernel, dilation=rate
+            )
+        if wider > 1 and isinstance(pad, nn.Identity):
+            raise UserError(
+                f"group_net: dilation {wider} on a convolution without padding makes a branch's map smaller than the "
+                "others'; use a network with padding, such as cifar10-vgg_small, or no dilations."
+            )
+        if wider > 1:
+            pad = nn.ConstantPad2d(wider * pad.padding[0], -1.0)
+        return pad, self.layers.conv(
+            inputs, outputs, kernel, stride=like.stride, dilation=wider * like.dilation[0]
+        )
+
+    def summed(self, part: Block | BiReal) -> nn.Module:
+        """The part with a sum of K layers in place of one, or of each of its rates."""
+        added = [self.layer(0, part)[1] for _ in self.bases()]
+        if isinstance(part.dot, MultiRate):
+            dot = added[0]
+            dot.dots = nn.ModuleList(self.sum_of(rate) for rate in zip(*(one.dots for one in added)))
+        else:
+            dot = self.sum_of(added)
+        if isinstance(part, Block):
+            return SumBlock(self.rectified(part), dot)
+        part.norm = Affine2d(part.norm.num_features, self.shape.bases * dot.dots[0].weight[0].numel())
+        part.dot, part.mix = dot, nn.ReLU() if self.relu else nn.Identity()
+        return part
+
+    def sum_of(self, layers) -> Sum:
+        """K layers as one."""
+        return Sum(list(layers), self.shape.learned, self.trained)
+
+
+def _is_convolution(part) -> bool:
+    return (
+        isinstance(part, (BiReal, Block))
+        and isinstance(part.norm, nn.BatchNorm2d)
+        and not getattr(part, "pixels", False)
+    )
+
+
+def _sizes(part) -> tuple[int, int, int | None]:
+    """Inputs, outputs and kernel, None of a dense layer."""
+    outputs, inputs, *kernel = added_in(part.dot)[0].weight.shape
+    return inputs, outputs, kernel[0] if kernel else None
+
+
+def _blocks(run: list[nn.Module]) -> list[list[nn.Module]]:
+    """What "one block" is: up to a pool in a chain, and each layer of several rates; two layers where there
+    are no pools.
+    """
+    if isinstance(run[0], BiReal) or isinstance(run[0].norm, nn.BatchNorm1d):
+        return [run[at : at + 2] for at in range(0, len(run), 2)]
+    blocks = [[]]
+    for part in run:
+        rates = isinstance(part.dot, MultiRate)
+        if rates and blocks[-1]:
+            blocks.append([])
+        blocks[-1].append(part)
+        if part.pool > 1 or rates:
+            blocks.append([])
+    return [block for block in blocks if block]

@@ -1,0 +1,1 @@
+"""The training loop, its curves, checkpoints and weight files."""

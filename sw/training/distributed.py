@@ -1,0 +1,156 @@
+"""Data-parallel training on one machine: `torchrun --nproc-per-node 2 -m xnorforge train …` shares out every
+batch.
+
+All processes (ranks) draw the same order of images and vary each whole batch alike; then each takes its
+slice. Before an optimiser steps, the gradients of its parameters become their mean over the ranks, so all
+ranks make the same step. After an epoch, running statistics and what the method carries become their means,
+and it is checked that nothing else differs. Rank 0 alone writes files and speaks.
+
+DistributedDataParallel is not used: it averages in hooks of one backward pass that starts from one wrapped
+forward pass and reaches all parameters. Methods here step several optimisers, each after a backward pass to
+its own parameters (`loss.backward(inputs=…)`), so the gradients are averaged where every optimiser comes by:
+before its step.
+"""
+
+import atexit
+import hashlib
+import os
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from xnorforge.core.errors import UserError
+
+
+def ranks() -> int:
+    """How many processes train together; 1 without torchrun."""
+    return int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
+
+
+def first() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
+
+
+@contextmanager
+def group(batch: int, together: int = 1):
+    """Within the block, the processes torchrun started are one training; without torchrun nothing happens.
+
+    Args:
+        batch: images of a step, all ranks together.
+        together: so many of them in a row go to one rank.
+
+    Raises:
+        UserError: the ranks cannot share a batch evenly, as a mean of unequal parts is not the mean of the
+            whole.
+    """
+    if batch // together % ranks():
+        fit = [number for number in range(1, batch + 1) if batch // together % number == 0]
+        rows = f", of which {together} stay together" if together > 1 else ""
+        raise UserError(
+            f"torchrun: {ranks()} processes do not divide a batch of {batch} images{rows}; use one of {fit}."
+        )
+    if ranks() == 1:
+        yield
+        return
+    if (
+        not dist.is_initialized()
+    ):  # once per process: torchrun's store still holds the addresses of an earlier group
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(dist.destroy_process_group)
+    hook = register_optimizer_step_pre_hook(_average_gradients)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def share(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """This rank's slice of each tensor's first dimension."""
+    if ranks() == 1:
+        return tensors
+    return tuple(tensor.chunk(ranks())[dist.get_rank()] for tensor in tensors)
+
+
+def mean(value: float) -> float:
+    """The mean over the ranks; the value itself where it is the same in all of them, as a mean of thirds
+    would round.
+    """
+    if ranks() == 1:
+        return value
+    own = torch.tensor([value], dtype=torch.float64, device=_wire())
+    every = [torch.empty_like(own) for _ in range(ranks())]
+    dist.all_gather(every, own)
+    values = torch.cat(every).tolist()
+    return value if len(set(values)) == 1 else sum(values) / len(values)
+
+
+def settle(run) -> None:
+    """Make running statistics and the method's state their means over the ranks.
+
+    Raises:
+        UserError: parameters or random generators differ between ranks; the method moved them on its own
+            images.
+    """
+    if ranks() == 1:
+        return
+    for buffer in run.network.buffers():
+        if buffer.is_floating_point():
+            buffer.copy_(_average(buffer))
+    run.method.load_state(_averaged(run.method.state()))
+    found = dict(run.network.state_dict())
+    found |= {"order of images": run.rng.get_state(), "torch's generator": torch.get_rng_state()}
+    marks = torch.tensor([_mark(tensor) for tensor in found.values()], device=_wire())
+    low, high = marks.clone(), marks.clone()
+    dist.all_reduce(low, dist.ReduceOp.MIN)
+    dist.all_reduce(high, dist.ReduceOp.MAX)
+    differ = [name for name, same in zip(found, (low == high).tolist(), strict=True) if not same]
+    if differ:
+        kind = type(run.method).__module__.rpartition(".")[2]
+        raise UserError(
+            f"torchrun: {differ[0]} differs between the processes after an epoch: {kind} changes it by its own images "
+            "outside an optimiser; train with one process."
+        )
+
+
+def _average_gradients(optimiser, *_) -> None:
+    gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+    if not gradients:
+        return
+    means = _average(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+    for gradient, part in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view(gradient.shape))
+
+
+def _average(tensor: torch.Tensor) -> torch.Tensor:
+    total = tensor.detach().clone(memory_format=torch.contiguous_format).to(_wire())
+    dist.all_reduce(total)
+    return (total / ranks()).to(tensor.device)
+
+
+def _wire() -> str:
+    """The device from which the ranks send."""
+    return "cuda" if dist.get_backend() == "nccl" else "cpu"
+
+
+def _averaged(value):
+    """A state of nested dicts and lists with every real number in it averaged; all else is this rank's."""
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return _average(value)
+    if isinstance(value, float):
+        return mean(value)
+    if isinstance(value, dict):
+        return {key: _averaged(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_averaged(part) for part in value)
+    return value
+
+
+def _mark(tensor: torch.Tensor) -> int:
+    """63 bits of the SHA-256 of a tensor's values."""
+    content = tensor.detach().cpu().contiguous().numpy().tobytes()
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big") >> 1

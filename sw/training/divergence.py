@@ -1,0 +1,94 @@
+"""A training that has left the numbers: which step, which layer, what to try; said before a weight is
+touched.
+"""
+
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from xnorforge.core.errors import UserError
+
+
+class NotFinite(Exception):
+    """A loss, or a gradient an optimiser was about to use, is infinite or no number; `where` names the
+    gradient's parameter.
+    """
+
+    def __init__(self, where: str = ""):
+        super().__init__(where)
+        self.where = where
+
+
+@contextmanager
+def watched(run):
+    """Within the block, no optimiser steps by a gradient that is not finite: NotFinite is raised, the weights
+    are still good.
+
+    The check reads each gradient once, which is little beside the step that made it. What a method does
+    between epochs is answered here, as no step of the loop is there to catch it.
+    """
+
+    def look(optimiser, *_):
+        moving = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        if (
+            moving
+            and not torch.stack(torch._foreach_norm([p.grad for p in moving], float("inf"))).isfinite().all()
+        ):
+            names = {id(parameter): name for name, parameter in run.network.named_parameters()}
+            bad = next(p for p in moving if not p.grad.isfinite().all())
+            raise NotFinite(names.get(id(bad), "a parameter of the method's own"))
+
+    hook = register_optimizer_step_pre_hook(look)
+    try:
+        yield
+    except NotFinite as error:
+        raise diverged(run, "behind its steps", None, error) from None
+    finally:
+        hook.remove()
+
+
+def diverged(run, when: str, images: torch.Tensor | None, error: NotFinite) -> UserError:
+    """The sentence for a person.
+
+    Args:
+        when: within the epoch.
+        images: uint8, those of the step if it was one.
+        error: what stopped it.
+    """
+    kind = type(run.method).__module__.rpartition(".")[2]
+    where = first_fault(run, images) or (
+        f"the gradient of {error.where}" if error.where else "the loss itself"
+    )
+    weights = [
+        f"{name}={value}" for name, value in asdict(run.method).items() if isinstance(value, float) and value
+    ]
+    others = f", or other hyper-parameters than {', '.join(weights)} (--set)" if weights else ""
+    return UserError(
+        f"{run.net}, {kind}: the loss is no longer finite in epoch {run.epoch + 1} of phase {run.phase.name}, "
+        f"{when}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} (--lr){others}."
+    )
+
+
+@torch.no_grad()
+def first_fault(run, images: torch.Tensor | None) -> str:
+    """The first layer, in the order of execution, with weights or an output that are not finite; "" if there
+    is none.
+    """
+    for name, tensor in run.network.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            return name
+    if images is None:
+        return ""
+    found = []
+
+    def look(name):
+        return lambda _, __, output: None if output.isfinite().all() else found.append(name)
+
+    layers = [(name, part) for name, part in run.network.named_modules() if not list(part.children())]
+    hooks = [part.register_forward_hook(look(name)) for name, part in layers]
+    run.forward(images)
+    for hook in hooks:
+        hook.remove()
+    return f"the output of {found[0]}" if found else ""

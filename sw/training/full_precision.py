@@ -1,0 +1,89 @@
+"""The float twin of a network: the same layers, sizes and recipe with real weights, ReLU and zero padding.
+
+It says how much of a figure is lost by being binary. It is no method: nothing here builds it.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from xnorforge.core import artifacts
+from xnorforge.sw.methods import base
+from xnorforge.sw.nn import binary, networks
+from xnorforge.sw.nn.building_blocks import Correlation
+from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import curves, train
+
+NAME = "float twin"
+RATE = 2e-3  # largest learning rate: Adam with that of signs, 5e-3, is too fast for real weights
+
+
+class Real(binary.Plain):
+    """Real layers."""
+
+    def conv(self, inputs, outputs, kernel, **options):
+        return _started(nn.Conv2d(inputs, outputs, kernel, bias=False, **options))
+
+    def linear(self, inputs, outputs):
+        return _started(nn.Linear(inputs, outputs, bias=False))
+
+    def head(self, inputs, outputs):
+        layer = nn.Conv2d(inputs, outputs, 1)
+        nn.init.normal_(layer.weight, std=inputs**-0.5)
+        return layer
+
+    def sign(self):
+        return nn.ReLU()
+
+
+def _started(layer):
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return layer
+
+
+@dataclass
+class Twin(base.Method):
+    """Plain training of real layers."""
+
+    def build(self, net):
+        network = networks.build(net, Real())
+        for part in network.modules():
+            if isinstance(part, nn.ConstantPad2d):
+                part.value = 0.0
+        if isinstance(network[-1], Correlation):
+            network[-2].sign = nn.Identity()  # what is correlated has both signs, as bits have
+        return network
+
+
+def twin(
+    net: str, out_dir, epochs: int | None = None, lr: float = RATE, seed: int = 0, threads: int = 1
+) -> dict:
+    """Train the float twin of a network, or continue, and write card.json and the curve into `out_dir`;
+    returns the card.
+
+    Args:
+        epochs: the recipe's by default, so as many steps as a method has.
+        lr, seed, threads: as for `train.train`.
+
+    Raises:
+        UserError: as `train.train`.
+    """
+    task, method, out_dir = task_of(net), Twin(), Path(out_dir)
+    recipe = replace(task.nets[net], epochs=epochs or task.nets[net].epochs, lr=lr)
+    settings = {"net": net, "method": NAME, "seed": seed, "threads": threads, "recipe": asdict(recipe)}
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    run = train.Run(
+        net, task, recipe, method, method.build(net), torch.Generator().manual_seed(seed), out_dir
+    )
+    curve = train.fit(run, settings)
+    network = task.prepared(run.network.cpu().eval())
+    card = settings | {
+        **train.told(run, network),
+        "accuracy": [train.stated(network, images, task) for images in task.test_sets()],
+    }
+    artifacts.write_json(out_dir / "card.json", card)
+    curves.draw(curve, curves.title(card), out_dir / curves.PICTURE)
+    return card

@@ -1,0 +1,357 @@
+"""The one training loop: any method, any task, any network; it can be killed at any time and continued.
+
+A run folder holds
+    checkpoint.pt   after each epoch: everything the next step depends on, random generators included
+    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the
+    start
+    curve.svg       the same as a picture (`sw/training/curves.py`), at the end
+    weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the snapped network and
+    its card
+"""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from xnorforge.core.artifacts import whole
+from xnorforge.core.errors import UserError
+from xnorforge.core.progress import progress, say
+from xnorforge.sw.methods.base import Method, Phase, create
+from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.tasks.base import Images, Recipe, Task, share, task_of
+from xnorforge.sw.training import curves, distributed, divergence, weights
+
+USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
+HELD = 20  # the last of so many epochs train with the constants of sums on their grid
+
+
+@dataclass
+class Run:
+    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change on the way."""
+
+    net: str
+    task: Task
+    recipe: Recipe
+    method: Method
+    network: nn.Module
+    rng: torch.Generator
+    out_dir: Path = Path()
+    device: torch.device = field(
+        default_factory=lambda: torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    )
+    phase: Phase | None = None
+    optimiser: torch.optim.Optimizer | None = None
+    epoch: int = 0
+
+    def __post_init__(self):
+        self.network.to(self.device, memory_format=torch.channels_last)
+
+    @cached_property
+    def sets(self) -> tuple[Images, Images]:
+        """Images to train on, and images to watch the training by."""
+        return self.task.train_sets()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Scores (float32) of uint8 images as training sees them."""
+        images = images.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            return self.network(images).float()
+
+    def state(self) -> dict:
+        """Everything the next step depends on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "method": self.method.state(),
+            "rng": self.rng.get_state(),
+            "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
+        }
+
+    def take(self, state: dict) -> None:
+        """Continue from a state; the optimiser's part is left to the caller."""
+        self.network.load_state_dict(state["network"])
+        self.method.load_state(state["method"])
+        self.rng.set_state(state["rng"])
+        torch.set_rng_state(state["torch_rng"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu())
+
+
+def train(
+    net: str,
+    method: str,
+    out_dir,
+    epochs: int | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    hyper: dict[str, object] | None = None,
+    lr: float | None = None,
+) -> dict | None:
+    """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
+
+    Of the processes torchrun starts (`sw/training/distributed.py`), the first writes and returns; the others
+    return None.
+
+    Args:
+        net, method: names, see `networks.names()` and `plugins.names("sw.methods")`.
+        out_dir: the run folder; a checkpoint in it is continued.
+        epochs: fixed before the first step; the recipe's by default.
+        seed: of the start, the order of images and their variation.
+        threads: of torch; the last bits of sums depend on them, and so does the result.
+        hyper: hyper-parameters of the method that are not its defaults.
+        lr: largest learning rate; the recipe's by default.
+
+    Raises:
+        UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
+    """
+    task = task_of(net)
+    chosen = create(method, hyper)
+    given = {"epochs": epochs, "lr": lr}
+    recipe = replace(task.nets[net], **{key: value for key, value in given.items() if value is not None})
+    settings = {"net": net, "method": method, "hyper": asdict(chosen), "seed": seed, "threads": threads}
+    settings["recipe"] = asdict(recipe)
+    if distributed.ranks() > 1:
+        settings["ranks"] = distributed.ranks()
+    sets = task.train_sets()
+
+    torch.set_num_threads(threads)
+    with distributed.group(recipe.batch, task.together):
+        torch.manual_seed(seed)
+        run = Run(
+            net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir)
+        )
+        run.sets = sets
+        if run.device.type == "cuda":
+            settings["device"] = "cuda"
+        curve = fit(run, settings)
+    if not distributed.first():
+        return None
+    network = task.prepared(chosen.deploy(net, run.network.cpu()))
+    record = settings | {
+        "hyper": asdict(chosen),
+        "command": _command(settings),
+        **told(run, network),
+    }
+    card = weights.ship(
+        run.out_dir, network, [stated(network, images, task) for images in task.test_sets()], record
+    )
+    curves.draw(curve, curves.title(card), run.out_dir / curves.PICTURE)
+    return card
+
+
+def fit(run: Run, settings: dict) -> list[dict]:
+    """Train, and take the statistics of batch norms where the task says so. Returns the curve, one row per
+    epoch.
+
+    Raises:
+        UserError: the loss is no longer finite, or the folder holds a run with other settings.
+    """
+    with divergence.watched(run):
+        curve = _loop(run, settings)
+    if (pictures := run.task.settling(run.sets[0])) is not None:
+        settle(run.network, pictures, run.recipe.batch)
+    return curve
+
+
+def told(run: Run, network: nn.Module) -> dict:
+    """What a card says of a finished run: the pictures, and how many of those that watched it are right."""
+    training, held_out = run.sets
+    return {
+        "data": {"trained_on": training.what, "held_out": held_out.what, "varied": run.task.recipe_words},
+        "held_out_accuracy": accuracy(network, held_out, run.task),
+    }
+
+
+def _loop(run: Run, settings: dict) -> list[dict]:
+    """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row
+    per epoch.
+    """
+    training, held_out = run.sets
+    start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
+    sample, count = run.task.sampler(training, run.device), len(training.images)
+    saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
+    curve, seconds = (saved["curve"], saved.get("seconds", 0.0)) if saved else ([], 0.0)
+    if saved:
+        run.take(saved)
+    plan = [(phase, epoch) for phase in run.method.phases(run.recipe) for epoch in range(phase.epochs)]
+    for phase, run.epoch in plan[len(curve) :]:
+        if phase is not run.phase:
+            run.phase = phase
+            run.method.begin(run)
+            run.optimiser = run.method.optimiser(run)
+            if saved and run.epoch:
+                run.take(saved)
+                run.optimiser.load_state_dict(saved["optimiser"])
+        building_blocks.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
+        began = time.perf_counter()
+        loss = distributed.mean(_epoch(run, sample, count))
+        distributed.settle(run)
+        run.method.on_epoch(run)
+        distributed.settle(run)
+        row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
+        row["held_out_accuracy"] = round(accuracy(run.network, held_out, run.task), 5)
+        for name, weight in binary.latents(run.network).items():
+            row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
+        curve.append(row)
+        seconds += time.perf_counter() - began
+        if not distributed.first():
+            continue
+        with whole(run.out_dir / "checkpoint.pt") as aside:
+            kept = {"settings": settings, "curve": curve, "seconds": seconds, "machine": _machine(run)}
+            torch.save(kept | run.state(), aside)
+        _write_curve(run.out_dir / curves.TABLE, curve)
+        told = (
+            f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"
+        )
+        say(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {told}")
+    return curve
+
+
+def _epoch(run: Run, sample: Callable, count: int) -> float:
+    """The recipe's passes over `count` images in a new order; the last that fill no batch wait. Returns the
+    mean loss.
+    """
+    count *= run.recipe.passes
+    batch, steps = run.recipe.batch, count // run.recipe.batch
+    order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
+    words = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
+    with progress(words, steps, "batches") as advance:
+        for step, at in enumerate(order[: steps * batch].split(batch)):
+            now = run.epoch * steps + step
+            rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
+            for group in run.optimiser.param_groups:
+                group["lr"] = (
+                    rate
+                    * 0.5
+                    * (1 + math.cos(math.pi * now / (run.phase.epochs * steps)))
+                    * group.get("rate", 1)
+                )
+            given = distributed.share(*sample(at, run.rng))
+            try:
+                loss = run.method.step(run, *given)
+                if not math.isfinite(loss):
+                    raise divergence.NotFinite
+            except divergence.NotFinite as error:
+                raise divergence.diverged(run, f"step {step + 1} of {steps}", given[0], error) from None
+            total += loss
+            advance()
+    return total / steps
+
+
+@torch.no_grad()
+def settle(network: nn.Module, images: np.ndarray, batch: int) -> None:
+    """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid stay."""
+    norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    norms = {norm: norm.momentum for norm in norms if not getattr(norm, "held", False)}
+    for norm in norms:
+        # Statistics start from the first batch, but stay until then: 8-bit weights are scaled by them
+        # (`sw/nn/mixed_precision.py`).
+        norm.num_batches_tracked.zero_()
+        norm.momentum = None
+    network.train()
+    device = next(network.parameters()).device
+    for at in range(0, len(images), batch):
+        network(torch.from_numpy(images[at : at + batch].copy()).to(device, torch.float32))
+    for norm, momentum in norms.items():
+        norm.momentum = momentum
+
+
+@torch.no_grad()
+def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarray:
+    """Scores of uint8 images, float32 (N, classes), in evaluation mode; the network's mode is kept."""
+    mode = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    found = [
+        network(torch.from_numpy(images[at : at + batch].copy()).to(device, torch.float32)).cpu()
+        for at in range(0, len(images), batch)
+    ]
+    network.train(mode)
+    return torch.cat(found).numpy()
+
+
+def accuracy(network: nn.Module, images: Images, task: Task) -> float:
+    """The task's main figure, 0..1: of classes the share of images with the right one."""
+    return share(stated(network, images, task, intervals=False))
+
+
+def stated(network: nn.Module, images: Images, task: Task, intervals: bool = True) -> dict:
+    """Accuracy as a card states it: which images, how many, and the task's figures."""
+
+    def run(given, exemplar=None):
+        if exemplar is not None:
+            task.learn(network, exemplar)
+        return scores(network, given, 100)
+
+    return {"set": images.what, **task.judged(run, images, intervals)}
+
+
+def _command(settings: dict) -> str:
+    """The command line that makes the same weights, where `make build` finds them; the rest of the recipe is
+    the source's.
+    """
+    net, method = settings["net"], settings["method"]
+    start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
+    words = f"{start} -m xnorforge train {net} --method {method}"
+    defaults = asdict(create(method))
+    words += "".join(
+        f" --set {key}={value}" for key, value in settings["hyper"].items() if value != defaults[key]
+    )
+    words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
+    lr = settings["recipe"]["lr"]
+    words += f" --lr {lr}" if lr != task_of(net).nets[net].lr else ""
+    words += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
+    return f"{words} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
+
+
+def _machine(run: Run) -> str:
+    """What the epochs are timed on."""
+    if run.device.type == "cuda":
+        return f"{distributed.ranks()} x {torch.cuda.get_device_name(run.device)}"
+    names = [
+        line.partition(": ")[2]
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    return (
+        f"{names[0].strip() if names else 'a CPU'}, threads: {distributed.ranks() * torch.get_num_threads()}"
+    )
+
+
+def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:
+    if not path.exists():
+        return None
+    # The first process wrote it; what lay on its GPU goes to this one's.
+    try:
+        saved = torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
+    except Exception as error:  # a damaged file is answered in many ways
+        raise UserError(
+            f"{path}: cannot be read ({type(error).__name__}); remove it to train from the start."
+        ) from error
+    for key in dict.fromkeys([*settings, *saved["settings"]]):
+        value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved["settings"]))
+        if there != value:
+            raise UserError(
+                f"{path}: holds a run with {key} {there}, asked is {value}; "
+                "continue with the same settings or choose another folder."
+            )
+    return saved
+
+
+def _write_curve(path: Path, curve: list[dict]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, curve[0])
+    writer.writeheader()
+    writer.writerows(curve)
+    with whole(path) as aside:
+        aside.write_text(text.getvalue())

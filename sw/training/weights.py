@@ -1,0 +1,213 @@
+"""Trained networks as files: one bit per weight, few integers beside them, and a card that says what they are
+worth.
+
+A folder holds
+    weights.safetensors  for each binary layer `<layer>.weight.bits` (uint8, bit i of the row-major weights is
+    bit i % 8 of
+                         byte i // 8, 1 for +1); each other number of the network as an integer under its own
+                         name, times 2^-`<name>.fraction` where that is there; one integer stands for a tensor
+                         of equal ones
+    card.json            data, recipe, seed, accuracy per set, versions, hash of the weights; README.md says
+    it in words
+"""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+from torch import nn
+
+from xnorforge.core import accuracy, artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.sw.nn import binary, threshold_folding
+
+FILE = "weights.safetensors"
+KINDS = {
+    "pedestrian": "object-detection",
+    "detect": "object-detection",
+    "segment": "image-segmentation",
+    "track": "other",
+}
+FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
+
+
+def pack(network: nn.Module) -> dict[str, np.ndarray]:
+    """The tensors of a snapped network, as the file holds them.
+
+    Raises:
+        UserError: a number lies on no binary grid that an int32 holds; it would be lost.
+    """
+    tensors, binary_weights = {}, {f"{name}.weight" for name in binary.latents(network)}
+    for name, tensor in _numbers(network).items():
+        values = tensor.detach().double().numpy()
+        if name in binary_weights:
+            tensors[f"{name}.bits"] = np.packbits((values >= 0).ravel(), bitorder="little")
+            continue
+        integers, fraction = _integers(name, values)
+        tensors[name] = integers
+        if fraction:
+            tensors[f"{name}.fraction"] = np.array([fraction], np.uint8)
+    return tensors
+
+
+def _numbers(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {
+        name: tensor
+        for name, tensor in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integers of the smallest type, and the fraction bits with which they are the values."""
+    flat = values.ravel()
+    flat = flat[:1] if flat.size and (flat == flat[0]).all() else flat
+    for fraction in range(FRACTION + 1):
+        scaled = flat * 2.0**fraction
+        if np.array_equal(scaled, np.round(scaled)):
+            for kind in (np.int8, np.int16, np.int32):
+                if np.array_equal(scaled, scaled.astype(kind)):
+                    return scaled.astype(kind), fraction
+    raise UserError(
+        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network that is snapped."
+    )
+
+
+@torch.no_grad()
+def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn.Module:
+    """Fill a network of the right structure, in Brevitas layers, with packed tensors; returns it in
+    evaluation mode.
+
+    Raises:
+        UserError: a tensor is absent, left over or of another size than the network's.
+    """
+    left = dict(tensors)
+
+    def take(key: str, *sizes: int) -> np.ndarray:
+        tensor = left.pop(key, None)
+        if tensor is None or tensor.size not in sizes:
+            found = "absent" if tensor is None else f"{tensor.size} long"
+            raise UserError(
+                f"{where}: {key} is {found}, the network needs {sizes[-1]} values; train it again."
+            )
+        return tensor
+
+    binary_weights = {f"{name}.weight" for name in binary.latents(network)}
+    for name, tensor in _numbers(network).items():
+        size = tensor.numel()
+        if name in binary_weights:
+            bits = np.unpackbits(take(f"{name}.bits", -(-size // 8)), count=size, bitorder="little")
+            tensor.copy_(torch.from_numpy(bits.astype(np.float32) * 2 - 1).reshape(tensor.shape))
+        else:
+            fraction = int(take(f"{name}.fraction", 1)[0]) if f"{name}.fraction" in left else 0
+            values = take(name, 1, size) * 2.0**-fraction
+            tensor.copy_(torch.from_numpy(np.broadcast_to(values, size).reshape(tensor.shape).copy()))
+    if left:
+        raise UserError(
+            f"{where}: holds {', '.join(sorted(left))}, which the network does not have; train it again."
+        )
+    for module in network.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.eps = threshold_folding.EPS
+    return network.eval()
+
+
+def ship(out_dir: Path, network: nn.Module, rows: list[dict], record: dict) -> dict:
+    """Write weights, card.json and README.md; returns the card.
+
+    Args:
+        network: snapped.
+        rows: per set `set` and the task's figures, see `xnorforge.core.accuracy`, of this very network.
+        record: what else the card says, see `docs/training.md`.
+    """
+    card = save(out_dir, network, record | {"accuracy": rows})
+    with artifacts.whole(out_dir / "README.md") as aside:
+        aside.write_text(_words(card))
+    return card
+
+
+def save(out_dir: Path, network: nn.Module, record: dict) -> dict:
+    """Write weights and card.json, which is all that `zoo.load` needs; returns the card.
+
+    Args:
+        network: snapped.
+        record: `net`, `method`, `hyper`, `accuracy`, and what else the card says.
+    """
+    content = save_tensors(pack(network))
+    bits = sum(latent.numel() for latent in binary.latents(network).values())
+    file = {
+        "name": FILE,
+        "binary_weights": bits,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    card = record | {"weights": file, "tools": {name: version(name) for name in ("torch", "brevitas")}}
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with artifacts.whole(out_dir / FILE) as aside:
+        aside.write_bytes(content)
+    artifacts.write_json(out_dir / "card.json", card)
+    return card
+
+
+def read(folder) -> tuple[dict, dict[str, np.ndarray]]:
+    """The card of a folder and its tensors.
+
+    Args:
+        folder: a path or `importlib.resources` folder that `ship` wrote.
+
+    Raises:
+        UserError: a file is absent or cut off, or the weights are not those of the card.
+    """
+    try:
+        card, content = json.loads((folder / "card.json").read_text()), (folder / FILE).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: no weights can be read ({error}); train the network again.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != card["weights"]["sha256"]:
+        wanted = card["weights"]["sha256"]
+        raise UserError(
+            f"{folder}/{FILE}: SHA-256 is {found}, the card says {wanted}; restore both or train again."
+        )
+    return card, load_tensors(content)
+
+
+def _words(card: dict) -> str:
+    recipe, data = card["recipe"], card["data"]
+    rows = "\n".join(f"| {row['set']} | {accuracy.words(row)} |" for row in card["accuracy"])
+    ranges = any("intervals" in row for row in card["accuracy"])
+    of = (
+        " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other trainings."
+        * ranges
+    )
+    kind = "image-classification" if "top1" in card["accuracy"][0] else KINDS[card["net"].partition("-")[0]]
+    phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
+    hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
+    return f"""---
+license: apache-2.0
+library_name: xnorforge
+pipeline_tag: {kind}
+tags: [binary-neural-network, fpga]
+---
+# {card["net"]}, method {card["method"]}
+
+{card["weights"]["binary_weights"]:,} binary weights in {card["weights"]["bytes"]:,} bytes (`{FILE}`, one bit each, SHA-256 `{card["weights"]["sha256"]}`).
+
+| images | accuracy |
+|---|---|
+{rows}
+
+The figures are those of the network in this folder: batch norms snapped, float32. One run, seed {card["seed"]}.{of}
+No choice was made by any of these images.
+
+- trained on: {data["trained_on"]}; {data["varied"]}
+- to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
+- recipe: {phases}; threads {card["threads"]}
+- hyper-parameters: {hyper}
+- command: `{card["command"]}`
+- made with {", ".join(f"{name} {number}" for name, number in card["tools"].items())}
+"""

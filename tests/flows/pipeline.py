@@ -1,0 +1,84 @@
+"""A network through the pipeline: folded at random, generated, simulated at any pace, against qonnx
+execution.
+"""
+
+import numpy as np
+import onnx
+import pytest
+from graphs import lowered
+from qonnx.core import onnx_exec
+
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.bind import bind
+from xnorforge.flows.fold import folded_graph, with_fifos
+from xnorforge.flows.fold.search import Part, candidates, search
+from xnorforge.flows.lower import checks, emit
+from xnorforge.hw import graph as operators
+from xnorforge.sim import cosim
+from xnorforge.sim.bits import simulate_bits
+from xnorforge.sim.device import network
+
+IMAGES = 6
+PART = Part(lut=53200, bram36=140, dsp=220)
+SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
+
+
+def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
+    """For about half of the operators any Simd and Pe that their streams can carry."""
+    found = {}
+    for bound in chain:
+        op = rng.choice(candidates(bound, {}))
+        has = op.get_nodeattr_types()
+        given = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has}
+        if given and rng.random() < 0.5:
+            found[bound.name] = given
+    return found
+
+
+def built(ops, folder):
+    """The simulator of a chain of operators, and the operators as its file has them."""
+    onnx.save(folded_graph(ops, "network"), folder / "folded.onnx")
+    generate(folder / "folded.onnx", folder / "rtl")
+    ops = operators.operators(folder / "folded.onnx")
+    return network(folder / "rtl", ops, level="-O0"), ops
+
+
+def raced(bounds, pixels, seed: int, folder):
+    """Fold a network at random and run its RTL at any pace, beside the bit simulator; its operators, and the
+    run.
+    """
+    rng = np.random.default_rng(seed)
+    widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
+    interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
+    device, ops = built(with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {}), folder)
+
+    frames = operators.enter(ops[0], pixels)
+    flowing = cosim.run(device, frames, seed=seed)
+    stalled = cosim.run(device, frames, stall=0.4, seed=seed, probe=True)
+    again = cosim.run(
+        device, frames[:2], seed=seed, reset_at=flowing.answer + max(op.cycles() for op in ops) // 2
+    )
+    np.testing.assert_array_equal(stalled.output, flowing.output)
+    np.testing.assert_array_equal(again.output, flowing.output[:2])
+    np.testing.assert_array_equal(simulate_bits(ops, pixels), flowing.output)
+    return ops, flowing
+
+
+def proven(model, pixels, seed: int, folder):
+    """Hold a network's RTL against qonnx execution; its operators, and the run."""
+    integers = lowered(model)
+    scale, bias = checks.affine(integers.output)
+    ops, flowing = raced(bind(emit.emitted(integers), scale, bias), pixels, seed, folder)
+
+    name, out = model.graph.input[0].name, model.graph.output[0].name
+    wanted = [onnx_exec.execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
+    wanted, got = np.moveaxis(np.float64(wanted), 1, -1), flowing.output
+    np.testing.assert_array_equal(scale * got[..., : len(scale)] + bias, wanted)
+    if got.shape[-1] > len(scale):
+        np.testing.assert_array_equal(got[:, -1], wanted.argmax(1))
+    return ops, flowing
+
+
+def seeds(quick: int, every: int) -> list:
+    """The first for `make test`, all for `make test-full`."""
+    return [*range(quick), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(quick, every))]

@@ -1,0 +1,133 @@
+"""Queues where streams meet: depths of a residual network by hand, none where ways are alike, and what
+happens with less.
+"""
+
+import numpy as np
+import onnx
+import pytest
+
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.bind import OPS
+from xnorforge.flows.fold import fifo_sizing, folded_graph, with_fifos
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim import cosim
+from xnorforge.sim.device import network
+
+SIZE, CHANNELS = 6, 2
+SHAPE = [SIZE, SIZE, CHANNELS]
+
+
+def fork(**more) -> HwOp:
+    """Of numbers of four bits, a channel per beat."""
+    return OPS["Fork"].make("fork", in_shape=SHAPE, readers=2, bits=4, pe=1, **more)
+
+
+def branch(name: str, kernel: int) -> list[HwOp]:
+    """sign, binary convolution that keeps the size: counts of one channel per beat."""
+    rng, length, pad = np.random.default_rng(0), kernel * kernel * CHANNELS, kernel // 2
+    signs = OPS["Threshold"].make(
+        f"{name}_sign", {"thresholds": np.full((CHANNELS, 1), 8)}, in_shape=SHAPE, in_bits=4
+    )
+    window = OPS["Window"].make(f"{name}_window", ifm=SHAPE, kernel=[kernel] * 2, pads=[pad] * 4)
+    unit = OPS["XnorMvu"].make(
+        name, {"weights": rng.integers(0, 2, (length, CHANNELS))}, mw=length, mh=CHANNELS,
+        vectors=SIZE * SIZE,
+        in_shape=[SIZE, SIZE, length], out_shape=SHAPE,
+    )  # fmt: skip
+    return [signs, window, unit]
+
+
+def joined(*kernels: int, depth: int | None = None) -> list[HwOp]:
+    """A fork whose ways meet again: a branch per kernel, 0 for a shortcut, on which a FIFO of `depth` lies."""
+    start, ways = fork(), []
+    for index, kernel in enumerate(kernels):
+        way = branch(f"conv{index}", kernel) if kernel else []
+        if not kernel and depth:
+            way = [OPS["Fifo"].make("fifo_join", shape=SHAPE, lanes=1, bits=4, depth=depth)]
+        tensor = start.onnx_node.output[index]
+        for op in way:
+            op.onnx_node.input[0], tensor = tensor, op.onnx_node.output[0]
+        ways.append((way, tensor))
+    kinds = [way[-1].out_stream().bits if way else 4 for way, _ in ways]
+    join = OPS["Join"].make(
+        "join", {"multipliers": np.ones((2, CHANNELS))}, in_shape=SHAPE, in_bits=kinds, in_signed=[0, 0],
+        out_bits=8, out_signed=0
+    )  # fmt: skip
+    join.onnx_node.input[:2] = [tensor for _, tensor in ways]
+    return [start, *(op for way, _ in ways for op in way), join]
+
+
+def run(ops, folder, **how):
+    """The RTL of operators on six frames, against their meaning."""
+    onnx.save(folded_graph(ops, "queues"), folder / "folded.onnx")
+    generate(folder / "folded.onnx", folder / "rtl")
+    ops = graph.operators(folder / "folded.onnx")
+    frames = ops[0].random_input(1, frames=6)
+    result = cosim.run(network(folder / "rtl", ops, level="-O0"), frames, seed=3, **how)
+    found = {ops[0].sources[0]: frames}
+    for op in ops:
+        found.update(zip(op.results, op.run_all(*(found[tensor] for tensor in op.sources))))
+    np.testing.assert_array_equal(result.output, found[ops[-1].results[0]])
+    return result
+
+
+def least(ops) -> int:
+    """Beats that must fit, without those that only keep the pace."""
+    before = {tensor: op for op in ops for tensor in op.results}
+    return fifo_sizing.where_streams_meet(ops, before, pace=False)["join", 1]
+
+
+def test_a_shortcut_holds_the_rows_that_its_branch_waits_for():
+    # A 3x3 window gives its first output when two rows are there, so the last beat but one of these waits at
+    # the join; and it gives a whole row of outputs only then: 2 rows of 6 pixels of 2 channels, less the beat
+    # the fork still holds.
+    assert least(joined(3, 0)) == 2 * SIZE * CHANNELS - 1
+    assert least(joined(5, 0)) == 3 * SIZE * CHANNELS - 1
+
+
+def test_a_convolution_of_one_pixel_makes_its_shortcut_wait_for_that_pixel(tmp_path):
+    assert least(joined(1, 0)) == CHANNELS - 1
+    run(joined(1, 0, depth=1), tmp_path)
+    with pytest.raises(cosim.Hang):
+        run(joined(1, 0), tmp_path)
+
+
+def test_ways_that_are_alike_need_no_queue():
+    assert fifo_sizing.depths(joined(3, 3)) == {}
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.5, (0.0, 0.8), (0.8, 0.0)])
+def test_with_the_least_depth_the_rtl_never_stands_still(tmp_path, stall):
+    run(joined(3, 0, depth=least(joined(3, 0))), tmp_path, stall=stall)
+
+
+def test_with_half_of_it_the_rtl_stands_still(tmp_path):
+    with pytest.raises(cosim.Hang):
+        run(joined(3, 0, depth=least(joined(3, 0)) // 2), tmp_path)
+
+
+def test_with_the_depth_that_is_chosen_the_slowest_operator_sets_the_pace(tmp_path):
+    ops = joined(3, 0, depth=fifo_sizing.depths(joined(3, 0))["join", 1])
+    assert run(ops, tmp_path).interval == max(op.cycles() for op in ops)
+
+
+def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tmp_path):
+    # Its pixel of two channels is one beat of the fork short of complete when the unit beside it still asks
+    # for that beat.
+    wide = joined(1, 0)
+    ops = [op for op in wide if op.name != "join"]
+    to = {"shape": SHAPE, "in_lanes": 1, "out_lanes": 2}
+    counts = OPS["Width"].make("width_0", bits=ops[-1].out_stream().bits, **to)
+    stream = OPS["Width"].make("width_1", bits=4, **to)
+    counts.onnx_node.input[0], stream.onnx_node.input[0] = (
+        ops[-1].onnx_node.output[0],
+        ops[0].onnx_node.output[1],
+    )
+    join = OPS["Join"].make(
+        "join", {"multipliers": np.ones((2, CHANNELS))}, in_shape=SHAPE,
+        in_bits=[counts.get_nodeattr("bits"), 4],
+        in_signed=[0, 0], out_bits=8, out_signed=0, pe=2,
+    )  # fmt: skip
+    join.onnx_node.input[:2] = ["width_0_out", "width_1_out"]
+    run(with_fifos([*ops, counts, stream, join], {}), tmp_path, stall=0.3)
