@@ -43,7 +43,7 @@ MAKEFLAGS += --no-print-directory -j2
 .DEFAULT_GOAL := help
 STAGES := export lower fold generate sim synth netlist report
 BACKENDS := rtl da4ml auto hls4ml
-.PHONY: help doctor build train demo compare tradeoff compare-gpu $(STAGES) test test-full bench clean $(STAGES:%=clean_%) hls request FORCE
+.PHONY: help doctor build train demo compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean $(STAGES:%=clean_%) hls request FORCE
 
 # The network's full name: <task>-<network>. TASK alone stands for the task's usual network.
 USUAL_mnist   := cnn
@@ -182,6 +182,8 @@ test: | $(VENV)  ## all quick tests
 	@$(PY) -m pytest -n 2 --dist loadscope -m 'not full'
 test-full: | $(VENV)  ## the quick tests and those of whole networks
 	@$(PY) -m pytest -n 2 --dist loadscope
+lint: | $(VENV)  ## ruff and mypy
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 bench: $(ACC)/report.json  ## time the simulators and stages of NET on this machine
 	@$(RUN) bench $(ACC)
 

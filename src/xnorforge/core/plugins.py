@@ -1,39 +1,114 @@
 """Plug-ins are found by file name: there is no registry to keep in step.
 
-A method is `sw/methods/<name>.py`, an operator `hw/ops/<name>/op.py`, a board `hw/boards/<name>/board.toml`;
-names with a leading underscore and `base` are not plug-ins.
+A method is `sw/methods/<name>.py`, an operator the folder `hw/ops/<name>/` with `op.py`, a board the folder
+`hw/boards/<name>/` with `board.toml`; names with a leading underscore and `base` are not plug-ins.
+
+The same layout is looked for outside the package: below each folder of the variable XNORFORGE_PLUGINS
+(several with `:` between) and below each package that states an entry point of the group `xnorforge.plugins`, as
+`mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any of ours: its folder joins the
+search path of the package `xnorforge.hw.ops`, and its module is called `xnorforge.hw.ops.<name>.op`.
 """
 
+import os
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 
-from xnorforge.core.errors import unknown
+from xnorforge.core.errors import UserError, unknown
+
+GROUP = "xnorforge.plugins"
+
+
+@cache
+def roots() -> tuple[Path, ...]:
+    """Folders outside the package that hold plug-ins, those of XNORFORGE_PLUGINS first.
+
+    Raises:
+        UserError: a folder of XNORFORGE_PLUGINS or the package of an entry point does not exist.
+    """
+    found = []
+    for given in filter(None, os.environ.get("XNORFORGE_PLUGINS", "").split(os.pathsep)):
+        if not Path(given).is_dir():
+            raise UserError(
+                f"XNORFORGE_PLUGINS: '{given}' is no folder; "
+                "give folders laid out like the package (hw/ops/<name>/)."
+            )
+        found.append(Path(given).absolute())
+    for entry in entry_points(group=GROUP):
+        spec = find_spec(entry.value)
+        if spec is None or not spec.submodule_search_locations:
+            raise UserError(
+                f"entry point {entry.name} of {GROUP}: there is no package '{entry.value}'; install it again."
+            )
+        found += map(Path, spec.submodule_search_locations)
+    return tuple(found)
+
+
+@cache
+def folders(kind: str) -> tuple[Path, ...]:
+    """Where the plug-ins of a kind lie, for example `folders("hw.ops")`: the package's own folder first."""
+    package = import_module(f"xnorforge.{kind}")
+    outside = [root.joinpath(*kind.split(".")) for root in roots()]
+    for folder in filter(Path.is_dir, outside):
+        if str(folder) not in package.__path__:
+            package.__path__.append(str(folder))
+    return tuple(map(Path, package.__path__))
+
+
+@cache
+def places(kind: str) -> dict[str, Path]:
+    """File or folder of every plug-in of a kind by name, sorted.
+
+    Raises:
+        UserError: two plug-ins have one name.
+    """
+    found: dict[str, Path] = {}
+    for entry in sorted(entry for folder in folders(kind) for entry in folder.iterdir()):
+        stem = entry.name.removesuffix(".py")
+        if stem.startswith(("_", ".")) or stem == "base" or (entry.is_file() and entry.suffix != ".py"):
+            continue
+        if stem in found:
+            raise UserError(f"{kind}: {found[stem]} and {entry} have one name; rename one of them.")
+        found[stem] = entry
+    return dict(sorted(found.items()))
 
 
 def names(kind: str) -> list[str]:
     """Names of the plug-ins of a kind, for example `names("hw.ops")`, sorted."""
-    found = set()
-    for entry in files(f"xnorforge.{kind}").iterdir():
-        stem = entry.name.removesuffix(".py")
-        if (
-            stem.startswith(("_", "."))
-            or stem == "base"
-            or (entry.is_file() and not entry.name.endswith(".py"))
-        ):
-            continue
-        found.add(stem)
-    return sorted(found)
+    return list(places(kind))
 
 
-@cache
-def load(kind: str, name: str):
-    """The module of one plug-in: `load("sw.methods", "ste")`; an operator's is its `op.py`.
+def place(kind: str, name: str) -> Path:
+    """File or folder of one plug-in.
 
     Raises:
         UserError: no such plug-in; the text names those that exist and the nearest.
     """
-    if name not in names(kind):
+    if name not in places(kind):
         raise unknown(kind, name, names(kind))
-    tail = ".op" if kind == "hw.ops" else ""
-    return import_module(f"xnorforge.{kind}.{name}{tail}")
+    return places(kind)[name]
+
+
+@cache
+def load(kind: str, name: str, part: str = "") -> ModuleType:
+    """The module of one plug-in: `load("sw.methods", "ste")`; of a folder one file:
+    `load("hw.ops", "join", "bits")`.
+
+    An operator's is its `op.py` where no part is named.
+
+    Raises:
+        UserError: no such plug-in; the text names those that exist and the nearest.
+    """
+    place(kind, name)
+    part = part or ("op" if kind == "hw.ops" else "")
+    return import_module(f"xnorforge.{kind}.{name}{'.' if part else ''}{part}")
+
+
+def parts(kind: str, part: str) -> dict[str, ModuleType]:
+    """The modules `<part>.py` of all plug-ins of a kind that have one: `parts("hw.ops", "lower")`."""
+    return {
+        name: load(kind, name, part) for name, at in places(kind).items() if (at / f"{part}.py").is_file()
+    }
