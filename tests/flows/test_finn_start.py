@@ -6,8 +6,8 @@ import sys
 
 CODE = """
 import os, sys
-from xnorforge.flows import finn
-finn.start()
+from xnorforge.flows import finn_execution
+finn_execution.start()
 import finn.custom_op.fpgadataflow
 print(os.environ["FINN_BUILD_DIR"])
 """
