@@ -17,11 +17,13 @@ from pathlib import Path
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows.backends import _control
+from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, numbered
 from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.hw.wrap import SPDX, headers, library, wrapper
 
+BACKEND = Backend(about="RTL, every layer a folded unit")
 TOP = "xf_top"
 # DECLFILENAME: top.sv holds xf_top. UNUSEDPARAM: a variant of an operator need not read every parameter.
 WAIVED = ("DECLFILENAME", "UNUSEDPARAM")

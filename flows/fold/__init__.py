@@ -17,6 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.flows import synth
+from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
 from xnorforge.flows.fold.search import Part, put_before, search
@@ -61,7 +62,8 @@ def fold(
     target = boards.load(board)
     interval = interval or target.interval_for(net_dir.name)
     given = _given(folding)
-    with artifacts.measured("qonnx", "numpy", *(["da4ml"] if backend != "rtl" else [])) as run:
+    tools = [] if base.load(backend).matrices == "folded" else ["da4ml"]
+    with artifacts.measured("qonnx", "numpy", *tools) as run:
         lowered = np.load(net_dir / "lowered.npz")
         bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
         _known(given, [one.name for one in bounds])

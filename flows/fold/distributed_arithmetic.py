@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
+from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound
 from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.synth import cells
 from xnorforge.hw.ops.base import HwOp
 
-BACKENDS = ("rtl", "da4ml", "auto")
 UNITS = ("XnorMvu", "ByteMvu", "IntMvu")
 WITHIN_REACH = 2  # times the folded unit's estimate; what is dearer than that is not synthesised
 COUNTED = ("lut", "ff", "bram36", "dsp")
@@ -27,8 +27,8 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
 
     Args:
         bounds: operators as `bind` gives them.
-        backend: "rtl" none, "da4ml" every layer that can be adders, "auto" each whose adders take a smaller
-            share of the part.
+        backend: its `matrices` say which: "folded" none, "adders" every layer that can be, "cheaper" each
+            whose adders take a smaller share of the part.
         family: of the part, for the synthesis.
         part: what shares are of.
         interval: cycles per frame that the folded units are chosen for.
@@ -40,13 +40,12 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
         "dsp"}; None where nothing was counted.
 
     Raises:
-        UserError: an unknown backend, or "da4ml" where no layer can be adders.
+        UserError: an unknown backend, or "adders" where no layer can be.
     """
-    if backend not in BACKENDS:
-        raise unknown("backend", backend, BACKENDS)
-    if backend == "rtl":
+    matrices = base.load(backend).matrices
+    if matrices == "folded":
         return bounds, []
-    decisions, plain = [], search(bounds, interval, part, fixed) if backend == "auto" else []
+    decisions, plain = [], search(bounds, interval, part, fixed) if matrices == "cheaper" else []
     for place, bound in enumerate(bounds):
         if bound.op not in UNITS:
             continue
@@ -65,16 +64,16 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
         except UserError as error:
             row["why"] = str(error)
             continue
-        if backend == "da4ml":
+        if matrices == "adders":
             row |= {"chosen": "da4ml", "why": "asked for"}
         else:
             other = search(changed, interval, part, fixed)
             row |= compared(plain, other, family, part)
             plain = other if row["chosen"] == "da4ml" else plain
         bounds = changed if row["chosen"] == "da4ml" else bounds
-    if backend == "da4ml" and not any(row["chosen"] == "da4ml" for row in decisions):
+    if matrices == "adders" and not any(row["chosen"] == "da4ml" for row in decisions):
         why = decisions[0]["why"].rstrip(".") if decisions else "there is no matrix in it"
-        raise UserError(f"da4ml: no layer of this network can be adders ({why}); take BACKEND=rtl.")
+        raise UserError(f"{backend}: no layer of this network can be adders ({why}); take BACKEND=rtl.")
     return bounds, decisions
 
 

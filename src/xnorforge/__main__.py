@@ -449,26 +449,24 @@ def bench(acc, images):
     click.echo(table(acc, images))
 
 
-BACKENDS = ("rtl", "da4ml", "auto", "hls4ml")
-PLUGINS = {"method": "sw.methods", "board": "hw.boards", "operator": "hw.ops"}
-
-
 def known(kind: str) -> list[str]:
-    """What can be asked for: the names of the nets, or of a kind of `PLUGINS`."""
+    """What can be asked for: the names of the nets, or of a kind of plug-ins."""
     from xnorforge.core import plugins
 
     if kind == "net":
         from xnorforge.sw.nn import networks
 
         return sorted(networks.names())
-    return plugins.names(PLUGINS[kind])
+    return plugins.names(plugins.KINDS[kind])
 
 
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def list_(as_json):
-    """Networks, methods, boards and operators found."""
-    found = {f"{kind}s": known(kind) for kind in ("net", *PLUGINS)}
+    """Networks and plug-ins of every kind found."""
+    from xnorforge.core import plugins
+
+    found = {f"{kind}s": known(kind) for kind in ("net", *plugins.KINDS)}
     click.echo(
         json.dumps(found, indent=1)
         if as_json
@@ -498,12 +496,10 @@ def check(out, by, **given):
     """Say whether a build can be asked for like this; an unknown name is answered with the nearest."""
     from xnorforge.pipeline import request
 
-    for kind in ("board", "method", "net"):
+    for kind in ("board", "backend", "method", "net"):
         name = given[kind]
         if name is not None and not (kind == "net" and request.shipped(name)) and name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
-    if given["backend"] not in (None, *BACKENDS):
-        raise unknown("BACKEND", given["backend"], BACKENDS)
     if given["output"] not in (None, *OUTPUTS):
         raise unknown("OUTPUT", given["output"], OUTPUTS)
     for kind in ("images", "stalled", "interval", "scale"):

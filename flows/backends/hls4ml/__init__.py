@@ -16,11 +16,13 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.hls4ml import emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
 from xnorforge.hw import boards, graph
 
+BACKEND = Backend(about="a Vitis HLS project by hls4ml, emulated", stages=("hls",), report="project")
 BENCH = 10  # images in the project's own test bench
 
 

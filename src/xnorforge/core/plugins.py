@@ -20,6 +20,13 @@ from types import ModuleType
 from xnorforge.core.errors import UserError, unknown
 
 GROUP = "xnorforge.plugins"
+# What can be added by one file or folder, and where it lies.
+KINDS = {
+    "method": "sw.methods",
+    "board": "hw.boards",
+    "operator": "hw.ops",
+    "backend": "flows.backends",
+}
 
 
 @cache

@@ -1,0 +1,28 @@
+"""Back ends are found by file name; each declares what fold, the stages behind it and the report go by."""
+
+from typing import get_args
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends import base
+
+STAGES = {"generate", "sim", "synth", "netlist", "hls"}
+
+
+def test_the_four_back_ends_exist():
+    assert base.names() == ["auto", "da4ml", "hls4ml", "rtl"]
+
+
+@pytest.mark.parametrize("name", base.names())
+def test_a_back_end_declares_what_the_others_go_by(name):
+    backend = base.load(name)
+    assert backend.about and backend.report in {"design", "project"}
+    assert backend.matrices in get_args(base.Matrices)
+    assert backend.stages and set(backend.stages) <= STAGES
+
+
+def test_an_unknown_back_end_names_those_that_exist_and_the_nearest():
+    with pytest.raises(UserError) as error:
+        base.load("hls4m")
+    assert str(error.value) == "backend: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?"
