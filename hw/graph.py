@@ -3,9 +3,7 @@ batch.
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
-from math import lcm
 from pathlib import Path
 
 import numpy as np
@@ -86,19 +84,9 @@ def answers(ops: list[HwOp], lowered) -> np.ndarray:
         lowered: lowered.npz; its `integers` (N, outputs) or, of a map, (N, H, W, C).
 
     Returns:
-        The integers; with TopK the indices of the largest behind them; with ArgMax only, of every cell, the
-        channel of the largest score = scale * integer + bias, (N, H, W, 1). The first of equal ones.
+        What the last operator makes of the integers by its own statement (`HwOp.answers`), int64 (N, *shape).
     """
-    integers, last = lowered["integers"], ops[-1]
-    if last.onnx_node.op_type == "ArgMax":
-        numbers = [Fraction(x) for x in (*lowered["scale"], *lowered["bias"])]
-        grid = lcm(*(x.denominator for x in numbers))
-        factors, addends = np.array([int(x * grid) for x in numbers], object).reshape(2, -1)
-        return (integers.astype(object) * factors + addends).argmax(-1)[..., None]
-    if last.onnx_node.op_type == "TopK":
-        order = np.argsort(-integers, axis=1, kind="stable")
-        return np.concatenate([integers, order[:, : last.get_nodeattr("k")]], axis=1)
-    return integers.reshape(len(integers), *last.out_stream().shape)
+    return ops[-1].answers(lowered)
 
 
 def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:

@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.hw.wrap import headers, library, wrapper
 from xnorforge.sim import verilate
 
@@ -183,7 +183,7 @@ def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None,
         )
     )
     lanes = [Lane("xf_top", "aresetn", [source], [sink], patience(ops))]
-    template = correlation(ops)
+    template = loadable(ops)
     if template:
         source = replace(source, more=("s_axis_tuser", 2))
         sources_in, sinks_out = axi_lite("s_axi_ctrl", template.address_bits)

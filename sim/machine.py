@@ -37,7 +37,7 @@ class Machine:
         """Scores, float64 (N, C, H, W), of frames uint8 (N, C, H, W); an exemplar is learnt first."""
         if exemplar is not None:
             frame = self.task.as_frame(exemplar)[None]
-            self.simulator.load(templates.learnt(self.simulator, frame)[0])
+            self.simulator.load_template(templates.learnt(self.simulator, frame)[0])
             self._keep(frame, None)
         answers = self.simulator.run(frames)[self.simulator.ops[-1].name]
         self._keep(frames, answers)

@@ -9,7 +9,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.hw import boards, graph
-from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.sim import compare, cosim, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
@@ -51,7 +51,7 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         mapped = cosim.run(device, inputs, seed=SEED)
         rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
         changing = []
-        if correlation(ops):
+        if loadable(ops):
             runs = {"netlist with templates": 0.0}
             changing = templates.proven(device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED)
     beats = mapped.cycles - mapped.first

@@ -10,7 +10,7 @@ from xnorforge.core.accuracy import of_stage, task_of
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
-from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.sim import compare, cosim, examples, templates, tracking, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
@@ -69,14 +69,14 @@ def simulate(
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
         again = drive(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
         changing = []
-        if correlation(ops):
+        if loadable(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
         task, rows, drawn = task_of(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
-            if correlation(ops):
+            if loadable(ops):
                 progress("tracker on the test sequences, its first steps as RTL")
                 rows = tracking.evaluate(machine)
                 changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
@@ -196,7 +196,7 @@ def figures(ops, flowing: cosim.Run) -> dict:
     bound = max(op.cycles() for op in ops)
     steady = isinstance(flowing.interval, int)
     late = flowing.gaps[len(flowing.gaps) // 2 :]
-    queues = {index: op for index, op in enumerate(ops) if op.queue()}
+    queues = {index: op for index, op in enumerate(ops) if op.input_buffer()}
     return {
         "interval_bound": bound,
         "bound_by": [op.name for op in ops if op.cycles() == bound],
@@ -205,7 +205,7 @@ def figures(ops, flowing: cosim.Run) -> dict:
         "latency": flowing.answer,
         "first_beat": flowing.latency,
         "fifos": {op.name: fill(flowing.fills, index) for index, op in queues.items()},
-        "fifo_depths": {op.name: op.queue() for op in queues.values()},
+        "fifo_depths": {op.name: op.input_buffer() for op in queues.values()},
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
-from xnorforge.hw.ops.correlate.op import BANKS, correlation
+from xnorforge.hw.ops._loadable import BANKS, loadable
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import Device
@@ -33,9 +33,9 @@ class Reference:
     def __init__(self, ops):
         self.ops = list(ops)
 
-    def load(self, weights) -> None:
+    def load_template(self, weights) -> None:
         """Compare the frames of later runs with another template."""
-        template = correlation(self.ops)
+        template = loadable(self.ops)
         self.ops[self.ops.index(template)] = template.holding(weights)
 
     def run(self, images, keep=()) -> dict[str, np.ndarray]:
@@ -56,7 +56,7 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
         The last operator's output, int64 (N, *shape).
     """
     machine = machine if isinstance(machine, BitSimulator) else Reference(machine)
-    flags, given = np.asarray(flags), correlation(machine.ops).arrays_of["weights"]
+    flags, given = np.asarray(flags), loadable(machine.ops).arrays_of["weights"]
     learning = np.flatnonzero(flags[:, 1])
     templates = dict(zip(learning.tolist(), learnt(machine, frames[learning]) if len(learning) else []))
     banks, seen = [given] * BANKS, []
@@ -69,9 +69,9 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
     outputs = []
     for _, group in groupby(range(len(frames)), lambda frame: id(seen[frame])):
         group = list(group)
-        machine.load(seen[group[0]])
+        machine.load_template(seen[group[0]])
         outputs.append(machine.run(frames[group])[machine.ops[-1].name])
-    machine.load(given)
+    machine.load_template(given)
     return np.concatenate(outputs)
 
 
@@ -82,7 +82,7 @@ def learnt(machine, frames) -> np.ndarray:
         machine: a `BitSimulator` or a `Reference`.
         frames: uint8 (N, C, H, W).
     """
-    template = correlation(machine.ops)
+    template = loadable(machine.ops)
     before = [op.name for op in machine.ops if template.sources[0] in op.results]
     found = machine.run(frames, before)[before[0]] if before else graph.enter(template, frames)
     return template.learnt(found)
@@ -95,7 +95,7 @@ def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
     It keeps the rule: a bank is written when all earlier frames that use it have come out, and the next frame
     that uses it waits for the answer to the last write. Where no frame starts, tuser is noise.
     """
-    template, flags = correlation(ops), np.asarray(flags)
+    template, flags = loadable(ops), np.asarray(flags)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     more = np.random.default_rng(seed).integers(0, 4, (len(frames), source.beats))
     more[:, 0] = flags[:, 0] + 2 * flags[:, 1]
@@ -105,7 +105,7 @@ def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
         earlier, later = using[using < load.frame], using[using >= load.frame]
         if len(earlier):
             gates.append((1, len(writes), 0, int(earlier[-1] + 1) * sink.beats))
-        writes += template.load(load.weights, load.bank)
+        writes += template.writes(load.weights, load.bank)
         if len(later):
             gates.append((0, int(later[0]) * source.beats, 1, len(writes)))
     places, words = np.array(writes, np.int64).reshape(-1, 2).T[:, :, None]
@@ -120,7 +120,7 @@ def drawn(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
 
     The second frame sees what the first taught, the third a template that was loaded.
     """
-    rng, shape = np.random.default_rng(seed), correlation(ops).arrays_of["weights"].shape
+    rng, shape = np.random.default_rng(seed), loadable(ops).arrays_of["weights"].shape
     flags, loaded = rng.integers(0, 2, (frames, 2)), rng.random(frames) < 0.25
     flags[:2] = [(0, 1), (1, 0)][:frames]
     loaded[:3] = [False, False, True][:frames]
@@ -164,7 +164,7 @@ def drive(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) -> co
     """
     run = cosim.run(device, traffic(ops, frames, flags, loads, seed), stall=stall, seed=seed, probe=True)
     _, answers, registers = (output.ravel() for output in run.outputs)
-    wanted = correlation(ops).registers
+    wanted = loadable(ops).registers
     if answers.any() or run.more[2].any() or registers.tolist() != wanted:
         raise MismatchError(
             f"xf_top: AXI4-Lite refuses {int((answers != 0).sum())} of {len(answers)} writes, and its registers are "

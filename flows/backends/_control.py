@@ -1,9 +1,9 @@
 """What xf_top has beside its two streams where a network has a template that is replaced at run time: flags
 of every frame beside the pixels, and an AXI4-Lite port (docs/architecture.md, "Frame flags")."""
 
-from xnorforge.hw.ops.correlate.op import Correlate
+from xnorforge.hw.ops._loadable import Loadable
 
-CHANNELS = {  # port: (way, bits; None: of an address)
+CHANNELS = {  # port: (direction, bits; None: of an address)
     "awaddr": ("input", None), "awvalid": ("input", 1), "awready": ("output", 1),
     "wdata": ("input", 32), "wstrb": ("input", 4), "wvalid": ("input", 1), "wready": ("output", 1),
     "bresp": ("output", 2), "bvalid": ("output", 1), "bready": ("input", 1),
@@ -12,20 +12,20 @@ CHANNELS = {  # port: (way, bits; None: of an address)
 }  # fmt: skip
 
 
-def ports(template: Correlate) -> str:
+def ports(template: Loadable) -> str:
     """The ports, each behind a comma."""
     text = ",\n  input  logic [1:0] s_axis_tuser"
-    for name, (way, bits) in CHANNELS.items():
-        text += f",\n  {way:6} logic {_size(bits or template.address_bits)}s_axi_ctrl_{name}"
+    for name, (direction, bits) in CHANNELS.items():
+        text += f",\n  {direction:6} logic {_size(bits or template.address_bits)}s_axi_ctrl_{name}"
     return text
 
 
-def connected(template: Correlate) -> str:
+def connected(template: Loadable) -> str:
     """The operator's ports beyond those of its streams, at the wires of `body`."""
     return "".join(f",\n    .{port}({_wire(port)})" for port in template.side_ports())
 
 
-def body(template: Correlate, beats: int) -> str:
+def body(template: Loadable, beats: int) -> str:
     """What joins ports and operator; the stream of frames, of `beats` beats, goes on as `frame_valid`,
     `frame_ready`.
     """
@@ -34,7 +34,8 @@ def body(template: Correlate, beats: int) -> str:
     )
     values = ", ".join(f"32'h{value:x}" for value in reversed(template.registers))
     channels = ",\n    ".join(
-        f".{name}_{'i' if way == 'input' else 'o'}(s_axi_ctrl_{name})" for name, (way, _) in CHANNELS.items()
+        f".{name}_{'i' if direction == 'input' else 'o'}(s_axi_ctrl_{name})"
+        for name, (direction, _) in CHANNELS.items()
     )
     return f"""  logic frame_valid, frame_ready;
 {wires}
@@ -56,18 +57,13 @@ def body(template: Correlate, beats: int) -> str:
 """
 
 
-def record(template: Correlate) -> dict:
+def record(template: Loadable) -> dict:
     """What a host has to know to load a template; in `rtl.json` under `control`."""
-    mw, mh, simd, pe = template.fold()
     return {
         "operator": template.name,
         "address_bits": template.address_bits,
         "registers": template.registers,
-        "template": {"mw": mw, "mh": mh, "simd": simd, "pe": pe},
-        "words": template.words,
-        "word_bits": template.word_bits,
-        "banks": [template.load_address(bank, 0, 0) for bank in range(2)],
-        "word_bytes": template.load_address(0, 1, 0) - template.load_address(0, 0, 0),
+        **template.layout(),
     }
 
 

@@ -19,8 +19,8 @@ from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp, numbered
-from xnorforge.hw.ops.correlate.op import correlation
 from xnorforge.hw.wrap import SPDX, headers, library, wrapper
 
 BACKEND = Backend(about="RTL, every layer a folded unit")
@@ -65,7 +65,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
     (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
     _lint(folder, order)
-    template = correlation(ops)
+    template = loadable(ops)
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     return {
         "stage": "generate",
@@ -87,7 +87,7 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     bits_in, bits_out = _bytes(source.width) * 8, _bytes(sink.width) * 8
     data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
-    wires, cells, template = [], [], correlation(ops)
+    wires, cells, template = [], [], loadable(ops)
     arriving = ("frame_valid", "frame_ready") if template else ("s_axis_tvalid", "s_axis_tready")
     at = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor
     for index, (op, module) in enumerate(zip(ops, modules)):

@@ -1,13 +1,14 @@
-"""Which matrices become adders (DaMvu) instead of folded units: none, all that can, or those that take less
-of the part.
+"""Which matrices are computed by distributed arithmetic (da4ml's adders) instead of by folded units: none, all
+that can be, or those that then take less of the part.
 
-A layer is cheaper as adders when the whole network is: both networks are folded for the same interval, and
+Which operator takes the place of which is said by the operators themselves (`HwOp.instead_of`). A layer is
+cheaper as adders when the whole network is: both networks are folded for the same interval, and
 what only one of the two holds, width converters among it, is synthesised and counted.
 """
 
 from dataclasses import replace
+from typing import Any
 
-import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
@@ -17,7 +18,7 @@ from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.synth import cells
 from xnorforge.hw.ops.base import HwOp
 
-UNITS = ("XnorMvu", "ByteMvu", "IntMvu")
+ADDERS = "da4ml"  # the back end whose operators are adders
 WITHIN_REACH = 2  # times the folded unit's estimate; what is dearer than that is not synthesised
 COUNTED = ("lut", "ff", "bram36", "dsp")
 
@@ -47,9 +48,9 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
         return bounds, []
     decisions, plain = [], search(bounds, interval, part, fixed) if matrices == "cheaper" else []
     for place, bound in enumerate(bounds):
-        if bound.op not in UNITS:
+        if bound.make_alone().matrix() is None:
             continue
-        row = {
+        row: dict[str, Any] = {
             "layer": bound.name,
             "chosen": "folded",
             "why": "its folding is given",
@@ -60,16 +61,20 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
         if bound.name in fixed:
             continue
         try:
-            changed = [*bounds[:place], as_adders(bound), *bounds[place + 1 :]]
+            other = alternative(bound, ADDERS)
         except UserError as error:
             row["why"] = str(error)
             continue
+        if other is None:
+            row["why"] = "no operator of da4ml takes its place"
+            continue
+        changed = [*bounds[:place], other, *bounds[place + 1 :]]
         if matrices == "adders":
             row |= {"chosen": "da4ml", "why": "asked for"}
         else:
-            other = search(changed, interval, part, fixed)
-            row |= compared(plain, other, family, part)
-            plain = other if row["chosen"] == "da4ml" else plain
+            folded = search(changed, interval, part, fixed)
+            row |= compared(plain, folded, family, part)
+            plain = folded if row["chosen"] == "da4ml" else plain
         bounds = changed if row["chosen"] == "da4ml" else bounds
     if matrices == "adders" and not any(row["chosen"] == "da4ml" for row in decisions):
         why = decisions[0]["why"].rstrip(".") if decisions else "there is no matrix in it"
@@ -77,30 +82,19 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
     return bounds, decisions
 
 
-def as_adders(bound: Bound) -> Bound:
-    """The same layer as adders: its bits, which stand for -1 and +1, become 0 and 1 by weights and bias.
+def alternative(bound: Bound, backend: str) -> Bound | None:
+    """The same layer as the operator that a back end puts in its place; None where the back end has none.
 
     Raises:
-        UserError: more weights than adders are built for.
+        UserError: it has one, but not for this layer; the text says why.
     """
-    unit, weights = bound.make_alone(), np.asarray(bound.arrays["weights"]).astype(np.int64)
-    bias = np.zeros(weights.shape[1], np.int64)
-    if bound.op != "IntMvu":
-        weights = 2 * weights - 1
-    if (
-        bound.op == "XnorMvu"
-    ):  # matches: bits where the weight is 1, less the others, all of which would match at 0
-        bias = (weights < 0).sum(axis=0)
-    elif bound.attributes.get("bipolar"):
-        weights, bias = 2 * weights, -weights.sum(axis=0)
-    source, sink = unit.in_stream(), unit.out_stream()
-    attributes = {key: bound.attributes[key] for key in ("mw", "mh", "vectors", "in_shape", "out_shape")} | {
-        "in_bits": source.bits, "in_signed": int(source.signed), "out_bits": sink.bits,
-        "out_signed": int(sink.signed),
-        "w_bits": unit.weight_bits,
-    }  # fmt: skip
-    op = OPS["DaMvu"].with_adders(bound.name, bound.arrays | {"weights": weights, "bias": bias}, **attributes)
-    return replace(bound, op="DaMvu", attributes=attributes, arrays=op.arrays_of)
+    unit = bound.make_alone()
+    for cls in OPS.values():
+        op = cls.instead_of(unit) if cls.backend == backend else None
+        if op is not None:
+            given = {one.name: op.get_nodeattr(one.name) for one in op.onnx_node.attribute}
+            return replace(bound, op=cls.__name__, attributes=given, arrays=op.arrays_of)
+    return None
 
 
 def compared(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:

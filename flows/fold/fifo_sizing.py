@@ -87,9 +87,10 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
     bound, found = max(op.cycles() for op in ops), {}
     for op in ops:
         pools, source = _pools(op, before)
-        if not pools or "mw" not in op.get_nodeattr_types() or op.get_nodeattr("vectors") == 1:
+        vectors = op.input_vectors()
+        if not pools or vectors < 2:
             continue
-        arrives, vectors = _arrivals(pools), op.get_nodeattr("vectors")
+        arrives = _arrivals(pools)
         step, service = source.cycles() / len(arrives), op.cycles() / vectors
         least, most = 0, vectors
         while least < most:
@@ -102,14 +103,14 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
 
 
 def _pools(op: HwOp, before: dict[str, HwOp]) -> tuple[list[HwOp], HwOp]:
-    """The pools directly in front of an operator in stream order, width converters skipped, and what feeds
-    the first.
+    """The pools directly in front of an operator in stream order, width converters and FIFOs skipped, and what
+    feeds the first.
     """
     pools, source = [], op
     while (source := before.get(source.sources[0])) is not None:
-        if hasattr(source, "joined"):
+        if source.pooling():
             pools.insert(0, source)
-        elif type(source).__name__ != "Width":
+        elif not source.identity or source.outputs > 1:
             break
     return pools, source or (pools or [op])[0]
 
@@ -119,7 +120,7 @@ def _arrivals(pools: list[HwOp]) -> list[bool]:
     rows, columns, _ = pools[0].in_stream().shape
     pixels = [[(y, x) for x in range(columns)] for y in range(rows)]
     for pool in pools:
-        (kh, kw), (height, width, _) = pool.get_nodeattr("kernel"), pool.out_stream().shape
+        (kh, kw), (height, width, _) = pool.pooling() or (1, 1), pool.out_stream().shape
         pixels = [row[kw - 1 :: kw][:width] for row in pixels[kh - 1 :: kh][:height]]
     last = {pixel for row in pixels for pixel in row}
     return [(y, x) in last for y in range(rows) for x in range(columns)]

@@ -9,7 +9,7 @@ many, the cheapest `KEPT` ways go on.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import gcd, lcm, prod
+from math import lcm, prod
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, Bound
@@ -38,13 +38,7 @@ class Part:
 
 def extents(bound: Bound) -> dict[str, int]:
     """{"simd", "pe"} to what each has to divide; only those that the operator has."""
-    found = {}
-    for name, attribute in OPS[bound.op].extents.items():
-        value = bound.attributes[attribute]
-        if name == "pe" and attribute == "channels":
-            value = gcd(*value)
-        found[name] = value[-1] if isinstance(value, list) else value
-    return found
+    return OPS[bound.op].sizes(bound.attributes)
 
 
 def checked(bound: Bound, given: dict[str, int]) -> dict[str, int]:

@@ -68,7 +68,7 @@ def streams(ops: list[HwOp]) -> list[dict]:
     before = {tensor: op.name for op in ops for tensor in op.results}
     behind = {tensor: op.name for op in ops for tensor in op.sources}
     for op in ops:
-        if not op.queue():
+        if not op.input_buffer():
             continue
         unit, wire = type(op).__name__ != "Fifo", op.in_stream()
         after = op.name if unit else behind.get(op.results[0], "output")
@@ -80,7 +80,7 @@ def streams(ops: list[HwOp]) -> list[dict]:
                 "kind": "input buffer" if unit else "FIFO",
                 "width": wire.width,
                 "beats": wire.beats,
-                "depth": op.queue(),
+                "depth": op.input_buffer(),
             }
         )
     return rows

@@ -1,8 +1,23 @@
 """Operators, one folder each. This package is also the ONNX domain of folded graphs: `xnorforge.hw.ops`."""
 
+from functools import cache
+from types import ModuleType
+
 from xnorforge.core import plugins
 
 DOMAIN = "xnorforge.hw.ops"
+
+
+def part(op, name: str) -> ModuleType | None:
+    """The file `<name>.py` beside the `op.py` of an operator, None where it has none."""
+    return _parts(name).get(type(op))
+
+
+@cache
+def _parts(name: str) -> dict[type, ModuleType]:
+    """{class: module `<name>.py`} of the operators that have one."""
+    found = plugins.parts("hw.ops", name)
+    return {plugins.load("hw.ops", folder).Op: module for folder, module in found.items()}
 
 
 def __getattr__(name: str):

@@ -45,9 +45,6 @@ class Mvu(HwOp):
 
     arrays = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
-    in_bits = 1
-    in_signed = False
-    weight_bits = 1
     result_signed = False
 
     def get_nodeattr_types(self):
@@ -62,6 +59,38 @@ class Mvu(HwOp):
             "variant": ("s", False, "folded", {"folded"}),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
         }
+
+    @property
+    def in_bits(self) -> int:
+        """Bits of an input element."""
+        return 1
+
+    @property
+    def in_signed(self) -> bool:
+        """Whether input elements are two's complement."""
+        return False
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight in the weight memory."""
+        return 1
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of a result without threshold."""
+        raise NotImplementedError
+
+    def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The results of x (vectors, mw) and weights (mw, mh), exact in their floating-point type."""
+        raise NotImplementedError
+
+    def result_range(self) -> tuple[int, int]:
+        """Least and greatest result."""
+        raise NotImplementedError
+
+    def offset(self, weights: np.ndarray) -> np.ndarray:
+        """S - start - result per row, see above."""
+        raise NotImplementedError
 
     @property
     def raw(self) -> bool:
@@ -116,9 +145,13 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.fold()
         return np.repeat(np.arange(1, self.get_nodeattr("vectors") + 1) * (mw // simd), mh // pe)
 
-    def queue(self) -> int:
+    def input_buffer(self) -> int:
         """Two vectors: the next is written while one is read again and again."""
         return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))
+
+    def input_vectors(self) -> int:
+        """Each vector is read once per pass."""
+        return self.get_nodeattr("vectors")
 
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""

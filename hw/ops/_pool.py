@@ -15,7 +15,7 @@ class Pool(HwOp):
     """Elements (H, W, C) to one result per channel of every kh x kw window, (H // kh, W // kw, C).
 
     Rows and columns beyond the last whole window are dropped. A subclass states `element` and `result`, the
-    bits and the sign of what comes and leaves, and `joined`, the meaning.
+    bits and the sign of what comes and leaves, and `reduced`, the meaning.
     """
 
     module = "xf_pool"
@@ -39,7 +39,7 @@ class Pool(HwOp):
         """Bits of a result, and whether it is signed."""
         return self.element
 
-    def joined(self, taps: list[np.ndarray]) -> np.ndarray:
+    def reduced(self, taps: list[np.ndarray]) -> np.ndarray:
         """The results of int64 pixels (N, OH, OW, C), one array for every position in the window."""
         raise NotImplementedError
 
@@ -62,11 +62,11 @@ class Pool(HwOp):
         return Stream((height // kh, width // kw, channels), self.get_nodeattr("pe"), *self.result)
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         (height, width, _), (kh, kw) = self.out_stream().shape, self.get_nodeattr("kernel")
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         taps = [x[:, y : height * kh : kh, c : width * kw : kw] for y in range(kh) for c in range(kw)]
-        context[self.onnx_node.output[0]] = self.joined(taps).astype(np.float32)
+        context[self.onnx_node.output[0]] = self.reduced(taps).astype(np.float32)
 
     def cycles(self) -> int:
         """One input beat per cycle."""
@@ -83,6 +83,11 @@ class Pool(HwOp):
         rows, columns = np.arange(1, height + 1) * kh - 1, np.arange(1, width + 1) * kw - 1
         pixels = rows[:, None, None] * source.shape[1] + columns[:, None]
         return (pixels * beats + np.arange(1, beats + 1)).ravel()
+
+    def pooling(self) -> tuple[int, int]:
+        """The kernel."""
+        kh, kw = self.get_nodeattr("kernel")
+        return kh, kw
 
     def latency(self) -> int:
         """Up to the first channels of the last pixel of the first window."""

@@ -7,9 +7,10 @@ Tensors carry integers, channels last: (N, H, W, C) or (N, C); N is any batch. B
 -1 and +1.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from onnx import helper
@@ -76,41 +77,63 @@ class Stream:
         return (bits.astype(np.int64) @ weight).reshape(-1, *self.shape)
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix-vector product in plain integers: results = x @ weights + bias, input bits counted as 0 and 1.
+
+    Attributes:
+        weights: int64 (elements of a vector, results).
+        bias: int64 (results,).
+        weight_bits: bits of a weight as the network has it; 1 for +1 and -1.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    weight_bits: int
+
+
 class HwOp(CustomOp):
     """Base of all operators.
 
     A subclass states
         module      name of its top SystemVerilog module (default variant), file `<module>.sv` in its folder
         arrays      names of its constant inputs, in the order of `node.input[1:]`, e.g. ("weights",
-        "thresholds");
-                    optional ones last, each only with those before it
+                    "thresholds"); optional ones last, each only with those before it
         extents     what can be folded and what it has to divide: {"simd" or "pe": attribute}, of a shape its
-        last number
+                    last number
+        identity    True where every output is the input itself: only when and in which beats it travels
+                    changes
+        backend     the back end that has to be asked for (BACKEND=) before operators of this class take the
+                    place of others, see `instead_of`
     and implements
         get_nodeattr_types()   attributes, snake_case
         in_stream(), out_stream()   -> Stream
         execute_node(context, graph)   the contract
         cycles()    clock cycles between two frames in the steady state, neither side stalling
-        needs()     for every output beat of a frame, how many input beats must have come; see the default
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) for the chosen variant
-        memories()  -> {string parameter: (bits per word, list of word values)}, default none
-        generated() -> {file name: SystemVerilog text} written for this instance, default none
-        side_ports() -> {port: (bits, value it has alone, None of an output)} beyond those of the streams,
-        default none
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
+    and, where the default below is not true of it,
+        needs()     for every output beat of a frame, how many input beats must have come
+        memories(), generated(), side_ports()   what its RTL needs beyond parameters
+        latency(), input_buffer(), input_vectors(), pooling()   for FIFO sizing and the report
+        matrix(), instead_of()   for layers that another operator can compute as well
+        indices, answers()   where it stands last in a network and gives something else than scores
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
 
     An operator with several streams on a side (`inputs`, `outputs`) states all of them in `in_streams()`,
     `out_streams()`. Its module has the data of stream 0 in the lowest bits, and one valid and ready bit per
     stream.
+
+    What further engines know of an operator stands in files beside its `op.py`, each only where it has that
+    form: `lower.py`, `bind.py` (from ONNX), `bits.py` (bit simulator), `hls.py` (hls4ml).
     """
 
     module: str
     arrays: tuple[str, ...] = ()
     extents: ClassVar[dict[str, str]] = {"pe": "in_shape"}
-    inputs = 1
-    outputs = 1
+    identity: ClassVar[bool] = False
+    backend: ClassVar[str] = "rtl"
 
     def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
         super().__init__(onnx_node, onnx_opset_version)
@@ -135,20 +158,38 @@ class HwOp(CustomOp):
     def of(cls, model, node) -> "HwOp":
         """The operator behind a node of a `ModelWrapper`, with its constants."""
         op = getCustomOp(node)
-        op.take(model.get_initializer)
+        op.load_constants(model.get_initializer)
         return op
 
-    def take(self, find) -> None:
-        """Take the constants from `find(tensor name)`: qonnx makes an operator anew for every use, without
+    def load_constants(self, find: Callable[[str], Any]) -> None:
+        """Look the constants up with `find(tensor name)`: qonnx makes an operator anew for every use, without
         them.
         """
         found = ((key, find(tensor)) for key, tensor in zip(self.arrays, self.onnx_node.input[self.inputs :]))
         self.arrays_of = {key: values for key, values in found if values is not None}
 
     @property
+    def inputs(self) -> int:
+        """Streams in."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """Streams out."""
+        return 1
+
+    @property
     def name(self) -> str:
         """The node's name, used in messages, file names and reports."""
         return self.onnx_node.name
+
+    def in_stream(self) -> Stream:
+        """The stream in; of several the first."""
+        raise NotImplementedError
+
+    def out_stream(self) -> Stream:
+        """The stream out; of several the first."""
+        raise NotImplementedError
 
     def in_streams(self) -> list[Stream]:
         """All streams in."""
@@ -201,10 +242,10 @@ class HwOp(CustomOp):
         """Beats of input stream `port` that must have come before output beat k of a frame leaves, int64
         (beats out,).
 
-        Exact, for queues are sized by it on both sides (flows/fold/fifo_sizing.py): how long a way makes
-        others wait, and how much it gives meanwhile. Here: beat for beat, or the whole pixel for each beat of
-        a pixel, or the whole frame where input and output have other numbers of pixels. An operator that does
-        otherwise says so.
+        Exact, because FIFO sizing (flows/fold/fifo_sizing.py) relies on it twice: for how long a branch makes
+        others wait, and for how much it gives meanwhile. Here: beat for beat, or the whole pixel for each
+        beat of a pixel, or the whole frame where input and output have other numbers of pixels. An operator
+        that does otherwise says so.
         """
         source, sink = self.in_streams()[port], self.out_stream()
         if source.beats == sink.beats:
@@ -213,6 +254,18 @@ class HwOp(CustomOp):
         if prod(sink.shape[:-1]) != pixels or source.beats % pixels or sink.beats % pixels:
             pixels = 1
         return (np.arange(sink.beats) // (sink.beats // pixels) + 1) * (source.beats // pixels)
+
+    def cycles(self) -> int:
+        """Clock cycles between two frames in the steady state, neither side stalling."""
+        raise NotImplementedError
+
+    def rtl(self) -> tuple[str, dict]:
+        """Module and its parameters: {UpperCamelCase name: int, or (bits, int) where it needs more than 32}."""
+        raise NotImplementedError
+
+    def estimate(self) -> dict[str, float]:
+        """What it takes by the folder's cost model: {"lut", "bram36"}, "dsp" where it uses DSP blocks."""
+        raise NotImplementedError
 
     def memories(self) -> dict:
         """String parameters that name a `$readmemh` file: {parameter: (bits per word, words)}."""
@@ -228,26 +281,78 @@ class HwOp(CustomOp):
         """
         return {}
 
-    def queue(self) -> int | None:
-        """Beats that fit into its input queue, None without one; under XF_SIM its RTL prints the highest
-        fill.
-        """
-        return None
-
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat where the operator knows it, else None."""
         return None
 
+    def input_buffer(self) -> int | None:
+        """Beats that fit into its input buffer, None without one; under XF_SIM its RTL prints the highest
+        fill.
+        """
+        return None
+
+    def input_vectors(self) -> int:
+        """Vectors per frame of which it must have all elements before it gives a result, while one more may
+        be written; 0 of an operator that does not work vector by vector.
+        """
+        return 0
+
+    def pooling(self) -> tuple[int, int] | None:
+        """Rows and columns of the input pixels that become one output pixel, which leaves with the last of
+        them; None where that is not what it does.
+        """
+        return None
+
+    def matrix(self) -> Matrix | None:
+        """What it computes as a matrix of integers, thresholds left out; None where it is none, or where its
+        weights can change.
+        """
+        return None
+
+    @classmethod
+    def instead_of(cls, _op: "HwOp") -> "HwOp | None":
+        """An operator of this class with the name, the streams' elements and the results of `op`; None where
+        this class has none.
+
+        Raises:
+            UserError: in principle it has, but not for these shapes; the text says why.
+        """
+        return None
+
+    @classmethod
+    def sizes(cls, attributes: Mapping[str, Any]) -> dict[str, int]:
+        """{"simd", "pe": the number it has to divide} of an operator with these attributes; only what can be
+        folded.
+        """
+        given = {name: attributes[key] for name, key in cls.extents.items()}
+        return {name: value[-1] if isinstance(value, list) else value for name, value in given.items()}
+
+    @property
+    def indices(self) -> int:
+        """How many of its results are indices of the largest scores, behind the scores themselves."""
+        return 0
+
+    def answers(self, lowered: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What a network that ends in this operator has to give, made from the lowered network's scores and
+        not by `execute_node`, int64 (N, *shape).
+
+        Args:
+            lowered: lowered.npz: `integers` (N, outputs) or, of a map, (N, H, W, C), the scores; `scale` and
+                `bias` of the logits, one per output or channel.
+        """
+        integers = lowered["integers"]
+        return integers.reshape(len(integers), *self.out_stream().shape)
+
     # What qonnx wants of a custom op.
     def make_shape_compatible_op(self, model):
         """A constant of the right shape: qonnx infers the output's shape from it."""
-        self.take(model.get_initializer)
+        self.load_constants(model.get_initializer)
         batch = (model.get_tensor_shape(self.onnx_node.input[0]) or [1])[0]
         return self.make_const_shape_op([batch, *self.out_stream().shape])
 
     def infer_node_datatype(self, model):
         """Annotate the outputs with their streams' data types."""
-        self.take(model.get_initializer)
+        self.load_constants(model.get_initializer)
         for tensor, stream in zip(self.onnx_node.output, self.out_streams()):
             model.set_tensor_datatype(tensor, stream.datatype)
 

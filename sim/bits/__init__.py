@@ -1,6 +1,13 @@
-"""The bit simulator: a folded graph on packed words, whole test sets in seconds."""
+"""The bit simulator: a folded graph on packed words, whole test sets in seconds.
+
+An operator says in `bits.py` beside its `op.py` what it does to packed bits or plain integers: `step(op)`
+gives a function of one value per stream in, which returns one value, or a list with one per stream out. A value
+between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape). Operators
+without `bits.py` run their own `execute_node`; of those whose results are their input the value goes on as it is.
+"""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,8 +15,10 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
-from xnorforge.hw.ops.correlate.op import correlation
-from xnorforge.sim.bits.steps import STEPS, held, integers, reference, xnor_mvu
+from xnorforge.hw.ops import part
+from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim.bits.packed import as_integers, as_stream
 
 
 class BitSimulator:
@@ -22,13 +31,19 @@ class BitSimulator:
 
     def __init__(self, folded: ModelWrapper | Path | list):
         self.ops = folded if isinstance(folded, list) else operators(folded)
-        self.plain = [op.name for op in self.ops if type(op).__name__ not in STEPS]
-        self.steps = [STEPS.get(type(op).__name__, reference)(op) for op in self.ops]
+        self.plain = [op.name for op in self.ops if not op.identity and part(op, "bits") is None]
+        self.steps = [step_of(op) for op in self.ops]
 
-    def load(self, weights) -> None:
-        """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py."""
-        template = correlation(self.ops)
-        self.steps[self.ops.index(template)] = xnor_mvu(template.holding(weights))
+    def load_template(self, weights) -> None:
+        """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py.
+
+        Raises:
+            ValueError: no operator of the graph has a template.
+        """
+        template = loadable(self.ops)
+        if template is None:
+            raise ValueError("no operator of this network has a template that can be loaded")
+        self.steps[self.ops.index(template)] = step_of(template.holding(weights))
 
     def run(self, images, keep=(), block: int = 64) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept
@@ -42,15 +57,28 @@ class BitSimulator:
 
     def walk(self, images, wanted) -> dict[str, np.ndarray]:
         """One block of images: {operator name: integers} of the wanted operators, in their order."""
-        found, kept = {self.ops[0].sources[0]: held(enter(self.ops[0], images), self.ops[0].in_stream())}, {}
+        found, kept = (
+            {self.ops[0].sources[0]: as_stream(enter(self.ops[0], images), self.ops[0].in_stream())},
+            {},
+        )
         for op, step in zip(self.ops, self.steps):
             results = step(*(found.pop(tensor) for tensor in op.sources))  # read once, so not needed any more
             results = results if isinstance(results, list) else [results]
             given = zip(op.results, results, op.out_streams(), strict=True)
-            found.update((tensor, held(x, stream)) for tensor, x, stream in given)
+            found.update((tensor, as_stream(x, stream)) for tensor, x, stream in given)
             if op.name in wanted:
-                kept[op.name] = integers(found[op.results[0]], op.out_stream())
+                kept[op.name] = as_integers(found[op.results[0]], op.out_stream())
         return kept
+
+
+def step_of(op: HwOp) -> Callable:
+    """What an operator does to its values, see above."""
+    module = part(op, "bits")
+    if module is not None:
+        return module.step(op)
+    if op.identity:
+        return lambda x: [x] * op.outputs  # nothing changes a value in place
+    return lambda *inputs: op.run_all(*(as_integers(x, stream) for x, stream in zip(inputs, op.in_streams())))
 
 
 def threads() -> int:

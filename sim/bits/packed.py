@@ -40,3 +40,16 @@ def pack(bits) -> Packed:
     raw = np.packbits(bits, axis=-1, bitorder="little")
     raw = np.ascontiguousarray(np.pad(raw, ((0, 0), (0, 0), (0, 8 * words - raw.shape[-1]))))
     return Packed(raw.view("<u8"), bits.shape[-1])
+
+
+def as_stream(x, stream) -> "Packed | np.ndarray":
+    """A value in the form its stream asks for: `Packed` of single unsigned bits, else integers."""
+    if stream.bits > 1 or stream.signed:
+        return as_integers(x, stream)
+    return x if isinstance(x, Packed) else pack(x.reshape(-1, *stream.shape))
+
+
+def as_integers(x, stream) -> np.ndarray:
+    """A value as int64 (N, *shape), packed or not."""
+    plain = x.unpack() if isinstance(x, Packed) else x
+    return plain.astype(np.int64, copy=False).reshape(-1, *stream.shape)

@@ -24,7 +24,7 @@ from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.hw.ops.correlate.op import correlation
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.sim import templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
@@ -116,7 +116,7 @@ def test_every_stage_gives_the_responses_of_the_module(small):
     held = np.load(folder / "lowered.npz")
     assert (held["scale"], held["bias"]) == (2, -108)
     np.testing.assert_array_equal((2 * held["integers"] - 108).transpose(0, 3, 1, 2), wanted)
-    unit = correlation(ops)
+    unit = loadable(ops)
     np.testing.assert_array_equal(unit.arrays_of["weights"], as_weights(module[-1].template))
 
     record = simulate(folder / "acc", folder, stalled=6)
@@ -150,7 +150,7 @@ def test_a_learnt_template_is_what_torch_makes_of_the_exemplar_alone(small):
     ):
         np.testing.assert_array_equal((2 * found[1:] - 108).transpose(0, 3, 1, 2), wanted)
     simulator = BitSimulator(ops)
-    simulator.load(as_weights(features))
+    simulator.load_template(as_weights(features))
     np.testing.assert_array_equal(simulator.run(search)[ops[-1].name], found[1:])
 
 
@@ -176,7 +176,7 @@ def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
 
 def test_the_record_tells_a_host_how_to_load(small):
     folder, _, _, ops = small
-    control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], correlation(ops)
+    control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], loadable(ops)
     simd, weights = control["template"]["simd"], np.random.default_rng(4).integers(0, 2, (108, 1))
     assert (
         control["template"] == {"mw": 108, "mh": 1, "simd": simd, "pe": 1} and control["words"] * simd == 108
@@ -193,7 +193,7 @@ def test_the_record_tells_a_host_how_to_load(small):
                     value >> 32 * piece & 0xFFFFFFFF,
                 )
             )
-    assert unit.load(weights, 1) == written
+    assert unit.writes(weights, 1) == written
 
 
 def refused(tmp_path, *parts, writable=None):
@@ -275,14 +275,14 @@ def test_tinytrk_whole(tmp_path):
     module = tracker((32, 32, 64, 64, 128), 8)
     images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
     ops = laid(tmp_path, module, images, 40960)
-    unit = correlation(ops)
+    unit = loadable(ops)
     assert unit.in_stream().shape == (17, 17, 8192) and unit.cycles() <= 40960
     folding = tmp_path / "folding.json"
     folding.write_text(json.dumps({unit.name: {"simd": 128, "pe": 1}}))
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=40960, folding=folding)
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "acc" / "rtl")
     ops = graph.operators(tmp_path / "acc" / "folded.onnx")
-    assert correlation(ops).cycles() == 18496
+    assert loadable(ops).cycles() == 18496
     record = simulate(tmp_path / "acc", tmp_path, stalled=2)
     assert (
         all(check["mismatches"] == 0 and check["integers"] > 0 for check in record["checks"])

@@ -17,10 +17,12 @@ from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 
 PART = Part(lut=53200, bram36=140, dsp=220)
-UNITS = [
-    op for name in ("xnor_mvu", "byte_mvu", "int_mvu") for op in plugins.load("hw.ops", name).Op.examples()
-]
-SMALL = [op for op in UNITS if op.get_nodeattr("mw") * op.get_nodeattr("mh") <= 700]
+EXAMPLES = [op for name in plugins.names("hw.ops") for op in plugins.load("hw.ops", name).Op.examples()]
+SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.weights.size <= 700]
+
+
+def test_what_can_be_replaced_is_a_matrix_whose_weights_do_not_change():
+    assert {type(op).__name__ for op in SMALL} == {"XnorMvu", "ByteMvu", "IntMvu"}
 
 
 def bound(op) -> Bound:
@@ -31,13 +33,13 @@ def bound(op) -> Bound:
 
 @pytest.mark.parametrize("op", SMALL, ids=str)
 def test_adders_give_the_numbers_of_the_unit_that_they_replace(op):
-    made = distributed_arithmetic.as_adders(bound(op))
+    made = distributed_arithmetic.alternative(bound(op), "da4ml")
     other, x = made.make(), op.random_input(1, frames=20)
     np.testing.assert_array_equal(other.run(x), op.run(x))
     for ours, theirs in ((other.in_stream(), op.in_stream()), (other.out_stream(), op.out_stream())):
         assert (ours.shape, ours.bits, ours.signed) == (theirs.shape, theirs.bits, theirs.signed)
     assert made.nodes == [op.name] and (other.sources, other.results) == (op.sources, op.results)
-    assert other.cycles() == op.get_nodeattr("vectors")
+    assert other.cycles() == op.input_vectors()
 
 
 def flat(chains):

@@ -20,7 +20,7 @@ from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import build, emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import convert
-from xnorforge.flows.backends.hls4ml.rules import network
+from xnorforge.flows.backends.hls4ml.network import network
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 

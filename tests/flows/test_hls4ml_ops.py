@@ -1,4 +1,5 @@
-"""Every operator by itself in hls4ml: the C++ of its layers gives what `execute_node` gives, on its examples.
+"""Every operator that has an `hls.py`, by itself in hls4ml: the C++ of its layers gives what `execute_node`
+gives, on its examples.
 
 All examples are side by side in one project with as many inputs and outputs, which is one compilation.
 """
@@ -10,10 +11,10 @@ import pytest
 from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
-from xnorforge.core.plugins import load
+from xnorforge.core import plugins
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.net import Net
-from xnorforge.flows.backends.hls4ml.rules import RULES
+from xnorforge.flows.backends.hls4ml.network import layers_of
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4
@@ -21,10 +22,7 @@ MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half
 ELEMENTS = 6000  # of a frame or a matrix; larger examples show nothing more
 
 
-def operator(name: str) -> type[HwOp]:
-    """An operator's class by the name of its rule."""
-    folder = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
-    return load("hw.ops", folder).Op
+OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.parts("hw.ops", "hls")}
 
 
 def small(op: HwOp) -> bool:
@@ -42,21 +40,21 @@ def with_window(op: HwOp) -> list[HwOp]:
     shapes = {"in_shape": list(windows.shape), "out_shape": [*windows.shape[:-1], mh]}
     bits = {} if windows.bits == 1 else {"in_bits": windows.bits, "in_signed": int(windows.signed)}
     weights = {"weights": rng.integers(0, 2, (mw, mh))}
-    kind = operator("XnorMvu" if windows.bits == 1 else "ByteMvu")
+    kind = OPS["xnor_mvu" if windows.bits == 1 else "byte_mvu"]
     return [op, kind.make("matrix", weights, mw=mw, mh=mh, vectors=vectors, **shapes, **bits)]
 
 
 def parts(name: str) -> list[list[HwOp]]:
     """The examples of an operator, each as the operators of a small network."""
-    found = [example for example in operator(name).examples() if small(example)]
-    if name == "Window":
+    found = [example for example in OPS[name].examples() if small(example)]
+    if name == "window":
         found = [
             op
             for op in found
             if list(op.get_nodeattr("dilation")) == [1, 1] and len(op.get_nodeattr("rates")) < 2
         ]
     found = found[:: -(-len(found) // MOST)]
-    if name == "Window":
+    if name == "window":
         return [with_window(op) for op in found]
     return [[op] for op in found]
 
@@ -77,7 +75,7 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
                 data.append(np.ascontiguousarray(x.astype(float)))
             for place, op in enumerate(row):
                 net.stem = f"row_{index}_{place}"
-                wires, values = RULES[type(op).__name__](net, op, wires), op.run_all(*values)
+                wires, values = layers_of(net, op, wires), op.run_all(*values)
             ends.append(wires[0].layer)
             wanted.append(values[0].reshape(FRAMES, -1))
         config = create_config(str(folder), "ops", "Vitis", io_type=io)
@@ -92,13 +90,10 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
     return [np.asarray(part).reshape(FRAMES, -1) for part in got], wanted
 
 
-KINDS = sorted(set(RULES) - {"Fifo", "Width", "Fork"})  # those three are no layer
-
-
 @pytest.mark.full
 @pytest.mark.parametrize("io", ["io_parallel", "io_stream"])
 def test_the_layers_of_every_operator_give_what_it_gives(io, tmp_path):
-    rows = [row for name in KINDS for row in parts(name)]
-    assert {type(row[0]).__name__ for row in rows} == set(KINDS)
+    rows = [row for name in OPS for row in parts(name)]
+    assert {type(row[0]) for row in rows} == set(OPS.values())
     for row, got, wanted in zip(rows, *side_by_side(rows, io, tmp_path)):
         np.testing.assert_array_equal(got, wanted, err_msg=f"{io} {row[0]}")

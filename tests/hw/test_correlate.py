@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.correlate.op import IDENTITY, Correlate, correlation
+from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops.correlate.op import IDENTITY, Correlate
 from xnorforge.hw.ops.window.op import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -49,28 +50,28 @@ def test_what_a_host_writes_is_what_the_memory_starts_with(simd, pe):
     bits, both = op.memories()["TemplateFile"]
     half, weights = len(both) // 2, op.arrays_of["weights"]
     assert bits == simd * pe and both[:half] == both[half:]
-    for word in range(op.words):
+    for word in range(op.bank_words):
         for p in range(pe):
             for s in range(simd):
                 bit = weights[word % (36 // simd) * simd + s, word // (36 // simd) * pe + p]
                 assert both[word] >> (p * simd + s) & 1 == bit
     for bank in (0, 1):
         written, upper = {}, 2 ** (op.address_bits - 1)
-        for address, piece in op.load(weights, bank):
+        for address, piece in op.writes(weights, bank):
             assert address % 4 == 0 and upper <= address < 2 * upper and piece < 2**32
             place = (address - upper) // 4 // 2 ** max(1, (op.pieces - 1).bit_length())
             shift = 32 * ((address // 4) % 2 ** max(1, (op.pieces - 1).bit_length()))
             written[place] = written.get(place, 0) | piece << shift
-        assert written == {bank * half + word: both[word] for word in range(op.words)}
-    assert op.registers == [IDENTITY, op.words, bits]
+        assert written == {bank * half + word: both[word] for word in range(op.bank_words)}
+    assert op.registers == [IDENTITY, op.bank_words, bits]
 
 
 def test_a_network_has_one_template():
     ops = [Correlate.seeded(1, 4, 1, 2, 1, raw=True), Correlate.seeded(2, 4, 1, 2, 1, raw=True)]
     ops[1].onnx_node.name = "other"
-    assert correlation([]) is None and correlation(ops[:1]) is ops[0]
+    assert loadable([]) is None and loadable(ops[:1]) is ops[0]
     with pytest.raises(UserError) as error:
-        correlation(ops)
+        loadable(ops)
     assert (
         str(error.value)
         == "dut and other have a template that is replaced at run time; a network can have one."

@@ -17,7 +17,8 @@ from xnorforge.hw.ops.interact.plan import plan
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import cosim, device
-from xnorforge.sim.bits import steps
+from xnorforge.sim.bits import step_of
+from xnorforge.sim.bits.packed import as_integers, as_stream
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
@@ -251,8 +252,8 @@ def test_what_cannot_be_is_refused_in_one_sentence(change, said):
 def test_the_bit_simulator_gives_the_same_integers(index):
     op = Interact.examples()[index]
     x = op.random_input(index, frames=3)
-    found = steps.STEPS["Interact"](op)(steps.held(x, op.in_stream()))
-    np.testing.assert_array_equal(steps.integers(found, op.out_stream()), op.run(x))
+    found = step_of(op)(as_stream(x, op.in_stream()))
+    np.testing.assert_array_equal(as_integers(found, op.out_stream()), op.run(x))
 
 
 def test_the_cost_model_stays_within_an_eighth_of_a_synthesis(tmp_path):

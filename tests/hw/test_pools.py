@@ -19,7 +19,8 @@ from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.sim import cosim, device
-from xnorforge.sim.bits import steps
+from xnorforge.sim.bits import step_of
+from xnorforge.sim.bits.packed import as_integers, as_stream
 
 SHAPES = [((7, 11, 5), (2, 2)), ((7, 11, 5), (3, 4)), ((6, 6, 5), (6, 6)), ((9, 4, 5), (1, 3))]
 
@@ -91,8 +92,8 @@ def test_upsampling_is_torch_s_nearest(factor):
 def test_upsampling_of_packed_bits_and_of_integers_is_the_contract(bits):
     op = Upsample.make(ifm=(3, 4, 70), factor=(2, 3), bits=bits)
     x = op.random_input(5, frames=3)
-    got = steps.STEPS["Upsample"](op)(steps.held(x, op.in_stream()))
-    np.testing.assert_array_equal(steps.integers(got, op.out_stream()), op.run(x))
+    got = step_of(op)(as_stream(x, op.in_stream()))
+    np.testing.assert_array_equal(as_integers(got, op.out_stream()), op.run(x))
 
 
 @pytest.mark.parametrize(

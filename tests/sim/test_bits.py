@@ -8,9 +8,9 @@ import pytest
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import digest
 from xnorforge.hw import graph
-from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, threads
-from xnorforge.sim.bits.packed import pack
-from xnorforge.sim.bits.steps import held, integers
+from xnorforge.hw.ops import part
+from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads
+from xnorforge.sim.bits.packed import as_integers, as_stream, pack
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = [
@@ -32,15 +32,35 @@ def test_rows_cut_anew_hold_the_same_bits_in_the_same_order():
     np.testing.assert_array_equal(pack(bits).rows(4).unpack().reshape(2, -1), bits.reshape(2, -1))
 
 
+def ends(op):
+    """Inputs with nothing but the least, and nothing but the greatest value of each stream."""
+    reach = [(-(1 << (s.bits - 1)), (1 << (s.bits - 1)) - 1) if s.signed else (0, (1 << s.bits) - 1)
+             for s in op.in_streams()]  # fmt: skip
+    return [
+        [np.full((1, *s.shape), limits[end]) for s, limits in zip(op.in_streams(), reach)] for end in (0, 1)
+    ]
+
+
 @pytest.mark.parametrize("op", EXAMPLES)
 def test_every_example_of_every_operator_equals_its_contract(op):
-    inputs = op.random_inputs(seed=3, frames=3)
-    [step] = BitSimulator([op]).steps
-    found = step(*(held(x, stream) for x, stream in zip(inputs, op.in_streams())))
-    for got, want, stream in zip(
-        found if isinstance(found, list) else [found], op.run_all(*inputs), op.out_streams()
-    ):
-        np.testing.assert_array_equal(integers(held(got, stream), stream), want)
+    """Those with a packed form by it, the others by the way their `execute_node` is called."""
+    step, streams = step_of(op), op.out_streams()
+    for inputs in [op.random_inputs(seed=3, frames=3), op.random_inputs(seed=4, frames=1), *ends(op)]:
+        found = step(*(as_stream(x, stream) for x, stream in zip(inputs, op.in_streams())))
+        found = found if isinstance(found, list) else [found]
+        for got, want, stream in zip(found, op.run_all(*inputs), streams, strict=True):
+            np.testing.assert_array_equal(as_integers(as_stream(got, stream), stream), want)
+
+
+def test_what_has_a_packed_form_is_run_by_it_and_all_of_it_is_among_the_examples():
+    packed = plugins.parts("hw.ops", "bits")
+    assert packed and set(packed) <= set(OPS)
+    for name, module in packed.items():
+        examples = OPS[name].examples()
+        assert len(examples) >= 20 and all(part(op, "bits") is module for op in examples)
+        assert BitSimulator(examples[:1]).plain == []
+    plain = [name for name, cls in OPS.items() if name not in packed and not cls.identity]
+    assert all(BitSimulator(OPS[name].examples()[:1]).plain for name in plain)
 
 
 def random_chain(seed):

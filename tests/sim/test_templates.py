@@ -11,7 +11,8 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
-from xnorforge.hw.ops.correlate.op import Correlate, correlation
+from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops.correlate.op import Correlate
 from xnorforge.sim import cosim, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
@@ -233,8 +234,8 @@ def test_a_frame_waits_while_sixteen_are_on_the_way(built):
 def test_places_beside_the_words_of_a_bank_are_refused_and_hold_nothing(built):
     """Three words of one piece: the fourth word and the second piece of each are addresses of nothing."""
     ops, device = built("words of 4")
-    frames, upper = pictures(ops, 5), 2 ** (correlation(ops).address_bits - 1)
-    held = {address for bank in (0, 1) for address, _ in correlation(ops).load(np.zeros((12, 1)), bank)}
+    frames, upper = pictures(ops, 5), 2 ** (loadable(ops).address_bits - 1)
+    held = {address for bank in (0, 1) for address, _ in loadable(ops).writes(np.zeros((12, 1)), bank)}
     beside = [address for address in range(upper, 2 * upper, 4) if address not in held]
     assert len(held) == 6 and len(beside) == 10
     column = lambda values: np.array(values)[:, None]
@@ -262,8 +263,8 @@ def test_a_simulator_that_was_loaded_finds_the_template_until_another_is_loaded(
     [template] = templates.learnt(bits, frames[:1])
     np.testing.assert_array_equal(templates.learnt(walk, frames[:1]), [template])
     for machine in (bits, walk):
-        machine.load(template)
+        machine.load_template(template)
         found = machine.run(frames)[last]
         assert (found[0, 0, 0] == 45).all() and (found != plain).any()
-        machine.load(ops[-1].arrays_of["weights"])
+        machine.load_template(ops[-1].arrays_of["weights"])
         np.testing.assert_array_equal(machine.run(frames)[last], plain)

@@ -1,6 +1,9 @@
 """Our layers in hls4ml: one class for all, a C++ function each in `xf_pixels.h` and `xf_images.h`; and the
 borders of what we change in it.
 
+The two headers stay together here, not with the operators: they share the loops over pixels and rows, and
+several operators call the same function.
+
 hls4ml keeps its layers, passes and flows in tables of the process. `ours` puts ours in and takes them out
 again, so that whoever converts a network before or after us gets what plain hls4ml gives.
 """
@@ -157,6 +160,6 @@ def ours():
             items[:] = entries
 
 
-def integers(values) -> np.ndarray:
+def table_values(values) -> np.ndarray:
     """Values as hls4ml wants a table: float64, exact up to 2^53."""
     return np.asarray(values).astype(np.float64).ravel()

@@ -1,4 +1,4 @@
-"""Windows and what multiplies: Conv2D and Dense, then counts, sums or thresholds.
+"""What operators that multiply share: Conv2D or Dense, then counts, sums or thresholds.
 
 A window is no layer: it stays with the tensor until a matrix reads it, and both are one Conv2D.
 """
@@ -9,60 +9,15 @@ from math import prod
 import numpy as np
 from hls4ml.model.quantizers import BinaryQuantizer
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, integer, plain, refused, signed_bits
+from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, integer, signed_bits
 from xnorforge.hw.ops.base import HwOp
 
 
-def window(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
-    """Pads are a layer, dilation does not exist, the rest waits for its matrix."""
-    (height, width, channels), dilations = op.get_nodeattr("ifm"), op.dilations()
-    source = net.shaped(plain(op, sources[0]), (height, width, channels))
-    if dilations != [(1, 1)]:
-        said = " and ".join(str(list(dilation)) for dilation in dilations)
-        raise refused(op, f"has dilation={said}", "hls4ml's Conv2D knows none, use [1, 1]")
-    top, left, bottom, right = op.get_nodeattr("pads")
-    if max(top, left, bottom, right):
-        sizes = {"height": height, "width": width, "n_chan": channels, "top": top, "left": left}
-        sizes |= {"out_height": height + top + bottom, "out_width": width + left + right}
-        shape, kind = (sizes["out_height"], sizes["out_width"], channels), (source.bits, source.signed)
-        source = net.xf("pad", "xf_pad", [source], shape, *kind, **sizes, value=op.get_nodeattr("pad_value"))
-    return [replace(source, window=op)]
-
-
-def matrix(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
-    """XnorMvu, ByteMvu, IntMvu."""
-    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
-    cycles = op.cycles() // op.get_nodeattr("vectors")
-    if type(op).__name__ == "IntMvu":
-        source = sources[0] if op.in_bits > 1 or op.bipolar else _numbers(net, sources[0])
-        return [
-            _answered(net, op, _products(net, source, weights, op.weight_bits, op.result_range(), cycles))
-        ]
-    xnor, length = type(op).__name__ == "XnorMvu", len(weights)
-    span = (-length, length) if xnor else op.result_range()
-    dots = _products(net, sources[0], 2 * weights - 1, 1, span, cycles)
-    return [_answered(net, op, dots, length if xnor else 0)]
-
-
-def depthwise(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
-    """Depthwise: a Conv2D whose weights between channels are 0."""
-    given = np.asarray(op.arrays_of["weights"]).astype(np.int64)
-    (taps, channels), xnor = given.shape, op.get_nodeattr("xnor")
-    weights = np.einsum("tc,cd->tcd", 2 * given - 1, np.eye(channels, dtype=np.int64)).reshape(-1, channels)
-    numbers = op.get_nodeattr("in_bits") == 1 and not xnor
-    span, cycles = (
-        (-taps, taps) if xnor else op.result_range(),
-        op.cycles() // prod(op.get_nodeattr("ofm")[:2]),
-    )
-    source = _numbers(net, sources[0]) if numbers else sources[0]
-    return [_answered(net, op, _products(net, source, weights, 2, span, cycles), taps if xnor else 0)]
-
-
-def _products(net: Net, source: Wire, weights, w_bits: int, span, cycles: int) -> Wire:
+def dot_products(net: Net, source: Wire, weights, w_bits: int, span, cycles: int) -> Wire:
     """Dot products within `span` of weights (n_in, n_out): ±1 where `w_bits` is 1, else integers of so many
     bits.
     """
-    source, (n_in, n_out), bits = _rows_taken(net, source), weights.shape, signed_bits(*span)
+    source, (n_in, n_out), bits = _without_row_stride(net, source), weights.shape, signed_bits(*span)
     net.weights[f"{net.stem}_dot"] = weights
     dense = source.window is None and prod(source.shape) == n_in
     binary = (source.bits, source.signed, w_bits) == (1, False, 1)
@@ -96,10 +51,10 @@ def _steps(source: Wire) -> tuple[tuple[int, int], tuple[int, int]]:
     """Kernel and stride of the window over a tensor."""
     if source.window is None:
         return (1, 1), (1, 1)
-    return tuple(source.window.get_nodeattr("kernel")), tuple(source.window.get_nodeattr("stride"))
+    return source.window.kernel, source.window.stride
 
 
-def _rows_taken(net: Net, source: Wire) -> Wire:
+def _without_row_stride(net: Net, source: Wire) -> Wire:
     """A window one pixel high with a stride, whose rows hls4ml's streams do not skip: behind a layer that
     takes them.
     """
@@ -108,16 +63,15 @@ def _rows_taken(net: Net, source: Wire) -> Wire:
         return source
     taken, left = ((sh, sw), (1, 1)) if kw == 1 else ((sh, 1), (1, sw))
     wire = net.pool("rows", replace(source, window=None), (1, 1), taken, 1, source.bits, source.signed)
-    given = {"ifm": list(wire.shape), "kernel": [kh, kw], "stride": list(left)}
-    return replace(wire, window=type(source.window).make(source.window.name, **given))
+    return replace(wire, window=Kernel(source.window.name, (kh, kw), left))
 
 
-def _numbers(net: Net, source: Wire) -> Wire:
+def as_numbers(net: Net, source: Wire) -> Wire:
     """Bits that count as 0 and 1: to hls4ml a bit is -1 or +1, so they get a second one."""
     return replace(net.scaled("numbers", replace(source, window=None), 2, False), window=source.window)
 
 
-def _answered(net: Net, op: HwOp, dots: Wire, length: int = 0) -> Wire:
+def results(net: Net, op: HwOp, dots: Wire, length: int = 0) -> Wire:
     """What the operator makes of its dot products; with `length`, those of bits: 2 * matches - length."""
     thresholds = op.arrays_of.get("thresholds")
     if thresholds is not None:

@@ -9,7 +9,7 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
 from xnorforge.flows.backends.hls4ml.net import Net
-from xnorforge.flows.backends.hls4ml.rules import network
+from xnorforge.flows.backends.hls4ml.network import network
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 

@@ -8,26 +8,40 @@ from math import prod
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.backends.hls4ml.layers import integers
+from xnorforge.flows.backends.hls4ml.layers import table_values
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
 @dataclass(frozen=True)
+class Kernel:
+    """A sliding window, without pads or dilation.
+
+    Attributes:
+        name: of the operator, for messages.
+        kernel, stride: rows and columns.
+    """
+
+    name: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Wire:
-    """A tensor in hls4ml: the result of a layer, and a window over it that no matrix has taken yet.
+    """A tensor in hls4ml: the result of a layer, and a window over it that no matrix has read yet.
 
     Attributes:
         layer: its name.
         shape: as hls4ml has it, channels last, without batch.
         bits, signed: of an element.
-        window: a Window operator whose pads are in the tensor already.
+        window: over the tensor, in which its pads are already.
     """
 
     layer: str
     shape: tuple[int, ...]
     bits: int
     signed: bool
-    window: HwOp | None = None
+    window: Kernel | None = None
 
 
 @dataclass
@@ -84,7 +98,7 @@ class Net:
         wire = Wire("", tuple(shape), bits, signed)
         kind = {"out_shape": wire.shape, "bits": bits, "signed": signed}
         given = {"function": function, "op": op, "numbers": numbers}
-        given["table_data"] = None if table is None else integers(table)
+        given["table_data"] = None if table is None else table_values(table)
         return self.layer("XfLayer", suffix, sources, wire, {"Trace": True}, **kind, **given)
 
     def pixels(self, suffix, op, source, bits, signed, table, **numbers) -> Wire:
@@ -149,3 +163,9 @@ def plain(op: HwOp, source: Wire) -> Wire:
     if source.window is not None:
         raise refused(op, f"reads the window {source.window.name}", "only matrices read windows in hls4ml")
     return source
+
+
+def elementwise(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
+    """Append the layer of an operator that changes every element where it is; `function` does it to a pixel."""
+    sink = op.out_stream()
+    return net.pixels("", function, plain(op, sources[0]), sink.bits, sink.signed, table, **numbers)

@@ -1,5 +1,8 @@
 """The channel with the largest score of every pixel."""
 
+from fractions import Fraction
+from math import lcm
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
@@ -43,10 +46,19 @@ class ArgMax(PerChannel):
         return Stream((*image, 1), 1, max(1, (channels - 1).bit_length()))
 
     def execute_node(self, context, graph):
-        self.take(context.get)
+        self.load_constants(context.get)
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         keys = (x << self.get_nodeattr("shift")) + self.offset()
         context[self.onnx_node.output[0]] = np.argmax(keys, -1)[..., None].astype(np.float32)
+
+    def answers(self, lowered):
+        """Of every cell the channel of the largest score = scale * integer + bias, (N, H, W, 1); the first of
+        equal ones.
+        """
+        numbers = [Fraction(x) for x in (*lowered["scale"], *lowered["bias"])]
+        grid = lcm(*(x.denominator for x in numbers))
+        factors, addends = np.array([int(x * grid) for x in numbers], object).reshape(2, -1)
+        return (lowered["integers"].astype(object) * factors + addends).argmax(-1)[..., None]
 
     @property
     def key_bits(self) -> int:

@@ -54,7 +54,7 @@ class Border(PerChannel):
         return table
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
         y = x * self.get_nodeattr("mul") + self.table()[np.ix_(rows, columns)]

@@ -2,8 +2,11 @@
 are.
 """
 
+import numpy as np
+
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops.base import Matrix
 
 
 class ByteMvu(Mvu):
@@ -54,6 +57,11 @@ class ByteMvu(Mvu):
         largest = 2 ** (self.in_bits - 1) if self.in_signed else 2**self.in_bits - 1
         largest *= self.get_nodeattr("mw")
         return -largest, largest
+
+    def matrix(self) -> Matrix | None:
+        """Weights of +1 and -1."""
+        weights = 2 * np.asarray(self.arrays_of["weights"]).astype(np.int64) - 1
+        return Matrix(weights, np.zeros(weights.shape[1], np.int64), 1)
 
     def offset(self, weights):
         """What the inverses add, 2**b - 1 each, and for signed inputs the shift by 2**(b-1) that makes them

@@ -42,7 +42,7 @@ class Clip(PerChannel):
         return at, direction
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         (at, direction), sink = self.tables(), self.out_stream()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
         x = x * self.get_nodeattr("mul")

@@ -1,5 +1,6 @@
 """Channels of several streams side by side."""
 
+from math import gcd
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +29,11 @@ class Concat(HwOp):
             "out_signed": ("i", True, 0),
             "pe": ("i", False, 1),
         }
+
+    @classmethod
+    def sizes(cls, attributes):
+        """Pe divides the channels of every stream."""
+        return {"pe": gcd(*attributes["channels"])}
 
     @property
     def inputs(self) -> int:

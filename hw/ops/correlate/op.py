@@ -5,18 +5,17 @@ from math import lcm
 
 import numpy as np
 
-from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._loadable import BANKS, Loadable
 from xnorforge.hw.ops._streams import memory
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 
 LUT_WORDS = 128  # of both banks, up to which they lie in LUTs
 IDENTITY = 0x58464331  # "XFC1", what a host reads at address 0
-BANKS = 2
 CONTROL = 47  # LUTs of counters, handshake and addresses, of reading and of writing
 
 
-class Correlate(XnorMvu):
+class Correlate(XnorMvu, Loadable):
     """Count equal bits of vectors (mw bits) and weight columns (mw, mh), the template: matches, UINT 0 .. mw.
 
     As XnorMvu without thresholds; `weights` are what both banks hold at power-up. Which bank a frame is
@@ -35,7 +34,7 @@ class Correlate(XnorMvu):
         return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
 
     @property
-    def words(self) -> int:
+    def bank_words(self) -> int:
         """Words of a bank."""
         mw, mh, simd, pe = self.fold()
         return mw // simd * (mh // pe)
@@ -58,7 +57,7 @@ class Correlate(XnorMvu):
 
     def _rows(self) -> int:
         """Words of a bank with those that only round it up to a power of two."""
-        return 2 ** _bits(self.words)
+        return 2 ** _bits(self.bank_words)
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
         """Flags of the frame, and the port that loads a template."""
@@ -75,14 +74,14 @@ class Correlate(XnorMvu):
     @property
     def address_bits(self) -> int:
         """Bits of a byte address on AXI4-Lite: half, bank, word, piece, byte."""
-        return 1 + 1 + _bits(self.words) + _bits(self.pieces) + 2
+        return 1 + 1 + _bits(self.bank_words) + _bits(self.pieces) + 2
 
     @property
     def registers(self) -> list[int]:
         """What a host reads from address 0 on, 32 bits each: identity, words of a bank, bits of a word."""
-        return [IDENTITY, self.words, self.word_bits]
+        return [IDENTITY, self.bank_words, self.word_bits]
 
-    def load(self, weights, bank: int) -> list[tuple[int, int]]:
+    def writes(self, weights, bank: int) -> list[tuple[int, int]]:
         """The writes that load a template: (byte address, 32 bits), in any order.
 
         Args:
@@ -92,12 +91,12 @@ class Correlate(XnorMvu):
         found = []
         for word, value in enumerate(self.weight_words(np.asarray(weights).astype(np.int64))):
             for piece in range(self.pieces):
-                found.append((self.load_address(bank, word, piece), value >> (32 * piece) & 0xFFFFFFFF))
+                found.append((self.write_address(bank, word, piece), value >> (32 * piece) & 0xFFFFFFFF))
         return found
 
-    def load_address(self, bank: int, word: int, piece: int) -> int:
+    def write_address(self, bank: int, word: int, piece: int) -> int:
         """Byte address of 32 bits of a word."""
-        return (((2 + bank) << _bits(self.words) | word) << _bits(self.pieces) | piece) << 2
+        return (((2 + bank) << _bits(self.bank_words) | word) << _bits(self.pieces) | piece) << 2
 
     def learnt(self, x) -> np.ndarray:
         """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first
@@ -112,6 +111,23 @@ class Correlate(XnorMvu):
         found.arrays_of = self.arrays_of | {"weights": np.asarray(weights).astype(np.int64)}
         found.fold()
         return found
+
+    def matrix(self):
+        """None: its weights change."""
+        return None
+
+    def layout(self) -> dict:
+        """Matrix and fold; words of a bank and bits of a word; addresses of the banks, bytes from word to
+        word.
+        """
+        mw, mh, simd, pe = self.fold()
+        return {
+            "template": {"mw": mw, "mh": mh, "simd": simd, "pe": pe},
+            "words": self.bank_words,
+            "word_bits": self.word_bits,
+            "banks": [self.write_address(bank, 0, 0) for bank in range(BANKS)],
+            "word_bytes": self.write_address(0, 1, 0) - self.write_address(0, 0, 0),
+        }
 
     def cycles(self) -> int:
         """As of every matrix-vector unit; a frame of one beat takes two, so that what it learns is there for
@@ -186,19 +202,6 @@ class Correlate(XnorMvu):
 def _bits(count: int) -> int:
     """Bits of an address of `count` places, at least one."""
     return max(1, (count - 1).bit_length())
-
-
-def correlation(ops) -> Correlate | None:
-    """The operator of a network whose template can be replaced, None where there is none.
-
-    Raises:
-        UserError: there are several.
-    """
-    found = [op for op in ops if isinstance(op, Correlate)]
-    if len(found) > 1:
-        names = " and ".join(op.name for op in found)
-        raise UserError(f"{names} have a template that is replaced at run time; a network can have one.")
-    return found[0] if found else None
 
 
 Op = Correlate

@@ -3,6 +3,7 @@ out, every cycle.
 """
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class DaMvu(HwOp):
 
     module = "xf_da_mvu"
     arrays = ("weights", "bias", "adders", "thresholds")
-    extents = {}  # noqa: RUF012
+    extents: ClassVar[dict[str, str]] = {}
+    backend = "da4ml"
 
     def get_nodeattr_types(self):
         return {
@@ -60,6 +62,25 @@ class DaMvu(HwOp):
         live = op.live()
         found = adders.solve(live[:, live.any(axis=0)], *op._reach())
         return cls.make(name, {**arrays, "adders": found}, **attributes)
+
+    @classmethod
+    def instead_of(cls, op: HwOp) -> "DaMvu | None":
+        """The same layer as adders.
+
+        Raises:
+            UserError: more weights than adders are built for.
+        """
+        matrix = op.matrix()
+        if matrix is None:
+            return None
+        (mw, mh), source, sink = matrix.weights.shape, op.in_stream(), op.out_stream()
+        attributes = {
+            "mw": mw, "mh": mh, "vectors": op.input_vectors(), "w_bits": matrix.weight_bits,
+            "in_shape": list(source.shape), "in_bits": source.bits, "in_signed": int(source.signed),
+            "out_shape": list(sink.shape), "out_bits": sink.bits, "out_signed": int(sink.signed),
+        }  # fmt: skip
+        arrays = op.arrays_of | {"weights": matrix.weights, "bias": matrix.bias}
+        return cls.with_adders(op.name, arrays, **attributes)
 
     @property
     def raw(self) -> bool:
@@ -91,7 +112,7 @@ class DaMvu(HwOp):
         return x @ weights + np.asarray(self.arrays_of["bias"]).astype(x.dtype)
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         # Exact in floating point: all integers lie below 2**53.
         x, weights = (
             np.asarray(each).astype(float)
@@ -104,6 +125,10 @@ class DaMvu(HwOp):
 
     def cycles(self) -> int:
         """One vector per cycle."""
+        return self.get_nodeattr("vectors")
+
+    def input_vectors(self) -> int:
+        """A vector per beat."""
         return self.get_nodeattr("vectors")
 
     def latency(self) -> int:

@@ -17,6 +17,7 @@ class Fifo(HwOp):
     """
 
     module = "xf_fifo"
+    identity = True
     extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):
@@ -48,7 +49,7 @@ class Fifo(HwOp):
         """One beat per cycle."""
         return self.in_stream().beats
 
-    def queue(self) -> int:
+    def input_buffer(self) -> int:
         """Beats in its memory; one more waits in the output register."""
         return self.get_nodeattr("depth")
 

@@ -10,6 +10,7 @@ class Fork(HwOp):
     """
 
     module = "xf_fork"
+    identity = True
 
     def get_nodeattr_types(self):
         return {

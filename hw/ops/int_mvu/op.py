@@ -8,6 +8,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.base import Matrix
 
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
@@ -121,6 +122,13 @@ class IntMvu(Mvu):
     def result(self, x, weights):
         """x (vectors, mw) times weights (mw, mh)."""
         return (2 * x - 1 if self.bipolar else x) @ weights
+
+    def matrix(self) -> Matrix | None:
+        """The weights; where bits stand for -1 and +1, twice the weights less their sum."""
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        if self.bipolar:
+            return Matrix(2 * weights, -weights.sum(axis=0), self.weight_bits)
+        return Matrix(weights, np.zeros(weights.shape[1], np.int64), self.weight_bits)
 
     # Multipliers.
     def chain(self) -> tuple[int, int]:

@@ -125,7 +125,7 @@ class Interact(PerChannel):
         return self.stream(1 + max(high, -low - 1).bit_length(), True)
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         n0, groups, g = self.get_nodeattr("n0"), *influence.shape[:2]

@@ -55,7 +55,7 @@ class Join(PerChannel):
         return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         sink = self.out_stream()
         streams = (np.asarray(context[tensor]).astype(np.int64) for tensor in self.sources)
         total = sum(x.reshape(-1, *sink.shape) * m for x, m in zip(streams, self.table()))

@@ -21,7 +21,7 @@ class MaxPool(Pool):
     def get_nodeattr_types(self):
         return super().get_nodeattr_types() | {"in_bits": ("i", True, 0), "in_signed": ("i", False, 0)}
 
-    def turned(self) -> np.ndarray:
+    def minima(self) -> np.ndarray:
         """Where the minimum is taken, bool (C,).
 
         Raises:
@@ -38,24 +38,24 @@ class MaxPool(Pool):
             )
         return direction < 0
 
-    def joined(self, taps):
-        turned = self.turned()
-        if not turned.any():
+    def reduced(self, taps):
+        flipped = self.minima()
+        if not flipped.any():
             return reduce(np.maximum, taps)
-        return np.where(turned, reduce(np.minimum, taps), reduce(np.maximum, taps))
+        return np.where(flipped, reduce(np.minimum, taps), reduce(np.maximum, taps))
 
     def rtl(self):
         module, parameters = super().rtl()
-        return module, parameters | {"Turned": packed(self.turned(), 1)}
+        return module, parameters | {"Turned": packed(self.minima(), 1)}
 
     def join_cost(self, line):
         bits, lanes = self.element[0], self.get_nodeattr("pe")
         bit = 1.0 if bits == 1 else 0.85 if line is None else 2.9 if line["bram36"] else 1.9
-        return lanes * bits * bit + (5 if len(set(self.turned())) > 1 else 0)
+        return lanes * bits * bit + (5 if len(set(self.minima())) > 1 else 0)
 
     @classmethod
     def examples(cls):
-        """(ifm, kernel, pe, in_bits, in_signed, directions: none, mixed, all turned)"""
+        """(ifm, kernel, pe, in_bits, in_signed, directions: none, mixed, all minima)"""
         points = [
             ((4, 4, 4), (2, 2), 4, 8, 0, 0), ((4, 4, 4), (2, 2), 1, 8, 1, 0), ((6, 4, 6), (2, 2), 3, 4, 1, 1),
             ((4, 6, 4), (2, 2), 2, 3, 0, 1), ((5, 5, 2), (2, 2), 2, 9, 1, 2), ((5, 5, 2), (2, 2), 1, 5, 0, 1),

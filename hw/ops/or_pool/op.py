@@ -20,7 +20,7 @@ class OrPool(Pool):
     def get_nodeattr_types(self):
         return super().get_nodeattr_types() | {"all": ("i", False, 0)}
 
-    def joined(self, taps):
+    def reduced(self, taps):
         return reduce(np.minimum if self.get_nodeattr("all") else np.maximum, taps)
 
     def rtl(self):

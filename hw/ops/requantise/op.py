@@ -53,7 +53,7 @@ class Requantise(PerChannel):
         return self.stream(self.get_nodeattr("levels").bit_length(), False)
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         offset, ties, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         u, shift = x * direction - offset, self.get_nodeattr("shift")

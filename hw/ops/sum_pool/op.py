@@ -25,7 +25,7 @@ class SumPool(Pool):
         taps = prod(self.get_nodeattr("kernel"))
         return (taps * (-low if signed else high) - signed).bit_length() + signed, signed
 
-    def joined(self, taps):
+    def reduced(self, taps):
         return sum(taps[1:], taps[0])
 
     def rtl(self):

@@ -58,7 +58,7 @@ class Threshold(PerChannel):
         return self.stream(self.bits, False)
 
     def execute_node(self, context, graph):
-        self.take(context.__getitem__)
+        self.load_constants(context.__getitem__)
         thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         reached = (x * direction)[..., None] >= thresholds

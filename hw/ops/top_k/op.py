@@ -46,6 +46,17 @@ class TopK(HwOp):
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
         context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1).astype(np.float32)
 
+    @property
+    def indices(self) -> int:
+        """k of them."""
+        return self.get_nodeattr("k")
+
+    def answers(self, lowered):
+        """The scores, and behind them the indices of the largest, the first of equal ones first."""
+        integers = lowered["integers"]
+        order = np.argsort(-integers, axis=1, kind="stable")
+        return np.concatenate([integers, order[:, : self.indices]], axis=1)
+
     def cycles(self) -> int:
         """One output beat per cycle."""
         return self.out_stream().beats

@@ -13,6 +13,7 @@ class Width(HwOp):
     """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other."""
 
     module = "xf_width"
+    identity = True
     extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):

@@ -1,6 +1,9 @@
 """Binary matrix-vector unit: counts of equal bits, compared with thresholds or as they are."""
 
+import numpy as np
+
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops.base import Matrix
 
 
 class XnorMvu(Mvu):
@@ -29,6 +32,11 @@ class XnorMvu(Mvu):
     def offset(self, weights):
         """The unit counts matches themselves."""
         return 0 * weights.sum(axis=0)
+
+    def matrix(self) -> Matrix | None:
+        """Matches: bits where the weight is 1, less the others, all of which would match at 0."""
+        weights = 2 * np.asarray(self.arrays_of["weights"]).astype(np.int64) - 1
+        return Matrix(weights, (weights < 0).sum(axis=0), 1)
 
     def has_starts(self) -> bool:
         """Raw counts start from zero."""

@@ -1,0 +1,63 @@
+"""From operators to layers, by the rules that stand beside the operators.
+
+An operator says in `hls.py` beside its `op.py` which layers it is: `rule(net, op, sources)` takes the net, the
+operator and where its inputs are, appends layers to the net and returns where its outputs are. Tensors are
+channels last on both sides, so that nothing is transposed. What only passes its input on is no layer.
+"""
+
+import re
+
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused
+from xnorforge.hw.ops import part
+from xnorforge.hw.ops.base import HwOp
+
+MOST_READERS = 7  # that hls4ml can clone a stream for
+
+
+def layers_of(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
+    """Append the layers of one operator; where its outputs are.
+
+    Raises:
+        UserError: hls4ml cannot express it.
+    """
+    if op.identity:
+        return [sources[0]] * op.outputs
+    module = part(op, "hls")
+    if module is None:
+        raise refused(op, "has no layer in hls4ml", "build it with BACKEND=rtl")
+    return module.rule(net, op, sources)
+
+
+def network(ops: list[HwOp], io: str, legal) -> Net:
+    """The layers of a folded graph.
+
+    Args:
+        ops: its operators, as `hw.graph.operators` gives them.
+        io: "io_parallel" or "io_stream".
+        legal: (n_in, n_out) of a matrix -> the reuse factors that hls4ml allows, ascending.
+
+    Raises:
+        UserError: hls4ml cannot express the node that the text names, and why.
+    """
+    net = Net(io, legal)
+    net.at[ops[0].sources[0]] = net.input("pixels_in", ops[0].in_stream())
+    for index, op in enumerate(ops):
+        if op.indices and op is ops[-1]:
+            break  # the host finds the largest of the scores
+        net.stem = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
+        wires = layers_of(net, op, [net.at[tensor] for tensor in op.sources])
+        net.at.update(zip(op.results, wires))
+        if len(wires) == 1 and wires[0].window is None:
+            net.results.setdefault(wires[0].layer, (op, op.results[0]))
+    _check_readers(net)
+    return net
+
+
+def _check_readers(net: Net) -> None:
+    """hls4ml copies a stream up to seven times."""
+    for name, (op, _) in net.results.items():
+        readers = sum(layer["inputs"].count(name) for layer in net.layers)
+        if net.io == "io_stream" and readers > MOST_READERS:
+            raise refused(
+                op, f"has {readers} readers and hls4ml copies a stream for {MOST_READERS}", "use io_parallel"
+            )

@@ -1,0 +1,18 @@
+"""The packed form for the bit simulator."""
+
+import numpy as np
+
+from xnorforge.sim.bits.packed import as_integers
+
+
+def step(op):
+    """The largest key is the last of those sorted by key, and then from the last channel to the
+    first.
+    """
+    offset, shift = op.offset(), op.get_nodeattr("shift")
+
+    def run(x):
+        keys = (as_integers(x, op.in_stream()) * 2**shift + offset) * len(offset) - np.arange(len(offset))
+        return keys.argsort(-1)[..., -1:]
+
+    return run

@@ -1,0 +1,19 @@
+"""The form in hls4ml."""
+
+import numpy as np
+
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, elementwise
+from xnorforge.hw.ops.base import HwOp
+
+
+def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
+    """An offset per place and channel."""
+    table, (height, width, _) = op.table(), op.get_nodeattr("in_shape")
+    given = np.concatenate([table.ravel(), op.get_nodeattr("rows"), op.get_nodeattr("columns")])
+    sizes = {
+        "height": height,
+        "width": width,
+        "column_classes": table.shape[1],
+        "mul": op.get_nodeattr("mul"),
+    }
+    return [elementwise(net, op, sources, "xf_border", given, **sizes)]

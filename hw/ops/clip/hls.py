@@ -1,0 +1,12 @@
+"""The form in hls4ml."""
+
+import numpy as np
+
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, elementwise
+from xnorforge.hw.ops.base import HwOp
+
+
+def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
+    """A bound per channel."""
+    at, direction = op.tables()
+    return [elementwise(net, op, sources, "xf_clip", np.stack([direction, at]), mul=op.get_nodeattr("mul"))]
