@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum of two numbers, each behind a gate: one LUT6_2 and one position of the carry chain per bit.
+// Sum of two numbers, each behind a gate with a weight bit.
 //
-// Gate 0: inverted where its weight bit is 0. Gate 1: zero there. Gate 2: both zero there, then b
-// inverted. Gate 3: both zero there, then both inverted.
+// Gate 0: a number is inverted where its weight bit is 0. Gate 1: it is zero there. Gate 2: both are
+// zero there, then b is inverted. Gate 3: both are zero there, then both are inverted.
+//
+// On 7-series one LUT6_2 and one position of the carry chain (xf_carry) per bit: the gates cost
+// nothing. Elsewhere plain arithmetic.
 //
 // Latency    none
 
 module xf_add2 #(
-  parameter int unsigned Width = 8,
-  parameter int unsigned Gate  = 0
+  parameter int unsigned Width = 8,  // bits of each number
+  parameter int unsigned Gate  = 0   // 0 .. 3
 ) (
   input  logic [Width-1:0] a_i,
   input  logic             wa_i,
@@ -18,40 +21,35 @@ module xf_add2 #(
   output logic [Width:0]   sum_o
 );
 
+  if (Width < 1) begin : gen_bad_width
+    $error("xf_add2: Width must be at least 1; got Width=%0d", Width);
+  end
+  if (Gate > 3) begin : gen_bad_gate
+    $error("xf_add2: Gate must be 0 .. 3; got Gate=%0d", Gate);
+  end
+
 `ifdef XF_XC7
-  localparam int unsigned Cells = (Width + 3) / 4;
   // Upper half: gated a XOR gated b. Lower half: gated a.
   localparam logic [63:0] Init  = (Gate == 0) ? 64'h6996699699999999
                                 : (Gate == 1) ? 64'h7888788888888888
                                 : (Gate == 2) ? 64'h8777877788888888 : 64'h7888788877777777;
 
-  logic [4*Cells-1:0] s, di, o, co;
+  logic [Width-1:0] differ, a;
+  /* verilator lint_off UNUSEDSIGNAL */  // the last carry alone is part of the sum
+  logic [Width-1:0] carry;
+  /* verilator lint_on UNUSEDSIGNAL */
 
-  for (genvar i = 0; i < 4 * Cells; i++) begin : gen_bit
-    if (i < Width) begin : gen_lut
-      LUT6_2 #(.INIT(Init)) u_lut (
-        .I0(a_i[i]), .I1(wa_i), .I2(b_i[i]), .I3(wb_i), .I4(1'b0), .I5(1'b1), .O5(di[i]), .O6(s[i])
-      );
-    end else begin : gen_idle
-      assign s[i]  = 1'b0;
-      assign di[i] = 1'b0;
-    end
-  end
-
-  for (genvar k = 0; k < Cells; k++) begin : gen_chain
-    logic carry;
-    if (k == 0) begin : gen_first
-      assign carry = 1'b0;
-    end else begin : gen_next
-      assign carry = co[4*k-1];
-    end
-    CARRY4 u_carry (
-      .CI(carry), .CYINIT(1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]),
-      .O(o[4*k +: 4]), .CO(co[4*k +: 4])
+  for (genvar i = 0; i < Width; i++) begin : gen_lut
+    LUT6_2 #(.INIT(Init)) u_lut (
+      .I0(a_i[i]), .I1(wa_i), .I2(b_i[i]), .I3(wb_i), .I4(1'b0), .I5(1'b1),
+      .O5(a[i]), .O6(differ[i])
     );
   end
 
-  assign sum_o = {co[Width-1], o[Width-1:0]};
+  xf_carry #(.Width(Width)) u_carry (
+    .select_i(differ), .data_i(a), .sum_o(sum_o[Width-1:0]), .carry_o(carry)
+  );
+  assign sum_o[Width] = carry[Width-1];
 `else
   logic [Width-1:0] a, b;
   assign a     = (Gate == 0) ? a_i ~^ {Width{wa_i}} : (a_i & {Width{wa_i}}) ^ {Width{Gate == 3}};

@@ -69,6 +69,18 @@ def ones(vector: str, bits: int, weight="1") -> str:
 
 
 LEAVES = {
+    **{
+        f"a chain of {width} with carry {first}": (
+            f"input [{width - 1}:0] a, b", 2 * width,
+            f"""logic [{width}:0] c; assign gold = {{c[{width}:1], a ^ b ^ c[{width - 1}:0]}};
+  always_comb begin
+    c[0] = {first}; for (int k = 0; k < {width}; k++) c[k+1] = (a[k] & b[k]) | (c[k] & (a[k] | b[k]));
+  end""",
+            f"xf_carry #(.Width({width}), .CarryIn({first})) u (.select_i(a ^ b), .data_i(a), "
+            f".sum_o(gate[{width - 1}:0]), .carry_o(gate[{2 * width - 1}:{width}]));",
+        )
+        for width, first in ((1, 0), (1, 1), (4, 1), (5, 0), (9, 1))
+    },
     "three pairs": (
         "input [2:0] x, w", 2, ones("(x ~^ w)", 3), "xf_xnor3 u (.x_i(x), .w_i(w), .count_o(gate));"
     ),
