@@ -9,7 +9,6 @@ what only one of the two holds, width converters among it, is synthesised and co
 from dataclasses import replace
 from typing import Any
 
-
 from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
 from xnorforge.flows.backends import base
