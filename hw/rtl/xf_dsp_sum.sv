@@ -32,6 +32,18 @@ module xf_dsp_sum #(
 
 `include "xf_heap.svh"
 
+  localparam int unsigned LargeX = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
+
+  if (Simd < 1 || Bits < 1 || WBits < 1 || Chain < 1) begin : gen_bad_size
+    $error("xf_dsp_sum: Simd, Bits, WBits, Chain must be at least 1; got %0d, %0d, %0d, %0d",
+           Simd, Bits, WBits, Chain);
+  end else if (Rows < 1 || Rows > 2) begin : gen_bad_rows
+    $error("xf_dsp_sum: Rows must be 1 or 2; got Rows=%0d", Rows);
+  end else if (FieldW < int_field(LargeX, WBits, Chain)) begin : gen_bad_field
+    $error("xf_dsp_sum: FieldW must hold a chain's sum; got FieldW=%0d of %0d bits",
+           FieldW, int_field(LargeX, WBits, Chain));
+  end
+
   localparam int unsigned  Groups   = (Simd + Chain - 1) / Chain;
   localparam int unsigned  FactorW  = (Rows - 1) * FieldW + WBits;
   localparam int unsigned  XW       = (Signed != 0) ? Bits : Bits + 1;

@@ -26,6 +26,18 @@ module xf_int_dot #(
   output logic [Rows*SumW-1:0]       sum_o
 );
 
+  if (Simd < 1 || Bits < 1 || SumW < 1) begin : gen_bad_size
+    $error("xf_int_dot: Simd, Bits, SumW must be at least 1; got %0d, %0d, %0d",
+           Simd, Bits, SumW);
+  end else if (WBits < 2) begin : gen_bad_weight
+    $error("xf_int_dot: WBits must be at least 2; got WBits=%0d", WBits);
+  end else if (Rows < 1 || Rows > 2) begin : gen_bad_rows
+    $error("xf_int_dot: Rows must be 1 or 2; got Rows=%0d", Rows);
+  end else if (Chain == 0 && (Signed != 0 || Rows != 1)) begin : gen_bad_planes
+    $error("xf_int_dot: Signed and Rows=2 need Chain > 0; got Signed=%0d, Rows=%0d, Chain=%0d",
+           Signed, Rows, Chain);
+  end
+
 `ifdef XF_SIM
 `include "xf_heap.svh"
 

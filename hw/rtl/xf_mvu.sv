@@ -48,11 +48,23 @@ module xf_mvu #(
   input  logic                 m_ready_i
 );
 
-  if (Mw % Simd != 0) begin : gen_bad_simd
+  if (Mw < 1 || Mh < 1 || Simd < 1 || Pe < 1) begin : gen_bad_size
+    $error("xf_mvu: Mw, Mh, Simd, Pe must be at least 1; got %0d, %0d, %0d, %0d", Mw, Mh, Simd, Pe);
+  end else if (Bits < 1 || WBits < 1) begin : gen_bad_bits
+    $error("xf_mvu: Bits, WBits must be at least 1; got %0d, %0d", Bits, WBits);
+  end else if (Mw % Simd != 0) begin : gen_bad_simd
     $error("xf_mvu: Simd must divide Mw; got Simd=%0d, Mw=%0d", Simd, Mw);
-  end
-  if (Mh % Pe != 0) begin : gen_bad_pe
+  end else if (Mh % Pe != 0) begin : gen_bad_pe
     $error("xf_mvu: Pe must divide Mh; got Pe=%0d, Mh=%0d", Pe, Mh);
+  end else if (Rows < 1 || Rows > 2 || Pe % Rows != 0) begin : gen_bad_rows
+    $error("xf_mvu: Rows must be 1 or 2 and divide Pe; got Rows=%0d, Pe=%0d", Rows, Pe);
+  end else if (Chain == 0 && (Signed != 0 || Rows != 1)) begin : gen_bad_chain
+    $error("xf_mvu: Signed and Rows=2 need Chain > 0; got Signed=%0d, Rows=%0d, Chain=%0d",
+           Signed, Rows, Chain);
+  end else if (WBits == 1 && Chain != 0) begin : gen_bad_weight
+    $error("xf_mvu: Chain needs WBits > 1; got Chain=%0d, WBits=%0d", Chain, WBits);
+  end else if (OutW < 1 || OutW > AccW) begin : gen_bad_out_w
+    $error("xf_mvu: OutW must be 1 .. AccW; got OutW=%0d, AccW=%0d", OutW, AccW);
   end
 
 `include "xf_heap.svh"

@@ -26,6 +26,13 @@ module xf_plane_sum #(
   output logic [SumW-1:0]        sum_o
 );
 
+  if (Simd < 1 || Bits < 1 || SumW < 1) begin : gen_bad_size
+    $error("xf_plane_sum: Simd, Bits, SumW must be at least 1; got %0d, %0d, %0d",
+           Simd, Bits, SumW);
+  end else if (Planes < 2) begin : gen_bad_planes
+    $error("xf_plane_sum: Planes must be at least 2; got Planes=%0d", Planes);
+  end
+
 `include "xf_heap.svh"
 
   localparam logic [287:0] Heights  = heap_of_planes(Simd, Bits, Planes,

@@ -24,7 +24,7 @@ module xf_pool #(
   parameter  int unsigned KernelH = 2,
   parameter  int unsigned KernelW = 2,
   parameter  int unsigned Sum     = 0,  // 1: sums, 0: maxima
-  parameter  logic [Beats*Pe-1:0] Turned = '0,  // channels whose minimum is taken in place of maxima
+  parameter  logic [Beats*Pe-1:0] Turned = '0,  // 1: of this channel the minimum, not the maximum
   localparam int unsigned OutH    = ImageH / KernelH,
   localparam int unsigned OutW    = ImageW / KernelW,
   localparam int unsigned RestH   = ImageH % KernelH,
@@ -47,6 +47,24 @@ module xf_pool #(
   output logic                  m_valid_o,
   input  logic                  m_ready_i
 );
+
+  // Bits of the largest sum; of signed elements the most negative one.
+  localparam int unsigned SumBits = (Signed != 0)
+    ? $clog2(KernelH * KernelW * 2**(InBits-1)) + 1
+    : $clog2(KernelH * KernelW * (2**InBits - 1) + 1);
+
+  if (Beats < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
+    $error("xf_pool: Beats, Pe, InBits must be at least 1; got %0d, %0d, %0d", Beats, Pe, InBits);
+  end else if (KernelH < 1 || KernelH > ImageH) begin : gen_bad_kernel_h
+    $error("xf_pool: KernelH must be 1 .. ImageH; got KernelH=%0d, ImageH=%0d", KernelH, ImageH);
+  end else if (KernelW < 1 || KernelW > ImageW) begin : gen_bad_kernel_w
+    $error("xf_pool: KernelW must be 1 .. ImageW; got KernelW=%0d, ImageW=%0d", KernelW, ImageW);
+  end else if (Sum == 0 && OutBits != InBits) begin : gen_bad_out_bits
+    $error("xf_pool: OutBits must be InBits of maxima; got OutBits=%0d, InBits=%0d",
+           OutBits, InBits);
+  end else if (Sum != 0 && OutBits < SumBits) begin : gen_bad_sum_bits
+    $error("xf_pool: OutBits must hold every sum; got OutBits=%0d of %0d bits", OutBits, SumBits);
+  end
 
   logic [Pe*OutBits-1:0] partial, joined, data_q;
   logic [AddrW-1:0]      addr;

@@ -21,6 +21,10 @@ module xf_popcount #(
   output logic [SumW-1:0] sum_o
 );
 
+  if (Simd < 1 || Simd > 12285) begin : gen_bad_simd
+    $error("xf_popcount: Simd must be 1 .. 12285; got Simd=%0d", Simd);
+  end
+
 `include "xf_heap.svh"
 
 `ifdef XF_SIM

@@ -29,6 +29,11 @@ module xf_replay #(
   output logic [Width-1:0] data_o
 );
 
+  if (Width < 1 || Beats < 1 || Passes < 1) begin : gen_bad_size
+    $error("xf_replay: Width, Beats, Passes must be at least 1; got %0d, %0d, %0d",
+           Width, Beats, Passes);
+  end
+
   localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
   localparam int unsigned Depth = 2 * 2**BeatW;
 

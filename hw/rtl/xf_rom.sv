@@ -22,6 +22,12 @@ module xf_rom #(
   output logic [Width-1:0] data_o
 );
 
+  if (Width < 1 || Depth < 1) begin : gen_bad_size
+    $error("xf_rom: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
+  end else if (Kind > 2) begin : gen_bad_kind
+    $error("xf_rom: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
+  end
+
   // An attribute takes no parameter, hence three memories of which one is built.
   if (Kind == 2) begin : gen_block
     (* rom_style = "block" *) logic [Width-1:0] mem [Depth];

@@ -24,6 +24,12 @@ module xf_signed_sum #(
   output logic [SumW-1:0]      sum_o
 );
 
+  if (Simd < 1 || Simd > 8191) begin : gen_bad_simd
+    $error("xf_signed_sum: Simd must be 1 .. 8191; got Simd=%0d", Simd);
+  end else if (Bits < 2) begin : gen_bad_bits
+    $error("xf_signed_sum: Bits must be at least 2; got Bits=%0d", Bits);
+  end
+
 `include "xf_heap.svh"
 
 `ifdef XF_SIM

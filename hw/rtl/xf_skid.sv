@@ -22,6 +22,10 @@ module xf_skid #(
   input  logic             m_ready_i
 );
 
+  if (Width < 1) begin : gen_bad_size
+    $error("xf_skid: Width must be at least 1; got Width=%0d", Width);
+  end
+
   logic [Width-1:0] data_q, spare_q;
   logic             valid_q, spare_valid_q, move;
 

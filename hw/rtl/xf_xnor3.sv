@@ -14,6 +14,10 @@ module xf_xnor3 #(
   output logic [1:0] count_o
 );
 
+  if (Gate > 2) begin : gen_bad_gate
+    $error("xf_xnor3: Gate must be 0, 1 or 2; got Gate=%0d", Gate);
+  end
+
 `ifdef XF_XC7
   localparam logic [63:0] Low  = (Gate == 0) ? 64'h9669699669969669
                                : (Gate == 1) ? 64'h963c5af066ccaa00 : 64'h69c3a50f993355ff;

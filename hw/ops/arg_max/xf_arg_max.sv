@@ -36,6 +36,14 @@ module xf_arg_max #(
   input  logic                 m_ready_i
 );
 
+  if (Folds < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
+    $error("xf_arg_max: Folds, Pe, InBits must be at least 1; got %0d, %0d, %0d",
+           Folds, Pe, InBits);
+  end else if (KeyBits < InBits + Shift) begin : gen_bad_key
+    $error("xf_arg_max: KeyBits must hold InBits + Shift; got KeyBits=%0d, InBits=%0d, Shift=%0d",
+           KeyBits, InBits, Shift);
+  end
+
   logic                      go, take, first, last, fold_last;
   logic [FoldW-1:0]          fold_q;  // of the beat that comes
   logic [Pe*KeyBits-1:0]     offset;

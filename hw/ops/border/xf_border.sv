@@ -44,6 +44,20 @@ module xf_border #(
   input  logic                  m_ready_i
 );
 
+  if (Height < 1 || Width < 1 || RowW < 1 || ColumnW < 1) begin : gen_bad_image
+    $error("xf_border: Height, Width, RowW, ColumnW must be at least 1; got %0d, %0d, %0d, %0d",
+           Height, Width, RowW, ColumnW);
+  end else if (Folds < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
+    $error("xf_border: Folds, Pe, InBits must be at least 1; got %0d, %0d, %0d", Folds, Pe, InBits);
+  end else if (Mul < 1 || Mul > 2) begin : gen_bad_mul
+    $error("xf_border: Mul must be 1 or 2; got Mul=%0d", Mul);
+  end else if (OffsetBits < 1 || OffsetBits > OutBits) begin : gen_bad_offset
+    $error("xf_border: OffsetBits must be 1 .. OutBits; got OffsetBits=%0d, OutBits=%0d",
+           OffsetBits, OutBits);
+  end else if (Kind < 1 || Kind > 2) begin : gen_bad_kind
+    $error("xf_border: Kind must be 1 or 2; got Kind=%0d", Kind);
+  end
+
   logic [FoldW-1:0]         fold_q;
   logic [WidthW-1:0]        column_q;
   logic [HeightW-1:0]       row_q;

@@ -43,6 +43,10 @@ module xf_byte_mvu #(
   input  logic                   m_ready_i
 );
 
+  if (InBits < 2) begin : gen_bad_in_bits
+    $error("xf_byte_mvu: InBits must be at least 2; got InBits=%0d", InBits);
+  end
+
   logic [Simd*InBits-1:0] offset;
 
   always_comb begin

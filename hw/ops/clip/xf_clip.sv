@@ -37,6 +37,13 @@ module xf_clip #(
   input  logic                  m_ready_i
 );
 
+  if (Folds < 1 || Pe < 1 || InBits < 1 || OutBits < 1) begin : gen_bad_size
+    $error("xf_clip: Folds, Pe, InBits, OutBits must be at least 1; got %0d, %0d, %0d, %0d",
+           Folds, Pe, InBits, OutBits);
+  end else if (Mul < 1 || Mul > 2) begin : gen_bad_mul
+    $error("xf_clip: Mul must be 1 or 2; got Mul=%0d", Mul);
+  end
+
   // Address: lane, fold. Every lane has its part constant, which logic profits from.
   (* rom_style = "logic" *) logic [WordW-1:0] words [1 << (LaneW + FoldW)];
   initial $readmemh(BoundFile, words);

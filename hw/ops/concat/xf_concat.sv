@@ -30,6 +30,10 @@ module xf_concat #(
   input  logic                  m_ready_i
 );
 
+  if (Inputs < 1 || Pe < 1) begin : gen_bad_size
+    $error("xf_concat: Inputs, Pe must be at least 1; got %0d, %0d", Inputs, Pe);
+  end
+
 `include "xf_bytes.svh"
 
   logic [Pe*OutBits-1:0] wide [Inputs];  // beats in the width of the output
@@ -40,6 +44,13 @@ module xf_concat #(
 
   for (genvar k = 0; k < Inputs; k++) begin : gen_input
     localparam int unsigned Bits = 32'(InBits[8*k +: 8]);
+    if (Bits < 1 || Bits > OutBits) begin : gen_bad_bits
+      $error("xf_concat: InBits of stream %0d must be 1 .. OutBits; got InBits=%0d, OutBits=%0d",
+             k, Bits, OutBits);
+    end
+    if (Beats[16*k +: 16] == 0) begin : gen_bad_beats
+      $error("xf_concat: Beats of stream %0d must be at least 1; got Beats=0", k);
+    end
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
       localparam int unsigned At = Pe * xf_sum8(InBits, k) + p * Bits;
       assign wide[k][p*OutBits +: OutBits] =

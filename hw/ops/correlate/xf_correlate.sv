@@ -57,10 +57,14 @@ module xf_correlate #(
   output logic                 load_error_o
 );
 
-  if (Mw % Simd != 0) begin : gen_bad_simd
+  if (Mw < 1 || Mh < 1 || Simd < 1 || Pe < 1) begin : gen_bad_size
+    $error("xf_correlate: Mw, Mh, Simd, Pe must be at least 1; got %0d, %0d, %0d, %0d",
+           Mw, Mh, Simd, Pe);
+  end else if (Vectors < 1) begin : gen_bad_vectors
+    $error("xf_correlate: Vectors must be at least 1; got Vectors=%0d", Vectors);
+  end else if (Mw % Simd != 0) begin : gen_bad_simd
     $error("xf_correlate: Simd must divide Mw; got Simd=%0d, Mw=%0d", Simd, Mw);
-  end
-  if (Mh % Pe != 0) begin : gen_bad_pe
+  end else if (Mh % Pe != 0) begin : gen_bad_pe
     $error("xf_correlate: Pe must divide Mh; got Pe=%0d, Mh=%0d", Pe, Mh);
   end
 

@@ -31,6 +31,10 @@ module xf_frame_flags #(
   input  logic       done_i          // it is done; only with flags_valid_o
 );
 
+  if (Beats < 1 || Depth < 1) begin : gen_bad_size
+    $error("xf_frame_flags: Beats, Depth must be at least 1; got %0d, %0d", Beats, Depth);
+  end
+
   localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
 
   logic [1:0]        queue_q [Depth];  // a shift register, the newest at 0

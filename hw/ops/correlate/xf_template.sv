@@ -25,6 +25,12 @@ module xf_template #(
   output logic [Width-1:0]  data_o
 );
 
+  if (Width < 1) begin : gen_bad_size
+    $error("xf_template: Width must be at least 1; got Width=%0d", Width);
+  end else if (Depth < 2) begin : gen_bad_depth
+    $error("xf_template: Depth must be at least 2; got Depth=%0d", Depth);
+  end
+
   // An attribute takes no parameter, hence two memories of which one is built.
   if (Block != 0) begin : gen_block
     (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [Depth];

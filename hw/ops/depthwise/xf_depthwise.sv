@@ -41,6 +41,13 @@ module xf_depthwise #(
   input  logic               m_ready_i
 );
 
+  if (Taps < 1 || Folds < 1 || Pe < 1 || Bits < 1) begin : gen_bad_size
+    $error("xf_depthwise: Taps, Folds, Pe, Bits must be at least 1; got %0d, %0d, %0d, %0d",
+           Taps, Folds, Pe, Bits);
+  end else if (AccW < Bits) begin : gen_bad_acc
+    $error("xf_depthwise: AccW must be at least Bits; got AccW=%0d, Bits=%0d", AccW, Bits);
+  end
+
   localparam int unsigned Beats = Taps * Folds;
   localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
   localparam int unsigned FoldW = (Folds > 1) ? $clog2(Folds) : 1;

@@ -29,6 +29,12 @@ module xf_fifo #(
   input  logic             m_ready_i
 );
 
+  if (Width < 1 || Depth < 1) begin : gen_bad_size
+    $error("xf_fifo: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
+  end else if (Kind > 2) begin : gen_bad_kind
+    $error("xf_fifo: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
+  end
+
   logic [CountW-1:0] count_q;  // beats that wait: in the memory, or in the whole skid
   logic              push, pop;
 

@@ -24,6 +24,10 @@ module xf_fork #(
   input  logic [Outputs-1:0]       m_ready_i
 );
 
+  if (Width < 1 || Outputs < 1) begin : gen_bad_size
+    $error("xf_fork: Width, Outputs must be at least 1; got %0d, %0d", Width, Outputs);
+  end
+
   logic [Width-1:0]   data_q;
   logic [Outputs-1:0] valid_q;  // who has not taken the beat yet
   logic [Outputs-1:0] left;

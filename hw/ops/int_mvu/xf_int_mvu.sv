@@ -48,6 +48,13 @@ module xf_int_mvu #(
   input  logic                   m_ready_i
 );
 
+  if (WBits < 2) begin : gen_bad_weight
+    $error("xf_int_mvu: WBits must be at least 2; got WBits=%0d", WBits);
+  end else if (Bipolar != 0 && (InBits != 1 || Chain != 0)) begin : gen_bad_bipolar
+    $error("xf_int_mvu: Bipolar needs InBits=1, Chain=0; got InBits=%0d, Chain=%0d",
+           InBits, Chain);
+  end
+
   // A bit counts 1 inside; compared with a threshold, half a bipolar sum is enough.
   localparam int unsigned Shift = (Bipolar != 0 && Thresholds == 0) ? 1 : 0;
   localparam int unsigned AccW  = (Thresholds != 0 && Bipolar == 0) ? SumW + 1 : SumW;

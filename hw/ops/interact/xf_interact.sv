@@ -50,6 +50,19 @@ module xf_interact #(
   input  logic [Pe-1:0]         turn_i
 );
 
+  if (Groups < 1 || Span < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
+    $error("xf_interact: Groups, Span, Pe, InBits must be at least 1; got %0d, %0d, %0d, %0d",
+           Groups, Span, Pe, InBits);
+  end else if (Scale < 1 || Scale > 2) begin : gen_bad_scale
+    $error("xf_interact: Scale must be 1 or 2; got Scale=%0d", Scale);
+  end else if (OutBits != ((Raw != 0) ? StepW : 1)) begin : gen_bad_out_bits
+    $error("xf_interact: OutBits must be StepW if Raw, else 1; got OutBits=%0d, StepW=%0d, Raw=%0d",
+           OutBits, StepW, Raw);
+  end else if (Raw == 0 && StepW < InBits + Scale - 1) begin : gen_bad_step
+    $error("xf_interact: StepW must hold Scale * x; got StepW=%0d, InBits=%0d, Scale=%0d",
+           StepW, InBits, Scale);
+  end
+
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
 
   localparam logic [StepW-1:0]  Bias    = StepW'(Biased) << (StepW - 1);

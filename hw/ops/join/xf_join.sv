@@ -20,7 +20,7 @@ module xf_join #(
   parameter  int unsigned          Pe             = 1,             // channels per beat
   parameter  int unsigned          Folds          = 4,             // beats per pixel
   parameter  int unsigned          OutBits        = 16,
-  parameter  int unsigned          SumBits        = 16,            // in which sums are exact, <= OutBits
+  parameter  int unsigned          SumBits        = 16,            // of an exact sum, <= OutBits
   parameter  logic [8*Inputs-1:0]  InBits         = {Inputs{8'd8}},  // per element of each stream
   parameter  logic [Inputs-1:0]    Signed         = '0,
   parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // of a multiplier, two's complement
@@ -41,6 +41,13 @@ module xf_join #(
   input  logic                  m_ready_i
 );
 
+  if (Inputs < 1 || Pe < 1 || Folds < 1) begin : gen_bad_size
+    $error("xf_join: Inputs, Pe, Folds must be at least 1; got %0d, %0d, %0d", Inputs, Pe, Folds);
+  end else if (SumBits < 1 || SumBits > OutBits) begin : gen_bad_sum
+    $error("xf_join: SumBits must be 1 .. OutBits; got SumBits=%0d, OutBits=%0d",
+           SumBits, OutBits);
+  end
+
 `include "xf_bytes.svh"
 
   logic [WordW-1:0] word;  // multipliers of this beat
@@ -50,6 +57,9 @@ module xf_join #(
   assign take = go & (&s_valid_i);
 
   for (genvar k = 0; k < Inputs; k++) begin : gen_ready
+    if (InBits[8*k +: 8] == 0) begin : gen_bad_bits
+      $error("xf_join: InBits of stream %0d must be at least 1; got InBits=0", k);
+    end
     logic [Inputs-1:0] others;  // a width cast of a constant, shifted, is 0 to Yosys 0.70
     always_comb begin
       others    = s_valid_i;

@@ -36,6 +36,16 @@ module xf_requantise #(
   input  logic                  m_ready_i
 );
 
+  if (Folds < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
+    $error("xf_requantise: Folds, Pe, InBits must be at least 1; got %0d, %0d, %0d",
+           Folds, Pe, InBits);
+  end else if (Shift < 1 || Levels < 1) begin : gen_bad_levels
+    $error("xf_requantise: Shift, Levels must be at least 1; got %0d, %0d", Shift, Levels);
+  end else if (SumBits <= Shift) begin : gen_bad_sum
+    $error("xf_requantise: SumBits must be more than Shift; got SumBits=%0d, Shift=%0d",
+           SumBits, Shift);
+  end
+
   localparam int unsigned QW = SumBits - Shift;  // of q, signed
 
   (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];

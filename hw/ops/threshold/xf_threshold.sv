@@ -38,6 +38,11 @@ module xf_threshold #(
   input  logic                 m_ready_i
 );
 
+  if (Folds < 1 || Pe < 1 || InBits < 1 || Bits < 1) begin : gen_bad_size
+    $error("xf_threshold: Folds, Pe, InBits, Bits must be at least 1; got %0d, %0d, %0d, %0d",
+           Folds, Pe, InBits, Bits);
+  end
+
   // Address: lane, fold, word. Every reader has most of it constant, which logic profits from.
   (* rom_style = "logic" *) logic [WordW-1:0] words [1 << AddrW];
   initial $readmemh(ThresholdFile, words);

@@ -33,6 +33,17 @@ module xf_top_k #(
   input  logic               m_ready_i
 );
 
+  if (Count < 1 || InBits < 1) begin : gen_bad_size
+    $error("xf_top_k: Count, InBits must be at least 1; got %0d, %0d", Count, InBits);
+  end else if (Best < 1 || Best > Count) begin : gen_bad_best
+    $error("xf_top_k: Best must be 1 .. Count; got Best=%0d, Count=%0d", Best, Count);
+  end else if (OutBits < InBits) begin : gen_bad_score
+    $error("xf_top_k: OutBits must hold a score; got OutBits=%0d, InBits=%0d", OutBits, InBits);
+  end else if (OutBits < $clog2(Count) + ((Signed != 0) ? 1 : 0)) begin : gen_bad_index
+    $error("xf_top_k: OutBits must hold an index; got OutBits=%0d, Count=%0d, Signed=%0d",
+           OutBits, Count, Signed);
+  end
+
   logic [PosW-1:0]    pos_q;   // output beat of this frame
   logic               tail_q;  // scores are through, indices follow
   logic               valid_q, go, take, last_score, last;

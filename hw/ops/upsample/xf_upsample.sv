@@ -34,6 +34,13 @@ module xf_upsample #(
   input  logic             m_ready_i
 );
 
+  if (Pixels < 1 || Beats < 1 || Width < 1) begin : gen_bad_size
+    $error("xf_upsample: Pixels, Beats, Width must be at least 1; got %0d, %0d, %0d",
+           Pixels, Beats, Width);
+  end else if (FactorH < 1 || FactorW < 1) begin : gen_bad_factor
+    $error("xf_upsample: FactorH, FactorW must be at least 1; got %0d, %0d", FactorH, FactorW);
+  end
+
   logic [Width-1:0] row [Depth];
   logic [Width-1:0] data_q;
   logic [AddrW-1:0] write_q, read_q;

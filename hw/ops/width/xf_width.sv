@@ -24,6 +24,13 @@ module xf_width #(
   input  logic                m_ready_i
 );
 
+  if (InWidth < 1 || OutWidth < 1) begin : gen_bad_size
+    $error("xf_width: InWidth, OutWidth must be at least 1; got %0d, %0d", InWidth, OutWidth);
+  end else if (InWidth % OutWidth != 0 && OutWidth % InWidth != 0) begin : gen_bad_ratio
+    $error("xf_width: one width must divide the other; got InWidth=%0d, OutWidth=%0d",
+           InWidth, OutWidth);
+  end
+
   if (InWidth == OutWidth) begin : gen_same
 
     xf_skid #(.Width(InWidth)) u_skid (.*);

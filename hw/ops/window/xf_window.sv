@@ -49,6 +49,41 @@ module xf_window #(
   input  logic             m_ready_i
 );
 
+  localparam int unsigned SpanH = (KernelH - 1) * DilationH + 1;  // rows under a kernel
+  localparam int unsigned SpanW = (KernelW - 1) * DilationW + 1;
+  localparam int unsigned LastRate = 32'(RateList[8*(Rates-1) +: 8]);
+
+  if (ImageH < 1 || ImageW < 1) begin : gen_bad_image
+    $error("xf_window: ImageH, ImageW must be at least 1; got %0d, %0d", ImageH, ImageW);
+  end else if (Beats < 1 || Lanes < 1 || Bits < 1 || AddrW < 1) begin : gen_bad_size
+    $error("xf_window: Beats, Lanes, Bits, AddrW must be at least 1; got %0d, %0d, %0d, %0d",
+           Beats, Lanes, Bits, AddrW);
+  end else if (KernelH < 1 || KernelW < 1) begin : gen_bad_kernel
+    $error("xf_window: KernelH, KernelW must be at least 1; got %0d, %0d", KernelH, KernelW);
+  end else if (StrideH < 1 || StrideW < 1) begin : gen_bad_stride
+    $error("xf_window: StrideH, StrideW must be at least 1; got %0d, %0d", StrideH, StrideW);
+  end else if (DilationH < 1 || DilationW < 1) begin : gen_bad_dilation
+    $error("xf_window: DilationH, DilationW must be at least 1; got %0d, %0d",
+           DilationH, DilationW);
+  end else if (PadTop >= SpanH || PadBottom >= SpanH) begin : gen_bad_pad_h
+    $error("xf_window: PadTop, PadBottom must be below the kernel's span; got %0d, %0d, span %0d",
+           PadTop, PadBottom, SpanH);
+  end else if (PadLeft >= SpanW || PadRight >= SpanW) begin : gen_bad_pad_w
+    $error("xf_window: PadLeft, PadRight must be below the kernel's span; got %0d, %0d, span %0d",
+           PadLeft, PadRight, SpanW);
+  end else if (SpanH > ImageH + PadTop + PadBottom) begin : gen_bad_span_h
+    $error("xf_window: the kernel's span must fit the padded height; got %0d, %0d",
+           SpanH, ImageH + PadTop + PadBottom);
+  end else if (SpanW > ImageW + PadLeft + PadRight) begin : gen_bad_span_w
+    $error("xf_window: the kernel's span must fit the padded width; got %0d, %0d",
+           SpanW, ImageW + PadLeft + PadRight);
+  end else if (Rates < 1) begin : gen_bad_rates
+    $error("xf_window: Rates must be at least 1; got Rates=%0d", Rates);
+  end else if (Rates > 1 && (LastRate != DilationH || LastRate != DilationW)) begin : gen_bad_last
+    $error("xf_window: the last rate must be both dilations; got %0d, DilationH=%0d, DilationW=%0d",
+           LastRate, DilationH, DilationW);
+  end
+
   logic [Width-1:0] data_q;
   logic             valid_q, go;
 
@@ -83,7 +118,7 @@ module xf_window #(
     localparam int AcrossH  = (OutH - 1) * StrideH + ReachH;  // first to last row of all windows
     localparam int AcrossW  = (OutW - 1) * StrideW + ReachW;
     localparam int RowBeats = ImageW * Beats;
-    localparam int Rows     = (1 << AddrW) / RowBeats;        // whole rows in the ring
+    localparam int Rows     = (1 << AddrW) / ((RowBeats > 0) ? RowBeats : 1);  // whole, in the ring
     localparam int Smallest = int'(RateList[7:0]);
     localparam int FirstH   = (Rates > 1) ? (ReachH - (KernelH - 1) * Smallest) / 2 : 0;
     localparam int FirstW   = (Rates > 1) ? (ReachW - (KernelW - 1) * Smallest) / 2 : 0;
@@ -105,6 +140,11 @@ module xf_window #(
     localparam int WrapFree  = ImageH - ((Freeing > 0) ? Freeing : 0) * StrideH;
     localparam int Unread    = (ImageH - LastNeed > StrideH) ? ImageH - LastNeed : StrideH;
     localparam int Most      = (Rows + Unread > WrapNeed) ? Rows + Unread : WrapNeed;
+
+    if (Rows < FirstNeed) begin : gen_bad_ring
+      $error("xf_window: the ring must hold the first window's %0d rows; got AddrW=%0d, %0d rows",
+             FirstNeed, AddrW, Rows);
+    end
 
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
     localparam int unsigned ColW  = $clog2(RowBeats + 1);

