@@ -16,12 +16,22 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
     The graph of one image costs mostly Python per node: 1,000 images take seconds in batches, minutes one by
     one.
     """
-    parts, batched = [], None
+    parts, batched = [], network
     for at in range(0, len(inputs), BATCH):
         part = inputs[at : at + BATCH]
-        if batched is None or len(part) != BATCH:
-            batched = network.transform(ChangeBatchSize(len(part))).transform(InferShapes())
+        if batched.get_tensor_shape(batched.graph.input[0].name)[0] != len(part) or not at:
+            batched = _of_batch(network, len(part))
         result = execute_onnx(batched, {batched.graph.input[0].name: part})
         parts.append(result[batched.graph.output[0].name])
     scores = np.concatenate(parts).astype(np.float32)
     return scores if scores.ndim == 4 else scores.reshape(len(inputs), -1)
+
+
+def tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Every tensor of the graph for one batch of images, by name."""
+    batched = _of_batch(network, len(inputs))
+    return execute_onnx(batched, {batched.graph.input[0].name: inputs}, return_full_exec_context=True)
+
+
+def _of_batch(network: ModelWrapper, images: int) -> ModelWrapper:
+    return network.transform(ChangeBatchSize(images)).transform(InferShapes())
