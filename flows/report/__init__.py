@@ -45,8 +45,11 @@ def write(acc: Path) -> dict:
             for name, content in finn_names.files(record).items():
                 (aside / "finn" / name).write_text(json.dumps(content, indent=2) + "\n")
         write_json(acc / "metrics.json", metrics(record))
-    wrong = [
-        row["name"] for row in record["stages"] + record["audits"] if row["mismatches"] or not row["ran"]
+    wrong = [row["name"] for row in record["stages"] if row["mismatches"] or not row["ran"]]
+    wrong += [
+        f"{row['name']} ({row['what']})" if row["what"] else row["name"]
+        for row in record["audits"]
+        if row["mismatches"] or not row["ran"]
     ]
     if wrong:
         raise MismatchError(f"report: {', '.join(wrong)} failed or did not run; see {acc / 'report.html'}.")
@@ -87,7 +90,7 @@ def layers_csv(layers: list[dict]) -> str:
 
 def metrics(record: dict) -> dict:
     """metrics.json: flat, `stage__object__metric`, figures only."""
-    flat = {}
+    flat: dict[str, float] = {}
     if "resources" in record:
         cycles, resources = record["cycles"], record["resources"]
         flat |= {f"synth__{name}__used": resources[name] for name in collect.RESOURCES}

@@ -58,7 +58,9 @@ def counted(seed: int) -> dict:
 
 
 def records(seconds: float = 1.0) -> dict[str, dict]:
-    """What the stages would have left for `chain`; `seconds` is all that may differ between two equal builds."""
+    """What the stages would have left for `chain`; `seconds` is all that may differ between two
+    equal builds.
+    """
     ops = chain()
     run = {"wall_s": seconds, "cpu_s": seconds, "peak_mb": 100, "tools": {"pyosys": "0.70"}}
     equal = {
@@ -165,14 +167,18 @@ def test_the_border_is_told_in_words(built):
     acc, record = built
     entry = {key: record["input"][key] for key in ("port", "port_bits", "shape", "beats", "scale")}
     assert entry == {"port": "s_axis_tdata", "port_bits": 8, "shape": [12], "beats": 6, "scale": 0.5}
-    words = "3 integers, one per class, then the index of the largest, which is the class; score = 0.25 × integer − 1"
+    words = (
+        "3 integers, one per class, then the index of the largest, which is the class; score = 0.25 × "
+        "integer − 1"
+    )
     assert words in (acc / "report.html").read_text() and words in (acc / "report.md").read_text()
 
 
 def test_scales_per_class_leave_the_choice_to_the_host():
     output = {"scores": 3, "shape": [3], "indices": 0, "scale": [1.0, 2.0, 1.0], "bias": [0.0] * 3}
     assert pages.meaning(output) == (
-        "3 integers, one per class; score = scale × integer + bias, per class in report.json; the class is the largest score"
+        "3 integers, one per class; score = scale × integer + bias, per class in report.json; the class is "
+        "the largest score"
     )
 
 
@@ -185,7 +191,8 @@ def test_a_map_is_told_cell_by_cell():
         "bias": [1.0, 2.0, 1.0, 1.0, 1.0],
     }
     assert pages.meaning(output) == (
-        "6 × 8 cells of 5 integers, row by row, one per channel; score = scale × integer + bias, per channel in report.json"
+        "6 × 8 cells of 5 integers, row by row, one per channel; score = scale × integer + bias, per "
+        "channel in report.json"
     )
 
 
@@ -445,6 +452,34 @@ def test_a_mismatch_is_red_and_stops_the_build(tmp_path):
         report.write(acc)
     assert "**did not run**" not in (acc / "report.md").read_text()
     assert "# tiny on PYNQ-Z2 (TUL): FAIL" in (acc / "report.md").read_text()
+
+
+@pytest.mark.parametrize("interval", [2400, 29, 19])
+def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, interval):
+    """The slowest operator of `chain` takes 24 cycles per frame."""
+    given = records()
+    given["sim"]["interval"] = interval
+    acc = lay(tmp_path, given)
+    with pytest.raises(MismatchError) as raised:
+        report.write(acc)
+    assert str(raised.value).startswith(
+        f"report: interval = bound ({interval:,} cycles per frame simulated, 24 predicted by fold, set by "
+        "dense0) failed or did not run"
+    )
+    assert "# tiny on PYNQ-Z2 (TUL): FAIL" in (acc / "report.md").read_text()
+    assert not (acc / "report.json").exists()
+
+
+@pytest.mark.parametrize("interval, bound, wrong", [(28, 24, 0), (282, 270, 0), (284, 270, 1), (256, 270, 1)])
+def test_an_interval_may_miss_its_bound_by_a_twentieth_or_four_cycles(interval, bound, wrong):
+    assert collect.as_predicted(interval, bound, ["conv0"])["mismatches"] == wrong
+
+
+def test_a_single_image_has_no_interval(tmp_path):
+    given = records()
+    given["sim"]["interval"] = None
+    with pytest.raises(MismatchError, match="one image, and an interval lies between two"):
+        report.write(lay(tmp_path, given))
 
 
 @pytest.mark.parametrize("stage", collect.STAGES)
