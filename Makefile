@@ -65,7 +65,7 @@ $(foreach v,NET TASK METHOD WEIGHTS BOARD BACKEND MODEL FOLDING,$(if $(word 2,$(
 
 # The netlist is simulated where its family's cells have models.
 FAMILY := $(shell sed -n 's/^family *= *"\([^"]*\)".*/\1/p' hw/boards/$(BOARD)/board.toml 2>/dev/null)
-MODELS := $(wildcard sim/$(FAMILY)_cells.v)
+MODELS := $(wildcard hw/families/$(FAMILY)/cells.v)
 
 # A .venv that is a link is somebody's own environment and is used as it is.
 VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)

@@ -8,7 +8,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
-from xnorforge.hw import boards, graph
+from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.sim import compare, cosim, templates
 from xnorforge.sim.bits import BitSimulator
@@ -18,11 +18,11 @@ SEED = 1
 TEMPLATE_FRAMES = 3
 
 
-def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda text: None) -> dict:
+def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
     """Prove the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
-    Every cell is an instance with a model: those of `xc7_cells.v`, and Yosys' own `cells_sim.v` of the
-    installed pyosys for the rest. Registers and memories without an initial value start with noise.
+    Every cell is an instance with a model: those of the family's `cells.v`, and Yosys' own of the installed
+    pyosys for the rest. Registers and memories without an initial value start with noise.
 
     Args:
         acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.
@@ -84,16 +84,16 @@ def sources(netlist: Path, family: str) -> list[Path]:
         UserError: the family has no models here.
         ToolMissing: pyosys, which brings the models, is not installed.
     """
-    if family not in boards.MODELLED:
+    own = families.models(family)
+    if own is None:
         raise UserError(
-            f"netlist: there are no cell models for the family {family}; take a board with an xc7 part, such as pynq-z2."
+            f"netlist: there are no cell models for the family {family}; "
+            f"take a board of the family {' or '.join(families.modelled())}."
         )
     if find_spec("pyosys") is None:
         raise ToolMissing(
-            "netlist: the Python package pyosys (Yosys) is missing; `make build` installs it with the locked set."
+            "netlist: the Python package pyosys (Yosys) is missing; "
+            "`make build` installs it with the locked set."
         )
-    models = [
-        Path(str(files("xnorforge.sim") / f"{family}_cells.v")),
-        Path(str(files("pyosys") / "share" / "xilinx" / "cells_sim.v")),
-    ]
-    return [models[0], *sorted(Path(netlist).glob("*.v")), models[1]]
+    rest = Path(str(files("pyosys"))) / "share" / families.load(family).simulation
+    return [own, *sorted(Path(netlist).glob("*.v")), rest]

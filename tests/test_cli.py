@@ -220,7 +220,7 @@ def test_help_does_not_import_what_only_stages_need():
 def test_list_prints_data_alone_on_standard_output(call):
     code, out, err = call("list", "--json")
     assert (code, err) == (0, "")
-    assert set(json.loads(out)) == {"nets", *(f"{kind}s" for kind in plugins.KINDS)}
+    assert set(json.loads(out)) == {"nets", *map(plugins.plural, plugins.KINDS)}
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):

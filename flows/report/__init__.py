@@ -12,6 +12,7 @@ import jsonschema
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.core.errors import MismatchError
+from xnorforge.flows.synth import cells
 from xnorforge.flows.report import collect, finn_names, hls, pages, vivado
 
 
@@ -93,7 +94,7 @@ def metrics(record: dict) -> dict:
     flat: dict[str, float] = {}
     if "resources" in record:
         cycles, resources = record["cycles"], record["resources"]
-        flat |= {f"synth__{name}__used": resources[name] for name in collect.RESOURCES}
+        flat |= {f"synth__{name}__used": resources[name] for name in cells.RESOURCES}
         flat |= {f"synth__{name}__share": round(share, 6) for name, share in resources["share"].items()}
         flat |= {f"fold__{name}__estimate": resources["estimate"][name] for name in ("lut", "bram36")}
         flat["fold__interval__cycles"] = cycles["interval_bound"]

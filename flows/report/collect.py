@@ -14,6 +14,7 @@ import numpy as np
 from xnorforge.core.artifacts import check, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import backends, border, operators, provenance
+from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
 
 SCHEMA = "xnorforge-report-1"
@@ -28,13 +29,11 @@ STAGES = {
 }
 # Stages that must have compared images; the others count, and compare what they counted.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls")
-# A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All
-# networks
+# A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All networks
 # shipped and nearly all random graphs are equal to it; where branches of very different length meet, a few
-# cycles
-# per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the prediction is wrong.
+# cycles per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the prediction is
+# wrong.
 INTERVAL_PART, INTERVAL_CYCLES = 0.05, 4
-RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
 
 
 def paths(acc: Path) -> dict[str, Path]:
@@ -53,10 +52,8 @@ def records(acc: Path) -> dict[str, dict]:
             nothing were wrong.
     """
     asked = paths(acc)
-    if (
-        asked["fold"].exists()
-        and boards.load(read_json(asked["fold"])["board"]).family not in boards.MODELLED
-    ):
+    fold = asked["fold"]
+    if fold.exists() and not boards.load(read_json(fold)["board"]).simulates_netlists:
         del asked["netlist"]
     return read(asked)
 
@@ -138,23 +135,23 @@ def report(acc: Path) -> dict:
         },
         "latency_us": {"value": round(sim["latency"] / board.clock_mhz, 2), "kind": "one image in flight"},
         "resources": {
-            **{name: total[name] for name in RESOURCES},
+            **{name: total[name] for name in cells.RESOURCES},
             "part": board.part,
             "family": board.family,
             "kind": "Yosys cells, before packing and routing",
             "capacity": board.capacity,
-            "share": {name: used(total, name) / has for name, has in board.capacity.items()},
+            "share": {name: cells.used(total, name) / has for name, has in board.capacity.items()},
             "estimate": estimate(ops, total),
             "per_operator": [
                 {
                     "name": row["name"],
                     "op": row["op"],
                     "module": row["module"],
-                    **{name: row[name] for name in RESOURCES},
+                    **{name: row[name] for name in cells.RESOURCES},
                 }
                 for row in synth["operators"]
             ],
-            "top": {name: synth["top"][name] for name in RESOURCES},
+            "top": {name: synth["top"][name] for name in cells.RESOURCES},
         },
         "layers": rows,
         "decisions": fold["decisions"],
@@ -166,7 +163,7 @@ def report(acc: Path) -> dict:
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board),
         "utilization": {
-            name: {"used": used(total, name), "available": has} for name, has in board.capacity.items()
+            name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()
         },
         "fmax": {},
         "critical_paths": [],
@@ -208,11 +205,6 @@ def estimate(ops, total: dict) -> dict:
 def error(guess: float, counted: float) -> float | None:
     """The relative error of an estimate; None where nothing was counted."""
     return round(guess / counted - 1, 5) if counted else None
-
-
-def used(total: dict, name: str) -> float:
-    """The amount of a board's resource; boards name the carry cell of their family."""
-    return total["carry" if name.startswith("carry") else name]
 
 
 def compared(found: dict) -> tuple[list[dict], list[dict]]:
@@ -279,13 +271,13 @@ def layers(ops, synth: dict, board) -> list[dict]:
     others.
     """
     bound = max(op.cycles() for op in ops)
-    cells = {row["name"]: row for row in synth["operators"]}
+    mapped = {row["name"]: row for row in synth["operators"]}
     rows = []
     for op in ops:
         if type(op).__name__ == "Fifo":
             continue
         row = operators.facts(op)
-        counted = {name: cells[op.name][name] for name in RESOURCES}
+        counted = {name: mapped[op.name][name] for name in cells.RESOURCES}
         busy = row["cycles"] / bound
         rows.append(
             {
@@ -306,13 +298,13 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
     """The queues with their highest fill in simulation; a FIFO with its cells, a buffer's are within its
     unit's.
     """
-    cells = {row["name"]: row for row in synth["operators"]}
+    mapped = {row["name"]: row for row in synth["operators"]}
     fills = sim.get("fifos", {})
     rows = operators.streams(ops)
     for row in rows:
         own = row["kind"] == "FIFO"
         row["fill"] = fills.get(row["name"])
-        row.update({name: cells[row["name"]][name] if own else None for name in ("lut", "ff", "bram36")})
+        row.update({name: mapped[row["name"]][name] if own else None for name in ("lut", "ff", "bram36")})
     return rows
 
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from xnorforge.core.artifacts import digest
-from xnorforge.hw import boards
+from xnorforge.hw import families
 
 
 def origin(export: dict) -> str:
@@ -34,21 +34,20 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
 
 def netlist(board) -> str:
     """One phrase: whether the mapped cells ran."""
-    if board.family in boards.MODELLED:
+    if board.simulates_netlists:
         return "simulated with the models of its cells"
     return f"not simulated, no models of the {board.family} cells"
 
 
 def bitstream(board) -> str:
     """One sentence: nothing here makes a bitstream for this part."""
-    if board.family == "ecp5":
+    tool = families.load(board.family).vendor_tool
+    if tool is None:
         return "not built: place and route is not part of this build"
-    path = shutil.which("vivado")
-    return (
-        "not built: Vivado is on PATH, this build does not call it"
-        if path
-        else "not built, Vivado not found on PATH"
-    )
+    command, name = tool
+    if shutil.which(command):
+        return f"not built: {name} is on PATH, this build does not call it"
+    return f"not built, {name} not found on PATH"
 
 
 def files(acc: Path) -> list[dict]:

@@ -5,6 +5,8 @@ Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; ch
 parent.
 """
 
+from xnorforge.hw import families
+
 HEAD = "Yosys {version}, not Vivado | cells after synth, before packing and routing | part {part}"
 COLUMNS = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP Blocks")
 KEYS = ("lut", "lut_logic", "lut_ram", "srl", "ff", "ramb36", "ramb18", "dsp")
@@ -12,7 +14,7 @@ KEYS = ("lut", "lut_logic", "lut_ram", "srl", "ff", "ramb36", "ramb18", "dsp")
 
 def block_ram(family: str) -> tuple[str, int]:
     """What the family calls its block RAM, and how many of those make one BRAM36 of 36 kbit."""
-    return ("EBR", 2) if family == "ecp5" else ("BRAM36", 1)
+    return families.load(family).units["bram36"]
 
 
 def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
@@ -20,39 +22,18 @@ def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
 
     Available is None where the part's figure is not in board.toml.
     """
-    if resources["family"] == "ecp5":
-        return _ecp5_rows(resources)
-    has, carry = resources["capacity"], "CARRY8" if resources["family"] == "xcup" else "CARRY4"
-    return [
-        ("Slice LUTs", resources["lut"], has["lut"]),
-        ("  LUT as Logic", resources["lut_logic"], has["lut"]),
-        ("  LUT as Memory", resources["lut_ram"] + resources["srl"], None),
-        ("Slice Registers", resources["ff"], has["ff"]),
-        (carry, resources["carry"], has.get(carry.lower())),
-        ("Block RAM Tile", resources["bram36"], has["bram36"]),
-        ("  RAMB36", resources["ramb36"], has["bram36"]),
-        ("  RAMB18", resources["ramb18"], 2 * has["bram36"]),
-        ("DSPs", resources["dsp"], has["dsp"]),
-    ]
-
-
-def _ecp5_rows(resources: dict) -> list[tuple[str, float, float | None]]:
-    """The device table in Lattice's names; all of its block RAMs hold 18 kbit and are counted as `ramb18`."""
-    has = resources["capacity"]
-    return [
-        ("LUT4", resources["lut"], has["lut"]),
-        ("  LUT4 as Logic", resources["lut_logic"], has["lut"]),
-        ("  LUT4 as Memory", resources["lut_ram"], None),
-        ("TRELLIS_FF", resources["ff"], has["ff"]),
-        ("CCU2C", resources["carry"], None),
-        ("EBR (18 kbit)", resources["ramb18"], 2 * has["bram36"]),
-        ("MULT18X18D", resources["dsp"], has["dsp"]),
-    ]
+    rows: list[tuple[str, float, float | None]] = []
+    for site in families.load(resources["family"]).sites:
+        has = resources["capacity"].get(site.capacity)
+        used = sum(resources[name] for name in site.resources)
+        rows.append((site.name, used, has if has is None else site.per * has))
+    return rows
 
 
 def columns(family: str) -> tuple[str, ...]:
-    """Heads of the eight counts of the hierarchy; ECP5 has no SRLs and no RAMB36, these stay 0."""
-    return tuple("EBR" if family == "ecp5" and name == "RAMB18" else name for name in COLUMNS)
+    """Heads of the eight counts of the hierarchy; what a family does not have stays 0."""
+    renamed = families.load(family).renamed
+    return tuple(renamed.get(name, name) for name in COLUMNS)
 
 
 def hierarchy_rows(report: dict) -> list[tuple]:

@@ -23,21 +23,16 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.flows.synth import cells, yosys_job
-from xnorforge.hw import boards
+from xnorforge.hw import boards, families
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
 
 TOP = "xf_top"
-DEFINES = {"xc7": ["XF_XC7"]}
 # Layers with less than this many bytes of memory files and generated modules share one process with the top:
 # a process spends about 3 s before the first gate, and without a large matrix little after it.
 SMALL = 2000
 # A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
-# What a name in a capacity table is called in a message.
-_UNIT = {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "dsp": "DSP", "carry4": "CARRY4", "carry8": "CARRY8"}
-# The same in a family whose own blocks are others: (what it is called, how many of them make one).
-_OWN_UNIT = {"ecp5": {"bram36": ("EBR", 2)}}
 
 
 def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
@@ -91,7 +86,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
         "top": own[TOP],
         "total": total,
         "capacity": board.capacity,
-        "used": {name: _used(total, name) for name in board.capacity},
+        "used": {name: cells.used(total, name) for name in board.capacity},
         "run": run,
     }
     over_capacity(board, total, fold["interval"])
@@ -125,7 +120,8 @@ def _alone(op: HwOp, family: str) -> dict:
 def _needs_yosys() -> None:
     if find_spec("pyosys") is None:
         raise ToolMissing(
-            "synth: the Python package pyosys (Yosys) is missing; `make build` installs it with the locked set."
+            "synth: the Python package pyosys (Yosys) is missing; "
+            "`make build` installs it with the locked set."
         )
 
 
@@ -170,11 +166,11 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int, n
     Raises:
         UserError: each resource that is over, with both figures, and what to change.
     """
-    over = [name for name, has in board.capacity.items() if _used(total, name) > has]
+    over = [name for name, has in board.capacity.items() if cells.used(total, name) > has]
     if over:
-        unit = {name: _OWN_UNIT.get(board.family, {}).get(name, (_UNIT[name], 1)) for name in over}
+        unit = families.load(board.family).units
         takes = " and ".join(
-            f"{_number(_used(total, name) * unit[name][1])} {unit[name][0]}" for name in over
+            f"{_number(cells.used(total, name) * unit[name][1])} {unit[name][0]}" for name in over
         )
         has = " and ".join(f"{_number(board.capacity[name] * unit[name][1])}" for name in over)
         raise UserError(
@@ -186,11 +182,6 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int, n
 def cache_dir() -> Path:
     """Where synthesised layers are kept: $XNORFORGE_CACHE, else out/.cache."""
     return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute() / "yosys"
-
-
-def _used(total: dict[str, float], name: str) -> float:
-    """The amount of a board's resource; boards name the carry cell of their family."""
-    return total.get("carry" if name.startswith("carry") else name, 0)
 
 
 def _number(value: float) -> str:
@@ -224,7 +215,7 @@ def _job(folder: Path, rtl: dict, family: str, top: str, layers: list[dict], stu
         "modules": [layer["module"] for layer in layers] + ([TOP] if glue else []),
         "sources": [*rtl["library"], *generated, *(layer["file"] for layer in layers), *glue],
         "stubs": [layer["file"] for layer in stubs],
-        "defines": DEFINES.get(family, []),
+        "defines": list(families.load(family).defines),
         "folder": "",
         "own": top == TOP and "control" in rtl,
     }
@@ -268,5 +259,6 @@ def _yosys_process(folder: Path, job: dict) -> None:
             "no message"
         ]
         raise UserError(
-            f"synth: Yosys cannot map {', '.join(job['modules'])} for the family {job['family']}: {said[0].strip()}"
+            f"synth: Yosys cannot map {', '.join(job['modules'])} for the family {job['family']}: "
+            f"{said[0].strip()}"
         )

@@ -12,14 +12,13 @@ modules stay
 """
 
 import json
+import os
 import sys
+import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
-SYNTH = {
-    "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf",
-    "xcup": "synth_xilinx -family xcup -noiopad -noclkbuf",
-    "ecp5": "synth_ecp5 -noflatten",
-}
+from xnorforge.hw import families
 
 
 def script(job: dict) -> list[str]:
@@ -30,13 +29,13 @@ def script(job: dict) -> list[str]:
     simulated.
     """
     flags = " ".join(["-sv", "-I.", *(f"-D{name}" for name in job["defines"])])
-    stubs = [f"read_verilog -lib {flags} {' '.join(job['stubs'])}"] if job["stubs"] else []
+    stubs = [f"read_verilog -lib {flags} {_quoted(*job['stubs'])}"] if job["stubs"] else []
     inner = [name for name in job["modules"] if name != job["top"]]
     flat, own = " ".join(inner or job["modules"]), inner and job.get("own")
     return [
         *stubs,
-        f"read_verilog -defer {flags} {' '.join(job['sources'])}",
-        f"{SYNTH[job['family']]} -top {job['top']}",
+        f"read_verilog -defer {flags} {_quoted(*job['sources'])}",
+        f"{families.load(job['family']).synth} -top {job['top']}",
         f"flatten -noscopeinfo {flat}",
         *(
             [f"setattr -mod -set keep_hierarchy 1 {flat}", f"flatten -noscopeinfo {job['top']}"]
@@ -45,22 +44,42 @@ def script(job: dict) -> list[str]:
         ),
         "splitnets",  # a chain of carries through one vector would look like a loop to a simulator
         "opt_clean -purge",
-        f"tee -q -o {job['folder']}/cells.json stat -json",
+        f"tee -q -o {_quoted(job['folder'] + '/cells.json')} stat -json",
         *(command for name in job["modules"] for command in _written(name, job["folder"])),
     ]
 
 
 def _written(module: str, folder: str) -> tuple[str, ...]:
-    return f"select -module {module}", f"write_verilog -noattr -selected {folder}/{module}.v", "select -clear"
+    path = _quoted(f"{folder}/{module}.v")
+    return f"select -module {module}", f"write_verilog -noattr -selected {path}", "select -clear"
+
+
+def _quoted(*paths: str) -> str:
+    """Paths as words of a Yosys command: in quotes where one would be taken for several words."""
+    return " ".join(f'"{path}"' if " " in path or ";" in path or "#" in path else path for path in paths)
 
 
 def main(path: str) -> None:
     """Run the job."""
-    from pyosys import libyosys as yosys
+    with tempfile.TemporaryDirectory() as folder:
+        _through_a_plain_path(Path(folder))
+        from pyosys import libyosys as yosys
 
-    design = yosys.Design()
-    for command in script(json.loads(Path(path).read_text())):
-        yosys.run_pass(command, design)
+        design = yosys.Design()
+        for command in script(json.loads(Path(path).read_text())):
+            yosys.run_pass(command, design)
+
+
+def _through_a_plain_path(folder: Path) -> None:
+    """Let pyosys be found by a link in `folder` where a shell would read its own path otherwise.
+
+    Yosys calls ABC, which lies in the package, by a shell with the path in double quotes.
+    """
+    spec = find_spec("pyosys")
+    if spec is None or spec.origin is None or not set(spec.origin) & set('$`"\\'):
+        return
+    os.symlink(Path(spec.origin).parent, folder / "pyosys")
+    sys.path.insert(0, str(folder))
 
 
 if __name__ == "__main__":

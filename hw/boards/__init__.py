@@ -6,11 +6,7 @@ from importlib.resources import files
 
 from xnorforge.core.errors import unknown
 from xnorforge.core.plugins import names
-
-FAMILIES = ("xc7", "xcup", "ecp5")
-MODELLED = (
-    "xc7",
-)  # families with models of their mapped cells, sim/<family>_cells.v: their netlists are simulated
+from xnorforge.hw import families
 
 
 @dataclass(frozen=True)
@@ -21,7 +17,7 @@ class Board:
         name: folder name, the key on the command line.
         title: name and maker, for reports.
         part: the device as its maker spells it.
-        family: `xc7`, `xcup` or `ecp5`; decides how Yosys maps and what the cells are called.
+        family: a folder of hw/families; decides how Yosys maps and what the cells are called.
         clock_mhz, clock_kind: clock in MHz and where that figure comes from.
         interval: cycles per frame that a folding aims at when nobody asks for another.
         intervals: the same for networks by name.
@@ -40,6 +36,11 @@ class Board:
     intervals: dict[str, int]
     capacity: dict[str, int]
     links: dict[str, str]
+
+    @property
+    def simulates_netlists(self) -> bool:
+        """Whether the cells of the part have models, so that a mapped netlist can be simulated."""
+        return families.models(self.family) is not None
 
     def interval_for(self, net: str) -> int:
         """The interval to aim at for a network, cycles per frame; `net` may have a method behind its name."""

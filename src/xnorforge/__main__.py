@@ -466,7 +466,7 @@ def list_(as_json):
     """Networks and plug-ins of every kind found."""
     from xnorforge.core import plugins
 
-    found = {f"{kind}s": known(kind) for kind in ("net", *plugins.KINDS)}
+    found = {plugins.plural(kind): known(kind) for kind in ("net", *plugins.KINDS)}
     click.echo(
         json.dumps(found, indent=1)
         if as_json

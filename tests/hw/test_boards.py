@@ -4,7 +4,7 @@ import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
-from xnorforge.hw import boards
+from xnorforge.hw import boards, families
 
 ALL = names("hw.boards")
 
@@ -17,7 +17,8 @@ def test_the_four_boards_exist():
 def test_board_states_part_clock_capacity_and_links(name):
     board = boards.load(name)
     assert board.name == name and board.title and board.part
-    assert board.family in boards.FAMILIES
+    assert board.family in families.names()
+    assert set(board.capacity) <= set(families.load(board.family).units)
     assert 10 <= board.clock_mhz <= 1000
     assert "not routed" in board.clock_kind
     assert {"lut", "ff", "bram36", "dsp"} <= set(board.capacity)

@@ -112,7 +112,7 @@ def test_a_family_without_models_is_refused(tmp_path):
         sources(tmp_path, "ecp5")
     assert (
         str(error.value)
-        == "netlist: there are no cell models for the family ecp5; take a board with an xc7 part, such as pynq-z2."
+        == "netlist: there are no cell models for the family ecp5; take a board of the family xc7."
     )
 
 

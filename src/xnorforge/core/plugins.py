@@ -24,9 +24,19 @@ GROUP = "xnorforge.plugins"
 KINDS = {
     "method": "sw.methods",
     "board": "hw.boards",
+    "family": "hw.families",
     "operator": "hw.ops",
     "backend": "flows.backends",
 }
+
+
+def plural(kind: str) -> str:
+    """A key of `KINDS` for several.
+
+    >>> plural("net"), plural("family")
+    ('nets', 'families')
+    """
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 @cache

@@ -73,7 +73,7 @@ def missing(build: Build, jobs: int = 1) -> Iterator[list[str]]:
         (acc / "rtl" / "rtl.json", ["generate", acc]),
         (acc / "sim.json", ["sim", acc, "--images", build.images, "--stalled", build.stalled]),
         (acc / "synth.json", ["synth", acc, "--jobs", jobs]),
-        *([(acc / "netlist.json", ["netlist", acc])] if board.family in boards.MODELLED else []),
+        *([(acc / "netlist.json", ["netlist", acc])] if board.simulates_netlists else []),
         (acc / "report.json", ["report", acc]),
     ]
     before = run / "export.json"

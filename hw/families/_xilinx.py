@@ -1,0 +1,46 @@
+"""What the families of AMD/Xilinx have in common: cells of logic and memory, and Vivado's names."""
+
+from xnorforge.hw.families import Site
+
+CELLS: dict[str, dict[str, float]] = {
+    "GND": {},
+    "VCC": {},
+    **{f"LUT{inputs}": {"lut_logic": 1} for inputs in range(1, 7)},
+    "LUT6_2": {"lut_logic": 1},
+    "INV": {"lut_logic": 1},
+    **{cell: {"ff": 1} for cell in ("FDRE", "FDSE", "FDCE", "FDPE")},
+    **{cell: {"muxf": 1} for cell in ("MUXF7", "MUXF8", "MUXF9")},
+    **{cell: {"srl": 1} for cell in ("SRL16E", "SRLC32E")},
+    # LUT sites (Xilinx UG474, table 2-4; UG574, table 2-2): S single port, D dual port, M four or eight
+    # ports.
+    "RAM32X1S": {"lut_ram": 1},
+    "RAM64X1S": {"lut_ram": 1},
+    "RAM128X1S": {"lut_ram": 2},
+    "RAM256X1S": {"lut_ram": 4},
+    "RAM512X1S": {"lut_ram": 8},
+    "RAM32X1D": {"lut_ram": 2},
+    "RAM64X1D": {"lut_ram": 2},
+    "RAM128X1D": {"lut_ram": 4},
+    "RAM256X1D": {"lut_ram": 8},
+    "RAM32M": {"lut_ram": 4},
+    "RAM64M": {"lut_ram": 4},
+    "RAM32M16": {"lut_ram": 8},
+    "RAM64M8": {"lut_ram": 8},
+}
+
+UNITS = {"lut": ("LUT", 1), "ff": ("FF", 1), "bram36": ("BRAM36", 1), "dsp": ("DSP", 1)}
+
+
+def sites(carry: str) -> tuple[Site, ...]:
+    """The utilisation table in Vivado's words; `carry` is the family's carry cell."""
+    return (
+        Site("Slice LUTs", ("lut",), "lut"),
+        Site("  LUT as Logic", ("lut_logic",), "lut"),
+        Site("  LUT as Memory", ("lut_ram", "srl")),
+        Site("Slice Registers", ("ff",), "ff"),
+        Site(carry, ("carry",), carry.lower()),
+        Site("Block RAM Tile", ("bram36",), "bram36"),
+        Site("  RAMB36", ("ramb36",), "bram36"),
+        Site("  RAMB18", ("ramb18",), "bram36", per=2),
+        Site("DSPs", ("dsp",), "dsp"),
+    )

@@ -1,0 +1,19 @@
+"""AMD/Xilinx UltraScale+."""
+
+from xnorforge.hw.families import Family, _xilinx
+
+FAMILY = Family(
+    synth="synth_xilinx -family xcup -noiopad -noclkbuf",
+    cells={
+        **_xilinx.CELLS,
+        "CARRY8": {"carry": 1},
+        # What Yosys maps to; a CARRY8 is two of them in its mode DUAL_CY4 (Xilinx UG574).
+        "CARRY4": {"carry": 0.5},
+        "RAMB36E2": {"ramb36": 1},
+        "RAMB18E2": {"ramb18": 1},
+        "DSP48E2": {"dsp": 1},
+    },
+    units={**_xilinx.UNITS, "carry8": ("CARRY8", 1)},
+    sites=_xilinx.sites("CARRY8"),
+    vendor_tool=("vivado", "Vivado"),
+)

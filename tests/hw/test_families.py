@@ -1,0 +1,88 @@
+"""Families of parts: each maps an operator, counts all its cells, and stops at one that it does not know."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
+from xnorforge.flows import synth
+from xnorforge.flows.synth import cells
+from xnorforge.hw import boards, families
+from xnorforge.hw.ops import base
+
+ROOT = Path(__file__).parents[2]
+NAMES = families.names()
+PERIPHERAL = {"GND", "VCC"}
+
+
+def test_the_three_families_exist():
+    assert {"ecp5", "xc7", "xcup"} <= set(NAMES)
+
+
+@pytest.fixture(scope="module")
+def operator() -> base.HwOp:
+    """A matrix of 4 x 12 bits with thresholds behind it: logic, registers and a memory."""
+    return next(iter(plugins.load("hw.ops", "xnor_mvu").Op.examples()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_family_maps_an_operator_and_counts_its_cells(name, operator, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
+    [counted] = synth.count([operator], name)
+    assert counted["lut"] > 0 and counted["ff"] > 0
+    assert set(counted["cells"]) <= set(families.load(name).cells)
+    costs = [families.load(name).cells[cell].get("ff", 0) * n for cell, n in counted["cells"].items()]
+    assert counted["ff"] == sum(costs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_that_a_family_does_not_know_is_an_error(name):
+    with pytest.raises(KeyError, match=f"hw/families/{name}: no cost for the {name} cell 'ICAPE2'"):
+        cells.resources({"ICAPE2": 1}, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_familys_table_and_names_speak_of_known_resources(name):
+    family = families.load(name)
+    assert {resource for cost in family.cells.values() for resource in cost} <= set(cells.RESOURCES)
+    assert {cell for cell, cost in family.cells.items() if not cost} >= PERIPHERAL
+    assert {"lut", "ff", "bram36", "dsp"} <= set(family.units)
+    for site in family.sites:
+        assert set(site.resources) <= set(cells.RESOURCES)
+        assert site.capacity is None or site.capacity in family.units
+
+
+def test_a_family_with_models_names_those_of_yosys_for_the_other_cells():
+    assert families.modelled() == ["xc7"]
+    assert all(families.load(name).simulation for name in families.modelled())
+
+
+def test_an_unknown_family_names_those_that_exist():
+    with pytest.raises(UserError, match=r"^hw.families: no 'xc6' among .*xc7.*\. Did you mean 'xc7'\?$"):
+        families.load("xc6")
+
+
+def test_every_board_is_of_a_known_family():
+    assert {boards.load(name).family for name in plugins.names("hw.boards")} <= set(NAMES)
+
+
+def sources() -> Iterator[Path]:
+    """Python files of the package outside hw/families."""
+    for folder in ("hw", "sw", "flows", "sim", "src"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.relative_to(ROOT).parts[:2] != ("hw", "families"):
+                yield path
+
+
+def test_no_file_outside_hw_families_names_a_family():
+    named = re.compile(rf"\b({'|'.join(NAMES)})\b", re.IGNORECASE)
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sources()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if named.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)
