@@ -12,11 +12,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.hw.ops.base import DOMAIN, HwOp
 
 
-def load(folded: ModelWrapper | Path | str) -> ModelWrapper:
-    """The graph of a file, or the graph itself."""
-    return folded if isinstance(folded, ModelWrapper) else ModelWrapper(str(folded))
-
-
 def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
     """The operators of a folded graph with their constants, in an order in which they can run.
 
@@ -24,7 +19,7 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
         ValueError: a node is none of ours, reads what nothing before it gives, or a tensor has not exactly
             one reader; fold writes no such graph.
     """
-    model = load(folded)
+    model = folded if isinstance(folded, ModelWrapper) else ModelWrapper(str(folded))
     unread, ops = {model.graph.input[0].name}, []
     for node in model.graph.node:
         if node.domain != DOMAIN:
@@ -98,8 +93,8 @@ def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
     return found
 
 
-def _walk(ops: list[HwOp], given: np.ndarray) -> Iterator[tuple[HwOp, tuple]]:
-    """Each operator with what it gives; a tensor is held until its one reader has run."""
+def _walk(ops: list[HwOp], given: np.ndarray) -> Iterator[tuple[HwOp, list[np.ndarray]]]:
+    """Each operator with what it gives; a tensor is kept until its one reader has run."""
     waiting = {ops[0].sources[0]: given}
     for op in ops:
         results = op.run_all(*(waiting.pop(tensor) for tensor in op.sources))

@@ -1,6 +1,8 @@
-"""One operator as a module without parameters: what the top, the operator bench and the netlist instantiate."""
+"""One operator as a module without parameters: what the top, the operator bench and the netlist
+instantiate.
+"""
 
-import sys
+import inspect
 from importlib.resources import files
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def library(ops) -> list[Path]:
     shared = sorted(
         _found(files("xnorforge.hw") / "rtl", ".sv"), key=lambda path: (not path.stem.endswith("_pkg"), path)
     )
-    folders = {Path(sys.modules[type(op).__module__].__file__).parent for op in ops}
+    folders = {Path(inspect.getfile(type(op))).parent for op in ops}
     return shared + [path for folder in sorted(folders) for path in _found(folder, ".sv")]
 
 

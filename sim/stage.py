@@ -1,4 +1,6 @@
-"""The `sim` stage: a built accelerator against the integers of its lowered graph, on packed words and as RTL."""
+"""The `sim` stage: a built accelerator against the integers of its lowered graph, on packed words and as
+RTL.
+"""
 
 import re
 from pathlib import Path
@@ -22,9 +24,7 @@ TEMPLATE_FRAMES = 12
 WAVE_IMAGES = 2  # a waveform file of more would fill the disk
 
 
-def simulate(
-    acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda text: None
-) -> dict:
+def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None) -> dict:
     """Prove the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
     `sim.json`.
 
@@ -64,21 +64,21 @@ def simulate(
         progress(f"building the RTL model of {len(ops)} operators")
         device = network(acc / "rtl", ops)
         progress(f"RTL on {images:,} images at full rate, then {stalled:,} with pauses")
-        flowing = drive(device, acc, ops, pictures[:images], expected)
-        paused = drive(device, acc, ops, pictures[:stalled], expected, stall=STALL)
+        flowing = run_network(device, acc, ops, pictures[:images], expected)
+        paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=STALL)
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
-        again = drive(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
+        again = run_network(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
         changing = []
         if loadable(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
-            changing = templates.proven(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
+            changing = templates.check_templates(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
         task, rows, drawn = task_of(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
             if loadable(ops):
                 progress("tracker on the test sequences, its first steps as RTL")
-                rows = tracking.evaluate(machine)
+                rows = tracking.evaluate_sets(machine)
                 changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
             progress("example pictures")
             drawn = examples.draw(
@@ -110,8 +110,8 @@ def simulate(
             ),
             *changing,
         ],
-        **figures(ops, flowing),
-        "accuracy": rows + accuracy(golden, lowered, bits, flowing.output, task),
+        **cycle_figures(ops, flowing),
+        "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),
         "examples": drawn,
         "unpacked": simulator.plain,
         "run": run,
@@ -131,7 +131,7 @@ def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarra
     if compare.frames_unequal(bits, expected):
         raise MismatchError(locate_bits(simulator, pictures, bits, expected))
     what = "every score" if expected.ndim == 2 else "every integer of the map"
-    what += " and index" if last.onnx_node.op_type == "TopK" else ""
+    what += " and index" if last.indices else ""
     return bits, compare.checked("bit simulator = lowered", bits, expected, what)
 
 
@@ -142,7 +142,7 @@ def bits_alone(acc: Path, net_dir: Path) -> dict:
     return packed_words(simulator, golden["images"], graph.answers(simulator.ops, lowered))[1]
 
 
-def drive(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
+def run_network(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
     """One RTL run of the whole network; an error or a difference is traced to its operator."""
     inputs = graph.enter(ops[0], pictures)
     [result] = cosim.attempt(device, [inputs], seed=SEED, probe=True, **how)
@@ -165,7 +165,7 @@ def locate_rtl(acc: Path, ops, pictures) -> str:
             return f"The first operator that fails alone: {result}"
         for output, tensor in zip(result.outputs, op.results):
             if compare.frames_unequal(output, tensors[tensor]):
-                text = compare.describe(title(op), "RTL", output, tensors[tensor])
+                text = compare.describe(op_title(op), "RTL", output, tensors[tensor])
                 return f"The first operator that differs alone: {text}"
     return (
         "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or between two operators."
@@ -176,27 +176,27 @@ def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
     """Describe where the bit simulator leaves the reference walk, or that the two agree against the lowered
     graph.
     """
-    image = compare.first_difference(bits, expected)[0]
+    image = (compare.first_difference(bits, expected) or (0,))[0]
     one = pictures[image : image + 1]
     reference, got = graph.execute(simulator.ops, one, keep="all"), simulator.run(one, keep="all")
     for op in simulator.ops:
         if compare.frames_unequal(got[op.name], reference[op.name]):
-            return compare.describe(title(op), "bit simulator", got[op.name], reference[op.name])
+            return compare.describe(op_title(op), "bit simulator", got[op.name], reference[op.name])
     text = compare.describe("output", "bit simulator", bits, expected)
     return f"folded.onnx gives other integers than lowered.onnx: {text}"
 
 
-def title(op) -> str:
+def op_title(op) -> str:
     """An operator in a message."""
     return f"{op.name} ({op.onnx_node.op_type})"
 
 
-def figures(ops, flowing: cosim.Run) -> dict:
+def cycle_figures(ops, flowing: cosim.Run) -> dict:
     """Cycles and FIFO fills of the run at full rate."""
     bound = max(op.cycles() for op in ops)
     steady = isinstance(flowing.interval, int)
     late = flowing.gaps[len(flowing.gaps) // 2 :]
-    queues = {index: op for index, op in enumerate(ops) if op.input_buffer()}
+    buffers = {index: op for index, op in enumerate(ops) if op.input_buffer()}
     return {
         "interval_bound": bound,
         "bound_by": [op.name for op in ops if op.cycles() == bound],
@@ -204,18 +204,18 @@ def figures(ops, flowing: cosim.Run) -> dict:
         "interval_constant": steady,
         "latency": flowing.answer,
         "first_beat": flowing.latency,
-        "fifos": {op.name: fill(flowing.fills, index) for index, op in queues.items()},
-        "fifo_depths": {op.name: op.input_buffer() for op in queues.values()},
+        "fifos": {op.name: fill(flowing.fills, index) for index, op in buffers.items()},
+        "fifo_depths": {op.name: op.input_buffer() for op in buffers.values()},
     }
 
 
 def fill(fills: dict[str, int], index: int) -> int | None:
-    """Highest fill of the queue in layer `index` of xf_top, None where it printed none."""
+    """Highest fill of the FIFO or input buffer of layer `index` of xf_top, None where it printed none."""
     own = re.compile(rf"\.u_layer_{index:02d}_\w+\.u_op(\.|$)")
     return next((entries for path, entries in fills.items() if own.search(path)), None)
 
 
-def accuracy(golden, lowered, bits, rtl, task=None) -> list[dict]:
+def accuracy_rows(golden, lowered, bits, rtl, task=None) -> list[dict]:
     """Rows of the images whose label is known, see `accuracy.of_stage`."""
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):

@@ -1,8 +1,8 @@
 """Frames with flags: which template each of them sees, in both simulators and as traffic for the RTL.
 
-A frame carries `bank` and `learn` (docs/operators-correlate.md). It is compared with the template of its
-bank; if it learns, its first window becomes the template of the other bank, for all frames behind it. A host
-loads a template between two frames.
+A frame carries `bank` and `learn` (docs/architecture.md, "Frame flags"). It is compared with the template of
+its bank; if it learns, its first window becomes the template of the other bank, for all frames behind it. A
+host loads a template between two frames.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import BANKS, loadable
+from xnorforge.hw.ops._loadable import BANKS, loadable_of
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import Device
@@ -35,7 +35,7 @@ class Reference:
 
     def load_template(self, weights) -> None:
         """Compare the frames of later runs with another template."""
-        template = loadable(self.ops)
+        template = loadable_of(self.ops)
         self.ops[self.ops.index(template)] = template.holding(weights)
 
     def run(self, images, keep=()) -> dict[str, np.ndarray]:
@@ -56,7 +56,7 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
         The last operator's output, int64 (N, *shape).
     """
     machine = machine if isinstance(machine, BitSimulator) else Reference(machine)
-    flags, given = np.asarray(flags), loadable(machine.ops).arrays_of["weights"]
+    flags, given = np.asarray(flags), loadable_of(machine.ops).arrays_of["weights"]
     learning = np.flatnonzero(flags[:, 1])
     templates = dict(zip(learning.tolist(), learnt(machine, frames[learning]) if len(learning) else []))
     banks, seen = [given] * BANKS, []
@@ -67,8 +67,8 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
         seen.append(banks[bank])
         banks[1 - bank] = templates.get(frame, banks[1 - bank])
     outputs = []
-    for _, group in groupby(range(len(frames)), lambda frame: id(seen[frame])):
-        group = list(group)
+    for _, same in groupby(range(len(frames)), lambda frame: id(seen[frame])):
+        group = list(same)
         machine.load_template(seen[group[0]])
         outputs.append(machine.run(frames[group])[machine.ops[-1].name])
     machine.load_template(given)
@@ -82,7 +82,7 @@ def learnt(machine, frames) -> np.ndarray:
         machine: a `BitSimulator` or a `Reference`.
         frames: uint8 (N, C, H, W).
     """
-    template = loadable(machine.ops)
+    template = loadable_of(machine.ops)
     before = [op.name for op in machine.ops if template.sources[0] in op.results]
     found = machine.run(frames, before)[before[0]] if before else graph.enter(template, frames)
     return template.learnt(found)
@@ -95,11 +95,12 @@ def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
     It keeps the rule: a bank is written when all earlier frames that use it have come out, and the next frame
     that uses it waits for the answer to the last write. Where no frame starts, tuser is noise.
     """
-    template, flags = loadable(ops), np.asarray(flags)
+    template, flags = loadable_of(ops), np.asarray(flags)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     more = np.random.default_rng(seed).integers(0, 4, (len(frames), source.beats))
     more[:, 0] = flags[:, 0] + 2 * flags[:, 1]
-    writes, gates = [], []
+    writes: list[tuple[int, int]] = []
+    gates: list[tuple[int, int, int, int]] = []
     for load in sorted(loads, key=lambda load: load.frame):
         using = np.flatnonzero((flags[:, 0] == load.bank) | (flags[:, 1] == 1))
         earlier, later = using[using < load.frame], using[using >= load.frame]
@@ -115,12 +116,12 @@ def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
     return cosim.Feed(inputs, counts, {0: more.ravel(), 2: np.full(len(writes), 15)}, gates)
 
 
-def drawn(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
+def random_flags(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
     """Random flags (frames, 2), and random templates before one frame in four.
 
     The second frame sees what the first taught, the third a template that was loaded.
     """
-    rng, shape = np.random.default_rng(seed), loadable(ops).arrays_of["weights"].shape
+    rng, shape = np.random.default_rng(seed), loadable_of(ops).arrays_of["weights"].shape
     flags, loaded = rng.integers(0, 2, (frames, 2)), rng.random(frames) < 0.25
     flags[:2] = [(0, 1), (1, 0)][:frames]
     loaded[:3] = [False, False, True][:frames]
@@ -130,7 +131,7 @@ def drawn(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
     return flags, [Load(frame, int(banks[frame]), rng.integers(0, 2, shape)) for frame in places]
 
 
-def proven(
+def check_templates(
     device: Device, simulator: BitSimulator, pictures, count: int, runs: dict, seed: int
 ) -> list[dict]:
     """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator
@@ -144,10 +145,10 @@ def proven(
         MismatchError: it does not; the text names the first frame, position and both values.
     """
     ops, found, frames = simulator.ops, [], pictures[np.arange(count) % len(pictures)]
-    flags, loads = drawn(ops, count, seed)
+    flags, loads = random_flags(ops, count, seed)
     wanted = responses(simulator, frames, flags, loads)
     for name, stall in runs.items():
-        got = drive(device, ops, frames, flags, loads, stall, seed).output
+        got = run_frames(device, ops, frames, flags, loads, stall, seed).output
         compare.equal("xf_top", name, got, wanted)
         what = (
             f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; pauses {stall or 'none'}"
@@ -156,7 +157,7 @@ def proven(
     return found
 
 
-def drive(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) -> cosim.Run:
+def run_frames(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) -> cosim.Run:
     """Run such a sequence on `xf_top`; its output as `responses` gives it.
 
     Raises:
@@ -164,10 +165,10 @@ def drive(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) -> co
     """
     run = cosim.run(device, traffic(ops, frames, flags, loads, seed), stall=stall, seed=seed, probe=True)
     _, answers, registers = (output.ravel() for output in run.outputs)
-    wanted = loadable(ops).registers
+    wanted = loadable_of(ops).registers
     if answers.any() or run.more[2].any() or registers.tolist() != wanted:
         raise MismatchError(
-            f"xf_top: AXI4-Lite refuses {int((answers != 0).sum())} of {len(answers)} writes, and its registers are "
-            f"{registers.tolist()}, expected {wanted}."
+            f"xf_top: AXI4-Lite refuses {int((answers != 0).sum())} of {len(answers)} writes, and its "
+            f"registers are {registers.tolist()}, expected {wanted}."
         )
     return run

@@ -10,7 +10,7 @@ from xnorforge.sim.machine import Machine
 STEPS = 5  # of the first sequence, as RTL
 
 
-def evaluate(machine: Machine) -> list[dict]:
+def evaluate_sets(machine: Machine) -> list[dict]:
     """Rows of the task's figures on its test sets; the machine keeps the first steps."""
     machine.keep = 1 + STEPS
     return [
@@ -31,10 +31,11 @@ def as_rtl(machine: Machine, device: Device, stall=0.0) -> dict:
     learnt = np.concatenate([np.full(len(frames), answers is None) for frames, answers in machine.kept])
     flags = np.stack([~learnt, learnt], 1).astype(int)
     expected = np.concatenate([answers for _, answers in machine.kept if answers is not None])
-    run = templates.drive(device, machine.simulator.ops, frames, flags, stall=stall)
+    run = templates.run_frames(device, machine.simulator.ops, frames, flags, stall=stall)
     found = run.output[~learnt]
     if compare.frames_unequal(found, expected):
         raise MismatchError(compare.describe("tracker", "RTL", found, expected))
     steps = sum(answers is not None for _, answers in machine.kept)
-    what = f"{steps} steps of the first test sequence, its template learnt from a frame; pauses {stall or 'none'}"
+    what = f"{steps} steps of the first test sequence, its template learnt from a frame; "
+    what += f"pauses {stall or 'none'}"
     return compare.checked(f"RTL tracker{' stalled' if stall else ''} = bit simulator", found, expected, what)

@@ -12,20 +12,20 @@ CHANNELS = {  # port: (direction, bits; None: of an address)
 }  # fmt: skip
 
 
-def ports(template: Loadable) -> str:
-    """The ports, each behind a comma."""
+def port_list(template: Loadable) -> str:
+    """The ports of xf_top, each behind a comma."""
     text = ",\n  input  logic [1:0] s_axis_tuser"
     for name, (direction, bits) in CHANNELS.items():
         text += f",\n  {direction:6} logic {_size(bits or template.address_bits)}s_axi_ctrl_{name}"
     return text
 
 
-def connected(template: Loadable) -> str:
-    """The operator's ports beyond those of its streams, at the wires of `body`."""
+def side_connections(template: Loadable) -> str:
+    """The operator's ports beyond those of its streams, at the wires of `control_logic`."""
     return "".join(f",\n    .{port}({_wire(port)})" for port in template.side_ports())
 
 
-def body(template: Loadable, beats: int) -> str:
+def control_logic(template: Loadable, beats: int) -> str:
     """What joins ports and operator; the stream of frames, of `beats` beats, goes on as `frame_valid`,
     `frame_ready`.
     """
@@ -57,7 +57,7 @@ def body(template: Loadable, beats: int) -> str:
 """
 
 
-def record(template: Loadable) -> dict:
+def host_record(template: Loadable) -> dict:
     """What a host has to know to load a template; in `rtl.json` under `control`."""
     return {
         "operator": template.name,

@@ -75,7 +75,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
         "top": "top.sv",
         "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
-        **({"control": _control.record(template)} if template else {}),
+        **({"control": _control.host_record(template)} if template else {}),
         "library": [path.name for path in shared],
         "headers": [path.name for path in headers()],
         "layers": layers,
@@ -92,13 +92,13 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     at = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor
     for index, (op, module) in enumerate(zip(ops, modules)):
         for tensor, suffix, stream in zip(op.results, numbered(f"_{index}", op.outputs), op.out_streams()):
-            at[tensor] = tuple(f"{role}{suffix}" for role in ("data", "valid", "ready"))
+            at[tensor] = f"data{suffix}", f"valid{suffix}", f"ready{suffix}"
             wires.append(
                 f"  logic [{stream.width - 1}:0] {at[tensor][0]};\n  logic {', '.join(at[tensor][1:])};\n"
             )
         sides = (_together([at[tensor] for tensor in side]) for side in (op.sources, op.results))
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
-        side = _control.connected(op) if op is template else ""
+        side = _control.side_connections(op) if op is template else ""
         cells.append(
             f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni(aresetn),\n"
             f"    .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),\n"
@@ -114,19 +114,29 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             f"  assign unused = ^s_axis_tdata[{bits_in - 1}:{source.width}];\n\n"
         )
     count = max(sink.beats - 1, 1).bit_length()
-    told, ports, control = "", "", ""
+    flags, ports, control = "", "", ""
     if template:
-        told = (
-            "// s_axis_tuser: with the first beat of a frame, bit 0 the bank of its template, bit 1 whether it is learnt into the\n"
+        flags = (
+            "// s_axis_tuser: with the first beat of a frame, bit 0 the bank of its template, bit 1 whether "
+            "it is learnt into the\n"
             f"// other bank. s_axi_ctrl: AXI4-Lite, loads a template of {template.name}.\n"
         )
-        ports, control = _control.ports(template), _control.body(template, source.beats)
+        ports, control = _control.port_list(template), _control.control_logic(template, source.beats)
+    into = (
+        f"{list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit "
+        f"per beat, {source.beats} beats."
+    )
+    signed = ", two's complement," if sink.signed else ""
+    out_of = (
+        f"{list(sink.shape)} per frame, {sink.lanes} element(s) of {sink.bits} bit"
+        f"{signed} per beat, {sink.beats} beats; tlast on the last."
+    )
     return f"""{SPDX}//
 // The accelerator between two AXI-Stream ports, generated.
 //
-// In:  {list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit per beat, {source.beats} beats.
-// Out: {list(sink.shape)} per frame, {sink.lanes} element(s) of {sink.bits} bit{", two's complement," if sink.signed else ""} per beat, {sink.beats} beats; tlast on the last.
-{told}//
+// In:  {into}
+// Out: {out_of}
+{flags}//
 // Reset  synchronous, low; frames may follow each other without a pause
 
 module {TOP} (

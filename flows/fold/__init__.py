@@ -22,7 +22,7 @@ from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
 from xnorforge.flows.fold.search import Part, put_before, search
 from xnorforge.hw import boards, graph
-from xnorforge.hw.ops.base import DOMAIN, HwOp
+from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 GIVEN = ("simd", "pe", "depth")
 
@@ -45,7 +45,7 @@ def fold(
         interval: cycles per frame to aim at; None takes the board's for this network.
         folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched.
             `depth` puts a FIFO of so many beats in front of the operator.
-        backend: which matrices become adders instead of folded units, see adders.py.
+        backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
         output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
             else.
 
@@ -77,7 +77,7 @@ def fold(
         )
         ops = search(bounds, interval, part, fixed)
         ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
-        _joins(ops)
+        _check_streams(ops)
         estimate = {
             name: round(sum(op.estimate().get(name, 0) for op in ops), 1) for name in ("lut", "bram36", "dsp")
         }
@@ -159,7 +159,8 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
             if key not in GIVEN or type(value) is not int:
                 raise UserError(
-                    f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers {', '.join(GIVEN)}."
+                    f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers "
+                    f"{', '.join(GIVEN)}."
                 )
     return given
 
@@ -171,8 +172,8 @@ def _known(given: dict, known: list[str]) -> None:
 
 
 def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
-    """Put FIFOs in front of the inputs that need one (`queues.py`); a given depth is taken as it is, for all
-    of an operator's.
+    """Put FIFOs in front of the inputs that need one (`fifo_sizing.py`); a given depth is used as it is, for
+    all inputs of an operator.
     """
     found, depths = [], fifo_sizing.depths(ops)
     for op in ops:
@@ -193,9 +194,9 @@ def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
     return found
 
 
-def _joins(ops: list[HwOp]) -> None:
+def _check_streams(ops: list[HwOp]) -> None:
     """What an operator gives is what its reader takes; the search sees to it, so this cannot fail."""
-    streams = {}
+    streams: dict[str, Stream] = {}
     for op in ops:
         for tensor, sink in zip(op.sources, op.in_streams()):
             source = streams.get(tensor, sink)
@@ -204,8 +205,8 @@ def _joins(ops: list[HwOp]) -> None:
 
 
 def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
-    """The folded graph against the lowered integers, on all images; with TopK and ArgMax the index of the
-    largest.
+    """The folded graph against the lowered integers and what its last operator makes of them, on all
+    images.
     """
     got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
     want = graph.answers(ops, lowered).reshape(len(images), -1)
@@ -214,7 +215,8 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
         image, place = map(int, wrong[0])
         raise MismatchError(
             f"fold: {ops[-1].name} differs from the lowered network first at image {image}, score {place}: "
-            f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers differ)."
+            f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers "
+            "differ)."
         )
     return artifacts.check(
         "folded = lowered", len(images), 0, int(want.size), "scores of the folded graph against lowered.npz"
@@ -224,7 +226,10 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
 def _row(op: HwOp, nodes: list[str]) -> dict:
     """One operator in fold.json."""
     has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
-    value = lambda name: op.get_nodeattr(name) if name in has else None
+
+    def value(name):
+        return op.get_nodeattr(name) if name in has else None
+
     return {
         "name": op.name,
         "op": type(op).__name__,

@@ -1,5 +1,5 @@
-"""Which matrices are computed by distributed arithmetic (da4ml's adders) instead of by folded units: none, all
-that can be, or those that then take less of the part.
+"""Which matrices are computed by distributed arithmetic (da4ml's adders) instead of by folded units: none,
+all that can be, or those that then take less of the part.
 
 Which operator takes the place of which is said by the operators themselves (`HwOp.instead_of`). A layer is
 cheaper as adders when the whole network is: both networks are folded for the same interval, and
@@ -22,7 +22,9 @@ WITHIN_REACH = 2  # times the folded unit's estimate; what is dearer than that i
 COUNTED = ("lut", "ff", "bram36", "dsp")
 
 
-def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval: int, fixed: dict[str, dict]):
+def choose(
+    bounds: list[Bound], backend: str, family: str, part: Part, interval: int, fixed: dict[str, dict]
+) -> tuple[list[Bound], list[dict[str, Any]]]:
     """Replace layers by adders.
 
     Args:
@@ -45,11 +47,12 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
     matrices = base.load(backend).matrices
     if matrices == "folded":
         return bounds, []
-    decisions, plain = [], search(bounds, interval, part, fixed) if matrices == "cheaper" else []
+    decisions: list[dict[str, Any]] = []
+    plain = search(bounds, interval, part, fixed) if matrices == "cheaper" else []
     for place, bound in enumerate(bounds):
         if bound.make_alone().matrix() is None:
             continue
-        row: dict[str, Any] = {
+        row = {
             "layer": bound.name,
             "chosen": "folded",
             "why": "its folding is given",
@@ -72,7 +75,7 @@ def choose(bounds: list[Bound], backend: str, family: str, part: Part, interval:
             row |= {"chosen": "da4ml", "why": "asked for"}
         else:
             folded = search(changed, interval, part, fixed)
-            row |= compared(plain, folded, family, part)
+            row |= cheaper(plain, folded, family, part)
             plain = folded if row["chosen"] == "da4ml" else plain
         bounds = changed if row["chosen"] == "da4ml" else bounds
     if matrices == "adders" and not any(row["chosen"] == "da4ml" for row in decisions):
@@ -96,7 +99,7 @@ def alternative(bound: Bound, backend: str) -> Bound | None:
     return None
 
 
-def compared(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:
+def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:
     """Part of a row: which of two networks takes less of the part, by what only one of them holds."""
     sides = {"folded": _beyond(folded, other), "da4ml": _beyond(other, folded)}
     guess = {side: sum(map(part.price, ops)) for side, ops in sides.items()}
@@ -105,7 +108,7 @@ def compared(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> 
     counts = {side: cells.add(synth.count(ops, family)) for side, ops in sides.items()}
     share = {side: part.share(count) for side, count in counts.items()}
     return {
-        "chosen": min(share, key=share.get),  # folded on a tie
+        "chosen": min(share, key=lambda side: share[side]),  # folded on a tie
         "why": "counted, {da4ml:.2%} of the part against {folded:.2%}".format(**share),
         **{side: {name: count[name] for name in COUNTED} for side, count in counts.items()},
     }

@@ -1,17 +1,19 @@
-"""FIFOs that keep the pace, and those without which streams that meet would wait for each other for ever.
+"""FIFO sizing: FIFOs that keep the initiation interval, and those without which streams that meet would wait
+for each other for ever.
 
-**Behind a pool**, in front of a unit that takes the pool's pixels one by one. A pool gives a row of pixels
-while the last rows of its windows arrive, and nothing in between. A window's ring takes that in; a
-matrix-vector unit alone holds two vectors, and the unit before the pool would have to wait for it.
+**Behind a pool**, in front of a unit that reads the pool's pixels vector by vector. A pool gives a row of
+pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
+in; a matrix-vector unit alone holds two vectors, and the unit before the pool would have to stall.
 
 **In front of an operator that reads several streams.** All come from one fork. For its beat k the slowest of
-them needs a certain number of the fork's beats (`needs()`, composed along the way); what the others made of
-all beats before the last of these has to wait, while an operator can keep what only that last one completes.
-Feed the fork beat by beat, and no queue ever has to hold more; and since every operator takes and gives in an
-order of its own that does not depend on time, no other order of events can stand still either. To this come
-the beats that arrive while the slower way works on what it has.
+them needs a certain number of the fork's beats (`needs()`, composed along the branch); what the others made
+of all beats before the last of these has to wait, while an operator can keep what only that last one
+completes. Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and
+writes in an order of its own that does not depend on time, no other order of events can deadlock either. To
+this come the beats that arrive while the slower branch works on what it has.
 """
 
+from dataclasses import dataclass
 from math import ceil
 
 import networkx as nx
@@ -20,7 +22,26 @@ import numpy as np
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4  # until the time between frames no longer changes
-HELD = 2  # vectors in the input buffer of a unit
+VECTORS_BUFFERED = 2  # in the input buffer of a unit
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What leads from a fork to a tensor.
+
+    Attributes:
+        needed: beats of the fork that each beat of the tensor's first frame needs.
+        delay: cycles of work in between.
+        beats: beats of the fork per frame.
+    """
+
+    needed: np.ndarray
+    delay: float
+    beats: int
+
+    def needed_for(self, need: np.ndarray) -> np.ndarray:
+        """Beats of the fork that so many beats at the end of the branch need, none for none."""
+        return np.where(need > 0, self.needed[need - 1], 0)
 
 
 def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
@@ -32,9 +53,9 @@ def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
 
 
 def where_streams_meet(
-    ops: list[HwOp], before: dict[str, HwOp], pace: bool = True
+    ops: list[HwOp], before: dict[str, HwOp], keep_interval: bool = True
 ) -> dict[tuple[str, int], int]:
-    """The second kind; without `pace` only what must fit so that nothing stands still."""
+    """The second kind; without `keep_interval` only what must fit so that nothing deadlocks."""
     graph = nx.DiGraph(
         (before[tensor].name, op.name) for op in ops for tensor in op.sources if tensor in before
     )
@@ -44,42 +65,38 @@ def where_streams_meet(
     dominators = nx.immediate_dominators(graph, ops[0].name)
     interval, found = max(op.cycles() for op in ops), {}
     for op in meeting:
-        ways = [_way(tensor, dominators[op.name], before) for tensor in op.sources]
-        slowest = max(delay for _, delay, _ in ways)
+        branches = [_branch(tensor, dominators[op.name], before) for tensor in op.sources]
+        slowest = max(branch.delay for branch in branches)
         needs = [op.needs(port) for port in range(op.inputs)]
         # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
-        asked = np.max([_of_fork(way, need) for way, need in zip(ways, needs)], 0)
-        for port, (way, need) in enumerate(zip(ways, needs)):
-            own, delay, frame = way
-            there = sum(np.searchsorted(own + late * frame, asked, side="left") for late in range(FRAMES))
-            fill = int((there - np.concatenate([[0], need[:-1]])).max())
-            depth = fill + (ceil((slowest - delay) * op.in_streams()[port].beats / interval) if pace else 0)
+        asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
+        for port, (branch, need) in enumerate(zip(branches, needs)):
+            arrived = sum(
+                np.searchsorted(branch.needed + late * branch.beats, asked, side="left")
+                for late in range(FRAMES)
+            )
+            fill = int((arrived - np.concatenate([[0], need[:-1]])).max())
+            meanwhile = ceil((slowest - branch.delay) * op.in_streams()[port].beats / interval)
+            depth = fill + (meanwhile if keep_interval else 0)
             if depth > 0:
                 found[op.name, port] = depth
     return found
 
 
-def _way(tensor: str, root: str, before: dict[str, HwOp]) -> tuple[np.ndarray, float, int]:
-    """From a fork to a tensor: the fork's beats that each beat of a frame needs, the cycles of work in
-    between, and the beats of the fork per frame."""
+def _branch(tensor: str, root: str, before: dict[str, HwOp]) -> Branch:
+    """From the fork `root` to a tensor."""
     op = before[tensor]
     if op.name == root:
         beats = op.out_streams()[op.results.index(tensor)].beats
-        return np.arange(1, beats + 1), 0.0, beats
-    ways = [_way(source, root, before) for source in op.sources]
+        return Branch(np.arange(1, beats + 1), 0.0, beats)
+    branches = [_branch(source, root, before) for source in op.sources]
     needs = [op.needs(port) for port in range(op.inputs)]
-    asked = np.max([_of_fork(way, need) for way, need in zip(ways, needs)], 0)
+    asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
     step = max(op.cycles() / len(np.unique(need)) for need in needs)
-    return (
-        asked,
-        max(delay for _, delay, _ in ways) + step + (op.latency() if len(asked) > 1 and step < 2 else 0),
-        ways[0][2],
-    )
-
-
-def _of_fork(way, need: np.ndarray) -> np.ndarray:
-    """Beats of the fork that so many beats at the end of a way need, none for none."""
-    return np.where(need > 0, way[0][need - 1], 0)
+    delay = max(branch.delay for branch in branches) + step
+    if len(asked) > 1 and step < 2:
+        delay += op.latency() or 0
+    return Branch(asked, delay, branches[0].beats)
 
 
 def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
@@ -95,7 +112,7 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
         least, most = 0, vectors
         while least < most:
             middle = (least + most) // 2
-            enough = _interval(arrives, step, service, HELD + middle) <= bound + 0.5
+            enough = _interval(arrives, step, service, VECTORS_BUFFERED + middle) <= bound + 0.5
             least, most = (least, middle) if enough else (middle + 1, most)
         if least:
             found[op.name, 0] = least * (op.in_stream().beats // vectors)
@@ -103,15 +120,17 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
 
 
 def _pools(op: HwOp, before: dict[str, HwOp]) -> tuple[list[HwOp], HwOp]:
-    """The pools directly in front of an operator in stream order, width converters and FIFOs skipped, and what
-    feeds the first.
+    """The pools directly in front of an operator in stream order, width converters skipped, and what feeds
+    the first.
     """
-    pools, source = [], op
-    while (source := before.get(source.sources[0])) is not None:
+    pools: list[HwOp] = []
+    source = before.get(op.sources[0])
+    while source is not None:
         if source.pooling():
             pools.insert(0, source)
         elif not source.identity or source.outputs > 1:
             break
+        source = before.get(source.sources[0])
     return pools, source or (pools or [op])[0]
 
 
@@ -126,18 +145,18 @@ def _arrivals(pools: list[HwOp]) -> list[bool]:
     return [(y, x) in last for y in range(rows) for x in range(columns)]
 
 
-def _interval(arrives: list[bool], step: float, service: float, held: int) -> float:
+def _interval(arrives: list[bool], step: float, service: float, room: int) -> float:
     """Cycles per frame of a source, `step` cycles per pixel, in front of a unit, `service` cycles per vector.
 
-    The pixels of a frame at which a vector arrives are marked; at most `held` vectors wait or are worked on,
-    and while there is no room for one the source waits with it.
+    The pixels of a frame at which a vector arrives are marked; at most `room` vectors wait or are worked on,
+    and while there is no room for one the source stalls with it.
     """
-    now, done, ends = 0.0, [0.0] * held, []
+    now, done, ends = 0.0, [0.0] * room, []
     for _ in range(FRAMES):
         for arrives_here in arrives:
             now += step
             if arrives_here:
-                now = max(now, done[-held])
+                now = max(now, done[-room])
                 done.append(max(now, done[-1]) + service)
         ends.append(done[-1])
     return ends[-1] - ends[-2]

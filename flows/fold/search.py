@@ -4,12 +4,13 @@ Each operator alone: all divisors that its streams allow, and for every Simd onl
 enough (a larger one costs more and gains nothing). Along the graph: dynamic programming over these choices,
 because two operators whose beats differ pay for a width converter between them. What is kept apart is the
 form of the streams that lead from the operators decided so far to the others: one in a chain; where there are
-many, the cheapest `KEPT` ways go on.
+many, the cheapest `KEPT` choices go on.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import lcm, prod
+from math import inf, lcm, prod
+from typing import Any
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, Bound
@@ -41,7 +42,7 @@ def extents(bound: Bound) -> dict[str, int]:
     return OPS[bound.op].sizes(bound.attributes)
 
 
-def checked(bound: Bound, given: dict[str, int]) -> dict[str, int]:
+def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
     """A folding that somebody gave, or the reason why it cannot be.
 
     Raises:
@@ -55,7 +56,8 @@ def checked(bound: Bound, given: dict[str, int]) -> dict[str, int]:
             raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
         if value < 1 or sizes[name] % value:
             raise UserError(
-                f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; {_use(divisors(sizes[name]))}"
+                f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; "
+                f"{_use(divisors(sizes[name]))}"
             )
     return given
 
@@ -73,7 +75,8 @@ def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
                 found.append(op)
     if not found:
         raise UserError(
-            f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take divisors of the channels."
+            f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take "
+            "divisors of the channels."
         )
     return found
 
@@ -94,7 +97,7 @@ def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
         UserError: no folding is fast enough, or a given value does not divide.
     """
     fixed = {
-        name: checked(bound, given)
+        name: checked_folding(bound, given)
         for bound in graph
         for name, given in (fixed or {}).items()
         if name == bound.name
@@ -104,7 +107,7 @@ def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
     options = [_fast_enough(ops, interval) for ops in options]
     converters = Converters(part)
     # {lanes of the open tensors: (price, their streams, operators decided as (…, last))}
-    best = {(): (0.0, {}, None)}
+    best: dict[tuple[int, ...], tuple[float, dict[str, Stream], Any]] = {(): (0.0, {}, None)}
     for bound, ops in zip(graph, options):
         priced = [
             (
@@ -115,11 +118,11 @@ def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
             )
             for op in ops
         ]
-        reached = {}
+        reached: dict[tuple[int, ...], tuple[float, dict[str, Stream], Any]] = {}
         for price, streams, done in best.values():
             for op, own, wanted, given in priced:
                 between = [converters.price(streams.get(tensor), stream) for tensor, stream in wanted.items()]
-                if None in between:
+                if inf in between:
                     continue
                 total = price + own + sum(between)
                 left = {tensor: stream for tensor, stream in streams.items() if tensor not in wanted}
@@ -129,41 +132,44 @@ def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
                     reached[key] = total, left, (done, op)
         if not reached:
             raise UserError(
-                f"{bound.name}: no width converter joins it to the operator before; give both a simd or pe that divides the other."
+                f"{bound.name}: no width converter joins it to the operator before; give both a simd or pe "
+                "that divides the other."
             )
-        best = dict(sorted(reached.items(), key=lambda way: way[1][0])[:KEPT])
-    *_, decided = min(best.values(), key=lambda way: way[0])
+        best = dict(sorted(reached.items(), key=lambda item: item[1][0])[:KEPT])
+    *_, decided = min(best.values(), key=lambda choice: choice[0])
     ops = []
     while decided:
         decided, op = decided
         ops.insert(0, op)
-    return connected(ops)
+    return with_width_converters(ops)
 
 
 class Converters:
     """What width converters between two streams cost."""
 
     def __init__(self, part: Part):
-        self.part, self.known = part, {}
+        self.part = part
+        self.known: dict[tuple, float] = {}
 
-    def price(self, source: Stream | None, sink: Stream) -> float | None:
-        """Share of the part, None where no converter does it."""
+    def price(self, source: Stream | None, sink: Stream) -> float:
+        """Share of the part, infinite where no converter does it."""
         if source is None or source.lanes == sink.lanes:
             return 0.0
         key = source.shape, source.lanes, sink.lanes, source.bits
         if key not in self.known:
             between = converters("any", source, sink)
-            self.known[key] = None if between is None else sum(map(self.part.price, between))
+            self.known[key] = inf if between is None else sum(map(self.part.price, between))
         return self.known[key]
 
 
-def connected(ops: list[HwOp]) -> list[HwOp]:
+def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
     """The operators with width converters between those whose beats differ."""
-    streams, found = {}, []
+    streams: dict[str, Stream] = {}
+    found: list[HwOp] = []
     for op in ops:
         for port, (tensor, sink) in enumerate(zip(op.sources, op.in_streams())):
             name = op.name if op.inputs == 1 else f"{op.name}_in{port}"
-            for width in converters(name, streams.get(tensor, sink), sink):
+            for width in converters(name, streams.get(tensor, sink), sink) or ():
                 found.append(put_before(width, op, port))
         found.append(op)
         streams |= zip(op.results, op.out_streams())
@@ -217,8 +223,8 @@ def _reachable(options: list[list[HwOp]], interval: int) -> None:
     slowest = max(fastest, key=lambda op: op.cycles(), default=None)
     if slowest is not None and slowest.cycles() > interval:
         raise UserError(
-            f"{slowest.name}: {interval:,} cycles per frame cannot be met, it needs {slowest.cycles():,} at its widest; "
-            f"ask for {slowest.cycles():,} or more."
+            f"{slowest.name}: {interval:,} cycles per frame cannot be met, it needs {slowest.cycles():,} at "
+            f"its widest; ask for {slowest.cycles():,} or more."
         )
 
 

@@ -29,10 +29,10 @@ STAGES = {
 }
 # Stages that must have compared images; the others count, and compare what they counted.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls")
-# A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All networks
-# shipped and nearly all random graphs are equal to it; where branches of very different length meet, a few
-# cycles per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the prediction is
-# wrong.
+# A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All
+# networks shipped and nearly all random graphs are equal to it; where branches of very different length meet, a few
+# cycles per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the prediction
+# is wrong.
 INTERVAL_PART, INTERVAL_CYCLES = 0.05, 4
 
 
@@ -300,7 +300,7 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
     """
     mapped = {row["name"]: row for row in synth["operators"]}
     fills = sim.get("fifos", {})
-    rows = operators.streams(ops)
+    rows = operators.buffers(ops)
     for row in rows:
         own = row["kind"] == "FIFO"
         row["fill"] = fills.get(row["name"])

@@ -60,7 +60,7 @@ def facts(op: HwOp) -> dict:
     }
 
 
-def streams(ops: list[HwOp]) -> list[dict]:
+def buffers(ops: list[HwOp]) -> list[dict]:
     """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in
     beats.
     """
@@ -70,7 +70,7 @@ def streams(ops: list[HwOp]) -> list[dict]:
     for op in ops:
         if not op.input_buffer():
             continue
-        unit, wire = type(op).__name__ != "Fifo", op.in_stream()
+        unit, wire = not op.identity, op.in_stream()
         after = op.name if unit else behind.get(op.results[0], "output")
         rows.append(
             {
@@ -87,7 +87,9 @@ def streams(ops: list[HwOp]) -> list[dict]:
 
 
 def wider(op: HwOp) -> dict[str, HwOp]:
-    """The same operator with the next larger Pe, and with the next larger Simd, where one divides the matrix."""
+    """The same operator with the next larger Pe, and with the next larger Simd, where one divides the
+    matrix.
+    """
     found = {}
     for name, length in (("pe", "mh"), ("simd", "mw")):
         now, total = attribute(op, name), attribute(op, length)

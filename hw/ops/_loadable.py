@@ -9,7 +9,7 @@ BANKS = 2
 
 
 class Loadable(HwOp):
-    """An operator whose weights, here called the template, lie in two banks that are written while frames flow.
+    """An operator whose weights, the template, lie in two banks that are written while frames flow.
 
     Beside its stream every frame carries flags (docs/architecture.md, "Frame flags"): with which bank it is
     compared, and whether it is learnt, that is becomes the template of the other bank. A host writes a bank
@@ -35,7 +35,7 @@ class Loadable(HwOp):
         raise NotImplementedError
 
     def learnt(self, x: np.ndarray) -> np.ndarray:
-        """The templates (N, *shape of the weights) that a bank holds after it learnt from inputs (N, *shape)."""
+        """The templates (N, *shape of weights) that a bank holds after it learnt from inputs (N, *shape)."""
         raise NotImplementedError
 
     def holding(self, weights: np.ndarray) -> "Loadable":
@@ -58,3 +58,15 @@ def loadable(ops: list[HwOp]) -> Loadable | None:
         names = " and ".join(op.name for op in found)
         raise UserError(f"{names} have a template that is replaced at run time; a network can have one.")
     return found[0] if found else None
+
+
+def loadable_of(ops: list[HwOp]) -> Loadable:
+    """As `loadable`, of a network that has one.
+
+    Raises:
+        ValueError: it has none.
+    """
+    template = loadable(ops)
+    if template is None:
+        raise ValueError("no operator of this network has a template that can be loaded")
+    return template

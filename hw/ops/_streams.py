@@ -29,6 +29,15 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
+def signed_bits(low: int, high: int) -> int:
+    """Bits of two's complement that hold low .. high.
+
+    >>> signed_bits(-128, 5), signed_bits(0, 5)
+    (8, 4)
+    """
+    return max(int(high), -int(low) - 1, 0).bit_length() + 1
+
+
 def packed(values, bits: int) -> tuple[int, int]:
     """Numbers of `bits` bits side by side, the first in the lowest bits, as a parameter: (bits in all,
     number).

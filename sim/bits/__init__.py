@@ -1,9 +1,9 @@
 """The bit simulator: a folded graph on packed words, whole test sets in seconds.
 
 An operator says in `bits.py` beside its `op.py` what it does to packed bits or plain integers: `step(op)`
-gives a function of one value per stream in, which returns one value, or a list with one per stream out. A value
-between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape). Operators
-without `bits.py` run their own `execute_node`; of those whose results are their input the value goes on as it is.
+gives a function of one value per stream in, which returns one value, or a list with one per stream out. A
+value between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape).
+Operators without `bits.py` run their own `execute_node`; those whose results are their input pass it on.
 """
 
 import os
@@ -16,7 +16,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._loadable import loadable_of
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.bits.packed import as_integers, as_stream
 
@@ -40,9 +40,7 @@ class BitSimulator:
         Raises:
             ValueError: no operator of the graph has a template.
         """
-        template = loadable(self.ops)
-        if template is None:
-            raise ValueError("no operator of this network has a template that can be loaded")
+        template = loadable_of(self.ops)
         self.steps[self.ops.index(template)] = step_of(template.holding(weights))
 
     def run(self, images, keep=(), block: int = 64) -> dict[str, np.ndarray]:

@@ -12,14 +12,14 @@ from numba.extending import intrinsic
 from xnorforge.core.artifacts import digest
 from xnorforge.sim.verilate import cache_dir
 
-numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")
+numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
 
 
 @intrinsic
-def popcount(typing_context, word):
+def popcount(_typing_context, _word):
     """Number of ones in a uint64."""
 
-    def code(context, builder, signature, arguments):
+    def code(_context, builder, _signature, arguments):
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), code
@@ -40,7 +40,7 @@ def unequal(rows, weights, out):
         for w in range(rows.shape[1]):
             word = rows[r, w]
             for o in range(weights.shape[1]):
-                count[o] += popcount(word ^ weights[w, o])
+                count[o] += popcount(word ^ weights[w, o])  # type: ignore[call-arg]
         for o in range(weights.shape[1]):
             out[r, o] = count[o]
 
@@ -59,7 +59,7 @@ def unequal_at_most(rows, weights, limit, out):
         for w in range(rows.shape[1]):
             word = rows[r, w]
             for o in range(weights.shape[1]):
-                count[o] += np.int64(popcount(word ^ weights[w, o]))
+                count[o] += np.int64(popcount(word ^ weights[w, o]))  # type: ignore[call-arg]
         for k in range(out.shape[1]):
             bits = np.uint64(0)
             for o in range(64 * k, min(64 * k + 64, weights.shape[1])):

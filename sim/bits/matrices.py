@@ -7,8 +7,8 @@ from xnorforge.sim.bits.packed import Packed, as_integers, pack
 
 
 def matches(op):
-    """Of units that count equal bits of vectors and columns of weights, maybe against thresholds: matches = mw -
-    unequal bits.
+    """Of units that count equal bits of vectors and columns of weights, maybe against thresholds: matches =
+    mw - unequal bits.
     """
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
@@ -35,7 +35,9 @@ def matches(op):
 
 
 def signed_sums(op):
-    """Of units that sum +x or -x by weights of 1 and 0, maybe against thresholds; in 32 bits where they fit."""
+    """Of units that sum +x or -x by weights of 1 and 0, maybe against thresholds; in 32 bits where they
+    fit.
+    """
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
     kind = np.int32 if len(weights) << op.in_stream().bits < 1 << 31 else np.int64
@@ -45,19 +47,17 @@ def signed_sums(op):
         rows = as_integers(x, op.in_stream()).astype(kind).reshape(-1, len(signs))
         sums = np.empty((len(rows), signs.shape[1]), kind)
         products(rows, signs, sums)
-        sums = sums.reshape(len(x), -1, signs.shape[1])
-        return (
-            sums.reshape(-1, *shape)
-            if thresholds is None
-            else pack(sums >= np.asarray(thresholds).astype(np.int64))
-        )
+        if thresholds is None:
+            return sums.reshape(-1, *shape)
+        bits = sums.reshape(len(x), -1, signs.shape[1]) >= np.asarray(thresholds).astype(np.int64)
+        return pack(bits)
 
     return step
 
 
 def integer_sums(op):
-    """Of units whose `result(x, weights)` is a product of integers: as `execute_node`, from bits without a detour
-    over wide integers.
+    """Of units whose `result(x, weights)` is a product of integers: as `execute_node`, from bits without a
+    detour over wide integers.
     """
     weights = np.asarray(op.arrays_of["weights"])
     kind = np.float32 if len(weights) << (op.in_bits + op.weight_bits - 1) < 2**24 else np.float64

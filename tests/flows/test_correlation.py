@@ -146,7 +146,7 @@ def test_a_learnt_template_is_what_torch_makes_of_the_exemplar_alone(small):
     device = network(folder / "acc" / "rtl", ops, level="-O0")
     for found in (
         templates.responses(BitSimulator(ops), frames, flags),
-        templates.drive(device, ops, frames, flags, stall=0.3).output,
+        templates.run_frames(device, ops, frames, flags, stall=0.3).output,
     ):
         np.testing.assert_array_equal((2 * found[1:] - 108).transpose(0, 3, 1, 2), wanted)
     simulator = BitSimulator(ops)

@@ -72,11 +72,11 @@ def test_a_layer_is_too_large_by_its_weights_and_a_network_by_all_its_layers(cha
     with pytest.raises(UserError) as refused:
         distributed_arithmetic.choose(bind(chain.model()), "da4ml", "xc7", PART, 13000, {"last": {"pe": 1}})
     assert str(refused.value) == (
-        "da4ml: no layer of this network can be adders (wide: 16 x 640 = 10,240 weights, and adders are built for 10,000 "
-        "at most; leave the layer to a folded unit); take BACKEND=rtl."
+        "da4ml: no layer of this network can be adders (wide: 16 x 640 = 10,240 weights, and adders are "
+        "built for 10,000 at most; leave the layer to a folded unit); take BACKEND=rtl."
     )
     with pytest.raises(
-        UserError, match="backend: no 'da4m' among auto, da4ml, hls4ml, rtl. Did you mean 'da4ml'?"
+        UserError, match=r"backend: no 'da4m' among auto, da4ml, hls4ml, rtl\. Did you mean 'da4ml'\?"
     ):
         distributed_arithmetic.choose([], "da4m", "xc7", PART, 1, {})
 
@@ -126,7 +126,7 @@ def test_a_block_ram_counts_as_its_share_of_the_part(chains, monkeypatch):
 
 def test_what_is_out_of_reach_by_the_cost_models_is_not_synthesised(chains, monkeypatch):
     chain = chains["small"](3)
-    asked = counted(monkeypatch, lambda op: {"lut": 1})
+    asked = counted(monkeypatch, lambda *_: {"lut": 1})
     bounds = bind(chain.model())
     made, decisions = distributed_arithmetic.choose(bounds, "auto", "xc7", PART, 30000, {})
     assert asked == [] and made == bounds

@@ -1,4 +1,4 @@
-"""Queues where streams meet: depths of a residual network by hand, none where ways are alike, and what
+"""FIFOs where streams meet: depths of a residual network by hand, none where ways are alike, and what
 happens with less.
 """
 
@@ -39,7 +39,7 @@ def branch(name: str, kernel: int) -> list[HwOp]:
 
 
 def joined(*kernels: int, depth: int | None = None) -> list[HwOp]:
-    """A fork whose ways meet again: a branch per kernel, 0 for a shortcut, on which a FIFO of `depth` lies."""
+    """A fork whose branches meet again: one per kernel, 0 for a shortcut, on which a FIFO of `depth` lies."""
     start, ways = fork(), []
     for index, kernel in enumerate(kernels):
         way = branch(f"conv{index}", kernel) if kernel else []
@@ -75,7 +75,7 @@ def run(ops, folder, **how):
 def least(ops) -> int:
     """Beats that must fit, without those that only keep the pace."""
     before = {tensor: op for op in ops for tensor in op.results}
-    return fifo_sizing.where_streams_meet(ops, before, pace=False)["join", 1]
+    return fifo_sizing.where_streams_meet(ops, before, keep_interval=False)["join", 1]
 
 
 def test_a_shortcut_holds_the_rows_that_its_branch_waits_for():

@@ -20,7 +20,7 @@ from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import build, emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import convert
-from xnorforge.flows.backends.hls4ml.network import network
+from xnorforge.flows.backends.hls4ml.network import convert_operators
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 
@@ -92,19 +92,19 @@ def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
             MismatchError,
             match=f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of",
         ):
-            emulate.scores(model, net, ops, images, wanted)
+            emulate.check_scores(model, net, ops, images, wanted)
 
 
 def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
     model, net, _ = written(small["mlp"], tmp_path)
-    assert emulate.weights(model, net, tmp_path)["mismatches"] == 0
+    assert emulate.check_weights(model, net, tmp_path)["mismatches"] == 0
     name = list(net.weights)[1]
     path = tmp_path / "firmware/weights" / f"{model.graph[name].get_weights('weight').name}.txt"
     path.write_text(", ".join(["1"] * 64))
     with pytest.raises(
         MismatchError, match=f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
     ):
-        emulate.weights(model, net, tmp_path)
+        emulate.check_weights(model, net, tmp_path)
 
 
 def plain(folder):
@@ -229,12 +229,12 @@ def eight_readers():
 def test_what_hls4ml_cannot_express_is_refused_by_name_and_reason(kind):
     io, ops, text = REFUSED[kind]
     with pytest.raises(UserError) as error:
-        network(ops(), io, lambda n_in, n_out: [1])
+        convert_operators(ops(), io, lambda *_: [1])
     assert str(error.value) == text
 
 
 def test_an_unknown_form_of_a_project_is_refused(small, tmp_path):
-    with pytest.raises(UserError, match="^hls: io=io_serial is none of io_parallel, io_stream.$"):
+    with pytest.raises(UserError, match=r"^hls: io=io_serial is none of io_parallel, io_stream\.$"):
         build(small["mlp"], small["mlp"], tmp_path, ("io_serial",))
 
 
@@ -256,11 +256,15 @@ REPORT = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
  </PerformanceEstimates>
  <AreaEstimates>
   <Resources><BRAM_18K>4</BRAM_18K><FF>2101</FF><LUT>3402</LUT><URAM>0</URAM><DSP>0</DSP></Resources>
-  <AvailableResources><BRAM_18K>280</BRAM_18K><DSP>220</DSP><FF>106400</FF><LUT>53200</LUT><URAM>0</URAM></AvailableResources>
+  <AvailableResources><BRAM_18K>280</BRAM_18K><DSP>220</DSP><FF>106400</FF><LUT>53200</LUT><URAM>0</URAM>
+  </AvailableResources>
  </AreaEstimates>
 </profile>
 """
-APP = '<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj"><solutions><solution name="solution1"/></solutions></project>'
+APP = (
+    '<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj"><solutions>'
+    '<solution name="solution1"/></solutions></project>'
+)
 GOOD = """#!/bin/sh
 [ "$1 $2 $3 $4" = "{arguments}" ] && grep -q 'csim       0' build_opt.tcl || exit 3
 mkdir -p xf_net_prj/solution1/syn/report
@@ -291,7 +295,7 @@ def tool(tmp_path, monkeypatch):
 def test_vitis_on_the_path_is_run_and_its_report_read(small, tmp_path, tool, name, arguments):
     written(small["mlp"], tmp_path / "project")
     tool(name, GOOD.replace("{arguments}", arguments))
-    found = vitis.synthesise(tmp_path / "project")
+    found = vitis.run_vitis(tmp_path / "project")
     assert found["synthesised"] == f"yes ({name})"
     wanted = {"LUT": 3402, "FF": 2101, "BRAM_18K": 4, "DSP": 0, "BestLatency": 1042, "WorstLatency": "undef"}
     wanted |= {"IntervalMax": 785, "EstimatedClockPeriod": 7.299, "AvailableLUT": 53200}
@@ -313,7 +317,7 @@ def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, tex
     written(small["mlp"], tmp_path / "project")
     tool("vitis-run", text)
     with pytest.raises(UserError) as error:
-        vitis.synthesise(tmp_path / "project")
+        vitis.run_vitis(tmp_path / "project")
     assert str(error.value) == said
 
 
@@ -321,7 +325,7 @@ def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, tex
 def expressible(acc):
     """Whether hls4ml can express a network, or the reason."""
     try:
-        network(graph.operators(acc / "folded.onnx"), "io_stream", lambda n_in, n_out: [1])
+        convert_operators(graph.operators(acc / "folded.onnx"), "io_stream", lambda *_: [1])
     except UserError as error:
         return str(error)
     return None

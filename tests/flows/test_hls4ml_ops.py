@@ -14,7 +14,7 @@ from hls4ml.utils.config import create_config
 from xnorforge.core import plugins
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.net import Net
-from xnorforge.flows.backends.hls4ml.network import layers_of
+from xnorforge.flows.backends.hls4ml.network import append_layers
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4
@@ -75,7 +75,7 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
                 data.append(np.ascontiguousarray(x.astype(float)))
             for place, op in enumerate(row):
                 net.stem = f"row_{index}_{place}"
-                wires, values = layers_of(net, op, wires), op.run_all(*values)
+                wires, values = append_layers(net, op, wires), op.run_all(*values)
             ends.append(wires[0].layer)
             wanted.append(values[0].reshape(FRAMES, -1))
         config = create_config(str(folder), "ops", "Vitis", io_type=io)

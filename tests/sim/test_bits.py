@@ -144,7 +144,7 @@ def test_a_random_chain_equals_the_reference_walk_at_every_operator(chain, seed)
         np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
 
 
-def test_an_operator_without_a_packed_form_runs_its_contract_and_is_named(chain, make_add):
+def test_an_operator_without_a_packed_form_runs_its_contract_and_is_named(make_add):
     add = make_add([4], 1, 8, add=3, name="plus")
     simulator = BitSimulator([add])
     assert simulator.plain == ["plus"]

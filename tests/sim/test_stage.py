@@ -161,7 +161,7 @@ def test_labels_are_judged_as_maps_of_a_one_each():
         "scale": np.full(11, 0.5),
         "bias": np.arange(11) * 100.0,
     }  # what the labels are of, and no more in them
-    rows = stage.accuracy({"labels": truth}, lowered, labels, labels[:1], "segment")
+    rows = stage.accuracy_rows({"labels": truth}, lowered, labels, labels[:1], "segment")
     assert [(row["stage"], row["images"]) for row in rows] == [
         ("bit simulator", 2),
         ("bit simulator", 1),

@@ -27,7 +27,7 @@ class Host:
     def test_sets(self):
         return [type("Set", (), {"what": "noise"})()]
 
-    def judged(self, run, images):
+    def judged(self, run, _images):
         rng, total = np.random.default_rng(0), 0.0
         for _ in range(SEQUENCES):
             exemplar = rng.integers(0, 256, (2, 2, 3)).astype(np.uint8)
@@ -73,7 +73,7 @@ def test_scores_are_sums_of_products_with_what_was_learnt(built):
 def test_the_whole_is_judged_and_its_first_steps_are_sent_to_the_rtl(built):
     ops, device = built
     one = machine(ops)
-    [row] = tracking.evaluate(one)
+    [row] = tracking.evaluate_sets(one)
     assert row["stage"] == "bit simulator" and row["set"] == "noise" and row["figures"]["found"] > 0.9
     assert len(one.kept) == 1 + tracking.STEPS and one.kept[0][1] is None
     for stall in (0.0, 0.4):
@@ -85,7 +85,7 @@ def test_the_whole_is_judged_and_its_first_steps_are_sent_to_the_rtl(built):
 def test_another_answer_of_the_rtl_is_found(built):
     ops, device = built
     one = machine(ops)
-    tracking.evaluate(one)
+    tracking.evaluate_sets(one)
     frames, answers = one.kept[3]
     one.kept[3] = frames, answers + (np.arange(16).reshape(1, 4, 4, 1) == 5)
     with pytest.raises(

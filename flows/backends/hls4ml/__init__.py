@@ -67,13 +67,13 @@ def build(
                     _compiled(model, said)
                 with artifacts.measured() as emulating:
                     checks += [
-                        emulate.weights(model, net, folder),
-                        emulate.scores(model, net, ops, pixels, wanted),
+                        emulate.check_weights(model, net, folder),
+                        emulate.check_scores(model, net, ops, pixels, wanted),
                     ]
                 times[kind] = {"compile": _seconds(compiling), "emulate": _seconds(emulating)}
                 forms[kind] = [_row(layer, net) for layer in model.get_layers()]
             _finish(folder, graph.enter(ops[0], pixels[:BENCH]), wanted[:BENCH])
-        synthesis = vitis.synthesise(aside / io[-1])
+        synthesis = vitis.run_vitis(aside / io[-1])
     record = {
         "stage": "hls",
         "checks": checks,
@@ -107,7 +107,7 @@ def _seconds(spent: dict) -> dict:
 
 
 def _row(layer, net) -> dict:
-    """One hls4ml layer in the record; `node` is the operator whose result it gives, None inside an operator."""
+    """One hls4ml layer in the record; `node` is the operator whose result it gives, None inside one."""
     op, _ = net.results.get(layer.name, (None, None))
     row = {"name": layer.name, "class": layer.class_name, "node": op and op.name}
     row["result"] = str(layer.get_output_variable().type.precision)

@@ -17,7 +17,7 @@ from xnorforge.hw.ops.base import HwOp
 BLOCK = 50  # images between two reports of progress
 
 
-def weights(model: ModelGraph, net: Net, folder: Path) -> dict:
+def check_weights(model: ModelGraph, net: Net, folder: Path) -> dict:
     """Read the weight files of the project and hold them against the folded graph, number by number.
 
     hls4ml 1.3.0 itself writes files of nothing but ones where its pass `quantize_dense_output` runs
@@ -40,22 +40,24 @@ def weights(model: ModelGraph, net: Net, folder: Path) -> dict:
         if len(wrong):
             at = tuple(wrong[0])
             raise MismatchError(
-                f"hls: {name}: the weight file {variable.name}.txt has {got[at]:g} instead of {want[at]:g} at input "
-                f"{at[0]}, channel {at[1]} ({len(wrong):,} of {want.size:,} weights differ)."
+                f"hls: {name}: the weight file {variable.name}.txt has {got[at]:g} instead of {want[at]:g} "
+                f"at input {at[0]}, channel {at[1]} ({len(wrong):,} of {want.size:,} weights differ)."
             )
         count += want.size
     what = f"weights in the project's files, {net.io}, against the folded graph"
     return artifacts.check(f"written {net.io} weights = folded", 0, 0, count, what)
 
 
-def scores(model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wanted: np.ndarray) -> dict:
+def check_scores(
+    model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wanted: np.ndarray
+) -> dict:
     """Run the compiled network on images and hold every score against the folded graph's.
 
     Args:
         model: compiled.
         ops: operators of the folded graph.
         images: uint8 (N, C, H, W), raw 0 .. 255.
-        wanted: int64 (N, outputs), what the folded graph gives, without the index that TopK adds.
+        wanted: int64 (N, outputs), what the folded graph gives, indices behind the scores left out.
 
     Returns:
         A check for the record.
@@ -76,9 +78,9 @@ def scores(model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wan
     if len(wrong):
         image, place = map(int, wrong[0])
         raise MismatchError(
-            f"hls: {_first_layer(model, net, ops, images[image : image + 1])} at image {image}; score {place} is "
-            f"{got[image, place]:g} instead of {wanted[image, place]} ({net.io}, {len(wrong):,} of {wanted.size:,} "
-            "scores differ)."
+            f"hls: {_first_layer(model, net, ops, images[image : image + 1])} at image {image}; score "
+            f"{place} is {got[image, place]:g} instead of {wanted[image, place]} ({net.io}, {len(wrong):,} "
+            f"of {wanted.size:,} scores differ)."
         )
     what = f"scores of the g++ emulation, {net.io}, against the folded graph"
     return artifacts.check(f"hls4ml {net.io} = folded", len(images), 0, int(wanted.size), what)

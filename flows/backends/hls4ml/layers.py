@@ -24,7 +24,7 @@ HEADERS = sorted(Path(__file__).parent.glob("xf_*.h"))
 IM2COL = "vivado:generate_conv_im2col"
 
 
-def type_of(bits: int, signed: bool):
+def precision_of(bits: int, signed: bool):
     """hls4ml's type of an element; a bit is XNOR's, which stands for -1 and +1 where it meets a weight."""
     return XnorPrecisionType() if (bits, signed) == (1, False) else IntegerPrecisionType(bits, signed)
 
@@ -41,7 +41,7 @@ class XfLayer(Layer):
 
     def initialize(self):
         get = self.get_attr
-        self.add_output_variable(list(get("out_shape")), precision=type_of(get("bits"), get("signed")))
+        self.add_output_variable(list(get("out_shape")), precision=precision_of(get("bits"), get("signed")))
         if get("table_data") is not None:
             table = get("table_data")
             bits = max(int(table.max()), -int(table.min()) - 1, 1).bit_length() + 1
@@ -82,7 +82,8 @@ class XfCall(FunctionCallTemplate):
             f"config{node.index}",
         ]
         given = [*sources, node.get_output_variable(), *node.get_weights()]
-        return f"nnet::{node.get_attr('function')}<{', '.join(types)}>({', '.join(item.name for item in given)});"
+        names = ", ".join(item.name for item in given)
+        return f"nnet::{node.get_attr('function')}<{', '.join(types)}>({names});"
 
 
 class LoopIm2col(OptimizerPass):
@@ -97,7 +98,7 @@ class LoopIm2col(OptimizerPass):
     def match(self, node):
         return node.class_name in ("Conv2D", "PointwiseConv2D") and _io(node) == "io_parallel"
 
-    def transform(self, model, node):
+    def transform(self, _model, node):
         node.set_attr("line_buffer_codegen", Source(_FILL.format(index=node.index)))
         return False
 
@@ -120,7 +121,8 @@ class fill_buffer_{index} : public nnet::FillConv2DBuffer<data_T, CONFIG_T> {{
                 #pragma HLS UNROLL
                 const unsigned ky = k / (CONFIG_T::filt_width * CONFIG_T::n_chan);
                 const unsigned kx = k / CONFIG_T::n_chan % CONFIG_T::filt_width;
-                buffer[p][k] = data[((y + ky) * CONFIG_T::in_width + x + kx) * CONFIG_T::n_chan + k % CONFIG_T::n_chan];
+                buffer[p][k] =
+                    data[((y + ky) * CONFIG_T::in_width + x + kx) * CONFIG_T::n_chan + k % CONFIG_T::n_chan];
             }}
         }}
     }}
@@ -156,8 +158,8 @@ def ours():
         for table, entries in zip(tables, before[0]):
             table.clear()
             table.update(entries)
-        for items, entries in zip(lists, before[1]):
-            items[:] = entries
+        for items, kept in zip(lists, before[1]):
+            items[:] = kept
 
 
 def table_values(values) -> np.ndarray:

@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 from hls4ml.model.quantizers import BinaryQuantizer
 
-from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, integer, signed_bits
+from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, integer
+from xnorforge.hw.ops._streams import signed_bits
 from xnorforge.hw.ops.base import HwOp
 
 
@@ -59,7 +60,7 @@ def _without_row_stride(net: Net, source: Wire) -> Wire:
     takes them.
     """
     (kh, kw), (sh, sw) = _steps(source)
-    if kh > 1 or (sh, sw) == (1, 1):
+    if source.window is None or kh > 1 or (sh, sw) == (1, 1):
         return source
     taken, left = ((sh, sw), (1, 1)) if kw == 1 else ((sh, 1), (1, sw))
     wire = net.pool("rows", replace(source, window=None), (1, 1), taken, 1, source.bits, source.signed)

@@ -9,7 +9,7 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
 from xnorforge.flows.backends.hls4ml.net import Net
-from xnorforge.flows.backends.hls4ml.network import network
+from xnorforge.flows.backends.hls4ml.network import convert_operators
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 
@@ -33,7 +33,7 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
         UserError: hls4ml cannot express a node.
     """
     backend = hls4ml.backends.get_backend("Vitis")
-    net = network(ops, io, cache(backend.get_valid_reuse_factors))
+    net = convert_operators(ops, io, cache(backend.get_valid_reuse_factors))
     config = create_config(
         output_dir=str(folder),
         project_name=PROJECT,

@@ -2,6 +2,7 @@
 among them.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -59,7 +60,7 @@ class Net:
     """
 
     io: str
-    legal: object
+    legal: Callable[[int, int], Iterable[int]]
     layers: list[dict] = field(default_factory=list)
     config: dict[str, dict] = field(default_factory=dict)
     at: dict[str, Wire] = field(default_factory=dict)
@@ -144,11 +145,6 @@ def integer(bits: int, signed: bool) -> str:
     return f"ap_{'' if signed else 'u'}int<{bits}>"
 
 
-def signed_bits(low: int, high: int) -> int:
-    """Bits of two's complement that hold low .. high."""
-    return max(high, -low - 1).bit_length() + 1
-
-
 def refused(op: HwOp, why: str, cure: str) -> UserError:
     """The error for an operator that hls4ml cannot express."""
     return UserError(f"hls4ml: {op.name} ({type(op).__name__}) {why}; {cure}.")
@@ -165,7 +161,7 @@ def plain(op: HwOp, source: Wire) -> Wire:
     return source
 
 
-def elementwise(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
-    """Append the layer of an operator that changes every element where it is; `function` does it to a pixel."""
+def per_element(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
+    """Append the layer of an operator that changes every element by itself; `function` does a pixel."""
     sink = op.out_stream()
     return net.pixels("", function, plain(op, sources[0]), sink.bits, sink.signed, table, **numbers)

@@ -1,8 +1,8 @@
 """From operators to layers, by the rules that stand beside the operators.
 
-An operator says in `hls.py` beside its `op.py` which layers it is: `rule(net, op, sources)` takes the net, the
-operator and where its inputs are, appends layers to the net and returns where its outputs are. Tensors are
-channels last on both sides, so that nothing is transposed. What only passes its input on is no layer.
+An operator says in `hls.py` beside its `op.py` which layers it is: `rule(net, op, sources)` takes the net,
+the operator and where its inputs are, appends layers to the net and returns where its outputs are. Tensors
+are channels last on both sides, so that nothing is transposed. What only passes its input on is no layer.
 """
 
 import re
@@ -14,7 +14,7 @@ from xnorforge.hw.ops.base import HwOp
 MOST_READERS = 7  # that hls4ml can clone a stream for
 
 
-def layers_of(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
+def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Append the layers of one operator; where its outputs are.
 
     Raises:
@@ -28,7 +28,7 @@ def layers_of(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     return module.rule(net, op, sources)
 
 
-def network(ops: list[HwOp], io: str, legal) -> Net:
+def convert_operators(ops: list[HwOp], io: str, legal) -> Net:
     """The layers of a folded graph.
 
     Args:
@@ -45,7 +45,7 @@ def network(ops: list[HwOp], io: str, legal) -> Net:
         if op.indices and op is ops[-1]:
             break  # the host finds the largest of the scores
         net.stem = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
-        wires = layers_of(net, op, [net.at[tensor] for tensor in op.sources])
+        wires = append_layers(net, op, [net.at[tensor] for tensor in op.sources])
         net.at.update(zip(op.results, wires))
         if len(wires) == 1 and wires[0].window is None:
             net.results.setdefault(wires[0].layer, (op, op.results[0]))

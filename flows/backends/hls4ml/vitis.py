@@ -18,7 +18,7 @@ COMMANDS = {
 }
 
 
-def synthesise(folder: Path) -> dict:
+def run_vitis(folder: Path) -> dict:
     """Synthesise a project where a Vitis is on PATH, and read its report.
 
     Returns:
@@ -38,7 +38,7 @@ def synthesise(folder: Path) -> dict:
     said = (done.stdout + done.stderr).strip().splitlines() or ["nothing"]
     if done.returncode:
         raise UserError(f"hls: {tool} fails on the project and says: {said[-1]}")
-    found = {}
+    found: dict = {}
     if list(Path(folder).glob("*_prj/*.app")):
         with redirect_stdout(StringIO()):
             found = parse_vivado_report(str(folder)) or {}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, elementwise
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, per_element
 from xnorforge.hw.ops.base import HwOp
 
 
@@ -16,4 +16,4 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
         "column_classes": table.shape[1],
         "mul": op.get_nodeattr("mul"),
     }
-    return [elementwise(net, op, sources, "xf_border", given, **sizes)]
+    return [per_element(net, op, sources, "xf_border", given, **sizes)]

@@ -1,6 +1,7 @@
 """The form in hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain, signed_bits
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain
+from xnorforge.hw.ops._streams import signed_bits
 from xnorforge.hw.ops.base import HwOp
 
 

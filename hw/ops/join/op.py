@@ -4,7 +4,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.ops._streams import packed, signed_bits, value_range
 from xnorforge.hw.ops.base import Stream
 
 
@@ -72,7 +72,10 @@ class Join(PerChannel):
 
     def word_bits(self) -> list[int]:
         """Per stream, bits of a multiplier in the table, two's complement; 0 where it is a constant."""
-        return [0 if same else signed_bits(row) for row, same in zip(self.table(), self.constant())]
+        return [
+            0 if same else signed_bits(row.min(), row.max())
+            for row, same in zip(self.table(), self.constant())
+        ]
 
     def sum_bits(self) -> int:
         """Bits of two's complement that hold every sum, `out_bits` at most."""
@@ -81,7 +84,8 @@ class Join(PerChannel):
             for row, stream in zip(self.table(), self.in_streams())
             for low, high in [value_range(stream.bits, stream.signed)]
         ]
-        return min(signed_bits(np.sum(ends, 0)), self.get_nodeattr("out_bits"))
+        least, greatest = np.sum(ends, 0)
+        return min(signed_bits(least.min(), greatest.max()), self.get_nodeattr("out_bits"))
 
     def rtl(self):
         source, table, same = self.in_stream(), self.table(), self.constant()
@@ -157,12 +161,6 @@ class Join(PerChannel):
             given |= {"out_bits": out, "out_signed": out_signed}
             found.append(cls.make(f"join_{index}", {"multipliers": table}, **given))
         return found
-
-
-def signed_bits(values) -> int:
-    """Bits of two's complement that hold all values."""
-    low, high = int(np.min(values)), int(np.max(values))
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 Op = Join
