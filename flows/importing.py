@@ -16,7 +16,8 @@ from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.lower import SUM_BITS, rounding
 from xnorforge.flows.lower.graph import integer_graph
-from xnorforge.flows.lower.walk import RULES, Lowered, TooWide, refuse
+from xnorforge.flows.lower.registry import RULES
+from xnorforge.flows.lower.walk import Lowered, TooWide, refuse
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, tensors
 
 SINGLE = 2  # images that are run one by one as well

@@ -53,7 +53,9 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         changing = []
         if loadable(ops):
             runs = {"netlist with templates": 0.0}
-            changing = templates.check_templates(device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED)
+            changing = templates.check_templates(
+                device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED
+            )
     beats = mapped.cycles - mapped.first
     record = {
         "stage": "netlist",

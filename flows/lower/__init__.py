@@ -1,11 +1,13 @@
 """Lower a QONNX network to integers only, exactly, or refuse it by name.
 
-    walk    graph.py applies the rules of chain, quantise, linear, joins and moves to a cleaned QONNX graph
-    (`values.py`
-            states the idea: an exact affine form per tensor)
+    walk    graph.py applies the rules to a cleaned QONNX graph (`values.py` states the idea: an exact affine
+            form per tensor)
     tidy    comparisons point upwards, cheap operators come first
     emit    FINN hardware-abstraction nodes, own nodes (`nodes.py`) where FINN has none
     check   against golden scores, qonnx execution and FINN execution (`checks.py`)
+
+No operator is named here: what one knows about lowering stands in its folder, `hw/ops/<name>/lower.py`, and
+enters itself into `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
 
 Writes `lowered.onnx`, `lowered.npz` (integers int64 (N, outputs) or, of a map, (N, H, W, C); scale, bias
 float64 per output or channel) and `lower.json`.
@@ -20,6 +22,7 @@ from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.core.artifacts import measured, read_json, whole, write_json
 from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import parts
 
 from . import checks, emit, nodes
 from .graph import integer_graph
@@ -116,3 +119,6 @@ def integers_of(network: ModelWrapper, given: dict, writable=()):
         except TooWide as error:
             why = why or error
     raise why
+
+
+parts("hw.ops", "lower")  # every operator enters its rules

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .joins import add, single
-from .values import F32, append, batch_norm, exact
-from .walk import refuse, rule
+from .registry import rule
+from .sums import add
+from .values import append, batch_norm, exact
+from .walk import refuse
 
 
 @rule("BatchNormalization")
@@ -50,33 +51,6 @@ def _scale_weights(walk, node) -> None:
     factor = walk.constants[node.input[1 - first]]
     walk.weights[node.output[0]] = weights, scale * exact(factor).reshape(factor.shape)
     walk.constants[node.output[0]] = walk.constants[node.input[first]] * factor
-
-
-@rule("Relu", "PRelu", "LeakyRelu")
-def _relu(walk, node, at):
-    value = walk.value(node)
-    if node.op_type == "PRelu":
-        slope = walk.per_channel(node, walk.constant(node, 1), value)
-    else:
-        slope = np.full(value.channels, at.get("alpha", 0.01) if node.op_type == "LeakyRelu" else 0, F32)
-    if (slope < 0).any():
-        raise refuse(node, "a negative slope is not monotone", "keep the slopes of PReLU at zero or above")
-    return append(single(walk, value, node), "prelu", slope)
-
-
-@rule("Clip")
-def _clip(walk, node, at):
-    value = walk.value(node)
-    ends = [walk.constant(node, k) for k in (1, 2)]
-    low, high = (at.get(key) if end is None else float(end) for key, end in zip(("min", "max"), ends))
-    if low is None or high is None:
-        raise refuse(node, "it clips on one side only", "use Relu, or Clip with both ends")
-    if low > high:
-        raise refuse(
-            node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first"
-        )
-    ends = (np.full(value.channels, end, F32) for end in (low, high))
-    return append(single(walk, value, node), "clip", *ends)
 
 
 @rule("Identity", "Dropout")

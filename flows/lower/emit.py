@@ -8,7 +8,7 @@ a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork
 A flattening in front of a dense layer is no node: the weights are in stream order (y, x, c).
 """
 
-from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from onnx import TensorProto, helper
@@ -16,7 +16,8 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from . import nodes as own
+from .nodes import DOMAIN, NODES, IntegerNode
+from .registry import EMISSIONS, emission
 from .values import Node
 from .walk import MOST_BITS, Lowered, TooWide
 
@@ -58,17 +59,21 @@ class Emission:
         self.place(first, self.tensor(first, self.frame(first), self.type(first)))
         for node in graph.nodes:
             inputs = [self.at[name].pop(0) for name in node.inputs]
-            if (
-                node.op == "Flatten"
-                and self.readers[node.out]
-                and all(n.op == "Dense" for n in self.readers[node.out])
-            ):
+            if self._is_no_node(node):
                 self.at[node.out] = inputs * len(self.readers[node.out])
                 continue
             out = self.tensor(f"{node.name}_out", self.frame(node.out), self.type(node.out))
-            getattr(self, node.op.lower())(node, inputs, out)
+            if node.op in EMISSIONS:
+                EMISSIONS[node.op](self, node, inputs, out)
+            else:
+                self.put_own(node.op, node, inputs, out)
             self.place(node.out, out)
         return self._wrap(first, self.at[last][0])
+
+    def _is_no_node(self, node: Node) -> bool:
+        """Whether a flattening only says in which order dense layers read: their weights lie in it."""
+        readers = self.readers[node.out]
+        return node.op == "Flatten" and bool(readers) and all(n.op == "Dense" for n in readers)
 
     def _wrap(self, first: str, last: str) -> ModelWrapper:
         info = {
@@ -120,10 +125,10 @@ class Emission:
 
     def put_own(self, op: str, node: Node, inputs, out: str, **attributes) -> None:
         """A new node of our own domain; its arrays are the operator's attributes of the same name."""
-        kind = getattr(own, op)
+        kind = NODES[op]
         arrays = [self.constant(f"{node.name}_{name}", node.at[name]) for name in kind.arrays]
         attributes |= {name: node.at[name] for name in kind.numbers}
-        self.put(op, node.name, [*inputs, *arrays], out, own.DOMAIN, **attributes)
+        self.put(op, node.name, [*inputs, *arrays], out, DOMAIN, **attributes)
 
     def place(self, leaf: str, tensor: str) -> None:
         """One tensor per reader of the leaf."""
@@ -140,7 +145,7 @@ class Emission:
         )  # fmt: skip
         self.at[leaf] = list(copies)
 
-    def window(self, node: Node, x: str, kernel, depthwise: bool) -> str:
+    def windows(self, node: Node, x: str, kernel, depthwise: bool) -> str:
         """Windows of x as (1, OH, OW, kh kw C); x itself for a window of one pixel."""
         stride, dilation = list(node.at["stride"]), list(node.at.get("dilation", [1, 1]))
         kernel = list(kernel)
@@ -159,46 +164,10 @@ class Emission:
         )  # fmt: skip
         return out
 
-    # Operators.
-    def dense(self, node, inputs, out):
-        """MVAU on one vector."""
-        self._matrix(node, inputs[0], out, node.at["weights"], [1])
-
-    def conv(self, node, inputs, out):
-        """Windows and MVAU; VVAU where every channel has its own kernel."""
-        weights, groups = node.at["weights"], node.at["groups"]
-        channels, outputs = self.shapes[inputs[0]][-1], weights.shape[-1]
-        if groups == 1:
-            x = self.window(node, inputs[0], weights.shape[:2], False)
-            self._matrix(node, x, out, weights.reshape(-1, outputs), self.frame(node.out)[:-1])
-        elif groups == channels == outputs:
-            x = self.window(node, inputs[0], weights.shape[:2], True)
-            values = weights.transpose(3, 2, 0, 1)
-            w = self.constant(f"{node.name}_weights", values, _weight_type(values))
-            self.put(
-                "VVAU", node.name, [x, w], out, PE=1, SIMD=1, Dim=self.frame(node.out)[1:3],
-                Channels=channels,
-                Kernel=list(weights.shape[:2]), inputDataType=self.types[x], weightDataType=self.types[w],
-                outputDataType=self.types[out], noActivation=1, binaryXnorMode=0,
-            )  # fmt: skip
-        else:
-            self.put_own("GroupedConv", node, inputs, out)
-
-    def signedconv(self, node, inputs, out):
-        """Ours: FINN has no masked taps."""
-        self.put_own("SignedConv", node, inputs, out)
-
-    def ratesconv(self, node, inputs, out):
-        """Windows of ours, and MVAU."""
-        weights, size = node.at["weights"], self.frame(node.out)[:-1]
-        windows = self.tensor(f"{node.name}_window_out", [*size, weights[..., 0].size], self.types[inputs[0]])
-        at = node.at | {"kernel": list(weights.shape[1:3])}
-        self.put_own("RatesWindow", replace(node, name=f"{node.name}_window", at=at), inputs, windows)
-        self._matrix(node, windows, out, weights.reshape(-1, weights.shape[-1]), size)
-
-    def _matrix(self, node, x, out, matrix, vectors):
+    def matrix(self, node: Node, x: str, out: str, matrix: np.ndarray, vectors) -> None:
+        """MVAU of weights (inputs, outputs) on the vectors of x."""
         xnor = int(node.at["xnor"])
-        values, kind = ((matrix + 1) // 2, "BINARY") if xnor else (matrix, _weight_type(matrix))
+        values, kind = ((matrix + 1) // 2, "BINARY") if xnor else (matrix, weight_type(matrix))
         w = self.constant(f"{node.name}_weights", values, kind)
         more = {"runtime_writeable_weights": 1} if node.at.get("writable") else {}
         self.put(
@@ -208,52 +177,9 @@ class Emission:
             **more,
         )  # fmt: skip
 
-    def threshold(self, node, inputs, out):
-        """Thresholding; channels that compare downwards are multiplied by -1 first."""
-        x = inputs[0]
-        if (node.at["direction"] < 0).any():
-            leaf = self.graph.leaves[node.inputs[0]]
-            ends = node.at["direction"] * leaf.lo, node.at["direction"] * leaf.hi
-            y = self.tensor(
-                f"{node.name}_sign_out", self.shapes[x], type_of(np.minimum(*ends), np.maximum(*ends))
-            )
-            c = self.constant(f"{node.name}_sign_direction", node.at["direction"], "BIPOLAR")
-            self._elementwise("ElementwiseMul", f"{node.name}_sign", x, c, y, rhs_style="const")
-            x = y
-        steps = node.at["thresholds"]
-        t = self.constant(f"{node.name}_thresholds", steps)
-        self.put(
-            "Thresholding", node.name, [x, t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
-            inputDataType=self.types[x], weightDataType=self.types[t], outputDataType=self.types[out],
-            ActVal=0,
-            numInputVectors=self.shapes[out][:-1],
-        )  # fmt: skip
-
-    def pad(self, node, inputs, out):
-        """FMPadding for a border of zeros."""
-        if node.at["value"]:
-            self.put_own("Pad", node, inputs, out)
-            return
-        _, *image, channels = self.shapes[inputs[0]]
-        self.put(
-            "FMPadding", node.name, inputs, out, ImgDim=image, Padding=list(node.at["pads"]),
-            NumChannels=channels,
-            SIMD=1, inputDataType=self.types[inputs[0]],
-        )  # fmt: skip
-
-    def maxpool(self, node, inputs, out):
-        """Windows and Pool where all channels take the maximum."""
-        if (node.at["direction"] < 0).any():
-            self.put_own("DirectedPool", node, inputs, out)
-        else:
-            self._pool(node, inputs[0], out, "MaxPool")
-
-    def sumpool(self, node, inputs, out):
-        """Windows and Pool that adds."""
-        self._pool(node, inputs[0], out, "AccPool")
-
-    def _pool(self, node, x, out, function):
-        windows = self.window(node, x, node.at["kernel"], True)
+    def pool(self, node: Node, x: str, out: str, function: str) -> None:
+        """Windows and FINN's Pool of the given function."""
+        windows = self.windows(node, x, node.at["kernel"], True)
         kind = DataType[self.types[out]]
         self.put(
             "Pool", node.name, [windows], out, Channels=self.shapes[out][-1], PE=1,
@@ -262,61 +188,8 @@ class Emission:
             OutputDataType=self.types[out], AccumBits=kind.bitwidth(),
         )  # fmt: skip
 
-    def clip(self, node, inputs, out):
-        """Ours."""
-        self.put_own("Clip", node, inputs, out)
-
-    def interact(self, node, inputs, out):
-        """Ours."""
-        self.put_own("Interact", node, inputs, out)
-
-    def flatten(self, node, inputs, out):
-        """A plain Reshape, where its reader is not a dense layer."""
-        shape = f"{node.name}_shape"
-        self.constants[shape] = np.array(self.frame(node.out), np.int64)
-        self.put("Reshape", node.name, [inputs[0], shape], out, domain="")
-
-    def upsample(self, node, inputs, out):
-        """Every pixel repeated."""
-        _, rows, columns, channels = self.shapes[inputs[0]]
-        self.put(
-            "UpsampleNearestNeighbour", node.name, inputs, out, SIMD=1, HO=self.shapes[out][1],
-            WO=self.shapes[out][2],
-            HI=rows, WI=columns, NumChannels=channels, inputDataType=self.types[inputs[0]],
-        )  # fmt: skip
-
-    def concat(self, node, inputs, out):
-        """Channels side by side."""
-        self.put(
-            "StreamingConcat", node.name, inputs, out, SIMD=1,
-            ChannelsPerStream=[self.shapes[x][-1] for x in inputs],
-            inputDataTypes=[self.types[x] for x in inputs], numInputVectors=self.shapes[out][:-1],
-        )  # fmt: skip
-
-    def join(self, node, inputs, out):
-        """Products with constants, then additions two by two; a multiplier of one everywhere is left out."""
-        shape, terms = self.shapes[out], []
-        for k, (x, leaf) in enumerate(zip(inputs, node.inputs)):
-            multiplier, given = node.at["multipliers"][k], self.graph.leaves[leaf]
-            if (multiplier == 1).all():
-                terms.append((x, given.lo, given.hi))
-                continue
-            ends = multiplier * given.lo, multiplier * given.hi
-            low, high = np.minimum(*ends), np.maximum(*ends)
-            y = self.tensor(f"{node.name}_scale_{k}_out", shape, type_of(low, high))
-            c = self.constant(f"{node.name}_scale_{k}_multipliers", multiplier)
-            self._elementwise("ElementwiseMul", f"{node.name}_scale_{k}", x, c, y, rhs_style="const")
-            terms.append((y, low, high))
-        total, low, high = terms[0]
-        for k, (y, more_low, more_high) in enumerate(terms[1:], 1):
-            low, high = low + more_low, high + more_high
-            last = k == len(terms) - 1
-            name = node.name if last else f"{node.name}_part_{k}"
-            sum_ = out if last else self.tensor(f"{name}_out", shape, type_of(low, high))
-            self._elementwise("ElementwiseAdd", name, total, y, sum_)
-            total = sum_
-
-    def _elementwise(self, op, name, x, y, out, **style):
+    def elementwise(self, op: str, name: str, x: str, y: str, out: str, **style) -> None:
+        """FINN's sum or product of two tensors, or of a tensor and a constant."""
         right = self.shapes.get(y) or list(self.constants[y].shape)
         self.put(
             op, name, [x, y], out, lhs_dtype=self.types[x], rhs_dtype=self.types[y],
@@ -325,5 +198,50 @@ class Emission:
         )  # fmt: skip
 
 
-def _weight_type(values) -> str:
+class GroupedConv(IntegerNode):
+    """Convolution, weights (kh, kw, C / groups, O); |sum| <= top."""
+
+    op = "Conv"
+    numbers: ClassVar[dict[str, str]] = {"stride": "ints", "dilation": "ints", "groups": "i", "top": "i"}
+    arrays = ("weights",)
+
+
+@emission("Dense")
+def _dense(emission: Emission, node: Node, inputs, out: str) -> None:
+    """MVAU on one vector."""
+    emission.matrix(node, inputs[0], out, node.at["weights"], [1])
+
+
+@emission("Conv")
+def _conv(emission: Emission, node: Node, inputs, out: str) -> None:
+    """Windows and MVAU; VVAU where every channel has its own kernel; ours for other groups."""
+    weights, groups = node.at["weights"], node.at["groups"]
+    channels, outputs = emission.shapes[inputs[0]][-1], weights.shape[-1]
+    if groups == 1:
+        x = emission.windows(node, inputs[0], weights.shape[:2], False)
+        emission.matrix(node, x, out, weights.reshape(-1, outputs), emission.frame(node.out)[:-1])
+    elif groups == channels == outputs:
+        x = emission.windows(node, inputs[0], weights.shape[:2], True)
+        values = weights.transpose(3, 2, 0, 1)
+        w = emission.constant(f"{node.name}_weights", values, weight_type(values))
+        emission.put(
+            "VVAU", node.name, [x, w], out, PE=1, SIMD=1, Dim=emission.frame(node.out)[1:3],
+            Channels=channels, Kernel=list(weights.shape[:2]), inputDataType=emission.types[x],
+            weightDataType=emission.types[w], outputDataType=emission.types[out], noActivation=1,
+            binaryXnorMode=0,
+        )  # fmt: skip
+    else:
+        emission.put_own("GroupedConv", node, inputs, out)
+
+
+@emission("Flatten")
+def _flatten(emission: Emission, node: Node, inputs, out: str) -> None:
+    """A plain Reshape, where its reader is not a dense layer."""
+    shape = f"{node.name}_shape"
+    emission.constants[shape] = np.array(emission.frame(node.out), np.int64)
+    emission.put("Reshape", node.name, [inputs[0], shape], out, domain="")
+
+
+def weight_type(values) -> str:
+    """The qonnx data type of weights."""
     return "BIPOLAR" if (abs(values) == 1).all() else type_of(values.min(), values.max())

@@ -9,10 +9,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 
-from . import chain, interact, joins, linear, moves, quantise  # noqa: F401  they enter their rules
-from .joins import one_leaf
+from . import chain, linear, moves  # noqa: F401  they enter their rules
+from .registry import CURES, RULES
+from .sums import one_leaf
 from .values import Leaf
-from .walk import RULES, Lowered, Walk, refuse
+from .walk import Lowered, Walk, refuse
 
 # The nearest form that works, for float operators that people do put into networks.
 NEAREST = {

@@ -14,11 +14,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from .joins import one_leaf
+from .registry import MAKERS, NEGATABLE, rule
+from .sums import one_leaf
 from .values import Value, append, common_grid, exact
-from .walk import refuse, rule
+from .walk import refuse
 
 CHEAPEST_RATIO = 2**8  # larger ratios between channel scales are refused
+NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 
 
 def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
@@ -50,27 +52,27 @@ def _dense(walk, node, at):
         raise refuse(node, "it multiplies images, not vectors", "flatten in front of it")
     if at.get("alpha", 1.0) != 1.0 or at.get("beta", 1.0) != 1.0 or at.get("transA", 0):
         raise refuse(node, "alpha, beta or transA differ from their defaults", "fold them into the weights")
-    weights, scale = _weights(walk, node, turned=not at.get("transB", 0))
+    weights, scale = _weights(walk, node, transposed=not at.get("transB", 0))
     order = walk.value(node).leaf.order
     weights = weights if order is None else weights[:, order]
     return _linear(walk, node, weights[:, :, None, None], scale)
 
 
-def _weights(walk, node, turned: bool = False):
+def _weights(walk, node, transposed: bool = False):
     """Integers (outputs, inputs, …) of the node's weights and their scale per output."""
     if node.input[1] not in walk.constants:
         raise refuse(node, "its weights are not constant", "export them as constants")
     name = node.input[1]
-    weights, scale = walk.weights.get(name) or _found(walk, node, name, turned)
+    weights, scale = walk.weights.get(name) or _found(walk, node, name, transposed)
     scale = scale.reshape((1,) * (weights.ndim - scale.ndim) + scale.shape)
-    if turned:
+    if transposed:
         weights, scale = weights.T, scale.T
     if max(scale.shape[1:], default=1) > 1:
         raise refuse(node, "its weight scale varies over the inputs", "use one scale, or one per output")
     return weights, np.broadcast_to(scale.reshape(-1), len(weights))
 
 
-def _found(walk, node, name, turned):
+def _found(walk, node, name, transposed):
     """Integers and scale of weights that no Quant node explains."""
     raw = walk.constants[name]
     declared = walk.model.get_tensor_datatype(name).name
@@ -84,7 +86,7 @@ def _found(walk, node, name, turned):
                 f"the first is {bad[0]:g}",
                 "binarise the weights before export",
             )
-    rows = raw.T if turned else raw
+    rows = raw.T if transposed else raw
     integers, scales = [], []
     for row in rows.reshape(len(rows), -1):
         numbers = exact(row)
@@ -99,7 +101,7 @@ def _found(walk, node, name, turned):
             "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)",
         )
     integers, scale = integers.astype(np.int64), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
-    return (integers.T, scale.T) if turned else (integers, scale)
+    return (integers.T, scale.T) if transposed else (integers, scale)
 
 
 def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0, 0, 0, 0), groups=1) -> Value:
@@ -135,7 +137,7 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
             op, padding, step = "SignedConv", {"pads": list(pads)}, grid / 2
             lo, hi = 2 * lo - 1, 2 * hi - 1
         else:
-            leaf = padded(walk, node, leaf, a, value.offset, Fraction(0), pads, layer)
+            leaf = MAKERS["border"](walk, node, leaf, a, value.offset, Fraction(0), pads, layer)
             lo, hi = leaf.lo, leaf.hi
     ends = folded * lo[source], folded * hi[source]
     low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
@@ -187,28 +189,3 @@ def _dot(weights, offsets, source) -> np.ndarray:
         return offsets[0] * _whole(weights.sum(0))
     columns = zip(weights.T.tolist(), offsets[source].T)
     return np.array([sum((w * b for w, b in zip(*column)), Fraction(0)) for column in columns], object)
-
-
-def padded(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
-    """Emit a Pad whose border has the value `border` in every channel."""
-    integers = {(border - b) / x if x else Fraction(0) for x, b in zip(a, offset)}
-    if len(integers) > 1:
-        raise refuse(
-            node,
-            "the padded value is another integer in every channel",
-            "pad behind a quantiser of one scale",
-        )
-    value = integers.pop()
-    if value.denominator != 1:
-        raise refuse(
-            node,
-            f"the padded value {float(border):g} is not a value of its input",
-            "pad with one, -1 for binary activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution",
-        )
-    top, left, bottom, right = pads
-    h, w, c = leaf.shape
-    low, high = np.minimum(leaf.lo, int(value)), np.maximum(leaf.hi, int(value))
-    shape = (h + top + bottom, w + left + right, c)
-    return walk.emit(
-        "Pad", [leaf], shape, low, high, f"{layer}_pad", leaf.layer, pads=list(pads), value=int(value)
-    )  # fmt: skip

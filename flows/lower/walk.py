@@ -1,9 +1,7 @@
-"""State of the walk over a QONNX graph, and the table of rules that `graph.py` applies to it.
+"""State of the walk over a QONNX graph: what the rules read, and the integer graph that they make.
 
-Rules live in `chain.py`, `quantise.py`, `linear.py`, `joins.py` and `moves.py` and enter themselves into
-`RULES`. A rule is `rule(walk, node, at) -> Value` with `at` the node's attributes; None for a constant. It
-returns the value of the node's output and adds integer operators where it must. What no rule can do exactly
-is refused by name.
+A rule (`registry.py`) returns the value of the node's output, None for a constant, and adds integer operators
+where it must. What no rule can do exactly is refused by name.
 """
 
 from dataclasses import dataclass
@@ -17,18 +15,7 @@ from xnorforge.core.errors import UserError
 from . import integers
 from .values import Leaf, Node, Value, fits_float32, of_leaf
 
-RULES = {}
 MOST_BITS = 24  # a float tensor of lowered.onnx holds integers up to 2^24
-
-
-def rule(*ops: str):
-    """Enter a function as the rule of these operators."""
-
-    def enter(function):
-        RULES.update(dict.fromkeys(ops, function))
-        return function
-
-    return enter
 
 
 class TooWide(UserError):

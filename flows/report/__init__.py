@@ -12,8 +12,8 @@ import jsonschema
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.synth import cells
 from xnorforge.flows.report import collect, finn_names, hls, pages, vivado
+from xnorforge.flows.synth import cells
 
 
 def write(acc: Path) -> dict:

@@ -11,7 +11,7 @@ import pytest
 from qonnx.core import onnx_exec
 
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows.lower import checks, emit, quantise, values
+from xnorforge.flows.lower import checks, emit, quantisers, values
 from xnorforge.flows.lower.graph import integer_graph
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -78,7 +78,7 @@ def test_thresholds_equal_the_reference_where_batch_norm_hits_zero_exactly():
     compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
 
 
-@pytest.mark.parametrize("mode", quantise.MODES)
+@pytest.mark.parametrize("mode", quantisers.MODES)
 def test_every_rounding_mode_of_qonnx_ties_included(mode):
     graph = Graph((1, 1, 256)).real("Sub", 128.0).quant(4.0, 5, mode=mode)
     compare(graph.model((1, 1, 256)), EVERY_BYTE[:, :1])

@@ -7,6 +7,11 @@ from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
 
 
+def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """x (…, C), not below `at` (C,) where direction (C,) is +1, not above it where it is -1."""
+    return np.where(direction > 0, np.maximum(x, at), np.minimum(x, at))
+
+
 class Clip(PerChannel):
     """y = max(mul * x, at) where the channel's direction is +1, min(mul * x, at) where it is -1, modulo
     2**out_bits.
@@ -46,7 +51,7 @@ class Clip(PerChannel):
         (at, direction), sink = self.tables(), self.out_stream()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
         x = x * self.get_nodeattr("mul")
-        y = np.where(direction > 0, np.maximum(x, at), np.minimum(x, at))
+        y = clipped(x, at, direction)
         low, _ = value_range(sink.bits, sink.signed)
         context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
 

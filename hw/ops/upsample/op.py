@@ -14,6 +14,11 @@ def _bits(size: int) -> int:
     return (size - 1).bit_length()
 
 
+def repeated(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Every pixel of (N, H, W, C) as a block of rows x columns pixels."""
+    return x.repeat(rows, axis=1).repeat(columns, axis=2)
+
+
 class Upsample(HwOp):
     """Elements (H, W, C) to (H * fy, W * fx, C): output pixel (y, x) is input pixel (y // fy, x // fx)."""
 
@@ -48,7 +53,7 @@ class Upsample(HwOp):
     def execute_node(self, context, graph):
         x = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
         fy, fx = self.get_nodeattr("factor")
-        context[self.onnx_node.output[0]] = x.repeat(fy, axis=1).repeat(fx, axis=2).astype(np.float32)
+        context[self.onnx_node.output[0]] = repeated(x, fy, fx).astype(np.float32)
 
     def cycles(self) -> int:
         """One output beat per cycle."""

@@ -1,0 +1,98 @@
+"""What QONNX's quantiser nodes do to one number, and quantised constants.
+
+Quantisers of activations become operators (`hw/ops/threshold/lower.py`); those of weights are computed here.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+from qonnx.custom_op.general.intquant import resolve_rounding_mode
+
+from .values import F32, exact
+from .walk import refuse
+
+MODES = (
+    "ROUND",
+    "CEIL",
+    "FLOOR",
+    "UP",
+    "DOWN",
+    "HALF_UP",
+    "HALF_DOWN",
+)  # those that qonnx executes; all are monotone
+
+
+def bounds(bits: int, signed: int, narrow: int) -> tuple[int, int]:
+    """Least and greatest integer of a quantiser."""
+    if signed:
+        return -(2 ** (bits - 1)) + narrow, 2 ** (bits - 1) - 1
+    return 0, 2**bits - 1 - narrow
+
+
+def rounding(node, at, default: str):
+    """The rounding function of a quantiser node, qonnx's own."""
+    mode = at.get("rounding_mode", default.encode()).decode()
+    try:
+        return resolve_rounding_mode(mode)
+    except ValueError:
+        raise refuse(node, f"rounding mode {mode} has no rule", f"use one of {', '.join(MODES)}") from None
+
+
+def scalar(walk, node, index: int) -> float:
+    given = walk.constant(node, index)
+    if given.size != 1:
+        raise refuse(node, f"input {index} has {given.size} numbers", "use one for the whole tensor")
+    return float(given.reshape(-1)[0])
+
+
+def width(walk, node, index: int) -> int:
+    given = scalar(walk, node, index)
+    if not given.is_integer() or given < 1:
+        raise refuse(node, f"its width is {given:g} bits", "use a whole number of bits")
+    return int(given)
+
+
+def sign(x) -> np.ndarray:
+    """Levels 0 and 1 of a quantiser to -1 and +1."""
+    return (x >= 0).astype(np.int64)
+
+
+def checked_scale(node, scale):
+    """Refuse a scale that is not positive."""
+    if (np.asarray(scale) <= 0).any():
+        raise refuse(node, f"its scale is {np.min(scale):g}", "use a positive scale")
+    return scale
+
+
+def constant_quantiser(walk, node, at):
+    """Quantised weights: integers and their scale per output, kept for the linear operators."""
+    x, scale = walk.constants[node.input[0]], checked_scale(node, walk.constant(node, 1).astype(F32))
+    if node.op_type == "BipolarQuant":
+        integers = 2 * sign(x) - 1
+    else:
+        level, _, step, low = levels(walk, node, at)
+        if low.denominator > step:
+            raise refuse(node, f"its zero-point is {scalar(walk, node, 2):g}", "use a whole one for weights")
+        integers = step * level(x / scale) + int(step * low)
+    exact_scale = exact(scale).reshape(scale.shape)
+    walk.weights[node.output[0]] = integers.astype(np.int64), exact_scale
+    walk.constants[node.output[0]] = (integers * scale).astype(F32)
+
+
+def levels(walk, node, at):
+    """What a Quant node does behind the division by its scale.
+
+    Returns:
+        level: float32 -> 0 .. steps; steps; and step, low with output = scale * step * (level + low).
+    """
+    zero, bits = scalar(walk, node, 2), width(walk, node, 3)
+    signed = at.get("signed", 1)
+    if bits == 1 and signed:  # -1 and +1, as qonnx has it
+        return lambda x: sign(x + F32(zero)), 1, 2, (-1 - Fraction(zero)) / 2
+    low, high = bounds(bits, signed, at.get("narrow", 0))
+    nearest = rounding(node, at, "ROUND")
+
+    def level(x):
+        return (np.clip(nearest(x + F32(zero)), low, high) - low).astype(np.int64)
+
+    return level, high - low, 1, low - Fraction(zero)

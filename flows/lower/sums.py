@@ -1,0 +1,94 @@
+"""Where integer tensors meet: sums of several leaves, and the affine form of ReLU and clipping before them.
+
+A sum of branches only adds coefficients: sum_k A_k n_k + B. The operator that adds is made where one integer
+tensor is needed, by whoever does the task "sum"; ReLU and clipping in front of a sum become integers by the
+task "rectified".
+"""
+
+import numpy as np
+
+from .registry import MAKERS, rule
+from .values import LINEAR, Value, append, exact, of_leaf
+from .walk import refuse
+
+
+def affine(walk, value: Value, node) -> Value:
+    """The value with its terms known: ReLU and clipping in its chain become integer operators."""
+    return value if value.terms is not None else _resolve(walk, value, node)
+
+
+def single(walk, value: Value, node) -> Value:
+    """The value with a base: several leaves are added up, a chain over one leaf stays as it is."""
+    return value if value.base else MAKERS["sum"](walk, value, node)
+
+
+def one_leaf(walk, value: Value, node) -> Value:
+    """The value over one leaf with its terms known."""
+    return single(walk, affine(walk, value, node), node)
+
+
+def _same_order(walk, node, values):
+    """Refuse values whose shapes or element orders differ."""
+    first = values[0].leaf
+    for other in (v.leaf for v in values[1:]):
+        if other.shape != first.shape:
+            raise refuse(node, f"it joins {first.shape} with {other.shape}", "join tensors of one shape")
+        if not np.array_equal(other.order, first.order):
+            raise refuse(node, "it joins a flattened image with a plain vector", "join before flattening")
+
+
+def add(walk, node, sign: int) -> Value:
+    """Sum (sign +1) or difference of the node's two activations."""
+    return _total(walk, node, [walk.value(node, k) for k in (0, 1)], (1, sign))
+
+
+@rule("Sum")
+def _sum(walk, node, at):
+    values = [walk.value(node, k) for k in range(len(node.input))]
+    return _total(walk, node, values, (1,) * len(values))
+
+
+def _total(walk, node, values, factors) -> Value:
+    """Coefficients added leaf by leaf; no operator is made yet."""
+    _same_order(walk, node, values)
+    terms, offset = {}, 0
+    for value, factor in zip(values, factors):
+        value = affine(walk, value, node)
+        offset = offset + value.offset * factor
+        for leaf, a in value.terms.items():
+            terms[leaf] = terms.get(leaf, 0) + a * factor
+    if len(terms) == 1:
+        ((leaf, a),) = terms.items()
+        return walk.value_of(walk.leaves[leaf], a, offset)
+    return Value(values[0].leaf, terms, offset)
+
+
+def _resolve(walk, value: Value, node) -> Value:
+    """A chain with ReLU or Clip in it as an exact affine form over clipped leaves."""
+    rectified = MAKERS["rectified"]
+    name, a, b = value.base
+    done = of_leaf(walk.leaves[name], a, b)
+    for op, *given in value.chain:
+        if op in LINEAR:
+            done = append(done, op, *given)
+            continue
+        done = one_leaf(walk, done, node)
+        leaf, a = done.single
+        if op == "prelu":  # max(y, 0) (1 - s) + s y
+            slope = exact(given[0])
+            terms, offset = rectified(walk, node, leaf, a, done.offset)
+            terms = {key: x * (1 - slope) for key, x in terms.items()}
+            offset = offset * (1 - slope) + done.offset * slope
+            if any(slope):
+                terms[leaf] = terms.get(leaf, 0) + a * slope
+        else:  # clip: max(y - low, 0) - max(y - high, 0) + low
+            low, high = exact(given[0]), exact(given[1])
+            terms, offset = rectified(walk, node, leaf, a, done.offset - low)
+            above, rest = rectified(walk, node, leaf, a, done.offset - high)
+            for key, x in above.items():
+                terms[key] = terms.get(key, 0) - x
+            offset = offset - rest + low
+        done = Value(done.leaf, terms, offset)
+        if len(terms) == 1:
+            done = walk.value_of(walk.leaves[next(iter(terms))], *terms.values(), offset)
+    return done

@@ -1,0 +1,102 @@
+"""ReLU, PReLU and clipping: steps of a chain, or clipped integers where a sum needs them exactly."""
+
+from math import lcm
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.flows.lower.nodes import IntegerNode
+from xnorforge.flows.lower.registry import MAKERS, maker, meaning, rule
+from xnorforge.flows.lower.sums import single
+from xnorforge.flows.lower.values import F32, append, signs
+from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.ops.clip.op import clipped
+
+
+@meaning("Clip")
+def clip(x, at):
+    """mul * x, not below `at` where direction is +1, not above it where direction is -1."""
+    return clipped(x * at["mul"], at["at"], at["direction"])
+
+
+class Clip(IntegerNode):
+    """mul * x, not below `at` (C,) where direction (C,) is +1, not above it where it is -1."""
+
+    numbers: ClassVar[dict[str, str]] = {"mul": "i"}
+    arrays = ("at", "direction")
+
+
+@rule("Relu", "PRelu", "LeakyRelu")
+def _relu(walk, node, at):
+    value = walk.value(node)
+    if node.op_type == "PRelu":
+        slope = walk.per_channel(node, walk.constant(node, 1), value)
+    else:
+        slope = np.full(value.channels, at.get("alpha", 0.01) if node.op_type == "LeakyRelu" else 0, F32)
+    if (slope < 0).any():
+        raise refuse(node, "a negative slope is not monotone", "keep the slopes of PReLU at zero or above")
+    return append(single(walk, value, node), "prelu", slope)
+
+
+@rule("Clip")
+def _clip(walk, node, at):
+    value = walk.value(node)
+    ends = [walk.constant(node, k) for k in (1, 2)]
+    low, high = (at.get(key) if end is None else float(end) for key, end in zip(("min", "max"), ends))
+    if low is None or high is None:
+        raise refuse(node, "it clips on one side only", "use Relu, or Clip with both ends")
+    if low > high:
+        raise refuse(
+            node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first"
+        )
+    ends = (np.full(value.channels, end, F32) for end in (low, high))
+    return append(single(walk, value, node), "clip", *ends)
+
+
+@maker("rectified")
+def _rectified(walk, node, leaf: str, a, b):
+    """max(A n + B, 0) as {leaf: A}, B over clipped integers, exact for every n.
+
+    Where the kink -B/A lies on the integer or half-integer grid, one clipped leaf is enough. Elsewhere n is
+    clipped at the first integer beyond the kink, and one more bit tells whether it is reached.
+    """
+    source = walk.leaves[leaf]
+    if not all(a):
+        raise refuse(node, "a channel in front of it has scale 0", "remove the channel")
+    kink = [-y / x for x, y in zip(a, b)]
+    rising = signs(a)
+    common = lcm(*{k.denominator for k in kink})
+
+    def clipped(mul, at):
+        ends = (
+            np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at))
+            for e in (source.lo, source.hi)
+        )
+        name = f"{source.layer}_clip"
+        out = walk.emit(
+            "Clip",
+            [source],
+            source.shape,
+            *ends,
+            name,
+            source.layer,
+            source.order,
+            mul=mul,
+            at=at,
+            direction=rising,
+        )
+        return out.name
+
+    if common <= 2:
+        at = np.array([int(k * common) for k in kink])
+        return {clipped(common, at): a / common}, b
+    at = np.array(
+        [
+            -(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator
+            for k, up in zip(kink, rising)
+        ]
+    )
+    name = f"{source.layer}_reached"
+    bit = MAKERS["levels"](walk, source, (at * rising)[:, None], rising, name)
+    jump = np.array([x * int(k) + y for x, k, y in zip(a, at, b)], object)
+    return {clipped(1, at): a, bit.name: jump}, b - jump

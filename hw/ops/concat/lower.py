@@ -1,0 +1,43 @@
+"""Channels of several tensors side by side."""
+
+import numpy as np
+
+from xnorforge.flows.lower.registry import emission, meaning, rule
+from xnorforge.flows.lower.sums import one_leaf
+from xnorforge.flows.lower.values import of_leaf
+from xnorforge.flows.lower.walk import refuse
+
+
+@meaning("Concat")
+def concat(*inputs, at):
+    """One after the other along the channels."""
+    return np.concatenate(inputs, -1)
+
+
+@emission("Concat")
+def _emit(emission, node, inputs, out) -> None:
+    """FINN's StreamingConcat."""
+    emission.put(
+        "StreamingConcat", node.name, inputs, out, SIMD=1,
+        ChannelsPerStream=[emission.shapes[x][-1] for x in inputs],
+        inputDataTypes=[emission.types[x] for x in inputs], numInputVectors=emission.shapes[out][:-1],
+    )  # fmt: skip
+
+
+@rule("Concat")
+def _concat(walk, node, at):
+    values = [one_leaf(walk, walk.value(node, k), node) for k in range(len(node.input))]
+    first = values[0]
+    if at["axis"] not in (1, -len(first.shape)) or any(v.shape[:-1] != first.shape[:-1] for v in values):
+        raise refuse(
+            node, f"it concatenates along axis {at['axis']}", "concatenate channels of images of one size"
+        )
+    if any(v.leaf.order is not None for v in values):
+        raise refuse(node, "it concatenates flattened images", "concatenate before flattening")
+    leaves = [walk.leaves[v.single[0]] for v in values]
+    lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
+    count = sum(n.op == "Concat" for n in walk.nodes)
+    out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, f"concat{count}")
+    return of_leaf(
+        out, np.concatenate([v.single[1] for v in values]), np.concatenate([v.offset for v in values])
+    )

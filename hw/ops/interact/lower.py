@@ -1,0 +1,76 @@
+"""Channel interaction (CI-BCNN): sums of bits move by the levels that other channels of their group reach."""
+
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+from onnx import helper
+
+from xnorforge.flows.lower.nodes import IntegerNode
+from xnorforge.flows.lower.registry import meaning, rule
+from xnorforge.flows.lower.sums import one_leaf
+from xnorforge.flows.lower.values import Value
+from xnorforge.flows.lower.walk import refuse
+
+
+@meaning("Interact")
+def interact(x, at):
+    """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN, eqs.
+    2 and 3).
+
+    `influence` (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours. delta
+    is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less (|K| - 1) / 2.
+    """
+    p, influence, n0 = 2 * x - at["n0"] if at["matches"] else x, at["influence"], at["n0"]
+    mixed = p.copy()
+    for group, t, s in np.argwhere(influence):
+        k, first = influence[group, t, s], group * influence.shape[1]
+        size = abs(k)
+        passed = sum(
+            (p[..., first + t] * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size)
+        )
+        mixed[..., first + s] += np.sign(k) * at["unit"] * (passed - (size - 1) // 2)
+    return mixed
+
+
+class Interact(IntegerNode):
+    """Channel interaction on match counts or sums, influence (groups, g, g); exported networks have it too,
+    on axis 1.
+    """
+
+    numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i"}
+    arrays = ("influence",)
+
+    def execute_node(self, context, graph):
+        """Channels go last and back."""
+        axis, (x, _) = self.get_nodeattr("axis"), self.onnx_node.input
+        turned = context | {x: np.moveaxis(context[x], axis, -1)}
+        super().execute_node(turned, graph)
+        out = self.onnx_node.output[0]
+        context[out] = np.ascontiguousarray(np.moveaxis(turned[out], -1, axis))
+
+    def make_shape_compatible_op(self, model):
+        """Input and output have one shape."""
+        return helper.make_node("Identity", self.onnx_node.input[:1], self.onnx_node.output)
+
+
+@rule("Interact")
+def _interact(walk, node, at) -> Value:
+    """A node like the one above on the plain sums of a convolution or dense layer: match counts in, p~ out."""
+    value, influence = one_leaf(walk, walk.value(node), node), walk.constant(node, 1).astype(np.int64)
+    name, scale = value.single
+    leaf, n0, unit = walk.leaves[name], at["n0"], at["unit"]
+    matches = int((scale == 2).all() and (value.offset == -n0).all())
+    if not matches and not ((scale == 1).all() and (value.offset == 0).all()):
+        raise refuse(
+            node, "its input is no plain sum of bits", "place it right behind a convolution of +-1 by +-1"
+        )
+    if influence.size != leaf.channels * influence.shape[1] or leaf.order is not None:
+        raise refuse(node, f"its graph is not that of {leaf.channels} channels", "export the network again")
+    levels = np.maximum(abs(influence) - 1, 0) // 2
+    reach = unit * levels.sum(1).reshape(-1)
+    out = walk.emit(
+        "Interact", [leaf], leaf.shape, -n0 - reach, n0 + reach, f"{leaf.layer}_interact", leaf.layer,
+        influence=influence, n0=n0, unit=unit, matches=matches, axis=-1,
+    )  # fmt: skip
+    return walk.value_of(out, Fraction(1), Fraction(0))

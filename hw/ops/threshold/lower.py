@@ -1,0 +1,245 @@
+"""Quantisers become integer thresholds, found by searching the reference's own float32 arithmetic.
+
+Before:  leaf n -> chain of float32 operations -> quantiser
+After:   leaf n -> Threshold, value = scale * (level + low)
+Why:     the chain is monotone in float32, so the first n that reaches a level is found by bisection over the
+         reachable integers. Thresholds lie in lo .. hi + 1: "always" and "never" stay exact.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+
+from xnorforge.flows.lower.emit import type_of
+from xnorforge.flows.lower.quantisers import (
+    bounds,
+    checked_scale,
+    constant_quantiser,
+    levels,
+    rounding,
+    scalar,
+    sign,
+    width,
+)
+from xnorforge.flows.lower.registry import NEGATABLE, SWAPS, emission, maker, meaning, rule, tidying
+from xnorforge.flows.lower.sums import single
+from xnorforge.flows.lower.values import F32, Leaf, Node, Value, evaluate, exact
+from xnorforge.flows.lower.walk import Lowered, refuse
+
+
+@meaning("Threshold")
+def level(x, at):
+    """Number of thresholds t of the channel with direction * x >= t."""
+    x, steps = x * at["direction"], at["thresholds"]
+    if steps.shape[1] == 1:
+        return (x >= steps[:, 0]).astype(np.int64)
+    counts = [np.searchsorted(t, x[..., c], side="right") for c, t in enumerate(steps)]
+    return np.stack(counts, -1).astype(np.int64)
+
+
+@emission("Threshold")
+def _emit(emission, node, inputs, out) -> None:
+    """Thresholding; channels that compare downwards are multiplied by -1 first."""
+    x = inputs[0]
+    if (node.at["direction"] < 0).any():
+        leaf = emission.graph.leaves[node.inputs[0]]
+        ends = node.at["direction"] * leaf.lo, node.at["direction"] * leaf.hi
+        kind = type_of(np.minimum(*ends), np.maximum(*ends))
+        y = emission.tensor(f"{node.name}_sign_out", emission.shapes[x], kind)
+        c = emission.constant(f"{node.name}_sign_direction", node.at["direction"], "BIPOLAR")
+        emission.elementwise("ElementwiseMul", f"{node.name}_sign", x, c, y, rhs_style="const")
+        x = y
+    steps = node.at["thresholds"]
+    t = emission.constant(f"{node.name}_thresholds", steps)
+    emission.put(
+        "Thresholding", node.name, [x, t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
+        inputDataType=emission.types[x], weightDataType=emission.types[t],
+        outputDataType=emission.types[out], ActVal=0, numInputVectors=emission.shapes[out][:-1],
+    )  # fmt: skip
+
+
+@maker("levels")
+def levelled(walk, leaf: Leaf, thresholds, direction, name: str) -> Leaf:
+    """The levels of a leaf: thresholds (channels, steps) and direction (channels,), as `level` reads them."""
+    return walk.emit(
+        "Threshold", [leaf], leaf.shape, 0, thresholds.shape[1], name, leaf.layer, leaf.order,
+        thresholds=thresholds, direction=direction,
+    )  # fmt: skip
+
+
+def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """First integer that reaches each level.
+
+    Args:
+        value: over one leaf; leaf: that leaf.
+        level: float32 (channels, any) -> levels 0 .. steps, not falling.
+
+    Returns:
+        thresholds int64 (channels, steps) and direction int64 (channels,): level = count of t with direction
+        * n >= t.
+    """
+    direction = np.where(value.rising < 0, -1, 1)
+    low = np.where(direction > 0, leaf.lo, -leaf.hi)
+    high = np.where(direction > 0, leaf.hi, -leaf.lo)
+    first = np.repeat(low[:, None], steps, 1)
+    last = np.repeat(high[:, None] + 1, steps, 1)
+    wanted = np.arange(1, steps + 1)[None, :]
+    while (first < last).any():
+        middle = (first + last) // 2
+        reached = level(evaluate(value, middle * direction[:, None])) >= wanted
+        open_ = first < last
+        last = np.where(open_ & reached, middle, last)
+        first = np.where(open_ & ~reached, middle + 1, first)
+    return first, direction
+
+
+def quantised(walk, node, level, steps: int, scale, low) -> Value:
+    """Emit the Threshold of a quantiser node whose output is scale * (level + low)."""
+    value = single(walk, walk.value(node), node)
+    leaf = walk.leaves[value.base[0]]
+    ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
+    if np.isnan(ends).any():  # infinity times zero: float32 is not monotone here
+        raise refuse(node, "float32 overflows in front of it", "train and export the network again")
+    found, direction = thresholds(value, leaf, level, steps)
+    if _is_identity(found, direction, leaf):
+        return _remember(walk, node, walk.value_of(leaf, scale, scale * (low - leaf.range[0])))
+    out = levelled(walk, leaf, found, direction, f"{leaf.layer}_threshold")
+    return _remember(walk, node, walk.value_of(out, scale, scale * low))
+
+
+def _is_identity(found, direction, leaf) -> bool:
+    """Whether level = n - lo for every reachable n: an 8-bit quantiser on the pixels it was made for."""
+    low, high = leaf.range
+    if not 1 < high - low <= found.shape[1]:
+        return False
+    steps = np.arange(low + 1, high + 1)
+    inside = found[:, : len(steps)]
+    return bool(
+        (leaf.lo == low).all()
+        and (direction > 0).all()
+        and (inside == steps).all()
+        and (found[:, len(steps) :] > high).all()
+    )
+
+
+def _remember(walk, node, value: Value) -> Value:
+    walk.activations[node.output[0]] = value
+    return value
+
+
+@rule("BipolarQuant")
+def _bipolar(walk, node, at):
+    if node.input[0] in walk.constants:
+        return constant_quantiser(walk, node, at)
+    scale = checked_scale(node, scalar(walk, node, 1))
+    return quantised(walk, node, lambda x: sign(x / F32(scale)), 1, 2 * exact([scale])[0], Fraction(-1, 2))
+
+
+@rule("Quant")
+def _quant(walk, node, at):
+    if node.input[0] in walk.constants:
+        return constant_quantiser(walk, node, at)
+    value = walk.value(node)
+    level, steps, step, low = levels(walk, node, at)
+    if steps >= 2**16:
+        raise refuse(
+            node,
+            f"{steps.bit_length()} bits need {steps} thresholds per channel",
+            "quantise to 16 bits or fewer",
+        )
+    scale = walk.per_channel(node, checked_scale(node, walk.constant(node, 1).astype(F32)), value)
+    return quantised(walk, node, lambda x: level(x / scale[:, None]), steps, step * exact(scale), low)
+
+
+@rule("Trunc")
+def _trunc(walk, node, at):
+    """Both versions of qonnx: 2 states the output's scale and clips; 1 keeps scale and zero-point, and does
+    not clip.
+    """
+    scale, zero, nearest = scalar(walk, node, 1), scalar(walk, node, 2), rounding(node, at, "FLOOR")
+    second = len(node.input) == 6
+    out_scale = scalar(walk, node, 4) if second else scale
+    bits = width(walk, node, 5 if second else 4)
+    shift = 2.0 ** (np.round(np.log2(out_scale / scale)) if second else scalar(walk, node, 3) - bits)
+
+    def shifted(x):
+        return np.round(x / F32(scale) + F32(zero)) / F32(shift)
+
+    if second:
+        low, high = bounds(bits, at.get("signed", 1), at.get("narrow", 0))
+    else:
+        value = walk.values[node.input[0]] = single(walk, walk.value(node), node)
+        leaf = walk.leaves[value.base[0]]
+        reached = nearest(shifted(evaluate(value, np.stack([leaf.lo, leaf.hi], 1))))
+        low, high = int(reached.min()), int(reached.max())
+
+    def level(x):
+        return (nearest(np.clip(shifted(x), low, high)) - low).astype(np.int64)
+
+    out_zero = Fraction(zero) / Fraction(shift) if second else Fraction(zero)
+    return quantised(walk, node, level, high - low, exact([out_scale])[0], low - out_zero)
+
+
+@rule("MultiThreshold")
+def _multi_threshold(walk, node, at):
+    value, steps = walk.value(node), walk.constant(node, 1).astype(F32)
+    if (np.diff(steps, axis=1) < 0).any():
+        raise refuse(node, "its thresholds do not rise", "sort the thresholds of every channel")
+    steps = np.repeat(steps, value.channels, 0) if len(steps) == 1 else steps
+    steps = steps if value.leaf.order is None else steps[value.leaf.order]
+    scale, bias = Fraction(at.get("out_scale", 1.0)), Fraction(at.get("out_bias", 0.0))
+
+    def level(x):
+        return np.stack([np.searchsorted(t, row, side="right") for t, row in zip(steps, x)])
+
+    return quantised(walk, node, level, steps.shape[1], scale, bias / scale)
+
+
+@tidying(10)
+def _levels_before_moves(graph: Lowered) -> None:
+    """What is cheap comes first: levels have fewer bits than the sums that a move would carry."""
+    for op, adapt in SWAPS.items():
+        for node in [n for n in graph.nodes if n.op == op]:
+            _threshold_first(graph, node, adapt)
+
+
+def _threshold_first(graph, move: Node, adapt) -> None:
+    """a -> move -> b -> threshold -> c   becomes   a -> threshold -> b -> move -> c, if `adapt` can rewrite
+    both.
+    """
+    threshold = graph.only_reader(move.out)
+    if threshold is None or threshold.op != "Threshold" or not adapt(graph, move, threshold):
+        return
+    a, b, c = move.inputs[0], move.out, threshold.out
+    graph.leaves[b].shape, graph.leaves[b].order = graph.leaves[a].shape, graph.leaves[a].order
+    levels = threshold.at["thresholds"].shape
+    graph.leaves[b].lo, graph.leaves[b].hi = np.zeros(levels[0], np.int64), np.full(levels[0], levels[1])
+    threshold.inputs, threshold.out, move.inputs, move.out = [a], b, [b], c
+    first, second = graph.nodes.index(move), graph.nodes.index(threshold)
+    graph.nodes[first], graph.nodes[second] = threshold, move
+
+
+@tidying(40)
+def _rising(graph: Lowered) -> None:
+    """Falling comparisons become rising ones where the threshold is the only reader of what it compares."""
+    for node in graph.nodes:
+        if node.op == "Threshold":
+            _fold_direction(graph, node)
+
+
+def _fold_direction(graph, threshold) -> None:
+    """Negate the weights of falling channels; K - p matches stand for p."""
+    down = threshold.at["direction"] < 0
+    source = next((n for n in graph.nodes if n.out == threshold.inputs[0]), None)
+    if not down.any() or source is None or source.op not in NEGATABLE:
+        return
+    if graph.only_reader(source.out) is not threshold:
+        return
+    leaf, key = graph.leaves[source.out], NEGATABLE[source.op]
+    source.at[key] = np.where(down, -source.at[key], source.at[key])
+    steps = threshold.at["thresholds"].copy()
+    if source.at.get("xnor"):
+        steps[down] += leaf.hi[down, None]
+    else:
+        leaf.lo[down], leaf.hi[down] = -leaf.hi[down], -leaf.lo[down]
+    threshold.at = {"thresholds": steps, "direction": np.ones_like(threshold.at["direction"])}

@@ -1,0 +1,74 @@
+"""Nearest resizing by a whole factor: every pixel repeated."""
+
+import numpy as np
+
+from xnorforge.flows.lower.registry import emission, meaning, rule
+from xnorforge.flows.lower.sums import single
+from xnorforge.flows.lower.values import replay
+from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.ops.upsample.op import repeated
+
+
+@meaning("Upsample")
+def upsample(x, at):
+    """Rows and columns repeated."""
+    return repeated(x, at["factor"], at["factor"])
+
+
+@emission("Upsample")
+def _emit(emission, node, inputs, out) -> None:
+    """FINN's UpsampleNearestNeighbour."""
+    _, rows, columns, channels = emission.shapes[inputs[0]]
+    emission.put(
+        "UpsampleNearestNeighbour", node.name, inputs, out, SIMD=1, HO=emission.shapes[out][1],
+        WO=emission.shapes[out][2], HI=rows, WI=columns, NumChannels=channels,
+        inputDataType=emission.types[inputs[0]],
+    )  # fmt: skip
+
+
+def _repeats(node, at, size: int, factor: int) -> bool:
+    """Whether output pixel x is input pixel x // factor along an axis: ONNX has several ideas of where a
+    pixel lies.
+    """
+    x = np.arange(size * factor)
+    plain = b"asymmetric" if node.op_type == "Upsample" else b"half_pixel"
+    places = {
+        b"half_pixel": (x + 0.5) / factor - 0.5,
+        b"pytorch_half_pixel": (x + 0.5) / factor - 0.5 if len(x) > 1 else 0 * x,
+        b"asymmetric": x / factor,
+        b"align_corners": x * ((size - 1) / max(len(x) - 1, 1)),
+    }
+    rounded = {
+        b"round_prefer_floor": lambda at: np.ceil(at - 0.5),
+        b"round_prefer_ceil": lambda at: np.floor(at + 0.5),
+        b"floor": np.floor,
+        b"ceil": np.ceil,
+    }
+    place = places.get(at.get("coordinate_transformation_mode", plain))
+    nearest = at.get("nearest_mode", b"floor" if node.op_type == "Upsample" else b"round_prefer_floor")
+    if place is None or nearest not in rounded:
+        return False
+    return np.array_equal(np.clip(rounded[nearest](place), 0, size - 1), x // factor)
+
+
+@rule("Resize", "Upsample")
+def _resize(walk, node, at):
+    value = walk.value(node)
+    value = single(walk, value, node)
+    leaf = walk.leaves[value.base[0]]
+    h, w, c = leaf.shape
+    out_shape = walk.model.get_tensor_shape(node.output[0])
+    factor = out_shape[2] // h
+    whole = (
+        at.get("mode", b"nearest") == b"nearest" and out_shape[2:] == [h * factor, w * factor] and factor > 0
+    )
+    if not whole or not all(_repeats(node, at, size, factor) for size in (h, w)):
+        raise refuse(
+            node, "it does more than repeat pixels",
+            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch exports it",
+        )  # fmt: skip
+    out = walk.emit(
+        "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer,
+        factor=factor
+    )  # fmt: skip
+    return replay(value, out)

@@ -1,0 +1,231 @@
+"""Borders around images, and windows of several dilations.
+
+Branches that see the same bits at several dilations become one convolution of all their taps.
+
+Before:  x -> Pad(r) -> Conv, dilation r -> matches p_r,  for several r;  Join: m * sum of all p_r;  Threshold
+    t
+After:   x -> RatesConv: kernels of all r around one pixel, matches p = sum of all p_r;  Threshold t / m
+    same bits
+Why:     m p >= t  is  p >= t / m, rounded up, for m > 0; a negative m turns the comparison. m comes from the
+    batch norm.
+Leaves:  branches that count differently (one m each), other kernels or strides, a rate twice, what others
+         read too; sums without a threshold, unless m = 1
+
+One XNOR-popcount of rates * kh * kw * C bits and one threshold take the place of a fork, as many units and an
+adder.
+"""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.flows.lower import integers
+from xnorforge.flows.lower.integers import windows
+from xnorforge.flows.lower.nodes import IntegerNode
+from xnorforge.flows.lower.registry import NEGATABLE, emission, maker, meaning, rule, tidying
+from xnorforge.flows.lower.sums import one_leaf
+from xnorforge.flows.lower.values import Node, exact, of_leaf
+from xnorforge.flows.lower.walk import Lowered, refuse
+
+
+@meaning("Pad")
+def pad(x, at):
+    """A border of one integer."""
+    top, left, bottom, right = at["pads"]
+    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=at["value"])
+
+
+def concentric(x, at, kernel):
+    """(rate, image) for kernels of several dilations around the same pixels; `pads` are those of the largest."""
+    x = pad(x, at)
+    for rate in at["rates"]:
+        rows, columns = ((k - 1) * (max(at["rates"]) - rate) // 2 for k in kernel)
+        yield rate, x[:, rows : x.shape[1] - rows, columns : x.shape[2] - columns]
+
+
+@meaning("RatesWindow")
+def rates_window(x, at):
+    """Pixels under those kernels, (N, OH, OW, rates kh kw C)."""
+    kernel = at["kernel"]
+    parts = [windows(image, kernel, at["stride"], (rate, rate)) for rate, image in concentric(x, at, kernel)]
+    return np.concatenate([part.reshape(*part.shape[:3], -1) for part in parts], -1)
+
+
+@meaning("RatesConv")
+def rates_conv(x, at):
+    """Sum of convolutions of several dilations, weights (rates, kh, kw, C, O)."""
+    images = concentric(x, at, at["weights"].shape[1:3])
+    return sum(
+        integers.conv(image, at | {"weights": w, "dilation": (rate, rate), "groups": 1})
+        for w, (rate, image) in zip(at["weights"], images)
+    )
+
+
+class Pad(IntegerNode):
+    """A border of `value` around (H, W, C); `pads` are top, left, bottom, right."""
+
+    numbers: ClassVar[dict[str, str]] = {"pads": "ints", "value": "i"}
+
+
+class RatesWindow(IntegerNode):
+    """Windows of several dilations around one pixel, (OH, OW, rates kh kw C); `pads`, filled with `value`, of
+    the largest.
+    """
+
+    numbers: ClassVar[dict[str, str]] = {
+        "kernel": "ints",
+        "stride": "ints",
+        "rates": "ints",
+        "pads": "ints",
+        "value": "i",
+    }
+
+
+@emission("Pad")
+def _emit_pad(emission, node, inputs, out) -> None:
+    """FMPadding for a border of zeros."""
+    if node.at["value"]:
+        emission.put_own("Pad", node, inputs, out)
+        return
+    _, *image, channels = emission.shapes[inputs[0]]
+    emission.put(
+        "FMPadding", node.name, inputs, out, ImgDim=image, Padding=list(node.at["pads"]),
+        NumChannels=channels, SIMD=1, inputDataType=emission.types[inputs[0]],
+    )  # fmt: skip
+
+
+@emission("RatesConv")
+def _emit_rates_conv(emission, node, inputs, out) -> None:
+    """Windows of ours, and MVAU."""
+    weights, size = node.at["weights"], emission.frame(node.out)[:-1]
+    kind = emission.types[inputs[0]]
+    windows = emission.tensor(f"{node.name}_window_out", [*size, weights[..., 0].size], kind)
+    at = node.at | {"kernel": list(weights.shape[1:3])}
+    emission.put_own("RatesWindow", replace(node, name=f"{node.name}_window", at=at), inputs, windows)
+    emission.matrix(node, windows, out, weights.reshape(-1, weights.shape[-1]), size)
+
+
+@rule("Pad")
+def _pad(walk, node, at):
+    value = one_leaf(walk, walk.value(node), node)
+    name, a = value.single
+    pads = [int(p) for p in (at["pads"] if "pads" in at else walk.constant(node, 1))]
+    if (
+        at.get("mode", b"constant") != b"constant"
+        or len(pads) != 8
+        or any(pads[:2] + pads[4:6])
+        or min(pads) < 0
+    ):
+        raise refuse(node, "it does more than add a constant border around images", "use nn.ConstantPad2d")
+    given = walk.constant(node, 2)
+    border = exact([at.get("value", 0.0) if given is None else np.asarray(given).reshape(-1)[0]])[0]
+    layer = f"conv{walk.layers}"
+    out = bordered(
+        walk, node, walk.leaves[name], a, value.offset, border, [pads[2], pads[3], pads[6], pads[7]], layer
+    )
+    return of_leaf(out, a, value.offset)
+
+
+@maker("border")
+def bordered(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
+    """Emit a Pad whose border has the value `border` in every channel."""
+    integers = {(border - b) / x if x else Fraction(0) for x, b in zip(a, offset)}
+    if len(integers) > 1:
+        raise refuse(
+            node,
+            "the padded value is another integer in every channel",
+            "pad behind a quantiser of one scale",
+        )
+    value = integers.pop()
+    if value.denominator != 1:
+        raise refuse(
+            node,
+            f"the padded value {float(border):g} is not a value of its input",
+            "pad with one, -1 for binary activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution",
+        )
+    top, left, bottom, right = pads
+    h, w, c = leaf.shape
+    low, high = np.minimum(leaf.lo, int(value)), np.maximum(leaf.hi, int(value))
+    shape = (h + top + bottom, w + left + right, c)
+    return walk.emit(
+        "Pad", [leaf], shape, low, high, f"{layer}_pad", leaf.layer, pads=list(pads), value=int(value)
+    )  # fmt: skip
+
+
+NEGATABLE["RatesConv"] = "weights"
+
+
+@tidying(30)
+def _rates(graph: Lowered) -> None:
+    """Branches of several dilations in front of a sum."""
+    for node in [n for n in graph.nodes if n.op == "Join"]:
+        fused(graph, node)
+
+
+def fused(graph: Lowered, join: Node) -> None:
+    """Put a RatesConv in place of a Join and its branches, if they are such."""
+    made = {node.out: node for node in graph.nodes}
+    convs = [made.get(leaf) for leaf in join.inputs]
+    factor, after = join.at["multipliers"][0], graph.only_reader(join.out)
+    compared = after is not None and after.op == "Threshold"
+    if not all(conv and conv.op == "Conv" and conv.at["xnor"] for conv in convs):
+        return
+    if (join.at["multipliers"] != factor).any() or not (compared or (factor == 1).all()):
+        return
+    pads = [made.get(conv.inputs[0]) for conv in convs]
+    branches = [*convs, *pads]
+    if not all(node and graph.only_reader(node.out) for node in branches) or any(
+        pad.op != "Pad" for pad in pads
+    ):
+        return
+    by_rate = {conv.at["dilation"][0]: (pad, conv) for pad, conv in zip(pads, convs)}
+    if len(by_rate) < len(convs) or not _concentric(by_rate):
+        return
+    rates = sorted(by_rate)
+    pad, conv = by_rate[rates[-1]]
+    at = {
+        "weights": np.stack([by_rate[rate][1].at["weights"] for rate in rates]), "rates": rates,
+        "stride": conv.at["stride"], "pads": pad.at["pads"], "value": pad.at["value"], "xnor": True,
+        "top": sum(one.at["top"] for one in convs),
+    }  # fmt: skip
+    name, leaf = convs[0].name, graph.leaves[join.out]
+    leaf.lo[:], leaf.hi[:] = 0, at["weights"][..., 0].size
+    if compared:
+        _divide(after, factor, leaf.hi)
+        after.name = after.name.replace(join.name, name)
+    graph.nodes[graph.nodes.index(join)] = Node(name, "RatesConv", pad.inputs, join.out, at)
+    for node in branches:
+        graph.nodes.remove(node)
+        del graph.leaves[node.out]
+
+
+def _divide(threshold: Node, factor: np.ndarray, most: np.ndarray) -> None:
+    """Compare p, 0 .. most, instead of factor * p."""
+    steps, none = threshold.at["thresholds"], (factor == 0)[:, None]
+    always_or_never = np.where(steps <= 0, 0, most[:, None] + 1)
+    threshold.at["thresholds"] = np.where(
+        none, always_or_never, -(-steps // np.maximum(abs(factor), 1)[:, None])
+    )
+    threshold.at["direction"] = np.where(
+        none[:, 0], 1, threshold.at["direction"] * np.where(factor < 0, -1, 1)
+    )
+
+
+def _concentric(by_rate: dict) -> bool:
+    """Whether borders and convolutions differ by their rate only, and are all around the same pixels."""
+    largest = max(by_rate)
+    wide, last = by_rate[largest]
+    for rate, (pad, conv) in by_rate.items():
+        kernel = conv.at["weights"].shape[:2]
+        inner = [(k - 1) * (largest - rate) / 2 for k in kernel] * 2
+        same = (
+            pad.inputs == wide.inputs
+            and pad.at["value"] == wide.at["value"]
+            and kernel == last.at["weights"].shape[:2]
+        )
+        same &= conv.at["stride"] == last.at["stride"] and conv.at["dilation"] == [rate, rate]
+        if not same or [a - b for a, b in zip(wide.at["pads"], inner)] != pad.at["pads"]:
+            return False
+    return True
