@@ -1,0 +1,209 @@
+"""What several operators read from a lowered graph in the same way."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+
+from .network import Network, get, ints
+
+BORDERS = ("FMPadding", "Pad")
+OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
+
+
+def thresholds(network: Network, node, channels: int) -> np.ndarray:
+    """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
+    if node.op_type == "Thresholding" and get(node, "ActVal"):
+        raise UserError(
+            f"{node.name}: levels start at {get(node, 'ActVal')}; levels that start at 0 can be built."
+        )
+    steps = np.ceil(network.constant(node.input[1])).astype(np.int64)
+    return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
+
+
+def with_threshold(network: Network, node) -> list:
+    """The node, and the one-step threshold behind it if there is one."""
+    after = network.reader(node)
+    fused = after is not None and after.op_type == "Thresholding" and get(after, "numSteps") == 1
+    return [node, after] if fused else [node]
+
+
+def is_sign(network: Network, node) -> bool:
+    """Whether a node is a product with -1 and +1."""
+    return node.op_type == "ElementwiseMul" and bool((abs(network.constant(node.input[1])) == 1).all())
+
+
+@dataclass
+class Levels:
+    """Thresholds on integers: their nodes, with a product by -1 and +1 in front if there is one; the input's
+    attributes; the arrays `thresholds` and, where some channels compare downwards, `direction`.
+    """
+
+    nodes: list
+    attributes: dict
+    arrays: dict[str, np.ndarray]
+
+
+def levels_at(network: Network, node) -> Levels | None:
+    """The thresholds that begin at a node, None where none do."""
+    sign = None
+    if node.op_type == "ElementwiseMul":
+        after = network.reader(node)
+        if after is None or after.op_type != "Thresholding" or not is_sign(network, node):
+            return None
+        sign, node = node, after
+    x = (node if sign is None else sign).input[0]
+    shape, (bits, signed) = network.shape(x), network.kind(x)
+    arrays = {"thresholds": thresholds(network, node, shape[-1])}
+    if sign is not None or node.op_type == "Threshold":
+        direction = network.constant(node.input[2] if sign is None else sign.input[1])
+        arrays["direction"] = direction.astype(np.int64)
+    attributes = {"in_shape": shape, "in_bits": bits, "in_signed": int(signed)}
+    return Levels([node] if sign is None else [sign, node], attributes, arrays)
+
+
+@dataclass
+class Matrix:
+    """A matrix-vector unit (MVAU) and the one-step threshold behind it if there is one.
+
+    Attributes:
+        nodes: one or two lowered nodes.
+        weights: (inputs, outputs), 0 and 1 where `xnor`.
+        thresholds: (outputs,) or None.
+        bits, signed: of an input element.
+        xnor: equal bits are counted.
+        attributes: mw, mh, vectors, in_shape, out_shape.
+    """
+
+    nodes: list
+    weights: np.ndarray
+    thresholds: np.ndarray | None
+    bits: int
+    signed: bool
+    xnor: bool
+    attributes: dict
+
+    def arrays(self, weights: np.ndarray, low: int | None = None, high: int | None = None) -> dict:
+        """Constants of a unit; thresholds cut to `low` .. `high`, which mean always and never."""
+        found = {"weights": weights.astype(np.int64)}
+        if self.thresholds is not None:
+            found["thresholds"] = np.clip(self.thresholds, low, high) if high is not None else self.thresholds
+        return found
+
+
+def matrix_at(network: Network, node) -> Matrix:
+    """The matrix-vector unit of a node."""
+    nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
+    weights = network.constant(node.input[1])
+    length, outputs = weights.shape
+    attributes = {
+        "mw": length, "mh": outputs, "vectors": prod(network.shape(node.input[0])) // length,
+        "in_shape": _as_it_comes(network, node.input[0], length), "out_shape": network.shape(node.output[0]),
+    }  # fmt: skip
+    steps = steps_behind(network, nodes)
+    return Matrix(nodes, weights, steps, bits, signed, bool(get(node, "binaryXnorMode")), attributes)
+
+
+def steps_behind(network: Network, nodes: list) -> np.ndarray | None:
+    """The thresholds (outputs,) of the second of a unit's nodes, None where there is one node."""
+    if len(nodes) == 1:
+        return None
+    return thresholds(network, nodes[1], network.shape(nodes[1].output[0])[-1])[:, 0]
+
+
+def _as_it_comes(network: Network, tensor: str, length: int) -> list[int]:
+    """The shape of a unit's input; a dense layer reads the frame as the operator before it streams it."""
+    stream, shape = network.stream(tensor), network.shape(tensor)
+    return list(stream.shape) if stream is not None and prod(shape) == length else shape
+
+
+def ungrouped(weights: np.ndarray, groups: int) -> np.ndarray:
+    """Weights (kh, kw, C / groups, O) as (kh kw C, O), 0 between groups."""
+    *kernel, inside, outputs = weights.shape
+    found = np.zeros((*kernel, groups, inside, groups, outputs // groups))
+    for group in range(groups):
+        found[:, :, group, :, group] = weights.reshape(*kernel, inside, groups, -1)[:, :, :, group]
+    return found.reshape(-1, outputs)
+
+
+def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
+    """Attributes of windows of kernel, stride and dilation on a tensor, in the border that a node says."""
+    bits, signed = network.kind(x)
+    pads, value = [0, 0, 0, 0], 0
+    if pad is not None:
+        pads = ints(pad, "Padding" if pad.op_type == "FMPadding" else "pads")
+        value = 0 if pad.op_type == "FMPadding" else get(pad, "value")
+    ifm = network.shape(x)
+    return {"ifm": ifm, **sizes, "pads": pads, "pad_value": value, "bits": bits, "signed": int(signed)}
+
+
+def sizes_of(node) -> dict[str, list[int]]:
+    """Kernel, stride and dilation of FINN's windows."""
+    names = {"kernel": "ConvKernelDim", "stride": "Stride", "dilation": "Dilation"}
+    return {ours: ints(node, theirs) for ours, theirs in names.items()}
+
+
+@dataclass
+class PoolNodes:
+    """A pool of every channel by itself: its nodes, FINN's name of its function, the attributes of its
+    operator, bits and sign of an element, and the directions of a pool of maxima and minima.
+    """
+
+    nodes: list
+    function: str
+    attributes: dict
+    bits: int
+    signed: bool
+    direction: np.ndarray | None
+
+    @property
+    def name(self) -> str:
+        """The name of the operator."""
+        return self.nodes[-1].name
+
+
+def pool_at(network: Network, node) -> PoolNodes | None:
+    """The pool that begins at a node, None where there is none, or one of single pixels.
+
+    Raises:
+        UserError: its windows overlap or have a dilation.
+    """
+    if node.op_type == "DirectedPool":
+        nodes, function, direction = [node], "MaxPool", np.rint(network.constant(node.input[1]))
+        kernel, stride, dilation = ints(node, "kernel"), ints(node, "stride"), [1, 1]
+    else:
+        after = network.reader(node)
+        if not get(node, "depthwise") or after is None or after.op_type != "Pool":
+            return None
+        nodes, function, direction = [node, after], get(after, "Function"), None
+        kernel, stride, dilation = sizes_of(node).values()
+    if kernel == [1, 1]:
+        return None
+    name = nodes[-1].name
+    if dilation != [1, 1]:
+        raise UserError(f"{name}: a pool with dilation {dilation} has no operator; use dilation 1.")
+    ifm = network.shape(node.input[0])
+    if ifm[:2] == kernel:
+        stride = kernel  # a single window
+    if kernel != stride:
+        raise UserError(
+            f"{name}: a pool of {kernel} with stride {stride} has no operator in hw/ops; "
+            "windows that do not overlap can be built."
+        )
+    bits, signed = network.kind(node.input[0])
+    attributes = {"ifm": ifm, "kernel": kernel, "stride": stride}
+    return PoolNodes(nodes, function, attributes, bits, signed, direction)
+
+
+def kinds(network: Network, tensors: list[str]) -> dict[str, list[int]]:
+    """Widths of the inputs of an operator that reads several."""
+    found = [network.kind(tensor) for tensor in tensors]
+    return {"in_bits": [bits for bits, _ in found], "in_signed": [int(signed) for _, signed in found]}
+
+
+def out_width(network: Network, node) -> dict[str, int]:
+    """Width of the output of an operator that takes it from outside."""
+    bits, signed = network.declared(node.output[0])
+    return {"out_bits": bits, "out_signed": signed}

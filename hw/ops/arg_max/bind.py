@@ -1,0 +1,41 @@
+"""Of every cell the channel with the largest score."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind.network import Bound
+from xnorforge.flows.bind.registry import ending
+
+
+@ending("labels")
+def arg_max(last: Bound, scale, bias) -> list[Bound]:
+    """The channel with the largest scale * n + bias of every cell.
+
+    With one scale s that is the largest n + b / s. Whole parts of b / s are offsets; of the rest only the
+    order counts, so that it becomes digits behind the point: exact for any bias.
+    """
+    stream = last.make().out_stream()
+    if len(stream.shape) != 3 or stream.shape[2] < 2:
+        raise UserError(
+            f"{last.name}: OUTPUT=labels is for networks that end in a map of several channels, and this one "
+            f"gives {stream.shape}; leave OUTPUT=scores."
+        )
+    if np.ptp(scale) or scale[0] <= 0:
+        raise UserError(
+            f"{last.name}: its channels have scales of {min(scale):g} to {max(scale):g}, and OUTPUT=labels "
+            "compares those of one positive scale only; leave OUTPUT=scores."
+        )
+    parts_of = [(Fraction(b) - Fraction(min(bias))) / Fraction(scale[0]) for b in bias]
+    rests = sorted({share % 1 for share in parts_of})
+    shift = (len(rests) - 1).bit_length()
+    offset = np.array([(int(share // 1) << shift) + rests.index(share % 1) for share in parts_of])
+    attributes = {
+        "in_shape": list(stream.shape),
+        "in_bits": stream.bits,
+        "in_signed": int(stream.signed),
+        "shift": shift,
+    }
+    arrays = {"offset": offset} if offset.any() else {}
+    return [Bound("ArgMax", "arg_max", attributes, arrays, inputs=last.outputs, outputs=["arg_max_out"])]

@@ -1,0 +1,44 @@
+"""Convolutions of -1 and +1 inside a border of zeros: taps outside the image count as -1, and are taken out
+again by place.
+"""
+
+from math import prod
+
+import numpy as np
+
+from xnorforge.flows.bind.network import Bound, Network, get, ints
+from xnorforge.flows.bind.nodes import around, ungrouped
+from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.ops.border.offsets import offsets
+from xnorforge.hw.ops.int_mvu.bind import dense_unit
+
+
+@takes("SignedConv")
+def signed_conv(network: Network, node):
+    """Windows that pad with -1, match counts or sums, and the border's share taken out."""
+    weights, pads = network.constant(node.input[1]), ints(node, "pads")
+    sizes = {"kernel": list(weights.shape[:2])} | {key: ints(node, key) for key in ("stride", "dilation")}
+    surroundings = around(network, node.input[0], sizes) | {"pads": pads}
+    whole, shape = ungrouped(weights, get(node, "groups")), network.shape(node.output[0])
+    if (abs(whole) == 1).all():
+        (*image, outputs), length = shape, len(whole)
+        attributes = {
+            "mw": length, "mh": outputs, "vectors": prod(image), "in_shape": [*image, length],
+            "out_shape": shape,
+        }  # fmt: skip
+        unit = Bound("XnorMvu", node.name, attributes, {"weights": (whole > 0).astype(np.int64)})
+        mul, base = 2, -length
+    else:
+        unit, mul, base = dense_unit(network, node, whole, 1, False, bipolar=1), 1, 0
+    rows, columns, table = offsets(
+        whole, surroundings["ifm"], sizes["kernel"], sizes["stride"], sizes["dilation"], pads
+    )
+    sums, (bits, signed) = unit.make_alone().out_stream(), network.declared(node.output[0])
+    attributes = {
+        "in_shape": shape, "in_bits": sums.bits, "in_signed": int(sums.signed), "mul": mul, "out_bits": bits,
+        "out_signed": signed, "rows": rows, "columns": columns,
+    }  # fmt: skip
+    border = Bound("Border", f"{node.name}_border", attributes, {"table": table + base})
+    window = Bound("Window", f"{node.name}_window", surroundings)
+    unit.nodes = [node.name]
+    return [node], [window, unit, border]

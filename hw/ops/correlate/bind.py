@@ -1,0 +1,22 @@
+"""Match counts against weights that are replaced at run time."""
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.nodes import matrix_at
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("MVAU")
+def correlate(network: Network, node):
+    """MVAU whose weights are writable, on bits."""
+    if not get(node, "runtime_writeable_weights"):
+        return None
+    unit = matrix_at(network, node)
+    if not unit.xnor or len(unit.nodes) > 1:
+        raise UserError(
+            f"{node.name}: its weights are replaced at run time, and only counts of equal bits without a "
+            "threshold behind them can be built so; let the network end there."
+        )
+    return [node], [
+        Bound("Correlate", node.name, unit.attributes, unit.arrays(unit.weights > 0), [node.name])
+    ]

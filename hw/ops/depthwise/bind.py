@@ -1,0 +1,25 @@
+"""One kernel of -1 and +1 per channel."""
+
+import numpy as np
+
+from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.nodes import steps_behind, with_threshold
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("VVAU", rank=10)
+def depthwise(network: Network, node):
+    """VVAU with weights of -1 and +1, thresholds inside."""
+    nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
+    weights = network.constant(node.input[1])[:, 0].transpose(1, 2, 0)  # (kh, kw, C)
+    if (abs(weights) != 1).any():
+        return None
+    attributes = {
+        "ofm": network.shape(node.output[0]), "kernel": list(weights.shape[:2]), "in_bits": bits,
+        "in_signed": int(signed),
+    }  # fmt: skip
+    arrays = {"weights": (weights.reshape(-1, weights.shape[2]) > 0).astype(np.int64)}
+    steps = steps_behind(network, nodes)
+    if steps is not None:
+        arrays["thresholds"] = steps
+    return nodes, [Bound("Depthwise", node.name, attributes, arrays, [one.name for one in nodes])]

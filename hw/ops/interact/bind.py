@@ -1,0 +1,26 @@
+"""Sums that move each other."""
+
+import numpy as np
+
+from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.nodes import is_sign, thresholds, with_threshold
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("Interact")
+def interact(network: Network, node):
+    """With thresholds, also of channels that compare downwards, where they follow."""
+    shape, (bits, _) = network.shape(node.input[0]), network.kind(node.input[0])
+    attributes = {"in_shape": shape, "in_bits": bits} | {
+        key: get(node, key) for key in ("n0", "unit", "matches")
+    }
+    arrays = {"influence": np.rint(network.constant(node.input[1])).astype(np.int64)}
+    nodes, sign = with_threshold(network, node), network.reader(node)
+    if sign is not None and is_sign(network, sign):
+        behind = with_threshold(network, sign)
+        if len(behind) > 1:
+            nodes = [node, *behind]
+            arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
+    if len(nodes) > 1:
+        arrays["thresholds"] = thresholds(network, nodes[-1], shape[-1])[:, 0]
+    return nodes, [Bound("Interact", node.name, attributes, arrays, [one.name for one in nodes])]

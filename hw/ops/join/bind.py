@@ -1,0 +1,36 @@
+"""Sums of streams, each times its constants."""
+
+import numpy as np
+
+from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.nodes import kinds, out_width
+from xnorforge.flows.bind.registry import takes
+
+ELEMENTWISE = ("ElementwiseMul", "ElementwiseAdd")
+
+
+@takes(*ELEMENTWISE, rank=30)
+def join(network: Network, root):
+    """Any tree of ElementwiseMul and ElementwiseAdd, bound at its root."""
+    after = network.reader(root)
+    if after is not None and after.op_type == "ElementwiseAdd":
+        return [], []
+    nodes, terms, shape = [], [], network.shape(root.output[0])
+
+    def walk(tensor, factor):
+        node = network.model.find_producer(tensor)
+        if node is not root and (node is None or node.op_type not in ELEMENTWISE):
+            terms.append((tensor, factor))
+            return
+        if node.op_type == "ElementwiseAdd":
+            for one in node.input:
+                walk(one, factor)
+        else:
+            walk(node.input[0], factor * network.constant(node.input[1]).astype(np.int64))
+        nodes.append(node)
+
+    walk(root.output[0], np.ones(shape[-1], np.int64))
+    arrays = {"multipliers": np.stack([factor for _, factor in terms])}
+    inputs = [tensor for tensor, _ in terms]
+    attributes = {"in_shape": shape, **kinds(network, inputs), **out_width(network, root)}
+    return nodes, [Bound("Join", root.name, attributes, arrays, [node.name for node in nodes], inputs)]

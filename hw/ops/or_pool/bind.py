@@ -1,0 +1,18 @@
+"""Maxima of bits, or their minima."""
+
+from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.nodes import pool_at
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("ConvolutionInputGenerator", "DirectedPool", rank=10)
+def or_pool(network: Network, node):
+    """A pool of bits that takes the maximum of every channel, or the minimum of every channel."""
+    found = pool_at(network, node)
+    if found is None or (found.function, found.bits, found.signed) != ("MaxPool", 1, False):
+        return None
+    lowest = found.direction is not None and bool((found.direction < 0).all())
+    if found.direction is not None and not lowest and (found.direction < 0).any():
+        return None
+    attributes = found.attributes | ({"all": 1} if lowest else {})
+    return found.nodes, [Bound("OrPool", found.name, attributes, nodes=[one.name for one in found.nodes])]

@@ -1,0 +1,24 @@
+"""Thresholds at even distances of a power of two."""
+
+from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.nodes import levels_at
+from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.ops.requantise.op import evenly
+
+SMALLER = 7  # thresholds from which a shift is smaller than a search
+
+
+@takes("Thresholding", "Threshold", "ElementwiseMul", rank=10)
+def requantise(network: Network, node):
+    """Thresholding of many even steps, with a product by -1 and +1 in front of it if there is one."""
+    found = levels_at(network, node)
+    if found is None or (count := found.arrays["thresholds"].shape[1]) < SMALLER:
+        return None
+    even = evenly(found.arrays.pop("thresholds"))
+    if even is None:
+        return None
+    shift, offset, ties = even
+    arrays = {"offset": offset, "ties": ties, **found.arrays}
+    names = [one.name for one in found.nodes]
+    attributes = found.attributes | {"shift": shift, "levels": count}
+    return found.nodes, [Bound("Requantise", names[-1], attributes, arrays, names)]

@@ -1,0 +1,15 @@
+"""Any thresholds per channel."""
+
+from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.nodes import levels_at
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("Thresholding", "Threshold", "ElementwiseMul", rank=20)
+def threshold(network: Network, node):
+    """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards."""
+    found = levels_at(network, node)
+    if found is None:
+        return None
+    names = [one.name for one in found.nodes]
+    return found.nodes, [Bound("Threshold", names[-1], found.attributes, found.arrays, names)]
