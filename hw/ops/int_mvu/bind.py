@@ -30,7 +30,7 @@ def vvau(network: Network, node):
 
 @takes("GroupedConv")
 def grouped_conv(network: Network, node):
-    """A convolution in groups and the border in front of it: windows, and a matrix that is 0 between groups."""
+    """A convolution in groups and its border: windows, and a matrix that is 0 between groups."""
     before = network.model.find_producer(node.input[0])
     pad = before if before is not None and before.op_type in BORDERS else None
     weights = network.constant(node.input[1])
