@@ -118,16 +118,20 @@ def _cifar_batches(folder: Path, split: str):
     return images, np.concatenate([part["labels"] for part in parts]).astype(np.int64)
 
 
+def _picture(stream: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(stream), formats=("JPEG", "PNG")))
+
+
 @cache
 def _cifar_copies(path: Path):
     with np.load(BytesIO(_listed(path))) as stored:
         streams, at, labels = stored["jpeg"], stored["offsets"], stored["labels"]
-    images = np.stack([np.asarray(Image.open(BytesIO(streams[a:b].tobytes()))) for a, b in pairwise(at)])
+    images = np.stack([_picture(streams[a:b].tobytes()) for a, b in pairwise(at)])
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
 
 
 def _cifar_pictures(path: Path):
-    images = np.asarray(Image.open(BytesIO(_listed(path)))).reshape(-1, 32, 32, 3)
+    images = _picture(_listed(path)).reshape(-1, 32, 32, 3)
     with np.load(BytesIO(_listed(path.with_name(path.stem + "_index.npz")))) as stored:
         index, labels = stored["index"], stored["labels"]
     if not np.array_equal(index, np.arange(len(index))):
@@ -153,7 +157,8 @@ def _download(url: str, md5: str, processor):
         return pooch.retrieve(url, f"md5:{md5}", path=pooch.os_cache("xnorforge"), processor=processor)
     except (RequestException, OSError) as error:
         raise Absent(
-            f"{name}: not in {where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a folder that holds it."
+            f"{name}: not in {where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a "
+            "folder that holds it."
         ) from error
     except ValueError as error:
         raise UserError(

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets.records import located, missing, unreadable
+from xnorforge.sw.datasets.records import FORMATS, located, missing, unreadable
 
 FILE = "person_crops_64x128_jpeg.npz"
 SOURCE = "https://github.com/RashadGarayev/PersonDetection"
@@ -46,7 +46,10 @@ def crops(split: str) -> tuple[np.ndarray, np.ndarray, str]:
     images = [_decoded(path, names[k], streams[at[k] : at[k + 1]].tobytes()) for k in chosen]
     labels = labels[chosen].astype(np.int64)
     share = "a fifth" if split == "test" else "four fifths"
-    what = f"person crops, {share} of the photographs: {labels.sum()} crops with and {(labels == 0).sum()} without a person"
+    what = (
+        f"person crops, {share} of the photographs: {labels.sum()} crops with and {(labels == 0).sum()} "
+        "without a person"
+    )
     return np.stack(images) if images else np.zeros((0, 128, 64, 3), np.uint8), labels, what
 
 
@@ -70,7 +73,7 @@ def _stored(path: Path):
 
 def _decoded(path: Path, name: str, stream: bytes) -> np.ndarray:
     try:
-        picture = np.asarray(Image.open(BytesIO(stream)).convert("RGB"))
+        picture = np.asarray(Image.open(BytesIO(stream), formats=FORMATS).convert("RGB"))
     except OSError as error:
         raise unreadable(path, f"holds no readable picture for {name}") from error
     if picture.shape != (128, 64, 3):

@@ -3,6 +3,7 @@
 Boxes are float64 (N, 4): x0, y0, x1, y1 in pixels; the first pixel covers 0 to 1.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import classification
 from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.metrics.segmentation import VOID
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")  # Pillow's others start programs or read fonts
+MOST_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,9 @@ class Segmented(Picture):
         found = pixels(self.truth, self.size or size_of(self.source), numbers=True)
         if ((found >= self.classes) & (found != self.void)).any():
             raise UserError(
-                f"{self.truth}: holds label {found[found != self.void].max()}, and the set has labels 0 to {self.classes - 1} "
-                f"and {self.void} for void; take the label pictures of the layout docs/tasks.md names."
+                f"{self.truth}: holds label {found[found != self.void].max()}, and the set has labels 0 to "
+                f"{self.classes - 1} and {self.void} for void; take the label pictures of the layout "
+                "docs/tasks.md names."
             )
         return np.where(found == self.void, np.uint8(VOID), found)
 
@@ -144,8 +149,8 @@ def pixels(
     with _opened(source) as picture:
         if size is not None and picture.size != tuple(size):
             raise UserError(
-                f"{source}: is {picture.size[0]} x {picture.size[1]} pixels, and its annotation or first frame says "
-                f"{size[0]} x {size[1]}; take both from one release of the set."
+                f"{source}: is {picture.size[0]} x {picture.size[1]} pixels, and its annotation or first "
+                f"frame says {size[0]} x {size[1]}; take both from one release of the set."
             )
         if numbers and picture.mode not in ("L", "P"):
             raise UserError(
@@ -159,7 +164,7 @@ def pixels(
         try:
             picture = ImageOps.exif_transpose(picture) if upright else picture
             return np.asarray(picture if numbers else picture.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
+        except Exception as error:  # as in `_opened`
             raise _damaged(source) from error
 
 
@@ -184,7 +189,8 @@ def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> 
         x0, y0, x1, y1 = (f"{value:g}" for value in boxes[k])
         why = "has no area" if flat[k] else f"does not lie in the picture of {width} x {height} pixels"
         raise UserError(
-            f"{where}: box {k + 1} of {len(boxes)}, x {x0} to {x1} and y {y0} to {y1}, {why}; correct it or take it out."
+            f"{where}: box {k + 1} of {len(boxes)}, x {x0} to {x1} and y {y0} to {y1}, {why}; correct it or "
+            "take it out."
         )
     return boxes if partly else np.clip(boxes, 0, np.tile(size, 2))
 
@@ -199,7 +205,8 @@ def located(title: str, names: tuple[str, ...], source: str) -> Path:
     if found is None:
         folders = " or ".join(f"{name}/" for name in names)
         raise classification.Absent(
-            f"{title}: no folder {folders} in {classification.where()}; unpack it there from {source} (docs/tasks.md shows the layout)."
+            f"{title}: no folder {folders} in {classification.where()}; unpack it there from {source} "
+            "(docs/tasks.md shows the layout)."
         )
     return found
 
@@ -219,7 +226,8 @@ def text(path: Path) -> str:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: no readable annotation ({type(error).__name__}); unpack the set again, docs/tasks.md shows its layout."
+            f"{path}: no readable annotation ({type(error).__name__}); unpack the set again, docs/tasks.md "
+            "shows its layout."
         ) from error
 
 
@@ -241,21 +249,31 @@ def size_of(source: Path | np.ndarray) -> tuple[int, int]:
 
 
 def _opened(path: Path) -> Image.Image:
+    """A picture of one of `FORMATS`, of which only the head was read."""
     try:
-        return Image.open(path)
+        with warnings.catch_warnings():
+            # `MOST_PIXELS` says it in a sentence
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path, formats=FORMATS)
     except FileNotFoundError as error:
         raise UserError(
             f"{path}: the set names this picture and it is not there; unpack the set again."
         ) from error
     except Image.DecompressionBombError as error:
-        raise UserError(
-            f"{path}: has more pixels than {2 * Image.MAX_IMAGE_PIXELS:,}; make it smaller."
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
+        raise _too_large(path) from error
+    except Exception as error:  # of a damaged head Pillow's readers raise whatever they stumble on
         raise _damaged(path) from error
+    if picture.width * picture.height > MOST_PIXELS:
+        picture.close()
+        raise _too_large(path)
+    return picture
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path}: has more pixels than {MOST_PIXELS:,}; make it smaller.")
 
 
 def _damaged(path: Path) -> UserError:
     empty = path.is_file() and not path.stat().st_size
-    why = "the file is empty" if empty else "it is cut short or no picture"
+    why = "the file is empty" if empty else f"it is cut short, or none of {', '.join(FORMATS)}"
     return UserError(f"{path}: no readable picture ({why}); fetch the file again.")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, tracking, voc
+from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, records, tracking, voc
 from xnorforge.sw.datasets.classification import Absent
 from xnorforge.sw.datasets.records import pixels
 from xnorforge.sw.metrics.segmentation import VOID
@@ -307,8 +307,8 @@ def test_pictures_that_cannot_be_read_are_named(root):
         b"": "no readable picture (the file is empty); fetch the file again.",
         whole[
             : len(whole) // 2
-        ]: "no readable picture (it is cut short or no picture); fetch the file again.",
-        b"<html>not found</html>": "no readable picture (it is cut short or no picture); fetch the file again.",
+        ]: "no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again.",
+        b"<html>not found</html>": "no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again.",
     }
     for content, why in cases.items():
         one.source.write_bytes(content)
@@ -349,7 +349,7 @@ def test_pictures_of_a_kind_that_is_not_taken_are_named(tmp_path, monkeypatch):
         said(lambda: pixels(path)) == f"{path}: has more than 8 bits per colour (mode I;16); save it with 8."
     )
     write.picture(path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    monkeypatch.setattr(records, "MOST_PIXELS", 1000)
     assert said(lambda: pixels(path)) == f"{path}: has more pixels than 1,000; make it smaller."
 
 

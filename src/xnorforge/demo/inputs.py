@@ -19,7 +19,7 @@ from xnorforge.sw.datasets import tracking
 from xnorforge.sw.datasets.records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff")
 RATE = 25.0  # frames per second of a folder of frames
 LOST = (
     0.1,
@@ -75,7 +75,8 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
     if bool(image) == bool(video):
         why = "IMAGE and VIDEO are both given" if image else "there is nothing to look at"
         raise UserError(
-            f"demo: {why}; give IMAGE=, a picture or a folder of them, or VIDEO=, a video or a folder of frames."
+            f"demo: {why}; give IMAGE=, a picture or a folder of them, or VIDEO=, a video or a folder of "
+            "frames."
         )
     if box and not follows:
         raise UserError(f"BOX: TASK={task} finds its objects by itself and starts from no box; leave it out.")
@@ -88,8 +89,8 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
         )
     if follows and not box and not tracking.annotation(path):
         raise UserError(
-            f"BOX: not given, and {path} has no boxes in a layout that docs/tasks.md names; say where the object is in the first "
-            "frame, as BOX=x,y,w,h in pixels."
+            f"BOX: not given, and {path} has no boxes in a layout that docs/tasks.md names; say where the "
+            "object is in the first frame, as BOX=x,y,w,h in pixels."
         )
     found = (
         _pictures(path) if image else _sequence(path, follows and not box) if path.is_dir() else _video(path)
@@ -114,7 +115,8 @@ def _sequence(folder: Path, needs_box: bool) -> Footage:
         clip = tracking.clip(folder)
         if not clip.visible[0]:
             raise UserError(
-                f"{folder}: its first frame does not show the object; give BOX=, or a folder that starts later."
+                f"{folder}: its first frame does not show the object; give BOX=, or a folder that starts "
+                "later."
             )
         names = [frame.name for frame in clip.frames]
         return Footage(name, names, lambda: (clip.frame(at) for at in range(len(names))), RATE, clip.boxes[0])
@@ -151,7 +153,8 @@ def _opened(path: Path):
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
         raise UserError(
-            f"{path}: no readable video ({_why(error)}); fetch the file again, or give its frames as a folder."
+            f"{path}: no readable video ({_why(error)}); fetch the file again, or give its frames as a "
+            "folder."
         ) from error
     if not container.streams.video:
         raise UserError(f"{path}: holds no pictures; give a video.")
@@ -178,7 +181,8 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
                 yield np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
         except (av.FFmpegError, OSError) as error:
             raise UserError(
-                f"{path}: cannot be read behind frame {count} ({_why(error)}); fetch the file again or cut it there."
+                f"{path}: cannot be read behind frame {count} ({_why(error)}); fetch the file again or cut "
+                "it there."
             ) from error
         if not count:
             raise UserError(f"{path}: holds no frame; give a video with some.")
@@ -189,8 +193,8 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         )
         if start is not None and end - start < said - lost:
             raise UserError(
-                f"{path}: ends after {end - start:.1f} s, frame {count}, and says that it has {float(said):.1f} s; fetch the file again or "
-                "cut it there."
+                f"{path}: ends after {end - start:.1f} s, frame {count}, and says that it has "
+                f"{float(said):.1f} s; fetch the file again or cut it there."
             )
 
 
@@ -206,12 +210,13 @@ def _inside(text: str, size: tuple[int, int]) -> np.ndarray:
             raise ValueError
     except ValueError:
         raise UserError(
-            f"BOX: '{text}' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."
+            f"BOX: '{text}' is not x,y,w,h; give the object's left, top, width and height in the first "
+            "frame, in pixels."
         ) from None
     if min(wide, tall) <= 0 or min(x, y) < 0 or x + wide > size[0] or y + tall > size[1]:
         why = "has no area" if min(wide, tall) <= 0 else "does not lie in it"
         raise UserError(
-            f"BOX: the first frame has {size[0]} x {size[1]} pixels, and x {x:g} to {x + wide:g}, y {y:g} to {y + tall:g} {why}; give x,y,w,h "
-            "in its pixels."
+            f"BOX: the first frame has {size[0]} x {size[1]} pixels, and x {x:g} to {x + wide:g}, y {y:g} "
+            f"to {y + tall:g} {why}; give x,y,w,h in its pixels."
         )
     return np.array([x, y, x + wide, y + tall])

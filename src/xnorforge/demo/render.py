@@ -85,7 +85,7 @@ def _walked(machine: Machine) -> dict:
     reference, found, wanted = Reference(machine.simulator.ops), [], []
     for frames, answers in machine.kept:
         if answers is None:
-            reference.load(learnt(reference, frames)[0])
+            reference.load_template(learnt(reference, frames)[0])
         else:
             found.append(answers)
             wanted.append(reference.run(frames)[reference.ops[-1].name])
