@@ -128,6 +128,33 @@ def test_the_smallest_network_a_bias_and_bits_at_the_end(tmp_path):
     assert record["checks"][0]["what"].startswith("scores ==")
 
 
+ENDS = {
+    "a class per image, (C, 1, 1)": (6, (5, 1, 1), 5),
+    "a map": (3, (5, 4, 4), 5),
+    "one score": (6, (1, 1, 1), 1),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_networks_that_end_in_an_image_count_classes_only_where_there_are_some(tmp_path, end):
+    kernel, output, channels = ENDS[end]
+    graph = Graph((4, 6, 6)).real("Sub", 0.5).sign()
+    proto = graph.node("Conv", graph.weights(channels, 4, kernel, kernel)).onnx(output)
+    values = (numpy_helper.from_array(value, name) for name, value in graph.constants.items())
+    proto.graph.initializer.extend(values)
+    onnx.save(proto, tmp_path / "net.onnx")
+    labels = np.random.default_rng(0).integers(0, 5, 30)
+    record = import_model(tmp_path / "net.onnx", images(30, (4, 6, 6)), labels, tmp_path / "out")
+    scores = np.load(tmp_path / "out/golden.npz")["scores"]
+    assert scores.shape == (30, *output)
+    if output == (5, 1, 1):
+        (row,) = record["accuracy"]
+        right = sum(int(scores[k, :, 0, 0].argmax() == labels[k]) for k in range(30))
+        assert (row["images"], row["correct"]) == (30, right)
+    else:
+        assert record["accuracy"] == []
+
+
 def test_an_integer_input_needs_no_scale(tmp_path):
     graph = Graph((3, 6, 6))
     model = graph.node("Conv", graph.weights(4, 3, 3, 3)).sign().node("Flatten").model((64,))
@@ -200,8 +227,8 @@ def test_refused_a_dynamic_shape(tmp_path):
         proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
 
     assert refusal(tmp_path, binary(), (5, 4, 4), change=vary) == (
-        "net.onnx: input x has a dynamic shape [1, 4, height, 6]; export it with a fixed one, only the first dimension "
-        "(batch) may vary."
+        "net.onnx: input x has a dynamic shape [1, 4, height, 6]; export it with a fixed one, only the "
+        "first dimension (batch) may vary."
     )
 
 
@@ -218,7 +245,8 @@ def test_a_dynamic_batch_is_no_hindrance(tmp_path):
 
 def test_refused_images_of_another_shape(tmp_path):
     assert refusal(tmp_path, binary(), (5, 4, 4), shape=(1, 28, 28)) == (
-        "net.onnx: the network takes 4x6x6 numbers and the images are 1x28x28; give images of the network's own shape."
+        "net.onnx: the network takes 4x6x6 numbers and the images are 1x28x28; give images of the network's "
+        "own shape."
     )
 
 
@@ -247,8 +275,8 @@ def test_refused_binary_weights_that_are_not_plus_or_minus_one(tmp_path):
         proto.graph.quantization_annotation.append(kind)
 
     assert refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil) == (
-        "Conv_0 (Conv): 2 of 180 binary weights of Conv_0_param0 are not -1 or 1, the first is 0.5; binarise the weights "
-        "before export."
+        "Conv_0 (Conv): 2 of 180 binary weights of Conv_0_param0 are not -1 or 1, the first is 0.5; "
+        "binarise the weights before export."
     )
 
 
@@ -288,16 +316,16 @@ def test_refused_an_operator_of_an_unknown_domain(tmp_path):
 def test_refused_an_operator_nobody_thought_of(tmp_path):
     text = refusal(tmp_path, binary().node("Erf").sign(), (5, 4, 4))
     assert text.startswith(
-        "Erf_0 (Erf): a float operator is left over that no integer operator equals; quantise in front of it, or write it "
-        "with Add, AveragePool, BatchNormalization, BipolarQuant, "
+        "Erf_0 (Erf): a float operator is left over that no integer operator equals; quantise in front of "
+        "it, or write it with Add, AveragePool, BatchNormalization, BipolarQuant, "
     )
 
 
 REFUSED = {
     "float convolution": (
         lambda g: g.real("Conv", g.rng.normal(size=(5, 4, 3, 3))),
-        ("Conv_0 (Conv): its weights Conv_0_param0 are floating-point numbers; quantise them (brevitas.nn.QuantConv2d, "
-        "QuantLinear; 1 bit for an XNOR unit)."),
+        ("Conv_0 (Conv): its weights Conv_0_param0 are floating-point numbers; quantise them "
+            "(brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)."),
     ),
     "product of activations": (
         lambda g: g.node("Mul", inputs=["x", g.sign().at]),
@@ -313,8 +341,8 @@ REFUSED = {
     ),
     "negative variance": (
         lambda g: g.real("BatchNormalization", *[np.ones(4)] * 3, np.array([1.0, -2.0, 1.0, 1.0])).sign(),
-        ("BatchNormalization_0 (BatchNormalization): its variance is negative or its constants overflow; train and export "
-        "the network again."),
+        ("BatchNormalization_0 (BatchNormalization): its variance is negative or its constants overflow; "
+            "train and export the network again."),
     ),
     "scale of zero": (
         lambda g: g.quant(0.0, 4).sign(),
@@ -330,13 +358,14 @@ REFUSED = {
     ),
     "padding that is no integer": (
         lambda g: g.real("Sub", 0.5).sign().node("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(0.0)),
-        ("Pad_0 (Pad): the padded value 0 is not a value of its input; pad with one, -1 for binary activations: "
-        "nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution."),
+        ("Pad_0 (Pad): the padded value 0 is not a value of its input; pad with one, -1 for binary "
+            "activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution."),
     ),
     "channels of unrelated scales": (
         lambda g: g.real("Mul", np.reshape([1.0, 0.3, 0.7, 1.1], (4, 1, 1))).node("Conv",
         g.weights(5, 4, 3, 3)),
-        "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of it.",
+        "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of "
+        "it.",
     ),
     "padded average": (
         lambda g: g.node("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1),
@@ -348,17 +377,18 @@ REFUSED = {
     ),
     "transposed activation": (
         lambda g: g.node("Transpose", perm=[0, 2, 3, 1]),
-        ("Transpose_0 (Transpose): a float operator is left over that no integer operator equals; export the network "
-        "channels first, without a Transpose of activations."),
+        ("Transpose_0 (Transpose): a float operator is left over that no integer operator equals; export "
+            "the network channels first, without a Transpose of activations."),
     ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
-        ("Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by a whole factor, coordinates asymmetric "
-        "and rounded down, as torch exports it."),
+        ("Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by a whole factor, "
+            "coordinates asymmetric and rounded down, as torch exports it."),
     ),
     "thresholds that do not rise": (
         lambda g: g.node("MultiThreshold", np.float32([[9, 5]] * 4), domain=QONNX, out_dtype="UINT2"),
-        "MultiThreshold_0 (MultiThreshold): its thresholds do not rise; sort the thresholds of every channel.",
+        "MultiThreshold_0 (MultiThreshold): its thresholds do not rise; sort the thresholds of every "
+        "channel.",
     ),
     "one-sided clip": (
         lambda g: g.node("Clip", None, np.float32(1)).sign(),
@@ -370,11 +400,13 @@ REFUSED = {
     ),
     "one tensor twice": (
         lambda g: g.node("Concat", inputs=[g.sign().at] * 2, axis=1),
-        "Concat_0 (Concat): it reads one tensor twice, and qonnx's clean-up loses one of the two; use a constant factor.",
+        "Concat_0 (Concat): it reads one tensor twice, and qonnx's clean-up loses one of the two; use a "
+        "constant factor.",
     ),
     "infinity times zero": (
         lambda g: g.real("Mul", 1e37).real("Mul", 90.0).real("Mul", 0.0).sign(),
-        ("BipolarQuant_0 (BipolarQuant): float32 overflows in front of it; train and export the network again."),
+        ("BipolarQuant_0 (BipolarQuant): float32 overflows in front of it; train and export the network "
+            "again."),
     ),
     "half a bit": (
         lambda g: g.quant(1.0, 3.5).sign(),
@@ -386,8 +418,8 @@ REFUSED = {
     ),
     "unknown rounding": (
         lambda g: g.quant(1.0, 4, mode="STOCHASTIC").sign(),
-        ("Quant_0 (Quant): rounding mode STOCHASTIC has no rule; use one of ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, "
-        "HALF_DOWN."),
+        ("Quant_0 (Quant): rounding mode STOCHASTIC has no rule; use one of ROUND, CEIL, FLOOR, UP, DOWN, "
+            "HALF_UP, HALF_DOWN."),
     ),
     "flattened image at the end": (
         lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)).node("Flatten", axis=1),

@@ -56,8 +56,12 @@ def of_stage(
 ) -> list[dict]:
     """The row of a stage over the images whose label is known (not -1), none if none is; see above.
 
+    Without a task a single score, and a map of more than one cell, say nothing about the class of an image:
+    no row.
+
     Args:
-        scores: float (N, classes), or (N, C, H, W) of a task whose networks give maps.
+        scores: float (N, classes), perhaps (N, classes, 1, 1), or (N, C, H, W) of a task whose networks give
+        maps.
         labels: of these images and perhaps more.
         words: which images these are.
         task: name in sw/tasks; None where labels are classes.
@@ -69,8 +73,9 @@ def of_stage(
         return [{"stage": stage, "set": words, **load("sw.tasks", task).Task().figures(scores, labels)}]
     known = labels >= 0
     count = int(known.sum())
-    if not count:
+    if not count or scores.shape[1] < 2 or scores[0].size > scores.shape[1]:
         return []
+    scores = scores.reshape(len(scores), -1)
     right = int((scores.argmax(1) == labels)[known].sum())
     return [
         {
