@@ -74,10 +74,10 @@ RUN  := $(PY) -m xnorforge
 
 # Which source a stage is made by: an edit restarts the pipeline there.
 BASE     := $(wildcard src/xnorforge/core/*.py)
-SRC_SW   := $(wildcard sw/*.py sw/nn/*.py sw/training/*.py sw/tasks/*.py sw/methods/*.py sw/datasets/*.py sw/decode/*.py sw/metrics/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
+SRC_SW   := $(wildcard sw/*.py sw/networks/*.py sw/nn/*.py sw/training/*.py sw/tasks/*.py sw/methods/*.py sw/datasets/*.py sw/decode/*.py sw/metrics/*.py sw/data/* sw/shipped/$(NETWORK)-$(METHOD)/*)
 SRC_EXP  := $(BASE) $(SRC_SW) $(wildcard flows/export.py flows/importing.py src/xnorforge/pipeline/model_images.py)
 SRC_LOW  := $(BASE) $(wildcard flows/lower/*.py flows/finn_execution.py)
-SRC_FOLD := $(BASE) $(wildcard flows/fold/__init__.py flows/fold/distributed_arithmetic.py flows/fold/search.py flows/fold/fifo_sizing.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/ops/*.py hw/ops/*/*.py)
+SRC_FOLD := $(BASE) $(wildcard flows/fold/__init__.py flows/fold/distributed_arithmetic.py flows/fold/search.py flows/fold/fifo_sizing.py flows/bind/*.py hw/boards/$(BOARD)/* hw/*.py hw/families/*/* hw/ops/*.py hw/ops/*/*.py)
 SRC_RTL  := $(BASE) $(wildcard flows/backends/rtl.py flows/backends/_control.py hw/rtl/* hw/ops/*/*.sv hw/ops/*/*.svh hw/ops/*/*.py)
 SRC_SIM  := $(BASE) $(wildcard sim/*.py sim/*.cpp sim/bits/*.py)
 SRC_SYN  := $(BASE) $(wildcard flows/synth/__init__.py flows/synth/cells.py flows/synth/yosys_job.py)
@@ -124,8 +124,9 @@ $(ACC)/.fold: FORCE | $(REQUEST)
 $(ACC)/.sim: FORCE | $(REQUEST)
 	$(call keep,$(IMAGES) $(STALLED) $(WAVES))
 
-# Weights of `make train`, where there are any, go before the shipped ones.
-TRAINED := $(if $(WEIGHTS),$(WEIGHTS:%/=%)/weights.safetensors,$(wildcard $(DIR)/train/weights.safetensors))
+# Weights of `make train`, where there are any, go before the shipped ones; those of made-up pictures only by WEIGHTS=.
+MADE_UP := $(shell grep -l '"trained_on": ".*made-up' '$(DIR)/train/card.json' 2>/dev/null)
+TRAINED := $(if $(WEIGHTS),$(WEIGHTS:%/=%)/weights.safetensors,$(if $(MADE_UP),,$(wildcard $(DIR)/train/weights.safetensors)))
 $(DIR)/export.json: $(DIR)/.export $(SRC_EXP) $(wildcard $(MODEL)) $(TRAINED) | $(REQUEST)
 	@$(RUN) export $(if $(MODEL),--model $(MODEL) $(SCALE:%=--input-scale %),$(NETWORK) --method $(METHOD) $(TRAINED:%/weights.safetensors=--weights %)) -o $(DIR)
 $(DIR)/lower.json: $(DIR)/export.json $(DIR)/.lower $(SRC_LOW) | $(REQUEST)

@@ -7,8 +7,8 @@ from torch import nn
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import weights
 
@@ -41,7 +41,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
         if (net, method) not in shipped():
             have = ", ".join("-".join(pair) for pair in shipped())
             raise UserError(
-                f"sw/shipped: no weights of {name} among {have}; train them: make train NET={net} METHOD={method}."
+                f"sw/shipped: no weights of {name} among {have}; "
+                f"train them: make train NET={net} METHOD={method}."
             )
     else:
         source = "own training"

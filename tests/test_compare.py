@@ -16,9 +16,11 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.studies import compare, compare_figures
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 from xnorforge.sw.training import train
 
 NET = "mnist-tfc"
@@ -27,7 +29,7 @@ METHODS, BOARDS = (", ".join(plugins.names(kind)) for kind in ("sw.methods", "hw
 
 def few_images(monkeypatch):
     """256 images to train on, 64 held out, 100 to test and 50 to export with."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
 
     def part(first, last, words):
         return Images(images[first:last], labels[first:last], words)
@@ -36,7 +38,8 @@ def few_images(monkeypatch):
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (part(0, 256, "256 images"), held_out))
     monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [part(850, 950, "100 test images"), golden])
-    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)})
+    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,11 @@ from matplotlib.text import Text
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.studies import builds, compare, compare_figures, cost_figures, costs
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
 ROOT = Path(__file__).parent.parent
 NET, BOARD = "mnist-tfc", "pynq-z2"
@@ -26,7 +28,7 @@ LUT = {"ste": 1000, "bonn": 1250}
 
 def few_images(monkeypatch):
     """256 images to train on, 64 held out and 50 to export with."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
 
     def part(first, last, words):
         return Images(images[first:last], labels[first:last], words)
@@ -37,7 +39,8 @@ def few_images(monkeypatch):
     )
     monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [golden])
-    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)})
+    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 def asked(out, methods="ste bonn", board=BOARD):

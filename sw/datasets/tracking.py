@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.datasets.records import Clip, Split, boxes_in, located, missing, size_of, text, unreadable
+from xnorforge.sw.datasets._records import Clip, Split, boxes_in, located, missing, size_of, text, unreadable
 
 SOURCE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/ or http://got-10k.aitestunion.com/"
 SPLITS = {

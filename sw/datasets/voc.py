@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets.records import Scene, Segmented, Split, boxes_in, located, text, unreadable
+from xnorforge.sw.datasets._records import Scene, Segmented, Split, boxes_in, located, text, unreadable
 
 SOURCE = "http://host.robots.ox.ac.uk/pascal/VOC/"
 _NAMES = (

@@ -26,8 +26,9 @@ from torch import nn
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.nn import binary, networks, threshold_folding
-from xnorforge.sw.tasks.base import Recipe
+from xnorforge.sw import networks
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, threshold_folding
 
 
 @dataclass(frozen=True)

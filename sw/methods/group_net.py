@@ -21,8 +21,9 @@ import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, branches, networks, splitting, threshold_folding
+from xnorforge.sw.nn import binary, branches, splitting, threshold_folding
 from xnorforge.sw.nn.binary import TriangularSign, signs
 
 REAL, BINARY = "real", "binary"

@@ -29,8 +29,9 @@ from torch import nn
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import mixed_precision, networks
+from xnorforge.sw.nn import mixed_precision
 from xnorforge.sw.nn.mixed_precision import Form, Unit
 from xnorforge.sw.tasks.base import share, task_of
 from xnorforge.sw.training import distributed, train, weights

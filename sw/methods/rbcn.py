@@ -30,8 +30,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, building_blocks, networks
+from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.building_blocks import BiReal, Block
 
 GUIDE, RECTIFY = "guide", "rectify"

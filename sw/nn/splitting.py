@@ -1,5 +1,5 @@
 """Networks split into branches, made from plain ones: so there is one table of networks
-(`sw/nn/networks.py`).
+(`sw/networks/`).
 
 A run of parts that has K copies side by side is a group; what a group is, `Shape` says. The parts are
 `sw/nn/branches.py`.

@@ -31,6 +31,7 @@ class BoxTask(MapTask):
     """Pictures with boxes; a subclass states data, classes and figures."""
 
     shape = (3, HEIGHT, WIDTH)
+    pipeline_tag = "object-detection"
     recipe_words = (
         "each cut at 0.55 to 1.15 of its size, mirrored half the time, in another light seven times of ten"
     )

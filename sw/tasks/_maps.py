@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from xnorforge.core.progress import say
-from xnorforge.sw.datasets import classification
-from xnorforge.sw.datasets.records import Split
+from xnorforge.sw.datasets import base as datasets
+from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.metrics import bootstrap
 from xnorforge.sw.tasks import base
 
@@ -20,6 +20,7 @@ class MapTask(base.Task):
     """A task whose labels are no classes of whole pictures."""
 
     classifies = False
+    pipeline_tag = "other"
     measures: ClassVar[dict[str, Callable[[list], float]]]
 
     def tested(self) -> Split:
@@ -69,7 +70,7 @@ def either(real, made_up):
     """
     try:
         return real()
-    except classification.Absent as error:
+    except datasets.Absent as error:
         say(f"{error} Made-up pictures take its place.")
         return made_up()
 

@@ -1,18 +1,17 @@
-"""What a task is: images, a loss, figures that say how good a network is, and the networks that fit.
+"""What a task is: images, a loss, and figures that say how good a network is.
 
-A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`.
+A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`, and whose `USUAL` names
+the network that the task's name alone stands for. Its networks are files `sw/networks/<task>_<network>.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from xnorforge.core import plugins
-from xnorforge.core.errors import unknown
+from xnorforge.core import networks, plugins
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,8 @@ class Images:
     Attributes:
         images: uint8, (N, C, H, W), raw 0..255.
         labels: what the task measures by, (N, …); of classes int64 (N,), -1 where unknown.
-        what: for cards and reports, e.g. "10,000 test images of MNIST".
+        what: for cards and reports, e.g. "10,000 test images of MNIST"; of pictures that a program drew it
+            says `made-up` (datasets/base.py, MADE_UP), and no build takes such a training unasked.
         source: what the pictures were made from, where a task makes new ones of it to train on; else None.
     """
 
@@ -32,44 +32,23 @@ class Images:
     source: object = None
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How long and how fast a network trains; the learning rate follows half a cosine, after a linear start.
-
-    Attributes:
-        epochs: passes over the training images.
-        batch: images per step.
-        lr: largest learning rate.
-        warmup: steps of the linear start.
-        bf16: multiply in bfloat16 (training only; every figure is evaluated in float32).
-        passes: how often an epoch goes through the training images; more than once where they are few.
-    """
-
-    epochs: int
-    batch: int
-    lr: float
-    warmup: int = 200
-    bf16: bool = True
-    passes: int = 1
-
-
 class Task:
     """Classification; a subclass states the data, and another kind of task what is different.
 
     Attributes:
         shape: of an image, (C, H, W).
-        nets: recipes of the networks that fit, by name.
         main: the figure that networks are compared by.
         classifies: labels are classes; `figures` is then what the rest of the pipeline computes by itself.
         together: so many pictures of a batch in a row belong together.
+        pipeline_tag: the kind of task in the words of Hugging Face's model cards.
         follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
     """
 
     shape: tuple[int, int, int]
-    nets: ClassVar[dict[str, Recipe]]
     recipe_words = ""
     main = "top1"
     classifies = True
+    pipeline_tag = "image-classification"
     together = 1
     follows = False
 
@@ -193,10 +172,7 @@ def task_of(net: str) -> Task:
     """The task a network is for.
 
     Raises:
-        UserError: no such network; the text names those that exist and the nearest.
+        UserError: no such network or task; the text names those that exist and the nearest.
     """
-    tasks = [plugins.load("sw.tasks", name).Task() for name in plugins.names("sw.tasks")]
-    for task in tasks:
-        if net in task.nets:
-            return task
-    raise unknown("NET", net, [name for task in tasks for name in task.nets])
+    networks.plugin(net)
+    return plugins.load("sw.tasks", networks.task_name(net)).Task()

@@ -2,14 +2,14 @@
 Images", 2009).
 """
 
-from typing import ClassVar
-
 import numpy as np
 
-from xnorforge.sw.datasets import classification
+from xnorforge.sw.datasets import base as datasets
+from xnorforge.sw.datasets import cifar10 as cifar10_images
 from xnorforge.sw.tasks import base
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
+USUAL = "cnv"
 HELD_OUT = 2500
 _PIXELS = {"exact": "exact pixels", "jpeg": "JPEG copies"}
 
@@ -22,18 +22,10 @@ class Task(base.Task):
     """
 
     shape = (3, 32, 32)
-    nets: ClassVar = {
-        "cifar10-cnv": Recipe(epochs=100, batch=128, lr=5e-3),
-        "cifar10-cnv_half": Recipe(epochs=100, batch=128, lr=5e-3),
-        "cifar10-vgg_small": Recipe(epochs=100, batch=128, lr=5e-3),
-        "cifar10-resnet20": Recipe(epochs=100, batch=128, lr=5e-3),
-        "cifar10-wrn22": Recipe(epochs=100, batch=128, lr=5e-3),
-        "cifar10-wrn22_wide": Recipe(epochs=100, batch=128, lr=5e-3),
-    }
     recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
 
     def train_sets(self):
-        images, labels, pixels = classification.cifar10("train")
+        images, labels, pixels = cifar10_images.images("train")
         return (
             Images(
                 images[:-HELD_OUT],
@@ -48,7 +40,7 @@ class Task(base.Task):
         )
 
     def test_sets(self):
-        images, labels, pixels = classification.cifar10("test")
+        images, labels, pixels = cifar10_images.images("test")
         return [Images(images, labels, f"10,000 test images of CIFAR-10, {_PIXELS[pixels]}"), self._first()]
 
     def golden(self, count=None):
@@ -57,7 +49,7 @@ class Task(base.Task):
         """
         try:
             return self._first(count)
-        except classification.Absent:
+        except datasets.Absent:
             images = np.random.default_rng(0).integers(0, 256, (100, *self.shape), np.uint8)[:count]
             words = f"{len(images)} random images (seed 0) without labels, as CIFAR-10 is neither in XNORFORGE_DATA nor downloaded"
             return Images(images, np.full(len(images), -1), words)
@@ -66,6 +58,6 @@ class Task(base.Task):
         return base.shifted(images, reach=2, mirrored=True, fill=128, rng=rng)
 
     def _first(self, count=None):
-        images, labels, _ = classification.cifar10("test", "exact")
+        images, labels, _ = cifar10_images.images("test", "exact")
         images, labels = images[:1000][:count], labels[:1000][:count]
         return Images(images, labels, f"the first {len(images):,} test images of CIFAR-10, exact pixels")

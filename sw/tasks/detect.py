@@ -3,16 +3,16 @@ scored on its own 128 pictures, it shows that head, loss, decoder and measure wo
 pictures."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 from xnorforge.sw.datasets import coco, synthetic
-from xnorforge.sw.datasets.classification import Absent
-from xnorforge.sw.datasets.records import Split
+from xnorforge.sw.datasets._records import Split
+from xnorforge.sw.datasets.base import MADE_UP, Absent
 from xnorforge.sw.metrics import detection
 from xnorforge.sw.tasks._boxes import BoxTask
 from xnorforge.sw.tasks._maps import either
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
+USUAL = "tinydet"
 OVERFITTED = "the training's own pictures: an overfit smoke test"
 
 
@@ -21,7 +21,6 @@ class Task(BoxTask):
     everything.
     """
 
-    nets: ClassVar = {"detect-tinydet": Recipe(epochs=60, batch=16, lr=5e-3, warmup=50, passes=16)}
     main = "AP50"
     classes = 80
 
@@ -43,7 +42,7 @@ class Task(BoxTask):
             return replace(few, what=few.what + caution)
 
     def names(self, trained_on):
-        return synthetic.SHAPES if synthetic.MADE_UP in trained_on else coco.CLASSES
+        return synthetic.SHAPES if MADE_UP in trained_on else coco.CLASSES
 
     def told(self, items, intervals):
         """No intervals: of the training's own pictures they would say nothing, and a thousand draws take

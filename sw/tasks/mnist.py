@@ -1,11 +1,10 @@
 """Handwritten digits: 10 classes, 28x28 grey (LeCun, Cortes, Burges, "The MNIST database", 1998)."""
 
-from typing import ClassVar
-
-from xnorforge.sw.datasets import classification
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.tasks import base
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
+USUAL = "cnn"
 HELD_OUT = 5000
 
 
@@ -15,24 +14,20 @@ class Task(base.Task):
     """
 
     shape = (1, 28, 28)
-    nets: ClassVar = {
-        "mnist-tfc": Recipe(epochs=60, batch=128, lr=5e-3, bf16=False),
-        "mnist-cnn": Recipe(epochs=30, batch=128, lr=5e-3),
-    }
     recipe_words = "each image moved by up to 1 pixel each way"
 
     def train_sets(self):
-        images, labels = classification.mnist("train")
+        images, labels = mnist_images.images("train")
         return (
             Images(images[:-HELD_OUT], labels[:-HELD_OUT], "the first 55,000 training images of MNIST"),
             Images(images[-HELD_OUT:], labels[-HELD_OUT:], "the last 5,000 training images of MNIST"),
         )
 
     def test_sets(self):
-        return [Images(*classification.mnist("test"), "10,000 test images of MNIST"), self.golden()]
+        return [Images(*mnist_images.images("test"), "10,000 test images of MNIST"), self.golden()]
 
     def golden(self, count=None):
-        images, labels = classification.mnist_shipped()
+        images, labels = mnist_images.shipped()
         images, labels = images[:count], labels[:count]
         return Images(images, labels, f"the first {len(images):,} test images of MNIST")
 

@@ -8,13 +8,15 @@ import torch.nn.functional as F
 from PIL import Image
 
 from xnorforge.sw.datasets import camvid, synthetic
-from xnorforge.sw.datasets.records import Split
+from xnorforge.sw.datasets._records import Split
+from xnorforge.sw.datasets.base import MADE_UP
 from xnorforge.sw.decode.labels import bilinear
 from xnorforge.sw.draw import masks as draw
 from xnorforge.sw.metrics.segmentation import VOID, confusion, mean_iou, pixel_accuracy
 from xnorforge.sw.tasks._maps import MapTask, channels_first, cut, either, tinted
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
+USUAL = "tinyseg"
 WIDTH, HEIGHT = 160, 120
 CLASSES = 11
 TRAINING = 240, 180  # pixels of a training picture, from which cuts are made
@@ -29,7 +31,7 @@ class Task(MapTask):
     """SegNet's split: 367 frames to train on, 101 to watch, 233 to test, scored at 480 x 360."""
 
     shape = (3, HEIGHT, WIDTH)
-    nets: ClassVar = {"segment-tinyseg": Recipe(epochs=100, batch=8, lr=5e-3, warmup=50)}
+    pipeline_tag = "image-segmentation"
     recipe_words = "each cut at 0.5 to 1 of its size, mirrored half the time, in another light"
     main = "mean IoU"
     measures: ClassVar = {
@@ -82,7 +84,7 @@ class Task(MapTask):
         return [confusion(_classes(one, factor), truth, CLASSES) for one, truth in zip(scores, labels)]
 
     def names(self, trained_on):
-        return synthetic.SEGMENTS if synthetic.MADE_UP in trained_on else camvid.CLASSES
+        return synthetic.SEGMENTS if MADE_UP in trained_on else camvid.CLASSES
 
     def shown(self, run, pictures, names, box=None):
         """The whole picture, stretched where it is not 4 to 3, as training had no border around its frames."""

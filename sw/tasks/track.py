@@ -14,13 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.datasets import classification, coco, penn_fudan, synthetic, tracking
+from xnorforge.sw.datasets import base as datasets
+from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
 from xnorforge.sw.decode import track
 from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
 from xnorforge.sw.tasks._maps import MapTask, channels_first, either, tinted
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 
+USUAL = "tinytrk"
 EXEMPLAR, SEARCH, CELLS, STRIDE = track.RULES.exemplar, track.RULES.search, 17, track.RULES.stride
 SHIFT = 26  # pixels of the search input by which an object is off its centre, at most
 NEAR = 6.5  # pixels of the search input: cells this near to the object's place are right
@@ -46,7 +48,6 @@ class Task(MapTask):
     """
 
     shape = (3, SEARCH, SEARCH)
-    nets: ClassVar = {"track-tinytrk": Recipe(epochs=12, batch=20, lr=5e-3, warmup=50)}
     recipe_words = (
         "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
     )
@@ -223,7 +224,7 @@ def _single_pictures() -> tuple[list[Sighting], list[str]]:
     ):
         try:
             split = read()
-        except classification.Absent:
+        except datasets.Absent:
             continue
         words.append(split.what)
         for scene in split.items:

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from xnorforge.core import artifacts
+from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, networks
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.building_blocks import Correlation
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, train
@@ -71,7 +72,8 @@ def twin(
         UserError: as `train.train`.
     """
     task, method, out_dir = task_of(net), Twin(), Path(out_dir)
-    recipe = replace(task.nets[net], epochs=epochs or task.nets[net].epochs, lr=lr)
+    usual = networks.recipe(net)
+    recipe = replace(usual, epochs=epochs or usual.epochs, lr=lr)
     settings = {"net": net, "method": NAME, "seed": seed, "threads": threads, "recipe": asdict(recipe)}
     torch.set_num_threads(threads)
     torch.manual_seed(seed)

@@ -25,9 +25,11 @@ from torch import nn
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress, say
+from xnorforge.sw import networks
 from xnorforge.sw.methods.base import Method, Phase, create
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
-from xnorforge.sw.tasks.base import Images, Recipe, Task, share, task_of
+from xnorforge.sw.tasks.base import Images, Task, share, task_of
 from xnorforge.sw.training import curves, distributed, divergence, weights
 
 USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
@@ -117,7 +119,9 @@ def train(
     task = task_of(net)
     chosen = create(method, hyper)
     given = {"epochs": epochs, "lr": lr}
-    recipe = replace(task.nets[net], **{key: value for key, value in given.items() if value is not None})
+    recipe = replace(
+        networks.recipe(net), **{key: value for key, value in given.items() if value is not None}
+    )
     settings = {"net": net, "method": method, "hyper": asdict(chosen), "seed": seed, "threads": threads}
     settings["recipe"] = asdict(recipe)
     if distributed.ranks() > 1:
@@ -142,9 +146,8 @@ def train(
         "command": _command(settings),
         **told(run, network),
     }
-    card = weights.ship(
-        run.out_dir, network, [stated(network, images, task) for images in task.test_sets()], record
-    )
+    rows = [stated(network, images, task) for images in task.test_sets()]
+    card = weights.ship(run.out_dir, network, rows, record, task.pipeline_tag)
     curves.draw(curve, curves.title(card), run.out_dir / curves.PICTURE)
     return card
 
@@ -309,7 +312,7 @@ def _command(settings: dict) -> str:
     )
     words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
     lr = settings["recipe"]["lr"]
-    words += f" --lr {lr}" if lr != task_of(net).nets[net].lr else ""
+    words += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
     words += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
     return f"{words} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
 

@@ -25,14 +25,9 @@ from torch import nn
 from xnorforge.core import accuracy, artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.training import runs
 
-FILE = "weights.safetensors"
-KINDS = {
-    "pedestrian": "object-detection",
-    "detect": "object-detection",
-    "segment": "image-segmentation",
-    "track": "other",
-}
+FILE = runs.WEIGHTS
 FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
 
 
@@ -117,17 +112,20 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     return network.eval()
 
 
-def ship(out_dir: Path, network: nn.Module, rows: list[dict], record: dict) -> dict:
+def ship(
+    out_dir: Path, network: nn.Module, rows: list[dict], record: dict, tag: str = "image-classification"
+) -> dict:
     """Write weights, card.json and README.md; returns the card.
 
     Args:
         network: snapped.
         rows: per set `set` and the task's figures, see `xnorforge.core.accuracy`, of this very network.
         record: what else the card says, see `docs/training.md`.
+        tag: the kind of task in the words of Hugging Face's model cards.
     """
     card = save(out_dir, network, record | {"accuracy": rows})
     with artifacts.whole(out_dir / "README.md") as aside:
-        aside.write_text(_words(card))
+        aside.write_text(_readme(card, tag))
     return card
 
 
@@ -176,7 +174,7 @@ def read(folder) -> tuple[dict, dict[str, np.ndarray]]:
     return card, load_tensors(content)
 
 
-def _words(card: dict) -> str:
+def _readme(card: dict, tag: str) -> str:
     recipe, data = card["recipe"], card["data"]
     rows = "\n".join(f"| {row['set']} | {accuracy.words(row)} |" for row in card["accuracy"])
     ranges = any("intervals" in row for row in card["accuracy"])
@@ -184,13 +182,12 @@ def _words(card: dict) -> str:
         " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other trainings."
         * ranges
     )
-    kind = "image-classification" if "top1" in card["accuracy"][0] else KINDS[card["net"].partition("-")[0]]
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
     return f"""---
 license: apache-2.0
 library_name: xnorforge
-pipeline_tag: {kind}
+pipeline_tag: {tag}
 tags: [binary-neural-network, fpga]
 ---
 # {card["net"]}, method {card["method"]}

@@ -11,12 +11,16 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from xnorforge.sw.datasets import classification
-from xnorforge.sw.nn import building_blocks, networks
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import building_blocks
 from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 from xnorforge.sw.tasks import base, mnist
-from xnorforge.sw.tasks.base import Images, Recipe
+from xnorforge.sw.tasks.base import Images
 from xnorforge.sw.training import train
+
+from .given_networks import give_network
 
 
 def narrow(layers, few=4, many=8) -> Network:
@@ -49,7 +53,7 @@ def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
     recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, bf16=False)
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
-        once.setitem(networks.NETWORKS, "digits", network)
+        give_network(once, "digits", network)
         built = method.build("digits")
     run = train.Run("digits", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
     run.sets = small()
@@ -76,7 +80,7 @@ def held_out(run: train.Run) -> float:
 
 def steps(run, count):
     """Training steps on the MNIST digits in the repository, 64 images each."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     for at in range(count):
         take = slice(64 * (at % 15), 64 * (at % 15) + 64)
         run.method.step(run, torch.from_numpy(images[take].copy()), torch.from_numpy(labels[take]))
@@ -87,10 +91,10 @@ def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[
     """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not
     given).
     """
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in cuts]
     recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, bf16=False)
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:] or sets[1:])
-    monkeypatch.setattr(mnist.Task, "nets", dict.fromkeys(("mnist-tfc", "mnist-cnn"), recipe))
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
     return sets

@@ -13,22 +13,24 @@ from pathlib import Path
 import torch
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, ste
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import distributed, train
 
 NET, BATCH = "mnist-tfc", 64
 out, methods = Path(sys.argv[1]), sys.argv[2:]
-images, labels = classification.mnist_shipped()
+images, labels = mnist_images.shipped()
 recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, bf16=False)
 mnist.Task.train_sets = lambda self: (
     Images(images[:256], labels[:256], "256"),
     Images(images[256:384], labels[256:384], "128"),
 )
 mnist.Task.test_sets = lambda self: [Images(images[800:], labels[800:], "200")]
-mnist.Task.nets = {NET: recipe}
+networks.recipe = lambda _: recipe
 seen = {}
 
 
@@ -85,7 +87,8 @@ def refused() -> dict[str, str]:
     said = {}
     ste.Method, usual = Skewed, ste.Method
     for name, change in (("skewed", {}), ("batch", {"batch": 33})):
-        mnist.Task.nets = {NET: Recipe(**{"epochs": 1, "batch": BATCH, "lr": 5e-3, "bf16": False} | change)}
+        changed = Recipe(**{"epochs": 1, "batch": BATCH, "lr": 5e-3, "bf16": False} | change)
+        networks.recipe = lambda _, changed=changed: changed
         try:
             train.train(NET, "ste", out / name)
         except UserError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from xnorforge.sw.datasets import camvid, penn_fudan, tracking
-from xnorforge.sw.datasets.classification import Absent
+from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics import boxes, detection, pedestrian, segmentation
 from xnorforge.sw.metrics import tracking as measure
 

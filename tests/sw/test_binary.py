@@ -4,14 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from xnorforge.sw.nn import binary, networks
+from xnorforge.sw import networks
+from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.building_blocks import Network
 
 from .maps import pictures
 
 SETS = [binary.Plain(), binary.Brevitas()]
 
 
-def shaken(net: str, layers, seed: int = 0) -> networks.Network:
+def shaken(net: str, layers, seed: int = 0) -> Network:
     """A network whose batch norms are not at their start, negative gammas included."""
     torch.manual_seed(seed)
     network = networks.build(net, layers)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import bonn, ste
-from xnorforge.sw.nn import binary, building_blocks, networks, threshold_folding
-from xnorforge.sw.tasks.base import Recipe, task_of
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
 from . import digits
@@ -182,7 +184,7 @@ def test_the_feature_loss_draws_classes_together():
     def within(theta):
         method = bonn.Method(feature=theta)
         run = steps(started(method, epochs=10, phase=1), 80)
-        images, labels = classification.mnist_shipped()
+        images, labels = mnist_images.shipped()
         with torch.no_grad():
             run.forward(torch.from_numpy(images.copy()))
         return within_classes(method.features, labels)

@@ -14,12 +14,15 @@ import torch.nn.functional as F
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows import export
-from xnorforge.sw.datasets import classification, synthetic
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.methods import _mining, ci_bcnn, rbcn, ste
 from xnorforge.sw.methods.ci_bcnn import Interact, interactions
-from xnorforge.sw.nn import binary, building_blocks, networks
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.tasks import mnist, track
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
 
 from .digits import steps
@@ -103,7 +106,7 @@ def started(method, net="mnist-tfc", epochs=4, phase=0, seed=0):
 @pytest.fixture
 def digits(monkeypatch):
     """The task's sets, cut from the shipped digits: 512 to train on, 128 held out, 200 to state."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
@@ -615,7 +618,7 @@ class Guide(ste.Method):
 
 def trained(method, epochs, lr, seed, prepare=lambda network: None):
     """A run of `mnist-tfc` on the first 700 shipped digits."""
-    images, labels = (torch.from_numpy(part[:700].copy()) for part in classification.mnist_shipped())
+    images, labels = (torch.from_numpy(part[:700].copy()) for part in mnist_images.shipped())
     run = started(method, epochs=epochs, seed=seed)
     prepare(run.network)
     total = epochs * 14
@@ -629,7 +632,7 @@ def trained(method, epochs, lr, seed, prepare=lambda network: None):
 
 def judged(run, again=True):
     """Signs behind every batch norm by layer, and the share of right classes, on the other 300."""
-    images, labels = (torch.from_numpy(part.copy()) for part in classification.mnist_shipped())
+    images, labels = (torch.from_numpy(part.copy()) for part in mnist_images.shipped())
     if again:
         _mining.estimate_again(run, [images[:700]])
     run.network.eval()
@@ -647,7 +650,7 @@ def judged(run, again=True):
 def test_mined_edges_keep_the_last_layer_s_signs_nearer_to_the_real_network_s_than_random_ones(monkeypatch):
     """At U0 = 0.03 and K0 = 5; at the published 0.01 and 2 hardly an edge acts. Against no edges at all the
     gain of the paper's Table 1 is too small and unsteady here to be asserted (docs/methods/ci_bcnn.md)."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     sets = Images(images[:700], labels[:700], "700"), None
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: sets)
     found = []

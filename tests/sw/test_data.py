@@ -11,7 +11,9 @@ from requests.exceptions import ConnectionError
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw import zoo
-from xnorforge.sw.datasets import classification
+from xnorforge.sw.datasets import base as datasets
+from xnorforge.sw.datasets import cifar10 as cifar10_images
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -29,7 +31,7 @@ def root(tmp_path, monkeypatch):
 
 def publish(monkeypatch, name: str, content: bytes):
     """Make `content` the published content of an MNIST file."""
-    monkeypatch.setitem(classification._MNIST, name, (hashlib.md5(content).hexdigest(), ""))
+    monkeypatch.setitem(mnist_images._FILES, name, (hashlib.md5(content).hexdigest(), ""))
 
 
 def write_mnist(folder, monkeypatch, count=3):
@@ -44,7 +46,7 @@ def write_mnist(folder, monkeypatch, count=3):
 
 
 def test_the_shipped_digits_are_the_first_thousand_test_images():
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     assert images.shape == (1000, 1, 28, 28) and images.dtype == np.uint8 and labels.dtype == np.int64
     assert labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9], "as every listing of the test set begins"
     assert np.bincount(labels).tolist() == [85, 126, 116, 107, 110, 87, 87, 99, 89, 94]
@@ -57,7 +59,7 @@ def test_the_shipped_digits_are_the_first_thousand_test_images():
 @pytest.mark.parametrize("place", [".", "mnist"])
 def test_idx_files_are_found_in_the_folder_or_in_mnist(root, monkeypatch, place):
     write_mnist(root / place, monkeypatch)
-    images, labels = classification.mnist("test")
+    images, labels = mnist_images.images("test")
     assert images.shape == (3, 1, 28, 28) and labels.tolist() == [0, 1, 2]
     assert images[1, 0, 0, :3].tolist() == [784 % 256, 785 % 256, 786 % 256]
 
@@ -68,7 +70,7 @@ def test_a_changed_file_is_refused(root, monkeypatch):
     wanted, content = hashlib.md5(path.read_bytes()).hexdigest(), path.read_bytes()[:-1] + b"\7"
     path.write_bytes(content)
     with pytest.raises(UserError) as error:
-        classification.mnist("test")
+        mnist_images.images("test")
     found = hashlib.md5(content).hexdigest()
     assert (
         str(error.value) == f"{path}: MD5 is {found}, the published file has {wanted}; fetch the file again."
@@ -77,7 +79,7 @@ def test_a_changed_file_is_refused(root, monkeypatch):
 
 def test_absent_digits_without_a_network_are_named(root):
     with pytest.raises(UserError) as error:
-        classification.mnist("train")
+        mnist_images.images("train")
     assert str(error.value) == (
         f"train-images-idx3-ubyte.gz: not in XNORFORGE_DATA ({root}) and not downloaded (ConnectionError); "
         "set XNORFORGE_DATA to a folder that holds it."
@@ -90,14 +92,14 @@ def test_a_download_with_another_hash_is_refused(root, monkeypatch):
 
     monkeypatch.setattr("pooch.retrieve", altered)
     with pytest.raises(UserError, match="what was downloaded has not the published MD5 c58f3010") as error:
-        classification.cifar10("test")
-    assert not isinstance(error.value, classification.Absent), "so that no random image ever stands for it"
+        cifar10_images.images("test")
+    assert not isinstance(error.value, datasets.Absent), "so that no random image ever stands for it"
 
 
 def test_a_folder_that_is_none_is_named(monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", "/no/such/folder")
     with pytest.raises(UserError) as error:
-        classification.mnist("test")
+        mnist_images.images("test")
     assert str(error.value) == (
         "XNORFORGE_DATA: '/no/such/folder' is not a folder; name one that holds mnist/ or cifar10/, or unset it."
     )
@@ -110,23 +112,23 @@ def write_batch(folder, monkeypatch, first=0):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "test_batch").write_bytes(content)
     (folder / "data_batch_1").write_bytes(b"")
-    monkeypatch.setitem(classification._CIFAR["test"], "test_batch", hashlib.md5(content).hexdigest())
+    monkeypatch.setitem(cifar10_images._BATCHES["test"], "test_batch", hashlib.md5(content).hexdigest())
 
 
 @pytest.mark.parametrize("place", [".", "cifar10", "cifar-10-batches-py", "cifar10/cifar-10-batches-py"])
 def test_official_batches_are_exact_pixels(root, monkeypatch, place):
     write_batch(root / place, monkeypatch)
-    images, labels, pixels = classification.cifar10("test")
+    images, labels, pixels = cifar10_images.images("test")
     assert pixels == "exact" and labels.tolist() == [4, 5] and images.shape == (2, 3, 32, 32)
     assert images[1].min() == images[1].max() == 1
 
 
 def test_a_pickle_with_another_hash_is_never_opened(root, monkeypatch):
     write_batch(root, monkeypatch)
-    monkeypatch.setitem(classification._CIFAR["test"], "test_batch", "0" * 32)
+    monkeypatch.setitem(cifar10_images._BATCHES["test"], "test_batch", "0" * 32)
     monkeypatch.setattr(pickle, "loads", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(UserError, match="MD5 is .* the published file has 0{32}"):
-        classification.cifar10("test")
+        cifar10_images.images("test")
 
 
 def write_copies(folder):
@@ -151,7 +153,7 @@ def write_copies(folder):
 def test_copies_and_exact_pixels_are_told_apart(root):
     write_copies(root / "cifar10")
     for asked, told in (("any", "jpeg"), ("jpeg", "jpeg"), ("exact", "exact")):
-        images, labels, pixels = classification.cifar10("test", asked)
+        images, labels, pixels = cifar10_images.images("test", asked)
         assert pixels == told and labels.tolist() == [1, 2] and images.shape == (2, 3, 32, 32)
         assert abs(int(images[1].mean()) - 200) <= 1
 
@@ -163,7 +165,7 @@ def test_copies_that_are_not_the_listed_ones_are_refused(root):
     with pytest.raises(
         UserError, match=r"cifar10_test_jpeg.npz: SHA-256 is .*, SHA256SUMS beside it says 0{64}; fetch"
     ):
-        classification.cifar10("test")
+        cifar10_images.images("test")
 
 
 def test_without_photographs_random_images_stand_in_and_say_so(root):

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, records, tracking, voc
-from xnorforge.sw.datasets.classification import Absent
-from xnorforge.sw.datasets.records import pixels
+from xnorforge.sw.datasets import _records as records
+from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, tracking, voc
+from xnorforge.sw.datasets._records import pixels
+from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics.segmentation import VOID
 
 from . import data_sets as write

@@ -7,10 +7,12 @@ import torch
 
 from xnorforge import __main__ as cli
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import bonn, ste
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import divergence, train
 
 NET = "mnist-tfc"
@@ -20,11 +22,12 @@ TRY = "try a learning rate below 0.005 (--lr)"
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Four steps of 64 images an epoch."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     parts = Images(images[:256], labels[:256], "256"), Images(images[256:320], labels[256:320], "64")
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: parts)
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [parts[1]])
-    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)})
+    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 def failing(tmp_path, monkeypatch, method, spoil, at=6):
@@ -125,5 +128,5 @@ def test_the_command_line_ends_with_2_and_one_sentence(tmp_path, monkeypatch, ca
     assert "Traceback" not in said
 
 
-IMAGES = torch.from_numpy(classification.mnist_shipped()[0][:64].copy())
-LABELS = torch.from_numpy(classification.mnist_shipped()[1][:64].copy())
+IMAGES = torch.from_numpy(mnist_images.shipped()[0][:64].copy())
+LABELS = torch.from_numpy(mnist_images.shipped()[1][:64].copy())

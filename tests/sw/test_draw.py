@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from xnorforge.sw import networks
 from xnorforge.sw.draw import boxes, masks, tracks
 from xnorforge.sw.draw.canvas import COLOURS, Canvas, colour, on
 from xnorforge.sw.metrics.boxes import Found
-from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks.base import Task, task_of
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from xnorforge.core import plugins
-from xnorforge.sw.nn import binary, networks
+from xnorforge.sw import networks
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.building_blocks import Correlation
 from xnorforge.sw.training import full_precision, train
 

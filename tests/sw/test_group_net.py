@@ -17,18 +17,20 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.qonnx_execution import qonnx_scores
+from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Layers, Method
-from xnorforge.sw.nn import binary, branches, building_blocks, networks, splitting
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, branches, building_blocks, splitting
 from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Pooled, Scores, Stem
 from xnorforge.sw.nn.splitting import Shape, structured
 from xnorforge.sw.tasks import base
-from xnorforge.sw.tasks.base import Recipe
 from xnorforge.sw.training import train, weights
 
 from . import digits
+from .given_networks import give_network
 
 
 def chain(layers):
@@ -91,7 +93,7 @@ SHORT = {"short": _residual(True, 4), "atrous": atrous}
 def small_networks(monkeypatch):
     """Networks of seconds in the table; one thread, as a second costs more than it gives."""
     for name, network in (SMALL | SHORT).items():
-        monkeypatch.setitem(networks.NETWORKS, name, network)
+        give_network(monkeypatch, name, network)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

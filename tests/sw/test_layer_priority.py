@@ -17,12 +17,15 @@ from brevitas.nn import QuantConv2d, QuantLinear
 from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import lower
-from xnorforge.sw import zoo
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks, zoo
+from xnorforge.sw.datasets import base as datasets
+from xnorforge.sw.datasets import cifar10 as cifar10_images
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, layer_priority, ste
-from xnorforge.sw.nn import binary, mixed_precision, networks
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, mixed_precision
 from xnorforge.sw.nn.mixed_precision import Form
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
 
 from .digits import epoch, in_place_of_mnist, steps
@@ -286,7 +289,7 @@ def test_without_binary_layers_a_float_phase_is_a_network_of_real_weights():
     run = started(method(), phase="float")
     steps(run, 5)
     network = run.network.eval()
-    x = torch.from_numpy(classification.mnist_shipped()[0][:32].copy()).float()
+    x = torch.from_numpy(mnist_images.shipped()[0][:32].copy()).float()
     with torch.no_grad():
         found, real = network(x), x.flatten(1) / 128 - 1
         for part in list(network)[1:-1]:
@@ -346,7 +349,7 @@ def test_gradients_reach_every_layer_in_every_form():
     for phase in ("float", "step 2", "polish"):
         for mode in layer_priority.MODES:
             run = started(method(mode=mode), phase=phase)
-            images, labels = classification.mnist_shipped()
+            images, labels = mnist_images.shipped()
             scores = run.forward(torch.from_numpy(images[:64].copy()))
             losses = run.method.losses(run, scores, torch.from_numpy(labels[:64]))
             assert set(losses) == ({"task"} if phase == "float" else {"task", "discrepancy"})
@@ -506,7 +509,7 @@ def test_in_front_of_the_boundary_saturated_activations_are_clipped():
 )
 def test_a_trained_prefix_evaluates_to_the_scores_of_the_deployed_one(hyper):
     run = steps(started(method(**hyper)), 40)
-    images, _ = classification.mnist_shipped()
+    images, _ = mnist_images.shipped()
     before = train.scores(run.network, images)
     deployed = run.method.deploy("mnist-tfc", run.network)
     np.testing.assert_array_equal(train.scores(deployed, images), before)
@@ -729,8 +732,8 @@ def test_with_fine_tuning_two_layers_and_three_quarters_of_the_bits_cost_little(
 @pytest.mark.full
 def test_partly_binarised_and_fine_tuned_the_deepest_first_is_more_accurate_and_smaller(monkeypatch):
     try:
-        images, labels, _ = classification.cifar10("train")
-    except classification.Absent as absent:
+        images, labels, _ = cifar10_images.images("train")
+    except datasets.Absent as absent:
         pytest.skip(str(absent))
     parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 2000), (2000, 3000))]
     monkeypatch.setattr(type(task_of("cifar10-cnv_half")), "train_sets", lambda self: tuple(parts))

@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from xnorforge.sw import networks
 from xnorforge.sw.datasets import synthetic
-from xnorforge.sw.datasets.records import Scene, Split
+from xnorforge.sw.datasets._records import Scene, Split
 from xnorforge.sw.decode import track as decode
 from xnorforge.sw.decode.heatmap import UNIT
-from xnorforge.sw.nn import networks
 from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.tasks import _boxes, detect, pedestrian, segment, track
 from xnorforge.sw.tasks._boxes import target

@@ -7,13 +7,16 @@ import torch
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.export import export
-from xnorforge.sw.datasets import classification
-from xnorforge.sw.nn import binary, building_blocks, networks
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
 
 from . import maps
+from .given_networks import give_network
 
 METHODS = plugins.names("sw.methods")
 NET = "mnist-tfc"
@@ -152,7 +155,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     """Held, every batch norm in front of a sum computes what hardware will."""
     torch.manual_seed(0)
     net = "cifar10-wrn22"
-    monkeypatch.setitem(networks.NETWORKS, net, small_residual)
+    give_network(monkeypatch, net, small_residual)
     method, images = plugins.load("sw.methods", name).Method(), torch.randint(0, 256, (16, 3, 32, 32)).float()
     network = method.build(net)
     with torch.no_grad():
@@ -179,11 +182,12 @@ def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_killed_run_ends_with_the_same_bytes(method, after, tmp_path, monkeypatch):
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (256, 320), (900, 1000))]
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
-    monkeypatch.setattr(mnist.Task, "nets", {NET: Recipe(epochs=4, batch=64, lr=5e-3, warmup=2)})
+    recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=2)
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
     ended, real = [], train._write_curve
 
     def killed(path, curve):

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.nn import binary, networks
+from xnorforge.sw import networks
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Network, Pooled, Scores, Stem, hold
 from xnorforge.sw.tasks.base import task_of
 

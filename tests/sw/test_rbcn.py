@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.sw import networks
 from xnorforge.sw.methods import rbcn, ste
-from xnorforge.sw.nn import binary, networks, threshold_folding
-from xnorforge.sw.tasks.base import Recipe, task_of
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
 from .digits import in_place_of_mnist

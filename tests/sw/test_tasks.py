@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from xnorforge.core import networks as catalogue
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.sw import networks
 from xnorforge.sw.datasets import synthetic
-from xnorforge.sw.nn import networks
 from xnorforge.sw.tasks import base
 
 TASKS = {name: plugins.load("sw.tasks", name).Task() for name in plugins.names("sw.tasks")}
@@ -30,8 +31,10 @@ def classes(request):
     return TASKS[request.param]
 
 
-def test_every_network_has_exactly_one_task():
-    assert sorted(net for task in TASKS.values() for net in task.nets) == networks.names()
+def test_every_network_is_of_a_task_and_every_task_names_a_network_of_its_own():
+    assert {catalogue.task_name(net) for net in networks.names()} == set(TASKS)
+    for name in TASKS:
+        assert catalogue.usual(name) in networks.names() and catalogue.usual(name).startswith(f"{name}-")
 
 
 def test_an_unknown_network_has_no_task():
@@ -41,10 +44,11 @@ def test_an_unknown_network_has_no_task():
         base.task_of("mnist")
 
 
-def test_its_networks_take_its_images(task):
-    for net in task.nets:
-        scores = networks.build(net).eval()(torch.zeros(2, *task.shape))
-        assert scores.shape == (2, *MAPS.get(net, (10,))) and task.classifies == (net not in MAPS)
+@pytest.mark.parametrize("net", networks.names())
+def test_a_network_takes_the_images_of_its_task(net):
+    task = base.task_of(net)
+    scores = networks.build(net).eval()(torch.zeros(2, *task.shape))
+    assert scores.shape == (2, *MAPS.get(net, (10,))) and task.classifies == (net not in MAPS)
 
 
 def test_the_metric_counts_the_first_of_equal_scores(classes):

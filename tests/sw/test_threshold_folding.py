@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from xnorforge.sw.nn import building_blocks, networks, threshold_folding
+from xnorforge.sw import networks
+from xnorforge.sw.nn import building_blocks, threshold_folding
 from xnorforge.sw.nn.threshold_folding import Grid, grid_of
 
 from .maps import pictures

@@ -9,18 +9,19 @@ from click.testing import CliRunner
 
 from xnorforge.__main__ import cli
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import classification
+from xnorforge.sw import networks
+from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, bonn, ste
-from xnorforge.sw.nn import networks
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, Recipe, task_of
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """512 images to train on, 128 held out, 200 to test; steps of 64."""
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     parts = {
         name: Images(images[a:b], labels[a:b], name)
         for name, a, b in (("512", 0, 512), ("128", 512, 640), ("200", 800, 1000))
@@ -28,7 +29,7 @@ def few(monkeypatch):
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (parts["512"], parts["128"]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [parts["200"]])
     recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)
-    monkeypatch.setattr(mnist.Task, "nets", {"mnist-tfc": recipe, "mnist-cnn": recipe})
+    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 def contents(folder) -> dict[str, bytes]:
@@ -139,7 +140,7 @@ def test_training_learns_and_the_card_counts_right_answers_of_the_written_networ
     (stated,) = card["accuracy"]
     stored, tensors = weights.read(tmp_path)
     network = weights.unpack(networks.build("mnist-tfc"), tensors, "here")
-    images, labels = classification.mnist_shipped()
+    images, labels = mnist_images.shipped()
     with torch.no_grad():
         right = (
             network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy()

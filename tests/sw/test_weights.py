@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.nn import networks, threshold_folding
+from xnorforge.sw import networks
+from xnorforge.sw.nn import threshold_folding
 from xnorforge.sw.training import weights
 
 from .maps import pictures

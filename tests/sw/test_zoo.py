@@ -6,8 +6,7 @@ from importlib.resources import files
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw import zoo
-from xnorforge.sw.nn import networks
+from xnorforge.sw import networks, zoo
 from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train

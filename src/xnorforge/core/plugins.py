@@ -22,6 +22,8 @@ from xnorforge.core.errors import UserError, unknown
 GROUP = "xnorforge.plugins"
 # What can be added by one file or folder, and where it lies.
 KINDS = {
+    "task": "sw.tasks",
+    "dataset": "sw.datasets",
     "method": "sw.methods",
     "board": "hw.boards",
     "family": "hw.families",

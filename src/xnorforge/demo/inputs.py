@@ -16,7 +16,7 @@ import numpy as np
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import tracking
-from xnorforge.sw.datasets.records import pixels, size_of
+from xnorforge.sw.datasets._records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff")

@@ -31,7 +31,7 @@ from xnorforge.flows.export import export
 from xnorforge.pipeline.request import assignment
 from xnorforge.studies import cost_figures, costs
 from xnorforge.studies.compare_figures import Request, Result, Variant, write
-from xnorforge.sw import zoo
+from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.training import distributed, train, weights
 
@@ -55,7 +55,7 @@ def request(
     Raises:
         UserError: an unknown name or hyper-parameter, or a seed that is no number.
     """
-    task = train.task_of(net)
+    usual = networks.recipe(net)
     if board is not None and board not in plugins.names("hw.boards"):
         raise unknown("BOARD", board, plugins.names("hw.boards"))
     variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
@@ -66,9 +66,7 @@ def request(
         twice = [one for one in given if given.count(one) > 1]
         if twice:
             raise UserError(f"{kind}: '{twice[0]}' stands there twice; each is run once.")
-    return Request(
-        net, variants, tuple(map(int, numbers)), epochs or task.nets[net].epochs, board=board, **others
-    )
+    return Request(net, variants, tuple(map(int, numbers)), epochs or usual.epochs, board=board, **others)
 
 
 def variant(word: str) -> Variant:
@@ -173,7 +171,7 @@ def finished(asked: Request, variant: Variant, seed: int) -> bool:
         source = exported["source"]
     except (OSError, ValueError, KeyError):
         return False
-    recipe = asdict(replace(train.task_of(asked.net).nets[asked.net], epochs=asked.epochs))
+    recipe = asdict(replace(networks.recipe(asked.net), epochs=asked.epochs))
     same = found == [asked.net, variant.method, seed, asked.threads, recipe]
     return same and source.endswith(card["weights"]["sha256"][:16])
 

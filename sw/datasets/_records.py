@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import classification
+from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.metrics.segmentation import VOID
 
@@ -201,11 +201,11 @@ def located(title: str, names: tuple[str, ...], source: str) -> Path:
     Raises:
         Absent: none of them; the text says where the set comes from and where it belongs.
     """
-    found = next(filter(None, map(classification.folder_of, names)), None)
+    found = next(filter(None, map(datasets.folder_of, names)), None)
     if found is None:
         folders = " or ".join(f"{name}/" for name in names)
-        raise classification.Absent(
-            f"{title}: no folder {folders} in {classification.where()}; unpack it there from {source} "
+        raise datasets.Absent(
+            f"{title}: no folder {folders} in {datasets.where()}; unpack it there from {source} "
             "(docs/tasks.md shows the layout)."
         )
     return found

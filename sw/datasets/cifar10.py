@@ -1,0 +1,100 @@
+"""CIFAR-10: small photographs of ten classes, 32x32 RGB; exact pixels, or copies that went through JPEG once.
+
+Images are uint8 (N, C, H, W) and labels int64 (N,), in the published order.
+"""
+
+import pickle
+from functools import cache
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets.base import Absent, checked, download, first_with, folder_of, listed, where
+
+SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+# MD5 of the archive and the batches, in the order of the images.
+_ARCHIVE = "c58f30108f718f92721af3b95e74349a"
+_BATCHES = {
+    "train": {
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    },
+    "test": {"test_batch": "40351d587109b95175f43aff81a1287e"},
+}
+
+
+def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str]:
+    """`split` is "train" or "test"; images (N, 3, 32, 32) and which pixels they have: "exact" or
+    "jpeg".
+
+    Args:
+        pixels: "exact": the published pixels; "jpeg": copies that went through JPEG once
+            (`cifar10_*_jpeg.npz`);
+            "any": exact ones if all images of the split have them, else the copies.
+
+    With "exact" the test split may be the first 1,000 images only (`cifar10_test_lossless.png`).
+
+    Raises:
+        Absent: not in XNORFORGE_DATA and not to be downloaded.
+        UserError: a file is not the published one, or cannot be read.
+    """
+    folder = folder_of("cifar10")
+    places = ".", "cifar10", "cifar-10-batches-py", "cifar10/cifar-10-batches-py"
+    batches = first_with("data_batch_1", *map(folder_of, places))
+    copies = folder and folder / f"cifar10_{split}_jpeg.npz"
+    exact = folder and folder / f"cifar10_{split}_lossless.png"
+    has_copies, has_exact = bool(copies and copies.exists()), bool(exact and exact.exists())
+    if batches is None and pixels != "exact" and has_copies:
+        return *_copies(copies), "jpeg"
+    if batches is None and pixels == "exact" and has_exact:
+        return *_pictures(exact), "exact"
+    if pixels == "jpeg":
+        raise Absent(f"cifar10_{split}_jpeg.npz: not in {where()}; use the exact pixels.")
+    return *_batches(batches or _downloaded(), split), "exact"
+
+
+def _batches(folder: Path, split: str):
+    # The pickles are opened only after their hash was found to be the published one.
+    parts = [
+        pickle.loads(checked(folder / name, md5), encoding="latin1") for name, md5 in _BATCHES[split].items()
+    ]
+    images = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 32, 32)
+    return images, np.concatenate([part["labels"] for part in parts]).astype(np.int64)
+
+
+def _picture(stream: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(stream), formats=("JPEG", "PNG")))
+
+
+@cache
+def _copies(path: Path):
+    with np.load(BytesIO(listed(path))) as stored:
+        streams, at, labels = stored["jpeg"], stored["offsets"], stored["labels"]
+    images = np.stack([_picture(streams[a:b].tobytes()) for a, b in pairwise(at)])
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+
+
+def _pictures(path: Path):
+    images = _picture(listed(path)).reshape(-1, 32, 32, 3)
+    with np.load(BytesIO(listed(path.with_name(path.stem + "_index.npz")))) as stored:
+        index, labels = stored["index"], stored["labels"]
+    if not np.array_equal(index, np.arange(len(index))):
+        raise UserError(
+            f"CIFAR-10: {path.name} does not hold the first images in a row, so it cannot stand for them."
+        )
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+
+
+def _downloaded() -> Path:
+    from pooch import Untar
+
+    unpacked = download(_URL, _ARCHIVE, Untar())
+    return Path(next(path for path in unpacked if path.endswith("test_batch"))).parent

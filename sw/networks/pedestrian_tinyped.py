@@ -1,0 +1,16 @@
+"""Seven 3x3 convolutions (32, 32, 64, 64, 128, 128, 128), the last two dilated; 434,016 binary weights
+and 640 of 8 bits.
+"""
+
+from xnorforge.sw.networks._small_detector import small_detector
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.building_blocks import Network
+
+RECIPE = Recipe(epochs=60, batch=16, lr=5e-3, warmup=50, passes=8)
+INTERVAL = 46080  # a window of 3x3 on 80 x 64 cells gives a tap per cycle
+
+
+def build(layers: Plain) -> Network:
+    """The network of these layers."""
+    return small_detector(layers, 1)

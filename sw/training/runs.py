@@ -1,0 +1,26 @@
+"""Which training run a build takes its weights from; read from the card, so that torch is not needed."""
+
+import json
+from pathlib import Path
+
+from xnorforge.sw.datasets.base import MADE_UP
+
+WEIGHTS = "weights.safetensors"
+
+
+def made_up(card: dict) -> bool:
+    """Whether a network was trained on pictures that a program drew, by its card."""
+    return MADE_UP in card.get("data", {}).get("trained_on", "")
+
+
+def own(folder: Path) -> Path | None:
+    """The run folder, where the next build takes its weights by itself, before the shipped ones.
+
+    None where there are no weights, or where they come from made-up pictures: such a run is taken only when
+    its folder is named (WEIGHTS=).
+    """
+    try:
+        card = json.loads((folder / "card.json").read_text())
+    except (OSError, ValueError):
+        card = {}
+    return folder if (folder / WEIGHTS).is_file() and not made_up(card) else None

@@ -1,0 +1,168 @@
+"""Plug-ins from outside the package: a folder of XNORFORGE_PLUGINS, or a distribution with an entry point."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core import networks, plugins
+
+TASK = '''"""Bright or dark halves: a task of two classes on pictures that a generator draws."""
+
+import numpy as np
+
+from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks.base import Images
+
+USUAL = "tiny"
+
+
+class Task(base.Task):
+    """64 pictures to train on."""
+
+    shape = (1, 8, 8)
+    recipe_words = "as they are"
+
+    def _drawn(self, count, seed):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, count)
+        images = rng.integers(0, 100, (count, 1, 8, 8))
+        images[:, :, :, :4] += 150 * labels[:, None, None, None]
+        return Images(images.astype(np.uint8), labels, f"{count} made-up halves (seed {seed})")
+
+    def train_sets(self):
+        return self._drawn(64, 1), self._drawn(32, 2)
+
+    def test_sets(self):
+        return [self._drawn(40, 3)]
+
+    def golden(self, count=None):
+        return self._drawn(count or 20, 4)
+'''
+NETWORK = '''"""Two dense layers on bits."""
+
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
+
+RECIPE = Recipe(epochs=30, batch=16, lr=5e-3, warmup=2, bf16=False)
+INTERVAL = 64
+
+
+def build(layers: Plain) -> Network:
+    return Network(Bits(layers), Block(layers, 64, 16), Scores(layers, 16, 2, 0.25))
+'''
+METHOD = '"""Plain training under another name."""\n\nfrom xnorforge.sw.methods.ste import Method as Method\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder laid out like the package, with a task and its network."""
+    root = tmp_path / "mine"
+    for name, text in {"sw/tasks/halves.py": TASK, "sw/networks/halves_tiny.py": NETWORK}.items():
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(text)
+    return root
+
+
+def run(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """The command line in a folder, in a process of its own: plug-ins are looked for once per process."""
+    return subprocess.run(
+        [sys.executable, "-m", "xnorforge", *words],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_task_and_its_network_train_ship_export_and_fold_from_outside(folder, tmp_path):
+    plugged = {"XNORFORGE_PLUGINS": str(folder)}
+    out = Path("out/halves-tiny")
+
+    def done(*words: str) -> str:
+        ended = run(tmp_path, *words, **plugged)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stderr
+
+    said = done("train", "halves-tiny", "-o", str(out / "train"), "--epochs", "1")
+    assert "trained on made-up pictures: only `make build NET=halves-tiny METHOD=ste WEIGHTS=" in said
+    card = json.loads((tmp_path / out / "train/card.json").read_text())
+    assert card["data"]["trained_on"] == "64 made-up halves (seed 1)"
+    assert "pipeline_tag: image-classification" in (tmp_path / out / "train/README.md").read_text()
+    done("export", "halves-tiny", "--weights", str(out / "train"), "-o", str(out))
+    done("lower", str(out))
+    done("fold", str(out), "--board", "pynq-z2", "-o", str(out / "rtl-pynq-z2"))
+    fold = json.loads((tmp_path / out / "rtl-pynq-z2/fold.json").read_text())
+    assert fold["interval"] == 64 and fold["checks"][0]["mismatches"] == 0
+
+
+def test_the_list_shows_plug_ins_from_outside(folder, tmp_path):
+    found = json.loads(run(tmp_path, "list", "--json", XNORFORGE_PLUGINS=str(folder)).stdout)
+    assert "halves-tiny" in found["nets"] and "halves" in found["tasks"]
+    assert set(found) == {"nets", *map(plugins.plural, plugins.KINDS)}
+
+
+def test_an_installed_distribution_brings_plug_ins_by_an_entry_point(tmp_path):
+    """What pip leaves of a package with the entry point: its modules and its dist-info folder."""
+    site = tmp_path / "site"
+    methods, info = site / "my_methods/sw/methods", site / "my_methods-1.0.dist-info"
+    methods.mkdir(parents=True)
+    info.mkdir()
+    (site / "my_methods/__init__.py").touch()
+    (methods / "other_ste.py").write_text(METHOD)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-methods\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[xnorforge.plugins]\nmine = my_methods\n")
+    found = json.loads(run(tmp_path, "list", "--json", PYTHONPATH=str(site)).stdout)
+    assert {"other_ste", "ste"} <= set(found["methods"])
+    (info / "entry_points.txt").write_text("[xnorforge.plugins]\nmine = our_methods\n")
+    ended = run(tmp_path, "list", PYTHONPATH=str(site))
+    assert ended.returncode == 2
+    assert (
+        ended.stderr == "entry point mine of xnorforge.plugins: there is no package 'our_methods'; "
+        "install it again.\n"
+    )
+
+
+def test_a_folder_that_is_none_is_named(tmp_path):
+    ended = run(tmp_path, "list", XNORFORGE_PLUGINS="nowhere")
+    assert ended.returncode == 2 and ended.stderr.startswith("XNORFORGE_PLUGINS: 'nowhere' is no folder; ")
+
+
+def test_two_plug_ins_of_one_name_are_refused(folder, tmp_path):
+    (folder / "sw/methods").mkdir()
+    (folder / "sw/methods/ste.py").write_text(METHOD)
+    ended = run(tmp_path, "list", XNORFORGE_PLUGINS=str(folder))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sw.methods: ") and "have one name; rename one of them." in ended.stderr
+
+
+def test_names_and_intervals_cost_no_import_of_torch():
+    program = (
+        "import sys; from xnorforge.core import networks; from xnorforge.sw import networks as also;"
+        "assert networks.names() == also.names(); networks.usual('mnist'); networks.interval('mnist-tfc');"
+        "print('torch' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
+
+
+def test_the_interval_of_a_run_is_that_of_its_network():
+    assert networks.interval("mnist-tfc") == networks.interval("mnist-tfc-bonn") == 1024
+    assert networks.interval("mnist-tfcx") is None and networks.interval("cifar10-cnv") is None
+
+
+@pytest.mark.parametrize(("text", "value"), [("INTERVAL = 8", 8), ("OTHER = 8", None)])
+def test_a_literal_of_a_file_is_read(tmp_path, text, value):
+    (tmp_path / "net.py").write_text(text)
+    assert networks.literal(tmp_path / "net.py", "INTERVAL") == value
+
+
+def test_a_value_that_is_no_literal_is_named(tmp_path):
+    (tmp_path / "net.py").write_text("INTERVAL = cycles()\n")
+    with pytest.raises(networks.UserError, match=r"net\.py: INTERVAL is no plain value .*; write it as"):
+        networks.literal(tmp_path / "net.py", "INTERVAL")
