@@ -22,13 +22,14 @@ def check_matrix(op: HwOp) -> None:
         shape = [int(size) for size in op.get_nodeattr(key)]
         if prod(shape) != vectors * length:
             raise UserError(
-                f"{op.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} are "
+                f"{op.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} "
+                "are "
                 f"{vectors * length}; change {key} or vectors."
             )
-    for key, given in op.arrays_of.items():
-        shape = (mw, mh) if key == "weights" else (mh,)
-        if key in ("weights", "bias", "thresholds") and np.shape(given) != shape:
-            raise UserError(f"{op.name}: {key} have shape {np.shape(given)}; mw={mw}, mh={mh} need {shape}.")
+    for key, wanted in (("weights", (mw, mh)), ("bias", (mh,)), ("thresholds", (mh,))):
+        given = op.arrays_of.get(key)
+        if given is not None and np.shape(given) != wanted:
+            raise UserError(f"{op.name}: {key} have shape {np.shape(given)}; mw={mw}, mh={mh} need {wanted}.")
 
 
 class Mvu(HwOp):
@@ -43,7 +44,7 @@ class Mvu(HwOp):
     without threshold.
     """
 
-    arrays = ("weights", "thresholds")
+    arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     result_signed = False
 
@@ -123,7 +124,7 @@ class Mvu(HwOp):
         shape, pe = tuple(self.get_nodeattr("out_shape")), self.get_nodeattr("pe")
         return Stream(shape, pe, self.result_bits, self.result_signed) if self.raw else Stream(shape, pe)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         """result(x, weights), or result >= thresholds where there are thresholds."""
         x, weights, *thresholds = (np.asarray(context[name]) for name in self.onnx_node.input)
         # Exact: every partial sum is an integer below 2**24, or below 2**53.
@@ -140,7 +141,7 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.fold()
         return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """The whole vector for every result of it."""
         mw, mh, simd, pe = self.fold()
         return np.repeat(np.arange(1, self.get_nodeattr("vectors") + 1) * (mw // simd), mh // pe)
@@ -169,7 +170,9 @@ class Mvu(HwOp):
 
     @property
     def acc_bits(self) -> int:
-        """Width of an accumulator: a result, or start + sum with the answer of the threshold as highest bit."""
+        """Width of an accumulator: a result, or start + sum with the answer of the threshold as highest
+        bit.
+        """
         return self.result_bits if self.raw else self.top.bit_length() + 1
 
     def has_starts(self) -> bool:
@@ -208,7 +211,7 @@ class Mvu(HwOp):
         if self.has_starts():
             files["StartFile"] = (
                 pe * self.acc_bits,
-                words(self.starts(weights).reshape(-1, pe), self.acc_bits),
+                memory_words(self.starts(weights).reshape(-1, pe), self.acc_bits),
             )
         return files
 
@@ -216,7 +219,7 @@ class Mvu(HwOp):
         """The words of the weight memory for weights (mw, mh)."""
         mw, mh, simd, pe = self.fold()
         lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
-        return words(lanes.reshape(-1, pe * simd), self.weight_bits)
+        return memory_words(lanes.reshape(-1, pe * simd), self.weight_bits)
 
     def stored(self, weights) -> np.ndarray:
         """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""
@@ -229,7 +232,9 @@ class Mvu(HwOp):
         smallest sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of
         reach is exact.
         """
-        return starts(self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
+        return accumulator_starts(
+            self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds")
+        )
 
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
@@ -272,7 +277,7 @@ class Mvu(HwOp):
         return rng.integers(0, 2, shape)
 
 
-def starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:
+def accumulator_starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:
     """What accumulators of `acc_bits` bits start from that count results plus `offset`, 0 .. top; see
     Mvu.starts.
     """
@@ -281,6 +286,6 @@ def starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:
     return 2 ** (acc_bits - 1) - np.clip(np.asarray(thresholds).astype(np.int64) + offset, 0, top + 1)
 
 
-def words(lanes, bits: int) -> list[int]:
+def memory_words(lanes, bits: int) -> list[int]:
     """Rows of numbers of `bits` bits, first in the lowest bits, as one integer per row."""
     return [sum(int(value) << (bits * k) for k, value in enumerate(row)) for row in lanes]

@@ -103,7 +103,9 @@ def plane_offset(simd: int, bits: int, weight: int) -> int:
 
 
 def multipliers(simd: int, chain: int, field: int) -> Dot:
-    """One row's dot product behind chains of `chain` multipliers whose sums have `field` bits (xf_dsp_sum)."""
+    """One row's dot product behind chains of `chain` multipliers whose sums have `field` bits
+    (xf_dsp_sum).
+    """
     groups = -(-simd // chain)
     return heap([groups] * field, 0, (groups * (2**field - 1)).bit_length(), chain + 1)
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory
+from xnorforge.hw.ops._streams import check_divides, memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -48,11 +48,13 @@ class Pool(HwOp):
         stride = list(self.get_nodeattr("stride"))
         if kernel != stride:
             raise UserError(
-                f"{self.name}: stride={stride} is not kernel={kernel}, and windows may not overlap; use {kernel}."
+                f"{self.name}: stride={stride} is not kernel={kernel}, and windows may not overlap; use "
+                f"{kernel}."
             )
         if min(kernel) < 1 or kernel[0] > ifm[0] or kernel[1] > ifm[1]:
             raise UserError(
-                f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller one."
+                f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller "
+                "one."
             )
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
         return Stream(ifm, self.get_nodeattr("pe"), *self.element)
@@ -61,7 +63,7 @@ class Pool(HwOp):
         (height, width, channels), (kh, kw) = self.in_stream().shape, self.get_nodeattr("kernel")
         return Stream((height // kh, width // kw, channels), self.get_nodeattr("pe"), *self.result)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         (height, width, _), (kh, kw) = self.out_stream().shape, self.get_nodeattr("kernel")
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
@@ -72,7 +74,7 @@ class Pool(HwOp):
         """One input beat per cycle."""
         return self.in_stream().beats
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """The last pixel of the beat's window, up to the beat's channels."""
         source, (height, width, _), (kh, kw) = (
             self.in_stream(),
@@ -113,7 +115,7 @@ class Pool(HwOp):
         (height, width, channels), (rows, windows, _) = source.shape, sink.shape
         beats = channels // source.lanes
         depth = beats * windows if kh > 1 else beats
-        line = memory(depth, sink.width) if depth > 1 else None
+        line = memory_cost(depth, sink.width) if depth > 1 else None
         counted = [beats, kh, kw]
         if depth == beats:
             counted.append(windows)

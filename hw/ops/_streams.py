@@ -49,7 +49,7 @@ def packed(values, bits: int) -> tuple[int, int]:
     return bits * len(values), sum(value << (bits * index) for index, value in enumerate(values))
 
 
-def memory(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
+def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 
     Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes

@@ -7,7 +7,7 @@ Tensors carry integers, channels last: (N, H, W, C) or (N, C); N is any batch. B
 -1 and +1.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
@@ -57,7 +57,9 @@ class Stream:
         ]
 
     def pack(self, values) -> np.ndarray:
-        """Frames (N, *shape) of integers to beats: uint32 (N * beats, words), word 0 holds the lowest bits."""
+        """Frames (N, *shape) of integers to beats: uint32 (N * beats, words), word 0 holds the lowest
+        bits.
+        """
         values = np.asarray(values).astype(np.int64).reshape(-1, self.lanes)
         bits = (values[:, :, None] >> np.arange(self.bits)) & 1
         bits = bits.reshape(len(values), self.width).astype(np.uint8)
@@ -140,7 +142,7 @@ class HwOp(CustomOp):
         self.arrays_of = arrays_of or {}
 
     @classmethod
-    def make(cls, name: str = "dut", arrays: dict | None = None, **attributes) -> "HwOp":
+    def make(cls, name: str = "dut", arrays: Mapping[str, Any] | None = None, **attributes: Any) -> "HwOp":
         """An operator that stands alone: tensors `<name>_in`, `<name>_out`, numbered where several; constants
         `<name>_<array>`.
         """
@@ -153,6 +155,13 @@ class HwOp(CustomOp):
         op.onnx_node.input.extend(f"{name}_{key}" for key in cls.arrays if key in arrays)
         op.onnx_node.output.extend(numbered(f"{name}_out", op.outputs))
         return op
+
+    @classmethod
+    def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[Any]]) -> "list[HwOp]":
+        """Operators without constants that stand alone, `<stem>_0`, `<stem>_1`, …: per point the values of
+        the attributes `names`.
+        """
+        return [cls.make(f"{stem}_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
 
     @classmethod
     def of(cls, model, node) -> "HwOp":
@@ -260,7 +269,7 @@ class HwOp(CustomOp):
         raise NotImplementedError
 
     def rtl(self) -> tuple[str, dict]:
-        """Module and its parameters: {UpperCamelCase name: int, or (bits, int) where it needs more than 32}."""
+        """Module and its parameters: {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""
         raise NotImplementedError
 
     def estimate(self) -> dict[str, float]:
@@ -282,7 +291,9 @@ class HwOp(CustomOp):
         return {}
 
     def latency(self) -> int | None:
-        """Cycles from the first input beat to the first output beat where the operator knows it, else None."""
+        """Cycles from the first input beat to the first output beat where the operator knows it, else
+        None.
+        """
         return None
 
     def input_buffer(self) -> int | None:

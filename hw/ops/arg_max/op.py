@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import lcm
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,8 @@ class ArgMax(PerChannel):
         offset = np.asarray(self.arrays_of.get("offset", np.zeros(channels))).astype(np.int64)
         if offset.shape != (channels,):
             raise UserError(
-                f"{self.name}: offset {offset.shape} does not belong to {channels} channels; use ({channels},)."
+                f"{self.name}: offset {offset.shape} does not belong to {channels} channels; use "
+                f"({channels},)."
             )
         if not 0 <= shift <= 16:
             raise UserError(f"{self.name}: shift={shift} is none; use 0 .. 16.")
@@ -45,7 +47,7 @@ class ArgMax(PerChannel):
         *image, channels = self.in_stream().shape
         return Stream((*image, 1), 1, max(1, (channels - 1).bit_length()))
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.get)
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         keys = (x << self.get_nodeattr("shift")) + self.offset()
@@ -107,7 +109,7 @@ class ArgMax(PerChannel):
     @classmethod
     def examples(cls):
         """(in_shape, pe, in_bits, in_signed, shift, largest offset or None); few bits make many equal keys"""
-        points = [
+        points: list[tuple[Any, ...]] = [
             ((4, 5, 11), 1, 9, 1, 0, None), ((4, 5, 11), 11, 9, 1, 0, None), ((4, 5, 12), 4, 9, 1, 0, None),
             ((4, 5, 11), 1, 9, 1, 1, 700), ((4, 5, 11), 11, 9, 1, 1, 700), ((4, 5, 12), 3, 9, 1, 2, 900),
             ((3, 3, 8), 2, 2, 0, 0, None), ((3, 3, 8), 8, 2, 1, 0, None), ((3, 3, 8), 1, 1, 0, 0, None),

@@ -1,10 +1,12 @@
 """Offsets by place: what makes binary convolutions exact whose padding counts nothing."""
 
+from typing import Any
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import memory, packed, value_range
+from xnorforge.hw.ops._streams import memory_cost, packed, value_range
 
 LUTS_PER_BLOCK = (
     350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
@@ -23,7 +25,7 @@ class Border(PerChannel):
     arrays = ("table",)
 
     def get_nodeattr_types(self):
-        own = {
+        own: dict[str, tuple] = {
             "mul": ("i", False, 1, {1, 2}),
             "rows": ("ints", True, []),
             "columns": ("ints", True, []),
@@ -53,7 +55,7 @@ class Border(PerChannel):
                 )
         return table
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
@@ -93,7 +95,7 @@ class Border(PerChannel):
 
     def blocks(self) -> float:
         """BRAM36 that the table would take."""
-        return memory(1 << sum(self.spans()), self.table_columns(), "block")["bram36"]
+        return memory_cost(1 << sum(self.spans()), self.table_columns(), "block")["bram36"]
 
     def in_block(self) -> bool:
         """Whether the table lies in block RAM."""
@@ -134,7 +136,7 @@ class Border(PerChannel):
         """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed, classes of rows and columns, largest
         offset, rom)
         """
-        points = [
+        points: list[tuple[Any, ...]] = [
             ((5, 6, 4), 4, 6, 0, 1, 8, 1, 3, 3, 9, "auto"), ((5, 6, 4), 1, 6, 0, 1, 8, 1, 3, 3, 9, "auto"),
             ((5, 6, 4), 2, 6, 0, 2, 8, 1, 3, 3, 9, "block"), ((4, 4, 6), 3, 7, 1, 1, 8, 1, 2, 2, 20, "auto"),
             ((4, 4, 6), 2, 7, 1, 2, 9, 1, 2, 3, 20, "block"),

@@ -37,7 +37,8 @@ class Clip(PerChannel):
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if at.shape != (channels,) or direction.shape != (channels,):
             raise UserError(
-                f"{self.name}: at {at.shape} and direction {direction.shape} do not belong to {channels} channels; "
+                f"{self.name}: at {at.shape} and direction {direction.shape} do not belong to {channels} "
+                "channels; "
                 f"use ({channels},) for both."
             )
         if (abs(direction) != 1).any():
@@ -46,7 +47,7 @@ class Clip(PerChannel):
             )
         return at, direction
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         (at, direction), sink = self.tables(), self.out_stream()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
@@ -81,8 +82,8 @@ class Clip(PerChannel):
             most = np.where(at % self.get_nodeattr("mul") + most % 2, most, most - 1)
         most = np.clip(most, low - 1, high) - low + (high - low + 1)
         channels = [
-            (int(x) << 1 | int(turned)) << bits | int(bound)
-            for x, turned, bound in zip(most, direction < 0, at % 2**bits)
+            (int(x) << 1 | int(negative)) << bits | int(bound)
+            for x, negative, bound in zip(most, direction < 0, at % 2**bits)
         ]
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
         lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))

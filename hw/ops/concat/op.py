@@ -1,7 +1,7 @@
 """Channels of several streams side by side."""
 
 from math import gcd
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Concat(HwOp):
             bool(self.get_nodeattr("out_signed")),
         )
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         sink, streams = self.out_stream(), zip(self.sources, self.in_streams())
         parts = [
             np.asarray(context[tensor]).astype(np.int64).reshape(-1, *stream.shape)
@@ -103,7 +103,7 @@ class Concat(HwOp):
     @classmethod
     def examples(cls):
         """(out_shape without channels, channels, pe, in_bits, in_signed, out_bits, out_signed)"""
-        points = [
+        points: list[tuple[Any, ...]] = [
             ((), (4, 4), 1, (8, 8), (0, 0), 8, 0), ((), (4, 6), 2, (1, 1), (0, 0), 1, 0),
             ((2, 3), (4, 4), 4, (1, 1), (0, 0), 1, 0),
             ((2, 3), (2, 4), 2, (1, 1), (0, 0), 1, 0), ((2, 3), (2, 4), 1, (5, 7), (1, 1), 7, 1),
@@ -121,7 +121,7 @@ class Concat(HwOp):
         ]  # fmt: skip
         points = [((*shape, sum(channels)), channels, *rest) for shape, channels, *rest in points]
         names = ("out_shape", "channels", "pe", "in_bits", "in_signed", "out_bits", "out_signed")
-        return [cls.make(f"concat_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        return cls.from_points("concat", names, points)
 
 
 Op = Concat

@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._loadable import BANKS, Loadable
-from xnorforge.hw.ops._streams import memory
+from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 
 LUT_WORDS = 128  # of both banks, up to which they lie in LUTs
@@ -156,7 +156,7 @@ class Correlate(XnorMvu, Loadable):
             self.word_bits, lcm(simd, 32)
         )  # what is written: a beat that is learnt, or a piece that is loaded
         if self.blocks:
-            bram36 += memory(depth, self.word_bits, "block")["bram36"]
+            bram36 += memory_cost(depth, self.word_bits, "block")["bram36"]
         else:  # pieces are written one by one, and so lie in memories of their own
             pieces = [32] * (self.pieces - 1) + [self.word_bits - 32 * (self.pieces - 1)]
             lut += sum(

@@ -18,7 +18,7 @@ def solve(weights, low: int, high: int) -> np.ndarray:
     """Sums that make x @ weights of integers x in low .. high, up to sign and powers of two; int64 (n, 5).
 
     A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1:
-    half as many terms and one subtraction more per column. The cheaper of the two graphs is taken.
+    half as many terms and one subtraction more per column. The cheaper of the two graphs is used.
     """
     weights = np.asarray(weights).astype(np.int64)
     graphs = [_Graph(len(weights))]
@@ -34,10 +34,11 @@ def solve(weights, low: int, high: int) -> np.ndarray:
 
 
 class _Graph:
-    """Sums so far. What a sum gives is held as (number, power of two, sign), None for zero."""
+    """Sums so far. What a sum gives is kept as (number, power of two, sign), None for zero."""
 
     def __init__(self, inputs: int):
-        self.inputs, self.rows = inputs, {}
+        self.inputs = inputs
+        self.rows: dict[tuple[int, ...], int] = {}
 
     def array(self) -> np.ndarray:
         """The rows."""
@@ -49,7 +50,7 @@ class _Graph:
         """
         from da4ml.cmvm import solve  # here, for the stages behind the folding do without it
 
-        ends = [(number, 0, 1) for number in range(self.inputs)]
+        ends: list = [(number, 0, 1) for number in range(self.inputs)]
         if not weights.size:
             return []
         found = solve(
@@ -68,26 +69,26 @@ class _Graph:
                 else:
                     values.append(self.add(values[op.id0], values[op.id1], op.data, -1 if op.opcode else 1))
             ends = [
-                None if at < 0 else _scaled(values[at], shift, turned)
-                for at, shift, turned in zip(part.out_idxs, part.out_shifts, part.out_negs)
+                None if at < 0 else _scaled(values[at], shift, negative)
+                for at, shift, negative in zip(part.out_idxs, part.out_shifts, part.out_negs)
             ]
         return ends
 
     def add(self, first, second, power: int, sign: int):
-        """first + sign second 2^power; a sum that is there already is taken again."""
+        """first + sign second 2^power; a sum that is there already is used again."""
         second = _scaled(second, power, sign < 0)
         if first is None or second is None:
             return first or second
         # The positive one first: -a + b is b - a, and -a - b is -(a + b).
-        (a, i, turned), (b, j, other) = sorted([first, second], key=lambda end: (-end[2], end))
+        (a, i, negative), (b, j, other) = sorted([first, second], key=lambda end: (-end[2], end))
         both = min(i, j)
-        row = a, i - both, b, j - both, turned * other
-        return self.rows.setdefault(row, self.inputs + len(self.rows)), both, turned
+        row = a, i - both, b, j - both, negative * other
+        return self.rows.setdefault(row, self.inputs + len(self.rows)), both, negative
 
 
-def _scaled(end, power, turned):
-    """An end times 2^power, negative if turned."""
-    return end and (end[0], end[1] + int(power), -end[2] if turned else end[2])
+def _scaled(end, power, negative):
+    """An end times 2^power, negative if negative."""
+    return end and (end[0], end[1] + int(power), -end[2] if negative else end[2])
 
 
 class Adders:
@@ -114,7 +115,7 @@ class Adders:
 
     @cached_property
     def _by_weights(self) -> dict[bytes, tuple[int, int, int]]:
-        found = {}
+        found: dict[bytes, tuple[int, int, int]] = {}
         for number, weights in enumerate(self.weights):
             if weights.any():
                 key, power, sign = _normal(weights)
@@ -132,8 +133,8 @@ class Adders:
         key, power, sign = _normal(column)
         if key not in self._by_weights:
             raise ValueError("the adders do not make the weights")
-        number, own, turned = self._by_weights[key]
-        return number, power - own, sign * turned
+        number, own, negative = self._by_weights[key]
+        return number, power - own, sign * negative
 
     def signed(self, number: int) -> bool:
         """Whether a number is two's complement."""
@@ -154,7 +155,7 @@ class Adders:
 
     def waits(self, ends, stages: int) -> dict[int, int]:
         """{number: registers in a row behind it}, of all numbers that the ends need."""
-        found = {}
+        found: dict[int, int] = {}
         for end in filter(None, ends):
             found[end[0]] = max(found.get(end[0], 0), stages - 1 - self.stage(end[0]))
         for number in range(self.inputs + len(self.rows) - 1, self.inputs - 1, -1):

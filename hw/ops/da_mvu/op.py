@@ -3,7 +3,7 @@ out, every cycle.
 """
 
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class DaMvu(HwOp):
         """x (vectors, mw) times weights (mw, mh), bias added."""
         return x @ weights + np.asarray(self.arrays_of["bias"]).astype(x.dtype)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         # Exact in floating point: all integers lie below 2**53.
         x, weights = (
@@ -146,7 +146,8 @@ class DaMvu(HwOp):
         mw, mh = (self.get_nodeattr(key) for key in ("mw", "mh"))
         if mw * mh > MOST_WEIGHTS:
             raise UserError(
-                f"{self.name}: {mw} x {mh} = {mw * mh:,} weights, and adders are built for {MOST_WEIGHTS:,} at most; "
+                f"{self.name}: {mw} x {mh} = {mw * mh:,} weights, and adders are built for "
+                f"{MOST_WEIGHTS:,} at most; "
                 "leave the layer to a folded unit."
             )
         check_matrix(self)
@@ -154,11 +155,11 @@ class DaMvu(HwOp):
         source, sink = self.in_stream(), self.out_stream()
         ends = [end * weights for end in value_range(source.bits, source.signed)]
         low, high = (end(*ends).sum(axis=0) + bias for end in (np.minimum, np.maximum))
-        held = value_range(sink.bits, sink.signed)
-        if self.raw and (low.min() < held[0] or high.max() > held[1]):
+        span = value_range(sink.bits, sink.signed)
+        if self.raw and (low.min() < span[0] or high.max() > span[1]):
             raise UserError(
                 f"{self.name}: results reach {low.min()} .. {high.max()} and out_bits={sink.bits} holds "
-                f"{held[0]} .. {held[1]}; raise out_bits."
+                f"{span[0]} .. {span[1]}; raise out_bits."
             )
         return weights, low, high
 
@@ -178,7 +179,7 @@ class DaMvu(HwOp):
     @cached_property
     def plan(self) -> tuple[adders.Adders, list, list[int]]:
         """The graph, and per row its end and what it has to reach or what is added to it, as text.module
-        takes them.
+        wants them.
         """
         (weights, low, _), bias = self.checked(), self._integers("bias")
         graph = adders.Adders(self._integers("adders"), len(weights), *self._reach())
@@ -255,8 +256,10 @@ class DaMvu(HwOp):
 
     @classmethod
     def examples(cls):
-        """Bits and integers, +-1 and more, one to 1,152 weights, sparse ones, sums and bits, no sum at all."""
-        points = [  # mw, mh, raw, bits, signed, w_bits, vectors, sparse
+        """Bits and integers, +-1 and more, one to 1,152 weights, sparse ones, sums and bits, no sum at
+        all.
+        """
+        points: list[tuple[Any, ...]] = [  # mw, mh, raw, bits, signed, w_bits, vectors, sparse
             (1, 1, False),
             (1, 1, True),
             (2, 1, True, 8, 1),

@@ -7,8 +7,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._mvu import starts, words
-from xnorforge.hw.ops._streams import check_divides, memory, value_range
+from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
+from xnorforge.hw.ops._streams import check_divides, memory_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -72,7 +72,8 @@ class Depthwise(HwOp):
         for key, shape in (("weights", (self.taps, channels)), ("thresholds", (channels,))):
             if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
                 raise UserError(
-                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; a kernel of {self.taps} taps and "
+                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; a kernel of "
+                    f"{self.taps} taps and "
                     f"{channels} channels need {shape}."
                 )
         return channels // pe
@@ -104,7 +105,7 @@ class Depthwise(HwOp):
         low, high = self.result_range()
         return high.bit_length() + (low < 0)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         """Tap by tap, in integers."""
         x, weights, *thresholds = (
             np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input
@@ -121,7 +122,7 @@ class Depthwise(HwOp):
         """One input beat per cycle."""
         return self.in_stream().beats
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """The last tap of its channels."""
         pixel, fold = np.divmod(np.arange(self.out_stream().beats), self.folds)
         return (pixel * self.taps + self.taps - 1) * self.folds + fold + 1
@@ -170,18 +171,18 @@ class Depthwise(HwOp):
     def memories(self):
         """Weights, word tap * folds + fold; starts, one word per fold."""
         pe, weights = self.in_stream().lanes, np.asarray(self.arrays_of["weights"]).astype(np.int64)
-        begin = starts(self.offset(), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
+        begin = accumulator_starts(self.offset(), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
         return {
-            "WeightFile": (pe, words(weights.reshape(-1, pe), 1)),
-            "StartFile": (pe * self.acc_bits, words(begin.reshape(-1, pe), self.acc_bits)),
+            "WeightFile": (pe, memory_words(weights.reshape(-1, pe), 1)),
+            "StartFile": (pe * self.acc_bits, memory_words(begin.reshape(-1, pe), self.acc_bits)),
         }
 
     def estimate(self):
         """By the model of docs/operators-mvu.md, fitted to Yosys."""
         source, folds, beats = self.in_stream(), self.folds, self.folds * self.taps
         pe, bits = source.lanes, self.acc_bits
-        lut, bram36 = 4 + beats.bit_length() + folds.bit_length() // 2 + pe * (source.bits + bits), 0.0
-        begin = starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
+        lut, bram36 = 4.0 + beats.bit_length() + folds.bit_length() // 2 + pe * (source.bits + bits), 0.0
+        begin = accumulator_starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
         begin = (begin[:, None] >> np.arange(bits) & 1).reshape(folds, pe * bits)
         for table, in_block in zip(
             (np.asarray(self.arrays_of["weights"]).reshape(beats, pe), begin), self.in_block()
@@ -194,7 +195,7 @@ class Depthwise(HwOp):
                 blocks, more = 0.0, cost.logic_rom(width, depth) + cost.logic_mux(width, depth)
             bram36, lut = bram36 + blocks, lut + more
         if folds > 1:
-            sums = memory(folds, pe * bits, "block" if folds > 128 else "lut")
+            sums = memory_cost(folds, pe * bits, "block" if folds > 128 else "lut")
             bram36, lut = bram36 + sums["bram36"], lut + sums["lut"]
         return {"lut": float(lut), "bram36": float(bram36)}
 

@@ -1,9 +1,9 @@
-"""A queue between two operators."""
+"""A FIFO between two operators."""
 
 from typing import ClassVar
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import memory
+from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 KINDS = {"auto": 0, "lut": 1, "block": 2}
@@ -42,7 +42,7 @@ class Fifo(HwOp):
     def out_stream(self) -> Stream:
         return self.in_stream()
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
     def cycles(self) -> int:
@@ -65,8 +65,8 @@ class Fifo(HwOp):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
             return {"lut": width + 4.0, "bram36": 0.0}
-        held = memory(depth, width, self.get_nodeattr("kind"))
-        return {"lut": held["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": held["bram36"]}
+        room = memory_cost(depth, width, self.get_nodeattr("kind"))
+        return {"lut": room["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": room["bram36"]}
 
     @classmethod
     def examples(cls):
@@ -86,7 +86,7 @@ class Fifo(HwOp):
             ((3,), 3, 5, 0, 4, "auto"),
         ]  # fmt: skip
         names = ("shape", "lanes", "bits", "signed", "depth", "kind")
-        return [cls.make(f"fifo_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        return cls.from_points("fifo", names, points)
 
 
 Op = Fifo

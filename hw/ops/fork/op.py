@@ -37,7 +37,7 @@ class Fork(HwOp):
     def out_streams(self) -> list[Stream]:
         return [self.in_stream()] * self.outputs
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         for tensor in self.onnx_node.output:
             context[tensor] = context[self.onnx_node.input[0]]
 
@@ -68,7 +68,7 @@ class Fork(HwOp):
             ((9, 9, 1), 1, 8, 0, 8), ((4, 4, 2), 2, 32, 1, 2), ((4, 4, 2), 1, 32, 0, 3),
         ]  # fmt: skip
         names = ("in_shape", "pe", "bits", "signed", "readers")
-        return [cls.make(f"fork_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        return cls.from_points("fork", names, points)
 
 
 Op = Fork

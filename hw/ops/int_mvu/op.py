@@ -2,6 +2,8 @@
 are.
 """
 
+from typing import Any
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
@@ -81,11 +83,11 @@ class IntMvu(Mvu):
                     f"{self.name}: weights reach {int(weights.min())} .. {int(weights.max())} and w_bits="
                     f"{self.weight_bits} holds {low} .. {high}; raise w_bits."
                 )
-            reach, held = self.result_range(), value_range(self.result_bits, True)
-            if reach[0] < held[0] or reach[1] > held[1]:
+            reach, span = self.result_range(), value_range(self.result_bits, True)
+            if reach[0] < span[0] or reach[1] > span[1]:
                 raise UserError(
                     f"{self.name}: sums reach {reach[0]} .. {reach[1]} and out_bits={self.result_bits} holds "
-                    f"{held[0]} .. {held[1]}; raise out_bits, or set it to 0 for the worst weights."
+                    f"{span[0]} .. {span[1]}; raise out_bits, or set it to 0 for the worst weights."
                 )
         return folding
 
@@ -214,7 +216,8 @@ class IntMvu(Mvu):
         """
         if self.dot().bits > WIDEST_SUM:
             raise UserError(
-                f"{self.name}: simd={self.get_nodeattr('simd')} makes sums of {self.dot().bits} bits in one cycle and "
+                f"{self.name}: simd={self.get_nodeattr('simd')} makes sums of {self.dot().bits} bits in "
+                "one cycle and "
                 f"adders have {WIDEST_SUM}; lower simd."
             )
         module, parameters = super().rtl()
@@ -244,7 +247,7 @@ class IntMvu(Mvu):
         """Planes and multipliers, odd and even lanes and rows, bits as 0/1 and -1/+1, two to eight bits,
         ternary.
         """
-        points = [  # mw, mh, simd, pe, vectors, raw, in_bits, in_signed, w_bits, more
+        points: list[tuple[Any, ...]] = [  # mw, mh, simd, pe, vectors, raw, in_bits, in_signed, w_bits, more
             (1, 1, 1, 1, 5, False, 8, 0, 8, {}),
             (1, 1, 1, 1, 5, True, 8, 1, 8, {}),
             (4, 3, 2, 3, 3, True, 8, 0, 8, {}),
@@ -286,7 +289,7 @@ class IntMvu(Mvu):
     def special(cls):
         """Ternary weights, sums no wider than the weights make them, and a weight that does not pair."""
         rng = np.random.default_rng(5)
-        shape = {
+        shape: dict[str, Any] = {
             "mw": 32,
             "mh": 8,
             "simd": 8,
@@ -297,7 +300,7 @@ class IntMvu(Mvu):
         }
         ternary, lowest = rng.integers(-1, 2, (32, 8)), rng.integers(-128, 128, (32, 8))
         lowest[:3, :2] = [[-1, -128]] * 3
-        narrow = {"w_bits": 2, "in_bits": 4, "in_signed": 1}
+        narrow: dict[str, Any] = {"w_bits": 2, "in_bits": 4, "in_signed": 1}
         low, high = cls.make(arrays={"weights": ternary}, **shape, **narrow).result_range()
         bits = max((-low - 1).bit_length(), high.bit_length()) + 1
         return [

@@ -1,10 +1,12 @@
 """Channel interaction of CI-BCNN: sums that move each other before they meet their thresholds."""
 
+from typing import Any
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import memory, value_range
+from xnorforge.hw.ops._streams import memory_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 from . import cost, text
@@ -64,7 +66,8 @@ class Interact(PerChannel):
             or np.prod(influence.shape[:2]) != channels
         ):
             raise UserError(
-                f"{self.name}: influence {influence.shape} does not belong to {channels} channels; use (groups, g, g) "
+                f"{self.name}: influence {influence.shape} does not belong to {channels} channels; use "
+                "(groups, g, g) "
                 f"with groups * g = {channels}."
             )
         even = influence[(influence % 2 == 0) & (influence != 0)]
@@ -77,7 +80,8 @@ class Interact(PerChannel):
         bits, counts = self.get_nodeattr("in_bits"), self.get_nodeattr("matches")
         if n0 > value_range(bits, not counts)[1]:
             raise UserError(
-                f"{self.name}: in_bits={bits} cannot hold {'counts up to' if counts else 'sums of -n0 to'} n0={n0}; use "
+                f"{self.name}: in_bits={bits} cannot hold {'counts up to' if counts else 'sums of -n0 to'} "
+                f"n0={n0}; use "
                 f"{n0.bit_length() + (not counts)} or more."
             )
         direction = np.ones(channels, np.int64)
@@ -88,7 +92,8 @@ class Interact(PerChannel):
             direction = np.asarray(self.arrays_of["direction"]).astype(np.int64)
         if not thresholds.shape == direction.shape == (channels,):
             raise UserError(
-                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong to {channels} "
+                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong "
+                f"to {channels} "
                 f"channels; use ({channels},) for both."
             )
         if (abs(direction) != 1).any():
@@ -124,7 +129,7 @@ class Interact(PerChannel):
         low, high = self.result_range()
         return self.stream(1 + max(high, -low - 1).bit_length(), True)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
@@ -141,7 +146,7 @@ class Interact(PerChannel):
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """The whole group for each beat of it."""
         span = self.plan().span
         return (np.arange(self.in_stream().beats) // span + 1) * span
@@ -172,7 +177,7 @@ class Interact(PerChannel):
         else:
             steps, given = self._steps(made)
             last = (given["StepW"] + 1) // 2
-        room = memory(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
+        room = memory_cost(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
         return {"lut": room + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
 
     def rtl(self):
@@ -221,6 +226,7 @@ class Interact(PerChannel):
     def _steps(self, made: Plan) -> tuple[list[list[tuple]], dict[str, int]]:
         """Tables of every lane, and the parameters of their comparison."""
         source, (_, thresholds, direction), unit = self.in_stream(), self.tables(), self.get_nodeattr("unit")
+        limits = np.asarray(thresholds)
         low, high = value_range(source.bits, source.signed)
         adders = [self._adder(made, lane) for lane in range(made.lanes)]
         scale = self.scale if any(adders) and unit % self.scale else 1
@@ -231,9 +237,7 @@ class Interact(PerChannel):
             first = []
             for channel in made.channels[lane]:
                 # rest * scale * u + move >= bound, or <= bound; bounds out of reach stay so.
-                sign, given = (
-                    (1, 0) if channel is None else (int(direction[channel]), int(thresholds[channel]))
-                )
+                sign, given = (1, 0) if channel is None else (int(direction[channel]), int(limits[channel]))
                 reach = moves[0] - (sign < 0), rest * top + moves[-1] + (sign > 0)
                 bound = int(np.clip(sign * given + base, *reach))
                 needed = [sign * -(sign * (move - bound) // rest) for move in (moves[:1] if adder else moves)]
@@ -298,9 +302,11 @@ class Interact(PerChannel):
 
     @classmethod
     def examples(cls):
-        """One beat and several per group, groups of one and odd ones, both outputs, both inputs, both forms."""
+        """One beat and several per group, groups of one and odd ones, both outputs, both inputs, both
+        forms.
+        """
         few, all_ = (3, 5), (3, 5, 11)
-        points = [  # shape, g, pe, n0, density, sizes, further attributes
+        points: list[tuple[Any, ...]] = [  # shape, g, pe, n0, density, sizes, further attributes
             ((2, 3, 16), 16, 16, 288, 0.1, few, {}),
             ((2, 3, 16), 16, 16, 288, 0.1, few, {"raw": True}),
             ((2, 3, 16), 16, 4, 288, 0.1, few, {}),

@@ -117,14 +117,14 @@ def plan(influence: np.ndarray, pe: int, n0: int, matches: bool, low: int) -> Pl
     span, groups = block // pe, channels // block
 
     on_u = {abs(k): [cut - low for cut in cuts(abs(k), n0, matches)] for _, _, k in edges}
-    found = [set() for _ in range(pe)]
+    found: list[set[int]] = [set() for _ in range(pe)]
     for t, _, k in edges:
         found[t % pe] |= set(on_u[abs(k)])
     made = Plan(span, groups, pe, [sorted(each) for each in found])
     size = 1 << made.address_bits
     at = [channel // block << width(span) | channel % block // pe for channel in range(channels)]
     made.channels = [[None] * size for _ in range(pe)]
-    incoming = {}
+    incoming: dict[int | None, list] = {}
     for channel in range(channels):
         made.channels[channel % pe][at[channel]] = channel
     for t, s, k in edges:
@@ -143,7 +143,7 @@ def _slots(edges: list[list], size: int) -> list[Slot]:
     slot.
     """
     slots = [Slot([None] * size, [()] * size) for _ in range(max(map(len, edges)))]
-    seen = [Counter() for _ in slots]
+    seen: list[Counter] = [Counter() for _ in slots]
     for address in sorted(range(size), key=lambda address: -len(edges[address])):
         free = list(range(len(slots)))
         for teacher, values in sorted(edges[address]):

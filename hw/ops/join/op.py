@@ -22,7 +22,7 @@ class Join(PerChannel):
     arrays = ("multipliers",)
 
     def get_nodeattr_types(self):
-        per_stream = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
+        per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
         return super().get_nodeattr_types() | per_stream | self.widths
 
     @property
@@ -42,7 +42,8 @@ class Join(PerChannel):
         )
         if table.shape != (self.inputs, shape[-1]):
             raise UserError(
-                f"{self.name}: multipliers have shape {table.shape}; {self.inputs} streams of {shape[-1]} channels need "
+                f"{self.name}: multipliers have shape {table.shape}; {self.inputs} streams of {shape[-1]} "
+                "channels need "
                 f"({self.inputs}, {shape[-1]})."
             )
         return table
@@ -54,7 +55,7 @@ class Join(PerChannel):
         kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
         return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         sink = self.out_stream()
         streams = (np.asarray(context[tensor]).astype(np.int64) for tensor in self.sources)
@@ -124,8 +125,8 @@ class Join(PerChannel):
             else:  # in logic; a constant that is no power of two as adders
                 lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
             lane += word * (min(folds / 24, 1) if folds <= 64 else 1.5 * -(-folds // 64))
-        turned = (self.table() <= 0).all()  # else a subtraction in place of an addition
-        lane += out * (max(self.inputs - 1 - dsp, 0) + 0.45 * (1 < dsp < self.inputs) + turned)
+        negated = (self.table() <= 0).all()  # else a subtraction in place of an addition
+        lane += out * (max(self.inputs - 1 - dsp, 0) + 0.45 * (1 < dsp < self.inputs) + negated)
         control = 3 + (3 + folds.bit_length() if any(self.word_bits()) and folds > 1 else 0)
         return {"lut": control + source.lanes * lane, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
 
@@ -154,7 +155,7 @@ class Join(PerChannel):
             rng, channels = np.random.default_rng(index), shape[-1]
             table = rng.integers(-largest, largest + 1, (len(bits), channels)) if largest > 0 else None
             if table is None:
-                table = np.full((len(bits), channels), 1 if not largest else largest)
+                table = np.full((len(bits), channels), largest or 1)
             elif len(bits) > 1:
                 table[-1] = 1  # a shortcut
             given = {"in_shape": shape, "pe": pe, "in_bits": bits, "in_signed": signed}

@@ -33,7 +33,8 @@ class MaxPool(Pool):
         direction = np.asarray(given)
         if direction.shape != (channels,) or (abs(direction) != 1).any():
             raise UserError(
-                f"{self.name}: direction {direction.shape} is not one of 1 and -1 for each of {channels} channels; "
+                f"{self.name}: direction {direction.shape} is not one of 1 and -1 for each of {channels} "
+                "channels; "
                 f"use ({channels},)."
             )
         return direction < 0

@@ -29,7 +29,7 @@ class OrPool(Pool):
             "Turned": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)
         }
 
-    def join_cost(self, line):
+    def join_cost(self, _line):
         return self.get_nodeattr("pe")
 
     @classmethod

@@ -47,12 +47,13 @@ class Requantise(PerChannel):
                     f"{self.name}: {key} {values.shape} is no list {what}for {channels} channels; mend it."
                 )
             found.append(values)
-        return tuple(found)
+        offset, ties, direction = found
+        return offset, ties, direction
 
     def out_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("levels").bit_length(), False)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         offset, ties, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
@@ -89,12 +90,17 @@ class Requantise(PerChannel):
         }  # fmt: skip
 
     def memories(self):
-        """A word per fold: lane after lane -offset (less 1 where turned), tie at even, tie at odd, turned."""
+        """A word per fold: lane after lane -offset (less 1 where the direction is -1), tie at even, tie at
+        odd, direction -1.
+        """
         source, bits, (offset, ties, direction) = self.in_stream(), self.sum_bits(), self.tables()
-        lanes, turned = source.lanes, direction < 0
+        lanes, negative = source.lanes, direction < 0
         # -x is the inverse of x, plus 1.
         words = (
-            (turned - offset) % 2**bits | (ties == 2) << bits | (ties == 1) << bits + 1 | turned << bits + 2
+            (negative - offset) % 2**bits
+            | (ties == 2) << bits
+            | (ties == 1) << bits + 1
+            | negative << bits + 2
         )
         folds = words.reshape(-1, lanes).tolist()
         return {

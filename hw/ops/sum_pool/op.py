@@ -1,6 +1,7 @@
 """Pooling by sums: average pooling whose division is left to what reads it."""
 
 from math import prod
+from typing import Any
 
 from xnorforge.hw.ops._pool import Pool
 from xnorforge.hw.ops._streams import value_range
@@ -32,13 +33,13 @@ class SumPool(Pool):
         module, parameters = super().rtl()
         return module, parameters | {"Sum": 1}
 
-    def join_cost(self, line):
+    def join_cost(self, _line):
         return self.out_stream().width
 
     @classmethod
     def examples(cls):
         """(ifm, kernel, pe, in_bits, in_signed)"""
-        points = [
+        points: list[tuple[Any, ...]] = [
             ((4, 4, 4), (2, 2), 4, 1, 0), ((4, 4, 4), (2, 2), 1, 8, 0), ((6, 4, 6), (2, 2), 3, 5, 1),
             ((4, 6, 4), (2, 2), 2, 2, 1), ((5, 5, 2), (2, 2), 2, 8, 1), ((5, 5, 2), (2, 2), 1, 1, 0),
             ((4, 7, 6), (2, 3), 2, 4, 0), ((7, 8, 3), (3, 3), 1, 3, 0), ((8, 7, 2), (3, 3), 2, 6, 1),
@@ -49,10 +50,8 @@ class SumPool(Pool):
             ((3, 2, 2), (3, 2), 2, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0), ((8, 1, 2), (4, 1), 1, 2, 1),
         ]  # fmt: skip
         names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
-        return [
-            cls.make(f"sum_pool_{i}", **dict(zip(names, (ifm, kernel, kernel, *rest))))
-            for i, (ifm, kernel, *rest) in enumerate(points)
-        ]
+        points = [(ifm, kernel, kernel, *rest) for ifm, kernel, *rest in points]
+        return cls.from_points("sum_pool", names, points)
 
 
 Op = SumPool

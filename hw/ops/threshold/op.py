@@ -31,7 +31,8 @@ class Threshold(PerChannel):
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if thresholds.ndim != 2 or len(thresholds) != channels or direction.shape != (channels,):
             raise UserError(
-                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong to "
+                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong "
+                "to "
                 f"{channels} channels; use ({channels}, steps) and ({channels},)."
             )
         if not 1 <= thresholds.shape[1] <= 255:
@@ -57,7 +58,7 @@ class Threshold(PerChannel):
     def out_stream(self) -> Stream:
         return self.stream(self.bits, False)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
@@ -81,7 +82,7 @@ class Threshold(PerChannel):
         source, bits = self.in_stream(), self.bits
         low, high = value_range(source.bits, source.signed)
         top = high - low
-        # The hardware has u = x - low, or top - u where turned: -x >= t is top - u >= t + high.
+        # The hardware has u = x - low, or top - u where the direction is -1: -x >= t is top - u >= t + high.
         shift = np.where(direction > 0, -low, high)
         steps = np.full((len(thresholds), (1 << bits) - 1), top + 1)
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
@@ -102,10 +103,12 @@ class Threshold(PerChannel):
         folds, word = source.shape[-1] // source.lanes, source.bits + 1
         if folds == 1 and self.bits == 1:  # comparisons with constants
             return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
-        turned = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
+        flipped = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
         # A table of up to 64 words is a LUT per bit; in deeper ones Yosys gets 18 bits into a LUT.
         tables = (folds << stage for stage in range(self.bits))
-        lane = turned + sum(word * max(1, words / 18 if words > 64 else 1) + word / 2 + 1 for words in tables)
+        lane = flipped + sum(
+            word * max(1, words / 18 if words > 64 else 1) + word / 2 + 1 for words in tables
+        )
         return {"lut": 9 + source.lanes * lane, "bram36": 0.0}
 
     @classmethod

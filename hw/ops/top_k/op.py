@@ -39,7 +39,7 @@ class TopK(HwOp):
         index_bits = max(1, (n - 1).bit_length()) + source.signed
         return Stream((n + self.get_nodeattr("k"),), 1, max(source.bits, index_bits), source.signed)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         scores = (
             np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
         )
@@ -90,7 +90,7 @@ class TopK(HwOp):
             (64, 1, 1, 0),
         ]  # fmt: skip
         names = ("n", "k", "in_bits", "in_signed")
-        return [cls.make(f"top_k_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        return cls.from_points("top_k", names, points)
 
 
 Op = TopK

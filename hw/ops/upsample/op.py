@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory
+from xnorforge.hw.ops._streams import check_divides, memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -38,7 +38,8 @@ class Upsample(HwOp):
         ifm, factor = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("factor"))
         if len(factor) != 2 or min(factor) < 1:
             raise UserError(
-                f"{self.name}: factor={factor} repeats no whole number of rows and columns; use two of 1 or more."
+                f"{self.name}: factor={factor} repeats no whole number of rows and columns; use two of 1 "
+                "or more."
             )
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
         return Stream(
@@ -50,7 +51,7 @@ class Upsample(HwOp):
         height, width, channels = source.shape
         return Stream((height * fy, width * fx, channels), source.lanes, source.bits, source.signed)
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         x = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
         fy, fx = self.get_nodeattr("factor")
         context[self.onnx_node.output[0]] = repeated(x, fy, fx).astype(np.float32)
@@ -63,7 +64,7 @@ class Upsample(HwOp):
         """Into the memory and out of it."""
         return 2
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """The pixel that is repeated, up to the beat's channels."""
         source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
         beats = np.arange(1, source.beats + 1).reshape(*source.shape[:2], -1)
@@ -88,12 +89,12 @@ class Upsample(HwOp):
     def estimate(self):
         pixels, beats, passes, copies = self.loops()
         depth = pixels * beats
-        row = memory(depth, self.in_stream().width) if depth > 1 else {"lut": 0, "bram36": 0.0}
+        row = memory_cost(depth, self.in_stream().width) if depth > 1 else {"lut": 0, "bram36": 0.0}
         # Counters over powers of two turn round by themselves.
-        turned = (0.8 * _bits(depth) if depth & (depth - 1) else 0) + (
+        wrapped = (0.8 * _bits(depth) if depth & (depth - 1) else 0) + (
             _bits(beats) if beats & (beats - 1) else 0
         )
-        counters = 1.9 * _bits(depth) + 2.5 * (_bits(passes) + _bits(copies)) + turned
+        counters = 1.9 * _bits(depth) + 2.5 * (_bits(passes) + _bits(copies)) + wrapped
         return {"lut": row["lut"] + 7 + counters, "bram36": row["bram36"]}
 
     @classmethod
@@ -110,7 +111,7 @@ class Upsample(HwOp):
             ((2, 9, 3), (3, 3), 1, 9, 1), ((5, 2, 2), (2, 5), 1, 1, 0),
         ]  # fmt: skip
         names = ("ifm", "factor", "pe", "bits", "signed")
-        return [cls.make(f"upsample_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        return cls.from_points("upsample", names, points)
 
 
 Op = Upsample

@@ -37,7 +37,8 @@ class Width(HwOp):
             )
         if prod(shape) % max(lanes):
             raise UserError(
-                f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use fewer."
+                f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use "
+                "fewer."
             )
         return Stream(
             shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
@@ -49,14 +50,14 @@ class Width(HwOp):
     def out_stream(self) -> Stream:
         return self._stream("out_lanes")
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
     def cycles(self) -> int:
         """The narrower side's beats."""
         return max(self.in_stream().beats, self.out_stream().beats)
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """What a beat is made of."""
         source, sink = self.in_stream(), self.out_stream()
         return -(-np.arange(1, sink.beats + 1) * source.beats // sink.beats)
@@ -94,7 +95,7 @@ class Width(HwOp):
             ((4, 40), 40, 40, 1, 0),
         ]  # fmt: skip
         names = ("shape", "in_lanes", "out_lanes", "bits", "signed")
-        return [cls.make(f"width_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        return cls.from_points("width", names, points)
 
 
 Op = Width

@@ -13,7 +13,9 @@ def step(op):
     reaches = [[(k - 1) * d + 1 for k, d in zip(kernel, dilation)] for dilation in dilations]
 
     def windows(x, value):
-        """x (N, H, W, C) to (N, OH, OW, taps, C); kernels of smaller rates lie in the middle of the largest."""
+        """x (N, H, W, C) to (N, OH, OW, taps, C); kernels of smaller rates lie in the middle of the
+        largest.
+        """
         top, left, bottom, right = pads
         if any(pads):
             grown = np.empty((len(x), height + top + bottom, width + left + right, x.shape[-1]), x.dtype)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory, packed, value_range
+from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.schedule import Rows, ring
 
@@ -36,7 +36,7 @@ class Axis:
     def padded(self) -> bool:
         return self.before + self.behind > 0
 
-    def taken(self, rate: int) -> list[slice]:
+    def under_kernel(self, rate: int) -> list[slice]:
         """The pixels of the padded axis under each place of a kernel of this dilation, in the middle of the
         axis' own.
         """
@@ -94,12 +94,14 @@ class Window(HwOp):
             axis = Axis(size, kernel, stride, before, behind, dilation)
             if size + before + behind <= axis.reach:
                 raise UserError(
-                    f"{self.name}: a kernel over {axis.reach + 1} {what} does not fit into {size} with pads {before} "
+                    f"{self.name}: a kernel over {axis.reach + 1} {what} does not fit into {size} with "
+                    f"pads {before} "
                     f"and {behind}; use a smaller kernel or dilation."
                 )
             if not (0 <= before <= axis.reach and 0 <= behind <= axis.reach):
                 raise UserError(
-                    f"{self.name}: pads {before} and {behind} of the {what} leave windows with nothing but padding; "
+                    f"{self.name}: pads {before} and {behind} of the {what} leave windows with nothing but "
+                    "padding; "
                     f"use 0 .. {axis.reach}."
                 )
             axes.append(axis)
@@ -129,12 +131,14 @@ class Window(HwOp):
             or dilation != [1, 1]
         ):
             raise UserError(
-                f"{self.name}: rates={rates} with dilation={dilation} are no rates; use two or more of 1 .. 255, ascending, "
+                f"{self.name}: rates={rates} with dilation={dilation} are no rates; use two or more of 1 "
+                ".. 255, ascending, "
                 "or dilation alone."
             )
         if any((axis.kernel - 1) * (rates[-1] - rate) % 2 for axis in axes for rate in rates):
             raise UserError(
-                f"{self.name}: kernels of rates={rates} have no middle in common; use an odd kernel, or rates that are all "
+                f"{self.name}: kernels of rates={rates} have no middle in common; use an odd kernel, or "
+                "rates that are all "
                 "odd or all even."
             )
 
@@ -149,17 +153,24 @@ class Window(HwOp):
         y, x = self.axes()
         return self._stream((y.out, x.out, self.taps * self.get_nodeattr("ifm")[2]))
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         y, x = self.axes()
         images = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
         pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
         images = np.pad(images, pads, constant_values=self.get_nodeattr("pad_value"))
-        places = [(row, column) for h, w in self.dilations() for row in y.taken(h) for column in x.taken(w)]
+        places = [
+            (row, column)
+            for h, w in self.dilations()
+            for row in y.under_kernel(h)
+            for column in x.under_kernel(w)
+        ]
         windows = np.concatenate([images[:, row, column] for row, column in places], axis=-1)
         context[self.onnx_node.output[0]] = windows.astype(np.float32)
 
     def same(self) -> bool:
-        """Whether the windows are the stream itself: one pixel each, or one window that is the whole frame."""
+        """Whether the windows are the stream itself: one pixel each, or one window that is the whole
+        frame.
+        """
         y, x = self.axes()
         one_pixel = self.taps * y.stride * x.stride == 1
         whole = (y.kernel, x.kernel) == (y.size, x.size)
@@ -196,7 +207,7 @@ class Window(HwOp):
         """The slower side's beats: max(H * W, OH * OW * taps) * C / simd."""
         return self.in_stream().beats if self.same() else self.rows().interval * self.beats
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, _port: int = 0) -> np.ndarray:
         """All rows of its windows for every beat of an output row."""
         if self.same():
             return super().needs()
@@ -228,10 +239,10 @@ class Window(HwOp):
         if self.same():
             return {"lut": 2.0, "bram36": 0.0}
         address = self.address_bits()
-        ring_memory = memory(1 << address, source.width)
-        held = ((1 << address) // (x.size * self.beats)).bit_length() + 1
+        ring_memory = memory_cost(1 << address, source.width)
+        rows_kept = ((1 << address) // (x.size * self.beats)).bit_length() + 1
         spans = (x.size * self.beats, x.size + x.before + x.behind, y.size + y.before + y.behind)
-        counters = 2 * address + 2 * held + sum(span.bit_length() for span in spans)
+        counters = 2 * address + 2 * rows_kept + sum(span.bit_length() for span in spans)
         counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
         counters += 3 * (len(self.dilations()) - 1)
         return {"lut": ring_memory["lut"] + counters + 17, "bram36": ring_memory["bram36"]}
@@ -283,12 +294,9 @@ class Window(HwOp):
             ((8, 6, 8), (3, 3), (1, 1), (3, 0, 1, 2), (1, 2), 1, 0, 1, 4),       # another border on each side
         ]  # fmt: skip
         names = ["ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd"]
-        made = [cls.make(f"window_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
+        made = cls.from_points("window", names, points)
         names[4] = "rates"
-        return [
-            *made,
-            *(cls.make(f"rates_{i}", **dict(zip(names, point))) for i, point in enumerate(several)),
-        ]
+        return [*made, *cls.from_points("rates", names, several)]
 
 
 Op = Window

@@ -70,7 +70,9 @@ class Rows:
 
 @cache
 def ring(rows: Rows) -> int:
-    """Smallest number of rows with which neither the window itself nor two busy neighbours ever wait for it."""
+    """Smallest number of rows with which neither the window itself nor two busy neighbours ever wait for
+    it.
+    """
     size = 1
     while not (rows.suffices(size) and rows.evenly.suffices(size)):
         size += 1
