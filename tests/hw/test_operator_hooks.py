@@ -1,0 +1,106 @@
+"""What operators say of themselves to the engines (`HwOp`) is true of their contract, on all examples."""
+
+from math import prod
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops.base import HwOp
+
+OPS: dict[str, type[HwOp]] = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
+EXAMPLES = {name: cls.examples() for name, cls in OPS.items()}
+
+
+def those(condition) -> list:
+    """Examples of which something is said, at least one operator's."""
+    found = [
+        pytest.param(op, id=f"{name}-{i}")
+        for name, examples in EXAMPLES.items()
+        for i, op in enumerate(examples)
+        if condition(op)
+    ]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("op", those(lambda op: op.identity))
+def test_an_identity_gives_its_input_on_every_output(op):
+    [x] = op.random_inputs(1)
+    results = op.run_all(x)
+    assert len(results) == op.outputs == len(op.out_streams())
+    for result in results:
+        np.testing.assert_array_equal(result, x)
+
+
+@pytest.mark.parametrize("op", those(lambda op: op.pooling() is not None))
+def test_a_pool_makes_one_pixel_of_each_block_and_gives_it_with_the_last_of_them(op):
+    (rows, columns), source, sink = op.pooling(), op.in_stream(), op.out_stream()
+    height, width, channels = source.shape
+    assert sink.shape == (height // rows, width // columns, channels)
+    needs = op.needs().reshape(height // rows, width // columns, -1)
+    beats = channels // source.lanes
+    for y, x in np.ndindex(needs.shape[:2]):
+        pixel = (y * rows + rows - 1) * width + x * columns + columns - 1
+        assert pixel * beats < needs[y, x].min() and needs[y, x].max() <= (pixel + 1) * beats
+    # An element outside of the block changes nothing of its pixel.
+    inputs = op.random_input(1, frames=1)
+    other = inputs.copy()
+    other[:, rows:], other[:, :, columns:] = 0, 0
+    np.testing.assert_array_equal(op.run(inputs)[:, 0, 0], op.run(other)[:, 0, 0])
+
+
+@pytest.mark.parametrize("op", those(lambda op: op.input_vectors() > 0))
+def test_results_of_a_vector_need_that_vector_and_nothing_behind_it(op):
+    vectors, source = op.input_vectors(), op.in_stream()
+    assert source.beats % vectors == 0
+    needs = op.needs().reshape(vectors, -1)
+    expected = np.arange(1, vectors + 1) * (source.beats // vectors)
+    np.testing.assert_array_equal(needs, np.broadcast_to(expected[:, None], needs.shape))
+
+
+@pytest.mark.parametrize("op", those(lambda op: op.matrix() is not None))
+def test_a_matrix_is_the_product_that_is_computed(op):
+    matrix, x = op.matrix(), op.random_input(2)
+    sums = x.reshape(-1, len(matrix.weights)) @ matrix.weights + matrix.bias
+    thresholds = op.arrays_of.get("thresholds")
+    want = sums if thresholds is None else sums >= np.asarray(thresholds)
+    np.testing.assert_array_equal(op.run(x).reshape(want.shape), want)
+    assert op.input_vectors() == prod(op.in_stream().shape) // len(matrix.weights)
+
+
+@pytest.mark.parametrize("cls", OPS.values(), ids=str)
+def test_what_has_no_matrix_is_replaced_by_nothing(cls):
+    """The other direction, for all matrices: tests/flows/test_distributed_arithmetic.py."""
+    plain = [examples[0] for examples in EXAMPLES.values() if examples[0].matrix() is None]
+    assert plain and all(cls.instead_of(op) is None for op in plain)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_every_divisor_of_the_sizes_is_a_folding_and_no_other_number(name):
+    op = min(EXAMPLES[name], key=lambda op: prod(op.in_stream().shape))
+    given = {a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute}
+    sizes = OPS[name].sizes(given)
+    assert set(sizes) == set(OPS[name].extents)
+    for key, size in sizes.items():
+        for value in range(1, size + 2):
+            made = OPS[name].make("dut", op.arrays_of, **given | {key: value})
+            if size % value:
+                with pytest.raises(UserError, match=str(value)):
+                    [made.in_streams(), made.out_streams(), made.rtl()]
+            else:
+                assert made.rtl() and [prod(s.shape) for s in made.in_streams()]
+
+
+@pytest.mark.parametrize("op", those(lambda op: op.indices))
+def test_indices_stand_behind_the_scores_and_answers_say_so_too(op):
+    scores = op.random_input(3, frames=4)
+    found = op.run(scores)
+    np.testing.assert_array_equal(found[:, : -op.indices], scores)
+    for row, chosen in zip(scores, found[:, -op.indices :]):
+        left = list(range(len(row)))
+        for index in chosen:
+            assert index == min(left, key=lambda i, row=row: (-row[i], i))
+            left.remove(index)
+    np.testing.assert_array_equal(op.answers({"integers": scores}), found)
