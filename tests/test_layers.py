@@ -24,6 +24,19 @@ TOGETHER = (
     "demo/",
 )  # of the root: what puts the four together
 
+ADAPTERS = {
+    "lower": "xnorforge.flows.lower",
+    "bind": "xnorforge.flows.bind",
+    "bits": "xnorforge.sim.bits",
+    "hls": "xnorforge.flows.backends.hls4ml",
+}  # files beside an operator's op.py, and the engine whose plug-in each is: that one it may import
+
+
+def adapted(path: Path) -> str:
+    """The engine that a file of an operator's folder may import, nothing for other files."""
+    parts = path.relative_to(ROOT).parts
+    return ADAPTERS.get(path.stem, "") if parts[:2] == ("hw", "ops") and len(parts) == 4 else ""
+
 
 def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:
     """(line, module) of every import in `text` that `folder` may not make; bare names (`import hw`) count
@@ -63,12 +76,27 @@ def test_imports_keep_to_the_allowed_directions(folder):
         for path in sorted(FOLDERS[folder].rglob("*.py"))
         if not str(path.relative_to(ROOT)).removeprefix("src/xnorforge/").startswith(TOGETHER)
         for line, module in crossings(path.read_text(), folder, package_of(path))
+        if not adapted(path) or not f"{module}.".startswith(f"{adapted(path)}.")
     ]
     assert not wrong, "\n".join(wrong)
 
 
 def test_a_forbidden_import_is_seen_in_every_form():
-    text = "import xnorforge.sw.train\nfrom xnorforge import sim\nfrom xnorforge.flows.lower import lower\nimport hw.ops\nfrom sw import zoo"
+    text = (
+        "import xnorforge.sw.train\nfrom xnorforge import sim\nfrom xnorforge.flows.lower import lower\n"
+        "import hw.ops\nfrom sw import zoo"
+    )
     assert [line for line, _ in crossings(text, "hw")] == [1, 2, 3, 4, 5]
     assert crossings("from ...sim import cosim", "hw", "xnorforge.hw.ops") == [(1, "xnorforge.sim.cosim")]
     assert crossings("from xnorforge.hw.ops.base import HwOp\nfrom xnorforge import artifacts", "sim") == []
+
+
+def test_an_adapter_of_an_operator_imports_the_engine_it_is_for_and_no_other():
+    folder = ROOT / "hw" / "ops" / "join"
+    assert adapted(folder / "hls.py") == "xnorforge.flows.backends.hls4ml"
+    assert (
+        adapted(folder / "op.py")
+        == adapted(ROOT / "hw" / "bits.py")
+        == adapted(ROOT / "sim" / "bits.py")
+        == ""
+    )

@@ -17,7 +17,6 @@ from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.synth import cells
 from xnorforge.hw.ops.base import HwOp
 
-ADDERS = "da4ml"  # the back end whose operators are adders
 WITHIN_REACH = 2  # times the folded unit's estimate; what is dearer than that is not synthesised
 COUNTED = ("lut", "ff", "bram36", "dsp")
 
@@ -63,12 +62,12 @@ def choose(
         if bound.name in fixed:
             continue
         try:
-            other = alternative(bound, ADDERS)
+            other = alternative(bound, "adders")
         except UserError as error:
             row["why"] = str(error)
             continue
         if other is None:
-            row["why"] = "no operator of da4ml takes its place"
+            row["why"] = "no operator of adders takes its place"
             continue
         changed = [*bounds[:place], other, *bounds[place + 1 :]]
         if matrices == "adders":
@@ -84,15 +83,15 @@ def choose(
     return bounds, decisions
 
 
-def alternative(bound: Bound, backend: str) -> Bound | None:
-    """The same layer as the operator that a back end puts in its place; None where the back end has none.
+def alternative(bound: Bound, structure: str) -> Bound | None:
+    """The same layer as an operator of another structure; None where no operator says that it is one.
 
     Raises:
         UserError: it has one, but not for this layer; the text says why.
     """
     unit = bound.make_alone()
     for cls in OPS.values():
-        op = cls.instead_of(unit) if cls.backend == backend else None
+        op = cls.instead_of(unit) if cls.structure == structure else None
         if op is not None:
             given = {one.name: op.get_nodeattr(one.name) for one in op.onnx_node.attribute}
             return replace(bound, op=cls.__name__, attributes=given, arrays=op.arrays_of)

@@ -105,8 +105,8 @@ class HwOp(CustomOp):
                     last number
         identity    True where every output is the input itself: only when and in which beats it travels
                     changes
-        backend     the back end that has to be asked for (BACKEND=) before operators of this class take the
-                    place of others, see `instead_of`
+        structure   how it computes a matrix: "folded", or "adders" (distributed arithmetic), which take the
+                    place of folded ones where a back end asks for them, see `instead_of`
     and implements
         get_nodeattr_types()   attributes, snake_case
         in_stream(), out_stream()   -> Stream
@@ -135,7 +135,7 @@ class HwOp(CustomOp):
     arrays: tuple[str, ...] = ()
     extents: ClassVar[dict[str, str]] = {"pe": "in_shape"}
     identity: ClassVar[bool] = False
-    backend: ClassVar[str] = "rtl"
+    structure: ClassVar[str] = "folded"
 
     def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
         super().__init__(onnx_node, onnx_opset_version)

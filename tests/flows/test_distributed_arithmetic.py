@@ -33,7 +33,7 @@ def bound(op) -> Bound:
 
 @pytest.mark.parametrize("op", SMALL, ids=str)
 def test_adders_give_the_numbers_of_the_unit_that_they_replace(op):
-    made = distributed_arithmetic.alternative(bound(op), "da4ml")
+    made = distributed_arithmetic.alternative(bound(op), "adders")
     other, x = made.make(), op.random_input(1, frames=20)
     np.testing.assert_array_equal(other.run(x), op.run(x))
     for ours, theirs in ((other.in_stream(), op.in_stream()), (other.out_stream(), op.out_stream())):

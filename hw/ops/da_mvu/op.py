@@ -35,7 +35,7 @@ class DaMvu(HwOp):
     module = "xf_da_mvu"
     arrays = ("weights", "bias", "adders", "thresholds")
     extents: ClassVar[dict[str, str]] = {}
-    backend = "da4ml"
+    structure = "adders"
 
     def get_nodeattr_types(self):
         return {
