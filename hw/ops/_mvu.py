@@ -1,4 +1,4 @@
-"""What XnorMvu, ByteMvu and IntMvu share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
+"""What matrix-vector units share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
 
 from math import prod
 from typing import ClassVar

@@ -121,7 +121,7 @@ def logic_mux(width: int, words: int) -> int:
     return width * ((-(-words // 64) - 1) // 4)
 
 
-def block(width: int, words: int) -> tuple[float, int]:
+def block_cost(width: int, words: int) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM, as Yosys' memory_libmap chooses.
 
     A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by
@@ -140,11 +140,11 @@ def block(width: int, words: int) -> tuple[float, int]:
     return bram36, lut
 
 
-def replay(width: int, beats: int) -> tuple[float, int]:
+def replay_cost(width: int, beats: int) -> tuple[float, int]:
     """BRAM36 and LUT sites of the buffer of two vectors: four sites hold 6 bits x 32 or 3 bits x 64 words."""
     words = 2 << max(1, (beats - 1).bit_length())
     if words > 128:
-        return block(width, words)
+        return block_cost(width, words)
     return 0.0, 4 * -(-width // 6) if words <= 32 else 4 * -(-width // 3) * words // 64 + width * (words > 64)
 
 
@@ -170,14 +170,16 @@ class Unit:
         """Model of the LUT sites (LUT RAM and shift registers among them) and BRAM36 of the Yosys netlist."""
         accumulator = self.acc_bits if self.starts or self.beats > 1 else 0
         lut = CONTROL + self.pe * (self.dot.lut + accumulator)
-        bram36, more = replay(self.in_width, self.beats)
+        bram36, more = replay_cost(self.in_width, self.beats)
         lut += more
         memories = [(self.weight_width, self.beats * self.passes, self.weight_block)]
         if self.starts and not self.equal_starts:
             memories.append((self.pe * self.acc_bits, self.passes, self.start_block))
         for width, words, in_block in memories:
             blocks, more = (
-                block(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
+                block_cost(width, words)
+                if in_block
+                else (0.0, logic_rom(width, words) + logic_mux(width, words))
             )
             bram36, lut = bram36 + blocks, lut + more
         return {"lut": float(lut), "bram36": float(bram36)}

@@ -1,4 +1,4 @@
-"""What OrPool, SumPool and MaxPool share: windows that do not overlap, the line of partial results, and its
+"""What pools share: windows that do not overlap, the line of partial results, and its
 cost.
 """
 

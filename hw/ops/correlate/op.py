@@ -150,7 +150,7 @@ class Correlate(XnorMvu, Loadable):
         """LUT and BRAM36 by the model of docs/operators-correlate.md, fitted to Yosys."""
         mw, _, simd, pe = self.fold()
         acc, depth = self.result_bits if mw > simd else 0, BANKS * self._rows()
-        bram36, lut = cost.replay(simd, mw // simd)
+        bram36, lut = cost.replay_cost(simd, mw // simd)
         lut += CONTROL + pe * (self.dot().lut + acc)
         lut += min(
             self.word_bits, lcm(simd, 32)

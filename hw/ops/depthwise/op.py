@@ -189,7 +189,7 @@ class Depthwise(HwOp):
         ):
             depth, width = table.shape
             if in_block:
-                blocks, more = cost.block(width, depth)
+                blocks, more = cost.block_cost(width, depth)
             else:  # equal bits of all words share a table, constant ones need none
                 width = sum(0 < column.sum() < depth for column in np.unique(table, axis=1).T)
                 blocks, more = 0.0, cost.logic_rom(width, depth) + cost.logic_mux(width, depth)

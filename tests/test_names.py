@@ -1,0 +1,103 @@
+"""A public function name has one meaning in the whole package.
+
+Two functions of one name and one parameter list mean the same (a protocol, or one thing said by two parts);
+of one name and other parameters they mean two things, unless the name stands in `ALLOWED` with its reason.
+Left out are methods, for what they mean is said by their class, functions that a decorator puts into an
+engine's table under a name of that table, and the commands of the command line, which are called as the
+stages that they run.
+"""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("hw", "sw", "flows", "sim", "src/xnorforge")
+COMMANDS = ROOT / "src" / "xnorforge" / "__main__.py"
+ALLOWED = {
+    "main": "what a program starts with",
+    "load": "a plug-in of the kind that the module is about, by its name",
+    "names": "the plug-ins of the kind that the module is about",
+    "rule": "how an engine's plug-in turns a node into the engine's own form",
+    "clips": "the items of a dataset, by what it is divided into",
+    "scenes": "the items of a dataset, by what it is divided into",
+}
+# Found in the package when this test was written; none may be added.
+TO_MEND = {
+    *("accuracy", "add", "affine", "as_markdown", "build", "clip", "draw", "execute", "files", "follow"),
+    *("interact", "layers", "meaning", "missing", "module", "number", "pack", "plot", "rates_window", "read"),
+    *(
+        "report",
+        "request",
+        "run",
+        "save",
+        "settle",
+        "share",
+        "shipped",
+        "side_by_side",
+        "signed",
+        "signed_conv",
+    ),
+    *("signs", "start", "task_of", "tensors", "text", "threshold", "thresholds", "told", "unit_of", "width"),
+    *("windows", "write"),
+}
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
+    """The names of a function's parameters, those with a star marked."""
+    given = function.args
+    stars = [f"{'*' * n}{one.arg}" for n, one in ((1, given.vararg), (2, given.kwarg)) if one]
+    return (*(one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)), *stars)
+
+
+def registered(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a decorator puts it into a table under a name: `@meaning("Concat")`."""
+    calls = [each for each in function.decorator_list if isinstance(each, ast.Call)]
+    given = [each.args[0] for each in calls if isinstance(each.func, ast.Name) and each.args]
+    return any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in given)
+
+
+def public_functions(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and parameters of the public functions of a module, in order."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.parse(text).body if isinstance(node, kinds) and not registered(node)]
+    return [(node.name, parameters(node)) for node in nodes if not node.name.startswith("_")]
+
+
+def meanings() -> dict[str, dict[tuple[str, ...], list[str]]]:
+    """{name: {parameters: files}} of the package."""
+    found: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if path != COMMANDS:
+                for name, given in public_functions(path.read_text()):
+                    found[name][given].append(str(path.relative_to(ROOT)))
+    return found
+
+
+MEANINGS = meanings()
+SEVERAL = {name for name, kinds in MEANINGS.items() if len(kinds) > 1}
+
+
+def test_a_public_function_name_has_one_meaning():
+    wrong = [
+        f"{name}({', '.join(given)}): {', '.join(files)}"
+        for name in sorted(SEVERAL - set(ALLOWED) - TO_MEND)
+        for given, files in MEANINGS[name].items()
+    ]
+    assert not wrong, "\n".join(["rename all but one of each, or say in ALLOWED why they are one:", *wrong])
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_what_is_let_through_has_several_meanings_still(name):
+    assert name in SEVERAL, f"{name} has one meaning now: take it off the list"
+
+
+def test_the_same_parameters_are_one_meaning_and_other_ones_are_two():
+    text = "def one(a, *b, c=1, **d): ...\ndef _two(): ...\nclass Three:\n    def four(self): ...\n"
+    text += "@meaning('Five')\ndef five(x): ...\n"
+    assert public_functions(text) == [("one", ("a", "c", "*b", "**d"))]
+    kinds = MEANINGS["rule"]
+    assert len(kinds["net", "op", "sources"]) > 10  # of all operators with a form in hls4ml
