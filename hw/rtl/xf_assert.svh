@@ -3,6 +3,9 @@
 // `XF_ASSERT(Name, property): what a neighbour may rely on, checked at every rising edge of clk_i
 // while rst_ni is high. Empty unless XF_CHECK is defined, so that synthesis reads the same file
 // simulation checks.
+//
+// Order and number of beats are checked by xf_check_order and xf_check_beats, which a module
+// instantiates where XF_CHECK is defined.
 
 `ifndef XF_ASSERT
 `ifdef XF_CHECK

@@ -125,4 +125,18 @@ module xf_axi_lite #(
   `XF_ASSERT(LoadHeld_A, load_valid_o && !load_ready_i |=>
                          load_valid_o && $stable({load_addr_o, load_data_o}))
 
+`ifdef XF_CHECK
+  // One answer for every address and its data, and for every read; one is under way, and of a write
+  // the next may wait behind the answer.
+  xf_check_beats #(.Most(2)) u_addresses (
+    .clk_i, .rst_ni, .taken_i(awvalid_i & awready_o), .given_i(bvalid_o & bready_i)
+  );
+  xf_check_beats #(.Most(2)) u_words (
+    .clk_i, .rst_ni, .taken_i(wvalid_i & wready_o), .given_i(bvalid_o & bready_i)
+  );
+  xf_check_beats u_reads (
+    .clk_i, .rst_ni, .taken_i(arvalid_i & arready_o), .given_i(rvalid_o & rready_i)
+  );
+`endif
+
 endmodule : xf_axi_lite

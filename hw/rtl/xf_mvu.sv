@@ -173,4 +173,17 @@ module xf_mvu #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+  // A vector gives its Passes beats when all of it is there. Two vectors are in the buffer, and as
+  // many as fit between it and the output.
+  xf_check_beats #(
+    .In(Beats),
+    .Out(Passes),
+    .First(Beats),
+    .Most(Beats * (3 + (Latency + 2) / Depth))
+  ) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_mvu

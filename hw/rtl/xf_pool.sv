@@ -183,4 +183,17 @@ module xf_pool #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+  // Every whole window gives one beat, when its last one is there; the rest of the frame is dropped.
+  xf_check_beats #(
+    .In(ImageH * ImageW * Beats),
+    .Out(OutH * OutW * Beats),
+    .First(((KernelH - 1) * ImageW + KernelW - 1) * Beats + 1),
+    .Needed(((OutH * KernelH - 1) * ImageW + OutW * KernelW) * Beats),
+    .Most(((OutH * KernelH - 1) * ImageW + OutW * KernelW) * Beats)
+  ) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_pool

@@ -10,6 +10,8 @@
 // Reset      synchronous, control state only; the memory is read only where it was written
 // Ready      depends on registers only
 
+`include "xf_assert.svh"
+
 module xf_replay #(
   parameter  int unsigned Width  = 8,
   parameter  int unsigned Beats  = 4,
@@ -97,6 +99,16 @@ module xf_replay #(
       if (en_i) data_o <= mem[{read_half_q, read}];
     end
   end
+
+`ifdef XF_CHECK
+  // A vector is read Passes times, no beat before it is written; two vectors are there at most.
+  xf_check_beats #(.In(Beats), .Out(Reads), .Needed(Beats), .Most(2 * Beats)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(step_o)
+  );
+`endif
+  `XF_ASSERT(NotBeforeItIsWritten_A, step_o && full_q == '0 |-> read < write_q)
+  `XF_ASSERT(TwoVectorsAtMost_A, full_q <= 2'd2)
+  `XF_ASSERT(LastOfThePass_A, step_o |-> last_o == (32'(addr_o) % Beats == Beats - 1))
 
 `ifdef XF_SIM
   // Beats in use at the fullest push, that one among them; a vector is until its last pass is done.

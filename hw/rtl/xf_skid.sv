@@ -52,4 +52,12 @@ module xf_skid #(
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
   `XF_ASSERT(SpareOnlyBehindValid_A, spare_valid_q |-> valid_q)
 
+`ifdef XF_CHECK
+  // Every beat once, in order; two at most are inside.
+  xf_check_order #(.Width(Width), .Most(2)) u_order (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .taken_data_i(s_data_i),
+    .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)
+  );
+`endif
+
 endmodule : xf_skid

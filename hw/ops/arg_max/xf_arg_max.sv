@@ -128,4 +128,11 @@ module xf_arg_max #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+  // A pixel's index when all its beats are there; one more beat waits as keys.
+  xf_check_beats #(.In(Folds), .First(Folds), .Most(Folds + 1)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_arg_max

@@ -139,4 +139,12 @@ module xf_border #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+  // One beat is given for each that is taken; what is between is in the two stages.
+  xf_check_beats #(.Most(2)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones(valid_q))
+`endif
+
 endmodule : xf_border

@@ -184,4 +184,20 @@ module xf_correlate #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+  // What holds the flags keeps them for the whole frame.
+  `XF_ASSERT(FlagsHeld_A, flags_valid_i && !frame_done_o |=> flags_valid_i && $stable(flags_i))
+
+`ifdef XF_CHECK
+  // A vector gives its beats when all of it is there. Two vectors are in the buffer, and as many as
+  // fit between it and the output.
+  xf_check_beats #(
+    .In(Beats),
+    .Out(Mh / Pe),
+    .First(Beats),
+    .Most(Beats * (3 + (Latency + 2) / Words))
+  ) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_correlate

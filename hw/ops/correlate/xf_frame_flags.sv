@@ -66,6 +66,17 @@ module xf_frame_flags #(
     end
   end
 
+  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o || !s_valid_i)
+  `XF_ASSERT(FlagsHeld_A, flags_valid_o && !done_i |=> flags_valid_o && $stable(flags_o))
   `XF_ASSERT(DoneInTurn_A, done_i |-> flags_valid_o)
+  `XF_ASSERT(FillBound_A, 32'(count_q) <= Depth)
+
+`ifdef XF_CHECK
+  // The flags of every frame once, in order; at most Depth are kept.
+  xf_check_order #(.Width(2), .Most(Depth)) u_order (
+    .clk_i, .rst_ni, .taken_i(push), .taken_data_i(user_i),
+    .given_i(done_i), .given_data_i(flags_o)
+  );
+`endif
 
 endmodule : xf_frame_flags

@@ -150,4 +150,11 @@ module xf_depthwise #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+  // The last tap's beats are the results, in their order; two beats are between.
+  xf_check_beats #(.In(Beats), .Out(Folds), .First(Beats - Folds + 1), .Most(Beats + 2)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_depthwise

@@ -100,6 +100,15 @@ module xf_fifo #(
     `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
     `XF_ASSERT(FullAtDepth_A, full_q == (count_q == CountW'(Depth)))
     `XF_ASSERT(EmptyAtZero_A, empty_q == (count_q == '0))
+    `XF_ASSERT(FillBound_A, 32'(count_q) <= Depth)
+
+`ifdef XF_CHECK
+    // Every beat once, in order; at most Depth in the memory and one behind it.
+    xf_check_order #(.Width(Width), .Most(Depth + 1)) u_order (
+      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .taken_data_i(s_data_i),
+      .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)
+    );
+`endif
 
   end
 

@@ -174,4 +174,11 @@ module xf_interact #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+  // A group is given when all of it is there, in its order; the next one is taken meanwhile.
+  xf_check_beats #(.In(Span), .Out(Span), .First(Span), .Most(2 * Span + 1)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_interact

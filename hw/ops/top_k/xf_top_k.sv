@@ -107,6 +107,13 @@ module xf_top_k #(
   assign m_data_o  = data_q;
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+`ifdef XF_CHECK
+  // Scores go through one by one, the indices follow before the next frame is taken.
+  xf_check_beats #(.In(Count), .Out(Beats)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
   `XF_ASSERT(FrameKnowsItsBest_A, tail_q && last_score |-> &kept_q)
 
 endmodule : xf_top_k

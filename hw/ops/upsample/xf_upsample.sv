@@ -104,4 +104,11 @@ module xf_upsample #(
   `XF_ASSERT(AtMostOneRowAhead_A, wrote && ahead_q |-> done)
   `XF_ASSERT(ReadBehindWritten_A, !ahead_q |-> read_q <= write_q)
 
+`ifdef XF_CHECK
+  // A row is given FactorH * FactorW times; at most the next one is taken meanwhile.
+  xf_check_beats #(.In(Depth), .Out(Depth * FactorH * FactorW), .Most(2 * Depth)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_upsample

@@ -105,6 +105,17 @@ module xf_width #(
 
     `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
+`ifdef XF_CHECK
+    // Every part once, in order; at most one wide beat is inside, and the part at the output.
+    xf_check_order #(
+      .Width(Up ? InWidth : OutWidth), .InParts(Up ? 1 : Ratio), .OutParts(Up ? Ratio : 1),
+      .Most(Up ? Ratio : Ratio + 1)
+    ) u_order (
+      .clk_i, .rst_ni, .taken_i(push), .taken_data_i(s_data_i),
+      .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)
+    );
+`endif
+
   end
 
 endmodule : xf_width

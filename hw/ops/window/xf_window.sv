@@ -107,6 +107,14 @@ module xf_window #(
     end
     assign s_ready_o = go;
 
+`ifdef XF_CHECK
+    // Every beat once, in order; one is inside.
+    xf_check_order #(.Width(Width), .Most(1)) u_order (
+      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .taken_data_i(s_data_i),
+      .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)
+    );
+`endif
+
   end else begin : gen_ring
 
     // Extent of kernel and output, in pixels; steps of the reader, in beats. With several rates
@@ -309,6 +317,20 @@ module xf_window #(
     end
 
     `XF_ASSERT(RowsInRing_A, room_q >= -1)
+    `XF_ASSERT(NoRowReadBeforeItIsWritten_A, step |-> ahead_q >= 0)
+
+`ifdef XF_CHECK
+    // All windows, none before its rows; beyond what is read there is a ring of rows.
+    xf_check_beats #(
+      .In(ImageH * RowBeats),
+      .Out(OutH * OutW * KernelH * KernelW * Rates * Beats),
+      .First(FirstNeed * RowBeats),
+      .Needed(LastNeed * RowBeats),
+      .Most((ImageH + Rows) * RowBeats)
+    ) u_beats (
+      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+    );
+`endif
 
   end
 

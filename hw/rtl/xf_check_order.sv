@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checker, in simulations only (XF_CHECK): what a buffer gives is what it has taken, in the same
+// order, nothing lost or made up, and never more than Most inside.
+//
+// A beat taken is InParts parts of Width bits, a beat given OutParts, the first in the lowest bits.
+// It keeps a copy of what is inside and drives nothing.
+//
+// Rate       a beat taken and a beat given per cycle
+// Latency    a beat is given one cycle after it was taken, or later
+// Reset      synchronous; the buffer is empty behind it
+
+`ifdef XF_CHECK
+`include "xf_assert.svh"
+
+module xf_check_order #(
+  parameter int unsigned Width    = 8,
+  parameter int unsigned InParts  = 1,
+  parameter int unsigned OutParts = 1,
+  parameter int unsigned Most     = 2   // parts
+) (
+  input logic                      clk_i,
+  input logic                      rst_ni,
+  input logic                      taken_i,
+  input logic [InParts*Width-1:0]  taken_data_i,
+  input logic                      given_i,
+  input logic [OutParts*Width-1:0] given_data_i
+);
+
+  if (Width < 1 || InParts < 1 || OutParts < 1) begin : gen_bad_size
+    $error("xf_check_order: Width, InParts, OutParts must be at least 1; got %0d, %0d, %0d",
+           Width, InParts, OutParts);
+  end else if (Most < InParts || Most < OutParts) begin : gen_bad_most
+    $error("xf_check_order: Most must hold a beat; got Most=%0d, InParts=%0d, OutParts=%0d",
+           Most, InParts, OutParts);
+  end
+
+  logic [Width-1:0]          kept [Most];
+  logic [OutParts*Width-1:0] expected;
+  int unsigned               write_q, read_q, fill_q;  // parts
+
+  always_comb begin
+    for (int unsigned k = 0; k < OutParts; k++) begin
+      expected[k*Width +: Width] = kept[(read_q + k < Most) ? read_q + k : read_q + k - Most];
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      write_q <= 0;
+      read_q  <= 0;
+      fill_q  <= 0;
+    end else begin
+      if (taken_i) write_q <= (write_q + InParts < Most) ? write_q + InParts
+                                                         : write_q + InParts - Most;
+      if (given_i) read_q <= (read_q + OutParts < Most) ? read_q + OutParts
+                                                        : read_q + OutParts - Most;
+      fill_q <= fill_q + (taken_i ? InParts : 0) - (given_i ? OutParts : 0);
+    end
+    if (taken_i) begin
+      for (int unsigned k = 0; k < InParts; k++) begin
+        kept[(write_q + k < Most) ? write_q + k : write_q + k - Most] <=
+          taken_data_i[k*Width +: Width];
+      end
+    end
+  end
+
+  `XF_ASSERT(NothingMade_A, given_i |-> fill_q >= OutParts)
+  `XF_ASSERT(InOrder_A, given_i |-> given_data_i == expected)
+  `XF_ASSERT(FillBound_A, fill_q <= Most)
+
+endmodule : xf_check_order
+`endif
