@@ -66,14 +66,19 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "trained_on": meta.get("trained_on", "unknown"),
         "task": task,
         "accuracy": [*meta.get("accuracy", []), *measured_now],
-        "not_measured": None
-        if measured_now
-        else "accuracy of the exported network: the images have no labels",
+        "not_measured": None if measured_now else _unmeasured(scores),
         "checks": [same],
         "run": run,
     }
     write_json(out_dir / "export.json", record)
     return record
+
+
+def _unmeasured(scores: np.ndarray) -> str:
+    """Why a network has no figure."""
+    map_ = scores.ndim == 4 and scores.shape[2] * scores.shape[3] > 1
+    why = "its scores are maps, and no task says what they mean" if map_ else "the images have no labels"
+    return f"accuracy of the exported network: {why}"
 
 
 def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
@@ -111,7 +116,8 @@ def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
             node.doc_string = TEMPLATE
     if templates:
         raise UserError(
-            f"export: the template {min(templates)} is not the weight of one convolution; compare bits with it by F.conv2d alone."
+            f"export: the template {min(templates)} is not the weight of one convolution; "
+            "compare bits with it by F.conv2d alone."
         )
 
 
@@ -150,7 +156,7 @@ def _compared(scores: np.ndarray, found: np.ndarray) -> dict:
         first = image, at, *place = tuple(wrong[0].tolist())
         where = f"class {at}" + (f" at (y {place[0]}, x {place[1]})" if place else "")
         raise MismatchError(
-            f"export: {len(wrong):,} scores differ, first image {image}, {where}: module {scores[first]}, QONNX "
-            f"{found[first]}."
+            f"export: {len(wrong):,} scores differ, first image {image}, {where}: "
+            f"module {scores[first]}, QONNX {found[first]}."
         )
     return check("qonnx = module", len(scores), 0, int(scores.size), "full score vectors, float32 ==")

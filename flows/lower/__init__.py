@@ -23,6 +23,7 @@ from qonnx.util.cleanup import cleanup_model
 from xnorforge.core.artifacts import measured, read_json, whole, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parts
+from xnorforge.flows.bind import bind
 
 from . import checks, emit, nodes
 from .graph import integer_graph
@@ -65,11 +66,12 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
             raise UserError(
                 "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
             )
+        scale, bias = checks.affine(graph.output)
+        bind(lowered, scale, bias)  # what no operator builds is refused here, not by a later stage
 
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
         frames = frames.reshape(len(frames), *next(iter(graph.leaves.values())).shape)
         integers = checks.run_all(graph, frames)
-        scale, bias = checks.affine(graph.output)
         inputs = images.astype(np.float32) * np.float32(given["scale"])
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
         proofs, apart = [], None

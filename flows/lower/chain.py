@@ -1,6 +1,7 @@
 """Per-channel operations: they lengthen a value's chain and make no operator."""
 
 import numpy as np
+from onnx import TensorProto
 
 from .registry import rule
 from .sums import add
@@ -54,5 +55,15 @@ def _scale_weights(walk, node) -> None:
 
 
 @rule("Identity", "Dropout")
-def _identity(walk, node, at):
+def _identity(walk, node, _at):
+    return walk.value(node)
+
+
+@rule("Cast")
+def _cast(walk, node, at):
+    if at["to"] not in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        kind = TensorProto.DataType.Name(at["to"])
+        raise refuse(
+            node, f"a cast to {kind} drops digits", "leave the cast out, or quantise with a Quant node"
+        )
     return walk.value(node)

@@ -60,7 +60,7 @@ class Emission:
         for node in graph.nodes:
             inputs = [self.at[name].pop(0) for name in node.inputs]
             if self._is_no_node(node):
-                self.at[node.out] = inputs * len(self.readers[node.out])
+                self.at[node.out] = inputs * max(1, len(self.readers[node.out]))
                 continue
             out = self.tensor(f"{node.name}_out", self.frame(node.out), self.type(node.out))
             if node.op in EMISSIONS:
@@ -71,9 +71,11 @@ class Emission:
         return self._wrap(first, self.at[last][0])
 
     def _is_no_node(self, node: Node) -> bool:
-        """Whether a flattening only says in which order dense layers read: their weights lie in it."""
+        """Whether a flattening only says in which order dense layers read: their weights lie in it. Behind the
+        last layer it is none where one pixel is left, for that is the vector of scores.
+        """
         readers = self.readers[node.out]
-        return node.op == "Flatten" and bool(readers) and all(n.op == "Dense" for n in readers)
+        return node.op == "Flatten" and all(n.op == "Dense" for n in readers)
 
     def _wrap(self, first: str, last: str) -> ModelWrapper:
         info = {

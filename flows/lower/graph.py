@@ -16,19 +16,22 @@ from .values import Leaf
 from .walk import Lowered, Walk, refuse
 
 # The nearest form that works, for float operators that people do put into networks.
-NEAREST = {
+AT_THE_END = "drop it behind the last layer, where it keeps the order of the scores"
+CURES |= {
     "Softmax": "drop it, the largest score is the same",
     "LogSoftmax": "drop it, the largest score is the same",
-    "Sigmoid": "drop it behind the last layer, or use a QuantHardTanh (Clip and Quant) inside the network",
-    "Tanh": "use brevitas.nn.QuantHardTanh (Clip and Quant)",
+    "Sigmoid": f"{AT_THE_END}, or use brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
+    "HardSigmoid": f"{AT_THE_END}, or use brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
+    "Tanh": f"{AT_THE_END}, or use brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
+    "Unsqueeze": "drop it behind the last layer: scores are a vector, or a map of rows, columns and channels",
+    "ReduceMax": "use GlobalMaxPool, which takes the largest of all rows and columns",
+    "ReduceSum": "use GlobalAveragePool; a sum is the average times the number of pixels",
     "Elu": "use brevitas.nn.QuantReLU (Relu and Quant)",
     "Gelu": "use brevitas.nn.QuantReLU (Relu and Quant)",
     "ConvTranspose": "use a nearest Resize and a Conv",
     "LayerNormalization": "use BatchNormalization, whose constants are known when the network is built",
     "InstanceNormalization": "use BatchNormalization, whose constants are known when the network is built",
-    "TopK": "drop it, the build adds the index of the largest score itself",
-    "ArgMax": "drop it, the build adds the index of the largest score itself",
-    "Transpose": "export the network channels first, without a Transpose of activations",
+    "Transpose": "drop it behind the last layer, and export the network channels first, as torch does",
 }
 
 
@@ -64,8 +67,9 @@ def integer_graph(
     readers = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:
         if node.op_type not in RULES:
-            near = NEAREST.get(
-                node.op_type, "quantise in front of it, or write it with " + ", ".join(sorted(RULES))
+            near = CURES.get(
+                node.op_type,
+                "drop it behind the last layer, or write it with " + ", ".join(sorted(RULES)),
             )
             raise refuse(node, "a float operator is left over that no integer operator equals", near)
         at = {a.name: helper.get_attribute_value(a) for a in node.attribute}

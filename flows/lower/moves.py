@@ -22,11 +22,15 @@ def _reshape(walk, node, at):
     if node.op_type == "Reshape":
         wanted = [int(d) for d in walk.constant(node, 1)]
         if len(wanted) != 2 or wanted[0] not in (0, 1) or wanted[1] not in (-1, elements):
-            raise refuse(node, f"it reshapes to {wanted}", f"flatten to [1, {elements}]")
+            cure = f"flatten to [1, {elements}]"
+            if elements != value.channels:
+                cure += " in front of a dense layer, and behind the last layer leave the image as it is"
+            raise refuse(node, f"it reshapes to {wanted}", cure)
     elif node.op_type == "Flatten" and at.get("axis", 1) != 1:
         raise refuse(node, f"it flattens from axis {at['axis']}", "flatten from axis 1")
     elif node.op_type == "Squeeze" and elements != value.channels:
-        raise refuse(node, "it squeezes an image of several pixels", "flatten it")
+        cure = "flatten it in front of a dense layer, and behind the last layer leave the image as it is"
+        raise refuse(node, "it squeezes an image of several pixels", cure)
     return value if len(value.shape) == 1 else flatten(walk, node, value)
 
 

@@ -47,14 +47,16 @@ def _levels_first(graph, pool, levels) -> bool:
     return True
 
 
-@rule("MaxPool")
+@rule("MaxPool", "GlobalMaxPool")
 def _max_pool(walk, node, at):
     """Maximum of the value: maximum of n where the chain rises, minimum where it falls; the chain stays
     behind it.
     """
-    value = walk.value(node)
-    value = single(walk, value, node)
-    leaf, kernel = walk.leaves[value.base[0]], list(at["kernel_shape"])
+    value = single(walk, walk.value(node), node)
+    leaf = walk.leaves[value.base[0]]
+    if len(leaf.shape) != 3:
+        raise refuse(node, "it pools a vector", "use it in front of the flattening")
+    kernel = list(at.get("kernel_shape", leaf.shape[:2]))
     stride, dilation, pads = spatial(node, at)
     direction = np.where(value.rising < 0, -1, 1)
     if dilation != [1, 1]:

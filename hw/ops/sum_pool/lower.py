@@ -27,6 +27,8 @@ def _emit(emission, node, inputs, out) -> None:
 
 def _sum_pool(walk, node, kernel, stride) -> Value:
     value = one_leaf(walk, walk.value(node), node)
+    if len(value.shape) != 3:
+        raise refuse(node, "it averages a vector", "use GlobalAveragePool in front of the flattening")
     name, a = value.single
     leaf, area = walk.leaves[name], prod(kernel)
     shape = (*window_shape(leaf.shape, kernel, stride), leaf.channels)
@@ -52,7 +54,7 @@ def _global_average(walk, node, at):
     value = walk.value(node)
     if node.op_type == "ReduceMean":
         axes = at.get("axes", walk.constant(node, 1))
-        if axes is None or sorted(int(a) % 4 for a in axes) != [2, 3] or len(value.shape) != 3:
+        if len(value.shape) == 3 and (axes is None or sorted(int(a) % 4 for a in axes) != [2, 3]):
             raise refuse(node, "it averages over other axes than rows and columns", "use GlobalAveragePool")
-    pooled = _sum_pool(walk, node, value.shape[:2], [1, 1])
+    pooled = _sum_pool(walk, node, value.shape[:-1], [1, 1])
     return pooled if at.get("keepdims", 1) else flatten(walk, node, pooled)

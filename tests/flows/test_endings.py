@@ -1,0 +1,237 @@
+"""How networks may end: each ending is built and gives the scores of qonnx, or `lower` refuses it with a
+cure that works. No ending gets through `lower` and is refused by a later stage.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+from qonnx.core import onnx_exec
+
+from xnorforge.core.accuracy import of_stage
+from xnorforge.core.artifacts import write_json
+from xnorforge.core.errors import UserError
+from xnorforge.flows.fold import fold
+from xnorforge.flows.importing import import_model
+from xnorforge.flows.lower import lower
+from xnorforge.hw import graph
+from xnorforge.sim.bits import BitSimulator
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph
+from pipeline import proven
+
+IMAGES = 3
+CLASSES = 4
+SHAPE = (3, 8, 8)
+
+
+def whole(*numbers):
+    return np.array(numbers, np.int64)
+
+
+def bits():
+    """A convolution of pixels and a sign: bits (6, 4, 4)."""
+    net = Graph(SHAPE)
+    return net.node("Conv", net.weights(6, 3, 5, 5)).norm(6).sign()
+
+
+def flat():
+    """Bits (24,)."""
+    return bits().node("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).node("Flatten")
+
+
+def dense(outputs=CLASSES):
+    net = flat()
+    return net.node("MatMul", net.weights(24, outputs))
+
+
+def head(outputs=CLASSES):
+    """A convolution of one pixel behind the bits: a map (4, 4, 4)."""
+    net = bits()
+    return net.node("Conv", net.weights(outputs, 6, 1, 1))
+
+
+def averaged():
+    return head().node("GlobalAveragePool")
+
+
+def weighted(net, inputs):
+    return net.node("MatMul", net.weights(inputs, CLASSES))
+
+
+def concatenated():
+    net = head()
+    first = net.at
+    return net.real("Mul", 2.0).node("Concat", inputs=[first, net.at], axis=1)
+
+
+POOL = {"kernel_shape": [2, 2], "strides": [2, 2]}
+NEAREST = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "mode": "nearest"}
+MAP, CELL = (CLASSES, 4, 4), (CLASSES, 1, 1)
+BUILT = {  # name: network, shape of its scores
+    "dense": (dense, (CLASSES,)),
+    "one score": (lambda: dense(1), (1,)),
+    "two dense layers": (lambda: weighted(dense(10), 10), (CLASSES,)),
+    "two dense layers, a sign between": (lambda: weighted(dense(10).sign(), 10), (CLASSES,)),
+    "batch norm behind dense": (lambda: dense().norm(CLASSES), (CLASSES,)),
+    "bias per class": (lambda: dense().real("Add", [0.25, -1.5, 3.0, 0.0]), (CLASSES,)),
+    "scale per class": (lambda: dense().real("Mul", [0.25, 1.5, 3.0, -1.0]), (CLASSES,)),
+    "identity": (lambda: dense().node("Identity"), (CLASSES,)),
+    "dropout": (lambda: dense().node("Dropout"), (CLASSES,)),
+    "cast to float": (lambda: dense().node("Cast", to=TensorProto.FLOAT), (CLASSES,)),
+    "sign behind dense": (lambda: dense().sign(), (CLASSES,)),
+    "quantised scores": (lambda: dense().quant(2.0, 4), (CLASSES,)),
+    "relu behind dense": (lambda: dense().node("Relu"), (CLASSES,)),
+    "clip behind dense": (lambda: dense().real("Clip", -6.0, 6.0), (CLASSES,)),
+    "average": (averaged, CELL),
+    "average, flatten": (lambda: averaged().node("Flatten"), (CLASSES,)),
+    "average, reshape": (lambda: averaged().node("Reshape", whole(1, -1)), (CLASSES,)),
+    "average, squeeze": (lambda: averaged().node("Squeeze", whole(2, 3)), (CLASSES,)),
+    "mean without its axes": (lambda: head().node("ReduceMean", axes=[2, 3], keepdims=0), (CLASSES,)),
+    "average of bits, flatten": (lambda: bits().node("GlobalAveragePool").node("Flatten"), (6,)),
+    "average, flatten, bias": (
+        lambda: averaged().node("Flatten").real("Add", [0.25, -1.5, 3.0, 0.0]),
+        (CLASSES,),
+    ),
+    "average, flatten, quantised": (lambda: averaged().node("Flatten").quant(0.5, 4), (CLASSES,)),
+    "average, flatten, dense": (
+        lambda: weighted(bits().node("GlobalAveragePool").node("Flatten"), 6),
+        (CLASSES,),
+    ),
+    "maximum of all pixels": (lambda: head().node("GlobalMaxPool"), CELL),
+    "map": (head, MAP),
+    "map of bits": (bits, (6, 4, 4)),
+    "map, pool": (lambda: head().node("MaxPool", **POOL), (CLASSES, 2, 2)),
+    "map, upsampled": (
+        lambda: head().node("Resize", None, np.float32([1, 1, 2, 2]), **NEAREST),
+        (CLASSES, 8, 8),
+    ),
+    "map of two heads": (concatenated, (2 * CLASSES, 4, 4)),
+}
+REFUSED = {  # name: network, shape of its scores, the cure in the message, the ending that the cure leads to
+    "softmax": (lambda: dense().node("Softmax", axis=1), (CLASSES,), "drop it", "dense"),
+    "log softmax": (lambda: dense().node("LogSoftmax", axis=1), (CLASSES,), "drop it", "dense"),
+    "softmax of a map": (lambda: head().node("Softmax", axis=1), MAP, "drop it", "map"),
+    "sigmoid": (lambda: dense().node("Sigmoid"), (CLASSES,), "drop it behind the last layer", "dense"),
+    "sigmoid of a map": (lambda: head().node("Sigmoid"), MAP, "drop it behind the last layer", "map"),
+    "tanh": (lambda: dense().node("Tanh"), (CLASSES,), "drop it behind the last layer", "dense"),
+    "argmax": (lambda: dense().node("ArgMax", axis=1), (1,), "drop it: the build adds the index", "dense"),
+    "argmax of a map": (lambda: head().node("ArgMax", axis=1), (1, 4, 4), "drop it", "map"),
+    "transposed map": (
+        lambda: head().node("Transpose", perm=[0, 2, 3, 1]),
+        (4, 4, CLASSES),
+        "drop it behind the last layer",
+        "map",
+    ),
+    "scores as an image": (
+        lambda: dense().node("Reshape", whole(1, CLASSES, 1, 1)),
+        CELL,
+        "flatten to [1, 4]",
+        "dense",
+    ),
+    "map as rows": (
+        lambda: head().node("Reshape", whole(1, CLASSES, 16)),
+        (CLASSES, 16),
+        "behind the last layer leave the image as it is",
+        "map",
+    ),
+    "another axis": (lambda: dense().node("Unsqueeze", whole(2)), (CLASSES, 1), "drop it", "dense"),
+    "flattened map": (lambda: head().node("Flatten"), (64,), "end it in the image", "map"),
+    "mean of the flattened map": (
+        lambda: head().node("Flatten").node("ReduceMean", axes=[1]),
+        (1,),
+        "use GlobalAveragePool in front of the flattening",
+        "average, flatten",
+    ),
+    "largest of each channel": (
+        lambda: head().node("ReduceMax", axes=[2, 3]),
+        CELL,
+        "use GlobalMaxPool",
+        "maximum of all pixels",
+    ),
+    "overlapping pool": (
+        lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[1, 1]),
+        (CLASSES, 2, 2),
+        "windows that do not overlap can be built",
+        "map, pool",
+    ),
+    "border": (
+        lambda: bits().node("Pad", whole(0, 0, 1, 1, 0, 0, 1, 1), np.float32(-1.0)),
+        (6, 6, 6),
+        "put it in front of a convolution",
+        "map",
+    ),
+    "no layer": (lambda: Graph(SHAPE).node("Identity"), SHAPE, "give it a layer", "dense"),
+}
+
+
+def exported(folder, make, shape):
+    """The network's folder as the export stage leaves it, without its scores where qonnx cannot run it."""
+    net = make()
+    model = net.model(shape)
+    images = np.random.default_rng(1).integers(0, 256, (IMAGES, *SHAPE)).astype(np.uint8)
+    model.save(str(folder / "model.onnx"))
+    write_json(
+        folder / "export.json", {"net": "ending", "input": {"lo": 0, "hi": 255, "scale": 1.0}, "writable": []}
+    )
+    np.savez(folder / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=np.zeros((IMAGES, 1)))
+    return model, images
+
+
+def lowered(folder):
+    return lower(folder / "model.onnx", folder / "golden.npz", folder)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_an_ending_is_built_and_the_bit_simulator_gives_the_scores_of_qonnx(tmp_path, name):
+    model, images = exported(tmp_path, *BUILT[name])
+    given, out = model.graph.input[0].name, model.graph.output[0].name
+    runs = (onnx_exec.execute_onnx(model, {given: x[None].astype(np.float32)})[out] for x in images)
+    scores = np.concatenate(list(runs))
+    assert scores.shape == (IMAGES, *BUILT[name][1])
+    np.savez(tmp_path / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
+    lowered(tmp_path)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=100_000)
+    integers = np.load(tmp_path / "lowered.npz")
+    ops = graph.operators(tmp_path / "acc" / "folded.onnx")
+    found = BitSimulator(ops).run(images)[ops[-1].name].reshape(IMAGES, -1)[:, : integers["integers"][0].size]
+    got = integers["scale"] * found.reshape(integers["integers"].shape) + integers["bias"]
+    np.testing.assert_allclose(np.moveaxis(got, -1, 1), scores, rtol=0, atol=1e-6 * abs(scores).max())
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_ending_that_cannot_be_built_is_refused_by_lower_with_a_cure(tmp_path, name):
+    make, shape, cure, cured = REFUSED[name]
+    exported(tmp_path, make, shape)
+    with pytest.raises(UserError) as refusal:
+        lowered(tmp_path)
+    assert cure in str(refusal.value) and str(refusal.value).endswith(".")
+    assert cured in BUILT  # the test above builds it
+    assert not (tmp_path / "lowered.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["average, flatten", "average", "average, flatten, quantised", "map, pool"])
+def test_the_rtl_of_an_ending_gives_the_scores_of_qonnx(tmp_path, name):
+    make, shape = BUILT[name]
+    images = np.random.default_rng(2).integers(0, 256, (IMAGES, *SHAPE))
+    proven(make().model(shape), images, 1, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["average", "average, flatten", "map"])
+def test_networks_that_end_in_one_pixel_or_in_a_map_are_imported(tmp_path, name):
+    _, images = exported(tmp_path, *BUILT[name])
+    out = tmp_path / "out"
+    out.mkdir()
+    record = import_model(tmp_path / "model.onnx", images, np.arange(IMAGES), out, 1.0)
+    assert np.load(out / "golden.npz")["scores"].shape == (IMAGES, *BUILT[name][1])
+    assert [row["images"] for row in record["accuracy"]] == ([] if name == "map" else [IMAGES])
+    assert all(0 <= row["top1"] <= 100 for row in record["accuracy"])
+
+
+def test_one_pixel_of_scores_counts_like_a_vector_of_them():
+    scores, labels = np.random.default_rng(3).normal(size=(50, 5)), np.arange(50) % 5
+    vector, cell = (of_stage("x", scores.reshape(50, 5, *image), labels, "y") for image in ((), (1, 1)))
+    assert vector == cell and vector[0]["correct"] == (scores.argmax(1) == labels).sum()
