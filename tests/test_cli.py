@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from xnorforge import __main__ as cli
+from xnorforge.cli import inquire
 from xnorforge.core import plugins, progress
 from xnorforge.core.artifacts import check, whole, write_json
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
+from xnorforge.pipeline import job
 
 METHODS = ", ".join(plugins.names("sw.methods"))
 BOARDS = ", ".join(plugins.names("hw.boards"))
@@ -98,7 +100,7 @@ def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, c
     def fail(kind):
         raise error
 
-    monkeypatch.setattr(cli, "known", fail)
+    monkeypatch.setattr(inquire, "known", fail)
     assert call("list") == (code, "", "where: why.\n")
 
 
@@ -106,7 +108,7 @@ def test_an_interruption_is_130(call, monkeypatch):
     def interrupt(kind):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "known", interrupt)
+    monkeypatch.setattr(inquire, "known", interrupt)
     assert call("list") == (130, "", "\ninterrupted; the same command goes on from here\n")
 
 
@@ -117,7 +119,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeyp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(UserError) as caught, cli.stage("lower", folder):
+    with pytest.raises(UserError) as caught, job.stage("lower", folder):
         write_json(folder / "lower.json", {})
     wanted = "no space left on the disk for lower; free some (a build takes about 200 MB) and start again."
     assert str(caught.value) == f"{folder}: {wanted}"
@@ -125,16 +127,16 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeyp
 
 
 def test_a_tool_that_dies_of_a_full_disk_is_the_same_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "free", lambda folder: 4096)
+    monkeypatch.setattr(job, "free", lambda folder: 4096)
     with (
         pytest.raises(UserError, match="no space left on the disk for sim; free some"),
-        cli.stage("sim", tmp_path),
+        job.stage("sim", tmp_path),
     ):
         raise subprocess.CalledProcessError(1, "g++")
 
 
 def test_another_failure_keeps_its_traceback(tmp_path):
-    with pytest.raises(ZeroDivisionError), cli.stage("sim", tmp_path):
+    with pytest.raises(ZeroDivisionError), job.stage("sim", tmp_path):
         raise ZeroDivisionError
 
 
@@ -182,7 +184,7 @@ def write_identity(path: Path) -> None:
 def test_a_stage_with_a_mismatch_fails_and_names_the_check(tmp_path):
     record = tmp_path / "lower.json"
     text = r"^lower: lowered = qonnx failed; the figures are in .*lower.json\.$"
-    with pytest.raises(MismatchError, match=text), cli.stage("lower", tmp_path, record):
+    with pytest.raises(MismatchError, match=text), job.stage("lower", tmp_path, record):
         write_json(record, {"checks": [check("fine", 2, 0, 20), check("lowered = qonnx", 2, 1, 20)]})
 
 
@@ -190,7 +192,7 @@ def test_a_check_that_compared_nothing_fails(tmp_path):
     record = tmp_path / "lower.json"
     with (
         pytest.raises(MismatchError, match="^lower: lowered = qonnx failed"),
-        cli.stage("lower", tmp_path, record),
+        job.stage("lower", tmp_path, record),
     ):
         write_json(record, {"checks": [check("lowered = qonnx", 0, 0, 0)]})
 
@@ -203,7 +205,7 @@ def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_file(tmp
     left[1].touch()
     with whole(tmp_path / "mine") as mine:
         mine.touch()
-        cli.sweep(tmp_path)
+        job.sweep(tmp_path)
         assert mine.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
 

@@ -10,12 +10,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from xnorforge import __main__ as cli
 from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import _given
 from xnorforge.flows.importing import import_model
-from xnorforge.pipeline import request
+from xnorforge.hw import boards
+from xnorforge.pipeline import job, request
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,14 +52,6 @@ def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_with_a_space_is_refused_by_make_itself():
-    done = subprocess.run(
-        ["make", "help", "MODEL=my net.onnx"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "MODEL: 'my net.onnx' has a space, which make takes for two names; rename it" in done.stderr
-
-
 def test_out_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match=r"out: is no folder, and the build goes there; move it away\.$"):
@@ -75,7 +67,9 @@ def test_two_makes_do_not_build_in_one_folder_and_a_dead_one_does_not_count(tmp_
     other = subprocess.Popen(["sleep", "60"])
     request.claim(tmp_path / "net", other.pid, tmp_path / "notes")
     request.claim(tmp_path / "net", other.pid, tmp_path / "notes")
-    with pytest.raises(UserError, match=rf"another make \(process {other.pid}\) builds there; wait for it"):
+    with pytest.raises(
+        UserError, match=rf"another build \(process {other.pid}\) is at work there; wait for it"
+    ):
         request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
     request.claim(tmp_path / "second", os.getpid(), tmp_path / "notes")
     other.kill()
@@ -97,7 +91,7 @@ def test_a_damaged_or_missing_file_of_an_earlier_stage_is_named_with_its_cure(tm
 
 
 def test_a_refused_stage_leaves_no_empty_folder(tmp_path):
-    with pytest.raises(UserError), cli.stage("fold", tmp_path / "a/b"):
+    with pytest.raises(UserError), job.stage("fold", tmp_path / "a/b"):
         raise UserError("where: why.")
     assert not (tmp_path / "a").exists()
 
@@ -129,3 +123,9 @@ def test_what_other_libraries_cannot_run_is_one_sentence(tmp_path, kind, opset, 
     with pytest.raises(UserError, match=r"m\.onnx: "):
         import_model(tmp_path / "m.onnx", images, np.zeros(3), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_families_whose_netlists_are_simulated_are_those_with_cell_models():
+    assert {path.name.removesuffix("_cells.v") for path in (ROOT / "sim").glob("*_cells.v")} == set(
+        boards.MODELLED
+    )

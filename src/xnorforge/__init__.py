@@ -1,3 +1,10 @@
 """xnorforge: binary networks into proven gates."""
 
+import os
+
 __version__ = "0.1.0"
+
+if "XNORFORGE_READS" in os.environ:  # this process is part of a stage, which notes what it reads
+    from xnorforge.pipeline import reads
+
+    reads.start(os.environ[reads.VARIABLE])

@@ -1,22 +1,172 @@
-"""A request looked at before anything is built: each slip is one sentence in the words of the Makefile."""
+"""A build that somebody asks for, looked at before anything is built: each slip is one sentence in the words of the
+Makefile.
+
+Standard library only, see `stages.py`.
+"""
 
 import fcntl
 import hashlib
 import os
+import re
 import shutil
+from dataclasses import dataclass
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
 
-from xnorforge.core.errors import UserError
+from xnorforge.core import networks, plugins
+from xnorforge.core.errors import UserError, unknown
+from xnorforge.pipeline import stages
+from xnorforge.sw.training import runs
 
+NET = "mnist-cnn"
+OUTPUTS = ("scores", "labels")
+PLAIN = re.compile(r"[^\W_][\w.+-]*")  # what a folder of out/ may be called
 LEAST = {"images": (2, "IMAGES=100"), "stalled": (1, "STALLED=20"), "interval": (1, "INTERVAL=32768")}
 
 
+@dataclass(frozen=True)
+class Request:
+    """One build: a network, how it was trained, what it is built for and how thoroughly it is proven.
+
+    Attributes:
+        net, method: a network and its training method.
+        board, backend: what it is built for, and as what.
+        weights: folder of a training run instead of shipped weights.
+        model: a QONNX file instead of `net`; `scale`: value of one of its input steps, where it does not say.
+        interval: cycles per frame to aim at; None takes those of the network or the board.
+        approximate: round sums of branches that are too wide to be exact.
+        output: "scores", or "labels" of a map.
+        folding: JSON file with Pe, Simd and depths; the rest is searched.
+        images, stalled: through the RTL at full rate, and of these again under stalls.
+        waves: write waveforms of the first frames.
+        folder: of the network; by default out/<its name>.
+        begin: the first stage; what comes before it is there.
+        jobs: layers that are synthesised side by side.
+    """
+
+    net: str = NET
+    method: str = "ste"
+    board: str = "pynq-z2"
+    backend: str = "rtl"
+    weights: str | None = None
+    model: str | None = None
+    scale: float | None = None
+    interval: int | None = None
+    approximate: bool = False
+    output: str = "scores"
+    folding: str | None = None
+    images: int = 100
+    stalled: int = 20
+    waves: bool = False
+    folder: Path | None = None
+    begin: str = "export"
+    jobs: int = 2
+
+    @property
+    def name(self) -> str:
+        """What the network's folder is called."""
+        if self.model:
+            return Path(self.model).stem
+        more = [] if self.method == "ste" else [self.method]
+        return "-".join([self.net, *more, *([Path(self.weights).name] if self.weights else [])])
+
+    @property
+    def net_dir(self) -> Path:
+        """The network's folder."""
+        return self.folder or Path("out") / self.name
+
+    @property
+    def acc(self) -> Path:
+        """The accelerator's folder."""
+        return self.net_dir / f"{self.backend}-{self.board}"
+
+    def plan(self) -> list[stages.Stage]:
+        """The stages of this build, in their order."""
+        found = stages.plan(self.backend, self.board)
+        first = next(index for index, stage in enumerate(found) if stage.name == self.begin)
+        return found[first:]
+
+    def options(self, stage: stages.Stage) -> dict:
+        """What a stage is told."""
+        given = {name: getattr(self, name) for name in stage.options}
+        if stage.name == "export":
+            if self.model:
+                return given | {"net": None, "method": None, "weights": None}
+            trained = self.net_dir / "train"  # weights of `make train` go before the shipped ones
+            if not self.weights and runs.own(trained):
+                given["weights"] = str(trained)
+        if stage.name == "fold" and "generate" not in stages.following(self.backend):
+            given["backend"] = "rtl"  # matrices of a project for another tool are folded like those of RTL
+        return given
+
+
+def network(net: str | None, task: str | None) -> str:
+    """The full name <task>-<network>: TASK alone stands for the task's usual network.
+
+    Raises:
+        UserError: the network is one of another task.
+    """
+    if not task:
+        return net or NET
+    if not net:
+        return networks.usual(task)
+    if "-" in net and not net.startswith(f"{task}-"):
+        raise UserError(
+            f"TASK: '{task}' is not the task of NET={net}; "
+            f"give one of the two, or both as TASK={net.partition('-')[0]} NET={net}."
+        )
+    return f"{task}-{net.removeprefix(f'{task}-')}"
+
+
+def known(kind: str) -> list[str]:
+    """What can be asked for: the names of the networks, or of a kind of plug-ins."""
+    if kind == "net":
+        return networks.names()
+    return plugins.names(plugins.KINDS[kind])
+
+
+def names(asked: Request) -> None:
+    """The names in a request.
+
+    Raises:
+        UserError: one is not known.
+    """
+    kinds = {"board": asked.board, "backend": asked.backend}
+    if asked.model is None:
+        kinds |= {"method": asked.method, "net": asked.net}
+    for kind, name in kinds.items():
+        if not (kind == "net" and shipped(name)) and name not in known(kind):
+            raise unknown(kind.upper(), name, known(kind))
+    if asked.output not in OUTPUTS:
+        raise unknown("OUTPUT", asked.output, OUTPUTS)
+
+
+def plain(asked: Request) -> None:
+    """See that the folders of a request lie in out/, whatever the names are.
+
+    Raises:
+        UserError: a name is none that a folder of out/ can have.
+    """
+    given = {"MODEL" if asked.model else "WEIGHTS" if asked.weights else "NET": asked.name}
+    if not asked.model:
+        given = {"METHOD": asked.method, **given}
+    for kind, name in {**given, "BOARD": asked.board, "BACKEND": asked.backend}.items():
+        if not PLAIN.fullmatch(name):
+            raise UserError(
+                f"{kind}: '{name}' names a folder of out/, which takes letters, digits and . _ + - "
+                "behind a letter or digit; rename it."
+            )
+
+
+def shipped_names() -> list[str]:
+    """Networks whose weights are shipped, for any method; costs no import of torch."""
+    return [entry.name.rpartition("-")[0] for entry in (files("xnorforge.sw") / "shipped").iterdir()]
+
+
 def shipped(net: str) -> bool:
-    """Whether weights of a network are shipped, for any method; costs no import of torch."""
-    names = (entry.name for entry in (files("xnorforge.sw") / "shipped").iterdir())
-    return any(name.rpartition("-")[0] == net for name in names)
+    """Whether weights of a network are shipped, for any method."""
+    return net in shipped_names()
 
 
 def number(kind: str, given: str) -> None:
@@ -105,7 +255,8 @@ def claim(path: Path, process: int, notes: Path) -> None:
         theirs = note.read().strip()
         if theirs and theirs != mine and _identity(int(theirs.split()[0])) == theirs:
             raise UserError(
-                f"{path}: another make (process {theirs.split()[0]}) builds there; wait for it, or build in a second clone."
+                f"{path}: another build (process {theirs.split()[0]}) is at work there; "
+                "wait for it, or build in another folder."
             )
         note.truncate(0)
         note.write(mine)

@@ -1,19 +1,17 @@
-"""Accelerators of networks that were trained here, one stage after the other, each a process of its own.
+"""Accelerators of networks that were trained here, built by the pipeline like any other.
 
-A build lies in `rtl-<board>/` of its network's folder, as `make build` leaves it. One
-that is finished is taken as it is, one that was killed goes on at the stage it was in.
+A build lies in `rtl-<board>/` of its network's folder, as `make build` leaves it. One that is finished is taken as it
+is, one that was killed goes on at the stage it was in.
 """
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.hw import boards
+from xnorforge.pipeline import run
+from xnorforge.pipeline.request import Request
 
 IMAGES, STALLED = 10, 3
 
@@ -26,6 +24,7 @@ class Build:
         run: folder of the network, with `model.onnx`, `export.json`, `golden.npz`.
         net: the network's name, which is not that of the folder.
         board: what it is built for.
+        method, weights: where given, the export belongs to the build; else it is there already.
         asked: cycles per frame to aim at; None takes the board's for the network.
         images, stalled: through the RTL at full rate, and of these again under stalls.
     """
@@ -36,6 +35,8 @@ class Build:
     asked: int | None = None
     images: int = IMAGES
     stalled: int = STALLED
+    method: str = ""
+    weights: Path | None = None
 
     @property
     def acc(self) -> Path:
@@ -47,61 +48,47 @@ class Build:
         """Cycles per frame to aim at."""
         return self.asked or boards.load(self.board).interval_for(self.net)
 
+    def request(self) -> Request:
+        """The build as the pipeline takes it."""
+        given = {"interval": self.interval, "images": self.images, "stalled": self.stalled}
+        if self.weights:
+            given |= {"method": self.method, "weights": str(self.weights)}
+        return Request(
+            net=self.net,
+            board=self.board,
+            folder=self.run,
+            begin="export" if self.weights else "lower",
+            **given,
+        )
+
+
+def export(build: Build) -> dict:
+    """Export the network unless it is there, from these weights; returns its record.
+
+    Raises:
+        UserError, MismatchError: as `make`.
+    """
+    run.build(build.request(), until="export", heard=True)
+    return read_json(build.run / "export.json")
+
 
 def make(build: Build, jobs: int = 1) -> dict:
-    """Run the stages that are missing; returns what `read` finds.
+    """Run the stages that have to run; returns what `read` finds.
+
+    Args:
+        jobs: layers synthesised side by side.
 
     Raises:
         UserError: the network cannot be built for this board; the text is the stage's.
         MismatchError: a check failed, or a stage broke.
     """
-    for words in missing(build, jobs):
-        process(words)
+    run.build(replace(build.request(), jobs=jobs), heard=True)
     return read(build)
 
 
-def missing(build: Build, jobs: int = 1) -> Iterator[list[str]]:
-    """The stages still to run, as words of the command line, each looked at when the one before it has ended.
-
-    A record counts where it is no older than that of the stage before it, and a folding where it aims at this
-    interval.
-    """
-    run, acc, board = build.run, build.acc, boards.load(build.board)
-    stages = [
-        (run / "lower.json", ["lower", run]),
-        (acc / "fold.json", ["fold", run, "--board", board.name, "--interval", build.interval, "-o", acc]),
-        (acc / "rtl" / "rtl.json", ["generate", acc]),
-        (acc / "sim.json", ["sim", acc, "--images", build.images, "--stalled", build.stalled]),
-        (acc / "synth.json", ["synth", acc, "--jobs", jobs]),
-        *([(acc / "netlist.json", ["netlist", acc])] if board.simulates_netlists else []),
-        (acc / "report.json", ["report", acc]),
-    ]
-    before = run / "export.json"
-    for record, words in stages:
-        if not _current(record, before) or (
-            words[0] == "fold" and read_json(record)["interval"] != build.interval
-        ):
-            yield list(map(str, words))
-        before = record
-
-
-def _current(record: Path, before: Path) -> bool:
-    """Whether a record is there and made from what there is."""
-    return record.exists() and record.stat().st_mtime_ns >= before.stat().st_mtime_ns
-
-
-def process(words: list[str]) -> None:
-    """One stage; what it says to a person goes on to one, and its last line is the sentence of its failure."""
-    command, said = [sys.executable, "-m", "xnorforge", *words], ""
-    given = {"env": os.environ | {"XNORFORGE_LINES": "1"}, "stdout": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, **given) as stage:
-        for line in stage.stderr:
-            said = line.strip() or said
-            print(line, end="", file=sys.stderr, flush=True)
-    if stage.returncode:
-        kind = UserError if stage.returncode == 2 else MismatchError
-        ended = said if stage.returncode > 0 else f"ended by signal {-stage.returncode}."
-        raise kind(f"{words[0]}: {ended.removeprefix(f'{words[0]}: ')}")
+def finished(build: Build) -> bool:
+    """Whether nothing has to run."""
+    return not run.missing(build.request())
 
 
 def read(build: Build) -> dict:

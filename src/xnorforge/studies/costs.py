@@ -52,7 +52,7 @@ def collect(asked: Request, results: list[Result], failed: dict[Variant, Excepti
     for result in (result for result in results if result.seed == asked.seeds[0]):
         one = of(asked, result.variant)
         figures, why = {}, str(failed.get(result.variant, ""))
-        if not why and next(builds.missing(one), None):
+        if not why and not builds.finished(one):
             why = UNBUILT
         if not why:
             try:

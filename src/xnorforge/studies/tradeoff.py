@@ -67,14 +67,10 @@ def tradeoff(
     net, method = card["net"], card["method"]
     failed = {}
     for point in points:
-        build = builds.Build(out / point.name, net, board, interval, images, stalled)
+        build = builds.Build(out / point.name, net, board, interval, images, stalled, method, point.weights)
         try:
-            record = build.run / "export.json"
-            if not _exported(record, point.weights):
-                builds.process(
-                    ["export", net, "--method", method, "--weights", str(point.weights), "-o", str(build.run)]
-                )
-            point.accuracy = next(row for row in read_json(record)["accuracy"] if row["stage"] == "exported")
+            exported = builds.export(build)
+            point.accuracy = next(row for row in exported["accuracy"] if row["stage"] == "exported")
             point.figures = builds.make(build, jobs)
             say(f"tradeoff  {point.name} on {builds.told(build, point.figures)}")
         except (UserError, MismatchError) as error:
@@ -117,13 +113,6 @@ def found(run: Path) -> tuple[list[Point], dict]:
             f"{run}: its prefixes are not there; a network with shortcuts leaves none before the last layer."
         )
     return points, card
-
-
-def _exported(record: Path, weights: Path) -> bool:
-    """Whether a network was exported from these weights."""
-    return record.exists() and read_json(record)["source"].endswith(
-        read_json(weights / "card.json")["weights"]["sha256"][:16]
-    )
 
 
 def rows(points: list[Point], board: str) -> list[dict]:

@@ -1,0 +1,155 @@
+"""Verbs that build: `build` for all that has to run, and one per stage on folders that are there."""
+
+from pathlib import Path
+
+import click
+
+from xnorforge.cli import asked as builds
+from xnorforge.cli.main import FILE, FOLDER, cli
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline import job, request, run, stages
+from xnorforge.pipeline.request import Request
+
+DECLARED = {stage.name: stage for stage in stages.STAGES}
+
+
+@cli.command(short_help="Everything up to the report; runs the stages that have to run.")
+@click.argument("network", required=False)
+@builds.options
+@click.option("--until", default="report", show_default=True, help="The last stage.")
+@click.option("--show", is_flag=True, help="Print the report at the end, whether it was there or not.")
+@click.option("--dry-run", is_flag=True, help="Name the stages that have to run, and why; run none.")
+def build(network: str | None, asked: Request, until: str, show: bool, dry_run: bool) -> None:
+    """Build NETWORK, as mnist-tfc, into out/<network>/<back end>-<board>/, up to its report.
+
+    A stage runs when something that it read last time has changed, or something that it left: every build ends with
+    what the sources there are would make of it.
+    """
+    if network:
+        asked = builds.named(asked, network)
+    builds.check(asked)
+    if dry_run:
+        for name, why in run.missing(asked, until).items():
+            click.echo(f"{name:<9} {why}")
+        return
+    builds.claim(asked)
+    run.build(asked, until, quiet=show)
+    if show:
+        from xnorforge.cli.results import print_report
+
+        print_report(asked.acc)
+    elif until == "report":
+        click.echo(f"build     {asked.acc}/report.html (text: report.md, data: report.json)")
+
+
+@cli.command(short_help="Say whether a build can be asked for like this.")
+@builds.options
+def check(asked: Request) -> None:
+    """Say whether a build can be asked for like this; an unknown name is answered with the nearest."""
+    builds.check(asked)
+
+
+def one(name: str, net_dir: Path, acc: Path, **options) -> None:
+    """Run one stage in this process, on what is there."""
+    job.perform(run.task(DECLARED[name], net_dir, acc, options, DECLARED))
+
+
+@cli.command(short_help="The trained network as QONNX, with golden scores.")
+@click.argument("net", required=False)
+@click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
+@click.option("--weights", type=FOLDER, help="Folder of a training run; default: the shipped weights.")
+@click.option("--model", type=FILE, help="A QONNX file instead of NET.")
+@click.option(
+    "--scale",
+    "--input-scale",
+    type=float,
+    help="With --model: value of one input step, where the file does not say.",
+)
+@click.option("-o", "--out", type=FOLDER, required=True)
+def export(net, method, weights, model, scale, out) -> None:
+    """Write NET as QONNX with golden scores."""
+    if (net is None) == (model is None):
+        raise UserError("export: give either a network or --model FILE, not both.")
+    one("export", out, out, net=net, method=method, weights=weights, model=model, scale=scale)
+
+
+@cli.command(short_help="The same function on integers only.")
+@click.argument("net_dir", type=FOLDER)
+@click.option(
+    "--approximate",
+    "--allow-approximate",
+    is_flag=True,
+    help="Round sums of branches that are too wide to be exact.",
+)
+def lower(net_dir, approximate) -> None:
+    """Write the network of NET_DIR on integers only."""
+    one("lower", net_dir, net_dir, approximate=approximate)
+
+
+@cli.command(short_help="Parallelism and FIFOs for a board.")
+@click.argument("net_dir", type=FOLDER)
+@click.option("--board", required=True, help="Board of hw/boards.")
+@click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at.")
+@click.option("--folding", type=FILE, help="JSON {operator: {pe, simd, depth}}; the rest is searched.")
+@click.option(
+    "--backend", default="rtl", show_default=True, help="Back end, which says what becomes of matrices."
+)
+@click.option(
+    "--output",
+    type=click.Choice(request.OUTPUTS),
+    default="scores",
+    show_default=True,
+    help="What leaves of a map: every score, or of each cell the label alone.",
+)
+@click.option("-o", "--out", type=FOLDER, required=True)
+def fold(net_dir, out, **options) -> None:
+    """Choose parallelism and FIFOs of NET_DIR for a board."""
+    one("fold", net_dir, out, **options)
+
+
+@cli.command(short_help="SystemVerilog and memory files.")
+@click.argument("acc", type=FOLDER)
+def generate(acc) -> None:
+    """Write the SystemVerilog of the folded network in ACC."""
+    one("generate", acc.parent, acc)
+
+
+@cli.command(short_help="The Vitis HLS project, emulated on all golden images.")
+@click.argument("acc", type=FOLDER)
+def hls(acc) -> None:
+    """Write the Vitis HLS project of the folded network in ACC by hls4ml, and hold its emulation against the
+    bit simulator.
+    """
+    one("hls", acc.parent, acc)
+
+
+@cli.command(short_help="Bit simulator and RTL against the golden scores; cycles.")
+@click.argument("acc", type=FOLDER)
+@click.option(
+    "--images", type=click.IntRange(2), default=100, show_default=True, help="Through the RTL at full rate."
+)
+@click.option(
+    "--stalled", type=click.IntRange(1), default=20, show_default=True, help="Of these, again under stalls."
+)
+@click.option("--waves", is_flag=True, help="Write waves of the first frames.")
+def sim(acc, images, stalled, waves) -> None:
+    """Run the bit simulator and the RTL of ACC against the golden scores."""
+    one("sim", acc.parent, acc, images=images, stalled=stalled, waves=waves)
+
+
+@cli.command(short_help="Yosys cells per operator.")
+@click.argument("acc", type=FOLDER)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side."
+)
+def synth(acc, jobs) -> None:
+    """Map the RTL of ACC with Yosys and count cells per operator."""
+    one("synth", acc.parent, acc, jobs=jobs)
+
+
+@cli.command(short_help="The synthesised netlist against the golden scores.")
+@click.argument("acc", type=FOLDER)
+@click.option("--images", type=click.IntRange(2), default=2, show_default=True)
+def netlist(acc, images) -> None:
+    """Simulate the synthesised netlist of ACC against the golden scores."""
+    one("netlist", acc.parent, acc, images=images)

@@ -1,0 +1,97 @@
+"""The group of all verbs, and what becomes of their errors.
+
+Standard output carries data, standard error what a person reads. Exit codes: 0 done, 1 a check failed, 2 the
+request cannot be met, 4 `doctor` misses something that every build needs, 130 interrupted.
+"""
+
+import os
+import sys
+import tomllib
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+import xnorforge
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.progress import say
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+ROOMS = {
+    "build": ("build", "check", "export", "lower", "fold", "generate", "hls", "sim", "synth", "netlist"),
+    "results": ("report", "demo", "bench"),
+    "training": ("train", "twin", "curves", "compare", "tradeoff"),
+    "inquire": ("list", "doctor"),
+}
+
+
+class Verbs(click.Group):
+    """Verbs whose files are imported when they are asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """All verbs, those of one file together."""
+        return [verb for verbs in ROOMS.values() for verb in verbs]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A verb by its name."""
+        room = next((room for room, verbs in ROOMS.items() if name in verbs), None)
+        if room:
+            import_module(f"xnorforge.cli.{room}")
+        return super().get_command(ctx, name)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(xnorforge.__version__)
+def cli() -> None:
+    """Binary neural networks into proven gates."""
+
+
+def one_checkout(here: Path) -> None:
+    """See that the code that runs is that of the checkout we are in.
+
+    Raises:
+        UserError: it is that of another checkout, or of an installation.
+    """
+    runs = Path(xnorforge.__file__).resolve().parent
+    try:
+        name = tomllib.loads((here / "pyproject.toml").read_text()).get("project", {}).get("name")
+    except (OSError, ValueError):
+        return
+    own = here / "src/xnorforge"
+    if name == "xnorforge" and own.is_dir() and own.resolve() != runs:
+        raise UserError(
+            f"{here}: is a checkout of xnorforge, and {sys.executable} runs the code of {runs}; use this checkout's own "
+            "environment (remove .venv if it is a link, `make doctor` tells more), or start from another folder."
+        )
+
+
+def main() -> int:
+    """Run a command line and turn what went wrong into one sentence and an exit code."""
+    from xnorforge.pipeline.run import StageFailed
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
+    try:
+        one_checkout(Path.cwd())
+        cli.main(standalone_mode=False, prog_name="xnorforge")
+        return 0
+    except (UserError, MismatchError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2 if isinstance(error, UserError) else 1
+    except StageFailed as error:
+        return error.code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        where = error.ctx.command_path if getattr(error, "ctx", None) else "xnorforge"
+        say(f"{where}: {error.format_message().rstrip('.')}; `{where} --help` says what can be given.")
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted; the same command goes on from here")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

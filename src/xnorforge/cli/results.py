@@ -1,0 +1,112 @@
+"""Verbs that show what was built: demo, report, bench. Without a folder they build what they need first."""
+
+import json
+from pathlib import Path
+
+import click
+
+from xnorforge.cli import asked as builds
+from xnorforge.cli.main import FOLDER, cli
+from xnorforge.core.artifacts import intact, read_json
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline import job, run, stages
+from xnorforge.pipeline.request import Request
+
+DECLARED = {stage.name: stage for stage in stages.STAGES}
+
+
+def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
+    """What stages left for others, each with its stage."""
+    return tuple(
+        (stages.path_of(output, acc.parent, acc), name)
+        for name in names
+        for output in DECLARED[name].checked()
+    )
+
+
+@cli.command(short_help="Draw what a network finds in pictures of yours.")
+@click.argument("acc", type=FOLDER, required=False)
+@builds.options
+@click.option("--image", help="A picture, or a folder of pictures.")
+@click.option("--video", help="A video, a folder of frames, or a sequence with its boxes.")
+@click.option("--box", help="x,y,w,h of the object in the first frame, for a network that follows one.")
+@click.option("--gif", is_flag=True, help="Of a video, write a small GIF too.")
+@click.option("-o", "--out", type=FOLDER, help="Folder that is replaced whole; default: demo beside ACC.")
+def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
+    """Draw what the network in ACC finds in pictures of yours; without ACC, the options say what is built."""
+    from xnorforge.demo import inputs, render
+
+    image, video, box = image or None, video or None, box or None
+    if acc is None:
+        acc = asked.acc
+        builds.check(asked)
+        inputs.request(None if asked.model else asked.net, image, video, box)
+        builds.claim(asked)
+        run.build(asked, "fold")
+    out = out or acc.parent / "demo"
+    reads = (
+        (acc.parent / "export.json", "export"),
+        (acc.parent / "lowered.npz", "lower"),
+        *left_by(acc, "fold"),
+    )
+    with job.stage("demo", out, out / render.RECORD, reads):
+        exported = read_json(acc.parent / "export.json")
+        task, given = inputs.request(exported["task"] and exported["net"], image, video, box)
+        render.demo(acc, task, given, out, gif)
+
+
+def print_report(acc: Path, as_json: bool = False) -> None:
+    """The short form of a report that is there.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    from xnorforge.flows.report import brief
+
+    try:
+        record = read_json(acc / "report.json")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{acc}/report.json: missing or damaged; remove it if it is there, `make build` writes it."
+        ) from error
+    click.echo(json.dumps(brief.as_record(record, acc), indent=1) if as_json else brief.as_text(record))
+
+
+@cli.command(short_help="report.html, report.md, report.json of what was built.")
+@click.argument("acc", type=FOLDER)
+@click.option("--show", is_flag=True, help="Print the report that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def report(acc, show, as_json) -> None:
+    """Write report.html, report.md and report.json of ACC, and print the short form."""
+    if not show:
+        from xnorforge.flows.report import write
+
+        there = [
+            (path, stage.name)
+            for stage in stages.STAGES
+            if stage.name != "report" and (path := stages.path_of(stage.outputs[0], acc.parent, acc)).exists()
+        ]
+        with job.stage("report", acc, reads=(*there, (acc / "folded.onnx", "fold"))):
+            write(acc)
+    print_report(acc, as_json)
+
+
+@cli.command(short_help="Time the simulators on an accelerator.")
+@click.argument("acc", type=FOLDER, required=False)
+@builds.options
+@click.option("--frames", type=click.IntRange(2), default=20, show_default=True, help="Through the RTL.")
+def bench(acc: Path | None, asked: Request, frames) -> None:
+    """Time the simulators on the accelerator in ACC; what the stages took is repeated from their records.
+
+    Without ACC, the options say what is built first.
+    """
+    from xnorforge.studies.bench import table
+
+    if acc is None:
+        acc = asked.acc
+        builds.check(asked)
+        builds.claim(asked)
+        run.build(asked)
+    for path, writer in left_by(acc, "export", "lower", "fold", "sim", "synth"):
+        intact(path, writer)
+    click.echo(table(acc, frames))

@@ -1,0 +1,157 @@
+"""Verbs that train and compare: train, twin, compare, tradeoff, curves."""
+
+from pathlib import Path
+
+import click
+
+from xnorforge.cli.main import FILE, FOLDER, cli
+from xnorforge.core.progress import say
+from xnorforge.pipeline import request
+from xnorforge.pipeline.job import stage
+
+TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may then be the name behind it.")
+
+
+@cli.command()
+@click.argument("net", required=False)
+@TASK
+@click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
+@click.option(
+    "-o",
+    "--out",
+    type=FOLDER,
+    help="Folder for checkpoint, weights, curve and card; default: out/<net>/train.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
+@click.option(
+    "--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: the recipe's."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
+)
+@click.option(
+    "--set", "hyper", multiple=True, metavar="NAME=VALUE", help="A hyper-parameter of the method; repeatable."
+)
+def train(net, task, method, out, epochs, lr, seed, threads, hyper):
+    """Train NET, or go on where a run in the same folder stopped."""
+    from xnorforge.sw.training import runs
+    from xnorforge.sw.training.train import train
+
+    net = request.network(net, task)
+    given = dict(request.assignment(text) for text in hyper)
+    looked = request.Request(net=net, method=method).net_dir / "train"  # where a build looks for weights
+    out = out or looked
+    with stage("train", out):
+        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr)
+    build = f"make build NET={net} METHOD={method}"
+    if runs.own(out) is None:
+        use = f"; trained on made-up pictures: only `{build} WEIGHTS={out}` takes these weights"
+    else:
+        use = f"; `{build}` takes these weights now" if out == looked else ""
+    say(f"train     done -> {out}{use}")
+
+
+@cli.command()
+@click.argument("net", required=False)
+@TASK
+@click.option(
+    "-o", "--out", type=FOLDER, help="Folder for checkpoint, curve and card; default: out/<net>-twin."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: 0.002.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
+)
+def twin(net, task, out, epochs, lr, seed, threads):
+    """Train NET with real weights and ReLU, as a reference; it cannot be built."""
+    from xnorforge.core.accuracy import words
+    from xnorforge.sw.training.full_precision import RATE, twin
+
+    net = request.network(net, task)
+    out = out or Path("out") / f"{net}-twin"
+    with stage("twin", out):
+        card = twin(net, out, epochs, lr or RATE, seed, threads)
+    for row in card["accuracy"]:
+        say(f"twin      {words(row)}: {row['set']}")
+
+
+@cli.command()
+@click.argument("net", required=False)
+@TASK
+@click.option(
+    "--methods",
+    default="",
+    help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'.",
+)
+@click.option(
+    "--seeds",
+    default="0 1 2",
+    show_default=True,
+    help="Seeds with spaces between; every method runs with each.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch, per run.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option(
+    "--board", help="Board of hw/boards: build each method's first run for it, and add what that costs."
+)
+@click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
+def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
+    """Train NET with each method and seed, export each, and write a table and a plot; finished runs are kept."""
+    from xnorforge.studies import compare as study
+
+    net = request.network(net, task)
+    asked = study.request(net, methods, seeds, epochs, board, threads=threads, out=out)
+    with stage("compare", asked.folder):
+        study.compare(asked, jobs, say)
+    pictures = ["compare.svg", *(["pareto.svg"] if board else [])]
+    say(f"compare   done -> {', '.join(f'{asked.folder}/{name}' for name in ('table.md', *pictures))}")
+
+
+@cli.command()
+@click.argument("run", type=FOLDER, required=False)
+@click.option("--net", help="Without RUN: the network whose run out/<net>-layer_priority/train is.")
+@TASK
+@click.option("--board", required=True, help="Board of hw/boards.")
+@click.option(
+    "--interval", type=click.IntRange(1), help="Cycles per frame to aim at, for every network of the run."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side."
+)
+@click.option(
+    "--images", type=click.IntRange(2), default=10, show_default=True, help="Through the RTL at full rate."
+)
+@click.option(
+    "--stalled", type=click.IntRange(1), default=3, show_default=True, help="Of these, again under stalls."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=FOLDER,
+    help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>.",
+)
+def tradeoff(run, net, task, board, interval, jobs, images, stalled, out):
+    """Build each network that the layer_priority training in RUN left, and write a table and a plot of
+    accuracy and cost.
+    """
+    from xnorforge.studies.tradeoff import tradeoff
+
+    run = run or Path("out") / f"{request.network(net, task)}-layer_priority" / "train"
+    place = run.resolve()
+    out = out or Path("out/tradeoff") / (place.parent if place.name == "train" else place).name
+    with stage("tradeoff", out):
+        tradeoff(run, board, interval, out, jobs, say, images, stalled)
+    say(f"tradeoff  done -> {out}/{board}.md, {out}/{board}.svg")
+
+
+@cli.command()
+@click.argument("run", type=FOLDER)
+@click.option("-o", "--out", type=FILE, help="The picture, .svg or .png; default: curve.svg in RUN.")
+def curves(run, out):
+    """Draw the training curve of the folder RUN: loss, accuracy, share of flipped signs."""
+    from xnorforge.sw.training.curves import picture
+
+    say(f"curves    {picture(run, out)}")

@@ -1,0 +1,84 @@
+"""The stages' functions, each called with the network's folder, the accelerator's, and its options.
+
+What a stage needs is imported when it runs, so that its record names what it used and not what others use.
+"""
+
+from pathlib import Path
+
+from xnorforge.core.progress import say
+
+
+def export(net_dir: Path, _acc: Path, net, method, weights, model, scale) -> None:
+    """The trained network as QONNX, with golden scores."""
+    if model:
+        from xnorforge.flows.importing import import_model
+        from xnorforge.pipeline.model_images import for_model
+
+        images, labels, which = for_model(Path(model))
+        import_model(Path(model), images, labels, net_dir, scale, which)
+    else:
+        from xnorforge.flows.export import export
+        from xnorforge.sw.zoo import golden, load
+
+        module, meta = load(net, method, weights and Path(weights))
+        images, labels, which = golden(net)
+        export(module, images, labels, net_dir, {**meta, "images": which})
+
+
+def lower(net_dir: Path, _acc: Path, approximate) -> None:
+    """The same function on integers only."""
+    from xnorforge.flows.lower import lower
+
+    lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir, approximate)
+
+
+def fold(net_dir: Path, acc: Path, board, backend, interval, folding, output) -> None:
+    """Parallelism and FIFOs for a board."""
+    from xnorforge.flows.fold import fold
+
+    fold(net_dir, board, acc, interval, folding and Path(folding), backend, output)
+
+
+def generate(_net_dir: Path, acc: Path) -> None:
+    """SystemVerilog and memory files."""
+    from xnorforge.flows.backends.rtl import generate
+
+    generate(acc / "folded.onnx", acc / "rtl")
+
+
+def hls(net_dir: Path, acc: Path) -> None:
+    """The Vitis HLS project by hls4ml, its emulation against the bit simulator."""
+    from xnorforge.flows.backends import hls4ml
+    from xnorforge.sim.stage import bits_alone
+
+    hls4ml.build(acc, net_dir, before=[bits_alone(acc, net_dir)])
+
+
+def sim(net_dir: Path, acc: Path, images, stalled, waves) -> None:
+    """Bit simulator and RTL against the golden scores; cycles."""
+    from xnorforge.sim.stage import simulate
+
+    simulate(acc, net_dir, images, stalled, waves, lambda text: say(f"sim         {text}"))
+
+
+def synth(net_dir: Path, acc: Path, jobs=2) -> None:
+    """Yosys cells per operator."""
+    from xnorforge.flows.synth import synthesise
+
+    synthesise(acc, net_dir, jobs)
+
+
+def netlist(net_dir: Path, acc: Path, images=2) -> None:
+    """The synthesised netlist against the golden scores."""
+    from xnorforge.sim.netlist import simulate_netlist
+
+    simulate_netlist(acc, net_dir, images, lambda text: say(f"netlist     {text}"))
+
+
+def report(_net_dir: Path, acc: Path) -> None:
+    """report.html, report.md, report.json; the short form goes to standard output."""
+    from xnorforge.core.artifacts import read_json
+    from xnorforge.flows.report import brief, write
+
+    write(acc)
+    print(brief.as_text(read_json(acc / "report.json")))

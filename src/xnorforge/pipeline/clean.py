@@ -1,0 +1,97 @@
+"""Removes what builds left, and nothing else: `python -m xnorforge.pipeline.clean [STAGE] --net … --board …`.
+
+Without a stage all of out/ goes but the trained weights and the cache of built simulators and mapped layers. Standard
+library only, as it runs where nothing is installed.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline import record, request, stages
+
+TRAINED = ("checkpoint.pt", "weights.safetensors")
+KEPT = (".cache", "train")
+
+
+def everything(out: Path) -> None:
+    """Remove all in a folder but the cache and the folders of trainings."""
+    if _trained(out) or out.is_symlink():
+        return
+    for entry in sorted(out.iterdir()) if out.is_dir() else ():
+        if entry.name in KEPT:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            everything(entry)
+            if not any(entry.iterdir()):
+                entry.rmdir()
+        else:
+            entry.unlink()
+
+
+def _trained(folder: Path) -> bool:
+    return any((folder / name).exists() for name in TRAINED)
+
+
+def stage(asked: request.Request, name: str) -> list[str]:
+    """Remove what a stage left and all that follows; returns the names of the stages.
+
+    Before fold that is every accelerator of the network, of fold the accelerator as a whole.
+
+    Raises:
+        UserError: a name that could lead out of out/, or no such stage.
+    """
+    request.plain(asked)
+    if name not in stages.NAMES:
+        raise UserError(f"clean_{name}: no such stage; there are {', '.join(stages.NAMES)}.")
+    declared = {one.name: one for one in stages.STAGES}
+    gone = [name]
+    for one in stages.STAGES:
+        if one.name == "report" or not set(gone).isdisjoint(one.inputs):
+            gone.append(one.name)
+    folders = [asked.acc]
+    if name in ("export", "lower"):
+        found = asked.net_dir.glob("*-*/") if asked.net_dir.is_dir() else ()
+        folders = [path for path in found if (path / "fold.json").exists()]
+    if name in ("export", "lower", "fold"):
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    for one in dict.fromkeys(gone):
+        for output in declared[one].outputs:
+            _remove(stages.path_of(output, asked.net_dir, asked.acc))
+        _remove(record.place(declared[one], asked))
+    return list(dict.fromkeys(gone))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def main(words: list[str]) -> int:
+    """0, or 2 with one sentence."""
+    parser = argparse.ArgumentParser(prog="make clean")
+    parser.add_argument("stage", nargs="?")
+    given = ("net", "task", "method", "board", "backend", "model", "weights")
+    for name in given:
+        parser.add_argument(f"--{name}", default="")
+    found = parser.parse_args(words)
+    asked = {name: getattr(found, name) for name in given if name != "task" and getattr(found, name)}
+    try:
+        if found.stage:
+            asked["net"] = request.network(asked.get("net"), found.task)
+            stage(request.Request(**asked), found.stage)
+        else:
+            everything(Path("out"))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,150 @@
+"""One stage in a process: `python -m xnorforge.pipeline.job '{"name": …}'`, what `run.py` starts.
+
+It loads nothing of the command line, so that an edit there restarts no stage.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+
+from xnorforge.core.artifacts import intact, read_json
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.progress import say
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+NO_ROOM = 1 << 20  # bytes free below which any failure is put down to the full disk
+
+
+@contextmanager
+def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()) -> Iterator[None]:
+    """One stage: a line at its start, its checks and a line at its end; a check that failed ends the program.
+
+    Args:
+        folder: where the stage writes; named when the disk is full.
+        result: the record the stage leaves, `<stage>.json`.
+        reads: files of earlier stages (path, stage that writes it); each is there and whole before the stage
+            starts.
+
+    Raises:
+        MismatchError: the record holds a check with mismatches, or one that compared nothing.
+        UserError: the disk is full or closed to us, or a file of an earlier stage is missing or damaged.
+    """
+    say(f"{name:<9} {folder}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder, *cache().glob("*/")):
+            sweep(place)
+        for path, writer in reads:
+            intact(path, writer)
+        yield
+    except UserError:
+        prune(folder)
+        raise
+    except (MismatchError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        if number in FULL or free(folder) < NO_ROOM:
+            raise UserError(
+                f"{folder}: no space left on the disk for {name}; "
+                "free some (a build takes about 200 MB) and start again."
+            ) from error
+        if number in CLOSED:
+            raise UserError(
+                f"{folder}: {name} cannot write there ({error}); "
+                "make it a folder of yours, or name another with -o."
+            ) from error
+        raise
+    if result is not None:
+        _passed(name, result)
+
+
+def _passed(name: str, result: Path) -> None:
+    """Say what a stage's record says of its checks.
+
+    Raises:
+        MismatchError: one failed, or compared nothing.
+    """
+    record = read_json(result)
+    checks = record.get("checks", [])
+    for check in checks:
+        images, unit = (f"{check['images']:,} images, ", "integers ") if check["images"] else ("", "")
+        differ = f"{check['mismatches']:,} of {check['integers']:,} {unit}differ"
+        say(f"{name:<9}   {check['name']}: {images}{differ}")
+    bad = [check["name"] for check in checks if check["mismatches"] or not check["integers"]]
+    if bad:
+        raise MismatchError(f"{name}: {', '.join(bad)} failed; the figures are in {result}.")
+    say(f"{name:<9} done in {record.get('run', {}).get('wall_s', 0):.1f} s -> {result}")
+
+
+def cache() -> Path:
+    """Where built simulators and mapped layers are kept."""
+    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache")
+
+
+def free(folder: Path) -> int:
+    """Bytes free where `folder` lies or would lie."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def prune(folder: Path) -> None:
+    """Remove a folder in which nothing was made, and those around it that hold nothing else."""
+    with suppress(OSError):
+        for place in (folder, *folder.parents):
+            place.rmdir()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left unfinished (`artifacts.whole` names it after the process)."""
+    for part in folder.glob(".*.part"):
+        if not Path(f"/proc/{part.name.split('.')[-2]}").exists():
+            shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def perform(task: dict) -> None:
+    """Run the stage that a task describes, see `run.task`; the errors are those of `stage` and the function."""
+    net_dir, acc = Path(task["net_dir"]), Path(task["acc"])
+    reads = tuple((Path(path), writer) for path, writer in task["reads"])
+    module, _, function = task["call"].partition(":")
+    result = task["result"] and Path(task["result"])
+    with stage(task["name"], Path(task["folder"]), result, reads):
+        getattr(import_module(module), function)(net_dir, acc, **task["options"])
+
+
+def answered(action) -> int:
+    """Call `action`; turn what went wrong into one sentence and an exit code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
+    try:
+        action()
+    except (UserError, MismatchError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2 if isinstance(error, UserError) else 1
+    except KeyboardInterrupt:
+        return 130  # the build that started this process was interrupted too, and says so
+    return 0
+
+
+def _end_with(parent: int) -> None:
+    """End when the build does, so that nobody writes where the next one goes on (prctl PR_SET_PDEATHSIG)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    _end_with(int(sys.argv[1]))
+    sys.exit(answered(lambda: perform(json.loads(sys.argv[2]))))

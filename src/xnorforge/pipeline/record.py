@@ -1,0 +1,290 @@
+"""What a stage read, kept beside what it left: `.<stage>.reads.json`. It decides whether the stage runs again.
+
+The record holds the function and its options, the environment variables that count, Python, the versions of the
+libraries that were loaded, and by SHA-256 of their content: every source, template and model of the package, every
+file of a plug-in or of the data, every file of an earlier stage that was opened, the programs that were started, and
+what was left. A stage runs again exactly when one of these differs. Dates decide nothing.
+
+Of the records of earlier stages the part `run` does not count (times and memory vary from run to run), except for the
+report, which shows it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import xnorforge
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.stages import NAMES, OPTIONAL, Stage, path_of
+
+LARGE = (
+    1 << 20
+)  # bytes from which a file whose size, date and inode are those of the record is not read again
+RECORDS = {"rtl.json", *(f"{name}.json" for name in NAMES)}
+CHANGED = "changed while the stage ran"
+
+
+def place(stage: Stage, asked: Request) -> Path:
+    """Where a stage's record lies."""
+    return path_of(
+        stage.outputs[0].partition("/")[0] + f"/.{stage.name}.reads.json", asked.net_dir, asked.acc
+    )
+
+
+class Places:
+    """Names of files that stay the same when a checkout or `out/` is moved."""
+
+    def __init__(self, asked: Request):
+        package = Path(xnorforge.__file__).parent
+        linked = [path for path in package.iterdir() if path.is_symlink()]
+        data, home = os.environ.get("XNORFORGE_DATA"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        roots = [
+            ("acc", asked.acc),
+            ("net", asked.net_dir),
+            *((f"xnorforge/{path.name}", path) for path in linked),
+            ("xnorforge", package),
+            *([("data", Path(data))] if data else []),
+            ("downloads", Path(home).expanduser() / "xnorforge"),
+        ]
+        self.roots = [(name, os.path.realpath(path)) for name, path in roots]
+        given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights)
+        self.outside = [os.path.realpath(path) for path in given if path]
+
+    def name(self, path: str) -> str | None:
+        """The name of a path, or None where it does not count."""
+        path = os.path.realpath(path)
+        for name, root in self.roots:
+            if path == root or path.startswith(root + os.sep):
+                inside = os.path.relpath(path, root)
+                if _passing(inside) or (name == "net" and self._other(inside)):
+                    return None
+                return name if inside == "." else f"{name}/{inside}"
+        for root in self.outside:
+            if path == root or path.startswith(root + os.sep):
+                return None if _passing(os.path.relpath(path, root)) else path
+        return None
+
+    def path(self, name: str) -> str:
+        """The path of a name."""
+        for root, path in self.roots:
+            if name == root or name.startswith(root + "/"):
+                return path + name[len(root) :]
+        return name
+
+    def _other(self, inside: str) -> bool:
+        """Whether a file belongs to another accelerator of the network, which a report only mentions."""
+        first = inside.partition(os.sep)[0]
+        return first != inside and os.path.exists(os.path.join(self.path("net"), first, "fold.json"))
+
+
+def _passing(inside: str) -> bool:
+    """Byte code, hidden and unfinished files."""
+    parts = inside.split(os.sep)
+    return any(
+        part == "__pycache__" or (part[0] == "." and part != ".") for part in parts
+    ) or inside.endswith(".pyc")
+
+
+class Contents:
+    """Digests of files and folders, each read once.
+
+    Attributes:
+        large: what large files looked like when they were read: {name: [size, date, inode, digest]}.
+    """
+
+    def __init__(self, large: dict | None = None):
+        self.large = large or {}
+        self.used: dict[str, list] = {}
+
+    def of(self, name: str, path: str, times: bool) -> str | None:
+        """The digest of a file, of the names and contents of a folder; None where there is nothing."""
+        if os.path.isdir(path):
+            inner = [one for one in sorted(os.listdir(path)) if not _passing(one)]
+            found = [(one, self.of(f"{name}/{one}", os.path.join(path, one), times)) for one in inner]
+            return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+        try:
+            stat = os.stat(path)
+        except OSError:
+            return None
+        look = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        if stat.st_size >= LARGE and self.large.get(name, [])[:3] == look:
+            self.used[name] = self.large[name]
+        elif stat.st_size >= LARGE:
+            self.used[name] = [*look, _sha(path, *look)]
+        else:
+            steady = not times and os.path.basename(path) in RECORDS and name.startswith(("net/", "acc/"))
+            return _steady(path, *look) if steady else _sha(path, *look)
+        return self.used[name][3]
+
+
+@cache
+def _sha(path: str, *_look: int) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+@cache
+def _steady(path: str, *look: int) -> str | None:
+    """The digest of a stage's record without what varies."""
+    try:
+        kept = {key: value for key, value in read_json(path).items() if key != "run"}
+    except (OSError, ValueError, AttributeError):
+        return _sha(path, *look)
+    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
+
+
+def listing(path: str) -> list[str] | None:
+    """Names in a folder and in the folders in it, where a plug-in's parts lie; None where there is none."""
+    if not os.path.isdir(path):
+        return None
+    found = []
+    for one in (one for one in sorted(os.listdir(path)) if not _passing(one)):
+        inner = os.path.join(path, one)
+        found.append(one)
+        if os.path.isdir(inner):
+            found += [f"{one}/{name}" for name in sorted(os.listdir(inner)) if not _passing(name)]
+    return found
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Every installed library's version, by the names of their folders: quicker than asking each."""
+    found: dict[str, str] = {}
+    for folder in (path for path in sys.path if os.path.isdir(path)):
+        for entry in os.listdir(folder):
+            if entry.endswith(".dist-info"):
+                name, _, version = entry.removesuffix(".dist-info").rpartition("-")
+                found.setdefault(_plain(name), version)
+    return found
+
+
+@cache
+def _owners() -> dict[str, list[str]]:
+    return {name: list(owners) for name, owners in packages_distributions().items()}
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _libraries(names: set[str]) -> dict[str, str]:
+    """The distributions that files below site-packages belong to, with their versions."""
+    found = set()
+    for name in names:
+        if name.endswith(".dist-info"):
+            found.add(_plain(name.removesuffix(".dist-info").rpartition("-")[0]))
+        else:
+            found.update(map(_plain, _owners().get(name.partition(".")[0], [])))
+    return {name: versions()[name] for name in sorted(found - {"xnorforge"}) if name in versions()}
+
+
+def _program(name: str) -> str | None:
+    path = shutil.which(name)
+    return Contents().of(name, os.path.realpath(path), True) if path else None
+
+
+def _settings(stage: Stage, asked: Request) -> dict:
+    """What is known of a stage before it runs."""
+    return {
+        "function": stage.function(),
+        "options": asked.options(stage),
+        "environment": {name: os.environ.get(name) or None for name in stage.environment},
+        "python": sys.version,
+        "plug-ins": list(map(str, plugins.roots())),
+    }
+
+
+def write(stage: Stage, asked: Request, noted: list[tuple[str, str]], began: int) -> None:
+    """Keep what a stage read.
+
+    Args:
+        noted: by `reads`, in its order.
+        began: time.time_ns() before it started; what is younger than that changed while it ran.
+    """
+    places, contents = Places(asked), Contents()
+    files: dict[str, str | None] = {}
+    folders, programs, libraries, written = {}, {}, set(), set()
+    for kind, what in noted:
+        if kind == "write":
+            written.add(os.path.realpath(what))
+        elif kind == "library":
+            libraries.add(what)
+        elif kind == "program":
+            if not _own_program(what):
+                programs[what] = _program(what)
+        elif (name := places.name(what)) is None:
+            continue
+        elif kind == "list" and not name.startswith(("net", "acc")):
+            folders[name] = listing(places.path(name))
+        elif kind == "read" and not _left(name, stage) and not _within(os.path.realpath(what), written):
+            path = places.path(name)
+            if not os.path.isdir(path):
+                late = os.path.exists(path) and os.stat(path).st_mtime_ns > began
+                files[name] = CHANGED if late else contents.of(name, path, stage.times)
+    files |= {name: contents.of(name, places.path(name), False) for name in stage.handed}
+    outputs = {name: contents.of(name, places.path(name), False) for name in stage.outputs}
+    write_json(
+        place(stage, asked),
+        {
+            "stage": stage.name,
+            **_settings(stage, asked),
+            "libraries": _libraries(libraries),
+            "programs": dict(sorted(programs.items())),
+            "files": dict(sorted(files.items())),
+            "folders": dict(sorted(folders.items())),
+            "outputs": outputs,
+            "large": contents.used,
+        },
+    )
+
+
+def _left(name: str, stage: Stage) -> bool:
+    return any(name == one or name.startswith(f"{one}/") for one in stage.outputs)
+
+
+def _within(path: str, written: set[str]) -> bool:
+    return path in written or any(str(parent) in written for parent in Path(path).parents)
+
+
+def _own_program(name: str) -> bool:
+    """Python itself, and simulators that were built from what is noted already."""
+    kept = os.path.realpath(os.environ.get("XNORFORGE_CACHE") or "out/.cache")
+    return name == sys.executable or os.path.realpath(name).startswith(kept + os.sep)
+
+
+def difference(stage: Stage, asked: Request) -> str:
+    """Why a stage has to run, in a few words; nothing where it need not."""
+    try:
+        kept = read_json(place(stage, asked))
+        for name, now in _settings(stage, asked).items():
+            if kept[name] != json.loads(json.dumps(now)):
+                return f"other {name}"
+        places, contents = Places(asked), Contents(kept["large"])
+        for name, was in kept["outputs"].items():
+            now = contents.of(name, places.path(name), False)
+            if now != was or (now is None and name not in OPTIONAL):
+                return f"{name} changed" if now else f"{name} is missing"
+        for name, was in kept["files"].items():
+            if contents.of(name, places.path(name), stage.times) != was:
+                return f"{name} changed"
+        for name, was in kept["folders"].items():
+            if listing(places.path(name)) != was:
+                return f"other files in {name}"
+        for name, was in kept["libraries"].items():
+            if versions().get(name) != was:
+                return f"{name} {versions().get(name)} in place of {was}"
+        for name, was in kept["programs"].items():
+            if _program(name) != was:
+                return f"another program {name}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "it has not run"
+    return ""

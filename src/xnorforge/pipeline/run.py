@@ -1,0 +1,161 @@
+"""Runs the stages that have to run, each in a process of its own, two at a time where they do not wait for each other."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.pipeline import reads, record
+from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.stages import STAGES, Stage, path_of
+
+JOBS = 2
+
+
+class StageFailed(Exception):
+    """A stage ended badly and has said why on standard error.
+
+    Attributes:
+        code: its exit code, 2 for a request that cannot be met.
+    """
+
+    def __init__(self, code: int):
+        super().__init__(f"ended with {code}")
+        self.code = code
+
+
+def wanted(asked: Request, until: str = "report") -> list[Stage]:
+    """The stages that `until` needs, itself included.
+
+    Raises:
+        UserError: no such stage in this build.
+    """
+    stages = {stage.name: stage for stage in asked.plan()}
+    if until not in stages:
+        raise UserError(
+            f"{until}: no stage of a build with BACKEND={asked.backend} for {asked.board}; "
+            f"it has {', '.join(stages)}."
+        )
+    needed = {until}
+    for stage in reversed(stages.values()):
+        if stage.name in needed:
+            needed.update(stage.inputs)
+    return [stage for stage in stages.values() if stage.name in needed]
+
+
+def missing(asked: Request, until: str = "report") -> dict[str, str]:
+    """Stages that have to run as things are, and why; those behind them may have to as well."""
+    found = ((stage.name, record.difference(stage, asked)) for stage in wanted(asked, until))
+    return {name: why for name, why in found if why}
+
+
+def build(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:
+    """Run what has to run; returns the names of these stages.
+
+    Args:
+        quiet: keep standard output to itself.
+        heard: the caller tells what went wrong, from the error; otherwise the stage has said it.
+
+    Raises:
+        StageFailed: a stage failed, unless `heard`.
+        UserError, MismatchError: with `heard`: the stage's sentence.
+    """
+    waiting, done, ran = wanted(asked, until), set[str](), list[str]()
+    planned = {stage.name for stage in waiting}
+    running: dict[Future, Stage] = {}
+    failed: BaseException | None = None
+    with ThreadPoolExecutor(JOBS) as pool:
+        while (waiting and not failed) or running:
+            ready = [stage for stage in waiting if not failed and done >= planned.intersection(stage.inputs)]
+            for stage in ready:
+                waiting.remove(stage)
+                if record.difference(stage, asked):
+                    ran.append(stage.name)
+                    running[pool.submit(process, stage, asked, quiet, heard, len(ready) > 1)] = stage
+                else:
+                    done.add(stage.name)
+            if not running:
+                continue
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                stage = running.pop(future)
+                if error := future.exception():
+                    failed = failed or error
+                else:
+                    done.add(stage.name)
+    if failed:
+        raise failed
+    return ran
+
+
+def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[str, Stage]) -> dict:
+    """What `job.perform` is given: a stage, its folders and options, and the files of `earlier` stages it reads."""
+    checked = [
+        (str(path_of(name, net_dir, acc)), writer)
+        for writer in stage.inputs
+        for name in earlier[writer].checked()
+    ]
+    return {
+        "name": stage.name,
+        "call": stage.function(),
+        "net_dir": str(net_dir),
+        "acc": str(acc),
+        "folder": str(net_dir if stage.outputs[0].startswith("net/") else acc),
+        "result": None if stage.times else str(path_of(stage.outputs[0], net_dir, acc)),
+        "reads": checked,
+        "options": options,
+    }
+
+
+def _task(stage: Stage, asked: Request) -> dict:
+    earlier = {one.name: one for one in (*STAGES, *asked.plan())}
+    options = asked.options(stage) | {name: getattr(asked, name) for name in stage.pace}
+    return task(stage, asked.net_dir, asked.acc, options, earlier)
+
+
+def process(stage: Stage, asked: Request, quiet: bool, heard: bool, lines: bool) -> None:
+    """One stage in a process; its record of what it read is written when it has ended well."""
+    record.place(stage, asked).unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "xnorforge.pipeline.job",
+        str(os.getpid()),
+        json.dumps(_task(stage, asked)),
+    ]
+    with tempfile.TemporaryDirectory(prefix="xnorforge-") as folder:
+        noted = str(Path(folder) / "reads")
+        environment = (
+            os.environ | {reads.VARIABLE: noted} | ({"XNORFORGE_LINES": "1"} if lines or heard else {})
+        )
+        began = time.time_ns()
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL if quiet or heard else None,
+            stderr=subprocess.PIPE if heard else None,
+            text=True,
+        ) as job:
+            said = _passed_on(job) if heard else ""
+        if job.returncode:
+            raise _error(stage.name, said, job.returncode) if heard else StageFailed(abs(job.returncode))
+        record.write(stage, asked, reads.lines(noted), began)
+
+
+def _passed_on(job) -> str:
+    """Pass on what a stage says; returns its last line."""
+    said = ""
+    for line in job.stderr:
+        said = line.strip() or said
+        print(line, end="", file=sys.stderr, flush=True)
+    return said
+
+
+def _error(name: str, said: str, code: int) -> Exception:
+    kind = UserError if code == 2 else MismatchError
+    ended = said if code > 0 else f"ended by signal {-code}."
+    return kind(f"{name}: {ended.removeprefix(f'{name}: ')}")

@@ -1,0 +1,173 @@
+"""The pipeline, declared once: what every stage is called, reads, writes, can be told, and which function it is.
+
+`xnorforge build`, make, `compare` and `tradeoff` run these stages through `run.py`; nothing else knows their order.
+Standard library only: a build with nothing to do must not load more.
+"""
+
+import ast
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError, unknown
+from xnorforge.hw import boards
+
+CALLS = "xnorforge.pipeline.calls"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a build.
+
+    Attributes:
+        name: on the command line, in records and messages.
+        inputs: earlier stages; it waits for them, and finds their files whole.
+        outputs: files and folders it leaves, in the network's folder ("net/…") or the accelerator's ("acc/…"); the
+            first is its record, written last.
+        options: fields of `request.Request` that it is told.
+        environment: variables that change what it does.
+        call: "module:function", called with both folders and the options.
+        handed: outputs of others that a program reads which is not Python, as a simulator its memory files.
+        pace: fields of a request that change how fast it is and nothing else.
+        times: whether it tells how long the others took, so that their records count with their times.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    call: str = ""
+    times: bool = False
+    pace: tuple[str, ...] = ()
+    handed: tuple[str, ...] = ()
+
+    def function(self) -> str:
+        """Where its function is."""
+        return self.call or f"{CALLS}:{self.name}"
+
+    def checked(self) -> tuple[str, ...]:
+        """Outputs whose form can be looked at before another stage reads them."""
+        return tuple(name for name in self.outputs if name.endswith((".json", ".onnx", ".npz")))
+
+
+_DATA, _COMPILER = ("XNORFORGE_DATA",), ("CXX",)
+STAGES = (
+    Stage(
+        "export",
+        (),
+        ("net/export.json", "net/model.onnx", "net/golden.npz"),
+        ("net", "method", "weights", "model", "scale"),
+        _DATA,
+    ),
+    Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz"), ("approximate",)),
+    Stage(
+        "fold",
+        ("export", "lower"),
+        ("acc/fold.json", "acc/folded.onnx"),
+        ("board", "backend", "interval", "folding", "output"),
+    ),
+    Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
+    Stage(
+        "sim",
+        ("export", "lower", "fold", "generate"),
+        ("acc/sim.json", "acc/examples"),
+        ("images", "stalled", "waves"),
+        _DATA + _COMPILER,
+        handed=("acc/rtl",),
+    ),
+    Stage("synth", ("fold", "generate"), ("acc/synth.json", "acc/netlist"), pace=("jobs",)),
+    Stage(
+        "netlist",
+        ("export", "lower", "fold", "synth"),
+        ("acc/netlist.json",),
+        environment=_COMPILER,
+        handed=("acc/rtl",),
+    ),
+    Stage(
+        "hls",
+        ("export", "lower", "fold"),
+        ("acc/hls.json", "acc/hls_project"),
+        environment=_COMPILER,
+    ),
+    Stage(
+        "report",
+        (),  # all stages of the build, see `plan`
+        (
+            "acc/report.json",
+            "acc/report.html",
+            "acc/report.md",
+            "acc/report",
+            "acc/metrics.json",
+            "acc/utilization.txt",
+        ),
+        times=True,
+    ),
+)
+ALWAYS = ("export", "lower", "fold")  # of every back end; what follows, the back end says
+OPTIONAL = (
+    "acc/examples",
+    "acc/report",
+    "acc/metrics.json",
+    "acc/utilization.txt",
+)  # some networks have none
+NAMES = tuple(stage.name for stage in STAGES)
+
+
+def plan(backend: str, board: str) -> list[Stage]:
+    """The stages of a build in an order in which they can run, the report last.
+
+    Raises:
+        UserError: no such back end or board.
+    """
+    declared = {stage.name: stage for stage in STAGES}
+    found = [declared[name] for name in ALWAYS]
+    for name in following(backend):
+        if name == "netlist" and not modelled(board):
+            continue
+        found.append(declared.get(name) or _own(backend, name))
+    inputs = tuple(stage.name for stage in found)
+    return [*found, replace(declared["report"], inputs=inputs)]
+
+
+def _own(backend: str, name: str) -> Stage:
+    """A stage that only one back end has: the function of that name in its module."""
+    outputs = (f"acc/{name}.json", f"acc/{name}")
+    return Stage(name, ALWAYS, outputs, call=f"xnorforge.flows.backends.{backend}:{name}")
+
+
+def following(backend: str) -> tuple[str, ...]:
+    """The stages that a back end adds behind fold.
+
+    They are read from the text of its declaration `BACKEND = Backend(…)`, as its module may import a compiler.
+
+    Raises:
+        UserError: no such back end, or a declaration that is not made of plain values.
+    """
+    from xnorforge.flows.backends.base import Backend
+
+    if backend not in plugins.names("flows.backends"):
+        raise unknown("BACKEND", backend, plugins.names("flows.backends"))
+    path = plugins.place("flows.backends", backend)
+    path = path / "__init__.py" if path.is_dir() else path
+    for line in ast.parse(path.read_text()).body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "BACKEND":
+            try:
+                given = {word.arg: ast.literal_eval(word.value) for word in line.value.keywords}  # type: ignore[attr-defined]
+            except (ValueError, AttributeError):
+                break
+            return tuple(given.get("stages", Backend.stages))
+    raise UserError(
+        f'{path}: no declaration BACKEND = Backend(about="…", stages=(…)) of plain values; write one there.'
+    )
+
+
+def modelled(board: str) -> bool:
+    """Whether the netlist of a board's part can be simulated: its family has models of its cells."""
+    return boards.load(board).simulates_netlists
+
+
+def path_of(name: str, net_dir: Path, acc: Path) -> Path:
+    """Where an output lies."""
+    where, _, rest = name.partition("/")
+    return {"net": net_dir, "acc": acc}[where] / rest
