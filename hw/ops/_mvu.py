@@ -98,7 +98,7 @@ class Mvu(HwOp):
         """Whether results leave as numbers; else as bits, result >= threshold."""
         return len(self.onnx_node.input) < 3
 
-    def fold(self) -> tuple[int, int, int, int]:
+    def folding(self) -> tuple[int, int, int, int]:
         """mw, mh, simd, pe, after a check of folding, shapes and arrays.
 
         Raises:
@@ -138,12 +138,12 @@ class Mvu(HwOp):
         """Clock cycles per frame when neither side stalls: each weight word is read once per vector, without
         a gap.
         """
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
 
     def needs(self, _port: int = 0) -> np.ndarray:
         """The whole vector for every result of it."""
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         return np.repeat(np.arange(1, self.get_nodeattr("vectors") + 1) * (mw // simd), mh // pe)
 
     def input_buffer(self) -> int:
@@ -156,7 +156,7 @@ class Mvu(HwOp):
 
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""
-        mw, _, simd, _ = self.fold()
+        mw, _, simd, _ = self.folding()
         return mw // simd + 2 + self.dot().latency
 
     def dot(self) -> cost.Dot:
@@ -185,7 +185,7 @@ class Mvu(HwOp):
 
     def in_block(self) -> tuple[bool, bool]:
         """Whether the weights and whether the starts lie in block RAM."""
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         rom, words = self.get_nodeattr("rom"), mw // simd * (mh // pe)
         deep = (
             words > cost.SHALLOW
@@ -196,7 +196,7 @@ class Mvu(HwOp):
 
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant."""
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         weights, starts = self.in_block()
         return self.module, {
             "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Thresholds": int(not self.raw),
@@ -205,7 +205,7 @@ class Mvu(HwOp):
 
     def memories(self) -> dict:
         """Weights, word pass * (mw/simd) + beat; starts of the accumulators, one word per pass."""
-        _, _, simd, pe = self.fold()
+        _, _, simd, pe = self.folding()
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
         files = {"WeightFile": (pe * simd * self.weight_bits, self.weight_words(weights))}
         if self.has_starts():
@@ -217,7 +217,7 @@ class Mvu(HwOp):
 
     def weight_words(self, weights) -> list[int]:
         """The words of the weight memory for weights (mw, mh)."""
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         return memory_words(lanes.reshape(-1, pe * simd), self.weight_bits)
 
@@ -238,7 +238,7 @@ class Mvu(HwOp):
 
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         widths = simd * self.in_bits, simd * pe * self.weight_bits, self.acc_bits
         shape = pe, mw // simd, mh // pe, self.dot(), *widths
         return cost.Unit(*shape, self.has_starts(), self.equal_starts(), *self.in_block()).cost()

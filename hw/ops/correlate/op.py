@@ -36,7 +36,7 @@ class Correlate(XnorMvu, Loadable):
     @property
     def bank_words(self) -> int:
         """Words of a bank."""
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         return mw // simd * (mh // pe)
 
     @property
@@ -102,14 +102,14 @@ class Correlate(XnorMvu, Loadable):
         """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first
         vector for all rows.
         """
-        mw, mh, *_ = self.fold()
+        mw, mh, *_ = self.folding()
         return np.repeat(np.asarray(x).reshape(len(x), -1, mw)[:, 0, :, None], mh, axis=2).astype(np.int64)
 
     def holding(self, weights) -> "Correlate":
         """The same operator with another template (mw, mh)."""
         found = copy.copy(self)
         found.arrays_of = self.arrays_of | {"weights": np.asarray(weights).astype(np.int64)}
-        found.fold()
+        found.folding()
         return found
 
     def matrix(self):
@@ -120,7 +120,7 @@ class Correlate(XnorMvu, Loadable):
         """Matrix and fold; words of a bank and bits of a word; addresses of the banks, bytes from word to
         word.
         """
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         return {
             "template": {"mw": mw, "mh": mh, "simd": simd, "pe": pe},
             "words": self.bank_words,
@@ -136,7 +136,7 @@ class Correlate(XnorMvu, Loadable):
         return max(2, super().cycles())
 
     def rtl(self) -> tuple[str, dict]:
-        mw, mh, simd, pe = self.fold()
+        mw, mh, simd, pe = self.folding()
         shape = {"Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Vectors": self.get_nodeattr("vectors")}
         return self.module, shape | {"Block": int(self.blocks)}
 
@@ -148,7 +148,7 @@ class Correlate(XnorMvu, Loadable):
 
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-correlate.md, fitted to Yosys."""
-        mw, _, simd, pe = self.fold()
+        mw, _, simd, pe = self.folding()
         acc, depth = self.result_bits if mw > simd else 0, BANKS * self._rows()
         bram36, lut = cost.replay_cost(simd, mw // simd)
         lut += CONTROL + pe * (self.dot().lut + acc)

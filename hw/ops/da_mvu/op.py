@@ -136,7 +136,7 @@ class DaMvu(HwOp):
         graph, ends, given = self.plan
         return graph.stages(ends, text.last(ends, given, not self.raw))
 
-    def checked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def checked_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (mw, mh), and the least and the greatest result of each row (mh,), int64.
 
         Raises:
@@ -170,7 +170,7 @@ class DaMvu(HwOp):
         """Columns of the weights whose sums decide something, (mw, rows); zeros in those whose answer is
         fixed.
         """
-        weights, low, high = self.checked()
+        weights, low, high = self.checked_weights()
         if self.raw:
             return weights
         thresholds = self._integers("thresholds")
@@ -181,7 +181,7 @@ class DaMvu(HwOp):
         """The graph, and per row its end and what it has to reach or what is added to it, as text.module
         wants them.
         """
-        (weights, low, _), bias = self.checked(), self._integers("bias")
+        (weights, low, _), bias = self.checked_weights(), self._integers("bias")
         graph = adders.Adders(self._integers("adders"), len(weights), *self._reach())
         ends = [graph.find(column) for column in self.live().T]
         if self.raw:
@@ -242,7 +242,7 @@ class DaMvu(HwOp):
         }
         attributes |= {"in_bits": bits, "in_signed": signed, "w_bits": w_bits}
         wide = cls.make(name, arrays, **attributes, out_bits=31, out_signed=1)
-        _, low, high = wide.checked()
+        _, low, high = wide.checked_weights()
         if raw:
             least, greatest = int(low.min()), int(high.max())
             attributes["out_signed"] = int(least < 0)

@@ -67,9 +67,9 @@ class IntMvu(Mvu):
         """Whether input bits stand for -1 and +1."""
         return bool(self.get_nodeattr("bipolar"))
 
-    def fold(self) -> tuple[int, int, int, int]:
+    def folding(self) -> tuple[int, int, int, int]:
         """As of every unit; also checks the kind of input, the weights and the width of the sums."""
-        folding = super().fold()
+        folding = super().folding()
         for key, least in (("bipolar", 1), ("in_signed", 2), ("dsp", 2)):
             if self.get_nodeattr(key) and (self.in_bits < least or (key == "bipolar" and self.in_bits > 1)):
                 wanted = "in_bits=1" if key == "bipolar" else "in_bits of 2 or more"
@@ -184,7 +184,7 @@ class IntMvu(Mvu):
         """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product,
         sign bits.
         """
-        mw, _, simd, _ = self.fold()
+        mw, _, simd, _ = self.folding()
         _, chain = self.chain()
         if chain:
             return np.full(weights.shape[1], mw // simd * -(-simd // chain) * 2 ** (self.field(chain) - 1))
@@ -234,7 +234,7 @@ class IntMvu(Mvu):
         if self.dot().bits > WIDEST_SUM:
             return {"lut": float("inf"), "bram36": 0.0, "dsp": 0.0}
         rows, chain = self.chain()
-        _, _, simd, pe = self.fold()
+        _, _, simd, pe = self.folding()
         return super().estimate() | {"dsp": float(simd * pe // rows if chain else 0)}
 
     def random_weights(self, rng, shape) -> np.ndarray:

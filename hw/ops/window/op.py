@@ -167,7 +167,7 @@ class Window(HwOp):
         windows = np.concatenate([images[:, row, column] for row, column in places], axis=-1)
         context[self.onnx_node.output[0]] = windows.astype(np.float32)
 
-    def same(self) -> bool:
+    def passes_through(self) -> bool:
         """Whether the windows are the stream itself: one pixel each, or one window that is the whole
         frame.
         """
@@ -205,11 +205,11 @@ class Window(HwOp):
 
     def cycles(self) -> int:
         """The slower side's beats: max(H * W, OH * OW * taps) * C / simd."""
-        return self.in_stream().beats if self.same() else self.rows().interval * self.beats
+        return self.in_stream().beats if self.passes_through() else self.rows().interval * self.beats
 
     def needs(self, _port: int = 0) -> np.ndarray:
         """All rows of its windows for every beat of an output row."""
-        if self.same():
+        if self.passes_through():
             return super().needs()
         rows = self.rows()
         return np.repeat(np.array(rows.need) * rows.write * self.beats, rows.read * self.beats)
@@ -217,7 +217,7 @@ class Window(HwOp):
     def latency(self) -> int:
         """All rows of the first window must be there."""
         rows = self.rows()
-        return 1 if self.same() else rows.need[0] * rows.write * self.beats + 1
+        return 1 if self.passes_through() else rows.need[0] * rows.write * self.beats + 1
 
     def rtl(self):
         y, x = self.axes()
@@ -230,13 +230,13 @@ class Window(HwOp):
             "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,
             "DilationH": y.dilation, "DilationW": x.dilation, "PadValue": self.get_nodeattr("pad_value"),
             "Rates": len(rates), "RateList": packed(rates, 8),
-            "AddrW": 1 if self.same() else self.address_bits(),
+            "AddrW": 1 if self.passes_through() else self.address_bits(),
         }  # fmt: skip
         return self.module, parameters
 
     def estimate(self):
         source, (y, x) = self.in_stream(), self.axes()
-        if self.same():
+        if self.passes_through():
             return {"lut": 2.0, "bram36": 0.0}
         address = self.address_bits()
         ring_memory = memory_cost(1 << address, source.width)
