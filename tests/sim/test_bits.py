@@ -1,6 +1,8 @@
 """The bit simulator gives what the operators' own `execute_node` gives, on random chains and at odd sizes."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -198,3 +200,49 @@ def test_the_result_does_not_depend_on_threads_or_blocks(chain, monkeypatch):
     for count, block in ((1, 64), (4, 2), (2, 3)):
         monkeypatch.setenv("OMP_NUM_THREADS", str(count))
         np.testing.assert_array_equal(simulator.run(images, block=block)[last], expected[last])
+
+
+OUTSIDE = '''
+from xnorforge.hw.ops.threshold.op import Threshold
+
+
+class Flip(Threshold):
+    """As Threshold, a bit is 1 where it is 0 there."""
+
+    def execute_node(self, context, graph):
+        super().execute_node(context, graph)
+        context[self.onnx_node.output[0]] = 1 - context[self.onnx_node.output[0]]
+
+
+Op = Flip
+'''
+OUTSIDE_BITS = """
+from xnorforge.hw.ops.threshold.bits import step as threshold
+
+
+def step(op):
+    inner = threshold(op)
+    return lambda x: 1 - inner(x)
+"""
+USE = """
+import numpy as np
+from xnorforge.core import plugins
+from xnorforge.sim.bits import BitSimulator
+
+op = plugins.load("hw.ops", "flip").Op.make(
+    "flip", {"thresholds": np.array([[3], [5]])}, in_shape=[2], in_bits=3
+)
+simulator = BitSimulator([op])
+print(simulator.plain, simulator.run(np.array([[3, 4], [2, 5]]))["flip"].tolist())
+"""
+
+
+def test_an_operator_outside_the_package_brings_its_packed_form(tmp_path):
+    folder = tmp_path / "hw" / "ops" / "flip"
+    folder.mkdir(parents=True)
+    (folder / "op.py").write_text(OUTSIDE)
+    (folder / "bits.py").write_text(OUTSIDE_BITS)
+    environment = {**os.environ, "XNORFORGE_PLUGINS": str(tmp_path)}
+    run = [sys.executable, "-c", USE]
+    found = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+    assert found == "[] [[0, 1], [1, 0]]\n"
