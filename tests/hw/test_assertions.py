@@ -1,0 +1,149 @@
+"""Every module with a handshake states what a neighbour may rely on, and the statements catch broken copies."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.sim import cosim, device
+
+HW = Path(str(files("xnorforge.hw")))
+MODULES = {path.stem: path for path in sorted([*HW.glob("rtl/*.sv"), *HW.glob("ops/*/*.sv")])}
+STREAMED = [name for name, path in MODULES.items() if re.search(r"\b[ms]\w*_?valid_[io]\b", path.read_text())]
+BODIES = {"xf_xnor_mvu": "xf_mvu", "xf_byte_mvu": "xf_mvu", "xf_int_mvu": "xf_mvu"}  # which states it all
+INNER = {"xf_replay": "the unit around it stalls as a whole, so nothing of it is offered and not taken"}
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
+    text = MODULES[name].read_text()
+    if name in BODIES:
+        assert f"  {BODIES[name]} #(" in text and "always_ff" not in text
+        return
+    assert re.search(r"xf_check_(order|beats) (#\(|u_)", text)
+    assert name in INNER or re.search(r"`XF_ASSERT\(\w*Held\w*_A", text)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
+    text = MODULES[name].read_text()
+    names = re.findall(r"`XF_ASSERT\((\w+),", text)
+    assert all(re.fullmatch(r"[A-Z]\w+_A", one) for one in names)
+    assert not re.search(r"\bassert\b", re.sub(r"//.*", "", text)), (
+        "use XF_ASSERT, which synthesis does not see"
+    )
+    outside = re.sub(r"`ifdef XF_CHECK.*?`endif", "", text, flags=re.DOTALL)
+    assert not re.search(r"^ *xf_check_\w+ ", outside, re.MULTILINE)
+    if names or "xf_check_" in text:
+        assert '`include "xf_assert.svh"' in text
+
+
+# What is broken: operator, its example, {module: [(text, in its place)]} from the inside out, the assertions of which
+# one has to fail first.
+BROKEN = {
+    "a skid without its second entry": (
+        "fifo", 1,
+        {"xf_skid": [("spare_valid_q <= 1'b1;", "spare_valid_q <= 1'b0;")], "xf_fifo": []},
+        "u_order.InOrder_A u_order.FillBound_A HeldWhileStalled_A",
+    ),
+    "a FIFO whose memory is one short": (
+        "fifo", 3,
+        {"xf_fifo": [("(write_q == AddrW'(Depth - 1))", "(write_q == AddrW'(Depth - 2))"),
+                     ("(read_q == AddrW'(Depth - 1))", "(read_q == AddrW'(Depth - 2))")]},
+        "u_order.InOrder_A",
+    ),
+    "a FIFO that is full one beat late": (
+        "fifo", 3,
+        {"xf_fifo": [("push && count_q == CountW'(Depth - 1)", "push && count_q == CountW'(Depth)")]},
+        "FullAtDepth_A",
+    ),
+    "data that changes while it waits": (
+        "clip", 0, {"xf_clip": [("if (go) data_q", "if (1'b1) data_q")]}, "HeldWhileStalled_A",
+    ),
+    "a beat that is withdrawn": (
+        "fork", 0, {"xf_fork": [("valid_q <= left;", "valid_q <= '0;")]}, "HeldWhileStalled_A",
+    ),
+    "a beat that is lost": (
+        "border", 0, {"xf_border": [("{valid_q[0], s_valid_i}", "{valid_q[0], s_valid_i & ~column_last}")]},
+        "NothingLost_A",
+    ),
+    "a beat that nobody sent": (
+        "requantise", 0, {"xf_requantise": [("m_valid_q <= valid_q;", "m_valid_q <= 1'b1;")]},
+        "NothingLost_A u_beats.NotBeforeItsBeats_A",
+    ),
+    "parts in the wrong order": (
+        "width", None, {"xf_width": [("choices[part_q]", "choices[PartW'(Ratio - 1) - part_q]")]},
+        "u_order.InOrder_A",
+    ),
+    "a vector read before it is written": (
+        "xnor_mvu", 0,
+        {"xf_replay": [("(full_q != '0) | (write_q != read)", "1'b1")], "xf_mvu": [], "xf_xnor_mvu": []},
+        "u_replay.NotBeforeItIsWritten_A u_replay.u_beats.NotBeforeItsBeats_A",
+    ),
+    "a buffer of vectors that takes a third": (
+        "xnor_mvu", 0,
+        {"xf_replay": [("s_ready_o = ~full_q[1]", "s_ready_o = full_q != 2'd3")], "xf_mvu": [], "xf_xnor_mvu": []},
+        "u_replay.TwoVectorsAtMost_A u_replay.u_beats.NothingLost_A",
+    ),
+    "a window whose reader starts a row early": (
+        "window", None, {"xf_window": [("ahead_q <= RowsW'(-FirstNeed)", "ahead_q <= RowsW'(1 - FirstNeed)")]},
+        "u_beats.NotBeforeItsBeats_A NoRowReadBeforeItIsWritten_A",
+    ),
+    "a row that is overwritten": (
+        "upsample", 0, {"xf_upsample": [("s_ready_o  = !ahead_q || final_read", "s_ready_o  = 1'b1")]},
+        "AtMostOneRowAhead_A u_beats.NothingLost_A ReadBehindWritten_A",
+    ),
+}  # fmt: skip
+
+
+def broken(index: int):
+    """The operator of a case on a changed copy of its modules."""
+    name, example, changes, _ = list(BROKEN.values())[index]
+    kind = plugins.load("hw.ops", name).Op
+    examples = kind.examples()
+    if example is None:  # one that narrows, or one with a ring
+        fits = {
+            "width": lambda op: op.in_stream().width > op.out_stream().width,
+            "window": lambda op: not op.same(),
+        }[name]
+        example = next(k for k, op in enumerate(examples) if fits(op))
+    texts = {}
+    for module, pairs in changes.items():
+        text = MODULES[module].read_text()
+        for old, new in pairs:
+            assert text.count(old) >= 1, f"{module} has no '{old}'"
+            text = text.replace(old, new)
+        for other in changes:
+            text = re.sub(rf"\b{other}\b", f"{other}_{index}", text)
+        texts[f"{module}_{index}.sv"] = text
+
+    class Broken(kind):
+        def rtl(self):
+            module, parameters = super().rtl()
+            return f"{module}_{index}", parameters
+
+        def generated(self):
+            return texts
+
+    Broken.__module__ = kind.__module__  # the folder of its library files
+    op = examples[example]
+    return Broken(op.onnx_node, arrays_of=op.arrays_of)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """Every broken operator, side by side, with pauses."""
+    ops = [broken(index) for index in range(len(BROKEN))]
+    inputs = [op.random_inputs(seed=index, frames=6) for index, op in enumerate(ops)]
+    return cosim.attempt(device.bench(ops, level="-O0"), inputs, stall=0.4, seed=5)
+
+
+@pytest.mark.parametrize("index", range(len(BROKEN)), ids=list(BROKEN))
+def test_a_broken_module_fails_its_assertion(runs, index):
+    *_, wanted = list(BROKEN.values())[index]
+    assert isinstance(runs[index], cosim.Fault), runs[index]
+    failed = re.search(r"an assertion fails in \S*\.u_op\.(\S+)\.$", str(runs[index]))
+    assert failed, runs[index]
+    assert any(failed[1].endswith(name) for name in wanted.split()), failed[1]
