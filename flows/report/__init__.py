@@ -31,15 +31,11 @@ def write(acc: Path) -> dict:
     acc = Path(acc)
     if (acc / "hls.json").exists():
         record = hls.report(acc)
-        _texts(acc, {"report.html": pages.hls_html(record), "report.md": pages.markdown(record, "hls.md.j2")})
+        _texts(acc, _pages(record, acc, "project"))
     else:
         record = collect.report(acc)
         validate(record)
-        pictures = {
-            "report.html": pages.html(record, acc),
-            "report.md": pages.markdown(record, "report.md.j2"),
-        }
-        _texts(acc, pictures | {"utilization.txt": vivado.text(record)})
+        _texts(acc, _pages(record, acc, "design") | {"utilization.txt": vivado.text(record)})
         with whole(acc / "report") as aside:
             (aside / "finn").mkdir(parents=True)
             (aside / "layers.csv").write_text(layers_csv(record["layers"]))
@@ -56,6 +52,10 @@ def write(acc: Path) -> dict:
         raise MismatchError(f"report: {', '.join(wrong)} failed or did not run; see {acc / 'report.html'}.")
     write_json(acc / "report.json", record)
     return record
+
+
+def _pages(record: dict, acc: Path, form: str) -> dict[str, str]:
+    return {f"report.{kind}": pages.page(record, acc, form, kind) for kind in ("html", "md")}
 
 
 def _texts(acc: Path, texts: dict[str, str]) -> None:

@@ -1,13 +1,19 @@
-"""report.html and report.md: templates over the record of report.json, which they read and never change."""
+"""report.html and report.md: a frame, and in it the views (flows/report/views), each over the same record."""
 
+import re
 from base64 import b64encode
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
 from xnorforge.flows.report import svg, vivado
+
+VIEWS = "flows.report.views"
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
@@ -50,10 +56,11 @@ def loading(control: dict | None) -> str:
         return ""
     banks = " and ".join(f"0x{address:x}" for address in control["banks"])
     return (
-        "s_axis_tuser, with a frame's first beat: bit 0 the bank of its template, bit 1 whether its first window is learnt into the "
-        f"other bank. s_axi_ctrl, AXI4-Lite, {control['address_bits']} address bits: a template of {control['operator']} is "
-        f"{control['words']:,} words of {control['word_bits']} bits, {control['word_bytes']} bytes apart from {banks}; write a bank "
-        "while no frame on the way uses it."
+        "s_axis_tuser, with a frame's first beat: bit 0 the bank of its template, bit 1 whether its first "
+        "window is learnt into the other bank. "
+        f"s_axi_ctrl, AXI4-Lite, {control['address_bits']} address bits: a template of {control['operator']} "
+        f"is {control['words']:,} words of {control['word_bits']} bits, {control['word_bytes']} bytes apart "
+        f"from {banks}; write a bank while no frame on the way uses it."
     )
 
 
@@ -62,54 +69,115 @@ def ends(interval: list[float] | None) -> str:
     return "---" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
-def _render(name: str, record: dict, **more) -> str:
+def tag(kind: str) -> Markup:
+    """Where a figure comes from, as a coloured word."""
+    return Markup(' <span class="tag {0}">{0}</span>').format(kind)
+
+
+def element(port: dict) -> str:
+    """One element of a port, in words."""
+    kind = "two's complement" if port["signed"] else "unsigned"
+    return f"{port['bits']} bit{'s' if port['bits'] > 1 else ''}, {kind}"
+
+
+@dataclass(frozen=True)
+class View:
+    """A section of a report, see flows/report/views.
+
+    Attributes:
+        name: of its file.
+        text: the template.
+        forms: of the reports it is in.
+        places: {"html": its place in the page, "md": in the text}, as far as it is there.
+        half: two such in a row stand side by side.
+    """
+
+    name: str
+    text: str
+    forms: frozenset[str]
+    places: dict[str, int]
+    half: bool
+
+
+def views(form: str, kind: str) -> list[View]:
+    """The views of a report of some form in their order; `kind` is "html" or "md"."""
+    every = (view(name, path) for name, path in plugins.places(VIEWS).items())
+    shown = [one for one in every if form in one.forms and kind in one.places]
+    return sorted(shown, key=lambda one: (one.places[kind], one.name))
+
+
+def view(name: str, path: Path) -> View:
+    """A view from its file.
+
+    Raises:
+        UserError: the file does not open with the comment that says where it stands.
+    """
+    text = path.read_text()
+    opened = re.match(r"\{#-\n(.*?)\n-#\}\n", text, re.DOTALL)
+    said = dict(re.findall(r"^(form|html|md): (.*)$", opened[1] if opened else "", re.MULTILINE))
+    words = {kind: said[kind].split() for kind in ("html", "md") if kind in said}
+    if "form" not in said or not words or not all(given[0].isdecimal() for given in words.values()):
+        raise UserError(
+            f"{path}: opens with no comment that gives form, and html or md as a number; "
+            "flows/report/views/__init__.py shows one."
+        )
+    places = {kind: int(given[0]) for kind, given in words.items()}
+    return View(name, text, frozenset(said["form"].split()), places, "half" in words.get("html", ()))
+
+
+def _environment(kind: str) -> Environment:
     env = Environment(
         loader=FunctionLoader(lambda name: (files(__package__) / name).read_text()),
-        autoescape=name.endswith(".html.j2"),
+        autoescape=kind == "html",
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
     env.filters |= {"n": vivado.number, "pct": percent, "signed": signed, "factor": factor}
+    env.globals |= {"ends": ends, "tag": tag, "element": element, "svg": svg, "vivado": vivado}
+    return env
+
+
+def page(record: dict, acc: Path, form: str, kind: str) -> str:
+    """report.html ("html") or report.md ("md"): one file, nothing fetched, no script.
+
+    Args:
+        record: of report.json; read and never changed.
+        acc: folder that holds the example pictures.
+        form: "design" or "project", see flows/backends/base.py.
+        kind: "html" or "md".
+    """
+    env = _environment(kind)
+    given = {
+        "r": record,
+        "mismatches": sum(row["mismatches"] for row in record["stages"]),
+        "integers": sum(row["integers"] for row in record["stages"]),
+    }
     if "resources" in record:
         block, per = vivado.block_ram(record["resources"]["family"])
-        more |= {
+        given |= {
+            "top": record["resources"],
+            "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],
             "block": block,
             "per": per,
             "meaning": meaning(record["output"]),
             "loading": loading(record["control"]),
+            "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
         }
-    env.globals["ends"] = ends
-    return env.get_template(name).render(
-        r=record,
-        css=Markup((files(__package__) / "style.css").read_text()),
-        mismatches=sum(row["mismatches"] for row in record["stages"]),
-        integers=sum(row["integers"] for row in record["stages"]),
-        **more,
-    )
-
-
-def html(record: dict, acc: Path) -> str:
-    """The page: one file, nothing fetched, no script; `acc` holds the example pictures."""
-    clock, interval = record["clock_mhz"]["value"], record["cycles"]["interval_simulated"]
-    return _render(
-        "report.html.j2",
-        record,
-        best_known=max(record["accuracy"], key=lambda row: row["images"], default=None),
-        pictures=[b64encode((acc / row["file"]).read_bytes()).decode() for row in record["examples"]],
-        device=vivado.device_rows(record["resources"]),
-        columns=vivado.columns(record["resources"]["family"]),
-        hierarchy=vivado.hierarchy_rows(record),
-        share=lambda *given: Markup(svg.share(*given)),
-        chart_pipeline=Markup(svg.pipeline(record["layers"])),
-        chart_roofline=Markup(svg.roofline(record["roofline"], clock, interval)),
-    )
-
-
-def hls_html(record: dict) -> str:
-    """The page of a project of hls4ml."""
-    return _render("hls.html.j2", record)
-
-
-def markdown(record: dict, template: str) -> str:
-    """The same as a page for a terminal, a pull request or a notebook."""
-    return _render(template, record)
+        pictures = record["examples"] if kind == "html" else []
+        given["pictures"] = [b64encode((acc / row["file"]).read_bytes()).decode() for row in pictures]
+    parts, css, half = [], (files(__package__) / "style.css").read_text(), ""
+    for one in views(form, kind):
+        template = env.from_string(one.text)
+        context = template.new_context(given)
+        text = "".join(template.blocks[kind](context)).strip("\n")
+        css += "".join(template.blocks["css"](context)) if "css" in template.blocks else ""
+        if not text:
+            continue
+        beside = one.half and kind == "html"
+        if beside and half:
+            parts[-1] = f'<div class="two">\n{half}\n\n{text}\n</div>'
+        else:
+            parts.append(text)
+        half = text if beside and not half else ""
+    given |= {"views": Markup("\n\n".join(parts)), "css": Markup(css)}
+    return env.get_template(f"{form}.{kind}.j2").render(given)

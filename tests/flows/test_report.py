@@ -1,6 +1,7 @@
 """The report: what it says follows from the records, and what was not shown to be right is red."""
 
 import csv
+import importlib
 import json
 import re
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import pytest
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, write_json
-from xnorforge.core.errors import MismatchError
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
@@ -376,7 +377,7 @@ def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
     assert " BACKEND=auto" in record["command"]
     rows = re.findall(
         r"<td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td class=\"l\">(.+?)</td>",
-        pages.html(record, acc),
+        pages.page(record, acc, "design", "html"),
     )
     assert ("dense0", "da4ml", "321 LUT, 5 FF, 0 BRAM36, 0 DSP") in rows and (
         "dense1",
@@ -423,7 +424,7 @@ def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):
     assert brief.as_record(record, other)["metrics"]["hls__equality__mismatches"] == 0
     hls["checks"][0]["mismatches"] = 3
     write_json(other / "hls.json", hls)
-    with pytest.raises(MismatchError, match="^report: hls4ml io_stream = folded failed"):
+    with pytest.raises(MismatchError, match=r"^report: hls4ml io_stream = folded failed"):
         report.write(other)
     write_json(acc.parent / "export.json", records()["export"] | {"source": "other weights"})
     assert [row["backend"] for row in report.write(acc)["run"]["backends"]] == ["rtl"]
@@ -532,7 +533,7 @@ def test_names_are_escaped_in_the_page(built):
         "net": "<b>&",
         "layers": [{**record["layers"][0], "name": "<i>"}, *record["layers"][1:]],
     }
-    text = pages.html(record, acc)
+    text = pages.page(record, acc, "design", "html")
     assert "<b>&" not in text and "<i>" not in text
     assert "&lt;b&gt;&amp;" in text
 
@@ -630,3 +631,70 @@ def test_two_equally_slow_layers_are_widened_together_in_the_last_row():
     assert {row["interval"] for row in alone} == {first.cycles()}
     assert together["layer"] == "all of these"
     assert together["interval"] < first.cycles()
+
+
+MINE = """{#-
+The verdict once more.
+
+form: design
+html: 15
+-#}
+{%- block html -%}
+<section id="mine">
+<p>{{ r.net }} says {{ r.verdict }}{{ tag("sim") }}</p>
+</section>
+{%- endblock %}
+{%- block css -%}
+.mine { color: red; }
+{%- endblock %}
+"""
+
+
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """The folder for views from outside the package, while plug-ins are looked for anew."""
+    folder = tmp_path / "mine/flows/report/views"
+    folder.mkdir(parents=True)
+    known = [plugins.roots, plugins.folders, plugins.places]
+    monkeypatch.setenv("XNORFORGE_PLUGINS", str(tmp_path / "mine"))
+    package = importlib.import_module("xnorforge.flows.report.views")
+    monkeypatch.setattr(package, "__path__", list(package.__path__))
+    for function in known:
+        function.cache_clear()
+    yield folder
+    for function in known:
+        function.cache_clear()
+
+
+def test_a_view_from_outside_stands_in_the_page_at_its_place(built, outside):
+    acc, record = built
+    (outside / "mine.j2").write_text(MINE)
+    text = pages.page(record, acc, "design", "html")
+    found = re.findall(r'<section id="(\w+)">', text)
+    assert (
+        found[:3] == ["stages", "mine", "examples"] if record["examples"] else ["stages", "mine", "pipeline"]
+    )
+    assert f'<p>{record["net"]} says {record["verdict"]} <span class="tag sim">sim</span></p>' in text
+    assert ".mine { color: red; }" in text
+    assert "says" not in pages.page(record, acc, "design", "md")
+
+
+def test_a_view_that_does_not_say_where_it_stands_is_refused(built, outside):
+    acc, record = built
+    (outside / "mine.j2").write_text("{% block html %}here{% endblock %}")
+    with pytest.raises(UserError, match=r"mine\.j2: opens with no comment that gives form, and html or md"):
+        pages.page(record, acc, "design", "html")
+
+
+@pytest.mark.parametrize("name", plugins.names("flows.report.views"))
+def test_a_view_has_a_block_for_each_of_its_places(name):
+    one = pages.view(name, plugins.place("flows.report.views", name))
+    blocks = set(re.findall(r"\{%-? block (\w+)", one.text))
+    assert blocks - {"css"} == set(one.places) and one.forms <= {"design", "project"}
+
+
+def test_halves_stand_side_by_side(built):
+    acc, record = built
+    text = pages.page(record, acc, "design", "html")
+    pairs = re.findall(r'<div class="two">\n<section id="(\w+)">.*?<section id="(\w+)">', text, re.DOTALL)
+    assert pairs == [("device", "roofline"), ("accuracy", "timing")]

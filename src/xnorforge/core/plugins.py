@@ -4,8 +4,8 @@ A method is `sw/methods/<name>.py`, an operator the folder `hw/ops/<name>/` with
 `hw/boards/<name>/` with `board.toml`; names with a leading underscore and `base` are not plug-ins.
 
 The same layout is looked for outside the package: below each folder of the variable XNORFORGE_PLUGINS
-(several with `:` between) and below each package that states an entry point of the group `xnorforge.plugins`, as
-`mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any of ours: its folder joins the
+(several with `:` between) and below each package that states an entry point of the group
+`xnorforge.plugins`, as `mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any of ours: its folder joins the
 search path of the package `xnorforge.hw.ops`, and its module is called `xnorforge.hw.ops.<name>.op`.
 """
 
@@ -29,7 +29,9 @@ KINDS = {
     "family": "hw.families",
     "operator": "hw.ops",
     "backend": "flows.backends",
+    "view": "flows.report.views",
 }
+ENDINGS = {"flows.report.views": ".j2"}  # of files; of all other kinds .py
 
 
 def plural(kind: str) -> str:
@@ -85,9 +87,10 @@ def places(kind: str) -> dict[str, Path]:
         UserError: two plug-ins have one name.
     """
     found: dict[str, Path] = {}
+    ending = ENDINGS.get(kind, ".py")
     for entry in sorted(entry for folder in folders(kind) for entry in folder.iterdir()):
-        stem = entry.name.removesuffix(".py")
-        if stem.startswith(("_", ".")) or stem == "base" or (entry.is_file() and entry.suffix != ".py"):
+        stem = entry.name.removesuffix(ending)
+        if stem.startswith(("_", ".")) or stem == "base" or (entry.is_file() and entry.suffix != ending):
             continue
         if stem in found:
             raise UserError(f"{kind}: {found[stem]} and {entry} have one name; rename one of them.")
