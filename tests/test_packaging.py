@@ -1,5 +1,6 @@
 """The wheel carries all that the four folders hold, and works where no checkout is near."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,8 +23,8 @@ def wheel(tmp_path_factory):
     """The wheel of a copy of this tree, so that building it leaves nothing behind here."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in (*FOLDERS, "src"):
-        shutil.copytree(ROOT / name, folder / "tree" / name, ignore=AWAY)
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copytree(ROOT / name, folder / "tree" / name, ignore=AWAY, symlinks=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "tree")
     command = [
         sys.executable,
@@ -48,6 +49,9 @@ def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
         ["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
     )
     tracked = [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+    tracked += [
+        str(path.relative_to(ROOT / "src/xnorforge")) for path in (ROOT / "src/xnorforge").glob("*/*.py")
+    ]
     assert len(tracked) > 50
     assert [name for name in tracked if f"xnorforge/{name}" not in inside] == []
 
@@ -66,9 +70,12 @@ def test_the_wheel_has_rtl_boards_weights_and_images(wheel, kind):
     assert wanted and wanted <= set(inside)
 
 
-def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(wheel, tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
-    python = tmp_path / "env/bin/python"
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A Python in an environment of its own that holds the wheel; runs words in a folder, outside any checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
+    python = folder / "env/bin/python"
     install = [
         sys.executable,
         "-m",
@@ -84,21 +91,88 @@ def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(wheel, tmp_pa
     subprocess.run(install, check=True, capture_output=True)
     # The dependencies lie in this environment: a path alone, so that its editable xnorforge is not taken
     # along.
-    libraries = sysconfig.get_path("purelib", vars={"base": tmp_path / "env", "platbase": tmp_path / "env"})
+    libraries = sysconfig.get_path("purelib", vars={"base": folder / "env", "platbase": folder / "env"})
     (Path(libraries) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    elsewhere = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
-    def run(*words):
-        return subprocess.run(
-            [python, *words], cwd=tmp_path, env=elsewhere, capture_output=True, text=True, check=True
-        ).stdout
+    def run(where, *words, **environment):
+        command, env = [python, *words], clean | environment
+        return subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
 
-    assert run("-c", "import xnorforge; print(xnorforge.__file__)").startswith(str(tmp_path))
-    listed = dict(line.split(maxsplit=1) for line in run("-m", "xnorforge", "list").splitlines())
+    return run
+
+
+def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(installed, tmp_path):
+    where = installed(tmp_path, "-c", "import xnorforge; print(xnorforge.__file__)").stdout
+    assert not where.startswith(str(ROOT)) and "site-packages" in where
+    listed = dict(
+        line.split(maxsplit=1) for line in installed(tmp_path, "-m", "xnorforge", "list").stdout.splitlines()
+    )
     assert "mnist-cnn" in listed["nets"].split()
     assert "ste" in listed["methods"].split()
     assert "pynq-z2" in listed["boards"].split()
     assert "xnor_mvu" in listed["operators"].split()
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--board", "pynq-z3"], "BOARD: no 'pynq-z3' among "),
+        (["--images", "1"], "IMAGES: '1' is no whole number of 2 or more; give one, as IMAGES=100."),
+        (
+            ["--backend", "hls4m"],
+            "BACKEND: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?",
+        ),
+        (
+            ["--until", "hls"],
+            "hls: no stage of a build with BACKEND=rtl for pynq-z2; it has export, lower, fold, ",
+        ),
+    ],
+)
+def test_a_slip_is_one_sentence_and_writes_nothing(installed, tmp_path, words, answer):
+    done = installed(tmp_path, "-m", "xnorforge", "build", "mnist-tfc", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(answer) and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_code_of_another_place_is_refused_in_a_checkout(installed, tmp_path):
+    """Whether it is a wheel or a second checkout that is installed: what runs is not what lies here."""
+    (tmp_path / "src/xnorforge").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    done = installed(tmp_path, "-m", "xnorforge", "list")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{tmp_path}: is a checkout of xnorforge, and ")
+    assert "runs the code of" in done.stderr and done.stderr.count("\n") == 1
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "another"\n')
+    assert installed(tmp_path, "-m", "xnorforge", "list").returncode == 0
+
+
+@pytest.mark.full
+def test_a_wheel_builds_in_an_empty_folder_what_a_checkout_builds(installed, tmp_path):
+    words = ["-m", "xnorforge", "build", "mnist-tfc", "--board", "pynq-z2", "--images", "4", "--stalled", "2"]
+    cache = {"XNORFORGE_CACHE": str(tmp_path / "cache")}
+    (tmp_path / "wheel").mkdir()
+    done = installed(tmp_path / "wheel", *words, **cache)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("PASS  mnist-tfc on PYNQ-Z2")
+    (tmp_path / "checkout").mkdir()
+    subprocess.run([sys.executable, *words], cwd=tmp_path / "checkout", env=os.environ | cache, check=True)
+    ours, theirs = (products(tmp_path / name / "out") for name in ("wheel", "checkout"))
+    assert ours == theirs and len(ours) > 60
+
+
+def products(folder: Path) -> dict[str, object]:
+    """Every file of a build without what may vary from run to run, and without pages that show it."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or path.name.startswith(".") or path.suffix in (".html", ".md"):
+            continue
+        value = path.read_bytes()
+        if path.suffix == ".json":
+            value = {key: part for key, part in json.loads(value).items() if key != "run"}
+        found[str(path.relative_to(folder))] = value
+    return found
 
 
 def test_the_lock_pins_every_package_exactly():

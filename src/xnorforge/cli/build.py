@@ -32,6 +32,7 @@ def build(network: str | None, asked: Request, until: str, show: bool, dry_run: 
         for name, why in run.missing(asked, until).items():
             click.echo(f"{name:<9} {why}")
         return
+    run.wanted(asked, until)  # refuses a stage that this build does not have
     builds.claim(asked)
     run.build(asked, until, quiet=show)
     if show:

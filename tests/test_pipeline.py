@@ -1,0 +1,249 @@
+"""A stage runs again exactly when something that it read has changed: stages that are stubs, on a copy of the package.
+
+The stubs read what the test tells them; which stages ran is compared with that, not with what was recorded.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+AWAY = shutil.ignore_patterns("__pycache__", "*.part")
+STAGES = ["export", "lower", "fold", "generate", "sim", "synth", "netlist", "report"]
+
+STUB = '''
+"""Stages that read what plan.json says and leave a record that is always the same."""
+import json, os, subprocess, sys
+from importlib import import_module
+from pathlib import Path
+
+PLAN = json.loads(Path(os.environ["STUB_PLAN"]).read_text())
+
+def stage(name, acc):
+    for path in PLAN["opens"].get(name, []):
+        with open(path, "rb") as file:
+            file.read(1)
+    for module in PLAN.get("imports", {}).get(name, []):
+        import_module(module)
+    for path in PLAN.get("lists", {}).get(name, []):
+        os.listdir(path)
+    for path in PLAN.get("child", {}).get(name, []):
+        subprocess.run([sys.executable, "-c", f"import xnorforge; open({path!r}).read()"], check=True)
+    for path in PLAN.get("tries", {}).get(name, []):
+        try:
+            open(path).close()
+        except FileNotFoundError:
+            pass
+    (acc / f"{name}.json").write_text(json.dumps({"stage": name}))
+
+def __getattr__(name):
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return lambda net_dir, acc, **options: stage(name, acc)
+'''
+
+DRIVER = '''
+"""Reads a command per line, as JSON: {"build": {request}} answers with the stages that ran."""
+import json, sys
+from dataclasses import replace
+from xnorforge.pipeline import run, stages
+from xnorforge.pipeline.request import Request
+
+stubs = tuple(replace(one, call=f"stub:{one.name}", outputs=(f"acc/{one.name}.json",)) for one in stages.STAGES)
+stages.STAGES = run.STAGES = stubs
+for line in sys.stdin:
+    print(json.dumps(sorted(run.build(Request(**json.loads(line))))), flush=True)
+'''
+
+
+class Pipeline:
+    """Builds with stubs in a copy of the package, by a process of its own."""
+
+    def __init__(self, folder: Path, **environment: str):
+        self.folder, self.plan = folder, folder / "plan.json"
+        for name in ("hw", "sw", "flows", "sim", "src"):
+            if not (folder / name).exists():
+                shutil.copytree(ROOT / name, folder / name, ignore=AWAY, symlinks=True)
+        (folder / "stub.py").write_text(STUB)
+        (folder / "driver.py").write_text(DRIVER)
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("XNORFORGE")}
+        paths = {"PYTHONPATH": f"{folder}/src:{folder}", "STUB_PLAN": str(self.plan)}
+        self.process = subprocess.Popen(
+            [sys.executable, "driver.py"],
+            cwd=folder,
+            env=clean | paths | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def reads(self, **plan: dict) -> None:
+        """Tell the stages what to read, {kind: {stage: [what]}}."""
+        self.plan.write_text(json.dumps({"opens": {}} | plan))
+
+    def build(self, **request) -> list[str]:
+        """The stages that ran, sorted."""
+        self.process.stdin.write(json.dumps({"net": "mnist-tfc"} | request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        assert self.process.wait() == 0
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """One without a build."""
+    one = Pipeline(tmp_path)
+    one.reads()
+    yield one
+    one.close()
+
+
+def changed(path: Path) -> None:
+    """Another content, of the same meaning."""
+    mark = b"\n# a line\n" if path.suffix in (".py", ".toml") else b"\n// a line\n"
+    path.write_bytes(path.read_bytes() + mark)
+
+
+def test_a_change_of_any_file_runs_the_stages_that_read_it_and_no_other(pipeline):
+    """Each source, template, RTL file, cell model, weight file and picture of the package in turn."""
+    tops = [pipeline.folder / name for name in ("hw", "sw", "flows", "sim", "src/xnorforge")]
+    files = sorted(
+        path for top in tops for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
+    assert len(files) > 250
+    readers = {}
+    for index, path in enumerate(files):  # none, one or two of the stages, each stage in its turn
+        count = (1, 1, 0, 2, 1)[index % 5]
+        readers[path] = {STAGES[(index + 3 * more) % len(STAGES)] for more in range(count)}
+    pipeline.reads(opens={stage: [str(path) for path in files if stage in readers[path]] for stage in STAGES})
+    entry = "import sys, xnorforge.pipeline.job; print([m.__file__ for n, m in sys.modules.items() if n[:9] == 'xnorforge'])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"{entry}; import xnorforge.pipeline.reads as r; print(r.__file__)"],
+        env=os.environ | {"PYTHONPATH": f"{pipeline.folder}/src"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert pipeline.build() == sorted(STAGES)
+    assert pipeline.build() == []
+    for path in files:
+        changed(path)
+        wanted = STAGES if str(path) in loaded else readers[path]
+        assert pipeline.build() == sorted(wanted), path.relative_to(pipeline.folder)
+    for path in files[:20]:
+        os.utime(path)
+    assert pipeline.build() == []
+
+
+def test_children_modules_and_folders_count_as_read(pipeline, tmp_path):
+    data = tmp_path / "sw/data"
+    given = {name: data / f"{name}.txt" for name in ("child", "absent")}
+    given["child"].write_text("1")
+    module, folder = tmp_path / "sw/decode/labels.py", tmp_path / "sw/methods"
+    pipeline.reads(
+        child={"synth": [str(given["child"])]},
+        imports={"sim": ["xnorforge.sw.decode.labels"]},
+        lists={"lower": [str(folder)]},
+        tries={"fold": [str(given["absent"])]},
+    )
+    pipeline.build()
+    given["child"].write_text("2")
+    assert pipeline.build() == ["synth"]
+    changed(module)
+    assert pipeline.build() == ["sim"]
+    (folder / "new_method.py").write_text("")
+    assert pipeline.build() == ["lower"]
+    (folder / "__pycache__").mkdir(exist_ok=True)
+    (folder / "__pycache__/ste.pyc").touch()
+    assert pipeline.build() == []
+    given["absent"].write_text("it is there now")
+    assert pipeline.build() == ["fold"]
+    given["child"].unlink()
+    given["child"].write_text("2")
+    assert pipeline.build() == []
+
+
+def test_an_output_that_is_missing_or_another_is_made_again(pipeline, tmp_path):
+    pipeline.build()
+    acc = tmp_path / "out/mnist-tfc/rtl-pynq-z2"
+    (acc / "sim.json").unlink()
+    assert pipeline.build() == ["sim"]
+    (acc / "fold.json").write_text('{"stage": "by hand"}')
+    assert pipeline.build() == ["fold"]
+    assert json.loads((acc / "fold.json").read_text()) == {"stage": "fold"}
+
+
+def test_options_reach_the_stages_that_are_told_them(pipeline):
+    pipeline.build()
+    assert pipeline.build(images=7) == ["sim"]
+    assert pipeline.build(images=7, interval=500) == ["fold"]
+    assert pipeline.build(images=7, interval=500, approximate=True) == ["lower"]
+    assert pipeline.build(images=7, interval=500, approximate=True, jobs=1) == []
+    other = pipeline.build(board="ulx3s")  # there are no models of its family's cells
+    assert other == sorted(set(STAGES) - {"netlist"})
+
+
+def test_times_of_earlier_stages_matter_to_the_report_alone(pipeline, tmp_path):
+    acc = tmp_path / "out/mnist-tfc/rtl-pynq-z2"
+    record = acc / "lower.json"
+    pipeline.reads(opens={"fold": [str(record)], "report": [str(record)]})
+    pipeline.build()
+    record.write_text(json.dumps({"stage": "lower", "run": {"wall_s": 3}}))
+    assert pipeline.build() == ["report"]
+    record.write_text(json.dumps({"stage": "lower", "run": {"wall_s": 3}, "checks": []}))
+    assert pipeline.build() == ["lower", "report"]  # lower leaves again what fold had read
+
+
+def test_another_folder_of_plug_ins_is_seen(tmp_path):
+    more, tree = tmp_path / "more", tmp_path / "tree"
+    (more / "sw/methods").mkdir(parents=True)
+    tree.mkdir()
+    first = Pipeline(tree)
+    first.reads()
+    assert first.build() == sorted(STAGES)
+    first.close()
+    second = Pipeline(tree, XNORFORGE_PLUGINS=str(more))
+    assert second.build() == sorted(STAGES)
+    second.close()
+
+
+def test_the_declaration_of_a_back_end_is_read_without_loading_it():
+    from xnorforge.core import plugins
+    from xnorforge.flows.backends import base
+    from xnorforge.pipeline import stages
+
+    for name in plugins.names("flows.backends"):
+        assert stages.following(name) == tuple(base.load(name).stages)
+
+
+def test_every_stage_has_a_function_and_waits_for_what_it_reads():
+    from importlib import import_module
+
+    from xnorforge.pipeline import stages
+
+    before = set()
+    for stage in stages.plan("rtl", "pynq-z2"):
+        module, _, function = stage.function().partition(":")
+        assert callable(getattr(import_module(module), function))
+        assert before.issuperset(stage.inputs)
+        before.add(stage.name)
+
+
+def test_a_build_with_nothing_to_do_loads_no_library():
+    heavy = ("torch", "numpy", "onnx", "qonnx", "numba", "rich", "scipy")
+    program = (
+        "import sys; from xnorforge.cli import build, asked; from xnorforge.pipeline import run, request; "
+        f"run.missing(request.Request()); print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
