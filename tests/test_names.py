@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim", "src/xnorforge")
-COMMANDS = ROOT / "src" / "xnorforge" / "__main__.py"
+STAGES = ROOT / "src" / "xnorforge" / "pipeline" / "calls.py"  # its functions are called as the stages
 ALLOWED = {
     "main": "what a program starts with",
     "load": "a plug-in of the kind that the module is about, by its name",
@@ -67,6 +67,19 @@ TO_MEND = {
     ),
     *("signs", "start", "task_of", "tensors", "text", "threshold", "thresholds", "told", "unit_of", "width"),
     *("windows", "write"),
+    *(
+        "check",
+        "claim",
+        "difference",
+        "export",
+        "finished",
+        "modelled",
+        "network",
+        "place",
+        "plain",
+        "plan",
+        "stage",
+    ),
 }
 
 
@@ -78,7 +91,9 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, .
 
 
 def registered(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a decorator puts it into a table under a name: `@meaning("Concat")`."""
+    """Whether a decorator puts it into a table under a name, as `@meaning("Concat")`, or makes it a command."""
+    if any(ast.unparse(each).startswith("cli.command") for each in function.decorator_list):
+        return True
     calls = [each for each in function.decorator_list if isinstance(each, ast.Call)]
     given = [each.args[0] for each in calls if isinstance(each.func, ast.Name) and each.args]
     return any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in given)
@@ -96,7 +111,7 @@ def meanings() -> dict[str, dict[tuple[str, ...], list[str]]]:
     found: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if path != COMMANDS:
+            if path != STAGES:
                 for name, given in public_functions(path.read_text()):
                     found[name][given].append(str(path.relative_to(ROOT)))
     return found
