@@ -14,7 +14,6 @@ from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import _given
 from xnorforge.flows.importing import import_model
-from xnorforge.hw import boards
 from xnorforge.pipeline import job, request
 
 ROOT = Path(__file__).parent.parent
@@ -123,9 +122,3 @@ def test_what_other_libraries_cannot_run_is_one_sentence(tmp_path, kind, opset, 
     with pytest.raises(UserError, match=r"m\.onnx: "):
         import_model(tmp_path / "m.onnx", images, np.zeros(3), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_the_families_whose_netlists_are_simulated_are_those_with_cell_models():
-    assert {path.name.removesuffix("_cells.v") for path in (ROOT / "sim").glob("*_cells.v")} == set(
-        boards.MODELLED
-    )
