@@ -62,7 +62,7 @@ def environment(folder: Path) -> dict[str, str]:
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
     }
-    return clean | {"XNORFORGE_CACHE": str(folder.parent / "cache"), "PYTHONPATH": str(folder / "src")}
+    return clean | {"XNORFORGE_CACHE": str(folder.parent / "a $cache"), "PYTHONPATH": str(folder / "src")}
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_date_changes_nothing_and_a_line_of_rtl_restarts_at_generation(built):
 
 def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     folder, _ = built
-    again = tree(folder.parent / "again")
+    again = tree(folder.parent / "again, in a $place")
     for mark in ("out/mnist-tfc/export.json", "out/mnist-tfc/lower.json", f"{ACC}/rtl/rtl.json"):
         job = subprocess.Popen(
             WANTED,
