@@ -57,9 +57,8 @@ def levels_at(network: Network, node) -> Levels | None:
     x = (node if sign is None else sign).input[0]
     shape, (bits, signed) = network.shape(x), network.kind(x)
     arrays = {"thresholds": thresholds(network, node, shape[-1])}
-    if sign is not None or node.op_type == "Threshold":
-        direction = network.constant(node.input[2] if sign is None else sign.input[1])
-        arrays["direction"] = direction.astype(np.int64)
+    if sign is not None:
+        arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
     attributes = {"in_shape": shape, "in_bits": bits, "in_signed": int(signed)}
     return Levels([node] if sign is None else [sign, node], attributes, arrays)
 
@@ -147,7 +146,7 @@ def sizes_of(node) -> dict[str, list[int]]:
 
 @dataclass
 class PoolNodes:
-    """A pool of every channel by itself: its nodes, FINN's name of its function, the attributes of its
+    """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the attributes of its
     operator, bits and sign of an element, and the directions of a pool of maxima and minima.
     """
 
@@ -171,7 +170,7 @@ def pool_at(network: Network, node) -> PoolNodes | None:
         UserError: its windows overlap or have a dilation.
     """
     if node.op_type == "DirectedPool":
-        nodes, function, direction = [node], "MaxPool", np.rint(network.constant(node.input[1]))
+        nodes, function, direction = [node], node.op_type, np.rint(network.constant(node.input[1]))
         kernel, stride, dilation = ints(node, "kernel"), ints(node, "stride"), [1, 1]
     else:
         after = network.reader(node)

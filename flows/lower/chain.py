@@ -22,7 +22,7 @@ def _batch_norm(walk, node, at):
 
 
 @rule("Mul", "Div", "Add", "Sub")
-def _arithmetic(walk, node, at):
+def _arithmetic(walk, node, _at):
     left, right = (name in walk.constants for name in node.input[:2])
     if left and right:
         return _scale_weights(walk, node)

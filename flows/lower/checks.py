@@ -1,4 +1,4 @@
-"""The proof of a lowering: its integers against the scores, against qonnx and against FINN, image by image."""
+"""The proof of a lowering: its integers against the scores, qonnx and FINN, image by image."""
 
 import numpy as np
 from qonnx.core import onnx_exec
@@ -57,8 +57,8 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -
         first = image, *place, channel = tuple(np.argwhere(wrong)[0].tolist())
         where = f"score {channel}" + (f" at (y {place[0]}, x {place[1]})" if place else "")
         raise MismatchError(
-            f"lower: {where} of image {image} is {scores[first]:.9g} in the integer graph (integer {integers[first]}) "
-            f"and {given[first]:.9g} in golden.npz."
+            f"lower: {where} of image {image} is {scores[first]:.9g} in the integer graph "
+            f"(integer {integers[first]}) and {given[first]:.9g} in golden.npz."
         )
     return check("lowered = qonnx", len(given), 0, int(wrong.size), f"{what}, golden.npz, all images")
 
@@ -113,8 +113,8 @@ def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, go
         "activations_differ": differ,
         "classes": largest.size,
         "classes_differ": classes,
-        "told": f"{differ:,} of {activations:,} activations differ on {len(inputs):,} images, and the class of {classes:,} of "
-        f"{largest.size:,} {cells}",
+        "told": f"{differ:,} of {activations:,} activations differ on {len(inputs):,} images, "
+        f"and the class of {classes:,} of {largest.size:,} {cells}",
     }
 
 

@@ -42,7 +42,7 @@ def emitted(graph: Lowered) -> ModelWrapper:
 
 
 class Emission:
-    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensor its next reader takes."""
+    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensors of its next readers."""
 
     def __init__(self, graph: Lowered):
         self.graph = graph
@@ -71,8 +71,8 @@ class Emission:
         return self._wrap(first, self.at[last][0])
 
     def _is_no_node(self, node: Node) -> bool:
-        """Whether a flattening only says in which order dense layers read: their weights lie in it. Behind the
-        last layer it is none where one pixel is left, for that is the vector of scores.
+        """Whether a flattening only says in which order dense layers read: their weights lie in it. Behind
+        the last layer it is none either: `lower` refuses one that changes the order.
         """
         readers = self.readers[node.out]
         return node.op == "Flatten" and all(n.op == "Dense" for n in readers)
@@ -101,9 +101,9 @@ class Emission:
         lo, hi = self.graph.leaves[leaf].range
         if max(abs(lo), abs(hi)) > 2**MOST_BITS:
             raise TooWide(
-                f"{leaf}: its integers need {max(abs(lo), abs(hi)).bit_length() + 1} bits and a tensor of lowered.onnx "
-                f"holds {MOST_BITS}; put the batch-norm constants and scales in front of it on a binary grid, as the export of this "
-                "project does."
+                f"{leaf}: its integers need {max(abs(lo), abs(hi)).bit_length() + 1} bits and a tensor of "
+                f"lowered.onnx holds {MOST_BITS}; put the batch-norm constants and scales in front of it on a "
+                "binary grid, as the export of this project does."
             )
         return type_of(lo, hi)
 

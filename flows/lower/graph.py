@@ -56,8 +56,8 @@ def integer_graph(
     inputs = [i for i in graph.input if i.name not in walk.constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise UserError(
-            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, and one of each can be built; "
-            "cut it into networks of one input and one output."
+            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, and one of each can "
+            "be built; cut it into networks of one input and one output."
         )
     _check_constants(walk)
     _, channels, *image = model.get_tensor_shape(inputs[0].name)

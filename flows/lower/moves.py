@@ -11,7 +11,7 @@ from .walk import refuse
 
 
 @meaning("Flatten")
-def _flat(x, at):
+def _flat(x, _at):
     return x.reshape(len(x), -1)
 
 

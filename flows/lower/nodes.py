@@ -38,7 +38,7 @@ class IntegerNode(CustomOp):
         """Attributes as qonnx wants them."""
         return {name: (kind, True, 0 if kind == "i" else []) for name, kind in self.numbers.items()}
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         """Run the operator of the same meaning."""
         node = self.onnx_node
         given = [np.rint(context[key]).astype(np.int64) for key in node.input]

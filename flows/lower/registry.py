@@ -31,7 +31,7 @@ def rule(*ops: str):
 
 
 def meaning(*ops: str):
-    """Enter `function(*inputs, at)` on int64 arrays, channels last, for operators of the integer graph."""
+    """Enter `function(input, …, at)` on int64 arrays, channels last, for operators of the integer graph."""
     return _entered(MEANINGS, ops)
 
 

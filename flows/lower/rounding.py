@@ -33,7 +33,7 @@ def _terms(graph: Lowered, leaf: str) -> int:
     """Numbers added up between the last quantisers and an integer of the leaf."""
     terms = {next(iter(graph.leaves)): 1}
     for node in graph.nodes:
-        if node.op == "Threshold":
+        if "thresholds" in node.at:
             terms[node.out] = 1
             continue
         read = sum(prod(graph.leaves[name].shape) for name in node.inputs)

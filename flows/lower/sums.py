@@ -27,7 +27,7 @@ def one_leaf(walk, value: Value, node) -> Value:
     return single(walk, affine(walk, value, node), node)
 
 
-def _same_order(walk, node, values):
+def _same_order(node, values):
     """Refuse values whose shapes or element orders differ."""
     first = values[0].leaf
     for other in (v.leaf for v in values[1:]):
@@ -43,14 +43,14 @@ def add(walk, node, sign: int) -> Value:
 
 
 @rule("Sum")
-def _sum(walk, node, at):
+def _sum(walk, node, _at):
     values = [walk.value(node, k) for k in range(len(node.input))]
     return _total(walk, node, values, (1,) * len(values))
 
 
 def _total(walk, node, values, factors) -> Value:
     """Coefficients added leaf by leaf; no operator is made yet."""
-    _same_order(walk, node, values)
+    _same_order(node, values)
     terms, offset = {}, 0
     for value, factor in zip(values, factors):
         value = affine(walk, value, node)

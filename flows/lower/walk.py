@@ -131,7 +131,7 @@ class Walk:
         except ValueError:
             raise refuse(
                 node, f"a constant of shape {constant.shape} changes the shape {shape}", "use one per channel"
-            )
+            ) from None
         flat = full.reshape(value.channels, -1)
         if (flat != flat[:, :1]).any():
             raise refuse(node, "its constant varies over the image", "use one number per channel")

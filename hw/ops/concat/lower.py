@@ -9,8 +9,9 @@ from xnorforge.flows.lower.walk import refuse
 
 
 @meaning("Concat")
-def concat(*inputs, at):
+def concat(*given):
     """One after the other along the channels."""
+    *inputs, _at = given
     return np.concatenate(inputs, -1)
 
 

@@ -15,8 +15,8 @@ from xnorforge.flows.lower.walk import refuse
 
 @meaning("Interact")
 def interact(x, at):
-    """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN, eqs.
-    2 and 3).
+    """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN,
+    equations 2 and 3).
 
     `influence` (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours. delta
     is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less (|K| - 1) / 2.
@@ -49,14 +49,14 @@ class Interact(IntegerNode):
         out = self.onnx_node.output[0]
         context[out] = np.ascontiguousarray(np.moveaxis(turned[out], -1, axis))
 
-    def make_shape_compatible_op(self, model):
+    def make_shape_compatible_op(self, _model):
         """Input and output have one shape."""
         return helper.make_node("Identity", self.onnx_node.input[:1], self.onnx_node.output)
 
 
 @rule("Interact")
 def _interact(walk, node, at) -> Value:
-    """A node like the one above on the plain sums of a convolution or dense layer: match counts in, p~ out."""
+    """A node like the one above on the plain sums of a convolution or dense layer."""
     value, influence = one_leaf(walk, walk.value(node), node), walk.constant(node, 1).astype(np.int64)
     name, scale = value.single
     leaf, n0, unit = walk.leaves[name], at["n0"], at["unit"]

@@ -19,8 +19,9 @@ from xnorforge.flows.lower.walk import MOST_BITS, TooWide, refuse
 
 
 @meaning("Join")
-def join(*inputs, at):
+def join(*given):
     """Sum of the inputs, each times its integers per channel."""
+    *inputs, at = given
     return sum(x * at["multipliers"][k] for k, x in enumerate(inputs))
 
 
@@ -46,7 +47,8 @@ def _add_up(walk, value: Value, node) -> Value:
         raise refuse(
             node,
             f"an exact sum of its branches needs {int(top).bit_length() + 1} bits",
-            "put the batch-norm constants and scales of the branches on a binary grid, as the export of this project does",
+            "put the batch-norm constants and scales of the branches on a binary grid, as the export of this "
+            "project does",
             TooWide,
         )
     leaf = walk.emit(

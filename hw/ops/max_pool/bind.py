@@ -11,7 +11,7 @@ from xnorforge.flows.bind.registry import takes
 def max_pool(network: Network, node):
     """FINN's Pool of maxima, and our own node of maxima and minima."""
     found = pool_at(network, node)
-    if found is None or found.function != "MaxPool":
+    if found is None or found.function not in ("MaxPool", "DirectedPool"):
         return None
     arrays = {}
     if found.direction is not None and (found.direction < 0).any():

@@ -41,7 +41,7 @@ def _emit(emission, node, inputs, out) -> None:
 
 
 @swap("MaxPool")
-def _levels_first(graph, pool, levels) -> bool:
+def _levels_first(_graph, pool, levels) -> bool:
     """T(max n) = max T(n), and min T(n) where T falls: a gate per bit."""
     pool.at["direction"] = pool.at["direction"] * levels.at["direction"]
     return True

@@ -9,7 +9,7 @@ from xnorforge.flows.bind.registry import takes
 def or_pool(network: Network, node):
     """A pool of bits that takes the maximum of every channel, or the minimum of every channel."""
     found = pool_at(network, node)
-    if found is None or (found.function, found.bits, found.signed) != ("MaxPool", 1, False):
+    if found is None or found.function not in ("MaxPool", "DirectedPool") or found.bits > 1 or found.signed:
         return None
     lowest = found.direction is not None and bool((found.direction < 0).all())
     if found.direction is not None and not lowest and (found.direction < 0).any():

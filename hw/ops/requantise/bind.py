@@ -8,7 +8,7 @@ from xnorforge.hw.ops.requantise.op import evenly
 SMALLER = 7  # thresholds from which a shift is smaller than a search
 
 
-@takes("Thresholding", "Threshold", "ElementwiseMul", rank=10)
+@takes("Thresholding", "ElementwiseMul", rank=10)
 def requantise(network: Network, node):
     """Thresholding of many even steps, with a product by -1 and +1 in front of it if there is one."""
     found = levels_at(network, node)

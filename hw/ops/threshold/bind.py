@@ -5,7 +5,7 @@ from xnorforge.flows.bind.nodes import levels_at
 from xnorforge.flows.bind.registry import takes
 
 
-@takes("Thresholding", "Threshold", "ElementwiseMul", rank=20)
+@takes("Thresholding", "ElementwiseMul", rank=20)
 def threshold(network: Network, node):
     """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards."""
     found = levels_at(network, node)

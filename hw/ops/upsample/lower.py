@@ -65,7 +65,8 @@ def _resize(walk, node, at):
     if not whole or not all(_repeats(node, at, size, factor) for size in (h, w)):
         raise refuse(
             node, "it does more than repeat pixels",
-            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch exports it",
+            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch exports "
+            "it",
         )  # fmt: skip
     out = walk.emit(
         "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer,

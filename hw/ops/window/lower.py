@@ -38,7 +38,7 @@ def pad(x, at):
 
 
 def concentric(x, at, kernel):
-    """(rate, image) for kernels of several dilations around the same pixels; `pads` are those of the largest."""
+    """(rate, image) for kernels of several dilations around the same pixels; `pads` are the largest's."""
     x = pad(x, at)
     for rate in at["rates"]:
         rows, columns = ((k - 1) * (max(at["rates"]) - rate) // 2 for k in kernel)
@@ -143,7 +143,8 @@ def bordered(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
         raise refuse(
             node,
             f"the padded value {float(border):g} is not a value of its input",
-            "pad with one, -1 for binary activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution",
+            "pad with one, -1 for binary activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded "
+            "convolution",
         )
     top, left, bottom, right = pads
     h, w, c = leaf.shape

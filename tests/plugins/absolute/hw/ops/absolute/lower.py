@@ -1,0 +1,32 @@
+"""ONNX Abs on integers."""
+
+import numpy as np
+
+from xnorforge.flows.lower.nodes import IntegerNode
+from xnorforge.flows.lower.registry import meaning, rule
+from xnorforge.flows.lower.sums import one_leaf
+from xnorforge.flows.lower.walk import refuse
+
+from .op import absolute
+
+
+class Absolute(IntegerNode):
+    """|x|, a node of lowered.onnx."""
+
+
+@meaning("Absolute")
+def _absolute(x, _at):
+    return absolute(x)
+
+
+@rule("Abs")
+def _abs(walk, node, _at):
+    """|scale * n| is |scale| * |n|."""
+    value = one_leaf(walk, walk.value(node), node)
+    name, scale = value.single
+    if any(value.offset):
+        raise refuse(node, "its input is not symmetric about 0", "put it behind sums without a bias")
+    leaf = walk.leaves[name]
+    high = np.maximum(abs(leaf.lo), abs(leaf.hi))
+    out = walk.emit("Absolute", [leaf], leaf.shape, 0, high, f"{leaf.layer}_abs", leaf.layer, leaf.order)
+    return walk.value_of(out, abs(scale), value.offset)

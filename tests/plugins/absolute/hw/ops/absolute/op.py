@@ -1,0 +1,49 @@
+"""Absolute values."""
+
+import numpy as np
+
+from xnorforge.hw.ops._per_channel import PerChannel
+
+
+def absolute(x: np.ndarray) -> np.ndarray:
+    """|x|, the meaning: here, in `lower.py` and in the RTL."""
+    return abs(x)
+
+
+class Absolute(PerChannel):
+    """y = |x|: integers (…, C), two's complement or unsigned, to unsigned integers of as many bits."""
+
+    module = "xf_absolute"
+
+    def out_stream(self):
+        return self.stream(self.get_nodeattr("in_bits"), False)
+
+    def execute_node(self, context, _graph):
+        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        context[self.onnx_node.output[0]] = absolute(x).astype(np.float32)
+
+    def latency(self) -> int:
+        """One register."""
+        return 1
+
+    def rtl(self):
+        source = self.in_stream()
+        return self.module, {"Pe": source.lanes, "Bits": source.bits, "Signed": source.signed}
+
+    def estimate(self):
+        source = self.in_stream()
+        return {"lut": 2.0 + source.lanes * source.bits * 1.2 * source.signed, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """Shapes, lanes and widths: every pair of a shape with a width."""
+        shapes = [((2, 3, 4), 1), ((2, 3, 4), 4), ((6,), 2), ((3, 3, 1), 1), ((2, 2, 6), 3)]
+        widths = [(2, 1), (8, 1), (8, 0), (17, 1), (1, 0)]
+        return [
+            cls.make(f"absolute_{i}_{bits}_{signed}", in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
+            for i, (shape, pe) in enumerate(shapes)
+            for bits, signed in widths
+        ]
+
+
+Op = Absolute

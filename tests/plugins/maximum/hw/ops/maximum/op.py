@@ -1,0 +1,49 @@
+"""The larger of two streams."""
+
+import numpy as np
+
+from xnorforge.hw.ops._per_channel import PerChannel
+
+
+class Maximum(PerChannel):
+    """y = max(a, b), element by element: integers (…, C) of two streams of one width, and of that width."""
+
+    module = "xf_maximum"
+    inputs = 2
+
+    def in_streams(self):
+        return [self.in_stream(), self.in_stream()]
+
+    def out_stream(self):
+        return self.in_stream()
+
+    def execute_node(self, context, _graph):
+        shape = (-1, *self.in_stream().shape)
+        a, b = (np.asarray(context[tensor]).astype(np.int64).reshape(shape) for tensor in self.sources)
+        context[self.onnx_node.output[0]] = np.maximum(a, b).astype(np.float32)
+
+    def latency(self) -> int:
+        """One comparison."""
+        return 1
+
+    def rtl(self):
+        source = self.in_stream()
+        return self.module, {"Pe": source.lanes, "Bits": source.bits, "Signed": source.signed}
+
+    def estimate(self):
+        source = self.in_stream()
+        return {"lut": 4.0 + 1.5 * source.lanes * source.bits, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """Shapes, lanes and widths: every pair of a shape with a width."""
+        shapes = [((2, 3, 4), 1), ((2, 3, 4), 4), ((6,), 2), ((3, 3, 1), 1), ((2, 2, 6), 3)]
+        widths = [(2, 1), (8, 1), (8, 0), (17, 1), (1, 0)]
+        return [
+            cls.make(f"maximum_{i}_{bits}_{signed}", in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
+            for i, (shape, pe) in enumerate(shapes)
+            for bits, signed in widths
+        ]
+
+
+Op = Maximum
