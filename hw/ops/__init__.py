@@ -1,6 +1,5 @@
 """Operators, one folder each. This package is also the ONNX domain of folded graphs: `xnorforge.hw.ops`."""
 
-from functools import cache
 from types import ModuleType
 
 from xnorforge.core import plugins
@@ -10,14 +9,10 @@ DOMAIN = "xnorforge.hw.ops"
 
 def part(op, name: str) -> ModuleType | None:
     """The file `<name>.py` beside the `op.py` of an operator, None where it has none."""
-    return _parts(name).get(type(op))
-
-
-@cache
-def _parts(name: str) -> dict[type, ModuleType]:
-    """{class: module `<name>.py`} of the operators that have one."""
-    found = plugins.parts("hw.ops", name)
-    return {plugins.load("hw.ops", folder).Op: module for folder, module in found.items()}
+    package, _, folder = type(op).__module__.removesuffix(".op").rpartition(".")
+    if package != DOMAIN or not (plugins.place("hw.ops", folder) / f"{name}.py").is_file():
+        return None
+    return plugins.load("hw.ops", folder, name)
 
 
 def __getattr__(name: str):

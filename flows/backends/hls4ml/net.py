@@ -150,7 +150,7 @@ def refused(op: HwOp, why: str, cure: str) -> UserError:
     return UserError(f"hls4ml: {op.name} ({type(op).__name__}) {why}; {cure}.")
 
 
-def plain(op: HwOp, source: Wire) -> Wire:
+def without_window(op: HwOp, source: Wire) -> Wire:
     """A tensor that `op` reads as it is.
 
     Raises:
@@ -164,4 +164,4 @@ def plain(op: HwOp, source: Wire) -> Wire:
 def per_element(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
     """Append the layer of an operator that changes every element by itself; `function` does a pixel."""
     sink = op.out_stream()
-    return net.pixels("", function, plain(op, sources[0]), sink.bits, sink.signed, table, **numbers)
+    return net.pixels("", function, without_window(op, sources[0]), sink.bits, sink.signed, table, **numbers)

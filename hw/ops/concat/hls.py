@@ -2,13 +2,13 @@
 
 from math import prod
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Two streams at a time."""
-    sink, wires = op.out_stream(), [plain(op, source) for source in sources]
+    sink, wires = op.out_stream(), [without_window(op, source) for source in sources]
     wire = wires[0]
     if len(wires) == 1:
         return [net.scaled("", wire, sink.bits, sink.signed)]

@@ -1,6 +1,6 @@
 """The form in hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops._streams import signed_bits
 from xnorforge.hw.ops.base import HwOp
 
@@ -16,6 +16,6 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
         "top": top,
     }
     numbers |= {"scale": op.scale, "offset": op.offset, "sum_bits": bits}
-    suffix, source = "" if thresholds is None else "sum", plain(op, sources[0])
+    suffix, source = "" if thresholds is None else "sum", without_window(op, sources[0])
     wire = net.pixels(suffix, "xf_interact", source, bits, True, influence, **numbers)
     return [wire if thresholds is None else net.thresholds("threshold", wire, thresholds[:, None], direction)]

@@ -4,13 +4,13 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Two streams at a time; sums modulo 2^out_bits may be taken modulo at every step."""
-    sink, table, wires = op.out_stream(), op.table(), [plain(op, source) for source in sources]
+    sink, table, wires = op.out_stream(), op.table(), [without_window(op, source) for source in sources]
     wire, factors = wires[0], table[0]
     if len(wires) == 1:
         return [net.scaled("", wire, sink.bits, sink.signed, factors)]

@@ -1,9 +1,9 @@
 """The form in hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Comparisons with constants."""
-    return [net.thresholds("", plain(op, sources[0]), *op.tables())]
+    return [net.thresholds("", without_window(op, sources[0]), *op.tables())]

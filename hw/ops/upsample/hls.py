@@ -1,6 +1,6 @@
 """The form in hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, plain
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
 
@@ -9,4 +9,8 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     (height, width, channels), (fy, fx) = op.get_nodeattr("ifm"), op.get_nodeattr("factor")
     sizes = {"height": height, "width": width, "n_chan": channels, "factor_height": fy, "factor_width": fx}
     sink = op.out_stream()
-    return [net.xf("", "xf_upsample", [plain(op, sources[0])], sink.shape, sink.bits, sink.signed, **sizes)]
+    return [
+        net.xf(
+            "", "xf_upsample", [without_window(op, sources[0])], sink.shape, sink.bits, sink.signed, **sizes
+        )
+    ]

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, plain, refused
+from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, refused, without_window
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Pads are a layer, dilation does not exist, the rest waits for its matrix."""
     (height, width, channels), dilations = op.get_nodeattr("ifm"), op.dilations()
-    source = net.shaped(plain(op, sources[0]), (height, width, channels))
+    source = net.shaped(without_window(op, sources[0]), (height, width, channels))
     if dilations != [(1, 1)]:
         said = " and ".join(str(list(dilation)) for dilation in dilations)
         raise refused(op, f"has dilation={said}", "hls4ml's Conv2D knows none, use [1, 1]")
