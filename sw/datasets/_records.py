@@ -78,6 +78,8 @@ class Scene(Picture):
     @property
     def mask(self) -> np.ndarray:
         """uint8 (H, W): 0, or the number of the object a pixel shows."""
+        if self.masks is None:
+            raise UserError(f"{self.name}: the set has no masks; take one with them, such as Penn-Fudan.")
         return pixels(self.masks, self.size, numbers=True)
 
 

@@ -74,7 +74,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"{path}: {error.strerror.lower()}; XNORFORGE_DATA must name a folder that holds it."
+            f"{path}: {(error.strerror or 'not readable').lower()}; "
+            "XNORFORGE_DATA must name a folder that holds it."
         ) from error
 
 

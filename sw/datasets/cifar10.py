@@ -32,8 +32,7 @@ _BATCHES = {
 
 
 def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str]:
-    """`split` is "train" or "test"; images (N, 3, 32, 32) and which pixels they have: "exact" or
-    "jpeg".
+    """`split` is "train" or "test"; images (N, 3, 32, 32), and which pixels they have: "exact" or "jpeg".
 
     Args:
         pixels: "exact": the published pixels; "jpeg": copies that went through JPEG once
@@ -49,13 +48,12 @@ def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str
     folder = folder_of("cifar10")
     places = ".", "cifar10", "cifar-10-batches-py", "cifar10/cifar-10-batches-py"
     batches = first_with("data_batch_1", *map(folder_of, places))
-    copies = folder and folder / f"cifar10_{split}_jpeg.npz"
-    exact = folder and folder / f"cifar10_{split}_lossless.png"
-    has_copies, has_exact = bool(copies and copies.exists()), bool(exact and exact.exists())
-    if batches is None and pixels != "exact" and has_copies:
-        return *_copies(copies), "jpeg"
-    if batches is None and pixels == "exact" and has_exact:
-        return *_pictures(exact), "exact"
+    if folder is not None and batches is None:
+        copies, exact = folder / f"cifar10_{split}_jpeg.npz", folder / f"cifar10_{split}_lossless.png"
+        if pixels != "exact" and copies.exists():
+            return *_copies(copies), "jpeg"
+        if pixels == "exact" and exact.exists():
+            return *_pictures(exact), "exact"
     if pixels == "jpeg":
         raise Absent(f"cifar10_{split}_jpeg.npz: not in {where()}; use the exact pixels.")
     return *_batches(batches or _downloaded(), split), "exact"

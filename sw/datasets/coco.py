@@ -45,7 +45,7 @@ def scenes(split: str) -> Split:
         known = json.loads(text(path))
         names = {one["id"]: one["name"] for one in known["categories"]}
         label = {number: k for k, number in enumerate(sorted(names))}  # ids have gaps: 80 classes, 1 to 90
-        rows = {one["id"]: [] for one in known["images"]}
+        rows: dict[int, list] = {one["id"]: [] for one in known["images"]}
         flat = 0
         for one in known["annotations"]:
             x, y, width, height = one["bbox"]
@@ -118,9 +118,9 @@ def _labelled(picture: Path, path: Path, classes: int) -> Scene:
 
 def _scene(picture: Path, size: tuple[int, int], rows: list, where: str) -> Scene:
     """A scene from rows x0, y0, x1, y1, label, crowd, area."""
-    rows = np.array(rows, float).reshape(-1, 7)
-    boxes = boxes_in(rows[:, :4], size, where)
-    return Scene(picture.stem, picture, size, boxes, rows[:, 4].astype(np.int64), rows[:, 5] > 0, rows[:, 6])
+    table = np.array(rows, float).reshape(-1, 7)
+    boxes, labels = boxes_in(table[:, :4], size, where), table[:, 4].astype(np.int64)
+    return Scene(picture.stem, picture, size, boxes, labels, table[:, 5] > 0, table[:, 6])
 
 
 def _count(items: list[Scene]) -> int:

@@ -30,13 +30,15 @@ def images(split: str) -> tuple[np.ndarray, np.ndarray]:
     """
     stem = {"train": "train", "test": "t10k"}[split]
     pictures, labels = (_file(f"{stem}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
-    pictures = np.frombuffer(pictures, np.uint8, offset=16).reshape(-1, 1, 28, 28)
-    return pictures, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
+    return (
+        np.frombuffer(pictures, np.uint8, offset=16).reshape(-1, 1, 28, 28),
+        np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
+    )
 
 
 def shipped() -> tuple[np.ndarray, np.ndarray]:
     """The first 1,000 test images of MNIST, from this package."""
-    with np.load(files("xnorforge.sw") / "data" / "mnist_test_1000.npz") as stored:
+    with np.load(str(files("xnorforge.sw") / "data" / "mnist_test_1000.npz")) as stored:
         return stored["images"], stored["labels"].astype(np.int64)
 
 

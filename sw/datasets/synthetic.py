@@ -54,11 +54,9 @@ def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) 
             small = boxes[-1][3] - boxes[-1][1] < height / 5
             ignore.append(small or (solid & behind).sum() > 0.35 * solid.sum())
             numbers[solid] = len(boxes)
-        boxes = np.array(boxes, float).reshape(-1, 4)
+        known, none = np.array(boxes, float).reshape(-1, 4), np.zeros(len(boxes), int)
         picture, size = _finished(rng, picture), (width, height)
-        return Scene(
-            f"{k:04}", picture, size, boxes, np.zeros(len(boxes), int), np.array(ignore, bool), masks=numbers
-        )
+        return Scene(f"{k:04}", picture, size, known, none, np.array(ignore, bool), masks=numbers)
 
     return Split([scene(k) for k in range(count)], ("person",), _what("street scenes", count, seed))
 
@@ -80,10 +78,9 @@ def shapes(count: int, seed: int = 0, width: int = 160, height: int = 128) -> Sp
             _paint(picture, mask, _texture(rng, width, height, _colour(rng, picture)))
             boxes.append(_around(mask > 0.5))
             labels.append(label)
-        boxes, labels = np.array(boxes, float).reshape(-1, 4), np.array(labels, np.int64)
-        return Scene(
-            f"{k:04}", _finished(rng, picture), (width, height), boxes, labels, np.zeros(len(boxes), bool)
-        )
+        known, classes = np.array(boxes, float).reshape(-1, 4), np.array(labels, np.int64)
+        picture, size = _finished(rng, picture), (width, height)
+        return Scene(f"{k:04}", picture, size, known, classes, np.zeros(len(boxes), bool))
 
     return Split([scene(k) for k in range(count)], SHAPES, _what("pictures of shapes", count, seed))
 
@@ -194,9 +191,8 @@ def _colour(rng, picture) -> np.ndarray:
 def _patch(rng, sides) -> np.ndarray:
     """uint8 (H, W, 3): a few coloured blocks, which look different from every side."""
     blocks = rng.integers(20, 236, (4, 4, 3)).astype(np.uint8)
-    return np.asarray(
-        Image.fromarray(blocks).resize(tuple(int(side) for side in sides), Image.Resampling.BICUBIC)
-    )
+    wide, tall = (int(side) for side in sides)
+    return np.asarray(Image.fromarray(blocks).resize((wide, tall), Image.Resampling.BICUBIC))
 
 
 def _stick(picture, patch, corner) -> np.ndarray:

@@ -60,12 +60,12 @@ def _scene(folder: Path, name: str) -> Scene:
     path = folder / "Annotations" / f"{name}.xml"
     try:
         root = ElementTree.fromstring(text(path))
-        size = int(root.findtext("size/width")), int(root.findtext("size/height"))
+        size = int(root.findtext("size/width", "")), int(root.findtext("size/height", ""))
         objects = root.findall("object")
         labels = np.array([CLASSES.index(one.findtext("name")) for one in objects], np.int64)
         ignore = np.array([one.findtext("difficult") == "1" for one in objects], bool)
         sides = "xmin", "ymin", "xmax", "ymax"
-        corners = [[float(one.findtext(f"bndbox/{side}")) for side in sides] for one in objects]
+        corners = [[float(one.findtext(f"bndbox/{side}", "")) for side in sides] for one in objects]
     except (ElementTree.ParseError, TypeError, ValueError) as error:
         raise unreadable(path, f"is not in VOC's layout ({error})") from error
     # Corners count pixels from 1 and lie inside the box.

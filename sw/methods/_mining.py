@@ -7,11 +7,13 @@ on channel s, odd, 0 without an edge. Equations in brackets are those of Wang et
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.training import distributed
 
 TILE, WIDTH = 16, 64
@@ -197,15 +199,13 @@ class Judge:
         band: dead band of r_c.
     """
 
-    def __init__(self, run, mixes: list[nn.Module], images: torch.Tensor, labels: torch.Tensor, band: float):
+    def __init__(self, run, mixes: list[AnyModule], images: torch.Tensor, labels: torch.Tensor, band: float):
         self.run, self.mixes, self.labels, self.band = run, mixes, labels.to(run.device), band
         self.parts = list(run.network)
         self.part_of = [self._holder(mix) for mix in mixes]
-        self.inputs, self.sums, self.rewards = (
-            [None] * len(self.parts),
-            [None] * len(mixes),
-            [0.0] * len(mixes),
-        )
+        self.inputs: list[Any] = [None] * len(self.parts)  # tensors, from the first forward pass on
+        self.sums: list[Any] = [None] * len(mixes)
+        self.rewards = [0.0] * len(mixes)
         hooks = [part.register_forward_pre_hook(self._keep(at)) for at, part in enumerate(self.parts)]
         with self._watched(), torch.no_grad():
             self.losses = self._halves(run.forward(images))

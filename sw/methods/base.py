@@ -19,6 +19,7 @@ Everything a method carries from step to step beyond network and optimiser goes 
 `load_state`, so that a run that was killed continues as if it had not been.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import torch
@@ -38,6 +39,14 @@ class Phase:
     name: str
     epochs: int
     lr: float
+
+
+def total(summands: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The sum of at least one tensor, added in their order."""
+    first, *rest = summands
+    for one in rest:
+        first = first + one
+    return first
 
 
 @dataclass
@@ -71,7 +80,7 @@ class Method:
 
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         """One update from one batch (uint8 images, int64 labels); returns the loss."""
-        loss = sum(self.losses(run, run.forward(images), labels).values())
+        loss = total(self.losses(run, run.forward(images), labels).values())
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         run.optimiser.step()

@@ -22,13 +22,14 @@ was measured.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks
-from xnorforge.sw.nn.binary import signs
+from xnorforge.sw.nn.binary import AnyModule, signs
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
 KERNEL, FEATURE = 1e-7, 1e-3  # lambda and theta, the weights of the two losses
@@ -108,8 +109,11 @@ def feature_loss(features: torch.Tensor, centres: torch.Tensor, variances: torch
     return 0.5 * (away + away / variances + variances.log()).sum(1).mean()
 
 
-class _Modulated:
+class _Modulated(nn.Module):
     """A binary layer with w, mu and sigma."""
+
+    weight: torch.Tensor
+    scaled: bool
 
     def start(self):
         """w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average and
@@ -164,10 +168,12 @@ class Layers(binary.Plain):
     conv_type, linear_type = ModulatedConv, ModulatedLinear
 
     def conv(self, inputs, outputs, kernel, **options):
-        return super().conv(inputs, outputs, kernel, **options).start()
+        layer: AnyModule = super().conv(inputs, outputs, kernel, **options)
+        return layer.start()
 
     def linear(self, inputs, outputs):
-        return super().linear(inputs, outputs).start()
+        layer: AnyModule = super().linear(inputs, outputs)
+        return layer.start()
 
 
 def modulated(network: nn.Module) -> list[_Modulated]:
@@ -185,15 +191,24 @@ class Method(base.Method):
     nu: float = NU  # variance of the reconstruction error
 
     def __post_init__(self):
-        self.features = self.hook = self.centres = self.variances = None
+        self._forget()
         self.classifies = True  # else there are no class centres
+
+    def _forget(self) -> None:
+        """Nothing is kept of activations and classes; tensors only while fine-tuning."""
+        self.features: Any = None
+        self.hook: Any = None
+        self.centres: Any = None
+        self.variances: Any = None
 
     def layers(self):
         return Layers()
 
     def build(self, net):
         network = super().build(net)
-        scores = [part.dot for part in network.modules() if isinstance(part, building_blocks.Scores)]
+        scores: list[AnyModule] = [
+            part.dot for part in network.modules() if isinstance(part, building_blocks.Scores)
+        ]
         self.classifies = bool(scores)
         for layer in [*scores, *building_blocks.whole_sums(network)]:
             layer.scaled = False
@@ -214,12 +229,12 @@ class Method(base.Method):
         """
         if self.hook:
             self.hook.remove()
-        self.features = self.hook = self.centres = self.variances = None
+        self._forget()
         if run.phase.name == "fine":
             (scores,) = [part for part in run.network.modules() if isinstance(part, building_blocks.Scores)]
             self.centres = torch.zeros(scores.dot.weight.shape, device=run.device)
             self.variances = torch.ones_like(self.centres)
-            last = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
+            last: AnyModule = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
             self.hook = last.register_forward_pre_hook(self._keep)
 
     def _keep(self, layer, inputs):
@@ -236,7 +251,7 @@ class Method(base.Method):
             [getattr(layer, name) for layer in layers] for name in ("log_w", "log_mu", "log_sigma")
         )
         own = {id(parameter) for parameter in (*w, *mu, *sigma)}
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [parameter for parameter in every.values() if id(parameter) not in own]},
             {"params": w, "rate": MODULATION_RATE},
             {"params": mu, "eps": 1e-20},
@@ -247,7 +262,7 @@ class Method(base.Method):
     def losses(self, run, scores, labels):
         losses = super().losses(run, scores, labels)
         if self.kernel:
-            losses["kernel"] = self.kernel * sum(
+            losses["kernel"] = self.kernel * base.total(
                 layer.kernel_loss(self.nu) for layer in modulated(run.network)
             )
         if self.centres is not None:

@@ -18,6 +18,7 @@ left: docs/methods/ci_bcnn.md says why the paper's mean |W| needs no line of cod
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,6 +28,7 @@ from xnorforge.core.progress import progress, say
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn.binary import AnyModule
 
 # The operator of the exported graph: flows/lower/nodes.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
@@ -81,12 +83,14 @@ class Interact(nn.Module):
         unit: u; n0: N0.
     """
 
+    influence: torch.Tensor
+
     def __init__(self, channels: int, n0: int, ratio: float):
         super().__init__()
         self.size = max(size for size in range(1, TILE + 1) if channels % size == 0)
         self.n0, self.unit = n0, unit_of(ratio, n0)
         self.register_buffer("influence", torch.zeros(channels // self.size, self.size, self.size))
-        self._plan = (None, None, [])
+        self._plan: tuple[torch.Tensor | None, int | None, list] = (None, None, [])
 
     @property
     def reach(self) -> int:
@@ -128,7 +132,8 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
         if isinstance(part, building_blocks.BiReal) or (
             isinstance(part, building_blocks.Block) and not part.pixels
         ):
-            part.mix = Interact(part.norm.num_features, building_blocks.length_of(part.dot), ratio)
+            norm: AnyModule = part.norm
+            part.mix = Interact(norm.num_features, building_blocks.length_of(part.dot), ratio)
     return network
 
 
@@ -151,7 +156,7 @@ class Method(base.Method):
 
     def build(self, net):
         network = with_interactions(super().build(net), self.unit)
-        shapes = [tuple(mix.influence.shape) for mix in interactions(network)]
+        shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]
         self.miner = Miner(shapes, self.space, self.density, self.discount, self.rate)
         return network
 
@@ -184,7 +189,8 @@ class Method(base.Method):
     def mine(self, run) -> None:
         """Let the policy change the graph, on images drawn from the training set; weights rest."""
         run.network.train()
-        mixes, kept, seen = interactions(run.network), 0, []
+        mixes: list[AnyModule] = [*interactions(run.network)]
+        kept, seen = 0, []
         size = min(self.images, PIXELS // math.prod(run.task.shape[1:]))
         chosen = torch.randperm(len(run.sets[0].images), generator=run.rng)[: self.batches * size]
         with progress(f"{run.net} mining", -(-len(chosen) // size), "batches") as advance:
@@ -222,5 +228,6 @@ def _taken(run, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     training, _ = run.sets
     if run.task.classifies:
-        return tuple(torch.from_numpy(given[at.numpy()]) for given in (training.images, training.labels))
+        rows = at.numpy()
+        return torch.from_numpy(training.images[rows]), torch.from_numpy(training.labels[rows])
     return run.task.sampler(training, run.device)(at, run.rng)

@@ -65,6 +65,7 @@ class _Scaled:
     """A layer with alpha * sign(W), or W in the real stage, in units of alpha."""
 
     real, per_channel = False, False
+    weight: torch.Tensor
 
     def alpha(self) -> torch.Tensor:
         """The mean |W|, of the layer or of each output channel; no gradient goes through it."""

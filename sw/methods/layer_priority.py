@@ -21,7 +21,9 @@ step on (`sw/nn/mixed_precision.py`), so that each prefix of the order is a netw
 import copy
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +34,7 @@ from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import mixed_precision
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.mixed_precision import Form, Unit
 from xnorforge.sw.tasks.base import share, task_of
 from xnorforge.sw.training import distributed, train, weights
@@ -75,7 +78,7 @@ def moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
-def absorb(norm: nn.Module, factor: torch.Tensor) -> None:
+def absorb(norm: AnyModule, factor: torch.Tensor) -> None:
     """Make batch norm of d what it was of factor_c * d: how alpha leaves the network without a change."""
     norm.running_mean.div_(factor)
     norm.running_var.div_(factor.square())
@@ -130,7 +133,7 @@ class Method(base.Method):
         self.done = 0  # how many of them are binary
         self.stopped = False  # a budget is met
         self.rows: list[dict] = []  # of tradeoff.csv
-        self.kept: dict | None = None  # the last network within max_loss
+        self.kept: Any = None  # the last network within max_loss
         self.rest = Form.EIGHT  # what stands for the weights outside S
 
     def layers(self):
@@ -212,12 +215,12 @@ class Method(base.Method):
                 absorb(norm, alpha(latents.detach()).flatten())
         self.done += len(names)
 
-    def _sums(self, names) -> list[tuple[torch.Tensor, nn.Module | None]]:
+    def _sums(self, names) -> list[tuple[torch.Tensor, AnyModule]]:
         """Of the named units, the latents of each sum and the batch norm behind it."""
-        part = self.network.get_submodule
+        part: Callable[[str], AnyModule] = self.network.get_submodule
         sums = [pair for unit in self.units if unit.name in names for pair in unit.sums]
         return [
-            (mixed_precision.side_by_side([part(one).weight for one in those]), norm and part(norm))
+            (mixed_precision.side_by_side([part(one).weight for one in those]), part(norm) if norm else None)
             for those, norm in sums
         ]
 
@@ -238,14 +241,13 @@ class Method(base.Method):
                 cost[unit.name] = fall / (31 * unit.weights - 32 * unit.filters)
                 run.network.load_state_dict(start)
         self.done = 0
-        return sorted(ranked, key=cost.get)
+        return sorted(ranked, key=lambda name: cost[name])
 
     def losses(self, run, scores, labels):
         losses = super().losses(run, scores, labels)
         if self.rho and self.done and run.phase.name != "float":
-            losses["discrepancy"] = (
-                self.rho / 2 * sum(discrepancy(latents) for latents, _ in self._sums(self.chosen))
-            )
+            apart = [discrepancy(latents) for latents, _ in self._sums(self.chosen)]
+            losses["discrepancy"] = self.rho / 2 * base.total(apart)
         return losses
 
     def on_epoch(self, run):
@@ -324,7 +326,7 @@ class Method(base.Method):
                 len(pictures),
             )
         norms = [norm for norm in run.network.modules() if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))]
-        found = {norm: [] for norm in norms if not getattr(norm, "held", False)}
+        found: dict[AnyModule, list] = {norm: [] for norm in norms if not getattr(norm, "held", False)}
         hooks = [
             norm.register_forward_pre_hook(lambda norm, inputs: found[norm].append(moments(inputs[0])))
             for norm in found

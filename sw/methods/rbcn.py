@@ -21,6 +21,7 @@ What the sources leave open, and what batch norm makes of a scale per layer: doc
 """
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -33,6 +34,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import BiReal, Block
 
 GUIDE, RECTIFY = "guide", "rectify"
@@ -149,18 +151,18 @@ def generator_loss(fake: torch.Tensor) -> torch.Tensor:
     return (1 - fake.sigmoid()).square().mean()
 
 
-def rectified(network: nn.Module) -> list[nn.Module]:
+def rectified(network: nn.Module) -> list[AnyModule]:
     """The layers with a scale C."""
     return [layer for layer in network.modules() if isinstance(layer, (RectifiedConv, RectifiedLinear))]
 
 
-def stage_ends(network: nn.Module) -> list[nn.Module]:
+def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
     """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the
     last part.
 
     Of a block that is its batch norm, of a part with a shortcut the part.
     """
-    ends = []
+    ends: list[AnyModule] = []
     for part, after in pairwise(network):
         if isinstance(part, Block) and (part.pool > 1 or not isinstance(after, Block)):
             ends.append(part.norm)
@@ -189,21 +191,23 @@ class Method(base.Method):
             if isinstance(
                 part, building_blocks.Scores
             ):  # no batch norm follows to take up a C: it stays the baseline's
-                rows = part.dot.weight
-                part.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
-                part.dot.weight = rows
+                scores: AnyModule = part
+                rows = scores.dot.weight
+                scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
+                scores.dot.weight = rows
         if self.granularity == "layer":
-            for layer in building_blocks.whole_sums(network):  # one C cancels in the batch norm behind it
-                layer.scaled = False
+            whole: AnyModule
+            for whole in building_blocks.whole_sums(network):  # one C cancels in the batch norm behind it
+                whole.scaled = False
         self.guide = networks.build(net, Real())
-        widths = (getattr(part, "norm", part).num_features for part in stage_ends(network))
-        self.discriminators = nn.ModuleList(Discriminator(width) for width in widths)
+        norms: Iterator[AnyModule] = (getattr(part, "norm", part) for part in stage_ends(network))
+        self.discriminators = nn.ModuleList(Discriminator(norm.num_features) for norm in norms)
         self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
         self.guess = torch.optim.Adam(
             self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999)
         )
         self.real, self.fake = _maps(self.guide), _maps(network, training=True)
-        self.batches = deque(maxlen=self.kept)
+        self.batches: deque = deque(maxlen=self.kept)
         return network
 
     def phases(self, recipe):
@@ -317,7 +321,7 @@ def _move(optimiser, loss, parameters=None):
 
 def _maps(network, training=False) -> dict[int, torch.Tensor]:
     """The outputs of the stage ends at the last forward pass (in training mode only, if so asked), by stage."""
-    maps = {}
+    maps: dict[int, torch.Tensor] = {}
 
     def keep(stage):
         def hook(part, _, output):
@@ -331,7 +335,7 @@ def _maps(network, training=False) -> dict[int, torch.Tensor]:
     return maps
 
 
-def _norms(network) -> list[nn.Module]:
+def _norms(network) -> list[AnyModule]:
     return [module for module in network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
 
 

@@ -127,7 +127,7 @@ def coco(found: list[Found], truth: list[Truth], classes: int, most: int = 100) 
 
 def _coco_class(found, truth, label, most) -> np.ndarray:
     """Average precision at each size and threshold, (sizes, thresholds)."""
-    outcomes = [[[] for _ in COCO_IOU] for _ in COCO_SIZES]
+    outcomes: list[list[list]] = [[[] for _ in COCO_IOU] for _ in COCO_SIZES]
     for one, true in zip(found, truth):
         one, true = _of_class(one, label), _of_class(true, label)
         if not len(one.scores) and not len(true.boxes):

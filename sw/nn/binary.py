@@ -12,7 +12,7 @@ This is the straight-through estimator (Hubara et al., "Binarized Neural Network
 `linear(inputs, outputs)`, `sign()`, and `head(inputs, outputs)` with 8-bit weights.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,10 @@ from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
 from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from torch import nn
+
+# A module that is used by its attributes: torch's stubs let each attribute of a module be a tensor or a module,
+# and parameters and statistics of batch norms be None.
+AnyModule: TypeAlias = Any
 
 # A short training hardly moves latents that start in [-1, 1]: 2.7 epochs from 0.1 beat 8.4 from 1
 # (docs/training.md).
@@ -78,6 +82,8 @@ class Sign(nn.Module):
 
 
 class _Binary:
+    weight: torch.Tensor
+
     def values(self) -> torch.Tensor:
         """The weights the layer multiplies with: sign(latent)."""
         return _SignThrough.apply(self.weight)
@@ -97,10 +103,12 @@ class BinaryLinear(_Binary, nn.Linear):
         return F.linear(x, self.values())
 
 
-class Eighths(nn.Conv2d):
+class Int8Conv(nn.Conv2d):
     """1x1 convolution with weights and bias rounded to 128ths, |weight| <= 127 / 128; gradients pass
     unchanged.
     """
+
+    bias: nn.Parameter
 
     def forward(self, x):
         weight, bias = (
@@ -113,8 +121,9 @@ class Eighths(nn.Conv2d):
 class Plain:
     """Layers in plain torch: for training, in bfloat16 where wanted."""
 
-    conv_type, linear_type = BinaryConv, BinaryLinear
-    weights: ClassVar = {}
+    conv_type: type[nn.Conv2d] = BinaryConv
+    linear_type: type[nn.Linear] = BinaryLinear
+    weights: ClassVar[dict[str, Any]] = {}
 
     def conv(self, inputs: int, outputs: int, kernel: int, **options) -> nn.Conv2d:
         """A square convolution without padding and bias; `options` are stride, groups, dilation."""
@@ -126,7 +135,7 @@ class Plain:
 
     def head(self, inputs: int, outputs: int) -> nn.Conv2d:
         """A 1x1 convolution with 8-bit weights and a bias."""
-        layer = Eighths(inputs, outputs, 1)
+        layer = Int8Conv(inputs, outputs, 1)
         nn.init.normal_(layer.weight, std=inputs**-0.5)
         return layer
 
@@ -149,7 +158,10 @@ class Brevitas(Plain):
     """The same layers in Brevitas, scale 1: for export."""
 
     conv_type, linear_type = QuantConv2d, QuantLinear
-    weights: ClassVar = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
+    weights: ClassVar[dict[str, Any]] = {
+        "weight_quant": SignedBinaryWeightPerTensorConst,
+        "weight_scaling_const": 1.0,
+    }
 
     def head(self, inputs: int, outputs: int) -> nn.Conv2d:
         """The same in Brevitas."""

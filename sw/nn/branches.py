@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.sw.nn import threshold_folding
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import Affine2d, Block, Copied, Projected, added_in, signed
 
 EIGHTH = 1 / 8
@@ -53,6 +54,8 @@ class Affine1d(Affine2d):
 
 class Share(Affine2d):
     """`Affine2d` of which one K-th is given out, a summand of a mean; for (N, C, H, W) or (N, C)."""
+
+    momentum: float
 
     def __init__(self, channels: int, reach: int, fraction: int, bases: int):
         super().__init__(channels, reach, fraction)
@@ -114,7 +117,7 @@ class Sum(nn.Module):
 
     held = False
 
-    def __init__(self, dots: list[nn.Module], learned: bool, trained: bool):
+    def __init__(self, dots: list[AnyModule], learned: bool, trained: bool):
         super().__init__()
         self.dots, channels = nn.ModuleList(dots), len(dots[0].weight)
         self.shape = (channels,) + (1,) * (dots[0].weight.dim() - 2)
@@ -127,7 +130,8 @@ class Sum(nn.Module):
         """c_1 .. c_K, each (C, 1, 1), or (C,) of a dense layer."""
         if hasattr(self, "factor0"):
             return [getattr(self, f"factor{at}") for at in range(len(self.dots))]
-        found = [dot.alpha().flatten().expand(self.shape[0]).view(self.shape) for dot in self.dots]
+        dots: list[AnyModule] = list(self.dots)
+        found = [dot.alpha().flatten().expand(self.shape[0]).view(self.shape) for dot in dots]
         if self.lambdas:
             found = [alpha * own for alpha, own in zip(found, self.lambdas())]
         largest = torch.stack(found).detach().abs().amax(0)
@@ -136,7 +140,9 @@ class Sum(nn.Module):
 
     def reach(self) -> float:
         """The largest sum."""
-        return self.dots[0].weight[0].numel() * sum(factor.abs() for factor in self.factors()).max().item()
+        first: AnyModule = self.dots[0]
+        sizes = torch.stack([factor.abs() for factor in self.factors()])
+        return first.weight[0].numel() * sum(sizes[1:], sizes[0]).max().item()
 
     def forward(self, x):
         return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
@@ -212,8 +218,8 @@ class Residual(nn.Module):
         count = len(self.branches)
         x, apart = stream if isinstance(stream, tuple) else (stream, None)
         if apart is None:
-            bits, first = self.sign(x), self.shortcuts[0]
-            first = first(x, bits) if isinstance(first, Projected) else None
+            bits, shortcut = self.sign(x), self.shortcuts[0]
+            first = shortcut(x, bits) if isinstance(shortcut, Projected) else None
             found = [self.run(branch, x, bits, first) for branch in self.branches]
         else:
             found = [self.run(branch, x + own) for branch, own in zip(self.branches, apart)]
@@ -271,7 +277,7 @@ def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
 @torch.no_grad()
 def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
     """Carry over what `snap.transfer` does not know: shares, gates, factors of sums, thresholds behind them."""
-    names = dict(deployed.named_modules())
+    names: dict[str, AnyModule] = dict(deployed.named_modules())
     for name, part in trained.named_modules():
         if isinstance(part, Numbers) and name in names:
             for raw, value in zip(names[name].raw, part()):

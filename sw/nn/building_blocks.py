@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.binary import AnyModule, Plain
 
 # Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 5
 # bits the stream has 12 fraction bits behind a stem too. The largest sum of cifar10-resnet20 then takes 22
@@ -49,6 +49,10 @@ class Affine2d(nn.BatchNorm2d):
     """
 
     held = False
+    weight: nn.Parameter
+    bias: nn.Parameter
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
 
     def __init__(self, channels: int, reach: int, fraction: int = FRACTION):
         super().__init__(channels)
@@ -70,12 +74,13 @@ class Affine2d(nn.BatchNorm2d):
 
 def hold(network: nn.Module, held: bool) -> None:
     """Put every `Affine2d`, and whatever else can be `held`, on its grid, or let it go."""
+    part: AnyModule
     for part in network.modules():
         if hasattr(part, "held"):
             part.held = held
 
 
-def summed(network: nn.Module) -> dict[str, nn.Module]:
+def summed(network: nn.Module) -> dict[str, AnyModule]:
     """The parts by name whose batch norm goes into a sum: its limits count on whole sums, so nothing may
     scale those of `dot`.
     """
@@ -86,7 +91,7 @@ def summed(network: nn.Module) -> dict[str, nn.Module]:
     }
 
 
-def signed(part: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def signed(part: AnyModule, x: torch.Tensor) -> torch.Tensor:
     """Bits of x, pooled, by a part with `sign` and `pool`.
 
     Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of
@@ -118,7 +123,7 @@ class MultiRate(nn.Module):
         return sum(dot(pad(x)) for pad, dot in zip(self.pads, self.dots))
 
 
-def added_in(dot: nn.Module) -> list[nn.Module]:
+def added_in(dot: nn.Module) -> list[AnyModule]:
     """The layers whose sums are added up to those of a part's `dot`."""
     return list(dot.dots) if isinstance(dot, MultiRate) else [dot]
 
@@ -157,17 +162,19 @@ class Block(nn.Module):
         rates: tuple[int, ...] = (1,),
     ):
         super().__init__()
-        dense = kernel is None
-        if len(rates) > 1:
-            self.pad, self.dot = nn.Identity(), MultiRate(layers, inputs, outputs, kernel, pad, rates)
+        self.pad: nn.Module = nn.Identity()
+        self.dot: AnyModule
+        self.norm: nn.Module
+        if kernel is None:
+            self.dot = layers.linear(inputs, outputs)
+        elif len(rates) > 1:
+            self.dot = MultiRate(layers, inputs, outputs, kernel, pad, rates)
         else:
-            self.pad = nn.ConstantPad2d(pad * rates[0], -1.0) if pad else nn.Identity()
-            size = {"stride": stride, "dilation": rates[0]}
-            self.dot = (
-                layers.linear(inputs, outputs) if dense else layers.conv(inputs, outputs, kernel, **size)
-            )
-        self.mix = nn.Identity()
-        self.norm = (nn.BatchNorm1d if dense else nn.BatchNorm2d)(outputs)
+            if pad:
+                self.pad = nn.ConstantPad2d(pad * rates[0], -1.0)
+            self.dot = layers.conv(inputs, outputs, kernel, stride=stride, dilation=rates[0])
+        self.mix: nn.Module = nn.Identity()
+        self.norm = nn.BatchNorm1d(outputs) if kernel is None else nn.BatchNorm2d(outputs)
         self.sign = layers.sign()
         self.pool, self.pixels = pool, pixels
 
@@ -201,7 +208,7 @@ class BiReal(nn.Module):
         self.sign = layers.sign()
         self.pad = nn.ConstantPad2d(1, -1.0)
         self.dot = layers.conv(inputs, outputs, 3, stride=stride)
-        self.mix = nn.Identity()
+        self.mix: nn.Module = nn.Identity()
         self.norm = Affine2d(outputs, 9 * inputs)
         self.shortcut = None
         if (inputs, stride) != (outputs, 1):
@@ -274,6 +281,7 @@ class Head(nn.Module):
     def __init__(self, layers: Plain, inputs: int, starts: list[float]):
         super().__init__()
         self.dot = layers.head(inputs, len(starts))
+        assert self.dot.bias is not None
         with torch.no_grad():
             self.dot.bias.copy_(torch.tensor(starts))
 
@@ -293,6 +301,8 @@ class Correlation(nn.Module):
     with all four, its own
     first: scores (N, 4, H - k + 1, W - k + 1) of N searches.
     """
+
+    template: torch.Tensor
 
     def __init__(self, channels: int, size: int):
         super().__init__()

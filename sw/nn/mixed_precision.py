@@ -17,6 +17,7 @@ weights are those that hardware will have. Evaluation computes what is deployed,
 is exact in float32: trained module, deployed module, ONNX and integers agree with `==`.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -28,6 +29,7 @@ from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.nn.binary import AnyModule
 
 STEP = 2.0**-7  # of 8-bit weights and activations
 # the scores' real and 8-bit weights times this are of the size of bits: latents start at 1/20 on average
@@ -77,7 +79,8 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
 
     A head of 8 bits (`parts.Head`) is none of them: it stays as it is, and so does the sign in front of it.
     """
-    met, hooks = [], []
+    met: list[tuple[str, str | None]] = []
+    hooks = []
     for name, module in network.named_modules():
         kinds = {
             "layer": binary.is_binary(module),
@@ -92,10 +95,11 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
     for hook in hooks:
         hook.remove()
 
-    groups: dict[str | None, list] = {}
-    act, added = None, []
+    groups: dict[str | None, list[tuple[tuple[str, ...], str | None]]] = {}
+    act: str | None = None
+    added: list[str] = []
     for kind, name in [*met, ("end", None)]:
-        if kind == "layer":
+        if kind == "layer" and name is not None:
             added.append(name)
             continue
         if added:
@@ -103,9 +107,10 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
             added = []
         act = name if kind == "act" else act
     found = []
+    layer_of: Callable[[str], AnyModule] = network.get_submodule
     for act, sums in groups.items():
         (first, *_), norm = sums[0]
-        weights = [[network.get_submodule(name).weight for name in names] for names, _ in sums]
+        weights = [[layer_of(name).weight for name in names] for names, _ in sums]
         sizes = (
             sum(weight.numel() for those in weights for weight in those),
             sum(len(those[0]) for those in weights),
@@ -130,8 +135,8 @@ def refuse_sums(network: nn.Module, whole: bool) -> None:
     """Raise where a network with shortcuts is not binary as a whole: its sums have no exact form here."""
     if has_sums(network) and not whole:
         raise UserError(
-            "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and binarise=-1, "
-            "and exclude_heads, max_loss and target_ratio as they are, or take a network without."
+            "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and "
+            "binarise=-1, and exclude_heads, max_loss and target_ratio as they are, or take a network without."
         )
 
 
@@ -183,7 +188,11 @@ class _Formed:
         added: the layers, this one among them, whose sum batch norm reads.
     """
 
-    form, reads_eight, feeds_eight, norms, added = Form.BINARY, False, False, (), ()
+    form, reads_eight, feeds_eight = Form.BINARY, False, False
+    norms: Sequence[AnyModule] = ()
+    added: Sequence[AnyModule] = ()
+    weight: torch.Tensor
+    training: bool
 
     @property
     def affine(self) -> bool:
@@ -278,14 +287,15 @@ def settle(
     reads = eight_acts(found, chosen, eights)
     for unit, after in zip(found, [*found[1:], None]):
         if unit.act:
-            network.get_submodule(unit.act).eight = unit.act in reads
+            act: AnyModule = network.get_submodule(unit.act)
+            act.eight = unit.act in reads
         for names, norm in unit.sums:
-            added = [network.get_submodule(name) for name in names]
-            if norm and not added[0].norms:
-                network.get_submodule(norm).register_forward_hook(added[0].in_place_of_norm)
-            for layer in added:
+            layers: list[AnyModule] = [network.get_submodule(name) for name in names]
+            if norm and not layers[0].norms:
+                network.get_submodule(norm).register_forward_hook(layers[0].in_place_of_norm)
+            for layer in layers:
                 layer.form = Form.BINARY if unit.name in chosen else rest
-                layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], added
+                layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], layers
                 layer.reads_eight = unit.act is None or unit.act in reads
                 layer.feeds_eight = norm is not None and after is not None and after.act in reads
 
@@ -299,7 +309,7 @@ def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
 
 
 @torch.no_grad()
-def affine_of(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+def affine_of(norm: AnyModule) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain a and shift, (channels,), of batch norm in evaluation: a x + shift."""
     gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
     return gain, norm.bias - norm.running_mean * gain
@@ -373,7 +383,8 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
                 eight = QuantConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **kind)
             network.set_submodule(name, eight)
             if not norm:
-                network.get_submodule(name.removesuffix(".dot")).scale *= GAIN
+                scores: AnyModule = network.get_submodule(name.removesuffix(".dot"))
+                scores.scale *= GAIN
     return network.eval()
 
 
@@ -381,22 +392,23 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
 def write_eights(network: nn.Module, deployed: nn.Module) -> None:
     """Write what is no sign, nor a threshold of bits, from a settled training network into its deployed one."""
     names = {module: name for name, module in network.named_modules()}
+    into: Callable[[str], AnyModule] = deployed.get_submodule
     for layer, name in names.items():
         if not isinstance(layer, _Formed):
             continue
-        norm = deployed.get_submodule(names[layer.norms[0]]) if layer.norms else None
+        norm = into(names[layer.norms[0]]) if layer.norms else None
         if layer.affine:
             gain, shift, weights = layer.constants()
-            deployed.get_submodule(name).weight.copy_(weights)
+            into(name).weight.copy_(weights)
             _affine(norm, gain, shift)
         elif layer.form is Form.EIGHT:
-            deployed.get_submodule(name).weight.copy_(eighths(layer.weight))
+            into(name).weight.copy_(eighths(layer.weight))
         elif layer.reads_eight and not isinstance(norm, building_blocks.Affine2d | None):
             grid = threshold_folding.grid_of(layer.length, pixels=True)
             threshold_folding.write(norm, *threshold_folding.threshold(layer.norms[0], grid), grid)
 
 
-def _affine(norm: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:
+def _affine(norm: AnyModule, gain: torch.Tensor, shift: torch.Tensor) -> None:
     """Make `norm` compute gain * x + shift, exactly."""
     norm.weight.copy_(gain)
     norm.bias.copy_(shift)

@@ -5,13 +5,13 @@ A run of parts that has K copies side by side is a group; what a group is, `Shap
 `sw/nn/branches.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.binary import AnyModule, Plain
 from xnorforge.sw.nn.branches import (
     EIGHTH,
     Affine1d,
@@ -92,13 +92,13 @@ class Splitter:
         self.layers, self.shape, self.trained, self.relu = layers, shape, trained, shape.relu == "always"
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
-                f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, decomposition={shape.decomposition}; "
-                "give one per base and decomposition v1, v2 or v3."
+                f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, "
+                f"decomposition={shape.decomposition}; give one per base and decomposition v1, v2 or v3."
             )
 
     def parts(self, plain: list[nn.Module]) -> Iterator[nn.Module]:
         """The parts of a network, plain ones and groups."""
-        run = []
+        run: list[AnyModule] = []
         self.relu |= self.shape.relu == "residual" and any(isinstance(part, BiReal) for part in plain)
         split = [part for part in plain if _is_convolution(part)] or [
             p for p in plain if isinstance(p, Block)
@@ -113,7 +113,7 @@ class Splitter:
             if part is not None:
                 yield part
 
-    def groups(self, run: list[nn.Module]) -> Iterator[nn.Module]:
+    def groups(self, run: list[AnyModule]) -> Iterator[nn.Module]:
         """A run of parts as sums or groups."""
         if self.shape.decomposition == "lbd":
             yield from map(self.summed, run)
@@ -122,14 +122,14 @@ class Splitter:
         size = {"v1": 1, "v2": 2, "v3": len(blocks)}[self.shape.decomposition]
         cut = [[p for block in blocks[at : at + size] for p in block] for at in range(0, len(blocks), size)]
         for at, group in enumerate(cut):
-            make = self.residual if isinstance(group[0], BiReal) else self.chain
+            make: Callable[..., nn.Module] = self.residual if isinstance(group[0], BiReal) else self.chain
             yield make(group, gated=at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1)
 
     def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
         """Shares and gates of a group."""
         bases = self.shape.bases
         shares = Numbers([1.0] * bases, EIGHTH, False, self.trained) if self.shape.learned else None
-        count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate)
+        count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate, 0)
         return shares, Numbers([0.5] * count, step, True, self.trained) if gated else None
 
     def chain(self, blocks: list[Block], gated: bool) -> Group:
@@ -159,20 +159,20 @@ class Splitter:
 
         return copied
 
-    def rectified(self, block):
+    def rectified(self, block: AnyModule) -> AnyModule:
         """The block, its norm behind a ReLU while it trains."""
         if self.relu and self.trained:
             kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
             block.norm = kind(block.norm.num_features)
         return block
 
-    def open(self, branch: int, block: Block) -> Summand:
+    def open(self, branch: int, block: AnyModule) -> Summand:
         """The block without pool and sign."""
         pad, dot = self.layer(branch, block)
         kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
         return Summand(pad, dot, self.relu, self.share(block.norm.num_features, length_of(dot), kind))
 
-    def summand(self, branch: int, part: BiReal) -> Summand:
+    def summand(self, branch: int, part: AnyModule) -> Summand:
         """The convolution of a residual part."""
         pad, dot = self.layer(branch, part)
         return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel()))
@@ -185,13 +185,13 @@ class Splitter:
             return Share(channels, reach, fraction, self.shape.bases)
         return kind(channels, reach, fraction)
 
-    def shortcut(self, part: BiReal) -> nn.Module:
+    def shortcut(self, part: AnyModule) -> nn.Module:
         """The shortcut of a residual part, its norm a K-th as well."""
         if isinstance(part.shortcut, Projected):
             part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2])
         return part.shortcut or nn.Identity()
 
-    def layer(self, branch: int, part: Block | BiReal) -> tuple[nn.Module, nn.Module]:
+    def layer(self, branch: int, part: AnyModule) -> tuple[nn.Module, AnyModule]:
         """Padding and a fresh layer of the sizes of a part's, dilated as the branch is.
 
         Of a layer of several rates, each of as many branches has one of them (binary parallel atrous
@@ -202,7 +202,8 @@ class Splitter:
             return nn.Identity(), self.layers.linear(inputs, outputs)
         pad, like, wider = part.pad, part.dot, self.shape.rates[branch] if self.shape.rates else 1
         if isinstance(like, MultiRate):
-            each = like.pads[0].padding[0] // like.rates[0]
+            first: AnyModule = like.pads[0]
+            each = first.padding[0] // like.rates[0]
             rates = tuple(rate * wider if self.shape.atrous else wider for rate in like.rates)
             if len(rates) != self.shape.bases or self.shape.decomposition == "lbd":
                 return nn.Identity(), MultiRate(self.layers, inputs, outputs, kernel, each, rates)
@@ -212,8 +213,8 @@ class Splitter:
             )
         if wider > 1 and isinstance(pad, nn.Identity):
             raise UserError(
-                f"group_net: dilation {wider} on a convolution without padding makes a branch's map smaller than the "
-                "others'; use a network with padding, such as cifar10-vgg_small, or no dilations."
+                f"group_net: dilation {wider} on a convolution without padding makes a branch's map smaller "
+                "than the others'; use a network with padding, such as cifar10-vgg_small, or no dilations."
             )
         if wider > 1:
             pad = nn.ConstantPad2d(wider * pad.padding[0], -1.0)
@@ -221,11 +222,11 @@ class Splitter:
             inputs, outputs, kernel, stride=like.stride, dilation=wider * like.dilation[0]
         )
 
-    def summed(self, part: Block | BiReal) -> nn.Module:
+    def summed(self, part: AnyModule) -> nn.Module:
         """The part with a sum of K layers in place of one, or of each of its rates."""
         added = [self.layer(0, part)[1] for _ in self.bases()]
         if isinstance(part.dot, MultiRate):
-            dot = added[0]
+            dot: AnyModule = added[0]
             dot.dots = nn.ModuleList(self.sum_of(rate) for rate in zip(*(one.dots for one in added)))
         else:
             dot = self.sum_of(added)
@@ -254,13 +255,13 @@ def _sizes(part) -> tuple[int, int, int | None]:
     return inputs, outputs, kernel[0] if kernel else None
 
 
-def _blocks(run: list[nn.Module]) -> list[list[nn.Module]]:
+def _blocks(run: list[AnyModule]) -> list[list[AnyModule]]:
     """What "one block" is: up to a pool in a chain, and each layer of several rates; two layers where there
     are no pools.
     """
     if isinstance(run[0], BiReal) or isinstance(run[0].norm, nn.BatchNorm1d):
         return [run[at : at + 2] for at in range(0, len(run), 2)]
-    blocks = [[]]
+    blocks: list[list[AnyModule]] = [[]]
     for part in run:
         rates = isinstance(part.dot, MultiRate)
         if rates and blocks[-1]:

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import Affine2d, Block, Correlation, Head, added_in, length_of, summed
 
 EPS = 1e-30
@@ -41,7 +42,7 @@ class Grid:
 
     def values(self) -> np.ndarray:
         """All of them, ascending, exact in float32."""
-        return np.arange(-self.reach, self.reach + self.half, self.step, np.float64).astype(np.float32)
+        return np.arange(-self.reach, self.reach + self.half, self.step, dtype=np.float64).astype(np.float32)
 
 
 def grid_of(length: int, pixels: bool, moved: int = 0) -> Grid:
@@ -72,7 +73,7 @@ def snap(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def transfer(
-    trained: nn.Module, deployed: nn.Module, scale: Callable[[nn.Module], float] = lambda dot: 1.0
+    trained: nn.Module, deployed: nn.Module, scale: Callable[[AnyModule], float] = lambda _: 1.0
 ) -> nn.Module:
     """Write weights as signs, and batch norms snapped, from one network into another with the same module
     names.
@@ -87,21 +88,24 @@ def transfer(
         `deployed`, in evaluation mode.
     """
     trained.eval()
+    into: Callable[[str], AnyModule] = deployed.get_submodule
+    of: Callable[[str], AnyModule] = trained.get_submodule
+    part: AnyModule
     for name, latent in binary.latents(trained).items():
-        deployed.get_submodule(name).weight.copy_(binary.signs(latent))
+        into(name).weight.copy_(binary.signs(latent))
     for name, block, grid in thresholds_in(trained):
         norm, factor = copy.deepcopy(block.norm), scale(added_in(block.dot)[0])
         norm.register_forward_pre_hook(lambda _, sums, factor=factor: (sums[0] * factor,))
-        write(deployed.get_submodule(name).norm, *threshold(norm, grid), grid)
+        write(into(name).norm, *threshold(norm, grid), grid)
     for name, part in summed(trained).items():
-        _fix(deployed.get_submodule(name).norm, *part.norm.constants(scale(added_in(part.dot)[0])))
+        _fix(into(name).norm, *part.norm.constants(scale(added_in(part.dot)[0])))
     for name, part in trained.named_modules():
         if isinstance(part, Head):
-            head = deployed.get_submodule(name).dot
-            head.weight.copy_((part.dot.weight * 128).round().clamp(-127, 127) / 128)
-            head.bias.copy_((part.dot.bias * 128).round() / 128)
+            head, own = into(name).dot, of(name).dot
+            head.weight.copy_((own.weight * 128).round().clamp(-127, 127) / 128)
+            head.bias.copy_((own.bias * 128).round() / 128)
         if isinstance(part, Correlation):
-            deployed.get_submodule(name).template.copy_(part.template)
+            into(name).template.copy_(part.template)
     return deployed.eval()
 
 
@@ -115,7 +119,7 @@ def _fix(norm: Affine2d, gain: torch.Tensor, shift: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def threshold(norm: nn.Module, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def threshold(norm: AnyModule, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Threshold and direction of sign(norm(d)) for every channel, by trying every value of the grid.
 
     Args:
@@ -142,7 +146,7 @@ def threshold(norm: nn.Module, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
 
 
 @torch.no_grad()
-def write(norm: nn.Module, halves: np.ndarray, directions: np.ndarray, grid: Grid) -> None:
+def write(norm: AnyModule, halves: np.ndarray, directions: np.ndarray, grid: Grid) -> None:
     """Make `norm` compute direction * (d - threshold), exactly."""
     norm.running_mean.copy_(torch.from_numpy(halves * grid.half))
     norm.weight.copy_(torch.from_numpy(directions))

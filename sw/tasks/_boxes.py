@@ -143,7 +143,7 @@ def _bordered(scene) -> tuple:
     border, scale = int(BORDER * max(wide, tall)), SIDE / max(wide, tall)
     canvas = Image.new("RGB", (wide + 2 * border, tall + 2 * border), (GREY,) * 3)
     canvas.paste(Image.fromarray(scene.image), (border, border))
-    size = tuple(int(side * scale) for side in canvas.size)
+    size = int(canvas.width * scale), int(canvas.height * scale)
     how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
     place = border * scale, wide * scale, tall * scale
     return canvas.resize(size, how), (scene.boxes + border) * scale, scene.labels, place

@@ -44,7 +44,9 @@ class MapTask(base.Task):
 
     def told(self, items: list, intervals: bool) -> dict:
         """`figures` and, if asked for, `intervals`: 5 % and 95 % of each under other pictures of the kind."""
-        row = {"figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}}
+        row: dict[str, dict] = {
+            "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}
+        }
         if intervals:
             ends = {name: bootstrap.interval(items, measure) for name, measure in self.measures.items()}
             row["intervals"] = {name: [round(end, 5) for end in pair] for name, pair in ends.items()}
@@ -56,7 +58,7 @@ class MapTask(base.Task):
 
     def sampler(self, training, device):
         def batch(at, generator):
-            rng = np.random.default_rng(torch.randint(2**62, (1,), generator=generator).item())
+            rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator).item()))
             pairs = [self.sample(training.source, rng, index) for index in at.tolist()]
             images, labels = (torch.from_numpy(np.stack(column)) for column in zip(*pairs))
             return images.permute(0, 3, 1, 2).contiguous().to(device), labels.to(device)
@@ -88,4 +90,5 @@ def tinted(picture: np.ndarray, rng: np.random.Generator, gain=(0.7, 1.3)) -> np
 
 def cut(picture: Image.Image, box, width: int, height: int, how=Image.Resampling.BILINEAR) -> np.ndarray:
     """A part of a picture, x0, y0, x1, y1 in pixels, at another size."""
-    return np.asarray(picture.resize((width, height), how, box=tuple(map(float, box))))
+    left, top, right, bottom = map(float, box)
+    return np.asarray(picture.resize((width, height), how, box=(left, top, right, bottom)))

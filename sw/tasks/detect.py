@@ -48,7 +48,8 @@ class Task(BoxTask):
         """No intervals: of the training's own pictures they would say nothing, and a thousand draws take
         hours.
         """
-        figures = detection.coco(*map(list, zip(*items)), self.classes)
+        found, truths = map(list, zip(*items))
+        figures = detection.coco(found, truths, self.classes)
         return {"figures": {name: round(figures[name], 5) for name in ("AP50", "AP")}}
 
     def items(self, scores, labels):

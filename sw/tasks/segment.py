@@ -92,8 +92,8 @@ class Task(MapTask):
             tall, wide = picture.shape[:2]
             [scores] = run(channels_first([_whole(picture)]))
             factor = min(max(-(-tall // scores.shape[1]), -(-wide // scores.shape[2])), FINEST)
-            labels = Image.fromarray(_classes(scores, factor)).resize((wide, tall), Image.Resampling.NEAREST)
-            labels = np.asarray(labels)
+            found = Image.fromarray(_classes(scores, factor))
+            labels = np.asarray(found.resize((wide, tall), Image.Resampling.NEAREST))
             yield draw.draw(picture, labels, names), draw.told(labels, names)
 
 

@@ -109,7 +109,7 @@ class Task(MapTask):
         moving, single = training.source
 
         def batch(at, generator):
-            rng = np.random.default_rng(torch.randint(2**62, (1,), generator=generator).item())
+            rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator).item()))
             frames, labels = [], []
             for _ in range(len(at) // 5):
                 pairs = [_pair(moving, single, rng) for _ in range(4)]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,10 +30,12 @@ from xnorforge.sw import networks
 from xnorforge.sw.methods.base import Method, Phase, create
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Images, Task, share, task_of
 from xnorforge.sw.training import curves, distributed, divergence, weights
 
 USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
+BEFORE = Phase("before the first phase", 0, 0.0)
 HELD = 20  # the last of so many epochs train with the constants of sums on their grid
 
 
@@ -50,12 +53,13 @@ class Run:
     device: torch.device = field(
         default_factory=lambda: torch.device("cuda" if torch.cuda.is_available() else "cpu")
     )
-    phase: Phase | None = None
-    optimiser: torch.optim.Optimizer | None = None
+    phase: Phase = BEFORE
+    optimiser: Any = None  # of the phase
     epoch: int = 0
 
     def __post_init__(self):
-        self.network.to(self.device, memory_format=torch.channels_last)
+        network: AnyModule = self.network
+        network.to(self.device, memory_format=torch.channels_last)  # of all overloads torch states but this
 
     @cached_property
     def sets(self) -> tuple[Images, Images]:
@@ -118,7 +122,7 @@ def train(
     """
     task = task_of(net)
     chosen = create(method, hyper)
-    given = {"epochs": epochs, "lr": lr}
+    given: dict[str, Any] = {"epochs": epochs, "lr": lr}
     recipe = replace(
         networks.recipe(net), **{key: value for key, value in given.items() if value is not None}
     )
@@ -254,8 +258,10 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
 @torch.no_grad()
 def settle(network: nn.Module, images: np.ndarray, batch: int) -> None:
     """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid stay."""
-    norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    norms = {norm: norm.momentum for norm in norms if not getattr(norm, "held", False)}
+    every = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    norms: dict[AnyModule, float | None] = {
+        norm: norm.momentum for norm in every if not getattr(norm, "held", False)
+    }
     for norm in norms:
         # Statistics start from the first batch, but stay until then: 8-bit weights are scaled by them
         # (`sw/nn/mixed_precision.py`).

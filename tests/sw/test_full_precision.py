@@ -16,7 +16,7 @@ def test_nothing_in_it_is_binary():
     for net in networks.names():
         network = full_precision.Twin().build(net).eval()
         assert not binary.latents(network)
-        assert not [part for part in network.modules() if isinstance(part, (binary.Sign, binary.Eighths))]
+        assert not [part for part in network.modules() if isinstance(part, (binary.Sign, binary.Int8Conv))]
         assert all(part.value == 0 for part in network.modules() if isinstance(part, nn.ConstantPad2d))
 
 
