@@ -49,7 +49,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     card, tensors = weights.read(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(
-            f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train again."
+            f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train "
+            "again."
         )
     module = weights.unpack(
         base.create(method, card["hyper"]).skeleton(net), tensors, f"{folder}/{weights.FILE}"

@@ -46,7 +46,8 @@ def _counted(record: dict) -> list[str]:
     for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
         used, has = part[name] * each, part["capacity"][name] * each
         lines.append(
-            f"  {title:<9} {number(used):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), {part['kind']}"
+            f"  {title:<9} {number(used):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), "
+            f"{part['kind']}"
         )
     return [*lines, f"  bitstream {record['bitstream']}"]
 

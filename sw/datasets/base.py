@@ -32,7 +32,8 @@ def download(url: str, md5: str, processor):
         return pooch.retrieve(url, f"md5:{md5}", path=pooch.os_cache("xnorforge"), processor=processor)
     except (RequestException, OSError) as error:
         raise Absent(
-            f"{name}: not in {where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to a folder that holds it."
+            f"{name}: not in {where()} and not downloaded ({type(error).__name__}); set XNORFORGE_DATA to "
+            "a folder that holds it."
         ) from error
     except ValueError as error:
         raise UserError(

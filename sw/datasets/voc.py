@@ -14,7 +14,8 @@ from xnorforge.sw.datasets._records import Scene, Segmented, Split, boxes_in, lo
 
 SOURCE = "http://host.robots.ox.ac.uk/pascal/VOC/"
 _NAMES = (
-    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep "
+    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
+    "pottedplant sheep "
     "sofa train tvmonitor"
 )
 CLASSES = tuple(_NAMES.split())

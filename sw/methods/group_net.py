@@ -139,11 +139,13 @@ class Method(base.Method):
                 raise unknown(f"group_net, {name}", getattr(self, name), choices)
         if self.bases < 1 or not 0 <= self.warmup < 1:
             raise UserError(
-                f"group_net: bases={self.bases}, warmup={self.warmup}; bases counts from 1, warmup is in [0, 1)."
+                f"group_net: bases={self.bases}, warmup={self.warmup}; bases counts from 1, warmup is in "
+                "[0, 1)."
             )
         if self.decomposition == "lbd" and self.gate != "none":
             raise UserError(
-                f"group_net: gate={self.gate} with decomposition=lbd, where all meet after each layer; use gate=none."
+                f"group_net: gate={self.gate} with decomposition=lbd, where all meet after each layer; use "
+                "gate=none."
             )
 
     def shape(self) -> splitting.Shape:
@@ -154,7 +156,8 @@ class Method(base.Method):
             rates = (0,)
         if any(rate < 1 for rate in rates):
             raise UserError(
-                f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, or none."
+                f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, "
+                "or none."
             )
         learned = self.aggregate == "learned"
         return splitting.Shape(

@@ -166,14 +166,16 @@ class Method(base.Method):
         candidates = units[: len(units) - self.exclude_heads]
         if not -1 <= self.binarise <= len(candidates):
             raise UserError(
-                f"layer_priority: binarise={self.binarise} does not fit the {len(candidates)} layers there are; give 0 to "
+                f"layer_priority: binarise={self.binarise} does not fit the {len(candidates)} layers there "
+                "are; give 0 to "
                 f"{len(candidates)}, or -1 for all."
             )
         if self.ranking:
             names, there = self.ranking.split(), [unit.name for unit in candidates]
             if sorted(names) != sorted(there):
                 raise UserError(
-                    f"layer_priority: ranking '{self.ranking}' is not an order of the layers; name each of {' '.join(there)} once."
+                    f"layer_priority: ranking '{self.ranking}' is not an order of the layers; name each of "
+                    f"{' '.join(there)} once."
                 )
             return names
         ordered = candidates if self.order == "forward_depth" else candidates[::-1]

@@ -136,7 +136,8 @@ def refuse_sums(network: nn.Module, whole: bool) -> None:
     if has_sums(network) and not whole:
         raise UserError(
             "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and "
-            "binarise=-1, and exclude_heads, max_loss and target_ratio as they are, or take a network without."
+            "binarise=-1, and exclude_heads, max_loss and target_ratio as they are, or take a network "
+            "without."
         )
 
 

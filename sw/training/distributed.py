@@ -112,7 +112,8 @@ def settle(run) -> None:
     if differ:
         kind = type(run.method).__module__.rpartition(".")[2]
         raise UserError(
-            f"torchrun: {differ[0]} differs between the processes after an epoch: {kind} changes it by its own images "
+            f"torchrun: {differ[0]} differs between the processes after an epoch: {kind} changes it by its "
+            "own images "
             "outside an optimiser; train with one process."
         )
 

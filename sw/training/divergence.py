@@ -66,8 +66,10 @@ def diverged(run, when: str, images: torch.Tensor | None, error: NotFinite) -> U
     ]
     others = f", or other hyper-parameters than {', '.join(weights)} (--set)" if weights else ""
     return UserError(
-        f"{run.net}, {kind}: the loss is no longer finite in epoch {run.epoch + 1} of phase {run.phase.name}, "
-        f"{when}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} (--lr){others}."
+        f"{run.net}, {kind}: the loss is no longer finite in epoch {run.epoch + 1} of phase "
+        f"{run.phase.name}, "
+        f"{when}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} "
+        f"(--lr){others}."
     )
 
 

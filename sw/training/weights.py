@@ -69,7 +69,8 @@ def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
                 if np.array_equal(scaled, scaled.astype(kind)):
                     return scaled.astype(kind), fraction
     raise UserError(
-        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network that is snapped."
+        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network that is "
+        "snapped."
     )
 
 
@@ -179,8 +180,8 @@ def _readme(card: dict, tag: str) -> str:
     rows = "\n".join(f"| {row['set']} | {accuracy.words(row)} |" for row in card["accuracy"])
     ranges = any("intervals" in row for row in card["accuracy"])
     of = (
-        " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other trainings."
-        * ranges
+        " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other "
+        "trainings." * ranges
     )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"

@@ -101,7 +101,8 @@ def test_a_folder_that_is_none_is_named(monkeypatch):
     with pytest.raises(UserError) as error:
         mnist_images.images("test")
     assert str(error.value) == (
-        "XNORFORGE_DATA: '/no/such/folder' is not a folder; name one that holds mnist/ or cifar10/, or unset it."
+        "XNORFORGE_DATA: '/no/such/folder' is not a folder; name one that holds mnist/ or cifar10/, or "
+        "unset it."
     )
 
 

@@ -90,7 +90,8 @@ def test_a_method_that_moves_weights_by_its_own_images_is_refused(job):
     _, ranks, _ = job
     for seen in ranks:
         assert seen["skewed"] == (
-            "torchrun: 2.dot.weight differs between the processes after an epoch: __main__ changes it by its own images "
+            "torchrun: 2.dot.weight differs between the processes after an epoch: __main__ changes it by "
+            "its own images "
             "outside an optimiser; train with one process."
         )
 
@@ -107,7 +108,8 @@ def test_frames_that_belong_together_are_not_torn_apart(monkeypatch):
     with pytest.raises(UserError) as error, distributed.group(20, 5):
         pass
     assert str(error.value) == (
-        "torchrun: 10 processes do not divide a batch of 20 images, of which 5 stay together; use one of [1, 2, 4]."
+        "torchrun: 10 processes do not divide a batch of 20 images, of which 5 stay together; use one of "
+        "[1, 2, 4]."
     )
 
 

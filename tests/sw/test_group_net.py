@@ -721,7 +721,8 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
             {"dilations": "1,2,3"},
             "cifar10-cnv_half",
             (
-                "group_net: dilation 2 on a convolution without padding makes a branch's map smaller than the others'; "
+                "group_net: dilation 2 on a convolution without padding makes a branch's map smaller than "
+                "the others'; "
                 "use a network with padding, such as cifar10-vgg_small, or no dilations."
             ),
         ),

@@ -41,14 +41,16 @@ def ablated():
     for name, epochs in (("ste", 20), ("ste, 16 epochs", 16)):
         _, accuracies = trained(ste.Method, {}, epochs)
         print(
-            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, mean {np.mean(accuracies):.2f}"
+            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, mean "
+            f"{np.mean(accuracies):.2f}"
         )
         found[name] = [np.mean(accuracies)]
     for name, hyper in PARTS.items():
         runs, accuracies = trained(rbcn.Method, hyper)
         found[name] = [np.mean(accuracies), np.mean([rest(run) for run in runs])]
         print(
-            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, means {np.round(found[name], 3)}"
+            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, means "
+            f"{np.round(found[name], 3)}"
         )
     return found
 

@@ -103,7 +103,8 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     with pytest.raises(UserError) as error:
         train.train("mnist-tfc", "ste", tmp_path, epochs=1, seed=5)
     assert str(error.value) == (
-        f"{tmp_path}/checkpoint.pt: holds a run with seed 0, asked is 5; continue with the same settings or choose another folder."
+        f"{tmp_path}/checkpoint.pt: holds a run with seed 0, asked is 5; continue with the same settings "
+        "or choose another folder."
     )
 
 
@@ -165,7 +166,8 @@ def test_the_command_names_what_is_not_usual_and_the_folder_of_another_method():
     settings["recipe"] = {"epochs": 7, "lr": 1e-3}
     settings["hyper"] = {"kernel": 1e-6, "feature": bonn.FEATURE, "nu": bonn.NU}
     wanted = (
-        "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2 --lr 0.001 --threads 3 "
+        "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2 --lr "
+        "0.001 --threads 3 "
         "-o out/mnist-cnn-bonn/train"
     )
     assert train._command(settings) == wanted

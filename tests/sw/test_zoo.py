@@ -96,7 +96,8 @@ def test_weights_that_are_not_shipped_are_named_with_their_cure(monkeypatch):
     with pytest.raises(UserError) as error:
         zoo.load("mnist-tfc", "ste")
     assert str(error.value) == (
-        "sw/shipped: no weights of mnist-tfc-ste among mnist-cnn-ste; train them: make train NET=mnist-tfc METHOD=ste."
+        "sw/shipped: no weights of mnist-tfc-ste among mnist-cnn-ste; train them: make train NET=mnist-tfc "
+        "METHOD=ste."
     )
 
 
