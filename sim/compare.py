@@ -27,7 +27,7 @@ def describe(where: str, what: str, got, expected) -> str:
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:
         return f"{where}: {what} has shape {got.shape}, expected {expected.shape}."
-    image, *position, channel = first_difference(got, expected)
+    image, *position, channel = np.argwhere(got != expected)[0].tolist()
     place = f"position ({', '.join(map(str, position))}), " if position else ""
     count = frames_unequal(got, expected)
     values = f"got {got[(image, *position, channel)]}, expected {expected[(image, *position, channel)]}"

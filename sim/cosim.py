@@ -218,15 +218,13 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     if not head:
         return Fault(f"{lane.name}: too many assertions of other lanes fail; this one did not end.")
     first, stopped, surplus, rule, at = head
-    arrived, beats = (
-        sum(int(count[0]) for _, count, _, _ in found),
-        sum(len(cycles) for _, _, cycles, _ in found),
-    )
+    came = sum(int(count[0]) for _, count, _, _ in found)
+    beats = sum(len(cycles) for _, _, cycles, _ in found)
     if rule:
         return Fault(f"{lane.name}: {FAULTS[rule]} (cycle {at}).")
-    if arrived < beats:
+    if came < beats:
         return Hang(
-            f"{lane.name}: hangs at cycle {stopped}: {arrived} of {beats} output beats arrived, "
+            f"{lane.name}: hangs at cycle {stopped}: {came} of {beats} output beats arrived, "
             f"{int(taken.sum())} of {asked} input beats were accepted."
         )
     if surplus:

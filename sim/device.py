@@ -92,7 +92,8 @@ def bench(ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves=Fa
 
 def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
     """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns sources, lanes and memory files."""
-    texts, memories = {}, {}
+    texts: dict[str, str] = {}
+    memories: dict[str, str] = {}
     for index, op in enumerate(ops):
         texts |= op.generated()
         texts[f"lane_{index}.sv"], files = wrapper(op, f"lane_{index}")
@@ -134,8 +135,8 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
             ("s", sources, "data", "i"), ("s", sources, "valid", "i"), ("s", sources, "ready", "o"),
             ("m", sinks, "data", "o"), ("m", sinks, "valid", "o"), ("m", sinks, "ready", "i"),
         )]  # fmt: skip
-        for port, (bits, alone) in op.side_ports().items():
-            given.append(f".{port}()" if alone is None else f".{port}({bits}'d{alone})")
+        for side, (bits, alone) in op.side_ports().items():
+            given.append(f".{side}()" if alone is None else f".{side}({bits}'d{alone})")
         cells.append(f"  {module} u_{name} (.clk_i, .rst_ni({name}_rst_ni), {', '.join(given)});\n")
         lanes.append(Lane(op.name, f"{name}_rst_ni", sources, sinks, patience([op])))
     head = ",\n".join(ports)
@@ -199,8 +200,10 @@ def axi_lite(name: str, address_bits: int) -> tuple[list[Port], list[Port]]:
     """The channels of an AXI4-Lite slave of 32 bits as streams: in AW, W, AR; out B, R."""
 
     def channel(letters: str, data: str, bits: int, more=None) -> Port:
-        names = (f"{name}_{letters}{role}" for role in (data, "valid", "ready"))
-        return Port(Stream((1,), 1, bits), *names, bits, more=more and (f"{name}_{more[0]}", more[1]))
+        port, valid, ready = (f"{name}_{letters}{role}" for role in (data, "valid", "ready"))
+        return Port(
+            Stream((1,), 1, bits), port, valid, ready, bits, more=more and (f"{name}_{more[0]}", more[1])
+        )
 
     write = [channel("aw", "addr", address_bits), channel("w", "data", 32, ("wstrb", 4))]
     sources = [*write, channel("ar", "addr", address_bits)]

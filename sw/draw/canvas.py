@@ -14,7 +14,8 @@ COLOURS = tuple(bytes.fromhex(ink) for ink in _INKS.split())
 
 def colour(number: int) -> tuple[int, int, int]:
     """A colour for class `number`; with many classes they come again."""
-    return tuple(COLOURS[number % len(COLOURS)])
+    red, green, blue = COLOURS[number % len(COLOURS)]
+    return red, green, blue
 
 
 def called(number: int, names: tuple[str, ...]) -> str:
@@ -37,7 +38,9 @@ class Canvas:
         self.image = Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
         self.draw = ImageDraw.Draw(self.image)
         self.line = max(2, round(max(size) / 320))
-        self.font = ImageFont.load_default(max(12, round(max(size) / 36)))
+        font = ImageFont.load_default(max(12, round(max(size) / 36)))
+        assert isinstance(font, ImageFont.FreeTypeFont)  # a size makes it one
+        self.font = font
 
     def box(self, box, ink) -> None:
         """A frame around a box x0, y0, x1, y1: the line lies on its border, with a dark seam that shows on

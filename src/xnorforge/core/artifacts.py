@@ -109,7 +109,8 @@ def measured(*tools: str):
     Args:
         tools: names of installed distributions whose versions belong into the record.
     """
-    wall, cpu, run = time.perf_counter(), _cpu(), {}
+    run: dict = {}
+    wall, cpu = time.perf_counter(), _cpu()
     yield run
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     run.update(

@@ -37,16 +37,16 @@ def progress(what: str, total: int, unit: str):
         yield lambda n=1: None
         return
     if sys.stderr.isatty() and not os.environ.get("XNORFORGE_LINES"):
-        with _bar(what, total, unit) as advance:
-            yield advance
+        with _bar(what, total, unit) as shown:
+            yield shown
         return
-    done, told = 0, time.monotonic()
+    done, printed = 0, time.monotonic()
 
     def advance(n: int = 1) -> None:
-        nonlocal done, told
+        nonlocal done, printed
         done += n
-        if time.monotonic() - told >= SILENCE and done < total:
-            told = time.monotonic()
+        if time.monotonic() - printed >= SILENCE and done < total:
+            printed = time.monotonic()
             print(f"{what}: {done:,} of {total:,} {unit}", file=sys.stderr, flush=True)
 
     yield advance

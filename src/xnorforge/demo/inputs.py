@@ -53,7 +53,7 @@ def request(net: str | None, image: str | None, video: str | None, box: str | No
         UserError: the network's results are not drawn, or see `given`.
     """
     task = task_of(net) if net else Task()
-    if type(task).shown is Task.shown:
+    if not net or type(task).shown is Task.shown:
         every = {name: plugins.load("sw.tasks", name).Task for name in plugins.names("sw.tasks")}
         words = ", ".join(name for name, kind in every.items() if kind.shown is not Task.shown)
         why = f"{net} gives one class for a picture" if net else "a network of your own has no task"
@@ -82,7 +82,7 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
         raise UserError(f"BOX: TASK={task} finds its objects by itself and starts from no box; leave it out.")
     if image and follows:
         raise UserError(f"IMAGE: TASK={task} follows an object from frame to frame; give them as VIDEO=.")
-    path = Path(image or video)
+    path = Path(image or video or "")
     if not path.exists():
         raise UserError(
             f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
@@ -198,7 +198,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
             )
 
 
-def _why(error: OSError) -> str:
+def _why(error: av.FFmpegError | OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 

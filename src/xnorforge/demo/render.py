@@ -63,10 +63,9 @@ def demo(acc: Path, task: Task, given: Footage, out: Path, gif: bool = False) ->
 
 def _drawn(shown, given: Footage, folder: Path, gif: bool) -> list[dict]:
     """Write the drawings; what they show, in numbers, a row each."""
-    still = given.rate is None
     files = (
         outputs.album(folder, given.names)
-        if still
+        if given.rate is None
         else outputs.film(folder / f"{given.name}.mp4", given.rate, gif)
     )
     rows = []

@@ -76,7 +76,7 @@ def variant(word: str) -> Variant:
         UserError: no such method or hyper-parameter, or no value for one.
     """
     method, *parts = word.split(",")
-    settings = []
+    settings: list[str] = []
     for part in parts:
         if "=" in part or not settings:
             settings.append(part)
@@ -116,17 +116,17 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
             say(f"compare   {task[0]} seed {task[1]}: {error}")
         else:
             result = read(asked, *task)
-            told = ", ".join(f"{accuracy.main(row)[1]:.2f} % {row['stage']}" for row in result.sets)
-            say(f"compare   {task[0]} seed {task[1]}: {told}")
+            found = ", ".join(f"{accuracy.main(row)[1]:.2f} % {row['stage']}" for row in result.sets)
+            say(f"compare   {task[0]} seed {task[1]}: {found}")
             _tables(asked, tasks, {}, jobs)
     unbuilt = _builds(asked, tasks, jobs, say) if asked.board else {}
     results = _tables(asked, tasks, unbuilt, jobs)
     runs = {f"{variant} seed {seed}": error for (variant, seed), error in failed.items()}
     builds = {f"{variant} on {asked.board}": error for variant, error in unbuilt.items()}
     if runs or builds:
-        told = [_failures(runs, f"{len(tasks)} runs"), _failures(builds, f"{len(asked.variants)} builds")]
+        failures = [_failures(runs, f"{len(tasks)} runs"), _failures(builds, f"{len(asked.variants)} builds")]
         wrong = any(isinstance(error, MismatchError) for error in [*runs.values(), *builds.values()])
-        raise (MismatchError if wrong else UserError)(f"compare: {' '.join(filter(None, told))}")
+        raise (MismatchError if wrong else UserError)(f"compare: {' '.join(filter(None, failures))}")
     return results
 
 
@@ -235,7 +235,7 @@ def _failure(make, *what) -> Exception | None:
 
 def _here(asked: Request, variant: Variant, seed: int) -> None:
     folder = asked.run_folder(variant, seed)
-    hyper = dict(map(assignment, variant.settings))
+    hyper: dict[str, object] = dict(map(assignment, variant.settings))
     train.train(
         asked.net, variant.method, folder, epochs=asked.epochs, seed=seed, threads=asked.threads, hyper=hyper
     )

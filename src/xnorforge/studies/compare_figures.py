@@ -37,6 +37,12 @@ class Request:
     board: str | None = None
 
     @property
+    def built_for(self) -> str:
+        """The board, of a request that has one."""
+        assert self.board is not None
+        return self.board
+
+    @property
     def folder(self) -> Path:
         """Where the tables go."""
         return self.out / self.net / str(self.epochs)
@@ -188,7 +194,7 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
 
 
 def _by_variant(results: list[Result]) -> dict[str, list[Result]]:
-    groups = {}
+    groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(str(result.variant), []).append(result)
     return groups

@@ -49,7 +49,7 @@ def as_markdown(asked: Request, costs: list[Cost]) -> str:
         cells = _cells(cost.figures, plain) if cost.figures else [*["-"] * (len(head) - 3), cost.why]
         lines.append([str(cost.variant), f"{accuracy.main(cost.accuracy)[1]:.2f}", *cells])
     table = "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
-    board, seed, row = boards.load(asked.board), asked.seeds[0], costs[0].accuracy
+    board, seed, row = boards.load(asked.built_for), asked.seeds[0], costs[0].accuracy
     return f"""
 ## Cost on {board.name}
 
@@ -91,7 +91,7 @@ def _cells(figures: dict | None, plain: int | None) -> list[str]:
 
 def front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """The (LUT, accuracy) that no other reaches with as few LUT, by LUT; of equal ones one."""
-    best = []
+    best: list[tuple[float, float]] = []
     for lut, value in sorted(set(points), key=lambda point: (point[0], -point[1])):
         if not best or value > best[-1][1]:
             best.append((lut, value))
@@ -110,9 +110,8 @@ def plot(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     with matplotlib.rc_context(SAME_BYTES):
         figure = Figure(figsize=(7.2, 5), layout="constrained")
         axes = figure.subplots()
-        axes.scatter(
-            *zip(*points, strict=True), s=sizes, color=DOT, edgecolor=INK, linewidth=0.8, alpha=0.75, zorder=3
-        )
+        across, up = zip(*points, strict=True)
+        axes.scatter(across, up, s=sizes, color=DOT, edgecolor=INK, linewidth=0.8, alpha=0.75, zorder=3)
         axes.margins(0.18)
         axes.autoscale_view()
         axes.autoscale(False)
@@ -132,12 +131,12 @@ def plot(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
 
 
 def _title(asked: Request) -> str:
-    board = boards.load(asked.board)
+    board = boards.load(asked.built_for)
     return f"{asked.net} on {board.title}, {board.part}: epochs {asked.epochs}, seed {asked.seeds[0]}"
 
 
 def _caption(asked: Request, speeds: list[float], jobs: int) -> str:
-    board = boards.load(asked.board)
+    board = boards.load(asked.built_for)
     words = f"Line: the best accuracy up to so many LUT. Area: frames/s, {max(speeds):,.0f} in the largest, "
     words += f"at {board.clock_mhz:g} MHz ({board.clock_kind})."
     return "\n".join((fill(words, 120), fill(asked.command(jobs), 120)))
@@ -157,7 +156,7 @@ def _label(figure, axes, points, sizes, words, line) -> None:
     taken = [Bbox([centre - radius, centre + radius]) for centre, radius in zip(centres, radii, strict=True)]
     for (x0, y0), (x1, y1) in pairwise(corners):
         taken += [Bbox([(x0, y0 - point), (x1, y0 + point)]), Bbox([(x1 - point, y0), (x1 + point, y1)])]
-    labels = []
+    labels: list[Bbox] = []
     for at in sorted(range(len(points)), key=lambda at: -centres[at][1]):
         centre, radius = centres[at], radii[at]
         arrow = {

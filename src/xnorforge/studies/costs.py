@@ -33,7 +33,7 @@ class Cost:
 
 def of(asked: Request, variant: Variant) -> builds.Build:
     """The accelerator of a variant."""
-    return builds.Build(asked.run_folder(variant, asked.seeds[0]), asked.net, asked.board)
+    return builds.Build(asked.run_folder(variant, asked.seeds[0]), asked.net, asked.built_for)
 
 
 def build(asked: Request, variant: Variant, jobs: int, say) -> None:
