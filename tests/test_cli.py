@@ -11,12 +11,12 @@ import pytest
 
 from xnorforge import __main__ as cli
 from xnorforge.cli import inquire
-from xnorforge.core import plugins, progress
+from xnorforge.core import networks, plugins, progress
 from xnorforge.core.artifacts import check, whole, write_json
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.pipeline import job
 
-METHODS = ", ".join(plugins.names("sw.methods"))
+NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods"))
 BOARDS = ", ".join(plugins.names("hw.boards"))
 
 
@@ -45,7 +45,7 @@ def call(monkeypatch, capsys):
         (
             "--net",
             "mnist-cn",
-            "NET: no 'mnist-cn' among cifar10-cnv, cifar10-cnv_half, cifar10-resnet20, cifar10-vgg_small, cifar10-wrn22, cifar10-wrn22_wide, detect-tinydet, mnist-cnn, mnist-tfc, pedestrian-tinyped, segment-tinyseg, track-tinytrk. Did you mean 'mnist-cnn'?",
+            f"NET: no 'mnist-cn' among {NETS}. Did you mean 'mnist-cnn'?",
         ),
         ("--method", "sta", f"METHOD: no 'sta' among {METHODS}. Did you mean 'ste'?"),
         ("--method", "zzz", f"METHOD: no 'zzz' among {METHODS}."),
@@ -97,7 +97,7 @@ def test_an_unknown_option_is_a_bad_request(call):
     ids=["request", "mismatch", "tool"],
 )
 def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):
-    def fail(kind):
+    def fail(_):
         raise error
 
     monkeypatch.setattr(inquire, "known", fail)
@@ -105,7 +105,7 @@ def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, c
 
 
 def test_an_interruption_is_130(call, monkeypatch):
-    def interrupt(kind):
+    def interrupt(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(inquire, "known", interrupt)
@@ -115,7 +115,7 @@ def test_an_interruption_is_130(call, monkeypatch):
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeypatch):
     folder = tmp_path / "out"
 
-    def full(self, text):
+    def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_text", full)
@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeyp
 
 
 def test_a_tool_that_dies_of_a_full_disk_is_the_same_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(job, "free", lambda folder: 4096)
+    monkeypatch.setattr(job, "free", lambda _: 4096)
     with (
         pytest.raises(UserError, match="no space left on the disk for sim; free some"),
         job.stage("sim", tmp_path),
@@ -191,7 +191,7 @@ def test_a_stage_with_a_mismatch_fails_and_names_the_check(tmp_path):
 def test_a_check_that_compared_nothing_fails(tmp_path):
     record = tmp_path / "lower.json"
     with (
-        pytest.raises(MismatchError, match="^lower: lowered = qonnx failed"),
+        pytest.raises(MismatchError, match=r"^lower: lowered = qonnx failed"),
         job.stage("lower", tmp_path, record),
     ):
         write_json(record, {"checks": [check("lowered = qonnx", 0, 0, 0)]})

@@ -72,7 +72,7 @@ def test_the_wheel_has_rtl_boards_weights_and_images(wheel, kind):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """A Python in an environment of its own that holds the wheel; runs words in a folder, outside any checkout."""
+    """A Python in an environment of its own that holds the wheel; runs words in a folder."""
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     python = folder / "env/bin/python"

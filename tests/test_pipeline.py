@@ -1,4 +1,4 @@
-"""A stage runs again exactly when something that it read has changed: stages that are stubs, on a copy of the package.
+"""A stage runs again exactly when something that it read has changed: stubs, on a copy of the package.
 
 The stubs read what the test tells them; which stages ran is compared with that, not with what was recorded.
 """
@@ -54,7 +54,10 @@ from dataclasses import replace
 from xnorforge.pipeline import run, stages
 from xnorforge.pipeline.request import Request
 
-stubs = tuple(replace(one, call=f"stub:{one.name}", outputs=(f"acc/{one.name}.json",)) for one in stages.STAGES)
+stubs = tuple(
+    replace(one, call=f"stub:{one.name}", outputs=(f"acc/{one.name}.json",), handed=())
+    for one in stages.STAGES
+)
 stages.STAGES = run.STAGES = stubs
 for line in sys.stdin:
     print(json.dumps(sorted(run.build(Request(**json.loads(line))))), flush=True)
@@ -126,9 +129,9 @@ def test_a_change_of_any_file_runs_the_stages_that_read_it_and_no_other(pipeline
         count = (1, 1, 0, 2, 1)[index % 5]
         readers[path] = {STAGES[(index + 3 * more) % len(STAGES)] for more in range(count)}
     pipeline.reads(opens={stage: [str(path) for path in files if stage in readers[path]] for stage in STAGES})
-    entry = "import sys, xnorforge.pipeline.job; print([m.__file__ for n, m in sys.modules.items() if n[:9] == 'xnorforge'])"
+    entry = "import sys, xnorforge.pipeline.job, xnorforge.pipeline.reads; print(sys.modules)"
     loaded = subprocess.run(
-        [sys.executable, "-c", f"{entry}; import xnorforge.pipeline.reads as r; print(r.__file__)"],
+        [sys.executable, "-c", entry],
         env=os.environ | {"PYTHONPATH": f"{pipeline.folder}/src"},
         capture_output=True,
         text=True,

@@ -22,8 +22,8 @@ DECLARED = {stage.name: stage for stage in stages.STAGES}
 def build(network: str | None, asked: Request, until: str, show: bool, dry_run: bool) -> None:
     """Build NETWORK, as mnist-tfc, into out/<network>/<back end>-<board>/, up to its report.
 
-    A stage runs when something that it read last time has changed, or something that it left: every build ends with
-    what the sources there are would make of it.
+    A stage runs when something that it read last time has changed, or something that it left: every build
+    ends with what the sources as they are would make of it.
     """
     if network:
         asked = builds.named(asked, network)

@@ -62,8 +62,9 @@ def one_checkout(here: Path) -> None:
     own = here / "src/xnorforge"
     if name == "xnorforge" and own.is_dir() and own.resolve() != runs:
         raise UserError(
-            f"{here}: is a checkout of xnorforge, and {sys.executable} runs the code of {runs}; use this checkout's own "
-            "environment (remove .venv if it is a link, `make doctor` tells more), or start from another folder."
+            f"{here}: is a checkout of xnorforge, and {sys.executable} runs the code of {runs}; "
+            "use this checkout's own environment (remove .venv if it is a link, `make doctor` tells more), "
+            "or start from another folder."
         )
 
 
@@ -86,7 +87,8 @@ def main() -> int:
         error.show()
         return 2
     except click.ClickException as error:
-        where = error.ctx.command_path if getattr(error, "ctx", None) else "xnorforge"
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "xnorforge"
         say(f"{where}: {error.format_message().rstrip('.')}; `{where} --help` says what can be given.")
         return 2
     except (click.Abort, KeyboardInterrupt):

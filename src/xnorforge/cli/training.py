@@ -39,7 +39,7 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
     from xnorforge.sw.training.train import train
 
     net = request.network(net, task)
-    given = dict(request.assignment(text) for text in hyper)
+    given: dict[str, object] = dict(request.assignment(text) for text in hyper)
     looked = request.Request(net=net, method=method).net_dir / "train"  # where a build looks for weights
     out = out or looked
     with stage("train", out):
@@ -99,7 +99,7 @@ def twin(net, task, out, epochs, lr, seed, threads):
 )
 @click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
 def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
-    """Train NET with each method and seed, export each, and write a table and a plot; finished runs are kept."""
+    """Train NET with each method and seed, export each, and write a table and a plot; finished ones stay."""
     from xnorforge.studies import compare as study
 
     net = request.network(net, task)

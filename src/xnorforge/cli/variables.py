@@ -1,4 +1,7 @@
-"""What make says of a variable that it does not know: `python -m xnorforge.cli.variables 'board' 'NET BOARD …'`."""
+"""What make says of a variable that it does not know.
+
+python3 -m xnorforge.cli.variables 'board' 'NET BOARD …'
+"""
 
 import sys
 from difflib import get_close_matches

@@ -19,7 +19,8 @@ def speaks() -> bool:
 def say(text: str) -> None:
     """One line for a person."""
     if speaks():
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")  # at once, as two stages may speak side by side
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Removes what builds left, and nothing else: `python -m xnorforge.pipeline.clean [STAGE] --net … --board …`.
 
-Without a stage all of out/ goes but the trained weights and the cache of built simulators and mapped layers. Standard
-library only, as it runs where nothing is installed.
+Without a stage all of out/ goes but the trained weights and the cache of built simulators and mapped layers.
+Standard library only, as it runs where nothing is installed.
 """
 
 import argparse
@@ -58,10 +58,10 @@ def stage(asked: request.Request, name: str) -> list[str]:
     if name in ("export", "lower", "fold"):
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-    for one in dict.fromkeys(gone):
-        for output in declared[one].outputs:
+    for each in (declared[known] for known in dict.fromkeys(gone)):
+        for output in each.outputs:
             _remove(stages.path_of(output, asked.net_dir, asked.acc))
-        _remove(record.place(declared[one], asked))
+        _remove(record.place(each, asked))
     return list(dict.fromkeys(gone))
 
 

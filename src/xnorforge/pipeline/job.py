@@ -114,7 +114,7 @@ def sweep(folder: Path) -> None:
 
 
 def perform(task: dict) -> None:
-    """Run the stage that a task describes, see `run.task`; the errors are those of `stage` and the function."""
+    """Run the stage that a task (`run.task`) describes; the errors are those of `stage` and the function."""
     net_dir, acc = Path(task["net_dir"]), Path(task["acc"])
     reads = tuple((Path(path), writer) for path, writer in task["reads"])
     module, _, function = task["call"].partition(":")

@@ -1,8 +1,9 @@
 """What a stage reads, noted while it runs, like a compiler's dependency file.
 
-A process whose variable XNORFORGE_READS names a file appends a line to that file for everything it opens for reading,
-every module it runs, every folder it lists and every program it starts. Its own Python children inherit the variable
-and do the same (`xnorforge/__init__.py` calls `start`). What is worth keeping of it, `record.py` decides.
+A process whose variable XNORFORGE_READS names a file appends a line to that file for everything it opens for
+reading, every module it runs, every folder it lists and every program it starts. Its own Python children
+inherit the variable and do the same (`xnorforge/__init__.py` calls `start`). What is worth keeping of it,
+`record.py` decides.
 
 Standard library only, and little of it: this is imported before anything else.
 """
@@ -60,13 +61,15 @@ def start(path: str) -> None:
 def _opened(note, path: str, flags: int) -> None:
     if flags & os.O_ACCMODE != os.O_RDONLY:
         note("write", path)
-    elif LIBRARIES not in path or path.rpartition("/")[2] == "METADATA" or ".dist-info" not in path:
+    elif path.endswith(".pyc"):
+        return
+    elif LIBRARIES not in path or ".dist-info" not in path or path.endswith("/METADATA"):
         # a version is read from METADATA; looking for entry points opens a file of every library there is
-        if not path.endswith(".pyc"):
-            note("read", path)
+        note("read", path)
 
 
 def lines(path: str) -> list[tuple[str, str]]:
     """What was noted, in its order: (kind, what), of the kinds read, write, list, program and library."""
     with open(path, errors="surrogateescape") as file:
-        return [tuple(line.rstrip("\n").split("\t", 1)) for line in file if "\t" in line]
+        split = (line.rstrip("\n").partition("\t") for line in file)
+        return [(kind, what) for kind, _, what in split if what]

@@ -1,12 +1,13 @@
-"""What a stage read, kept beside what it left: `.<stage>.reads.json`. It decides whether the stage runs again.
+"""What a stage read, kept beside what it left: `.<stage>.reads.json`; it decides whether the stage runs.
 
-The record holds the function and its options, the environment variables that count, Python, the versions of the
-libraries that were loaded, and by SHA-256 of their content: every source, template and model of the package, every
-file of a plug-in or of the data, every file of an earlier stage that was opened, the programs that were started, and
-what was left. A stage runs again exactly when one of these differs. Dates decide nothing.
+The record holds the function and its options, the environment variables that count, Python, the versions of
+the libraries that were loaded, and by SHA-256 of their content: every source, template and model of the
+package, every file of a plug-in or of the data, every file of an earlier stage that was opened, the programs
+that were started, and what was left. A stage runs again exactly when one of these differs. Dates decide
+nothing.
 
-Of the records of earlier stages the part `run` does not count (times and memory vary from run to run), except for the
-report, which shows it.
+Of the records of earlier stages the part `run` does not count (times and memory vary from run to run), except
+for the report, which shows it.
 """
 
 import hashlib

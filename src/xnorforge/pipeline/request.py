@@ -1,5 +1,5 @@
-"""A build that somebody asks for, looked at before anything is built: each slip is one sentence in the words of the
-Makefile.
+"""A build that somebody asks for, looked at before anything is built: each slip is one sentence in the words
+of the Makefile.
 
 Standard library only, see `stages.py`.
 """

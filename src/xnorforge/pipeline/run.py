@@ -1,4 +1,4 @@
-"""Runs the stages that have to run, each in a process of its own, two at a time where they do not wait for each other."""
+"""Runs the stages that have to run, each in a process of its own, two at a time where they can."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def build(asked: Request, until: str = "report", quiet: bool = False, heard: boo
 
 
 def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[str, Stage]) -> dict:
-    """What `job.perform` is given: a stage, its folders and options, and the files of `earlier` stages it reads."""
+    """What `job.perform` is given: a stage, folders, options, the files of `earlier` stages that it reads."""
     checked = [
         (str(path_of(name, net_dir, acc)), writer)
         for writer in stage.inputs
@@ -151,7 +151,8 @@ def _passed_on(job) -> str:
     said = ""
     for line in job.stderr:
         said = line.strip() or said
-        print(line, end="", file=sys.stderr, flush=True)
+        sys.stderr.write(line)
+        sys.stderr.flush()
     return said
 
 

@@ -1,6 +1,7 @@
-"""The pipeline, declared once: what every stage is called, reads, writes, can be told, and which function it is.
+"""The pipeline, declared once: what every stage is called, reads, writes, is told, and which function it is.
 
-`xnorforge build`, make, `compare` and `tradeoff` run these stages through `run.py`; nothing else knows their order.
+`xnorforge build`, make, `compare` and `tradeoff` run these stages through `run.py`; nothing else knows their
+order.
 Standard library only: a build with nothing to do must not load more.
 """
 
@@ -22,8 +23,8 @@ class Stage:
     Attributes:
         name: on the command line, in records and messages.
         inputs: earlier stages; it waits for them, and finds their files whole.
-        outputs: files and folders it leaves, in the network's folder ("net/…") or the accelerator's ("acc/…"); the
-            first is its record, written last.
+        outputs: files and folders it leaves, in the network's folder ("net/…") or the accelerator's
+            ("acc/…"); the first is its record, written last.
         options: fields of `request.Request` that it is told.
         environment: variables that change what it does.
         call: "module:function", called with both folders and the options.
@@ -139,7 +140,7 @@ def _own(backend: str, name: str) -> Stage:
 def following(backend: str) -> tuple[str, ...]:
     """The stages that a back end adds behind fold.
 
-    They are read from the text of its declaration `BACKEND = Backend(…)`, as its module may import a compiler.
+    They are read from the text of its declaration `BACKEND = Backend(…)`, as its module may load a compiler.
 
     Raises:
         UserError: no such back end, or a declaration that is not made of plain values.

@@ -1,7 +1,7 @@
 """Accelerators of networks that were trained here, built by the pipeline like any other.
 
-A build lies in `rtl-<board>/` of its network's folder, as `make build` leaves it. One that is finished is taken as it
-is, one that was killed goes on at the stage it was in.
+A build lies in `rtl-<board>/` of its network's folder, as `make build` leaves it. One that is finished is
+taken as it is, one that was killed goes on at the stage it was in.
 """
 
 from dataclasses import dataclass, replace
@@ -50,16 +50,18 @@ class Build:
 
     def request(self) -> Request:
         """The build as the pipeline takes it."""
-        given = {"interval": self.interval, "images": self.images, "stalled": self.stalled}
-        if self.weights:
-            given |= {"method": self.method, "weights": str(self.weights)}
-        return Request(
+        asked = Request(
             net=self.net,
             board=self.board,
             folder=self.run,
-            begin="export" if self.weights else "lower",
-            **given,
+            begin="lower",
+            interval=self.interval,
+            images=self.images,
+            stalled=self.stalled,
         )
+        if self.weights is None:
+            return asked
+        return replace(asked, begin="export", method=self.method, weights=str(self.weights))
 
 
 def export(build: Build) -> dict:
@@ -124,6 +126,7 @@ def read(build: Build) -> dict:
     }
 
 
-def told(build: Build, figures: dict) -> str:
+def describe(build: Build, figures: dict) -> str:
     """What it costs, in a line."""
-    return f"{build.board}: {figures['lut']:,} LUT, {figures['bram36']:,} BRAM36, {figures['interval']:,} cycles per frame"
+    counts = f"{figures['lut']:,} LUT, {figures['bram36']:,} BRAM36"
+    return f"{build.board}: {counts}, {figures['interval']:,} cycles per frame"
