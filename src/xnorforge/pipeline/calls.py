@@ -3,6 +3,8 @@
 What a stage needs is imported when it runs, so that its record names what it used and not what others use.
 """
 
+import os
+import sys
 from pathlib import Path
 
 from xnorforge.core.progress import say
@@ -81,4 +83,7 @@ def report(_net_dir: Path, acc: Path) -> None:
     from xnorforge.flows.report import brief, write
 
     write(acc)
-    print(brief.as_text(read_json(acc / "report.json")))
+    try:
+        print(brief.as_text(read_json(acc / "report.json")), flush=True)
+    except BrokenPipeError:  # nobody reads it any more; the files are written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.progress import say
 from xnorforge.pipeline import reads, record
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import STAGES, Stage, path_of
@@ -141,8 +142,12 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, lines: bool)
             text=True,
         ) as job:
             said = _passed_on(job) if heard else ""
+        if job.returncode and heard:
+            raise _error(stage.name, said, job.returncode)
+        if job.returncode < 0:
+            say(f"{stage.name}: ended by signal {-job.returncode}; the same command goes on from here.")
         if job.returncode:
-            raise _error(stage.name, said, job.returncode) if heard else StageFailed(abs(job.returncode))
+            raise StageFailed(max(job.returncode, 1))
         record.write(stage, asked, reads.lines(noted), began)
 
 
