@@ -41,10 +41,10 @@ def few_images(monkeypatch):
 
     golden = part(800, 850, "50 golden images")
     monkeypatch.setattr(
-        mnist.Task, "train_sets", lambda self: (part(0, 256, "256 images"), part(256, 320, "64 held out"))
+        mnist.Task, "train_sets", lambda _: (part(0, 256, "256 images"), part(256, 320, "64 held out"))
     )
-    monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [golden])
+    monkeypatch.setattr(mnist.Task, "golden", lambda *_: golden)
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda _: [golden])
     recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
@@ -136,7 +136,7 @@ def play(trained, tmp_path, monkeypatch):
     def run(fails=None):
         player = Player(fails)
         monkeypatch.setattr(run_stages, "process", player)
-        monkeypatch.setattr(compare_figures, "plot", lambda *given: None)  # tests/test_compare.py looks at it
+        monkeypatch.setattr(compare_figures, "plot", lambda *_: None)  # tests/test_compare.py looks at it
         try:
             compare.compare(asked(tmp_path), say=silent)
         finally:
@@ -165,7 +165,8 @@ def test_table_and_rows_hold_what_the_records_say(play):
         (entry,) = [entry for entry in exported["accuracy"] if entry["stage"] == "exported"]
         assert float(row["per_cent"]) == entry["top1"]
         text = (folder / "table.md").read_text()
-        start = f"| {row['variant']} | {entry['top1']:.2f} | {total['lut']:,} | {total['lut'] / 1000:.3f} | 398 | 1.5 | 2 |"
+        counts = f"{total['lut']:,} | {total['lut'] / 1000:.3f} | 398 | 1.5 | 2 |"
+        start = f"| {row['variant']} | {entry['top1']:.2f} | {counts}"
         assert f"{start} 1,024 | 4,124 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |" in text
     assert (
         f"## Cost on {BOARD}" in text
@@ -300,7 +301,7 @@ def test_make_builds_where_a_board_was_asked_for():
 
 
 @pytest.mark.full
-def test_two_methods_in_gates(trained, tmp_path, monkeypatch):
+def test_two_methods_in_gates(trained, tmp_path):
     """Real builds: the trained networks in RTL, 10 images flowing and 3 stalled, without a difference."""
     subprocess.run(["cp", "-rp", f"{trained}/.", tmp_path], check=True)
     this = asked(tmp_path)

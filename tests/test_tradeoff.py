@@ -46,7 +46,7 @@ def played(monkeypatch):
         ran.append(build.run.name)
         return {"source": f"own training, weights SHA-256 {sha[:16]}", "accuracy": [row]}
 
-    def make(build, jobs):
+    def make(build, _jobs):
         if played.fails.get(build.run.name):
             raise played.fails[build.run.name]
         counts = {
@@ -61,7 +61,7 @@ def played(monkeypatch):
 
     def played(run, out, **more):
         ran.clear()
-        tradeoff.tradeoff(run, "pynq-z2", more.get("interval"), out, say=lambda text: None)
+        tradeoff.tradeoff(run, "pynq-z2", more.get("interval"), out, say=lambda _: None)
         return list(ran)
 
     played.fails = {}
@@ -84,8 +84,8 @@ def test_every_prefix_and_the_last_network_is_a_row(run, played, tmp_path):
     assert {row["interval"] for row in rows} == {"1024"} and {row["per_cent"] for row in rows} == {"75.0"}
     text = (tmp_path / "out/pynq-z2.md").read_text()
     assert (
-        "| 1 | 1.50 | 5.00 | 75.00 % | 9,000 | 1 | 1.5 | 2 | 1,024 | 97,656 | 0 mismatches: 10 images flowing, 3 stalled |"
-        in text
+        "| 1 | 1.50 | 5.00 | 75.00 % | 9,000 | 1 | 1.5 | 2 | 1,024 | 97,656 "
+        "| 0 mismatches: 10 images flowing, 3 stalled |" in text
     )
     assert "| 2, polished | 20.00 | 25.00 | 75.00 % | 2,900 |" in text
     assert (tmp_path / "out/pynq-z2.svg").exists() and (tmp_path / "out/pynq-z2.png").exists()
@@ -121,7 +121,7 @@ def test_a_folder_that_is_no_such_run_is_refused(run, tmp_path):
             tradeoff.found(run)
         spoil.write_text(STEPS)
     assert [point.name for point in tradeoff.found(run)[0]] == ["prefix_00", "prefix_01", "polished"]
-    with pytest.raises(UserError, match="^BOARD: no 'pynq' among"):
+    with pytest.raises(UserError, match=r"^BOARD: no 'pynq' among"):
         tradeoff.tradeoff(run, "pynq", None, tmp_path)
 
 

@@ -126,7 +126,7 @@ def read(build: Build) -> dict:
     }
 
 
-def describe(build: Build, figures: dict) -> str:
+def line(build: Build, figures: dict) -> str:
     """What it costs, in a line."""
     counts = f"{figures['lut']:,} LUT, {figures['bram36']:,} BRAM36"
     return f"{build.board}: {counts}, {figures['interval']:,} cycles per frame"

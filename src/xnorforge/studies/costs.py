@@ -39,7 +39,7 @@ def of(asked: Request, variant: Variant) -> builds.Build:
 def build(asked: Request, variant: Variant, jobs: int, say) -> None:
     """Build what is missing, and say what the accelerator costs; the errors are those of `builds.make`."""
     one = of(asked, variant)
-    say(f"compare   {variant} on {builds.describe(one, builds.make(one, jobs))}")
+    say(f"compare   {variant} on {builds.line(one, builds.make(one, jobs))}")
 
 
 def collect(asked: Request, results: list[Result], failed: dict[Variant, Exception]) -> list[Cost]:

@@ -72,7 +72,7 @@ def tradeoff(
             exported = builds.export(build)
             point.accuracy = next(row for row in exported["accuracy"] if row["stage"] == "exported")
             point.figures = builds.make(build, jobs)
-            say(f"tradeoff  {point.name} on {builds.describe(build, point.figures)}")
+            say(f"tradeoff  {point.name} on {builds.line(build, point.figures)}")
         except (UserError, MismatchError) as error:
             point.why = str(error)
             failed[point.name] = error
