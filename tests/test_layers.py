@@ -3,6 +3,7 @@ crosses.
 """
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,67 @@ def test_an_adapter_of_an_operator_imports_the_engine_it_is_for_and_no_other():
         == adapted(ROOT / "sim" / "bits.py")
         == ""
     )
+
+
+def statements(body):
+    """Statements that run when a module is imported: those of conditions and attempts, of functions none."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
+            for part in ("body", "orelse", "finalbody"):
+                yield from statements(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                yield from statements(handler.body)
+
+
+def imported(text: str, module: str, is_package: bool, known: set[str]) -> set[str]:
+    """Modules of `known` that a module needs when it is imported: the deepest that each import names."""
+    found = set()
+    for node in statements(ast.parse(text).body):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            up = node.level - is_package
+            above = module.split(".")[: len(module.split(".")) - up] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            ends = (".".join(parts[:size]) for size in range(len(parts), 0, -1))
+            found.update(filter(None, [next((end for end in ends if end in known), None)]))
+    return found - {module}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name."""
+    found = {}
+    for folder in FOLDERS.values():
+        for path in folder.rglob("*.py"):
+            base = ROOT / "src" if folder.name == "src" else ROOT
+            parts = list(path.relative_to(base).with_suffix("").parts)
+            parts = parts if base != ROOT else ["xnorforge", *parts]
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    paths = modules()
+    assert {"xnorforge.core.errors", "xnorforge.flows.lower", "xnorforge.hw.ops.join.op"} <= set(paths)
+    needs = {
+        name: imported(path.read_text(), name, path.name == "__init__.py", set(paths))
+        for name, path in paths.items()
+    }
+    assert sum(map(len, needs.values())) > 500
+    list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the modules
+
+
+def test_a_cycle_of_imports_is_seen():
+    known = {"p", "p.a", "p.b"}
+    texts = {"p.a": "from . import b", "p.b": "try:\n    from p.a import x\nfinally:\n    pass"}
+    needs = {name: imported(text, name, False, known) for name, text in texts.items()}
+    assert needs == {"p.a": {"p.b"}, "p.b": {"p.a"}}
+    assert imported("def f():\n    import p.b", "p.a", False, known) == set()
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(needs).static_order())
