@@ -113,13 +113,14 @@ def integers_of(network: ModelWrapper, given: dict, writable=()):
         given: `lo`, `hi`, `scale` of the network's input.
         writable: names of convolutions whose weights are replaced at run time.
     """
-    why = None
+    why: TooWide | None = None
     for bits in (None, *SUM_BITS):
         try:
             graph = tidied(integer_graph(network, given["lo"], given["hi"], given["scale"], bits, writable))
             return graph, emit.emitted(graph), why
         except TooWide as error:
             why = why or error
+    assert why is not None
     raise why
 
 

@@ -12,7 +12,8 @@ from .walk import refuse
 @rule("BatchNormalization")
 def _batch_norm(walk, node, at):
     value = walk.value(node)
-    scale, plus = batch_norm(*(walk.constant(node, k) for k in range(1, 5)), at.get("epsilon", 1e-5))
+    gamma, beta, mean, var = (walk.constant(node, k) for k in range(1, 5))
+    scale, plus = batch_norm(gamma, beta, mean, var, at.get("epsilon", 1e-5))
     if not (np.isfinite(scale).all() and np.isfinite(plus).all()):
         raise refuse(
             node, "its variance is negative or its constants overflow", "train and export the network again"

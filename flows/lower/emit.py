@@ -11,7 +11,7 @@ A flattening in front of a dense layer is no node: the weights are in stream ord
 from typing import ClassVar
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
@@ -42,15 +42,18 @@ def emitted(graph: Lowered) -> ModelWrapper:
 
 
 class Emission:
-    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensors of its next readers."""
+    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensors its readers take."""
 
     def __init__(self, graph: Lowered):
         self.graph = graph
-        self.nodes, self.shapes, self.types, self.constants = [], {}, {}, {}
+        self.nodes: list[NodeProto] = []
+        self.shapes: dict[str, list[int]] = {}
+        self.types: dict[str, str] = {}
+        self.constants: dict[str, np.ndarray] = {}
         self.readers = {
             leaf: [n for n in graph.nodes for name in n.inputs if name == leaf] for leaf in graph.leaves
         }
-        self.at = {}
+        self.at: dict[str, list[str]] = {}
 
     def model(self) -> ModelWrapper:
         """Emit every operator and wrap the result."""
@@ -102,8 +105,8 @@ class Emission:
         if max(abs(lo), abs(hi)) > 2**MOST_BITS:
             raise TooWide(
                 f"{leaf}: its integers need {max(abs(lo), abs(hi)).bit_length() + 1} bits and a tensor of "
-                f"lowered.onnx holds {MOST_BITS}; put the batch-norm constants and scales in front of it on a "
-                "binary grid, as the export of this project does."
+                f"lowered.onnx holds {MOST_BITS}; put the batch-norm constants and scales in front of it on "
+                "a binary grid, as the export of this project does."
             )
         return type_of(lo, hi)
 
@@ -171,7 +174,7 @@ class Emission:
         xnor = int(node.at["xnor"])
         values, kind = ((matrix + 1) // 2, "BINARY") if xnor else (matrix, weight_type(matrix))
         w = self.constant(f"{node.name}_weights", values, kind)
-        more = {"runtime_writeable_weights": 1} if node.at.get("writable") else {}
+        more: dict = {"runtime_writeable_weights": 1} if node.at.get("writable") else {}
         self.put(
             "MVAU", node.name, [x, w], out, MW=matrix.shape[0], MH=matrix.shape[1], SIMD=1, PE=1,
             inputDataType=self.types[x], weightDataType=kind, outputDataType=self.types[out],

@@ -56,13 +56,13 @@ def integer_graph(
     inputs = [i for i in graph.input if i.name not in walk.constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise UserError(
-            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, and one of each can "
-            "be built; cut it into networks of one input and one output."
+            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, and one of each "
+            "can be built; cut it into networks of one input and one output."
         )
     _check_constants(walk)
     _, channels, *image = model.get_tensor_shape(inputs[0].name)
-    ends = (np.full(channels, end, np.int64) for end in (lo, hi))
-    leaf = walk.leaves["input"] = Leaf("input", (*image, channels), *ends, "input")
+    low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
+    leaf = walk.leaves["input"] = Leaf("input", (*image, channels), low, high, "input")
     walk.values[inputs[0].name] = walk.value_of(leaf, Fraction(float(np.float32(scale))), Fraction(0))
     readers = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:

@@ -43,7 +43,8 @@ def _conv(walk, node, at):
     weights, scale = _weights(walk, node)
     if weights.ndim != 4:
         raise refuse(node, f"its kernel has {weights.ndim - 2} dimensions", "use a 2-D convolution")
-    return _linear(walk, node, weights, scale, *spatial(node, at), at.get("group", 1))
+    stride, dilation, pads = spatial(node, at)
+    return _linear(walk, node, weights, scale, stride, dilation, pads, at.get("group", 1))
 
 
 @rule("Gemm", "MatMul")
@@ -87,13 +88,13 @@ def _found(walk, node, name, transposed):
                 "binarise the weights before export",
             )
     rows = raw.T if transposed else raw
-    integers, scales = [], []
+    found, scales = [], []
     for row in rows.reshape(len(rows), -1):
         numbers = exact(row)
         grid = common_grid(numbers) or Fraction(1)
-        integers.append([int(x / grid) for x in numbers])
+        found.append([int(x / grid) for x in numbers])
         scales.append(grid)
-    integers = np.array(integers, object).reshape(rows.shape)
+    integers = np.array(found, object).reshape(rows.shape)
     if max(abs(x) for x in integers.flat) > 2**15:
         raise refuse(
             node,
@@ -130,7 +131,7 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     folded = taps * ratio[source]
 
     op, lo, hi, step = "Dense" if flat else "Conv", leaf.lo, leaf.hi, grid
-    padding = {}
+    padding: dict = {}
     if any(pads):
         border = {-b / x if x else Fraction(0) for x, b in zip(a, value.offset)}
         if border == {Fraction(1, 2)} and leaf.range == (0, 1):
@@ -151,7 +152,7 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     )
     if xnor:
         low, high = 0, inside * kernel[0] * kernel[1]
-    shape = (outputs,)
+    shape: tuple[int, ...] = (outputs,)
     if not flat:
         h, w, _ = leaf.shape
         if "pads" in padding:

@@ -37,7 +37,7 @@ def _reshape(walk, node, at):
 def flatten(walk, node, value: Value) -> Value:
     """Channels last: element (y, x, c) of the frame, in the network's order element (c, y, x)."""
     value = single(walk, value, node)
-    leaf = walk.leaves[value.base[0]]
+    leaf = walk.leaves[value.start[0]]
     pixels = prod(leaf.shape[:-1])
     order = np.arange(prod(leaf.shape)).reshape(leaf.channels, pixels).T.reshape(-1)
     out = walk.emit(

@@ -51,11 +51,12 @@ def _sum(walk, node, _at):
 def _total(walk, node, values, factors) -> Value:
     """Coefficients added leaf by leaf; no operator is made yet."""
     _same_order(node, values)
-    terms, offset = {}, 0
+    terms: dict[str, np.ndarray] = {}
+    offset = exact(np.zeros(values[0].channels))
     for value, factor in zip(values, factors):
         value = affine(walk, value, node)
         offset = offset + value.offset * factor
-        for leaf, a in value.terms.items():
+        for leaf, a in value.coefficients.items():
             terms[leaf] = terms.get(leaf, 0) + a * factor
     if len(terms) == 1:
         ((leaf, a),) = terms.items()
@@ -66,7 +67,7 @@ def _total(walk, node, values, factors) -> Value:
 def _resolve(walk, value: Value, node) -> Value:
     """A chain with ReLU or Clip in it as an exact affine form over clipped leaves."""
     rectified = MAKERS["rectified"]
-    name, a, b = value.base
+    name, a, b = value.start
     done = of_leaf(walk.leaves[name], a, b)
     for op, *given in value.chain:
         if op in LINEAR:

@@ -4,7 +4,7 @@ Every tensor of the network is  value[c] = sum_k A_k[c] * n_k + B[c]  with integ
 exact rational A_k, B. A value of one leaf also keeps its chain: the per-channel float32 operations between
 leaf and value. Correctly rounded +, *, / by a constant, ReLU and clipping are monotone, so every chain is
 monotone in float32 as well, and the threshold of the quantiser behind it can be searched on the numbers that
-the reference really computes (`quantise.py`).
+the reference really computes (`hw/ops/threshold/lower.py`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -47,7 +47,7 @@ class Leaf:
 
 @dataclass
 class Node:
-    """One operator of the integer graph; `integers.py` states the meaning of `op`, `out` is its leaf."""
+    """One operator of the integer graph; `op` has a meaning in `registry.py`, `out` is its leaf."""
 
     name: str
     op: str
@@ -70,9 +70,9 @@ class Value:
     """
 
     leaf: Leaf
-    terms: dict | None
+    terms: dict[str, np.ndarray] | None
     offset: np.ndarray
-    base: tuple | None = None
+    base: tuple[str, np.ndarray, np.ndarray] | None = None
     chain: list = field(default_factory=list)
     rising: np.ndarray | None = None
 
@@ -87,10 +87,28 @@ class Value:
         return self.leaf.channels
 
     @property
+    def coefficients(self) -> dict[str, np.ndarray]:
+        """The terms; only where no nonlinear chain stands between leaf and value."""
+        assert self.terms is not None
+        return self.terms
+
+    @property
     def single(self) -> tuple[str, np.ndarray]:
         """The one leaf and its A; only for values of one leaf."""
-        ((leaf, scale),) = self.terms.items()
+        ((leaf, scale),) = self.coefficients.items()
         return leaf, scale
+
+    @property
+    def start(self) -> tuple[str, np.ndarray, np.ndarray]:
+        """The base; only for values that have one."""
+        assert self.base is not None
+        return self.base
+
+    @property
+    def direction(self) -> np.ndarray:
+        """-1 per channel where the value falls with its base leaf, else +1; only for values with a base."""
+        assert self.rising is not None
+        return np.where(self.rising < 0, -1, 1)
 
 
 def of_leaf(leaf: Leaf, scale, offset) -> Value:
@@ -125,7 +143,7 @@ def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
     """The same chain over another leaf, every channel's constants `repeat` times: what a move does to a
     value.
     """
-    _, a, b = value.base
+    _, a, b = value.start
     moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat))
     for op, *given in value.chain:
         moved = append(moved, op, *(np.tile(c, repeat) for c in given))
@@ -185,7 +203,7 @@ def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
     Returns:
         float32 of the same shape.
     """
-    _, a, b = value.base
+    _, a, b = value.start
     x = (n * a.astype(np.float64)[:, None] + b.astype(np.float64)[:, None]).astype(F32)
     for op, *given in value.chain:
         p = [np.asarray(c, F32).reshape(-1, 1) for c in given]

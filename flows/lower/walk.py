@@ -71,10 +71,15 @@ class Walk:
 
     def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
         self.model, self.sum_bits, self.writable = model, sum_bits, writable
-        self.own, self.approximate = {}, {}
+        self.own: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.approximate: dict[str, str] = {}
         self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
-        self.weights, self.values = {}, {}
-        self.nodes, self.leaves, self.activations, self.rounded = [], {}, {}, []
+        self.weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.values: dict[str, Value] = {}
+        self.nodes: list[Node] = []
+        self.leaves: dict[str, Leaf] = {}
+        self.activations: dict[str, Value] = {}
+        self.rounded: list[str] = []
         self.layers = 0
 
     # What rules use.
@@ -107,16 +112,17 @@ class Walk:
         while unique in self.leaves:
             count += 1
             unique = f"{name}_{count}"
-        ends = (np.broadcast_to(np.asarray(end, np.int64), (shape[-1],)).copy() for end in (lo, hi))
-        leaf = self.leaves[unique] = Leaf(unique, tuple(shape), *ends, layer or unique, order)
+        low, high = (np.broadcast_to(np.asarray(end, np.int64), (shape[-1],)).copy() for end in (lo, hi))
+        leaf = self.leaves[unique] = Leaf(unique, tuple(shape), low, high, layer or unique, order)
         self.nodes.append(Node(unique, op, [i.name for i in inputs], unique, at))
         return leaf
 
     def value_of(self, leaf: Leaf, scale, offset) -> Value:
         """A n + B over a new leaf; remembers where the reference has to round."""
         value = of_leaf(leaf, scale, offset)
-        self.own.setdefault(leaf.name, value.base[1:])
-        if leaf.name not in self.rounded and not fits_float32(*value.base[1:], leaf.lo, leaf.hi):
+        _, a, b = value.start
+        self.own.setdefault(leaf.name, (a, b))
+        if leaf.name not in self.rounded and not fits_float32(a, b, leaf.lo, leaf.hi):
             self.rounded.append(leaf.name)
         return value
 

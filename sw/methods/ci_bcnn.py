@@ -30,7 +30,7 @@ from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 
-# The operator of the exported graph: flows/lower/nodes.py states its meaning.
+# The operator of the exported graph: hw/ops/interact/lower.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
 WEIGHTS, NORMS = "weights", "norms"
 PIXELS = 2**19  # of a batch to mine on, at most: 512 images of 32 x 32, 25 of 160 x 128

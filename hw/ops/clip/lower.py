@@ -49,8 +49,8 @@ def _clip(walk, node, at):
         raise refuse(
             node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first"
         )
-    ends = (np.full(value.channels, end, F32) for end in (low, high))
-    return append(single(walk, value, node), "clip", *ends)
+    bounds = (np.full(value.channels, end, F32) for end in (low, high))
+    return append(single(walk, value, node), "clip", *bounds)
 
 
 @maker("rectified")

@@ -28,13 +28,13 @@ def join(*given):
 @maker("sum")
 def _add_up(walk, value: Value, node) -> Value:
     """Several leaves become one: a Join with integer multipliers on the coarsest common grid."""
-    leaves = [walk.leaves[name] for name in value.terms]
-    rows = np.array(list(value.terms.values()), object)
+    leaves = [walk.leaves[name] for name in value.coefficients]
+    rows = np.array([*value.coefficients.values()], dtype=object)
     columns = list(zip(*rows))
-    grid = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
-    if _widest(columns, grid) >= 2**16:  # one grid per channel needs fewer bits
-        grid = [common_grid(column) or Fraction(1) for column in columns]
-    grid, offset = np.array(grid, object), value.offset
+    grids = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
+    if _widest(columns, grids) >= 2**16:  # one grid per channel needs fewer bits
+        grids = [common_grid(column) or Fraction(1) for column in columns]
+    grid, offset = np.array(grids, object), value.offset
     multipliers = np.array([[int(a) for a in row / grid] for row in rows], object)
     low, high = _reach(multipliers, leaves)
     top = max(map(abs, (*low, *high)))

@@ -53,12 +53,12 @@ def _max_pool(walk, node, at):
     behind it.
     """
     value = single(walk, walk.value(node), node)
-    leaf = walk.leaves[value.base[0]]
+    leaf = walk.leaves[value.start[0]]
     if len(leaf.shape) != 3:
         raise refuse(node, "it pools a vector", "use it in front of the flattening")
     kernel = list(at.get("kernel_shape", leaf.shape[:2]))
     stride, dilation, pads = spatial(node, at)
-    direction = np.where(value.rising < 0, -1, 1)
+    direction = value.direction
     if dilation != [1, 1]:
         raise refuse(node, "a dilated pool has no integer operator", "use dilation 1")
     if any(pads):

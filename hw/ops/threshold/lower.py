@@ -78,7 +78,7 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
         thresholds int64 (channels, steps) and direction int64 (channels,): level = count of t with direction
         * n >= t.
     """
-    direction = np.where(value.rising < 0, -1, 1)
+    direction = value.direction
     low = np.where(direction > 0, leaf.lo, -leaf.hi)
     high = np.where(direction > 0, leaf.hi, -leaf.lo)
     first = np.repeat(low[:, None], steps, 1)
@@ -96,7 +96,7 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
 def quantised(walk, node, level, steps: int, scale, low) -> Value:
     """Emit the Threshold of a quantiser node whose output is scale * (level + low)."""
     value = single(walk, walk.value(node), node)
-    leaf = walk.leaves[value.base[0]]
+    leaf = walk.leaves[value.start[0]]
     ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
     if np.isnan(ends).any():  # infinity times zero: float32 is not monotone here
         raise refuse(node, "float32 overflows in front of it", "train and export the network again")
@@ -169,14 +169,14 @@ def _trunc(walk, node, at):
         low, high = bounds(bits, at.get("signed", 1), at.get("narrow", 0))
     else:
         value = walk.values[node.input[0]] = single(walk, walk.value(node), node)
-        leaf = walk.leaves[value.base[0]]
+        leaf = walk.leaves[value.start[0]]
         reached = nearest(shifted(evaluate(value, np.stack([leaf.lo, leaf.hi], 1))))
         low, high = int(reached.min()), int(reached.max())
 
     def level(x):
         return (nearest(np.clip(shifted(x), low, high)) - low).astype(np.int64)
 
-    out_zero = Fraction(zero) / Fraction(shift) if second else Fraction(zero)
+    out_zero = Fraction(zero) / Fraction(float(shift)) if second else Fraction(zero)
     return quantised(walk, node, level, high - low, exact([out_scale])[0], low - out_zero)
 
 

@@ -1,5 +1,7 @@
 """Nearest resizing by a whole factor: every pixel repeated."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xnorforge.flows.lower.registry import emission, meaning, rule
@@ -38,7 +40,7 @@ def _repeats(node, at, size: int, factor: int) -> bool:
         b"asymmetric": x / factor,
         b"align_corners": x * ((size - 1) / max(len(x) - 1, 1)),
     }
-    rounded = {
+    rounded: dict[bytes, Callable] = {
         b"round_prefer_floor": lambda at: np.ceil(at - 0.5),
         b"round_prefer_ceil": lambda at: np.floor(at + 0.5),
         b"floor": np.floor,
@@ -55,7 +57,7 @@ def _repeats(node, at, size: int, factor: int) -> bool:
 def _resize(walk, node, at):
     value = walk.value(node)
     value = single(walk, value, node)
-    leaf = walk.leaves[value.base[0]]
+    leaf = walk.leaves[value.start[0]]
     h, w, c = leaf.shape
     out_shape = walk.model.get_tensor_shape(node.output[0])
     factor = out_shape[2] // h
@@ -65,8 +67,8 @@ def _resize(walk, node, at):
     if not whole or not all(_repeats(node, at, size, factor) for size in (h, w)):
         raise refuse(
             node, "it does more than repeat pixels",
-            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch exports "
-            "it",
+            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch "
+            "exports it",
         )  # fmt: skip
     out = walk.emit(
         "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer,

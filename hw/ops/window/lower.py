@@ -168,18 +168,18 @@ def _rates(graph: Lowered) -> None:
 def fused(graph: Lowered, join: Node) -> None:
     """Put a RatesConv in place of a Join and its branches, if they are such."""
     made = {node.out: node for node in graph.nodes}
-    convs = [made.get(leaf) for leaf in join.inputs]
+    convs = [made[leaf] for leaf in join.inputs if leaf in made]
     factor, after = join.at["multipliers"][0], graph.only_reader(join.out)
     compared = after is not None and after.op == "Threshold"
-    if not all(conv and conv.op == "Conv" and conv.at["xnor"] for conv in convs):
+    if len(convs) < len(join.inputs) or not all(c.op == "Conv" and c.at["xnor"] for c in convs):
         return
     if (join.at["multipliers"] != factor).any() or not (compared or (factor == 1).all()):
         return
-    pads = [made.get(conv.inputs[0]) for conv in convs]
+    pads = [made[conv.inputs[0]] for conv in convs if conv.inputs[0] in made]
     branches = [*convs, *pads]
-    if not all(node and graph.only_reader(node.out) for node in branches) or any(
-        pad.op != "Pad" for pad in pads
-    ):
+    if len(pads) < len(convs):
+        return
+    if not all(graph.only_reader(node.out) for node in branches) or any(pad.op != "Pad" for pad in pads):
         return
     by_rate = {conv.at["dilation"][0]: (pad, conv) for pad, conv in zip(pads, convs)}
     if len(by_rate) < len(convs) or not _concentric(by_rate):
@@ -193,7 +193,7 @@ def fused(graph: Lowered, join: Node) -> None:
     }  # fmt: skip
     name, leaf = convs[0].name, graph.leaves[join.out]
     leaf.lo[:], leaf.hi[:] = 0, at["weights"][..., 0].size
-    if compared:
+    if after is not None and compared:
         _divide(after, factor, leaf.hi)
         after.name = after.name.replace(join.name, name)
     graph.nodes[graph.nodes.index(join)] = Node(name, "RatesConv", pad.inputs, join.out, at)
