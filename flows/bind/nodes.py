@@ -146,8 +146,8 @@ def sizes_of(node) -> dict[str, list[int]]:
 
 @dataclass
 class PoolNodes:
-    """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the attributes of
-    its operator, bits and sign of an element, and the directions of a pool of maxima and minima.
+    """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the
+    attributes of its operator, bits and sign of an element, and the directions of maxima and minima.
     """
 
     nodes: list

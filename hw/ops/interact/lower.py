@@ -19,7 +19,8 @@ def interact(x, at):
     equations 2 and 3).
 
     `influence` (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours.
-    delta is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less (|K| - 1) / 2.
+    delta is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less
+    (|K| - 1) / 2.
     """
     p, influence, n0 = 2 * x - at["n0"] if at["matches"] else x, at["influence"], at["n0"]
     mixed = p.copy()
