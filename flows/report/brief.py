@@ -39,8 +39,10 @@ def _project(record: dict) -> list[str]:
 def _counted(record: dict) -> list[str]:
     cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
     lines = [
-        f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
-        f"  speed     {number(record['fps']['value'])} frames/s, latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
+        f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, "
+        f"bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
+        f"  speed     {number(record['fps']['value'])} frames/s, "
+        f"latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
     ]
     block, per = block_ram(part["family"])
     for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):

@@ -165,7 +165,8 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         }
         pictures = record["examples"] if kind == "html" else []
         given["pictures"] = [b64encode((acc / row["file"]).read_bytes()).decode() for row in pictures]
-    parts, css, half = [], (files(__package__) / "style.css").read_text(), ""
+    parts: list[str] = []
+    css, half = (files(__package__) / "style.css").read_text(), ""
     for one in views(form, kind):
         template = env.from_string(one.text)
         context = template.new_context(given)

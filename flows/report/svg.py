@@ -9,18 +9,24 @@ RED, BLUE, GREY, INK, PALE = "#c0392b", "#2f6fab", "#9aa5b1", "#1f2933", "#e4e9e
 def _text(
     x: float, y: float, words: str, anchor: str = "start", size: int = 11, fill: str = INK, weight: int = 400
 ) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}" font-weight="{weight}">{escape(words)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}" '
+        f'font-weight="{weight}">{escape(words)}</text>'
+    )
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, title: str = "") -> str:
     hint = f"<title>{escape(title)}</title>" if title else ""
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" fill="{fill}" rx="1.5">{hint}</rect>'
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" fill="{fill}" '
+        f'rx="1.5">{hint}</rect>'
+    )
 
 
 def _frame(width: float, height: float, label: str, parts: list[str]) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" '
-        f'aria-label="{escape(label)}" font-family="inherit">{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'role="img" aria-label="{escape(label)}" font-family="inherit">{"".join(parts)}</svg>'
     )
 
 
@@ -37,7 +43,8 @@ def pipeline(layers: list[dict]) -> str:
     parts = [
         _text(name, 14, "cycles per frame (formula)", fill=GREY),
         _text(name + half + 70, 14, "LUT (Yosys)", fill=GREY),
-        f'<line x1="{name + half}" y1="20" x2="{name + half}" y2="{top + row * len(layers)}" stroke="{RED}" stroke-dasharray="3 3"/>',
+        f'<line x1="{name + half}" y1="20" x2="{name + half}" y2="{top + row * len(layers)}" '
+        f'stroke="{RED}" stroke-dasharray="3 3"/>',
     ]
     for index, layer in enumerate(layers):
         y = top + row * index

@@ -39,12 +39,9 @@ def columns(family: str) -> tuple[str, ...]:
 def hierarchy_rows(report: dict) -> list[tuple]:
     """Rows (Instance, Module, the eight counts): the top, its own cells, then its operators."""
     resources = report["resources"]
-    counts = lambda row: tuple(row[key] for key in KEYS)
-    return [
-        ("xf_top", "(top)", *counts(resources)),
-        ("  (xf_top)", "xf_top", *counts(resources["top"])),
-        *((f"  {row['name']}", row["module"], *counts(row)) for row in resources["per_operator"]),
-    ]
+    rows = [("xf_top", "(top)", resources), ("  (xf_top)", "xf_top", resources["top"])]
+    rows += [(f"  {row['name']}", row["module"], row) for row in resources["per_operator"]]
+    return [(instance, module, *(row[key] for key in KEYS)) for instance, module, row in rows]
 
 
 def number(value: float | None) -> str:
@@ -66,19 +63,18 @@ def text(report: dict) -> str:
         for site, used, has in device_rows(resources)
     ]
     hierarchy = [(row[0], row[1], *map(_plain, row[2:])) for row in hierarchy_rows(report)]
-    return "\n".join(
-        [head, "", *_grid(("Site Type", "Used", "Available", "Util%"), device, 1)]
-        + ["", *_grid(("Instance", "Module", *columns(resources["family"])), hierarchy, 2), ""]
-    )
+    sites = _grid(("Site Type", "Used", "Available", "Util%"), device, 1)
+    instances = _grid(("Instance", "Module", *columns(resources["family"])), hierarchy, 2)
+    return "\n".join([head, "", *sites, "", *instances, ""])
 
 
 def _grid(head: tuple, rows: list[tuple], left: int) -> list[str]:
     """Lines of a table framed with + and |, the first `left` columns to the left."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
-    line = lambda row: (
-        "|"
-        + "|".join(f" {c:<{w}} " if i < left else f" {c:>{w}} " for i, (c, w) in enumerate(zip(row, widths)))
-        + "|"
-    )
+
+    def line(row: tuple) -> str:
+        cells = [f" {c:{'<' if i < left else '>'}{w}} " for i, (c, w) in enumerate(zip(row, widths))]
+        return f"|{'|'.join(cells)}|"
+
     return [rule, line(head), rule, *map(line, rows), rule]

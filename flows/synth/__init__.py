@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
@@ -145,7 +146,7 @@ def _netlist_check(cells_of, texts) -> dict:
 
 def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> dict:
     """Resources summed over operators and top against those of all cells thrown together."""
-    together = Counter()
+    together: Counter[str] = Counter()
     for one in own.values():
         together.update(one["cells"])
     apart = cells.resources(together, family)
@@ -209,7 +210,7 @@ def _jobs(folder: Path, rtl: dict, family: str) -> list[dict]:
 def _job(folder: Path, rtl: dict, family: str, top: str, layers: list[dict], stubs: list[dict]) -> dict:
     generated = sorted({name for layer in layers for name in layer["generated"]})
     glue = [rtl["top"]] if top == TOP else []
-    job = {
+    job: dict[str, Any] = {
         "family": family,
         "top": top,
         "modules": [layer["module"] for layer in layers] + ([TOP] if glue else []),

@@ -1,7 +1,7 @@
 """Files of data sets: found in the folder XNORFORGE_DATA, or downloaded once into the user's cache.
 
-A data set is one file `sw/datasets/<name>.py`; it names its origin as `SOURCE`. Every file is checked against a
-published hash before it is read. docs/training.md and docs/tasks.md list the layouts.
+A data set is one file `sw/datasets/<name>.py`; it names its origin as `SOURCE`. Every file is checked against
+a published hash before it is read. docs/training.md and docs/tasks.md list the layouts.
 """
 
 import hashlib

@@ -196,7 +196,9 @@ def _patch(rng, sides) -> np.ndarray:
 
 
 def _stick(picture, patch, corner) -> np.ndarray:
-    """Put a patch on the picture with its corner at a whole pixel, cut at the borders; returns that corner."""
+    """Put a patch on the picture with its corner at a whole pixel, cut at the borders; returns that
+    corner.
+    """
     corner = np.round(corner).astype(int)
     (x, y), (tall, wide) = corner, patch.shape[:2]
     part = picture[max(y, 0) : y + tall, max(x, 0) : x + wide]

@@ -31,6 +31,8 @@ def nearest(scores, factor: int) -> np.ndarray:
 
 
 def _weights(count: int, factor: int) -> np.ndarray:
-    """float (count * factor, count): whole weights times 2 * factor of cells for each pixel along one axis."""
+    """float (count * factor, count): whole weights times 2 * factor of cells for each pixel along one
+    axis.
+    """
     at = np.clip(2 * np.arange(count * factor) + 1 - factor, 0, 2 * factor * (count - 1))
     return np.maximum(2 * factor - np.abs(at[:, None] - 2 * factor * np.arange(count)), 0).astype(float)

@@ -59,7 +59,9 @@ class Canvas:
             self.draw.line(places, fill=ink, width=self.line, joint="curve")
 
     def label(self, box, text: str, ink) -> None:
-        """Words on a plate of the ink's colour, on top of a box; inside of it where there is no room above."""
+        """Words on a plate of the ink's colour, on top of a box; inside of it where there is no room
+        above.
+        """
         pad = self.line
         left, top, right, bottom = self.draw.textbbox((0, 0), text, font=self.font)
         wide, tall = right - left + 2 * pad, bottom - top + 2 * pad

@@ -17,7 +17,8 @@ from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.training import distributed
 
 TILE, WIDTH = 16, 64
-# standard deviation of a sampled influence weight; at 0.1 a fresh policy, whose means are near 0, gives K = +-3 only
+# standard deviation of a sampled influence weight; at 0.1 a fresh policy, whose means are near 0, gives K
+# = +-3 only
 SPREAD = 0.5
 MEMORY = 0.9  # of the running mean reward that is subtracted from rewards
 SEEN = 16  # images on which saturation is compared
@@ -228,7 +229,7 @@ class Judge:
         """p~ of every layer that computes goes into `sums`, for a few images."""
 
         def keep(layer):
-            def hook(module, inputs, output):
+            def hook(_module, _inputs, output):
                 self.sums[layer] = output[:SEEN]
 
             return hook

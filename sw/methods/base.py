@@ -99,7 +99,7 @@ class Method:
     def load_state(self, state: dict) -> None:
         """Take back what `state` gave."""
 
-    def scale(self, dot: nn.Module) -> float:
+    def scale(self, _dot: nn.Module) -> float:
         """What the sums of a trained binary layer come out multiplied with; deployment folds it into the
         batch norm.
         """

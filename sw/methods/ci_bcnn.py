@@ -57,7 +57,7 @@ class _Interaction(torch.autograd.Function):
     """[Eq. 2]; the gradient passes to p_s and none to p_t. Exported as one node."""
 
     @staticmethod
-    def forward(ctx, p, influence, n0, unit, plan):
+    def forward(_ctx, p, _influence, n0, unit, plan):
         mixed = p
         for k, matrix in plan:
             steps = level(p, n0, k).to(p.dtype).movedim(1, -1) @ matrix.to(p.dtype)
@@ -65,11 +65,11 @@ class _Interaction(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(_ctx, gradient):
         return gradient, None, None, None, None
 
     @staticmethod
-    def symbolic(g, p, influence, n0, unit, plan):
+    def symbolic(g, p, influence, n0, unit, _plan):
         return g.op(NODE, p, influence, n0_i=n0, unit_i=unit, matches_i=0, axis_i=1).setType(p.type())
 
 

@@ -55,7 +55,9 @@ def alpha(latents: torch.Tensor) -> torch.Tensor:
 
 
 def discrepancy(latents: torch.Tensor) -> torch.Tensor:
-    """Sum of ||W_c - alpha_c B_c||^2 over the filters of a layer, both blocks at their minimum and constants."""
+    """Sum of ||W_c - alpha_c B_c||^2 over the filters of a layer, both blocks at their minimum and
+    constants.
+    """
     return (latents - (alpha(latents) * sign(latents)).detach()).square().sum()
 
 
@@ -318,7 +320,9 @@ class Method(base.Method):
 
     @torch.no_grad()
     def _restate(self, run) -> None:
-        """Take running statistics again, in float32 and as the mean of some batches: weights stand still now."""
+        """Take running statistics again, in float32 and as the mean of some batches: weights stand still
+        now.
+        """
         training, batch = run.sets[0], run.recipe.batch
         if (pictures := run.task.settling(training)) is None:
             sample, count = run.task.sampler(training, run.device), len(training.images)

@@ -142,7 +142,9 @@ def kernel_loss(latent: torch.Tensor, bits: torch.Tensor, scale: torch.Tensor) -
 
 
 def discriminator_value(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """log D(R) + log(1 - D(T)), the mean over images, of logits: [3.63]; -log 4 if D cannot tell them apart."""
+    """log D(R) + log(1 - D(T)), the mean over images, of logits: [3.63]; -log 4 if D cannot tell them
+    apart.
+    """
     return F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
 
 
@@ -285,7 +287,9 @@ class Method(base.Method):
         _move(self.scales, loss)
 
     def on_epoch(self, run):
-        """The update strategy: W and C rest, batch norms alone see the last batches of the epoch once more."""
+        """The update strategy: W and C rest, batch norms alone see the last batches of the epoch once
+        more.
+        """
         moving = [parameter for norm in _norms(run.network) for parameter in norm.parameters()]
         for images, labels in self.batches:
             _move(run.optimiser, run.task.loss(run.forward(images), labels), moving)
@@ -320,7 +324,9 @@ def _move(optimiser, loss, parameters=None):
 
 
 def _maps(network, training=False) -> dict[int, torch.Tensor]:
-    """The outputs of the stage ends at the last forward pass (in training mode only, if so asked), by stage."""
+    """The outputs of the stage ends at the last forward pass (in training mode only, if so asked), by
+    stage.
+    """
     maps: dict[int, torch.Tensor] = {}
 
     def keep(stage):

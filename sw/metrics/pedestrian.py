@@ -26,7 +26,9 @@ def curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
-    """Miss rate, 0 to 1, at given false alarms per picture: that of the last point at or below each, else 1."""
+    """Miss rate, 0 to 1, at given false alarms per picture: that of the last point at or below each, else
+    1.
+    """
     at, miss = curve(outcomes)
     positives = sum(one.positives for one in outcomes)
     before = 1.0 if positives else np.nan

@@ -32,7 +32,9 @@ def confusion(predicted, truth, classes: int) -> np.ndarray:
 
 
 def class_iou(matrix) -> np.ndarray:
-    """Per class (classes,): TP / (TP + FP + FN), 0 to 1; nan for a class neither true nor predicted anywhere."""
+    """Per class (classes,): TP / (TP + FP + FN), 0 to 1; nan for a class neither true nor predicted
+    anywhere.
+    """
     hits = np.diag(matrix)
     union = matrix.sum(0) + matrix.sum(1) - hits
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)

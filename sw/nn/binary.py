@@ -22,7 +22,8 @@ from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWei
 from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from torch import nn
 
-# A module that is used by its attributes: torch's stubs let each attribute of a module be a tensor or a module,
+# A module that is used by its attributes: torch's stubs let each attribute of a module be a tensor or a
+# module,
 # and parameters and statistics of batch norms be None.
 AnyModule: TypeAlias = Any
 
@@ -66,11 +67,11 @@ class _SignThrough(torch.autograd.Function):
     """sign with the gradient of the identity."""
 
     @staticmethod
-    def forward(ctx, x):
+    def forward(_ctx, x):
         return signs(x)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(_ctx, gradient):
         return gradient
 
 

@@ -276,7 +276,9 @@ def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
-    """Carry over what `snap.transfer` does not know: shares, gates, factors of sums, thresholds behind them."""
+    """Carry over what `snap.transfer` does not know: shares, gates, factors of sums, thresholds behind
+    them.
+    """
     names: dict[str, AnyModule] = dict(deployed.named_modules())
     for name, part in trained.named_modules():
         if isinstance(part, Numbers) and name in names:

@@ -30,11 +30,11 @@ class _Round(torch.autograd.Function):
     """Nearest multiple of `step`, the gradient of the identity."""
 
     @staticmethod
-    def forward(ctx, x, step):
+    def forward(_ctx, x, step):
         return torch.round(x / step) * step
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(_ctx, gradient):
         return gradient, None
 
 

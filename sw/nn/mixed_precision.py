@@ -162,11 +162,11 @@ class _InPlaceOf(torch.autograd.Function):
     """`other` in place of the latents, with the gradient of the identity."""
 
     @staticmethod
-    def forward(ctx, latents, other):
+    def forward(_ctx, _latents, other):
         return other.view_as(other)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(_ctx, gradient):
         return gradient, None
 
 
@@ -229,7 +229,7 @@ class _Formed:
         # come back.
         return torch.where(own.abs() > 1e-12, weights * _columns(gain, weights) / own, self.weight)
 
-    def in_place_of_norm(self, norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
+    def in_place_of_norm(self, _norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
         """Hook behind batch norm: in evaluation, gain * sum + shift as deployed."""
         if self.training or not self.affine:
             return None
@@ -247,7 +247,9 @@ class _Formed:
 
     @torch.no_grad()
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q / 128."""
+        """Gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q /
+        128.
+        """
         gain, shift = affine_of(self.norms[0])
         if self.form is Form.BINARY:
             weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
@@ -391,7 +393,9 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
 
 @torch.no_grad()
 def write_eights(network: nn.Module, deployed: nn.Module) -> None:
-    """Write what is no sign, nor a threshold of bits, from a settled training network into its deployed one."""
+    """Write what is no sign, nor a threshold of bits, from a settled training network into its deployed
+    one.
+    """
     names = {module: name for name, module in network.named_modules()}
     into: Callable[[str], AnyModule] = deployed.get_submodule
     for layer, name in names.items():

@@ -72,7 +72,7 @@ class BoxTask(MapTask):
         """The detections in each picture's maps, in input pixels; `how` as the decoder takes it."""
         return [boxes(maps, 1.0, 0.0, STRIDE, **how) for maps in scores.astype(float)]
 
-    def shown(self, run, pictures, names, box=None):
+    def shown(self, run, pictures, names, _box=None):
         for picture in pictures:
             image, fit = letterbox(picture, WIDTH, HEIGHT)
             [found] = self.found(run(channels_first([image])), least=SHOWN)
@@ -85,7 +85,7 @@ class BoxTask(MapTask):
         scale = min(scale, picture.width / WIDTH, picture.height / HEIGHT)
         sizes = np.array([WIDTH, HEIGHT]) * scale
         low = np.array([left, left])
-        high = low + [width, height] - sizes
+        high = [*low, width, height] - sizes
         corner = rng.uniform(np.minimum(low, high), np.maximum(low, high))
         corner = np.clip(corner, 0, np.array(picture.size) - sizes)
         image = cut(picture, (*corner, *(corner + sizes)), WIDTH, HEIGHT)

@@ -53,7 +53,9 @@ class MapTask(base.Task):
         return row
 
     def sample(self, source, rng: np.random.Generator, at: int) -> tuple[np.ndarray, np.ndarray]:
-        """A varied cut of picture `at` of the training set: uint8 (H, W, 3), and what `loss` compares with."""
+        """A varied cut of picture `at` of the training set: uint8 (H, W, 3), and what `loss` compares
+        with.
+        """
         raise NotImplementedError
 
     def sampler(self, training, device):

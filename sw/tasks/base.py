@@ -1,7 +1,8 @@
 """What a task is: images, a loss, and figures that say how good a network is.
 
-A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`, and whose `USUAL` names
-the network that the task's name alone stands for. Its networks are files `sw/networks/<task>_<network>.py`.
+A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`, and whose `USUAL`
+names the network that the task's name alone stands for. Its networks are files
+`sw/networks/<task>_<network>.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,7 @@ class Task:
         """The images that go with an export: the first `count`, or all of them."""
         raise NotImplementedError
 
-    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    def augment(self, images: torch.Tensor, _rng: torch.Generator) -> torch.Tensor:
         """Varied copies of training images, uint8 (N, C, H, W)."""
         return images
 
@@ -87,7 +88,7 @@ class Task:
         """Images whose largest score (the first of equal ones) is that of their label."""
         return int((np.argmax(scores, 1) == labels).sum())
 
-    def figures(self, scores: np.ndarray, labels: np.ndarray, intervals: bool = True) -> dict:
+    def figures(self, scores: np.ndarray, labels: np.ndarray, _intervals: bool = True) -> dict:
         """A row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures` {name:
         0..1}.
 
@@ -104,7 +105,7 @@ class Task:
         """The same of a network that is run on a set; `run` is float (N, …) scores of uint8 images."""
         return self.figures(run(images.images), images.labels, intervals)
 
-    def settling(self, training: Images) -> np.ndarray | None:
+    def settling(self, _training: Images) -> np.ndarray | None:
         """Images as deployment sees them, over which batch norms take their statistics at the end; None:
         leave them.
         """
@@ -118,8 +119,10 @@ class Task:
         """The frame, uint8 (C, H, W), from which an accelerator learns the same."""
         raise NotImplementedError
 
-    def names(self, trained_on: str) -> tuple[str, ...]:
-        """What the first classes are called, for a network trained on the pictures that a card describes so."""
+    def names(self, _trained_on: str) -> tuple[str, ...]:
+        """What the first classes are called, for a network trained on the pictures that a card describes
+        so.
+        """
         return ()
 
     def shown(

@@ -51,7 +51,10 @@ class Task(base.Task):
             return self._first(count)
         except datasets.Absent:
             images = np.random.default_rng(0).integers(0, 256, (100, *self.shape), np.uint8)[:count]
-            words = f"{len(images)} random images (seed 0) without labels, as CIFAR-10 is neither in XNORFORGE_DATA nor downloaded"
+            words = (
+                f"{len(images)} random images (seed 0) without labels, as CIFAR-10 is neither in "
+                "XNORFORGE_DATA nor downloaded"
+            )
             return Images(images, np.full(len(images), -1), words)
 
     def augment(self, images, rng):

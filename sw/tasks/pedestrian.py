@@ -33,7 +33,7 @@ class Task(BoxTask):
     def tested(self):
         return either(lambda: penn_fudan.scenes("test"), lambda: synthetic.pedestrians(40))
 
-    def names(self, trained_on):
+    def names(self, _trained_on):
         return ("person",)
 
     def items(self, scores, labels):

@@ -86,8 +86,10 @@ class Task(MapTask):
     def names(self, trained_on):
         return synthetic.SEGMENTS if MADE_UP in trained_on else camvid.CLASSES
 
-    def shown(self, run, pictures, names, box=None):
-        """The whole picture, stretched where it is not 4 to 3, as training had no border around its frames."""
+    def shown(self, run, pictures, names, _box=None):
+        """The whole picture, stretched where it is not 4 to 3, as training had no border around its
+        frames.
+        """
         for picture in pictures:
             tall, wide = picture.shape[:2]
             [scores] = run(channels_first([_whole(picture)]))

@@ -155,7 +155,7 @@ class Task(MapTask):
         frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
         return frame
 
-    def shown(self, run, pictures, names, box=None):
+    def shown(self, run, pictures, _names, box=None):
         frames, again = tee(pictures)
         boxes = []
         for frame, found in zip(frames, follow(run, again, box)):

@@ -41,7 +41,9 @@ HELD = 20  # the last of so many epochs train with the constants of sums on thei
 
 @dataclass
 class Run:
-    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change on the way."""
+    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change on the
+    way.
+    """
 
     net: str
     task: Task
@@ -257,7 +259,9 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
 
 @torch.no_grad()
 def settle(network: nn.Module, images: np.ndarray, batch: int) -> None:
-    """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid stay."""
+    """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid
+    stay.
+    """
     every = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     norms: dict[AnyModule, float | None] = {
         norm: norm.momentum for norm in every if not getattr(norm, "held", False)

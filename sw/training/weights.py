@@ -176,7 +176,7 @@ def read(folder) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def _readme(card: dict, tag: str) -> str:
-    recipe, data = card["recipe"], card["data"]
+    recipe, data, file = card["recipe"], card["data"], card["weights"]
     rows = "\n".join(f"| {row['set']} | {accuracy.words(row)} |" for row in card["accuracy"])
     ranges = any("intervals" in row for row in card["accuracy"])
     of = (
@@ -193,13 +193,15 @@ tags: [binary-neural-network, fpga]
 ---
 # {card["net"]}, method {card["method"]}
 
-{card["weights"]["binary_weights"]:,} binary weights in {card["weights"]["bytes"]:,} bytes (`{FILE}`, one bit each, SHA-256 `{card["weights"]["sha256"]}`).
+{file["binary_weights"]:,} binary weights in {file["bytes"]:,} bytes (`{FILE}`, one bit each, \
+SHA-256 `{file["sha256"]}`).
 
 | images | accuracy |
 |---|---|
 {rows}
 
-The figures are those of the network in this folder: batch norms snapped, float32. One run, seed {card["seed"]}.{of}
+The figures are those of the network in this folder: batch norms snapped, float32. \
+One run, seed {card["seed"]}.{of}
 No choice was made by any of these images.
 
 - trained on: {data["trained_on"]}; {data["varied"]}

@@ -25,11 +25,11 @@ NET, BATCH = "mnist-tfc", 64
 out, methods = Path(sys.argv[1]), sys.argv[2:]
 images, labels = mnist_images.shipped()
 recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, bf16=False)
-mnist.Task.train_sets = lambda self: (
+mnist.Task.train_sets = lambda _self: (
     Images(images[:256], labels[:256], "256"),
     Images(images[256:384], labels[256:384], "128"),
 )
-mnist.Task.test_sets = lambda self: [Images(images[800:], labels[800:], "200")]
+mnist.Task.test_sets = lambda _self: [Images(images[800:], labels[800:], "200")]
 networks.recipe = lambda _: recipe
 seen = {}
 
@@ -44,7 +44,7 @@ class Skewed(base.Method):
         return loss
 
 
-def killed(self, run):
+def killed(_self, run):
     """An `on_epoch` that ends the training behind the first epoch."""
     if run.epoch == 1:
         raise KeyboardInterrupt

@@ -212,7 +212,7 @@ def test_w_mu_and_sigma_start_at_their_moments_move_and_stay_positive():
     run = started(bonn.Method())
     layers = bonn.modulated(run.network)
     before = [{name: p.detach().clone() for name, p in layer.named_parameters()} for layer in layers]
-    for layer, start in zip(layers, before, strict=True):
+    for start in before:
         size = start["weight"].abs()
         torch.testing.assert_close(start["log_w"].exp(), bonn.REACH / size.mean(0))
         torch.testing.assert_close(start["log_mu"].exp(), size.mean(1))
@@ -302,7 +302,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
     monkeypatch.setattr(bonn, "FINE", 4)
     train.train("mnist-tfc", "bonn", tmp_path / "whole")
 
-    def killed(self, run):
+    def killed(_self, run):
         if run.epoch + 6 * (run.phase.name == "fine") == after:
             raise KeyboardInterrupt
 

@@ -108,8 +108,8 @@ def digits(monkeypatch):
     """The task's sets, cut from the shipped digits: 512 to train on, 128 held out, 200 to state."""
     images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 512), (512, 640), (800, 1000))]
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: sets[2:])
     return sets
 
 
@@ -141,7 +141,7 @@ def test_level_is_the_stair_and_the_comparators_for_every_sum(n0):
     for k in (3, 5, 7, 11):
         comparators = sum((p * k > n0 * (2 * j - k)).int() for j in range(1, k)) - (k - 1) // 2
         assert torch.equal(ci_bcnn.level(p, n0, k).int(), comparators)
-        some = p[:: max(1, n0 // 200)].tolist() + [-n0, n0, 0]
+        some = [*p[:: max(1, n0 // 200)].tolist(), -n0, n0, 0]
         assert [stair(at, n0, k, 1) for at in some] == comparators[[at + n0 for at in some]].tolist()
 
 
@@ -438,7 +438,7 @@ def test_a_bandit_s_good_edge_becomes_likely():
 
     before = likely()
     for _ in range(40):
-        found.episode(graph, lambda layer, proposed: (float(proposed[0, 1, 2] != 0), False), 8, rng)
+        found.episode(graph, lambda _layer, proposed: (float(proposed[0, 1, 2] != 0), False), 8, rng)
     assert before < 0.2 and likely() > 0.8
 
 
@@ -480,7 +480,8 @@ def test_a_judge_s_loss_from_a_part_on_is_that_of_the_whole_network(digits):
     assert all(-1 <= reward <= 1 for reward in wanted)
 
 
-def test_mining_moves_no_weight_and_leaves_fresh_statistics(digits):
+@pytest.mark.usefixtures("digits")
+def test_mining_moves_no_weight_and_leaves_fresh_statistics():
     run = steps(started(ci_bcnn.Method(unit=0.05, batches=2, steps=12, images=128)), 10)
     before = {name: parameter.detach().clone() for name, parameter in run.network.named_parameters()}
     run.method.mine(run)
@@ -493,14 +494,16 @@ def test_mining_moves_no_weight_and_leaves_fresh_statistics(digits):
 
 def test_mining_sees_training_images_only(digits, monkeypatch):
     seen = []
-    monkeypatch.setattr(ci_bcnn, "Judge", lambda run, mixes, images, *rest: seen.append(images) or _rejecting)
+    monkeypatch.setattr(
+        ci_bcnn, "Judge", lambda _run, _mixes, images, *_rest: seen.append(images) or _rejecting
+    )
     run = started(ci_bcnn.Method(batches=2, steps=1, images=64))
     run.method.mine(run)
     known = {image.tobytes() for image in digits[0].images}
     assert len(seen) == 2 and all(image.numpy().tobytes() in known for images in seen for image in images)
 
 
-def _rejecting(layer, proposed):
+def _rejecting(_layer, _proposed):
     return 0.0, False
 
 
@@ -510,7 +513,7 @@ def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels()
     sightings = [track.Sighting(list(clip.frames), clip.boxes)]
     run.sets = Images(np.empty((64, 0)), np.empty(0), "pairs", (sightings, [])), None
     seen = []
-    run.network[0].register_forward_pre_hook(lambda part, inputs: seen.append(len(inputs[0])))
+    run.network[0].register_forward_pre_hook(lambda _part, inputs: seen.append(len(inputs[0])))
     run.method.mine(run)
     assert ci_bcnn.PIXELS == 128 * 128 * 32 and seen == [30, 30], "judged once, then statistics"
     assert run.network[1].norm.num_batches_tracked == 1
@@ -529,7 +532,7 @@ def test_phases_are_weights_and_one_epoch_of_batch_norms():
 
 def test_edges_are_mined_after_a_third_and_two_thirds_of_the_weights_epochs(monkeypatch):
     mined = []
-    monkeypatch.setattr(ci_bcnn.Method, "mine", lambda self, run: mined.append(run.epoch + 1))
+    monkeypatch.setattr(ci_bcnn.Method, "mine", lambda _self, run: mined.append(run.epoch + 1))
     run = started(ci_bcnn.Method(), epochs=31)
     for run.epoch in range(30):
         run.method.on_epoch(run)
@@ -578,7 +581,8 @@ def test_the_last_epoch_moves_batch_norms_alone_and_weights_are_signs():
 
 
 @pytest.mark.parametrize("after", [1, 2, 4])
-def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, digits, after):
+@pytest.mark.usefixtures("digits")
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
     hyper = {"unit": 0.05, "batches": 2, "steps": 6, "images": 128}
     straight = train.train("mnist-tfc", "ci_bcnn", tmp_path / "straight", epochs=5, hyper=hyper)
     again, epochs, real = tmp_path / "killed", [], train._epoch
@@ -616,7 +620,7 @@ class Guide(ste.Method):
         return rbcn.Real()
 
 
-def trained(method, epochs, lr, seed, prepare=lambda network: None):
+def trained(method, epochs, lr, seed, prepare=lambda _network: None):
     """A run of `mnist-tfc` on the first 700 shipped digits."""
     images, labels = (torch.from_numpy(part[:700].copy()) for part in mnist_images.shipped())
     run = started(method, epochs=epochs, seed=seed)
@@ -652,7 +656,7 @@ def test_mined_edges_keep_the_last_layer_s_signs_nearer_to_the_real_network_s_th
     gain of the paper's Table 1 is too small and unsteady here to be asserted (docs/methods/ci_bcnn.md)."""
     images, labels = mnist_images.shipped()
     sets = Images(images[:700], labels[:700], "700"), None
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: sets)
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: sets)
     found = []
     for seed in range(3):
         real = trained(Guide(), 30, 2e-3, seed)

@@ -86,7 +86,8 @@ def test_absent_digits_without_a_network_are_named(root):
     )
 
 
-def test_a_download_with_another_hash_is_refused(root, monkeypatch):
+@pytest.mark.usefixtures("root")
+def test_a_download_with_another_hash_is_refused(monkeypatch):
     def altered(*_, **__):
         raise ValueError("MD5 hash of downloaded file does not match the known hash")
 
@@ -128,7 +129,7 @@ def test_a_pickle_with_another_hash_is_never_opened(root, monkeypatch):
     write_batch(root, monkeypatch)
     monkeypatch.setitem(cifar10_images._BATCHES["test"], "test_batch", "0" * 32)
     monkeypatch.setattr(pickle, "loads", lambda *_, **__: pytest.fail("opened"))
-    with pytest.raises(UserError, match="MD5 is .* the published file has 0{32}"):
+    with pytest.raises(UserError, match=r"MD5 is .* the published file has 0{32}"):
         cifar10_images.images("test")
 
 
@@ -169,7 +170,8 @@ def test_copies_that_are_not_the_listed_ones_are_refused(root):
         cifar10_images.images("test")
 
 
-def test_without_photographs_random_images_stand_in_and_say_so(root):
+@pytest.mark.usefixtures("root")
+def test_without_photographs_random_images_stand_in_and_say_so():
     images, labels, words = zoo.golden("cifar10-cnv")
     assert images.shape == (100, 3, 32, 32) and (labels == -1).all()
     assert words == (

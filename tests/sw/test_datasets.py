@@ -53,8 +53,9 @@ def test_person_crops_split_by_photograph(root):
         ("crop001001a.png", "crop001001"),
         ("person_and_bike_013e.png", "person_and_bike_013"),
         ("121_4.jpg", "121"),
-    ]
-    + [("no_person__no_bike_269.png", "no_person__no_bike_269"), ("00000498a.png", "00000498")],
+        ("no_person__no_bike_269.png", "no_person__no_bike_269"),
+        ("00000498a.png", "00000498"),
+    ],
 )
 def test_the_photograph_of_a_crop(name, photograph):
     assert person_crops.photograph(name) == photograph
@@ -199,7 +200,8 @@ def test_a_folder_without_the_set_is_named(root, name):
 
 
 @pytest.mark.parametrize("read", [penn_fudan.scenes, person_crops.crops, camvid.frames, tracking.clips])
-def test_an_unknown_split_is_answered_with_those_there_are(root, read):
+@pytest.mark.usefixtures("root")
+def test_an_unknown_split_is_answered_with_those_there_are(read):
     with pytest.raises(UserError, match=r"no 'tset' among test, train.*Did you mean 'test'\?"):
         read("tset")
 
@@ -300,16 +302,17 @@ def test_a_sequence_without_frames_or_boxes_is_named(tmp_path):
     assert "holds no sequence" in said(lambda: tracking.sequences(tmp_path / "empty"))
 
 
+NEITHER = "it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF"
+
+
 def test_pictures_that_cannot_be_read_are_named(root):
     write.penn_packed(root)
     one = penn_fudan.scenes("test").items[0]
     whole = one.source.read_bytes()
     cases = {
         b"": "no readable picture (the file is empty); fetch the file again.",
-        whole[
-            : len(whole) // 2
-        ]: "no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again.",
-        b"<html>not found</html>": "no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again.",
+        whole[: len(whole) // 2]: f"no readable picture ({NEITHER}); fetch the file again.",
+        b"<html>not found</html>": f"no readable picture ({NEITHER}); fetch the file again.",
     }
     for content, why in cases.items():
         one.source.write_bytes(content)

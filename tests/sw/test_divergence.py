@@ -24,8 +24,8 @@ def few(monkeypatch):
     """Four steps of 64 images an epoch."""
     images, labels = mnist_images.shipped()
     parts = Images(images[:256], labels[:256], "256"), Images(images[256:320], labels[256:320], "64")
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: parts)
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [parts[1]])
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: parts)
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: [parts[1]])
     recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
@@ -50,7 +50,7 @@ def failing(tmp_path, monkeypatch, method, spoil, at=6):
 def test_a_loss_that_is_no_number_stops_before_a_weight_moves(tmp_path, monkeypatch, value):
     before = {}
 
-    def spoil(self, run, losses):
+    def spoil(_self, run, losses):
         before.update({name: tensor.clone() for name, tensor in run.network.named_parameters()})
         return losses | {"own": value * sum(weight.sum() for weight in run.network.parameters())}
 
@@ -64,13 +64,16 @@ def test_a_loss_that_is_no_number_stops_before_a_weight_moves(tmp_path, monkeypa
 
 def test_a_loss_without_gradient_is_seen_too(tmp_path, monkeypatch):
     said, _ = failing(
-        tmp_path, monkeypatch, ste.Method, lambda self, run, losses: losses | {"own": torch.tensor(torch.nan)}
+        tmp_path,
+        monkeypatch,
+        ste.Method,
+        lambda _self, _run, losses: losses | {"own": torch.tensor(torch.nan)},
     )
     assert "epoch 2 of phase train, step 2 of 4; the first value that is not lies in the loss itself;" in said
 
 
 def test_a_step_between_epochs_is_answered_like_one_of_the_loop(tmp_path, monkeypatch):
-    def on_epoch(self, run):
+    def on_epoch(_self, run):
         run.network[1].dot.weight.grad.fill_(torch.inf)
         run.optimiser.step()
 
@@ -84,8 +87,8 @@ def test_a_step_between_epochs_is_answered_like_one_of_the_loop(tmp_path, monkey
 
 
 def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weights(tmp_path, monkeypatch):
-    def spoil(self, run, losses):
-        run.network[2].norm.register_forward_hook(lambda norm, inputs, output: output * torch.nan)
+    def spoil(_self, run, _losses):
+        run.network[2].norm.register_forward_hook(lambda _norm, _inputs, output: output * torch.nan)
         return {"task": run.task.loss(run.forward(IMAGES), LABELS)}
 
     said, _ = failing(tmp_path, monkeypatch, bonn.Method, spoil, at=1)
@@ -96,7 +99,7 @@ def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weigh
     )
 
 
-def test_a_spoiled_weight_is_named_before_any_output(tmp_path):
+def test_a_spoiled_weight_is_named_before_any_output():
     method = ste.Method()
     run = train.Run(
         NET, task_of(NET), Recipe(1, 4, 1e-3, bf16=False), method, method.build(NET), torch.Generator()
@@ -111,7 +114,7 @@ def test_a_run_that_diverged_goes_on_from_its_last_epoch(tmp_path, monkeypatch):
             tmp_path / "cut",
             once,
             ste.Method,
-            lambda self, run, losses: losses | {"own": torch.tensor(torch.nan)},
+            lambda _self, _run, losses: losses | {"own": torch.tensor(torch.nan)},
         )
     cards = [train.train(NET, "ste", tmp_path / name) for name in ("cut", "whole")]
     assert cards[0] == cards[1]

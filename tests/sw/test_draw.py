@@ -131,7 +131,7 @@ def test_every_task_that_draws_takes_pictures_of_any_size(net, size):
     pictures = rng.integers(0, 256, (3, size[1], size[0], 3), np.uint8)
     box = (5.0, 5.0, size[0] - 5.0, size[1] - 5.0) if task.follows else None
 
-    def run(images, exemplar=None):
+    def run(images, _exemplar=None):
         assert images.dtype == np.uint8 and images.shape[1:] == task.shape
         return rng.normal(0, 1, (len(images), *shape))
 

@@ -38,8 +38,8 @@ def test_it_learns_and_its_card_says_what_it_is(tmp_path, monkeypatch):
     few = train.Images(
         *(part[:600] for part in task().golden().__dict__.values() if hasattr(part, "shape")), "600 digits"
     )
-    monkeypatch.setattr(task, "train_sets", lambda self: (few, few))
-    monkeypatch.setattr(task, "test_sets", lambda self: [few])
+    monkeypatch.setattr(task, "train_sets", lambda _self: (few, few))
+    monkeypatch.setattr(task, "test_sets", lambda _self: [few])
     card = full_precision.twin("mnist-tfc", tmp_path, epochs=40, lr=0.02)
     assert card == json.loads((tmp_path / "card.json").read_text()) and card["method"] == "float twin"
     assert card["accuracy"][0]["top1"] > 80

@@ -217,7 +217,7 @@ def test_with_gate_one_branches_are_networks_of_their_own(net):
     seen = {}
 
     def keep(stage):
-        def hook(part, inputs, output):
+        def hook(_part, _inputs, output):
             pair = output if isinstance(output, tuple) else (None, output)
             seen[stage] = [own if pair[0] is None else own + pair[0] for own in pair[1]]
 
@@ -543,7 +543,7 @@ def test_zero_is_plus_one_in_training_deployment_and_qonnx():
     images = pictures(8)
     for module in (network.eval(), deployed):
         seen = []
-        module[2].register_forward_hook(lambda part, inputs, output, seen=seen: seen.append(output))
+        module[2].register_forward_hook(lambda _part, _inputs, output, seen=seen: seen.append(output))
         scores(module, images)
         assert (seen[0] == 1).all()
     found = qonnx_scores(export.as_qonnx(deployed, (1, 8, 8)), images.float().numpy())
@@ -677,7 +677,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
     hyper = {"warmup": 0.5, "aggregate": "learned", "bases": 2}
     train.train("mnist-tfc", "group_net", tmp_path / "whole", hyper=hyper)
 
-    def killed(self, run):
+    def killed(_self, run):
         if run.epoch + 2 * (run.phase.name == "binary") == after:
             raise KeyboardInterrupt
 
@@ -715,7 +715,8 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
         (
             {"dilations": "1,2"},
             "chain",
-            "group_net: 2 dilations for bases=3, decomposition=v1; give one per base and decomposition v1, v2 or v3.",
+            "group_net: 2 dilations for bases=3, decomposition=v1; "
+            "give one per base and decomposition v1, v2 or v3.",
         ),
         (
             {"dilations": "1,2,3"},

@@ -538,11 +538,12 @@ def test_scores_are_no_bits_and_of_equal_ones_the_first_wins():
 # The run
 
 
-def test_statistics_are_taken_again_from_standing_weights(digits):
+@pytest.mark.usefixtures("digits")
+def test_statistics_are_taken_again_from_standing_weights():
     run = started(method(binarise=1), phase="float")
     steps(run, 10)
     seen = []
-    run.network[1].norm.register_forward_pre_hook(lambda norm, inputs: seen.append(inputs[0].double()))
+    run.network[1].norm.register_forward_pre_hook(lambda _norm, inputs: seen.append(inputs[0].double()))
     run.epoch = run.phase.epochs - 1
     run.method._restate(run)
     assert len(seen) == 704 // 64
@@ -563,7 +564,8 @@ def test_statistics_are_taken_again_from_standing_weights(digits):
 @pytest.mark.parametrize(
     ("after", "hyper"), [(2, {}), (5, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5})]
 )
-def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, after, hyper):
+@pytest.mark.usefixtures("digits")
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after, hyper):
     train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=SHARES | hyper)
     called = []
     usual = layer_priority.Method.on_epoch
@@ -586,7 +588,8 @@ def test_a_killed_run_ends_with_the_same_bytes(digits, tmp_path, monkeypatch, af
             assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
 
 
-def test_training_stops_at_the_target_ratio_and_the_card_says_where(digits, tmp_path):
+@pytest.mark.usefixtures("digits")
+def test_training_stops_at_the_target_ratio_and_the_card_says_where(tmp_path):
     card = train.train(
         "mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES | {"target_ratio": 4.2}
     )
@@ -596,7 +599,8 @@ def test_training_stops_at_the_target_ratio_and_the_card_says_where(digits, tmp_
     assert network[2].dot.weight_quant.bit_width() == 8 and network[3].dot.weight_quant.bit_width() == 1
 
 
-def test_training_goes_back_to_the_last_network_within_the_allowed_loss(digits, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("digits")
+def test_training_goes_back_to_the_last_network_within_the_allowed_loss(tmp_path, monkeypatch):
     found = iter([0.9, 0.89, 0.84, 0.95, 0.96, 0.97])
     usual = layer_priority.Method._row
     monkeypatch.setattr(layer_priority.Method, "_row", lambda self, run, _: usual(self, run, next(found)))
@@ -605,7 +609,8 @@ def test_training_goes_back_to_the_last_network_within_the_allowed_loss(digits, 
     assert card["hyper"]["binarise"] == 1 and card["weights"]["binary_weights"] == 640
 
 
-def test_what_sensitivity_measured_is_on_the_card(digits, tmp_path):
+@pytest.mark.usefixtures("digits")
+def test_what_sensitivity_measured_is_on_the_card(tmp_path):
     hyper = {"order": "sensitivity", "binarise": 1}
     card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=6, hyper=hyper)
     first, *_ = card["hyper"]["ranking"].split()
@@ -631,8 +636,9 @@ REFUSED = [
     ),
     (
         "binarise=3", "cifar10-resnet20",
-        "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and binarise=-1, "
-        + "and exclude_heads, max_loss and target_ratio as they are, or take a network without.",
+        "layer_priority: a network with shortcuts can only be binarised as a whole; "
+        "leave mode=w1a1 and binarise=-1, and exclude_heads, max_loss and target_ratio as they are, "
+        "or take a network without.",
     ),
 ]  # fmt: skip
 
@@ -736,7 +742,7 @@ def test_partly_binarised_and_fine_tuned_the_deepest_first_is_more_accurate_and_
     except datasets.Absent as absent:
         pytest.skip(str(absent))
     parts = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 2000), (2000, 3000))]
-    monkeypatch.setattr(type(task_of("cifar10-cnv_half")), "train_sets", lambda self: tuple(parts))
+    monkeypatch.setattr(type(task_of("cifar10-cnv_half")), "train_sets", lambda _self: tuple(parts))
     lead = []
     for seed in range(3):
         orders = "inverse_depth", "forward_depth"

@@ -195,7 +195,7 @@ def test_a_tracker_that_sees_the_object_follows_it():
         return found
 
     still = track.Task().judged(
-        lambda frames, exemplar=None: np.zeros((len(frames), 1, 17, 17)), base_images(clips)
+        lambda frames, _exemplar=None: np.zeros((len(frames), 1, 17, 17)), base_images(clips)
     )
     seen = track.Task().judged(run, base_images(clips))
     assert seen["images"] == 25 and set(seen["sequences"]) == {clips.items[0].name}

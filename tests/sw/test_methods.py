@@ -89,7 +89,9 @@ def test_training_moves_every_latent_and_keeps_them_in_reach(name):
 
 
 def deployed_exactly(run):
-    """The deployed network of a trained one: the same scores, and again from its file; weights are -1 and +1."""
+    """The deployed network of a trained one: the same scores, and again from its file; weights are -1 and
+    +1.
+    """
     deployed = run.method.deploy(run.net, run.network)
     back = weights.unpack(run.method.skeleton(run.net), weights.pack(deployed), "here")
     images, _ = batch(4, run.net)
@@ -184,8 +186,8 @@ def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path)
 def test_a_killed_run_ends_with_the_same_bytes(method, after, tmp_path, monkeypatch):
     images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (256, 320), (900, 1000))]
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: tuple(sets[:2]))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: sets[2:])
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: tuple(sets[:2]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: sets[2:])
     recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=2)
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
     ended, real = [], train._write_curve

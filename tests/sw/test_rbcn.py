@@ -514,9 +514,10 @@ def contents(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "checkpoint.pt"}
 
 
-def test_a_run_killed_in_every_epoch_ends_with_the_same_bytes(tmp_path, monkeypatch, few):
+@pytest.mark.usefixtures("few")
+def test_a_run_killed_in_every_epoch_ends_with_the_same_bytes(tmp_path, monkeypatch):
     """Once in the guide's epoch, once between the phases, and then in each epoch of the network."""
-    monkeypatch.setattr(rbcn.Method, "phases", lambda self, recipe: [
+    monkeypatch.setattr(rbcn.Method, "phases", lambda _self, recipe: [
         rbcn.base.Phase(rbcn.GUIDE, 2, recipe.lr), rbcn.base.Phase(rbcn.RECTIFY, 4, recipe.lr)])  # fmt: skip
     train.train("mnist-tfc", "rbcn", tmp_path / "whole")
     whole, left = rbcn.Method.on_epoch, []
@@ -541,6 +542,7 @@ def test_a_run_killed_in_every_epoch_ends_with_the_same_bytes(tmp_path, monkeypa
     )
 
 
-def test_a_run_learns(tmp_path, few):
+@pytest.mark.usefixtures("few")
+def test_a_run_learns(tmp_path):
     card = train.train("mnist-tfc", "rbcn", tmp_path, epochs=15)
     assert card["method"] == "rbcn" and card["accuracy"][0]["top1"] > 40

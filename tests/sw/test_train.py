@@ -26,8 +26,8 @@ def few(monkeypatch):
         name: Images(images[a:b], labels[a:b], name)
         for name, a, b in (("512", 0, 512), ("128", 512, 640), ("200", 800, 1000))
     }
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (parts["512"], parts["128"]))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [parts["200"]])
+    monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: (parts["512"], parts["128"]))
+    monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: [parts["200"]])
     recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
@@ -120,7 +120,7 @@ def test_a_run_of_another_device_or_number_of_processes_is_refused(tmp_path, key
 
 
 def test_the_checkpoint_adds_up_the_time_that_was_trained(tmp_path, monkeypatch):
-    def killed(self, run):
+    def killed(_self, run):
         if run.epoch == 1:
             raise KeyboardInterrupt
 
@@ -176,7 +176,9 @@ def test_the_command_names_what_is_not_usual_and_the_folder_of_another_method():
 
 def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):
     varied = []
-    monkeypatch.setattr(mnist.Task, "augment", lambda self, images, rng: varied.append(len(images)) or images)
+    monkeypatch.setattr(
+        mnist.Task, "augment", lambda _self, images, _rng: varied.append(len(images)) or images
+    )
     train.train("mnist-tfc", "ste", tmp_path, epochs=2)
     assert varied == [64] * 8 * 2, (
         "512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test"
@@ -193,7 +195,7 @@ def test_the_curve_tells_loss_accuracy_and_flipped_signs_of_every_layer(tmp_path
     assert len(flipped) == 4 and all(0 < share < 0.6 for share in flipped)
 
 
-def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path, monkeypatch):
+def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):
     class Grouped(base.Method):
         def optimiser(self, run):
             first, *others = run.network.parameters()

@@ -84,7 +84,7 @@ def test_weights_that_are_not_the_cards_are_refused(folder):
 
 def test_a_truncated_file_is_refused(folder):
     (folder / weights.FILE).write_bytes((folder / weights.FILE).read_bytes()[:-1])
-    with pytest.raises(UserError, match="SHA-256 is .*, the card says"):
+    with pytest.raises(UserError, match=r"SHA-256 is .*, the card says"):
         weights.read(folder)
 
 

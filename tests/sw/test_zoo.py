@@ -81,7 +81,8 @@ def test_cards_name_data_recipe_seed_and_command(net):
         (
             "mnist-cn",
             "ste",
-            r"NET: no 'mnist-cn' among cifar10-cnv, .*, mnist-cnn, mnist-tfc, .*\. Did you mean 'mnist-cnn'\?",
+            r"NET: no 'mnist-cn' among cifar10-cnv, .*, mnist-cnn, mnist-tfc, .*\. "
+            r"Did you mean 'mnist-cnn'\?",
         ),
         ("mnist-cnn", "stee", r"METHOD: no 'stee' among .*ste.*\. Did you mean 'ste'\?"),
     ],

@@ -5,8 +5,9 @@ A method is `sw/methods/<name>.py`, an operator the folder `hw/ops/<name>/` with
 
 The same layout is looked for outside the package: below each folder of the variable XNORFORGE_PLUGINS
 (several with `:` between) and below each package that states an entry point of the group
-`xnorforge.plugins`, as `mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any of ours: its folder joins the
-search path of the package `xnorforge.hw.ops`, and its module is called `xnorforge.hw.ops.<name>.op`.
+`xnorforge.plugins`, as `mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any of
+ours: its folder joins the search path of the package `xnorforge.hw.ops`, and its module is called
+`xnorforge.hw.ops.<name>.op`.
 """
 
 import os
