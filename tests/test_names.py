@@ -30,7 +30,7 @@ TO_MEND = {
     *("accuracy", "add", "affine", "as_markdown", "build", "checked", "clip", "difference", "draw"),
     *("execute", "export", "files", "finished", "follow", "interact", "interval", "layers", "meaning"),
     *("missing", "modelled", "module", "network", "number", "pack", "place", "plan", "plot"),
-    *("rates_window", "read", "report", "request", "run", "save", "settle", "share", "shipped"),
+    *("rates_window", "read", "report", "request", "run", "save", "share", "shipped"),
     *("side_by_side", "signed", "signed_conv", "signs", "stage", "start", "task_of", "tensors", "text"),
     *("threshold", "thresholds", "told", "unit_of", "width", "windows", "write"),
 }

@@ -149,7 +149,7 @@ class Method(base.Method):
             network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
         )
         self.network, self.done = network, self.steps
-        self._settle()
+        self._set_forms()
         return network
 
     @property
@@ -190,8 +190,8 @@ class Method(base.Method):
         """S: names of the binary layers."""
         return set(self.ranked[: self.done])
 
-    def _settle(self) -> None:
-        mixed_precision.settle(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
+    def _set_forms(self) -> None:
+        mixed_precision.set_forms(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
 
     def phases(self, recipe):
         begin, each, polish, _ = shared_out(recipe.epochs, self.float_share, self.polish_share, self.steps)
@@ -209,7 +209,7 @@ class Method(base.Method):
         if run.phase.name.startswith("step") and not self.stopped:
             joined = shared_out(run.recipe.epochs, self.float_share, self.polish_share, self.steps)[3]
             self._join(joined[int(run.phase.name.split()[1]) - 1])
-        self._settle()
+        self._set_forms()
 
     def _join(self, count: int) -> None:
         """The next layers become binary; their alphas go into batch norm where that has statistics."""
@@ -233,13 +233,13 @@ class Method(base.Method):
         least first.
         """
         held_out, start = run.sets[1], copy.deepcopy(run.network.state_dict())
-        self._settle()
+        self._set_forms()
         ranked, cost, before = self.ranked, {}, train.accuracy(run.network, held_out, run.task)
         for unit in self.units:
             if unit.name in ranked:
                 self.ranked, self.done = [unit.name], 0
                 self._join(1)
-                self._settle()
+                self._set_forms()
                 self._restate(run)
                 fall = before - train.accuracy(run.network, held_out, run.task)
                 cost[unit.name] = fall / (31 * unit.weights - 32 * unit.filters)
@@ -297,7 +297,7 @@ class Method(base.Method):
         if self.rows[0]["held_out_accuracy"] - row["held_out_accuracy"] > self.max_loss:
             run.network.load_state_dict(self.kept["network"])
             self.done, self.stopped = self.kept["done"], True
-            self._settle()
+            self._set_forms()
             return
         self.stopped = 0 < self.target_ratio <= row["ratio_deployed"]
         if self.max_loss < 1:
@@ -307,7 +307,7 @@ class Method(base.Method):
         """Write the network as it is now to `prefix_<layers>`; returns its accuracy on held-out images."""
         method = replace(self, binarise=self.done, ranking=" ".join(self.ranked))
         network = copy.deepcopy(run.network).cpu()
-        mixed_precision.settle(
+        mixed_precision.set_forms(
             network, self.units, self.chosen, self.mode == "w1a8"
         )  # behind the float phase 8 bits as well
         network = method.written(run.net, network)
@@ -324,7 +324,7 @@ class Method(base.Method):
         now.
         """
         training, batch = run.sets[0], run.recipe.batch
-        if (pictures := run.task.settling(training)) is None:
+        if (pictures := run.task.calibration_images(training)) is None:
             sample, count = run.task.sampler(training, run.device), len(training.images)
         else:
             sample, count = (
@@ -353,7 +353,7 @@ class Method(base.Method):
     def load_state(self, state):
         for name, value in state.items():
             setattr(self, name, Form(value) if name == "rest" else value)
-        self._settle()
+        self._set_forms()
 
     def skeleton(self, net):
         network, shape = networks.build(net).eval(), task_of(net).shape
@@ -371,7 +371,7 @@ class Method(base.Method):
         return self.written(net, network)
 
     def written(self, net: str, network: nn.Module) -> nn.Module:
-        """A settled network as the skeleton of these hyper-parameters."""
+        """A network whose forms are set, as the skeleton of these hyper-parameters."""
         deployed = base.Method.deploy(self, net, network)
         mixed_precision.write_eights(network, deployed)
         return deployed

@@ -279,7 +279,7 @@ class Layers(binary.Plain):
         return Activation()
 
 
-def settle(
+def set_forms(
     network: nn.Module, found: list[Unit], chosen: set[str], eights: bool, rest: Form = Form.EIGHT
 ) -> None:
     """Give every layer of a training network its form: the chosen units binary, the rest as `rest`.
@@ -393,8 +393,8 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
 
 @torch.no_grad()
 def write_eights(network: nn.Module, deployed: nn.Module) -> None:
-    """Write what is no sign, nor a threshold of bits, from a settled training network into its deployed
-    one.
+    """Write what is no sign, nor a threshold of bits, from a training network, its forms set, into its
+    deployed one.
     """
     names = {module: name for name, module in network.named_modules()}
     into: Callable[[str], AnyModule] = deployed.get_submodule

@@ -57,7 +57,7 @@ class BoxTask(MapTask):
         first = "" if count is None else f"the first {count} of "
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
-    def settling(self, training):
+    def calibration_images(self, training):
         """Whole pictures and their mirror images: cuts are larger, and the figures suffer from their
         statistics.
         """

@@ -105,7 +105,7 @@ class Task:
         """The same of a network that is run on a set; `run` is float (N, …) scores of uint8 images."""
         return self.figures(run(images.images), images.labels, intervals)
 
-    def settling(self, _training: Images) -> np.ndarray | None:
+    def calibration_images(self, _training: Images) -> np.ndarray | None:
         """Images as deployment sees them, over which batch norms take their statistics at the end; None:
         leave them.
         """

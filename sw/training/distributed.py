@@ -89,7 +89,7 @@ def mean(value: float) -> float:
     return value if len(set(values)) == 1 else sum(values) / len(values)
 
 
-def settle(run) -> None:
+def agree(run) -> None:
     """Make running statistics and the method's state their means over the ranks.
 
     Raises:

@@ -167,8 +167,8 @@ def fit(run: Run, settings: dict) -> list[dict]:
     """
     with divergence.watched(run):
         curve = _loop(run, settings)
-    if (pictures := run.task.settling(run.sets[0])) is not None:
-        settle(run.network, pictures, run.recipe.batch)
+    if (pictures := run.task.calibration_images(run.sets[0])) is not None:
+        calibrate(run.network, pictures, run.recipe.batch)
     return curve
 
 
@@ -204,9 +204,9 @@ def _loop(run: Run, settings: dict) -> list[dict]:
         building_blocks.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
         began = time.perf_counter()
         loss = distributed.mean(_epoch(run, sample, count))
-        distributed.settle(run)
+        distributed.agree(run)
         run.method.on_epoch(run)
-        distributed.settle(run)
+        distributed.agree(run)
         row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
         row["held_out_accuracy"] = round(accuracy(run.network, held_out, run.task), 5)
         for name, weight in binary.latents(run.network).items():
@@ -258,7 +258,7 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
 
 
 @torch.no_grad()
-def settle(network: nn.Module, images: np.ndarray, batch: int) -> None:
+def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
     """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid
     stay.
     """

@@ -696,11 +696,11 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
         chosen.done, chosen.rest = 0, Form.EIGHT
         chosen.ranked = chosen._ranked(chosen.units)
         chosen.ranked = chosen._sensitive(run) if chosen.order == "sensitivity" else chosen.ranked
-        chosen._settle()
+        chosen._set_forms()
         accuracy = [train.accuracy(run.network, parts[1], run.task)]
         for at in range(count):
             chosen._join(1)
-            chosen._settle()
+            chosen._set_forms()
             if epochs:
                 run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)
                 fine_tuned(run, epochs)

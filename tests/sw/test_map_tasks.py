@@ -82,8 +82,8 @@ def test_cuts_take_their_boxes_along():
 def test_whole_pictures_settle_the_statistics_of_detectors():
     task = pedestrian.Task()
     images = task.images(synthetic.pedestrians(3), "three")
-    settling = task.settling(images)
-    assert len(settling) == 6 and np.array_equal(settling[3:, :, :, ::-1], images.images)
+    whole = task.calibration_images(images)
+    assert len(whole) == 6 and np.array_equal(whole[3:, :, :, ::-1], images.images)
 
 
 def test_detection_scores_every_class_on_its_own():
