@@ -19,7 +19,7 @@ Everything a method carries from step to step beyond network and optimiser goes 
 `load_state`, so that a run that was killed continues as if it had not been.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -118,7 +118,7 @@ class Method:
         return threshold_folding.transfer(network, self.skeleton(net), self.scale)
 
 
-def create(name: str, hyper: dict[str, object] | None = None) -> Method:
+def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:
     """A method with hyper-parameters, given as text ("0.5", "none") or as values.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Layers, blocks and networks."""
+"""Layers and blocks that networks are made of."""

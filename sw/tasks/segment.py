@@ -23,7 +23,7 @@ TRAINING = 240, 180  # pixels of a training picture, from which cuts are made
 # Share of CamVid's training pixels per class: rare ones weigh more, (median / share) ** 0.5 within 0.4 to 3.
 _SHARE = np.array([0.158, 0.241, 0.010, 0.293, 0.067, 0.112, 0.011, 0.014, 0.046, 0.006, 0.005])
 WEIGHTS = torch.tensor(np.clip((np.median(_SHARE) / _SHARE) ** 0.5, 0.4, 3), dtype=torch.float32)
-EXACT = 2**14  # scores are whole 128ths; a float twin's are rounded
+EXACT = 2**14  # scores are whole 128ths; those of a full-precision model are rounded
 FINEST = 24  # pixels per cell at most, which bounds the memory of a large picture: beyond them pixels repeat
 
 

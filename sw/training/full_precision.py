@@ -1,4 +1,5 @@
-"""The float twin of a network: the same layers, sizes and recipe with real weights, ReLU and zero padding.
+"""The full-precision model of a network: the same layers, sizes and recipe with real weights, ReLU and zero
+padding.
 
 It says how much of a figure is lost by being binary. It is no method: nothing here builds it.
 """
@@ -17,7 +18,7 @@ from xnorforge.sw.nn.building_blocks import Correlation
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, train
 
-NAME = "float twin"
+NAME = "full precision"
 RATE = 2e-3  # largest learning rate: Adam with that of signs, 5e-3, is too fast for real weights
 
 
@@ -45,7 +46,7 @@ def _started(layer):
 
 
 @dataclass
-class Twin(base.Method):
+class FullPrecision(base.Method):
     """Plain training of real layers."""
 
     def build(self, net):
@@ -58,11 +59,11 @@ class Twin(base.Method):
         return network
 
 
-def twin(
+def train_full_precision(
     net: str, out_dir, epochs: int | None = None, lr: float = RATE, seed: int = 0, threads: int = 1
 ) -> dict:
-    """Train the float twin of a network, or continue, and write card.json and the curve into `out_dir`;
-    returns the card.
+    """Train the full-precision model of a network, or continue, and write card.json and the curve into
+    `out_dir`; returns the card.
 
     Args:
         epochs: the recipe's by default, so as many steps as a method has.
@@ -71,7 +72,7 @@ def twin(
     Raises:
         UserError: as `train.train`.
     """
-    task, method, out_dir = task_of(net), Twin(), Path(out_dir)
+    task, method, out_dir = task_of(net), FullPrecision(), Path(out_dir)
     usual = networks.recipe(net)
     recipe = replace(usual, epochs=epochs or usual.epochs, lr=lr)
     settings = {"net": net, "method": NAME, "seed": seed, "threads": threads, "recipe": asdict(recipe)}

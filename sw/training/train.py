@@ -13,7 +13,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -102,7 +102,7 @@ def train(
     epochs: int | None = None,
     seed: int = 0,
     threads: int = 1,
-    hyper: dict[str, object] | None = None,
+    hyper: Mapping[str, object] | None = None,
     lr: float | None = None,
 ) -> dict | None:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.

@@ -1,4 +1,4 @@
-"""The float twin: real weights, no sign, no -1 in borders; it learns what its network learns."""
+"""The full-precision model: real weights, no sign, no -1 in borders; it learns what its network learns."""
 
 import json
 
@@ -14,7 +14,7 @@ from xnorforge.sw.training import full_precision, train
 
 def test_nothing_in_it_is_binary():
     for net in networks.names():
-        network = full_precision.Twin().build(net).eval()
+        network = full_precision.FullPrecision().build(net).eval()
         assert not binary.latents(network)
         assert not [part for part in network.modules() if isinstance(part, (binary.Sign, binary.Int8Conv))]
         assert all(part.value == 0 for part in network.modules() if isinstance(part, nn.ConstantPad2d))
@@ -28,7 +28,7 @@ def test_it_has_as_many_weights_as_its_network_and_gives_as_many_scores():
 
 
 def test_what_is_correlated_has_both_signs():
-    network = full_precision.Twin().build("track-tinytrk").eval()
+    network = full_precision.FullPrecision().build("track-tinytrk").eval()
     features = nn.Sequential(*list(network)[:-1])(torch.randn(1, 3, 128, 128))
     assert isinstance(network[-1], Correlation) and (features < 0).any() and (features > 0).any()
 
@@ -40,11 +40,11 @@ def test_it_learns_and_its_card_says_what_it_is(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(task, "train_sets", lambda _self: (few, few))
     monkeypatch.setattr(task, "test_sets", lambda _self: [few])
-    card = full_precision.twin("mnist-tfc", tmp_path, epochs=40, lr=0.02)
-    assert card == json.loads((tmp_path / "card.json").read_text()) and card["method"] == "float twin"
+    card = full_precision.train_full_precision("mnist-tfc", tmp_path, epochs=40, lr=0.02)
+    assert card == json.loads((tmp_path / "card.json").read_text()) and card["method"] == "full precision"
     assert card["accuracy"][0]["top1"] > 80
     assert (tmp_path / "curve.svg").exists() and not (tmp_path / "weights.safetensors").exists()
 
 
 def test_it_is_no_method():
-    assert "twin" not in plugins.names("sw.methods")
+    assert not {"full_precision", "twin"} & set(plugins.names("sw.methods"))

@@ -67,12 +67,12 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
 def twin(net, task, out, epochs, lr, seed, threads):
     """Train NET with real weights and ReLU, as a reference; it cannot be built."""
     from xnorforge.core.accuracy import words
-    from xnorforge.sw.training.full_precision import RATE, twin
+    from xnorforge.sw.training.full_precision import RATE, train_full_precision
 
     net = request.network(net, task)
     out = out or Path("out") / f"{net}-twin"
     with stage("twin", out):
-        card = twin(net, out, epochs, lr or RATE, seed, threads)
+        card = train_full_precision(net, out, epochs, lr or RATE, seed, threads)
     for row in card["accuracy"]:
         say(f"twin      {words(row)}: {row['set']}")
 
