@@ -119,7 +119,7 @@ class Net:
         """Append comparisons: thresholds (C, steps), directions (C,)."""
         channels, steps = np.shape(thresholds)
         table = np.vstack([np.broadcast_to(direction, channels), np.transpose(thresholds)])
-        return self.pixels(suffix, "xf_threshold", source, steps.bit_length(), False, table, steps=steps)
+        return self.pixels(suffix, "xf_levels", source, steps.bit_length(), False, table, steps=steps)
 
     def pool(self, suffix, source: Wire, kernel, stride, direction, bits, signed) -> Wire:
         """Append maxima (direction +1), minima (-1) or sums (0) of windows, the kernel at most the stride."""

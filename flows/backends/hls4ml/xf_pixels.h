@@ -30,7 +30,7 @@ struct xf_matches {
 };
 
 // Threshold. Table: directions (C), thresholds (steps, C).
-struct xf_threshold {
+struct xf_levels {
     template <typename CONFIG_T, class x_T, class y_T>
     static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
