@@ -86,7 +86,9 @@ class Run:
 
     @property
     def interval(self) -> int | list[int] | None:
-        """Cycles per frame in the steady state: the gap, where the last three agree, else the list of gaps."""
+        """Cycles per frame in the steady state: the gap, where the last three agree, else the
+        list of gaps.
+        """
         last = self.gaps[-3:]
         return None if not last else last[0] if len(set(last)) == 1 else self.gaps
 

@@ -91,7 +91,9 @@ def bench(ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves=Fa
 
 
 def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
-    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns sources, lanes and memory files."""
+    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns sources, lanes and
+    memory files.
+    """
     texts: dict[str, str] = {}
     memories: dict[str, str] = {}
     for index, op in enumerate(ops):

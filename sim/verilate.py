@@ -227,7 +227,9 @@ def _verilator(*arguments: str, what: str) -> None:
 
 
 def _first(text: str, *marks: str) -> str:
-    """The line of a tool's messages that names the problem: the first with the first mark that any line has."""
+    """The line of a tool's messages that names the problem: the first with the first mark that
+    any line has.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip() and "Exiting due to" not in line]
     found = [next((line for line in lines if mark in line), None) for mark in marks]
     return next((line for line in [*found, *lines[-1:]] if line), "it stopped without a message")

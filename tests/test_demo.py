@@ -46,7 +46,9 @@ def matrix(name, weights, shape, **arrays):
 
 
 def bright_cells():
-    """160x128 to 20x16 x 5: the sum of a cell's 192 bytes, and four differences of its even and odd columns."""
+    """160x128 to 20x16 x 5: the sum of a cell's 192 bytes, and four differences of its even and
+    odd columns.
+    """
     window, shape = windows([128, 160, 3], 8, 8)
     even = np.arange(192) // 3 % 2
     weights = np.stack([np.ones(192, int), even, even, even, even], 1)
@@ -312,7 +314,8 @@ def test_a_later_demonstration_replaces_an_earlier_one_and_nothing_else(built, c
     (tmp_path / "out/mine.txt").touch()
     before = (tmp_path / "out/demo.json").read_bytes()
     assert call("demo", acc, "--image", tmp_path / "a.png", "-o", tmp_path / "out") == (
-        2, f"{tmp_path}/out: holds other files (mine.txt), and the folder of a demonstration is replaced whole; name another."
+        2, f"{tmp_path}/out: holds other files (mine.txt), and the folder of a demonstration is replaced "
+            "whole; name another."
     )  # fmt: skip
     assert (tmp_path / "out/demo.json").read_bytes() == before and (tmp_path / "out/mine.txt").exists()
 
@@ -389,43 +392,58 @@ PED, TRK = "pedestrian-tinyped", "track-tinytrk"
         (PED, ["--video", "none.mp4"],
         "VIDEO: '{root}/none.mp4' does not exist; give the path of a file or a folder."),
         (PED, ["--image", "nothing"],
-        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff); give a folder of some, or a file."),
+        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff); "
+        "give a folder of some, or a file."),
         (PED, ["--video", "nothing"],
-        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff); give a folder of some, or a file."),
+        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff); "
+        "give a folder of some, or a file."),
         (PED, ["--image", "zero.png"],
         "{root}/zero.png: no readable picture (the file is empty); fetch the file again."),
         (PED, ["--image", "cut.jpg"],
-        "{root}/cut.jpg: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again."),
+        "{root}/cut.jpg: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, "
+        "TIFF); fetch the file again."),
         (PED, ["--image", "notes.txt"],
-        "{root}/notes.txt: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again."),
+        "{root}/notes.txt: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, "
+        "TIFF); fetch the file again."),
         (PED, ["--image", "late"],
-        "{root}/late/2.png: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF); fetch the file again."),
+        "{root}/late/2.png: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, "
+        "GIF, TIFF); fetch the file again."),
         (PED, ["--video", "sizes"],
-        "{root}/sizes/2.png: is 64 x 50 pixels, and its annotation or first frame says 64 x 48; take both from one release of the set."),
+        "{root}/sizes/2.png: is 64 x 50 pixels, and its annotation or first frame says 64 x 48; take both "
+        "from one release of the set."),
         (PED, ["--video", "notes.txt"],
-        "{root}/notes.txt: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
+        "{root}/notes.txt: no readable video (invalid data found when processing input); fetch the file "
+        "again, or give its frames as a folder."),
         (PED, ["--video", "headless.mp4"],
-        "{root}/headless.mp4: no readable video (invalid data found when processing input); fetch the file again, or give its frames as a folder."),
+        "{root}/headless.mp4: no readable video (invalid data found when processing input); fetch the file "
+        "again, or give its frames as a folder."),
         (PED, ["--image", "ok.png", "--box", "1,2,3,4"],
         "BOX: TASK=pedestrian finds its objects by itself and starts from no box; leave it out."),
         (TRK, ["--image", "ok.png"],
         "IMAGE: TASK=track follows an object from frame to frame; give them as VIDEO=."),
         (TRK, ["--video", "frames"],
-        "BOX: not given, and {root}/frames has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
+        "BOX: not given, and {root}/frames has no boxes in a layout that docs/tasks.md names; say where the "
+        "object is in the first frame, as BOX=x,y,w,h in pixels."),
         (TRK, ["--video", "fast.mp4"],
-        "BOX: not given, and {root}/fast.mp4 has no boxes in a layout that docs/tasks.md names; say where the object is in the first frame, as BOX=x,y,w,h in pixels."),
+        "BOX: not given, and {root}/fast.mp4 has no boxes in a layout that docs/tasks.md names; say where "
+        "the object is in the first frame, as BOX=x,y,w,h in pixels."),
         (TRK, ["--video", "frames", "--box", "1,2,3"],
-        "BOX: '1,2,3' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
+        "BOX: '1,2,3' is not x,y,w,h; give the object's left, top, width and height in the first frame, in "
+        "pixels."),
         (TRK, ["--video", "frames", "--box", "1,2,3,nan"],
-        "BOX: '1,2,3,nan' is not x,y,w,h; give the object's left, top, width and height in the first frame, in pixels."),
+        "BOX: '1,2,3,nan' is not x,y,w,h; give the object's left, top, width and height in the first frame, "
+        "in pixels."),
         (TRK, ["--video", "frames", "--box", "60,2,10,20"],
-        "BOX: the first frame has 64 x 48 pixels, and x 60 to 70, y 2 to 22 does not lie in it; give x,y,w,h in its pixels."),
+        "BOX: the first frame has 64 x 48 pixels, and x 60 to 70, y 2 to 22 does not lie in it; give "
+        "x,y,w,h in its pixels."),
         (TRK, ["--video", "frames", "--box", "6,2,10,0"],
-        "BOX: the first frame has 64 x 48 pixels, and x 6 to 16, y 2 to 2 has no area; give x,y,w,h in its pixels."),
+        "BOX: the first frame has 64 x 48 pixels, and x 6 to 16, y 2 to 2 has no area; give x,y,w,h in its "
+        "pixels."),
         (TRK, ["--video", "short"],
         "{root}/short/groundtruth.txt: has 1 boxes for 2 frames; a sequence has a box for each frame."),
         (TRK, ["--video", "out"],
-        "{root}/out/groundtruth.txt: box 2 of 2, x 90 to 100 and y 4 to 9.5, does not lie in the picture of 64 x 48 pixels; correct it or take it out."),
+        "{root}/out/groundtruth.txt: box 2 of 2, x 90 to 100 and y 4 to 9.5, does not lie in the picture of "
+        "64 x 48 pixels; correct it or take it out."),
         (TRK, ["--video", "hidden"],
         "{root}/hidden: its first frame does not show the object; give BOX=, or a folder that starts later."),
     ],

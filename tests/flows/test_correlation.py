@@ -213,8 +213,8 @@ class Padded(Template):
 
 
 ONLY_BITS = (
-    "Conv_{} (Conv): its template is replaced at run time, and only bits of -1 and +1 can be compared with one; put a sign in front "
-    "of it, no border of zeros and no groups."
+    "Conv_{} (Conv): its template is replaced at run time, and only bits of -1 and +1 can be compared with "
+    "one; put a sign in front of it, no border of zeros and no groups."
 )
 
 
@@ -247,7 +247,8 @@ def test_a_template_that_is_no_weight_of_a_convolution_is_refused(tmp_path):
         export(module, np.zeros((1, 3, 4, 4), np.uint8), np.array([-1]), tmp_path, META)
     assert (
         str(error.value)
-        == "export: the template 1.template is not the weight of one convolution; compare bits with it by F.conv2d alone."
+        == "export: the template 1.template is not the weight of one convolution; compare bits with it by "
+        "F.conv2d alone."
     )
 
 
@@ -262,8 +263,8 @@ def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chai
         with pytest.raises(UserError) as error:
             bind(model)
         assert str(error.value) == (
-            "conv0: its weights are replaced at run time, and only counts of equal bits without a threshold behind them can be built "
-            "so; let the network end there."
+            "conv0: its weights are replaced at run time, and only counts of equal bits without a threshold "
+            "behind them can be built so; let the network end there."
         )
 
 

@@ -146,7 +146,8 @@ def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
     text = refused(net, {"conv2": {"simd": 1}})
     assert (
         text
-        == "folding: no 'conv2' among conv0, conv0_window, conv1, conv1_window, fc0, fc1, pool1, top_k. Did you mean 'conv1'?"
+        == "folding: no 'conv2' among conv0, conv0_window, conv1, conv1_window, fc0, fc1, pool1, top_k. Did "
+        "you mean 'conv1'?"
     )
 
 

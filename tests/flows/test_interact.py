@@ -121,7 +121,8 @@ def refused(weights, scale, influence):
 def test_sums_with_a_scale_and_graphs_of_other_channels_are_refused():
     weights = np.where(np.random.default_rng(0).random((16, 16)) < 0.5, -1, 1)
     assert refused(weights, 0.5, edges(16, 0.1, 0)) == (
-        "mix (Interact): its input is no plain sum of bits; place it right behind a convolution of +-1 by +-1."
+        "mix (Interact): its input is no plain sum of bits; place it right behind a convolution of +-1 by "
+        "+-1."
     )
     assert refused(np.abs(weights), 1.0, edges(32, 0.1, 0)) == (
         "mix (Interact): its graph is not that of 16 channels; export the network again."

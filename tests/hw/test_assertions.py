@@ -1,4 +1,6 @@
-"""Every module with a handshake states what a neighbour may rely on, and the statements catch broken copies."""
+"""Every module with a handshake states what a neighbour may rely on, and the statements catch
+broken copies.
+"""
 
 import re
 from importlib.resources import files
@@ -40,7 +42,8 @@ def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
         assert '`include "xf_assert.svh"' in text
 
 
-# What is broken: operator, its example, {module: [(text, in its place)]} from the inside out, the assertions of which
+# What is broken: operator, its example, {module: [(text, in its place)]} from the inside out, the assertions
+# of which
 # one has to fail first.
 BROKEN = {
     "a skid without its second entry": (
@@ -84,11 +87,13 @@ BROKEN = {
     ),
     "a buffer of vectors that takes a third": (
         "xnor_mvu", 0,
-        {"xf_replay": [("s_ready_o = ~full_q[1]", "s_ready_o = full_q != 2'd3")], "xf_mvu": [], "xf_xnor_mvu": []},
+        {"xf_replay": [("s_ready_o = "
+            "~full_q[1]", "s_ready_o = full_q != 2'd3")], "xf_mvu": [], "xf_xnor_mvu": []},
         "u_replay.TwoVectorsAtMost_A u_replay.u_beats.NothingLost_A",
     ),
     "a window whose reader starts a row early": (
-        "window", None, {"xf_window": [("ahead_q <= RowsW'(-FirstNeed)", "ahead_q <= RowsW'(1 - FirstNeed)")]},
+        "window", None, {"xf_window": [("ahead_q <= "
+            "RowsW'(-FirstNeed)", "ahead_q <= RowsW'(1 - FirstNeed)")]},
         "u_beats.NotBeforeItsBeats_A NoRowReadBeforeItIsWritten_A",
     ),
     "a row that is overwritten": (

@@ -40,13 +40,16 @@ def bench() -> str:
       aw_q <= o{n}_rst_ni ? aw_q + 16'(o{n}_axi_awvalid & o{n}_axi_awready) : '0;
       w_q <= o{n}_rst_ni ? w_q + 16'(o{n}_axi_wvalid & o{n}_axi_wready) : '0;
     end
-    xf_axi_lite #(.AddrW({BITS}), .Count({len(VALUES)}), .Values({{{", ".join(f"32'd{v}" for v in reversed(VALUES))}}})) u (
+    xf_axi_lite #(.AddrW({BITS}), .Count({len(VALUES)}), \
+.Values({{{", ".join(f"32'd{v}" for v in reversed(VALUES))}}})) u (
       .clk_i, .rst_ni(o{n}_rst_ni),
       .awaddr_i(o{n}_axi_awaddr), .awvalid_i(o{n}_axi_awvalid & may_aw), .awready_o(awready),
-      .wdata_i(o{n}_axi_wdata), .wstrb_i(o{n}_axi_wstrb), .wvalid_i(o{n}_axi_wvalid & may_w), .wready_o(wready),
+      .wdata_i(o{n}_axi_wdata), .wstrb_i(o{n}_axi_wstrb), .wvalid_i(o{n}_axi_wvalid & may_w), \
+.wready_o(wready),
       .bresp_o(o{n}_axi_bresp), .bvalid_o(o{n}_axi_bvalid), .bready_i(o{n}_axi_bready),
       .araddr_i(o{n}_axi_araddr), .arvalid_i(o{n}_axi_arvalid), .arready_o(o{n}_axi_arready),
-      .rdata_o(o{n}_axi_rdata), .rresp_o(o{n}_axi_rresp), .rvalid_o(o{n}_axi_rvalid), .rready_i(o{n}_axi_rready),
+      .rdata_o(o{n}_axi_rdata), .rresp_o(o{n}_axi_rresp), .rvalid_o(o{n}_axi_rvalid), \
+.rready_i(o{n}_axi_rready),
       .load_addr_o(o{n}_load_data[4:0]), .load_data_o(o{n}_load_data[36:5]), .load_valid_o(o{n}_load_valid),
       .load_ready_i(o{n}_load_ready), .load_error_i(o{n}_load_data[4:0] == {REFUSED})
     );

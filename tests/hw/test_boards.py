@@ -1,4 +1,6 @@
-"""Boards are data: every folder loads, with figures in the stated units; an unknown name gets the near match."""
+"""Boards are data: every folder loads, with figures in the stated units; an unknown name gets
+the near match.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Correlation by itself: its contract by numpy and torch, how a template lies in its memory, what it refuses."""
+"""Correlation by itself: its contract by numpy and torch, how a template lies in its memory,
+what it refuses.
+"""
 
 import sys
 from pathlib import Path

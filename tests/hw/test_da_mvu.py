@@ -120,7 +120,8 @@ def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():
     [
         (
             {"weights": np.ones((101, 100), int)},
-            "layer: 101 x 100 = 10,100 weights, and adders are built for 10,000 at most; leave the layer to a folded unit.",
+            "layer: 101 x 100 = 10,100 weights, and adders are built for 10,000 at most; leave the layer to "
+            "a folded unit.",
         ),
         (
             {"vectors": 2, "in_shape": [3]},

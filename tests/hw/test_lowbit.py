@@ -123,8 +123,8 @@ def test_two_rows_share_a_multiplier_where_their_factor_fits():
         ({"w_bits": 3}, "unit: weights reach -7 .. 6 and w_bits=3 holds -4 .. 3; raise w_bits."),
         (
             {"out_bits": 11},
-            "unit: sums reach -1785 .. 1530 and out_bits=11 holds -1024 .. 1023; raise out_bits, or set it to 0 "
-            + "for the worst weights.",
+            "unit: sums reach -1785 .. 1530 and out_bits=11 holds -1024 .. 1023; raise out_bits, or set it "
+            "to 0 " + "for the worst weights.",
         ),
     ],
 )

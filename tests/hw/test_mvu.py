@@ -125,7 +125,8 @@ def slip(**changes):
         ({"pe": 3}, "conv3: pe=3 does not divide mh=64; use one of [1, 2, 4, 8, 16, 32, 64]."),
         (
             {"vectors": 3},
-            "conv3: in_shape=[2, 576] holds 1152 elements, but vectors=3 of 576 are 1728; change in_shape or vectors.",
+            "conv3: in_shape=[2, 576] holds 1152 elements, but vectors=3 of 576 are 1728; change in_shape "
+            "or vectors.",
         ),
         (
             {"arrays": {"weights": np.zeros((64, 576))}},

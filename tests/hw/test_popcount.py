@@ -65,7 +65,10 @@ endmodule
 
 def ones(vector: str, bits: int, weight="1") -> str:
     """Statements that sum the bits of a vector, bit k times `weight` (an expression of k)."""
-    return f"always_comb begin gold = 0; for (int k = 0; k < {bits}; k++) gold = gold + ({vector} >> k & 1) * {weight}; end"
+    return (
+        f"always_comb begin gold = 0; for (int k = 0; k < {bits}; k++) gold = gold + ({vector} >> k & 1) "
+        f"* {weight}; end"
+    )
 
 
 LEAVES = {
@@ -102,7 +105,8 @@ LEAVES = {
     **{
         f"two numbers of {width} bits with signs": (
             f"input [{width - 1}:0] a, b, input wa, wb", width + 1,
-            f"logic [{width - 1}:0] x, y; assign x = wa ? a : ~a; assign y = wb ? b : ~b; assign gold = x + y;",
+            f"logic [{width - 1}:0] x, y; assign x = wa ? a : ~a; assign y = wb ? b : ~b; assign gold = x + "
+            "y;",
             f"xf_add2 #(.Width({width})) u (.a_i(a), .wa_i(wa), .b_i(b), .wb_i(wb), .sum_o(gate));",
         )
         for width in (2, 4, 8, 9)
@@ -117,7 +121,8 @@ LEAVES = {
     **{
         f"two numbers behind gate {gate}": (
             "input [4:0] a, b, input wa, wb", 6,
-            f"logic [4:0] x, y; assign x = {x}(wa ? a : 5'd0); assign y = {y}(wb ? b : 5'd0); assign gold = x + y;",
+            f"logic [4:0] x, y; assign x = {x}(wa ? a : 5'd0); assign y = {y}(wb ? b : 5'd0); assign gold = "
+            "x + y;",
             f"xf_add2 #(.Width(5), .Gate({gate})) u (.a_i(a), .wa_i(wa), .b_i(b), .wb_i(wb), .sum_o(gate));",
         )
         for gate, x, y in ((1, "", ""), (2, "", "~"), (3, "~", "~"))
@@ -147,7 +152,10 @@ def test_signed_sum_adds_elements_or_their_inverses(tmp_path, simd, bits):
     top = 2**bits - 1
     body = f"gold = gold + (w[k] ? (x >> k * {bits} & {top}) : {top} - (x >> k * {bits} & {top}));"
     gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
-    gate = f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
+    gate = (
+        f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), "
+        ".sum_o(gate));"
+    )
     assert proved(
         tmp_path,
         f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w",

@@ -1,4 +1,6 @@
-"""Requantise is Threshold where thresholds lie at even distances; levels by hand, and thresholds that do not."""
+"""Requantise is Threshold where thresholds lie at even distances; levels by hand, and thresholds
+that do not.
+"""
 
 import numpy as np
 import pytest

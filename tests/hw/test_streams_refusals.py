@@ -26,11 +26,13 @@ def refused(op, text):
         ({"simd": 5}, "conv: simd=5 does not divide channels=6; use one of [1, 2, 3, 6]."),
         (
             {"kernel": (9, 3)},
-            "conv: a kernel over 9 rows does not fit into 8 with pads 0 and 0; use a smaller kernel or dilation.",
+            "conv: a kernel over 9 rows does not fit into 8 with pads 0 and 0; use a smaller kernel or "
+            "dilation.",
         ),
         (
             {"dilation": (1, 4)},
-            "conv: a kernel over 9 columns does not fit into 8 with pads 0 and 0; use a smaller kernel or dilation.",
+            "conv: a kernel over 9 columns does not fit into 8 with pads 0 and 0; use a smaller kernel or "
+            "dilation.",
         ),
         (
             {"pads": (0, 3, 0, 0)},
@@ -47,15 +49,15 @@ def refused(op, text):
         (
             {"rates": (4, 1, 2), "pads": (4, 4, 4, 4)},
             (
-                "conv: rates=[4, 1, 2] with dilation=[1, 1] are no rates; use two or more of 1 .. 255, ascending, or "
-                "dilation alone."
+                "conv: rates=[4, 1, 2] with dilation=[1, 1] are no rates; use two or more of 1 .. 255, "
+                "ascending, or dilation alone."
             ),
         ),
         (
             {"rates": (1, 2), "kernel": (2, 2), "pads": (1, 1, 1, 1)},
             (
-                "conv: kernels of rates=[1, 2] have no middle in common; use an odd kernel, or rates that are all odd or "
-                "all even."
+                "conv: kernels of rates=[1, 2] have no middle in common; use an odd kernel, or rates that "
+                "are all odd or all even."
             ),
         ),
         ({"stride": (0, 1)}, "conv: size, kernel, stride and dilation of the rows must be 1 or more."),

@@ -20,7 +20,9 @@ from xnorforge.sim.netlist import simulate_netlist, sources
 
 @pytest.fixture(scope="module")
 def acc(tmp_path_factory):
-    """Three operators whose memories become block RAMs of several shapes, LUT memories and shift registers."""
+    """Three operators whose memories become block RAMs of several shapes, LUT memories and
+    shift registers.
+    """
     folder = tmp_path_factory.mktemp("net")
     unit, fifo = load("hw.ops", "xnor_mvu").Op, load("hw.ops", "fifo").Op
     threshold = load("hw.ops", "threshold").Op
@@ -127,7 +129,9 @@ def test_graph_of_the_fixture_is_a_chain(acc):
 
 
 def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
-    """A padded window's ring in block RAM: the pad value becomes SRVAL, the border the reset of the output."""
+    """A padded window's ring in block RAM: the pad value becomes SRVAL, the border the reset
+    of the output.
+    """
     window, rng = load("hw.ops", "window").Op, np.random.default_rng(4)
     shapes = {"kernel": [3, 3], "pads": [1, 1, 1, 1], "simd": 4, "bits": 8, "pad_value": 0xA5}
     ops = [window.make("bytes", ifm=[9, 160, 4], **shapes)]

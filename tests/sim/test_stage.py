@@ -123,7 +123,10 @@ def test_a_network_that_hangs_says_how_far_it_came(net):
     text = top.read_text()
     assert "= valid_7;" in text
     top.write_text(text.replace("= valid_7;", "= valid_7 && beat_q < 2;"))
-    message = r"xf_top: hangs at cycle \d+: 2 of 50 output beats arrived, 640 of 640 input beats were accepted\. Every"
+    message = (
+        r"xf_top: hangs at cycle \d+: 2 of 50 output beats arrived, 640 of 640 input beats were "
+        r"accepted\. Every"
+    )
     with pytest.raises(MismatchError, match=message):
         stage.simulate(net, net, images=10, stalled=5)
 
@@ -149,7 +152,10 @@ def test_a_missing_file_of_an_earlier_stage_is_named(net):
     (net / "lowered.npz").unlink()
     with pytest.raises(UserError) as error:
         stage.simulate(net, net)
-    text = f"sim: {net / 'lowered.npz'} is missing, an earlier stage writes it; `make sim` runs all that sim needs."
+    text = (
+        f"sim: {net / 'lowered.npz'} is missing, an earlier stage writes it; `make sim` runs all that "
+        "sim needs."
+    )
     assert str(error.value) == text
 
 

@@ -106,5 +106,6 @@ def _ours(out: Path) -> None:
             written = {RECORD, *artifacts.read_json(out / RECORD)["files"]}
     if there - written:
         raise UserError(
-            f"{out}: holds other files ({min(there - written)}), and the folder of a demonstration is replaced whole; name another."
+            f"{out}: holds other files ({min(there - written)}), and the folder of a demonstration is "
+            "replaced whole; name another."
         )

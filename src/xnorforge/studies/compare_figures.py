@@ -144,13 +144,18 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
 
 {table}
 
-{accuracy.main(results[0].sets[-1])[0]} in per cent, mean ± sample standard deviation over the seeds ("-" with one seed).
+{accuracy.main(results[0].sets[-1])[0]} in per cent, mean ± sample standard deviation over the seeds ("-" \
+with one seed).
 
 {which}
-- Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals the module's.
-- No choice was made by an image of a test set. All runs have the same recipe and epochs; how a method shares them out among its phases is its own.
-- Deployed bits: all tensors of the network that is shipped, one bit for a binary weight; thresholds and scales included.
-- Training: wall time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs side by side: {jobs}.
+- Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals \
+the module's.
+- No choice was made by an image of a test set. All runs have the same recipe and epochs; how a method \
+shares them out among its phases is its own.
+- Deployed bits: all tensors of the network that is shipped, one bit for a binary weight; thresholds and \
+scales included.
+- Training: wall time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs side by \
+side: {jobs}.
 - Each run is in a row of `table.csv`, with the SHA-256 of its weights. Again: `{asked.command(jobs)}`
 """
 

@@ -22,7 +22,9 @@ AROUND = [(1, 1), (1, -1), (1, 0), (-1, 1), (-1, -1), (-1, 0), (0, 1), (0, -1)]
 
 
 def write(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
-    """costs.csv (a row per variant, with what its figures are); pareto.svg and pareto.png if any was built."""
+    """costs.csv (a row per variant, with what its figures are); pareto.svg and pareto.png if
+    any was built.
+    """
     names = list(next((cost.figures for cost in costs if cost.figures), {}))
     rows = [
         {
@@ -55,11 +57,14 @@ def as_markdown(asked: Request, costs: list[Cost]) -> str:
 
 {table}
 
-- One accelerator per method, from its run of seed {seed}, all folded for {board.interval_for(asked.net):,} cycles per frame; part {board.part}.
+- One accelerator per method, from its run of seed {seed}, all folded for {board.interval_for(asked.net):,} \
+cycles per frame; part {board.part}.
 - {accuracy.main(row)[0]} in per cent: seed {seed}, {row["set"]}; {row["stage"]} network.
-- LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation; latency with one image in flight.
+- LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation; latency \
+with one image in flight.
 - Frames/s: simulated cycles at {board.clock_mhz:g} MHz ({board.clock_kind}).
-- Each build has its report in `<method>-{seed}/rtl-{board.name}/report.html`, and a row of `costs.csv` with the SHA-256 of its weights.
+- Each build has its report in `<method>-{seed}/rtl-{board.name}/report.html`, and a row of `costs.csv` with \
+the SHA-256 of its weights.
 """
 
 

@@ -82,7 +82,8 @@ def tradeoff(
         wrong = any(isinstance(error, MismatchError) for error in failed.values())
         first = next(iter(failed.values()))
         raise (MismatchError if wrong else UserError)(
-            f"tradeoff: {len(failed)} of {len(points)} builds failed ({', '.join(failed)}), the first with: {first}"
+            f"tradeoff: {len(failed)} of {len(points)} builds failed ({', '.join(failed)}), the first with: "
+            f"{first}"
         )
     return points
 
@@ -99,7 +100,8 @@ def found(run: Path) -> tuple[list[Point], dict]:
         card = read_json(run / "card.json")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{run}: no finished run of layer_priority ({error}); give the folder of `make train METHOD=layer_priority`."
+            f"{run}: no finished run of layer_priority ({error}); give the folder of `make train "
+            "METHOD=layer_priority`."
         ) from error
     points = []
     for step in steps:
@@ -168,10 +170,13 @@ def as_markdown(points: list[Point], net: str, board: str, interval: int) -> str
 
 {body}
 
-- One run of `layer_priority`; every row is a network of it and an accelerator, folded for {interval:,} cycles per frame; part {target.part}.
-- Ratios: weights of all layers at 32 bits over those of this network, binary layers at 1 bit, others at 32 or, deployed, at 8.
+- One run of `layer_priority`; every row is a network of it and an accelerator, folded for {interval:,} \
+cycles per frame; part {target.part}.
+- Ratios: weights of all layers at 32 bits over those of this network, binary layers at 1 bit, others at 32 \
+or, deployed, at 8.
 - Accuracy of the exported network: {which}.
-- LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation, at {target.clock_mhz:g} MHz ({target.clock_kind}).
+- LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation, at \
+{target.clock_mhz:g} MHz ({target.clock_kind}).
 """
 
 
@@ -210,7 +215,8 @@ def plot(points: list[Point], net: str, board: str, out: Path) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("compression: 32-bit weights over deployed weights (binary or 8 bits)")
         figure.suptitle(
-            f"{net} on {board}: numbers are binary layers; one run, {points[0].figures['interval']:,} cycles per frame asked",
+            f"{net} on {board}: numbers are binary layers; one run, {points[0].figures['interval']:,} "
+            "cycles per frame asked",
             fontsize=9,
         )
         for kind in ("svg", "png"):
