@@ -239,4 +239,5 @@ def _port(name: str, bits: int) -> str:
 
 def _stream(port: Port) -> str:
     single = [_port(name, 1) if name else "{}" for name in (port.valid, port.ready, port.last)]
-    return f"Stream{{{', '.join([_port(port.data, port.width), *single, _port(*port.more) if port.more else '{}'])}}}"
+    more = _port(*port.more) if port.more else "{}"
+    return f"Stream{{{', '.join([_port(port.data, port.width), *single, more])}}}"

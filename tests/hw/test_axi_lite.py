@@ -97,7 +97,9 @@ def traffic(seed: int, count=120):
 
 
 def feed(writes, reads):
-    column = lambda values: np.array(values, np.int64).reshape(-1, 1)
+    def column(values):
+        return np.array(values, np.int64).reshape(-1, 1)
+
     address, data, strobe = zip(*writes)
     _, _, loads = answers(writes, reads)
     inputs = [column(address), column(data), column(reads)]

@@ -114,5 +114,5 @@ def test_a_design_that_verilator_rejects_gives_its_first_message(tmp_path):
 
 def test_a_missing_compiler_is_named_with_its_cure(monkeypatch, make_add):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(ToolMissing, match="no C.. compiler 'no-such-compiler'.*apt-get install g.."):
+    with pytest.raises(ToolMissing, match=r"no C.. compiler 'no-such-compiler'.*apt-get install g.."):
         verilate.compiler()

@@ -113,7 +113,7 @@ def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
     assert wire in text
     top.write_text(text.replace(wire, ".m_data_o({data_4[1:0], data_4[3:2]})"))
     with pytest.raises(
-        MismatchError, match="Every operator agrees when it runs alone, so the fault lies in rtl/top.sv"
+        MismatchError, match=r"Every operator agrees when it runs alone, so the fault lies in rtl/top.sv"
     ):
         stage.simulate(net, net, images=10, stalled=5)
 
@@ -137,7 +137,7 @@ def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
     np.savez(net / "lowered.npz", **lowered)
     with pytest.raises(
         MismatchError,
-        match="folded.onnx gives other integers than lowered.onnx: output: .* first in image 3, channel 2",
+        match=r"folded.onnx gives other integers than lowered.onnx: output: .* first in image 3, channel 2",
     ):
         stage.simulate(net, net, images=4, stalled=2)
 

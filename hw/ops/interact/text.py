@@ -197,7 +197,7 @@ def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
         picked = f"c{name}"
     else:
         picked = "t{}_{}".format(*sources[0])
-    kinds = sorted({value for value in slot.values})
+    kinds = sorted(set(slot.values))
     which = [kinds.index(value) for value in slot.values]
     kind, kind_bits = _chosen(f"kind{name}", which, address, width(len(kinds)), lines, limit=6 - wide)
     by_kind = [slot.values[a] for a in range(1 << address)] if kind == "fold" else kinds

@@ -35,7 +35,7 @@ def progress(what: str, total: int, unit: str):
         unit: what is counted, "images".
     """
     if not speaks():
-        yield lambda n=1: None
+        yield lambda *_: None
         return
     if sys.stderr.isatty() and not os.environ.get("XNORFORGE_LINES"):
         with _bar(what, total, unit) as shown:

@@ -42,7 +42,7 @@ def film(path: Path, rate: float, gif: bool) -> Iterator:
         )
         stream.pix_fmt = "yuv420p"
 
-        def put(name: str, drawing: np.ndarray) -> dict:
+        def put(_name: str, drawing: np.ndarray) -> dict:
             nonlocal few, step, count
             if not count:
                 stream.height, stream.width = (side // 2 * 2 for side in drawing.shape[:2])

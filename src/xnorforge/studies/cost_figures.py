@@ -184,12 +184,16 @@ def _label(figure, axes, points, sizes, words, line) -> None:
         label.set_in_layout(False)
         size = Text.get_window_extent(label).size
         places = [_beside(centre, radius + far * point, size, *way) for far in DISTANCES for way in AROUND]
-        crossed = lambda place, centre=centre: sum(_covered(dot, labels) for dot in _leader(centre, place))
-        found = min(places, key=lambda place: _covered(place, [*taken, *labels], axes.bbox) + crossed(place))
+
+        def covers(place, centre=centre) -> float:
+            crossed = sum(_covered(dot, labels) for dot in _leader(centre, place))
+            return _covered(place, [*taken, *labels], axes.bbox) + crossed
+
+        found = min(places, key=covers)
         label.arrow_patch.set_visible(places.index(found) >= len(AROUND))
         label.xyann = tuple((found.min - centre) / point)
         labels.append(found)
-        taken += _leader(centre, found)
+        taken.extend(_leader(centre, found))
 
 
 def _beside(centre, gap: float, size, right: int, up: int):
