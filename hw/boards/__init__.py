@@ -2,11 +2,9 @@
 
 import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 
 from xnorforge.core import networks
-from xnorforge.core.errors import unknown
-from xnorforge.core.plugins import names
+from xnorforge.core.plugins import place
 from xnorforge.hw import families
 
 
@@ -56,8 +54,6 @@ def load(name: str) -> Board:
     Raises:
         UserError: no such board; the text names those that exist and the nearest.
     """
-    if name not in names("hw.boards"):
-        raise unknown("hw.boards", name, names("hw.boards"))
-    data = tomllib.loads((files("xnorforge.hw.boards") / name / "board.toml").read_text())
+    data = tomllib.loads((place("hw.boards", name) / "board.toml").read_text())
     clock = data.pop("clock")
     return Board(name=name, clock_mhz=clock["mhz"], clock_kind=clock["kind"], **data)

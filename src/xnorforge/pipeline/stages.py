@@ -126,15 +126,15 @@ def plan(backend: str, board: str) -> list[Stage]:
     for name in following(backend):
         if name == "netlist" and not modelled(board):
             continue
-        found.append(declared.get(name) or _own(backend, name))
+        found.append(declared.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
     inputs = tuple(stage.name for stage in found)
     return [*found, replace(declared["report"], inputs=inputs)]
 
 
-def _own(backend: str, name: str) -> Stage:
-    """A stage that only one back end has: the function of that name in its module."""
+def _own(backend: str, name: str, inputs: tuple[str, ...]) -> Stage:
+    """A stage that only one back end has, behind all before it: the function of that name in its module."""
     outputs = (f"acc/{name}.json", f"acc/{name}")
-    return Stage(name, ALWAYS, outputs, call=f"xnorforge.flows.backends.{backend}:{name}")
+    return Stage(name, inputs, outputs, call=f"xnorforge.flows.backends.{backend}:{name}")
 
 
 def following(backend: str) -> tuple[str, ...]:

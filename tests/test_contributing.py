@@ -1,0 +1,119 @@
+"""Recipes of CONTRIBUTING.md: their files go into an empty plug-in folder, and their tests run on them."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .documents import ROOT, Block, checkout, sections, write
+
+RECIPES = {
+    title: found for title, found in sections(ROOT / "CONTRIBUTING.md").items() if title.startswith("A")
+}
+KINDS = {"A method", "An operator", "A board", "A part family", "A task", "A back end", "A report view"}
+# A task and its network are two kinds of plug-in, and so are two files.
+PLACES = {"A task": 2}
+
+
+def files(recipe: list[Block]) -> list[Block]:
+    """The blocks that are files of the plug-in."""
+    return [block for block in recipe if block.path]
+
+
+def commands(recipe: list[Block]) -> list[str]:
+    """The lines of the recipe's last block."""
+    return recipe[-1].commands()
+
+
+def place(block: Block) -> str:
+    """The file, or the folder below that of its kind: hw/ops/<name>, hw/boards/<name>, hw/families/<name>."""
+    parts = Path(block.path).parts
+    return "/".join(parts[:3]) if parts[0] == "hw" else block.path
+
+
+@pytest.fixture
+def plugged(request, tmp_path):
+    """The plug-in folder of a recipe, and the environment in which it is found."""
+    write(files(RECIPES[request.param]), tmp_path / "mine")
+    return request.param, os.environ | {"XNORFORGE_PLUGINS": str(tmp_path / "mine")}
+
+
+def test_there_is_a_recipe_for_each_kind_of_plug_in():
+    assert set(RECIPES) == KINDS
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_touches_one_place_and_ends_in_its_commands(title):
+    assert len({place(block) for block in files(RECIPES[title])}) == PLACES.get(title, 1)
+    assert RECIPES[title][-1].kind == "sh"
+    assert any("-m pytest" in line for line in commands(RECIPES[title]))
+
+
+@pytest.mark.parametrize("plugged", RECIPES, indirect=True)
+def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
+    title, environment = plugged
+    for line in commands(RECIPES[title]):
+        words = shlex.split(line)
+        if words[0] != ".venv/bin/python":
+            continue
+        quiet = ["-p", "no:cacheprovider"] if "pytest" in words else []
+        done = subprocess.run(
+            [sys.executable, *words[1:], *quiet], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
+        if "pytest" in words:
+            passed = re.search(r"(\d+) passed", done.stdout)
+            assert passed and int(passed[1]) > 0, line
+
+
+@pytest.mark.parametrize("plugged", RECIPES, indirect=True)
+def test_make_knows_the_targets_and_variables_of_a_recipe(plugged):
+    title, environment = plugged
+    for line in commands(RECIPES[title]):
+        if line.startswith("make "):
+            done = subprocess.run(
+                ["make", "-n", *shlex.split(line)[1:]],
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0 and "xnorforge" in done.stdout, f"{line}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A checkout to build in."""
+    return checkout(tmp_path_factory.mktemp("clone") / "xnorforge")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("plugged", "shown"),
+    [
+        ("A board", ["PASS  mnist-tfc on Arty Z7-20 (Digilent)"]),
+        ("A back end", ["PASS  mnist-tfc on ", "core      done"]),
+        ("A report view", ["PASS  mnist-tfc on "]),
+    ],
+    indirect=["plugged"],
+)
+def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
+    title, environment = plugged
+    [line] = [line for line in commands(RECIPES[title]) if line.startswith("make ")]
+    words = [*shlex.split(line), "IMAGES=4", "STALLED=2"]
+    done = subprocess.run(words, cwd=clone, env=environment, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-3000:]
+    assert [part for part in shown if part not in said] == []
+    if title == "A back end":
+        [core] = (clone / "out/mnist-tfc/fusesoc-pynq-z2/core").glob("*.core")
+        listed = core.read_text()
+        assert listed.startswith("CAPI=2:\n") and '"top.sv"' in listed and '"toplevel": "xf_top"' in listed
+    if title == "A report view":
+        page = (clone / "out/mnist-tfc/rtl-pynq-z2/report.md").read_text()
+        # 784 bytes in and 11 bytes out per frame, 1,024 cycles at 100 MHz.
+        assert re.search(r"## Bandwidth\n\n76\.6 MB/s in and [\d.]+ MB/s out at 100 MHz\.", page), page
