@@ -412,7 +412,8 @@ def test_a_wrong_threshold_is_named_with_channel_position_and_values():
     with pytest.raises(MismatchError) as raised:
         checks.activations_are_equal(graph, model, frames, pixels.astype(np.float32))
     assert str(raised.value).startswith(
-        f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: 0 in the integer graph and 1 in qonnx; "
+        f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: "
+        "0 in the integer graph and 1 in qonnx; "
     )
 
 

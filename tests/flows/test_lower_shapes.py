@@ -77,8 +77,10 @@ def test_a_sum_too_wide_for_a_float_tensor_is_refused_unless_rounding_is_allowed
     asked = saved(name, tmp_path)
     with pytest.raises(
         UserError,
-        match=r"^join0: its integers need \d\d bits and a tensor of lowered.onnx holds 24; put the batch-norm constants .*, or "
-        r"allow rounded sums \(\d of \d\d,\d{3} activations differ on 32 images, and the class of \d of 64 images\) with "
+        match=r"^join0: its integers need \d\d bits and a tensor of lowered.onnx holds 24; "
+        r"put the batch-norm constants .*, or "
+        r"allow rounded sums \(\d of \d\d,\d{3} activations differ on 32 images, "
+        r"and the class of \d of 64 images\) with "
         r"--allow-approximate\.$",
     ):
         lower(*asked)

@@ -215,7 +215,8 @@ def test_labels_of_other_networks_are_refused_with_the_reason(tmp_path):
     with pytest.raises(UserError) as error:
         bind(model, np.array([1, 1, 2, 1.0]), **attempt)
     assert str(error.value) == (
-        "conv6: its channels have scales of 1 to 2, and OUTPUT=labels compares those of one positive scale only; leave "
+        "conv6: its channels have scales of 1 to 2, "
+        "and OUTPUT=labels compares those of one positive scale only; leave "
         "OUTPUT=scores."
     )
     with pytest.raises(UserError, match="scales of -1 to -1"):
@@ -224,7 +225,8 @@ def test_labels_of_other_networks_are_refused_with_the_reason(tmp_path):
     with pytest.raises(UserError) as error:
         fold(tmp_path / "one", "pynq-z2", tmp_path / "acc", output="labels")
     assert str(error.value) == (
-        "conv1: OUTPUT=labels is for networks that end in a map of several channels, and this one gives (9, 9, 1); leave "
+        "conv1: OUTPUT=labels is for networks that end in a map of several channels, "
+        "and this one gives (9, 9, 1); leave "
         "OUTPUT=scores."
     )
 
