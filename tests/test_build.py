@@ -183,7 +183,7 @@ def test_no_compiler_is_one_sentence_with_its_cure(built, tmp_path):
     assert done.returncode == 2
     assert "g++" in done.stderr
     assert re.search(
-        r"sim\] Error 2", done.stderr
+        r"build\] Error 2", done.stderr
     )  # the stage itself ends with 2, as for every refused request
     assert "Traceback" not in done.stderr
 

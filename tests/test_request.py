@@ -72,6 +72,8 @@ def test_two_makes_do_not_build_in_one_folder_and_a_dead_one_does_not_count(tmp_
         request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
     request.claim(tmp_path / "second", os.getpid(), tmp_path / "notes")
     other.kill()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+    request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
     other.wait()
     request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
 

@@ -270,4 +270,5 @@ def _identity(process: int) -> str:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return ""
-    return f"{process} {stat.rpartition(')')[2].split()[19]}"
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in "ZX" else f"{process} {fields[18]}"  # one that ended counts as gone, reaped or not
