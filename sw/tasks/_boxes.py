@@ -85,7 +85,7 @@ class BoxTask(MapTask):
         scale = min(scale, picture.width / WIDTH, picture.height / HEIGHT)
         sizes = np.array([WIDTH, HEIGHT]) * scale
         low = np.array([left, left])
-        high = [*low, width, height] - sizes
+        high = low + np.array([width, height]) - sizes
         corner = rng.uniform(np.minimum(low, high), np.maximum(low, high))
         corner = np.clip(corner, 0, np.array(picture.size) - sizes)
         image = cut(picture, (*corner, *(corner + sizes)), WIDTH, HEIGHT)

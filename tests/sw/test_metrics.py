@@ -236,11 +236,14 @@ def test_tracks_by_hand():
     perfect = [tracking.overlap(still, still)]
     assert tracking.success(perfect) == pytest.approx(20 / 21), "no overlap is above 1"
     assert tracking.average_overlap(perfect) == tracking.success_rate(perfect, 0.75) == 1
-    beside = tracking.overlap(still, [*still, 5, 0, 5, 0])
+    beside = tracking.overlap(still, still + np.array([5, 0, 5, 0]))
     np.testing.assert_allclose(beside, 1 / 3)
     assert tracking.success([beside]) == pytest.approx(7 / 21) and tracking.success_rate([beside]) == 0
     for distance, share in ((0, 1), (20.0, 1), (20.1, 0)):
-        assert tracking.precision([tracking.centre_error(still, [*still, distance, 0, distance, 0])]) == share
+        assert (
+            tracking.precision([tracking.centre_error(still, still + np.array([distance, 0, distance, 0]))])
+            == share
+        )
 
 
 def test_sequences_weigh_equally_in_success_and_frames_in_overlap():

@@ -126,7 +126,7 @@ def walks(seed, length):
     errors.
     """
     rng = np.random.default_rng(seed)
-    centre = [*np.cumsum(rng.normal(0, 4, (length, 2)), 0), 100, 50]
+    centre = np.cumsum(rng.normal(0, 4, (length, 2)), 0) + np.array([100, 50])
     side = rng.uniform(10, 60, (length, 2))
     truth = np.hstack([centre - side / 2, centre + side / 2])
     shift = np.tile(np.cumsum(rng.normal(0, 3, (length, 2)), 0), 2)
