@@ -74,7 +74,7 @@ class Add(HwOp):
 
     out_stream = in_stream
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context, _graph):
         node = self.onnx_node
         context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % 2 ** self.get_nodeattr(
             "bits"
