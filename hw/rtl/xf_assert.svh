@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `XF_ASSERT(Name, property): what a neighbour may rely on, checked at every rising edge of clk_i
-// while rst_ni is high. Empty unless XF_CHECK is defined, so that synthesis reads the same file
-// simulation checks.
+// What a neighbour may rely on, checked at every rising edge of clk_i while rst_ni is high.
 //
-// Order and number of beats are checked by xf_check_order and xf_check_beats, which a module
+// `XF_ASSERT(Name, property): a property over several cycles.
+// `XF_ASSERT_WHEN(Name, When, Condition): in every cycle with When the Condition holds. The
+// simulator comes to its assert where the condition fails only, so that it costs little.
+//
+// Both are empty unless XF_CHECK is defined, so that synthesis reads the same file simulation
+// checks. Order and number of beats are checked by xf_check_order and xf_check_beats, which a module
 // instantiates where XF_CHECK is defined.
 
 `ifndef XF_ASSERT
 `ifdef XF_CHECK
 `define XF_ASSERT(Name, Property) \
   Name : assert property (@(posedge clk_i) disable iff (!rst_ni) Property);
+`define XF_ASSERT_WHEN(Name, When, Condition) \
+  always_ff @(posedge clk_i) if (rst_ni && (When) && !(Condition)) Name : assert (0);
 `else
 `define XF_ASSERT(Name, Property)
+`define XF_ASSERT_WHEN(Name, When, Condition)
 `endif
 `endif

@@ -13,7 +13,6 @@
 // Reset      synchronous; the next beats are the first of a frame
 
 `ifdef XF_CHECK
-`include "xf_assert.svh"
 
 module xf_check_beats #(
   parameter int unsigned In     = 1,
@@ -38,22 +37,22 @@ module xf_check_beats #(
   int signed   ahead_q;  // beats taken beyond the frames given whole; negative where a frame was given
                          // that has beats to come
   int unsigned beat_q;   // of the frame, at the output
-  logic        last;
 
-  assign last = beat_q == Out - 1;
-
+  // An assert is come to where it fails only, and all is looked at where a beat moves: a simulation
+  // pays for both.
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       ahead_q <= 0;
       beat_q  <= 0;
-    end else begin
-      ahead_q <= ahead_q + (taken_i ? 1 : 0) - (given_i && last ? int'(In) : 0);
-      if (given_i) beat_q <= last ? 0 : beat_q + 1;
+    end else if (given_i) begin
+      if (ahead_q < int'((beat_q == Out - 1) ? Needed : First)) NotBeforeItsBeats_A : assert (0);
+      beat_q  <= (beat_q == Out - 1) ? 0 : beat_q + 1;
+      ahead_q <= ahead_q + (taken_i ? 1 : 0) - ((beat_q == Out - 1) ? int'(In) : 0);
+    end else if (taken_i) begin
+      if (ahead_q >= int'(Most)) NothingLost_A : assert (0);
+      ahead_q <= ahead_q + 1;
     end
   end
-
-  `XF_ASSERT(NotBeforeItsBeats_A, given_i |-> ahead_q >= int'(last ? Needed : First))
-  `XF_ASSERT(NothingLost_A, ahead_q <= int'(Most))
 
 endmodule : xf_check_beats
 `endif

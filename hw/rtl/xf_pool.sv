@@ -143,7 +143,7 @@ module xf_pool #(
     if ((Depth > 1) ? go : take && used) data_q <= joined;
   end
 
-  `XF_ASSERT(AddressInLine_A, take && used |-> 32'(addr) < Depth)
+  `XF_ASSERT_WHEN(AddressInLine_A, take && used, 32'(addr) < Depth)
 
   if (Sum != 0) begin : gen_sum
 

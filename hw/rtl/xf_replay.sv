@@ -106,9 +106,9 @@ module xf_replay #(
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(step_o)
   );
 `endif
-  `XF_ASSERT(NotBeforeItIsWritten_A, step_o && full_q == '0 |-> read < write_q)
-  `XF_ASSERT(TwoVectorsAtMost_A, full_q <= 2'd2)
-  `XF_ASSERT(LastOfThePass_A, step_o |-> last_o == (32'(addr_o) % Beats == Beats - 1))
+  `XF_ASSERT_WHEN(NotBeforeItIsWritten_A, step_o && full_q == '0, read < write_q)
+  `XF_ASSERT_WHEN(TwoVectorsAtMost_A, 1'b1, full_q <= 2'd2)
+  `XF_ASSERT_WHEN(LastOfThePass_A, step_o, last_o == (32'(addr_o) % Beats == Beats - 1))
 
 `ifdef XF_SIM
   // Beats in use at the fullest push, that one among them; a vector is until its last pass is done.

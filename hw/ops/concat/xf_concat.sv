@@ -85,15 +85,15 @@ module xf_concat #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
-  `XF_ASSERT(OneStreamAtATime_A, $onehot0(s_ready_o))
-  `XF_ASSERT(BeatOfThePixel_A, beat_q < Beats[16*from_q +: 16])
+  `XF_ASSERT_WHEN(OneStreamAtATime_A, 1'b1, $onehot0(s_ready_o))
+  `XF_ASSERT_WHEN(BeatOfThePixel_A, 1'b1, beat_q < Beats[16*from_q +: 16])
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken, from one stream at a time.
   xf_check_beats #(.Most(1)) u_beats (
     .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones(m_valid_q))
+  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones(m_valid_q))
 `endif
 
 endmodule : xf_concat

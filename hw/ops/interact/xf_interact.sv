@@ -101,8 +101,8 @@ module xf_interact #(
     end
     assign fold_o[BeatW-1:0] = beat_q;
 
-    `XF_ASSERT(WriterBehindReader_A, full_q |-> write_q <= beat_q)
-    `XF_ASSERT(ReaderAtStartWhileEmpty_A, !full_q |-> beat_q == '0)
+    `XF_ASSERT_WHEN(WriterBehindReader_A, full_q, write_q <= beat_q)
+    `XF_ASSERT_WHEN(ReaderAtStartWhileEmpty_A, !full_q, beat_q == '0)
   end else begin : gen_beat
     logic [Pe*InBits-1:0] group_q;
 

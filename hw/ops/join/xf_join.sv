@@ -131,14 +131,14 @@ module xf_join #(
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
-  `XF_ASSERT(TakenTogether_A, |(s_valid_i & s_ready_o) |-> &(s_valid_i & s_ready_o))
+  `XF_ASSERT_WHEN(TakenTogether_A, |(s_valid_i & s_ready_o), &(s_valid_i & s_ready_o))
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken of all streams; what is between is in the stages.
   xf_check_beats #(.Most(2)) u_beats (
     .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones({valid_q, m_valid_q}))
+  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, m_valid_q}))
 `endif
 
 endmodule : xf_join

@@ -114,6 +114,6 @@ module xf_top_k #(
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif
-  `XF_ASSERT(FrameKnowsItsBest_A, tail_q && last_score |-> &kept_q)
+  `XF_ASSERT_WHEN(FrameKnowsItsBest_A, tail_q && last_score, &kept_q)
 
 endmodule : xf_top_k

@@ -101,8 +101,8 @@ module xf_upsample #(
   assign m_data_o  = data_q;
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
-  `XF_ASSERT(AtMostOneRowAhead_A, wrote && ahead_q |-> done)
-  `XF_ASSERT(ReadBehindWritten_A, !ahead_q |-> read_q <= write_q)
+  `XF_ASSERT_WHEN(AtMostOneRowAhead_A, wrote && ahead_q, done)
+  `XF_ASSERT_WHEN(ReadBehindWritten_A, !ahead_q, read_q <= write_q)
 
 `ifdef XF_CHECK
   // A row is given FactorH * FactorW times; at most the next one is taken meanwhile.

@@ -316,8 +316,8 @@ module xf_window #(
       end
     end
 
-    `XF_ASSERT(RowsInRing_A, room_q >= -1)
-    `XF_ASSERT(NoRowReadBeforeItIsWritten_A, step |-> ahead_q >= 0)
+    `XF_ASSERT_WHEN(RowsInRing_A, 1'b1, room_q >= -1)
+    `XF_ASSERT_WHEN(NoRowReadBeforeItIsWritten_A, step, ahead_q >= 0)
 
 `ifdef XF_CHECK
     // All windows, none before its rows; beyond what is read there is a ring of rows.

@@ -1,0 +1,395 @@
+"""Shared bodies that no operator's test names, each on a lane of a bench against numpy, with random stalls.
+
+A body that has no handshake of its own stands in a small shell that gives it one: its enable is "the output
+is free".
+"""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._streams import packed
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.sim import cosim, device
+
+RTL = Path(str(files("xnorforge.hw") / "rtl"))
+FRAMES = 3
+
+
+class Body(HwOp):
+    """A module behind the ports of an operator; what it is made of is set by `body`."""
+
+    def get_nodeattr_types(self):
+        return {}
+
+    def in_stream(self):
+        return self.source
+
+    def out_stream(self):
+        return self.sink
+
+    def execute_node(self, context, _graph):
+        node = self.onnx_node
+        context[node.output[0]] = self.meaning(context[node.input[0]])
+
+    def cycles(self):
+        return 4 * max(self.source.beats, self.sink.beats)
+
+    def rtl(self):
+        return self.top, self.parameters
+
+    def memories(self):
+        return self.files
+
+    def generated(self):
+        return {f"{self.top}.sv": self.shell} if self.shell else {}
+
+
+def body(name, top, parameters, source, sink, meaning, shell="", memories=None, frames=None):
+    """A `Body`; `meaning` maps integers (frames, *shape) to those it gives, `frames` are what it gets."""
+    op = Body.make(name)
+    op.top, op.parameters, op.source, op.sink = top, parameters, source, sink
+    op.meaning, op.shell, op.files = meaning, shell, memories or {}
+    op.frames = op.random_input(seed=sum(map(ord, name)), frames=FRAMES) if frames is None else frames
+    return op
+
+
+SHELL = """// SPDX-License-Identifier: Apache-2.0
+module {top} #({parameters}) (
+  input  logic clk_i,
+  input  logic rst_ni,
+  input  logic [{wide_in}-1:0] s_data_i,
+  input  logic s_valid_i,
+  output logic s_ready_o,
+  output logic [{wide_out}-1:0] m_data_o,
+  output logic m_valid_o,
+  input  logic m_ready_i
+);
+`include "xf_heap.svh"
+  localparam int unsigned Stages = {stages};
+  logic [Stages-1:0] valid_q;
+  logic en;
+  assign en        = m_ready_i | ~valid_q[Stages-1];
+  assign s_ready_o = en;
+  assign m_valid_o = valid_q[Stages-1];
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_q <= '0;
+    else if (en) valid_q <= Stages'({{valid_q, s_valid_i}});
+  end
+{inside}
+endmodule : {top}
+"""
+
+
+def shell(top, parameters, wide_in, wide_out, stages, inside):
+    """The text of a shell of so many stages around `inside`."""
+    declared = ", ".join(f"parameter {name}" for name in parameters)
+    return SHELL.format(
+        top=top, parameters=declared, wide_in=wide_in, wide_out=wide_out, stages=stages, inside=inside
+    )
+
+
+def bits_of(values, count):
+    return np.asarray(values)[..., None] >> np.arange(count) & 1
+
+
+# Sums of heaps of bits
+
+HEAP = shell(
+    "heap_shell", ["logic [287:0] Heights = 1", "int unsigned Bits = 1", "int unsigned SumW = 1"],
+    "Bits", "SumW", "heap_latency(Heights)",
+    "  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW)) u (\n"
+    "    .clk_i, .en_i(en), .bits_i(s_data_i), .sum_o(m_data_o));",
+)  # fmt: skip
+
+
+def heap(heights, every=False):
+    """xf_compress of columns so high; of all values of its bits, or of random ones with all ones and none."""
+    heights = list(heights)
+    bits = sum(heights)
+    weights = np.repeat(2 ** np.arange(len(heights)), heights)
+    width = max(1, int(weights.sum()).bit_length())
+    rng = np.random.default_rng(bits)
+    given = bits_of(np.arange(2**bits), bits) if every else rng.integers(0, 2, (60, bits))
+    given[:2] = [[0], [1]]
+    if every:
+        given[1], given[-1] = bits_of(1, bits), 1
+    parameters = {"Heights": packed(heights + [0] * (24 - len(heights)), 12), "Bits": bits, "SumW": width}
+    return body(
+        f"heap {heights}", "heap_shell", parameters, Stream((bits,), bits), Stream((1,), 1, width),
+        lambda x: x @ weights[:, None], HEAP,
+        frames=given,
+    )  # fmt: skip
+
+
+HEAPS = [
+    heap([1], True), heap([3], True), heap([7], True), heap([4, 4], True), heap([5, 0, 5], True),
+    heap([2, 3, 4], True), heap([11]), heap([6, 5, 4, 3, 2, 1]), heap([40, 40]), heap([1, 30, 0, 7, 13]),
+    heap([100]), heap([9] * 12),
+]  # fmt: skip
+
+# Dot products
+
+
+def dots(kind, inside, stages):
+    """The shell of a dot product: activations in the low bits, weights above."""
+    wide = "Simd * (Bits + Rows * WBits)"
+    return shell(
+        f"{kind}_shell", [f"int unsigned {name} = 1" for name in NAMES], wide, "Rows * SumW", stages,
+        f"  {inside} u (\n    .clk_i, .en_i(en), .x_i(s_data_i[Simd*Bits-1:0]),\n"
+        "    .w_i(s_data_i[Simd*Bits +: Rows*Simd*WBits]), .sum_o(m_data_o));",
+    )  # fmt: skip
+
+
+NAMES = ("Simd", "Bits", "Signed", "WBits", "Rows", "Chain", "FieldW", "SumW")
+GIVEN = ", ".join(f".{name}({name})" for name in NAMES)
+DOTS = {
+    "int_dot": (f"xf_int_dot #({GIVEN})", "int_latency(Simd, Bits, WBits, Chain, FieldW)"),
+    "dsp_sum": (f"xf_dsp_sum #({GIVEN})", "int_latency(Simd, Bits, WBits, Chain, FieldW)"),
+    "popcount": ("xf_popcount #(.Simd(Simd))", "dot_latency(Simd, 1)"),
+    "signed_sum": ("xf_signed_sum #(.Simd(Simd), .Bits(Bits))", "dot_latency(Simd, Bits)"),
+}
+
+
+def dot(kind, simd, bits, weight=1, rows=1, chain=0, signed=0):
+    """A dot product of `simd` elements with the weights of `rows` rows, against plain integers."""
+    top, half = 2**bits - 1, 2 ** (bits - 1)
+    largest = half if signed else top
+    field = (chain * 2 ** (weight - 1) * largest).bit_length() + 1 if chain else 1
+    if kind == "popcount":
+        width = simd.bit_length()
+    elif kind == "signed_sum":
+        width = (simd * top).bit_length()
+    elif chain:
+        chains = -(-simd // chain)
+        offset, width = chains * 2 ** (field - 1), (chains * (2**field - 1)).bit_length()
+    else:
+        offset, width = cost.plane_offset(simd, bits, weight), cost.planes(simd, bits, weight).bits
+
+    def meaning(given):
+        given = given.reshape(len(given), -1)
+        x = given[:, : simd * bits].reshape(-1, simd, bits) @ (1 << np.arange(bits))
+        w = given[:, simd * bits :].reshape(-1, rows, simd, weight) @ (1 << np.arange(weight))
+        if kind == "popcount":
+            sums = (x[:, None] == w).sum(-1)
+        elif kind == "signed_sum":
+            sums = np.where(w == 1, x[:, None], top - x[:, None]).sum(-1)
+        else:
+            x = np.where(signed & (x >= half), x - 2 * half, x)
+            w = np.where(w >= 2 ** (weight - 1), w - 2**weight, w)
+            if rows == 2:
+                w[:, 1] += w[:, 0] < 0  # stored less by one
+            sums = (x[:, None] * w).sum(-1) + offset
+        return sums.reshape(len(given), rows)
+
+    wide = simd * (bits + rows * weight)
+    frames = np.random.default_rng(wide).integers(0, 2, (40, wide))
+    frames[:2] = [[0], [1]]  # the smallest and the largest operands
+    parameters = {"Simd": simd, "Bits": bits, "Signed": signed, "WBits": weight, "Rows": rows, "Chain": chain}
+    name = f"{kind} {simd}x{bits} weights {weight} rows {rows} chain {chain} signed {signed}"
+    return body(
+        name, f"{kind}_shell", parameters | {"FieldW": field, "SumW": width}, Stream((wide,), wide),
+        Stream((rows,), rows, width), meaning, dots(kind, *DOTS[kind]), frames=frames,
+    )  # fmt: skip
+
+
+SUMS = [
+    dot("int_dot", 4, 8, 8), dot("int_dot", 3, 2, 3), dot("int_dot", 5, 1, 4),
+    dot("int_dot", 1, 3, 2),
+    dot("int_dot", 4, 8, 8, 2, 2), dot("int_dot", 5, 4, 4, 1, 2, 1), dot("int_dot", 3, 8, 6, 2, 3, 1),
+    dot("dsp_sum", 4, 8, 8, 2, 2), dot("dsp_sum", 7, 5, 4, 1, 3), dot("popcount", 13, 1),
+    dot("popcount", 1, 1), dot("signed_sum", 7, 3), dot("signed_sum", 1, 8), dot("signed_sum", 4, 2),
+]  # fmt: skip
+
+# Memories
+
+
+def rom(kind, depth, width):
+    """xf_rom at all its addresses, in any order; kind 0 has no register, so that the shell has one."""
+    rng = np.random.default_rng(depth)
+    words = rng.integers(0, 2**width, depth)
+    address = max(1, (depth - 1).bit_length())
+    inside = (
+        "  logic [Width-1:0] data;\n"
+        "  xf_rom #(.Width(Width), .Depth(Depth), .Kind(Kind), .File(File)) u (\n"
+        "    .clk_i, .en_i(en), .addr_i(s_data_i), .data_o(data));\n"
+        "  logic [Width-1:0] data_q;\n"
+        "  always_ff @(posedge clk_i) if (en) data_q <= data;\n"
+        "  assign m_data_o = (Kind == 0) ? data_q : data;"
+    )
+    wide = "((Depth > 1) ? $clog2(Depth) : 1)"
+    parameters = [f"int unsigned {name} = 1" for name in ("Width", "Depth", "Kind")] + ['File = ""']
+    return body(
+        f"rom {depth}x{width} kind {kind}", "rom_shell", {"Width": width, "Depth": depth, "Kind": kind},
+        Stream((1,), 1, address), Stream((1,), 1, width), lambda x: words[x],
+        shell("rom_shell", parameters, wide, "Width", "1", inside),
+        {"File": (width, words.tolist())}, rng.permutation(depth)[:, None],
+    )  # fmt: skip
+
+
+REPLAY = """// SPDX-License-Identifier: Apache-2.0
+module replay_shell #(
+  parameter int unsigned Width = 8, parameter int unsigned Beats = 4, parameter int unsigned Passes = 4,
+  parameter int unsigned AddrW = 1
+) (
+  input  logic clk_i,
+  input  logic rst_ni,
+  input  logic [Width-1:0] s_data_i,
+  input  logic s_valid_i,
+  output logic s_ready_o,
+  output logic [AddrW+Width:0] m_data_o,
+  output logic m_valid_o,
+  input  logic m_ready_i
+);
+  logic en, step, last, last_q;
+  logic [AddrW-1:0] addr, addr_q;
+  logic [Width-1:0] data;
+  assign en = m_ready_i | ~m_valid_o;
+  xf_replay #(.Width(Width), .Beats(Beats), .Passes(Passes)) u (
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
+    .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(data)
+  );
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) m_valid_o <= 1'b0;
+    else if (en) m_valid_o <= step;
+    if (en) {last_q, addr_q} <= {last, addr};
+  end
+  assign m_data_o = {last_q, addr_q, data};
+endmodule : replay_shell
+"""
+
+
+def replay(beats, passes, width):
+    """xf_replay: each vector's beats `passes` times, with the number of the read and the end of a pass."""
+    reads = beats * passes
+    address = max(1, (reads - 1).bit_length())
+
+    def meaning(x):
+        numbers = np.arange(reads)
+        ends = (numbers % beats == beats - 1).astype(int)
+        return np.tile(x, (1, passes)) + (numbers << width) + (ends << width + address)
+
+    return body(
+        f"replay {beats}x{width}, {passes} times", "replay_shell",
+        {"Width": width, "Beats": beats, "Passes": passes, "AddrW": address},
+        Stream((beats,), 1, width), Stream((reads,), 1, width + address + 1), meaning, REPLAY,
+    )  # fmt: skip
+
+
+MEMORIES = [
+    *(rom(kind, depth, width) for kind in (0, 1, 2) for depth, width in ((1, 3), (5, 9), (64, 40))),
+    replay(1, 1, 8), replay(1, 5, 3), replay(3, 1, 8), replay(3, 4, 5), replay(4, 3, 8), replay(5, 2, 40),
+    replay(8, 1, 1), replay(80, 2, 4),
+]  # fmt: skip
+
+# Bodies with streams of their own
+
+
+def skid(lanes, bits):
+    stream = Stream((4 * lanes,), lanes, bits)
+    return body(f"skid of {lanes}x{bits}", "xf_skid", {"Width": lanes * bits}, stream, stream, lambda x: x)
+
+
+def mvu(mw, mh, simd, pe, bits=1, weight=1, raw=False, start=True, shift=0, blocks=(1, 0)):
+    """xf_mvu by its header: start + sum of x where the weight is 1, else of its inverse; or 2**shift times
+    the product and the constant of the planes."""
+    rng = np.random.default_rng(mw * mh + bits)
+    top, beats, passes = 2**bits - 1, mw // simd, mh // pe
+    weights = rng.integers(0, 2**weight, (mh, mw))
+    width = (mw * top * 2**weight * 2**shift).bit_length() + 1
+    starts = rng.integers(0, 2**width, mh) if start else np.zeros(mh, int)
+
+    def meaning(x):
+        x = x.reshape(-1, 1, mw)
+        if weight == 1:
+            sums = np.where(weights == 1, x, top - x).sum(-1)
+        else:
+            signed = np.where(weights >= 2 ** (weight - 1), weights - 2**weight, weights)
+            sums = (x * signed).sum(-1) + beats * cost.plane_offset(simd, bits, weight) << shift
+        sums = (sums + starts) % 2**width
+        return sums if raw else sums >> width - 1
+
+    words = [
+        sum(
+            int(weights[n * pe + p, b * simd + s]) << (p * simd + s) * weight
+            for p in range(pe) for s in range(simd)
+        )
+        for n in range(passes) for b in range(beats)
+    ]  # fmt: skip
+    begins = [sum(int(starts[n * pe + p]) << p * width for p in range(pe)) for n in range(passes)]
+    parameters = {
+        "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": bits, "WBits": weight, "Shift": shift,
+        "AccW": width, "OutW": width if raw else 1, "Start": int(start), "WeightBlock": blocks[0],
+        "StartBlock": blocks[1],
+    }  # fmt: skip
+    memories = {"WeightFile": (pe * simd * weight, words)}
+    memories |= {"StartFile": (pe * width, begins)} if start else {}
+    return body(
+        f"mvu {mw}x{mh}, {simd}, {pe}, {bits} bits, weights {weight}", "xf_mvu", parameters,
+        Stream((mw,), simd, bits), Stream((mh,), pe, width if raw else 1), meaning, memories=memories,
+    )  # fmt: skip
+
+
+def pool(height, width, channels, pe, bits, signed, kernel, total, flipped=0):
+    """xf_pool: sums, maxima, or of flipped channels minima over windows side by side."""
+    kh, kw = kernel
+    rows, columns = height // kh, width // kw
+    most = kh * kw * (2 ** (bits - 1) if signed else 2**bits - 1)
+    out = (
+        (most.bit_length() + (0 if most & (most - 1) or not signed else -1) + bool(signed)) if total else bits
+    )
+    minima = np.array([flipped >> c & 1 for c in range(channels)], bool)
+
+    def meaning(x):
+        windows = x[:, : rows * kh, : columns * kw].reshape(len(x), rows, kh, columns, kw, channels)
+        if total:
+            return windows.sum((2, 4))
+        return np.where(minima, windows.min((2, 4)), windows.max((2, 4)))
+
+    parameters = {
+        "ImageH": height, "ImageW": width, "Beats": channels // pe, "Pe": pe, "InBits": bits,
+        "Signed": signed, "OutBits": out, "KernelH": kh, "KernelW": kw, "Sum": int(total),
+        "Turned": (channels, flipped),
+    }  # fmt: skip
+    return body(
+        f"pool {height}x{width}x{channels} by {kernel}{' sum' * total}", "xf_pool", parameters,
+        Stream((height, width, channels), pe, bits, bool(signed)),
+        Stream((rows, columns, channels), pe, out, bool(signed)), meaning,
+    )  # fmt: skip
+
+
+UNITS = [
+    skid(1, 1), skid(1, 8), skid(35, 2),
+    mvu(12, 6, 4, 3), mvu(9, 4, 3, 2, raw=True, start=False), mvu(8, 8, 8, 8, blocks=(0, 1)),
+    mvu(10, 4, 2, 1, bits=3), mvu(6, 2, 3, 1, bits=2, weight=3, raw=True),
+    mvu(5, 3, 1, 1, bits=1, weight=2, shift=1),
+    pool(4, 4, 4, 2, 1, 0, (2, 2), False), pool(5, 7, 3, 1, 4, 1, (2, 3), False, 0b101),
+    pool(5, 7, 3, 3, 4, 1, (2, 3), True), pool(3, 3, 2, 1, 5, 0, (1, 2), True),
+    pool(4, 1, 2, 2, 8, 0, (4, 1), True),
+    pool(2, 5, 1, 1, 3, 0, (2, 2), False, 1),
+]  # fmt: skip
+
+ALL = [*HEAPS, *SUMS, *MEMORIES, *UNITS]
+
+
+@pytest.fixture(scope="module", params=[(), ("XF_SIM",)], ids=["as built", "as simulated"])
+def bench(request):
+    """All bodies side by side; XF_SIM puts plain counts in place of the counters."""
+    return device.bench(ALL, request.param, level="-O0")
+
+
+@pytest.mark.parametrize("stall", [0.0, (0.5, 0.3), (0.1, 0.7)], ids=str)
+def test_every_body_is_its_equation_at_any_pace(bench, stall):
+    runs = cosim.run(bench, [op.frames for op in ALL], stall=stall, seed=11)
+    for op, run in zip(ALL, runs, strict=True):
+        np.testing.assert_array_equal(run.output, op.run(op.frames).reshape(run.output.shape), op.name)
+
+
+def test_every_shared_module_is_named_by_a_bench():
+    tests = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("test_*.py")))
+    missing = [path.stem for path in sorted(RTL.glob("*.sv")) if not re.search(rf"\b{path.stem}\b", tests)]
+    assert missing == []
