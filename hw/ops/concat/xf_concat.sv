@@ -93,7 +93,7 @@ module xf_concat #(
   xf_check_beats #(.Most(1)) u_beats (
     .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones(m_valid_q))
+  `XF_ASSERT_WHEN(NothingLost_A, take, u_beats.ahead_q == $countones(m_valid_q))
 `endif
 
 endmodule : xf_concat

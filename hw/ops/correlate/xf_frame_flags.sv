@@ -69,7 +69,6 @@ module xf_frame_flags #(
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o || !s_valid_i)
   `XF_ASSERT(FlagsHeld_A, flags_valid_o && !done_i |=> flags_valid_o && $stable(flags_o))
   `XF_ASSERT_WHEN(DoneInTurn_A, done_i, flags_valid_o)
-  `XF_ASSERT_WHEN(FillBound_A, 1'b1, 32'(count_q) <= Depth)
 
 `ifdef XF_CHECK
   // The flags of every frame once, in order; at most Depth are kept.

@@ -100,7 +100,6 @@ module xf_fifo #(
     `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
     `XF_ASSERT_WHEN(FullAtDepth_A, 1'b1, full_q == (count_q == CountW'(Depth)))
     `XF_ASSERT_WHEN(EmptyAtZero_A, 1'b1, empty_q == (count_q == '0))
-    `XF_ASSERT_WHEN(FillBound_A, 1'b1, 32'(count_q) <= Depth)
 
 `ifdef XF_CHECK
     // Every beat once, in order; at most Depth in the memory and one behind it.

@@ -138,7 +138,7 @@ module xf_join #(
   xf_check_beats #(.Most(2)) u_beats (
     .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, m_valid_q}))
+  `XF_ASSERT_WHEN(NothingLost_A, take, u_beats.ahead_q == $countones({valid_q, m_valid_q}))
 `endif
 
 endmodule : xf_join
