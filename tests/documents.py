@@ -26,8 +26,14 @@ class Block:
 
 def sections(page: Path) -> dict[str, list[Block]]:
     """The blocks below every heading of the second level."""
-    found = re.split(r"^## (.*)\n", page.read_text(), flags=re.MULTILINE)[1:]
-    return {title: blocks(text) for title, text in zip(found[::2], found[1::2], strict=True)}
+    found = dict[str, list[Block]]()
+    text = page.read_text()
+    # A heading inside of a fenced block is none.
+    hidden = re.sub(r"^```.*?^```$", lambda fence: "." * len(fence[0]), text, flags=re.MULTILINE | re.DOTALL)
+    heads = list(re.finditer(r"^## (.*)\n", hidden, re.MULTILINE))
+    for head, after in zip(heads, [*heads[1:], None]):
+        found[head[1]] = blocks(text[head.end() : after.start() if after else None])
+    return found
 
 
 def blocks(text: str) -> list[Block]:
@@ -57,5 +63,5 @@ def checkout(folder: Path) -> Path:
     # Paths alone: what is installed here as editable does not come along.
     libraries = f"{folder / 'src'}\n{sysconfig.get_path('purelib')}\n"
     (Path(sysconfig.get_path("purelib", vars=own)) / "libraries.pth").write_text(libraries)
-    (folder / ".venv/installed").touch()
+    shutil.copyfile(folder / "requirements.lock", folder / ".venv/installed")
     return folder

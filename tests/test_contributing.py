@@ -53,6 +53,14 @@ def test_a_recipe_touches_one_place_and_ends_in_its_commands(title):
     assert any("-m pytest" in line for line in commands(RECIPES[title]))
 
 
+def test_the_operator_is_the_one_that_goes_from_onnx_to_its_netlist():
+    """tests/test_operator_folders.py takes it there."""
+    kept = ROOT / "tests/plugins/absolute"
+    shown = {block.path: block.text for block in files(RECIPES["An operator"])}
+    lying = [path for path in kept.rglob("*") if path.is_file() and path.suffix in (".py", ".sv")]
+    assert shown == {str(path.relative_to(kept)): path.read_text() for path in lying}
+
+
 @pytest.mark.parametrize("plugged", RECIPES, indirect=True)
 def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
     title, environment = plugged

@@ -1,0 +1,1 @@
+"""Absolute values: |x| of every element."""

@@ -1,4 +1,4 @@
-"""Absolute values."""
+"""The contract."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from xnorforge.hw.ops._per_channel import PerChannel
 
 
 def absolute(x: np.ndarray) -> np.ndarray:
-    """|x|, the meaning: here, in `lower.py` and in the RTL."""
+    """|x|: the one place that states the meaning, for `execute_node` and `lower.py`."""
     return abs(x)
 
 
 class Absolute(PerChannel):
-    """y = |x|: integers (…, C), two's complement or unsigned, to unsigned integers of as many bits."""
+    """y = |x|: integers (…, C), signed or unsigned, to unsigned integers of as many bits."""
 
     module = "xf_absolute"
 
@@ -36,14 +36,11 @@ class Absolute(PerChannel):
 
     @classmethod
     def examples(cls):
-        """Shapes, lanes and widths: every pair of a shape with a width."""
+        """Every pair of a shape with its lanes and a width."""
         shapes = [((2, 3, 4), 1), ((2, 3, 4), 4), ((6,), 2), ((3, 3, 1), 1), ((2, 2, 6), 3)]
         widths = [(2, 1), (8, 1), (8, 0), (17, 1), (1, 0)]
-        return [
-            cls.make(f"absolute_{i}_{bits}_{signed}", in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
-            for i, (shape, pe) in enumerate(shapes)
-            for bits, signed in widths
-        ]
+        points = [(shape, pe, bits, signed) for shape, pe in shapes for bits, signed in widths]
+        return cls.from_points("absolute", ("in_shape", "pe", "in_bits", "in_signed"), points)
 
 
 Op = Absolute

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Absolute values, Pe of them per beat. The most negative number has one: the result is unsigned.
+// Absolute values, Pe of them per beat. The result is unsigned, so that the most negative number has one.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle
@@ -50,5 +50,13 @@ module xf_absolute #(
   assign m_valid_o = valid_q;
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+
+`ifdef XF_CHECK
+  // One beat is given for each that is taken, and what is taken and not given is the register.
+  xf_check_beats #(.Most(1)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones(valid_q))
+`endif
 
 endmodule : xf_absolute
