@@ -112,7 +112,7 @@ train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 	@set -f; $(RUN) train $(WHICH) --method "$$METHOD" $$(printf -- '--set %s ' $$SET | sed 's|^--set *$$||') $(TRAIN)
 demo: | $(VENV)  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
 	@$(RUN) demo $(BUILD) --image "$$IMAGE" --video "$$VIDEO" --box "$$BOX" $(if $(GIF),--gif)
-twin: | $(VENV)  ## the float twin of NET, as a reference for what binary weights cost
+twin: | $(VENV)  ## the full-precision model of NET, as a reference for what binary weights cost
 	@$(RUN) twin $(WHICH) $(TRAIN)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
 	@$(RUN) compare $(WHICH) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
