@@ -63,7 +63,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
 
         progress(f"building the RTL model of {len(ops)} operators")
         device = network(acc / "rtl", ops)
-        progress(f"RTL on {images:,} images at full rate, then {stalled:,} with pauses")
+        progress(f"RTL on {images:,} images at full rate, then {stalled:,} under stalls")
         flowing = run_network(device, acc, ops, pictures[:images], expected)
         paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=STALL)
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer

@@ -295,7 +295,7 @@ def layers(ops, synth: dict, board) -> list[dict]:
 
 
 def streams(ops, sim: dict, synth: dict) -> list[dict]:
-    """The queues with their highest fill in simulation; a FIFO with its cells, a buffer's are within its
+    """FIFOs and input buffers with their highest fill in simulation; a FIFO with its cells, a buffer's are within its
     unit's.
     """
     mapped = {row["name"]: row for row in synth["operators"]}

@@ -66,7 +66,7 @@ def test_what_has_a_packed_form_is_run_by_it_and_all_of_it_is_among_the_examples
 
 
 def random_chain(seed):
-    """Bytes or bits in, then windows, matrices, pools, thresholds and queues of seeded sizes."""
+    """Bytes or bits in, then windows, matrices, pools, thresholds and FIFOs of seeded sizes."""
     rng = np.random.default_rng(seed)
     size, channels, first = (
         int(rng.integers(6, 13)),
