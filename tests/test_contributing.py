@@ -123,5 +123,5 @@ def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
         assert listed.startswith("CAPI=2:\n") and '"top.sv"' in listed and '"toplevel": "xf_top"' in listed
     if title == "A report view":
         page = (clone / "out/mnist-tfc/rtl-pynq-z2/report.md").read_text()
-        # 784 bytes in and 11 bytes out per frame, 1,024 cycles at 100 MHz.
-        assert re.search(r"## Bandwidth\n\n76\.6 MB/s in and [\d.]+ MB/s out at 100 MHz\.", page), page
+        # 784 bytes in 1,024 cycles at 100 MHz.
+        assert "## Bandwidth\n" in page and re.search(r"^\| s_axis_tdata \| 76\.6 \|$", page, re.MULTILINE)

@@ -687,10 +687,16 @@ def test_a_view_that_does_not_say_where_it_stands_is_refused(built, outside):
 
 
 @pytest.mark.parametrize("name", plugins.names("flows.report.views"))
-def test_a_view_has_a_block_for_each_of_its_places(name):
+def test_a_view_has_a_block_for_each_of_its_places_and_is_rendered_there(name, built):
+    acc, record = built
     one = pages.view(name, plugins.place("flows.report.views", name))
     blocks = set(re.findall(r"\{%-? block (\w+)", one.text))
     assert blocks - {"css"} == set(one.places) and one.forms <= {"design", "project"}
+    if "design" in one.forms:
+        for (
+            kind
+        ) in one.places:  # an unknown key of the record, or a name from outside of a block, is an error
+            assert pages.page(record, acc, "design", kind)
 
 
 def test_halves_stand_side_by_side(built):
