@@ -17,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 
 @cache
-def start() -> None:
+def start_finn() -> None:
     """Make FINN importable and silent; calls after the first do nothing."""
     folder = tempfile.TemporaryDirectory(prefix="xnorforge-finn-")
     atexit.register(folder.cleanup)
@@ -29,14 +29,14 @@ def start() -> None:
     initialize_dummy_settings()
 
 
-def execute(model: ModelWrapper, frame: np.ndarray) -> dict[str, np.ndarray]:
+def execute_with_finn(model: ModelWrapper, frame: np.ndarray) -> dict[str, np.ndarray]:
     """Every tensor of a lowered graph in FINN's and qonnx's own Python execution.
 
     Args:
         model: one input, hardware-abstraction nodes (not specialised ones, which need a simulator).
         frame: one input without batch, integers.
     """
-    start()
+    start_finn()
     name = model.graph.input[0].name
     given = {name: frame.astype(np.float32).reshape(model.get_tensor_shape(name))}
     with _without_range_check():

@@ -18,7 +18,7 @@ from xnorforge.flows.lower import SUM_BITS, rounding
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.registry import RULES
 from xnorforge.flows.lower.walk import Lowered, TooWide, refuse
-from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, tensors
+from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
 
 SINGLE = 2  # images that are run one by one as well
 COARSE = 1e-4  # of a tensor's largest value: more than float32 rounding, less than a quantiser's step
@@ -191,7 +191,7 @@ def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> Use
     """The error for an image whose scores depend on those beside it: names the first operator
     that does so.
     """
-    alone, among = tensors(network, inputs[image : image + 1]), tensors(network, inputs)
+    alone, among = qonnx_tensors(network, inputs[image : image + 1]), qonnx_tensors(network, inputs)
     for node in network.graph.node:
         name = node.output[0]
         if alone[name].shape != (1, *among[name].shape[1:]) or len(among[name]) != len(inputs):

@@ -27,7 +27,7 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
     return scores if scores.ndim == 4 else scores.reshape(len(inputs), -1)
 
 
-def tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.ndarray]:
+def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.ndarray]:
     """Every tensor of the graph for one batch of images, by name."""
     batched = _of_batch(network, len(inputs))
     return execute_onnx(batched, {batched.graph.input[0].name: inputs}, return_full_exec_context=True)

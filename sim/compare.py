@@ -45,6 +45,6 @@ def equal(where: str, what: str, got, expected) -> None:
         raise MismatchError(describe(where, what, got, expected))
 
 
-def checked(name: str, got, expected, what: str) -> dict:
+def compare_arrays(name: str, got, expected, what: str) -> dict:
     """The record's line for a comparison (`artifacts.check`)."""
     return artifacts.check(name, len(expected), frames_unequal(got, expected), int(np.size(expected)), what)

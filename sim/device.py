@@ -86,7 +86,7 @@ def bench(ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves=Fa
         sources, lanes, memories = write_bench(ops, Path(folder))
         options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
         header = ports_header("clk_i", lanes)
-        program = verilate.build("xf_bench", [*extra, *sources], header, include_folders(), **options)
+        program = verilate.compile_model("xf_bench", [*extra, *sources], header, include_folders(), **options)
     return Device(program, lanes, memories)
 
 
@@ -114,7 +114,7 @@ def layers(rtl: Path, ops: list[HwOp]) -> Device:
     with tempfile.TemporaryDirectory() as folder:
         sources.append(Path(folder) / "xf_bench.sv")
         sources[-1].write_text(text)
-        program = verilate.build("xf_bench", sources, ports_header("clk_i", lanes), [rtl])
+        program = verilate.compile_model("xf_bench", sources, ports_header("clk_i", lanes), [rtl])
     return Device(program, lanes, folder=rtl)
 
 
@@ -194,7 +194,9 @@ def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None,
             Lane("xf_top", "aresetn", [source, *sources_in], [sink, *sinks_out], patience(ops), control=True)
         ]
     options = {"checked": checked, "waves": waves, "level": level}
-    program = verilate.build("xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options)
+    program = verilate.compile_model(
+        "xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options
+    )
     return Device(program, lanes, folder=rtl)
 
 

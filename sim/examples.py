@@ -10,7 +10,7 @@ from xnorforge.sim.machine import Machine
 QUALITY = 85  # of the JPEG files, which go into the page whole
 
 
-def draw(machine: Machine, trained_on: str, folder: Path) -> list[dict]:
+def draw_examples(machine: Machine, trained_on: str, folder: Path) -> list[dict]:
     """Draw the task's examples into `folder`, 1.jpg and so on, which replaces an earlier one.
 
     Args:

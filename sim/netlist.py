@@ -60,13 +60,13 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
     record = {
         "stage": "netlist",
         "checks": [
-            compare.checked(
+            compare.compare_arrays(
                 "netlist = lowered",
                 mapped.output,
                 expected[: len(pictures)],
                 "every output integer of the mapped cells",
             ),
-            compare.checked(
+            compare.compare_arrays(
                 "netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"
             ),
             *changing,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core import artifacts
-from xnorforge.core.accuracy import of_stage, task_of
+from xnorforge.core.accuracy import of_stage, task_of_export
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
@@ -73,7 +73,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.check_templates(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
-        task, rows, drawn = task_of(net_dir), [], []
+        task, rows, drawn = task_of_export(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
             if loadable(ops):
@@ -81,7 +81,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 rows = tracking.evaluate_sets(machine)
                 changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
             progress("example pictures")
-            drawn = examples.draw(
+            drawn = examples.draw_examples(
                 machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples"
             )
         if waves:
@@ -96,13 +96,13 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         "stage": "sim",
         "checks": [
             equal,
-            compare.checked(
+            compare.compare_arrays(
                 "RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"
             ),
-            compare.checked(
+            compare.compare_arrays(
                 "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}"
             ),
-            compare.checked(
+            compare.compare_arrays(
                 "RTL after a reset = lowered",
                 again.output,
                 expected[: len(again.output)],
@@ -132,7 +132,7 @@ def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarra
         raise MismatchError(locate_bits(simulator, pictures, bits, expected))
     what = "every score" if expected.ndim == 2 else "every integer of the map"
     what += " and index" if last.indices else ""
-    return bits, compare.checked("bit simulator = lowered", bits, expected, what)
+    return bits, compare.compare_arrays("bit simulator = lowered", bits, expected, what)
 
 
 def bits_alone(acc: Path, net_dir: Path) -> dict:

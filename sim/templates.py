@@ -153,7 +153,7 @@ def check_templates(
         what = (
             f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; pauses {stall or 'none'}"
         )
-        found.append(compare.checked(f"{name} = bit simulator", got, wanted, what))
+        found.append(compare.compare_arrays(f"{name} = bit simulator", got, wanted, what))
     return found
 
 

@@ -38,4 +38,6 @@ def as_rtl(machine: Machine, device: Device, stall=0.0) -> dict:
     steps = sum(answers is not None for _, answers in machine.kept)
     what = f"{steps} steps of the first test sequence, its template learnt from a frame; "
     what += f"pauses {stall or 'none'}"
-    return compare.checked(f"RTL tracker{' stalled' if stall else ''} = bit simulator", found, expected, what)
+    return compare.compare_arrays(
+        f"RTL tracker{' stalled' if stall else ''} = bit simulator", found, expected, what
+    )

@@ -66,7 +66,7 @@ def lint(top: str, sources, includes=(), defines=()) -> None:
     _verilator("--lint-only", "-Wall", *WAIVED, *_common(top, sources, includes, defines), what=top)
 
 
-def build(
+def compile_model(
     top: str, sources, ports: str, includes=(), defines=("XF_SIM",), checked=False, waves=False, level="-O2"
 ) -> Path:
     """Build the simulator of `top`, or find it in the cache.

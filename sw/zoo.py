@@ -46,7 +46,7 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
             )
     else:
         source = "own training"
-    card, tensors = weights.read(folder)
+    card, tensors = weights.read_weights(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(
             f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train "

@@ -50,7 +50,7 @@ def few(monkeypatch):
 
 def asked(tmp_path, **others):
     given = {"methods": "ste bonn,nu=0.5", "seeds": "0 3", "epochs": 1} | others
-    return compare.request(NET, out=tmp_path, **given)
+    return compare.compare_request(NET, out=tmp_path, **given)
 
 
 def silent(text):
@@ -183,7 +183,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_in_the_table(tmp_path, mon
 
 
 def test_without_epochs_the_recipes_are_taken_and_without_methods_all_of_them(tmp_path):
-    this = compare.request(NET, out=tmp_path)
+    this = compare.compare_request(NET, out=tmp_path)
     assert [str(variant) for variant in this.variants] == plugins.names("sw.methods")
     assert (this.epochs, this.seeds, this.folder) == (2, (0, 1, 2), tmp_path / NET / "2")
 

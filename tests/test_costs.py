@@ -50,7 +50,7 @@ def few_images(monkeypatch):
 
 
 def asked(out, methods="ste bonn", board=BOARD):
-    return compare.request(NET, methods, seeds="3 0", epochs=1, board=board, out=out)
+    return compare.compare_request(NET, methods, seeds="3 0", epochs=1, board=board, out=out)
 
 
 def silent(text):
@@ -80,7 +80,7 @@ class Player:
                 write_json(path, {"stage": stage.name} | self.record(stage.name, asked, LUT[method]))
         earlier = [one.outputs[0] for one in STAGES_OF_ALL if one.name in stage.inputs]
         noted = [("read", str(path_of(name, asked.net_dir, asked.acc))) for name in earlier]
-        record.write(stage, asked, noted, began)
+        record.write_record(stage, asked, noted, began)
 
     def record(self, name, asked, lut):
         if name == "fold":
@@ -259,10 +259,10 @@ def test_a_new_export_is_built_again_and_another_interval_is_folded_again(play):
 )
 def test_a_report_that_proves_nothing_gives_no_figures(play, change, said):
     one = builds.Build(play() / "bonn-3", NET, BOARD)
-    assert builds.read(one)["lut"] == 1250
+    assert builds.build_figures(one)["lut"] == 1250
     write_json(one.acc / "report.json", read_json(one.acc / "report.json") | change)
     with pytest.raises((UserError, MismatchError)) as error:
-        builds.read(one)
+        builds.build_figures(one)
     assert str(error.value) == f"{one.acc}: {said}"
 
 

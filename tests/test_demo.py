@@ -176,7 +176,7 @@ def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
     acc, task = built("pedestrian-tinyped"), pedestrian.Task()
     rows = [picture((640, 400)), picture((640, 400), (320, 136, 352, 168))]
     task.examples = lambda: [("two", rows, None), ("none", rows[:1], None)]
-    drawn = examples.draw(Machine.of(acc, task), "nothing", tmp_path / "examples")
+    drawn = examples.draw_examples(Machine.of(acc, task), "nothing", tmp_path / "examples")
     assert [(row["picture"], row["file"]) for row in drawn] == [
         ("two", "examples/1.jpg"),
         ("none", "examples/2.jpg"),
@@ -199,7 +199,7 @@ def test_examples_are_taken_by_their_place_in_the_test_set(net, tmp_path, monkey
 
 def test_masks_have_the_size_of_the_picture_and_their_colours_stand_in_the_legend(built, tmp_path):
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
-    task, given = inputs.request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
+    task, given = inputs.demo_request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
     record = render.demo(built("segment-tinyseg"), task, given, tmp_path / "out")
     parts = record["pictures"][0]["percent_of_pixels"]
     assert parts["sky"] == pytest.approx(50, abs=3) and parts["sky"] + parts["building"] > 99
@@ -221,7 +221,7 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
     )
     chain([*ops, last]).save(str(acc / "folded.onnx"))
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
-    task, given = inputs.request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
+    task, given = inputs.demo_request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
     parts = render.demo(acc, task, given, tmp_path / "out")["pictures"][0]["percent_of_pixels"]
     assert parts["sky"] == pytest.approx(50, abs=3) and parts["building"] == pytest.approx(50, abs=3)
 
@@ -237,7 +237,7 @@ def test_a_patch_is_followed_from_a_learn_frame(built, tmp_path):
     )
     acc, found = built("track-tinytrk"), []
     for box in (None, f"{x0},{y0},{x1 - x0},{y1 - y0}"):
-        task, given = inputs.request("track-tinytrk", None, str(tmp_path / "clip"), box)
+        task, given = inputs.demo_request("track-tinytrk", None, str(tmp_path / "clip"), box)
         record = render.demo(acc, task, given, tmp_path / "out", gif=True)
         found.append([row["box"] for row in record["pictures"]])
         assert record["checks"][0]["integers"] == 3 * 17 * 17 and not record["checks"][0]["mismatches"]
@@ -259,7 +259,7 @@ def test_every_frame_of_a_video_is_drawn_where_nothing_is_followed(built, tmp_pa
     path = video(
         tmp_path / "v.mp4", [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
     )
-    task, given = inputs.request("pedestrian-tinyped", None, str(path), None)
+    task, given = inputs.demo_request("pedestrian-tinyped", None, str(path), None)
     rows = render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["pictures"]
     assert [row["picture"] for row in rows] == [f"frame {k}" for k in range(1, 6)]
     middles = [np.mean(np.reshape(row["found"][0]["box"], (2, 2)), 0) for row in rows]
@@ -298,7 +298,7 @@ def test_a_video_is_turned_as_its_file_says(tmp_path):
 def test_two_pictures_of_one_name_keep_their_suffixes(built, tmp_path):
     save(picture((160, 128)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/a.bmp")
-    task, given = inputs.request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
+    task, given = inputs.demo_request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
     assert render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["files"] == [
         "a.bmp.png",
         "a.png.png",
@@ -478,7 +478,7 @@ def test_a_video_that_ends_early_is_one_sentence_and_leaves_nothing(built, call,
 )
 def test_a_network_whose_answers_are_no_drawing_is_refused(wrong, net, why):
     with pytest.raises(UserError) as caught:
-        inputs.request(net, str(wrong / "ok.png"), None, None)
+        inputs.demo_request(net, str(wrong / "ok.png"), None, None)
     answer = (
         f"demo: {why}, so there is nothing to draw; choose TASK= among detect, pedestrian, segment, track."
     )

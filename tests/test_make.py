@@ -197,7 +197,7 @@ def test_a_name_that_leads_out_of_out_removes_nothing(tmp_path, monkeypatch, wor
     before = left(tmp_path)
     for stage in stages.NAMES:
         with pytest.raises(UserError, match="names a folder of out/"):
-            clean.stage(Request(**words), stage)
+            clean.clean_stage(Request(**words), stage)
     assert left(tmp_path) == before
 
 

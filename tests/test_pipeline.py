@@ -235,7 +235,7 @@ def test_every_stage_has_a_function_and_waits_for_what_it_reads():
     from xnorforge.pipeline import stages
 
     before = set()
-    for stage in stages.plan("rtl", "pynq-z2"):
+    for stage in stages.stages_of("rtl", "pynq-z2"):
         module, _, function = stage.function().partition(":")
         assert callable(getattr(import_module(module), function))
         assert before.issuperset(stage.inputs)

@@ -65,7 +65,7 @@ def played(monkeypatch):
         return list(ran)
 
     played.fails = {}
-    monkeypatch.setattr(builds, "export", export)
+    monkeypatch.setattr(builds, "export_run", export)
     monkeypatch.setattr(builds, "make", make)
     return played
 

@@ -180,7 +180,7 @@ def test_make_hands_over_task_and_net(words, command):
     ],
 )
 def test_task_and_net_are_put_together(task, net, name):
-    assert request.network(net, task) == name
+    assert request.network_name(net, task) == name
 
 
 def test_the_comparisons_in_full_ask_for_what_there_is():
@@ -188,7 +188,7 @@ def test_the_comparisons_in_full_ask_for_what_there_is():
     commands = re.findall(r"compare (\S+) --epochs (\d+) [^\n]*?(?:--methods '(.*?)')?\n", text)
     assert [net for net, _, _ in commands] == ["cifar10-cnv_half", "cifar10-cnv", "cifar10-wrn22"]
     for net, epochs, methods in commands:
-        asked = compare.request(net, methods, epochs=int(epochs))
+        asked = compare.compare_request(net, methods, epochs=int(epochs))
         assert len(asked.variants) == (5 if methods else len(plugins.names("sw.methods")))
 
 
@@ -196,4 +196,4 @@ def test_a_network_of_another_task_is_refused():
     both = r"or both as TASK=cifar10 NET=cifar10-cnv\.$"
     answer = rf"^TASK: 'mnist' is not the task of NET=cifar10-cnv; give one of the two, {both}"
     with pytest.raises(UserError, match=answer):
-        request.network("cifar10-cnv", "mnist")
+        request.network_name("cifar10-cnv", "mnist")

@@ -13,7 +13,7 @@ BORDERS = ("FMPadding", "Pad")
 OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
 
 
-def thresholds(network: Network, node, channels: int) -> np.ndarray:
+def integer_thresholds(network: Network, node, channels: int) -> np.ndarray:
     """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
     if node.op_type == "Thresholding" and get(node, "ActVal"):
         raise UserError(
@@ -56,7 +56,7 @@ def levels_at(network: Network, node) -> Levels | None:
         sign, node = node, after
     x = (node if sign is None else sign).input[0]
     shape, (bits, signed) = network.shape(x), network.kind(x)
-    arrays = {"thresholds": thresholds(network, node, shape[-1])}
+    arrays = {"thresholds": integer_thresholds(network, node, shape[-1])}
     if sign is not None:
         arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
     attributes = {"in_shape": shape, "in_bits": bits, "in_signed": int(signed)}
@@ -109,7 +109,7 @@ def steps_behind(network: Network, nodes: list) -> np.ndarray | None:
     """The thresholds (outputs,) of the second of a unit's nodes, None where there is one node."""
     if len(nodes) == 1:
         return None
-    return thresholds(network, nodes[1], network.shape(nodes[1].output[0])[-1])[:, 0]
+    return integer_thresholds(network, nodes[1], network.shape(nodes[1].output[0])[-1])[:, 0]
 
 
 def _as_it_comes(network: Network, tensor: str, length: int) -> list[int]:

@@ -66,7 +66,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
             raise UserError(
                 "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
             )
-        scale, bias = checks.affine(graph.output)
+        scale, bias = checks.scale_and_bias(graph.output)
         bind(lowered, scale, bias)  # what no operator builds is refused here, not by a later stage
 
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
@@ -77,7 +77,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         proofs, apart = [], None
         if why:
             few = frames[:ROUNDED_IMAGES], inputs[:ROUNDED_IMAGES]
-            apart = checks.difference(graph, network, *few, integers, scores)
+            apart = checks.approximation_error(graph, network, *few, integers, scores)
             if not approximate:
                 told = f"allow rounded sums ({apart['told']}) with --allow-approximate"
                 raise UserError(f"{str(why).rstrip('.')}, or {told}.")

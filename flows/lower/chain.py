@@ -4,7 +4,7 @@ import numpy as np
 from onnx import TensorProto
 
 from .registry import rule
-from .sums import add
+from .sums import sum_of_branches
 from .values import append, batch_norm, exact
 from .walk import refuse
 
@@ -32,7 +32,7 @@ def _arithmetic(walk, node, _at):
             raise refuse(
                 node, "a product of two activations has no integer operator", "use a constant factor"
             )
-        return add(walk, node, 1 if node.op_type == "Add" else -1)
+        return sum_of_branches(walk, node, 1 if node.op_type == "Add" else -1)
     value = walk.value(node, 1 if left else 0)
     constant = walk.per_channel(node, walk.constants[node.input[0 if left else 1]], value)
     if node.op_type == "Sub":

@@ -15,7 +15,7 @@ CHUNK = 32  # images per batch: bounds the memory of the windows
 RELATIVE = 1e-6  # where the reference itself rounds its scores
 
 
-def affine(value: Value) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_bias(value: Value) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset of a value of one leaf, float64 per channel."""
     return value.single[1].astype(np.float64), value.offset.astype(np.float64)
 
@@ -42,7 +42,7 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -
     its scores must be equal and the scores must agree to `RELATIVE`.
     """
     leaf = graph.leaves[graph.output.single[0]]
-    scale, bias = affine(graph.output)
+    scale, bias = scale_and_bias(graph.output)
     scores = scale * integers + bias
     given = channels_last(golden).astype(np.float64)
     terms = graph.output.single[1], graph.output.offset
@@ -77,14 +77,14 @@ def activations_are_equal(graph: Lowered, model: ModelWrapper, frames, inputs) -
     """
     compared = 0
     for image, leaf, got, wanted in _activations(graph, model, frames, inputs):
-        report(graph, leaf, got, wanted, image, "qonnx")
+        report_mismatch(graph, leaf, got, wanted, image, "qonnx")
         compared += got.size
     return check(
         "activations = qonnx", len(inputs), 0, compared, f"{len(graph.activations)} quantisers, every element"
     )
 
 
-def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, golden) -> dict:
+def approximation_error(graph: Lowered, model: ModelWrapper, frames, inputs, integers, golden) -> dict:
     """How far a graph with rounded sums is from the network.
 
     Args:
@@ -102,7 +102,7 @@ def difference(graph: Lowered, model: ModelWrapper, frames, inputs, integers, go
         for *_, got, wanted in _activations(graph, model, frames, inputs)
     ]
     activations, differ = map(sum, zip(*found))
-    scale, bias = affine(graph.output)
+    scale, bias = scale_and_bias(graph.output)
     largest = (scale * integers + bias).argmax(-1)
     classes = int((largest != channels_last(golden).argmax(-1)).sum())
     cells = "images" if largest.ndim == 1 else "cells"
@@ -124,7 +124,7 @@ def _activations(graph: Lowered, model: ModelWrapper, frames, inputs):
     for image, x in enumerate(inputs):
         reference = onnx_exec.execute_onnx(model, {name: x[None]}, return_full_exec_context=True)
         for tensor, value in graph.activations.items():
-            leaf, (scale, offset) = value.single[0], affine(value)
+            leaf, (scale, offset) = value.single[0], scale_and_bias(value)
             got = tensors[leaf][image]
             given = _in_our_order(reference[tensor][0].astype(np.float64), graph.leaves[leaf])
             wanted = np.rint((given - offset) / np.where(scale == 0, 1, scale)).astype(np.int64)
@@ -137,10 +137,10 @@ def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> 
     producers = {f"{node.name}_out": node.out for node in graph.nodes}
     expected = graph.run(frames)
     for image, frame in enumerate(frames):
-        context = finn_execution.execute(lowered, frame)
+        context = finn_execution.execute_with_finn(lowered, frame)
         for tensor, leaf in producers.items():
             if tensor in context:
-                report(graph, leaf, expected[leaf][image], context[tensor][0], image, "FINN")
+                report_mismatch(graph, leaf, expected[leaf][image], context[tensor][0], image, "FINN")
                 compared += context[tensor].size
     return check("lowered = FINN execution", len(frames), 0, compared, "every tensor of lowered.onnx")
 
@@ -151,7 +151,7 @@ def _in_our_order(x: np.ndarray, leaf) -> np.ndarray:
     return x if leaf.order is None else x[leaf.order]
 
 
-def report(graph: Lowered, leaf: str, got, wanted, image: int, other: str) -> None:
+def report_mismatch(graph: Lowered, leaf: str, got, wanted, image: int, other: str) -> None:
     """Raise where two machines differ, naming operator, channel, position and both values."""
     wrong = np.argwhere(got != wanted)
     if not len(wrong):

@@ -53,6 +53,6 @@ def dense(x, at):
     return y + (at["weights"] < 0).sum(0) if at["xnor"] else y
 
 
-def run(op: str, inputs: list[np.ndarray], at: dict) -> np.ndarray:
+def run_operator(op: str, inputs: list[np.ndarray], at: dict) -> np.ndarray:
     """One operator on its input tensors."""
     return MEANINGS[op](*inputs, at)

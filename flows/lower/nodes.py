@@ -44,7 +44,7 @@ class IntegerNode(CustomOp):
         given = [np.rint(context[key]).astype(np.int64) for key in node.input]
         at = {name: self.get_nodeattr(name) for name in self.numbers}
         at |= dict(zip(self.arrays, given[self.tensors :])) | {"xnor": 0}
-        result = integers.run(self.op, given[: self.tensors], at)
+        result = integers.run_operator(self.op, given[: self.tensors], at)
         context[node.output[0]] = result.astype(np.float32)
 
     def make_shape_compatible_op(self, model):

@@ -37,7 +37,7 @@ def _same_order(node, values):
             raise refuse(node, "it joins a flattened image with a plain vector", "join before flattening")
 
 
-def add(walk, node, sign: int) -> Value:
+def sum_of_branches(walk, node, sign: int) -> Value:
     """Sum (sign +1) or difference of the node's two activations."""
     return _total(walk, node, [walk.value(node, k) for k in (0, 1)], (1, sign))
 

@@ -115,7 +115,7 @@ def of_leaf(leaf: Leaf, scale, offset) -> Value:
     """A n + B over one leaf, with an empty chain."""
     a = np.broadcast_to(np.asarray(scale, object), (leaf.channels,))
     b = np.broadcast_to(np.asarray(offset, object), (leaf.channels,))
-    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), [], signs(a))
+    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), [], signs_of(a))
 
 
 def append(value: Value, op: str, *given) -> Value:
@@ -135,7 +135,7 @@ def append(value: Value, op: str, *given) -> Value:
         times, plus = (-one if op == "rsub" else one), numbers
     terms = value.terms and {leaf: a * times for leaf, a in value.terms.items()}
     offset = value.offset * times + plus if value.terms else value.offset
-    rising = None if value.rising is None else value.rising * signs(times)
+    rising = None if value.rising is None else value.rising * signs_of(times)
     return replace(value, terms=terms, offset=offset, chain=chain, rising=rising)
 
 
@@ -150,7 +150,7 @@ def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
     return moved
 
 
-def signs(numbers) -> np.ndarray:
+def signs_of(numbers) -> np.ndarray:
     """+1, 0, -1 per entry of an object array."""
     return np.array([(x > 0) - (x < 0) for x in numbers], np.int64)
 

@@ -52,7 +52,9 @@ class Lowered:
         """Every integer tensor for inputs (N, H, W, C), int64."""
         tensors = {next(iter(self.leaves)): np.asarray(x, np.int64)}
         for node in self.nodes:
-            tensors[node.out] = integers.run(node.op, [tensors[name] for name in node.inputs], node.at)
+            tensors[node.out] = integers.run_operator(
+                node.op, [tensors[name] for name in node.inputs], node.at
+            )
         return tensors
 
     def only_reader(self, leaf: str) -> Node | None:

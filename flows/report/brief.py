@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from xnorforge.core import accuracy
-from xnorforge.flows.report.vivado import block_ram, number
+from xnorforge.flows.report.vivado import block_ram, formatted
 
 
 def as_text(record: dict) -> str:
@@ -39,16 +39,16 @@ def _project(record: dict) -> list[str]:
 def _counted(record: dict) -> list[str]:
     cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
     lines = [
-        f"  interval  {number(cycles['interval_simulated'])} cycles per frame simulated, "
-        f"bound {number(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
-        f"  speed     {number(record['fps']['value'])} frames/s, "
-        f"latency {number(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
+        f"  interval  {formatted(cycles['interval_simulated'])} cycles per frame simulated, "
+        f"bound {formatted(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
+        f"  speed     {formatted(record['fps']['value'])} frames/s, "
+        f"latency {formatted(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
     ]
     block, per = block_ram(part["family"])
     for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
         used, has = part[name] * each, part["capacity"][name] * each
         lines.append(
-            f"  {title:<9} {number(used):>7} of {number(has)} ({100 * part['share'][name]:.1f} %), "
+            f"  {title:<9} {formatted(used):>7} of {formatted(has)} ({100 * part['share'][name]:.1f} %), "
             f"{part['kind']}"
         )
     return [*lines, f"  bitstream {record['bitstream']}"]

@@ -55,10 +55,10 @@ def records(acc: Path) -> dict[str, dict]:
     fold = asked["fold"]
     if fold.exists() and not boards.load(read_json(fold)["board"]).simulates_netlists:
         del asked["netlist"]
-    return read(asked)
+    return read_records(asked)
 
 
-def read(asked: dict[str, Path]) -> dict[str, dict]:
+def read_records(asked: dict[str, Path]) -> dict[str, dict]:
     """The records of stages.
 
     Raises:
@@ -105,7 +105,7 @@ def report(acc: Path) -> dict:
     ops = graph.operators(acc / "folded.onnx")
     fold, sim, synth, export = (found[name] for name in ("fold", "sim", "synth", "export"))
     board = boards.load(fold["board"])
-    rows = layers(ops, synth, board)
+    rows = layer_rows(ops, synth, board)
     bound, interval = max(op.cycles() for op in ops), sim["interval"]
     if interval is None:
         raise MismatchError(
@@ -167,8 +167,8 @@ def report(acc: Path) -> dict:
         },
         "fmax": {},
         "critical_paths": [],
-        "files": provenance.files(acc),
-        "run": provenance.run(found),
+        "files": provenance.product_files(acc),
+        "run": provenance.run_facts(found),
     }
     record["run"]["backends"] = backends.beside(acc, record)
     return record
@@ -266,7 +266,7 @@ def with_interval(row: dict) -> dict:
     }
 
 
-def layers(ops, synth: dict, board) -> list[dict]:
+def layer_rows(ops, synth: dict, board) -> list[dict]:
     """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the
     others.
     """

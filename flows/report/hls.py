@@ -18,7 +18,7 @@ def report(acc: Path) -> dict:
     Raises:
         MismatchError: a stage left no record.
     """
-    found = collect.read({stage: acc / folder / f"{stage}.json" for stage, folder in STAGES.items()})
+    found = collect.read_records({stage: acc / folder / f"{stage}.json" for stage, folder in STAGES.items()})
     board, hls = boards.load(found["fold"]["board"]), found["hls"]
     record = {
         "schema": SCHEMA,
@@ -30,8 +30,8 @@ def report(acc: Path) -> dict:
         "synthesised": hls["synthesised"],
         "synthesis": hls.get("report"),
         "netlist": "none, the project is C++ for Vitis HLS",
-        "files": provenance.files(acc),
-        "run": provenance.run(found),
+        "files": provenance.product_files(acc),
+        "run": provenance.run_facts(found),
     }
     record["run"]["backends"] = backends.beside(acc, record)
     return record

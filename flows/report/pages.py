@@ -31,7 +31,7 @@ def factor(value: float) -> str:
     return f"{value:.9g}".replace("-", "−")
 
 
-def meaning(output: dict) -> str:
+def output_meaning(output: dict) -> str:
     """How to read an output frame, in words."""
     (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
     if cells and output["indices"]:
@@ -132,7 +132,7 @@ def _environment(kind: str) -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    env.filters |= {"n": vivado.number, "pct": percent, "signed": signed, "factor": factor}
+    env.filters |= {"n": vivado.formatted, "pct": percent, "signed": signed, "factor": factor}
     env.globals |= {"ends": ends, "tag": tag, "element": element, "svg": svg, "vivado": vivado}
     return env
 
@@ -159,7 +159,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
             "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],
             "block": block,
             "per": per,
-            "meaning": meaning(record["output"]),
+            "meaning": output_meaning(record["output"]),
             "loading": loading(record["control"]),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
         }

@@ -50,7 +50,7 @@ def bitstream(board) -> str:
     return f"not built, {name} not found on PATH"
 
 
-def files(acc: Path) -> list[dict]:
+def product_files(acc: Path) -> list[dict]:
     """Products that are equal for equal inputs, with size and SHA-256; folders as one."""
     found = []
     for name, opens in {
@@ -74,7 +74,7 @@ def files(acc: Path) -> list[dict]:
     return found
 
 
-def run(found: dict) -> dict:
+def run_facts(found: dict) -> dict:
     """What varies: times, memory, tools, machine, commit."""
     ran = {stage: record["run"] for stage, record in found.items() if "run" in record}
     tools = {name: given for one in ran.values() for name, given in one.get("tools", {}).items()}

@@ -62,7 +62,7 @@ def pipeline(layers: list[dict]) -> str:
     return _frame(width, top + row * len(layers) - 6, "cycles and LUT per operator", parts)
 
 
-def share(fraction: float, width: int = 140) -> str:
+def percent_bar(fraction: float, width: int = 140) -> str:
     """One bar for a share of the part; red above one."""
     colour = RED if fraction > 1 else BLUE
     return _frame(

@@ -44,14 +44,14 @@ def hierarchy_rows(report: dict) -> list[tuple]:
     return [(instance, module, *(row[key] for key in KEYS)) for instance, module, row in rows]
 
 
-def number(value: float | None) -> str:
+def formatted(value: float | None) -> str:
     """12,345 or 72.5; three dashes where nothing is known."""
     return "---" if value is None else f"{value:,.1f}".removesuffix(".0")
 
 
 def _plain(value: float | None) -> str:
     """As `number`, but without commas: programs read these tables."""
-    return number(value).replace(",", "")
+    return formatted(value).replace(",", "")
 
 
 def text(report: dict) -> str:

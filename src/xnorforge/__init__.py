@@ -7,4 +7,4 @@ __version__ = "0.1.0"
 if "XNORFORGE_READS" in os.environ:  # this process is part of a stage, which notes what it reads
     from xnorforge.pipeline import reads
 
-    reads.start(os.environ[reads.VARIABLE])
+    reads.start_recording(os.environ[reads.VARIABLE])

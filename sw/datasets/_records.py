@@ -213,12 +213,12 @@ def located(title: str, names: tuple[str, ...], source: str) -> Path:
     return found
 
 
-def missing(folder: Path, wanted: str) -> UserError:
+def incomplete(folder: Path, wanted: str) -> UserError:
     """The error for a set whose folder is there and does not hold what belongs in it."""
     return UserError(f"{folder}: holds no {wanted}; unpack the set there as docs/tasks.md shows.")
 
 
-def text(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The text of an annotation.
 
     Raises:

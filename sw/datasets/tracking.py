@@ -18,7 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.datasets._records import Clip, Split, boxes_in, located, missing, size_of, text, unreadable
+from xnorforge.sw.datasets._records import (
+    Clip,
+    Split,
+    boxes_in,
+    incomplete,
+    located,
+    read_text,
+    size_of,
+    unreadable,
+)
 
 SOURCE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/ or http://got-10k.aitestunion.com/"
 SPLITS = {
@@ -46,7 +55,7 @@ def clips(split: str) -> Split:
         raise unknown("tracking", split, SPLITS)
     folder = located("tracking", ("tracking",), SOURCE)
     if absent := [name for name in SPLITS[split] if not (folder / name).is_dir()]:
-        raise missing(folder, f"sequence {absent[0]}")
+        raise incomplete(folder, f"sequence {absent[0]}")
     return _split([clip(folder / name) for name in SPLITS[split]])
 
 
@@ -57,10 +66,10 @@ def sequences(folder: Path) -> Split:
         UserError: there is none, or see `clip`.
     """
     listed = folder / "list.txt"
-    names = text(listed).split() if listed.exists() else sorted(path.name for path in folder.glob("*/"))
+    names = read_text(listed).split() if listed.exists() else sorted(path.name for path in folder.glob("*/"))
     found = [folder / name for name in names if listed.exists() or annotation(folder / name)]
     if not found:
-        raise missing(folder, "sequence")
+        raise incomplete(folder, "sequence")
     return _split([clip(path) for path in found])
 
 
@@ -73,10 +82,10 @@ def clip(folder: Path) -> Clip:
     """
     path = annotation(folder)
     if path is None:
-        raise missing(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
+        raise incomplete(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
     frames = next(filter(None, (_frames(folder / place) for place in ("img", "color", "."))), [])
     if not frames:
-        raise missing(folder, "frame (*.jpg)")
+        raise incomplete(folder, "frame (*.jpg)")
     boxes = _boxes(path)
     if path.name == "groundtruth_rect.txt":
         boxes -= 1
@@ -113,7 +122,7 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 def _boxes(path: Path) -> np.ndarray:
     """(T, 4): corners, whichever of the forms the lines have."""
     try:
-        lines = [line.replace(",", " ").split() for line in text(path).splitlines() if line.strip()]
+        lines = [line.replace(",", " ").split() for line in read_text(path).splitlines() if line.strip()]
         rows = np.array(lines, float)
         if rows.ndim != 2 or rows.shape[1] not in (4, 8):
             raise ValueError
@@ -130,7 +139,7 @@ def _visible(folder: Path, count: int) -> np.ndarray:
     if not path.exists():
         return np.ones(count, bool)
     try:
-        cover = np.array(text(path).split(), float)
+        cover = np.array(read_text(path).split(), float)
     except ValueError as error:
         raise unreadable(path, "must have a number on every line") from error
     if len(cover) != count:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets._records import Scene, Segmented, Split, boxes_in, located, text, unreadable
+from xnorforge.sw.datasets._records import Scene, Segmented, Split, boxes_in, located, read_text, unreadable
 
 SOURCE = "http://host.robots.ox.ac.uk/pascal/VOC/"
 _NAMES = (
@@ -54,13 +54,13 @@ def _listed(year: int, split: str, kind: str) -> tuple[Path, list[str]]:
     path = folder / "ImageSets" / kind / f"{split}.txt"
     if not path.exists():
         raise unknown(f"{path.parent}", split, (found.stem for found in path.parent.glob("*.txt")))
-    return folder, text(path).split()
+    return folder, read_text(path).split()
 
 
 def _scene(folder: Path, name: str) -> Scene:
     path = folder / "Annotations" / f"{name}.xml"
     try:
-        root = ElementTree.fromstring(text(path))
+        root = ElementTree.fromstring(read_text(path))
         size = int(root.findtext("size/width", "")), int(root.findtext("size/height", ""))
         objects = root.findall("object")
         labels = np.array([CLASSES.index(one.findtext("name")) for one in objects], np.int64)

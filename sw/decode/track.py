@@ -65,7 +65,7 @@ class State:
         return np.concatenate([self.centre - self.size / 2, self.centre + self.size / 2])
 
 
-def start(box) -> State:
+def start_track(box) -> State:
     """The state in the first frame, from the box given there: (4,), x0, y0, x1, y1."""
     box = np.asarray(box, float)
     size = box[2:] - box[:2]
@@ -102,7 +102,7 @@ def exemplar(picture, state: State, rules: Rules = RULES) -> np.ndarray:
     return crop(picture, state.centre, state.side, rules.exemplar)
 
 
-def windows(picture, state: State, rules: Rules = RULES) -> np.ndarray:
+def search_windows(picture, state: State, rules: Rules = RULES) -> np.ndarray:
     """Where to look for it: uint8 (3, search, search, 3), a smaller, an equal, and a larger square."""
     side = state.side * rules.search / rules.exemplar
     return np.stack([crop(picture, state.centre, side * factor, rules.search) for factor in _factors(rules)])

@@ -6,7 +6,7 @@ from xnorforge.sw.draw.canvas import Canvas, called, colour
 from xnorforge.sw.metrics.boxes import Found
 
 
-def draw(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.ndarray:
+def draw_boxes(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.ndarray:
     """The picture, uint8 (H, W, 3), with its boxes; the surest lies on top.
 
     Args:
@@ -25,7 +25,7 @@ def draw(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.ndarra
     return canvas.picture
 
 
-def told(found: Found, names: tuple[str, ...]) -> dict:
+def describe_boxes(found: Found, names: tuple[str, ...]) -> dict:
     """The same for a record, the surest first."""
     order = np.argsort(-found.scores, kind="stable")
     rows = [

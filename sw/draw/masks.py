@@ -16,7 +16,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-def draw(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+def draw_labels(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     """The picture, uint8 (H, W, 3), tinted, over a legend of the classes with their shares of the pixels.
 
     Args:
@@ -30,7 +30,7 @@ def draw(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.
     return _over_legend(Canvas(mixed), parts, colours)
 
 
-def told(labels: np.ndarray, names: tuple[str, ...]) -> dict:
+def describe_labels(labels: np.ndarray, names: tuple[str, ...]) -> dict:
     """The same for a record: per cent of the pixels per class."""
     return {
         "percent_of_pixels": {name: round(100 * share, 2) for name, share in shares(labels, names).items()}

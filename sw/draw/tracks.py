@@ -8,7 +8,7 @@ GIVEN, FOUND = (255, 255, 255), colour(0)
 PAST = 20  # frames of the way that is drawn
 
 
-def draw(picture: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
+def draw_track(picture: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
     """A frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given, is
     white.
     """

@@ -36,7 +36,7 @@ from xnorforge.sw.methods import base
 from xnorforge.sw.nn import mixed_precision
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.mixed_precision import Form, Unit
-from xnorforge.sw.tasks.base import share, task_of
+from xnorforge.sw.tasks.base import main_figure, task_of
 from xnorforge.sw.training import distributed, train, weights
 
 MODES = ("w1a1", "w1a8")
@@ -224,7 +224,7 @@ class Method(base.Method):
         part: Callable[[str], AnyModule] = self.network.get_submodule
         sums = [pair for unit in self.units if unit.name in names for pair in unit.sums]
         return [
-            (mixed_precision.side_by_side([part(one).weight for one in those]), part(norm) if norm else None)
+            (mixed_precision.concatenated([part(one).weight for one in those]), part(norm) if norm else None)
             for those, norm in sums
         ]
 
@@ -234,14 +234,14 @@ class Method(base.Method):
         """
         held_out, start = run.sets[1], copy.deepcopy(run.network.state_dict())
         self._set_forms()
-        ranked, cost, before = self.ranked, {}, train.accuracy(run.network, held_out, run.task)
+        ranked, cost, before = self.ranked, {}, train.evaluate_network(run.network, held_out, run.task)
         for unit in self.units:
             if unit.name in ranked:
                 self.ranked, self.done = [unit.name], 0
                 self._join(1)
                 self._set_forms()
                 self._restate(run)
-                fall = before - train.accuracy(run.network, held_out, run.task)
+                fall = before - train.evaluate_network(run.network, held_out, run.task)
                 cost[unit.name] = fall / (31 * unit.weights - 32 * unit.filters)
                 run.network.load_state_dict(start)
         self.done = 0
@@ -260,7 +260,7 @@ class Method(base.Method):
             return
         self._restate(run)
         held_out = run.sets[1]
-        row = self._row(run, train.accuracy(run.network, held_out, run.task))
+        row = self._row(run, train.evaluate_network(run.network, held_out, run.task))
         if run.phase.name != "polish" and (
             self.done == len(self.units) or not mixed_precision.has_sums(run.network)
         ):
@@ -315,8 +315,8 @@ class Method(base.Method):
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
         card["data"] = {"trained_on": run.sets[0].what}
         if distributed.first():
-            weights.save(run.out_dir / f"prefix_{self.done:02}", run.task.prepared(network), card)
-        return round(share(stated), 5)
+            weights.save_weights(run.out_dir / f"prefix_{self.done:02}", run.task.prepared(network), card)
+        return round(main_figure(stated), 5)
 
     @torch.no_grad()
     def _restate(self, run) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def interval(
+def confidence_interval(
     items: list, statistic, draws: int = 1000, seed: int = 0, share: float = 0.9
 ) -> tuple[float, float]:
     """Percentile interval of a figure over pictures or sequences (B. Efron, 1979).

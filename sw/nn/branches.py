@@ -23,7 +23,7 @@ from torch import nn
 
 from xnorforge.sw.nn import threshold_folding
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.building_blocks import Affine2d, Block, Copied, Projected, added_in, signed
+from xnorforge.sw.nn.building_blocks import Affine2d, Block, Copied, Projected, added_in, binarised
 
 EIGHTH = 1 / 8
 
@@ -187,10 +187,10 @@ class Group(nn.Module):
         outputs = [branch(x) for branch, x in zip(self.branches, inputs)]
         mean = added(outputs, self.shares)
         if self.gates is None:
-            return signed(self, mean)
+            return binarised(self, mean)
         count = len(outputs)
         return [
-            signed(self, (y * count - mean) * gate + mean)
+            binarised(self, (y * count - mean) * gate + mean)
             for y, gate in zip(outputs, one_each(self.gates, count))
         ]
 
@@ -289,5 +289,7 @@ def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
                 getattr(names[name], f"factor{at}").copy_(torch.round(factor / EIGHTH) * EIGHTH)
         if isinstance(part, SumBlock):
             grid = threshold_folding.Grid(sum(dot.reach() for dot in added_in(names[f"{name}.dot"])), EIGHTH)
-            threshold_folding.write(names[name].norm, *threshold_folding.threshold(part.norm, grid), grid)
+            threshold_folding.write_constants(
+                names[name].norm, *threshold_folding.threshold(part.norm, grid), grid
+            )
     return deployed

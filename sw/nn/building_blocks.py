@@ -91,7 +91,7 @@ def summed(network: nn.Module) -> dict[str, AnyModule]:
     }
 
 
-def signed(part: AnyModule, x: torch.Tensor) -> torch.Tensor:
+def binarised(part: AnyModule, x: torch.Tensor) -> torch.Tensor:
     """Bits of x, pooled, by a part with `sign` and `pool`.
 
     Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of
@@ -179,7 +179,7 @@ class Block(nn.Module):
         self.pool, self.pixels = pool, pixels
 
     def forward(self, x):
-        return signed(self, self.norm(self.mix(self.dot(self.pad(x)))))
+        return binarised(self, self.norm(self.mix(self.dot(self.pad(x)))))
 
 
 class Stem(nn.Module):

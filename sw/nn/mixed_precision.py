@@ -121,7 +121,7 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
     return found
 
 
-def side_by_side(weights: list[torch.Tensor]) -> torch.Tensor:
+def concatenated(weights: list[torch.Tensor]) -> torch.Tensor:
     """The weights of layers that are added up as those of one layer, filters first."""
     return weights[0] if len(weights) == 1 else torch.cat([weight.flatten(1) for weight in weights], 1)
 
@@ -255,7 +255,7 @@ class _Formed:
             weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
         else:
             wanted = [layer.weight * _columns(gain, layer.weight) for layer in self.added]
-            unit = unit_of(side_by_side(wanted))
+            unit = grid_unit(concatenated(wanted))
             weights, finest = folded(wanted[self.added.index(self)], unit) * STEP, unit * STEP
             gain = unit.expand_as(gain)
         grid = (finest * (STEP if self.reads_eight else 1.0)).clamp(min=FINEST)
@@ -318,7 +318,7 @@ def affine_of(norm: AnyModule) -> tuple[torch.Tensor, torch.Tensor]:
     return gain, norm.bias - norm.running_mean * gain
 
 
-def unit_of(weights: torch.Tensor) -> torch.Tensor:
+def grid_unit(weights: torch.Tensor) -> torch.Tensor:
     """The power of two 2^k, k the least that keeps |q| <= 127 and each filter's sum of |q| small enough for
     float32 to add exactly, q as `folded` gives them."""
     largest, sums = weights.abs().max() * (128 / 127), weights.abs().flatten(1).sum(1).max() / HEADROOM
@@ -410,7 +410,7 @@ def write_eights(network: nn.Module, deployed: nn.Module) -> None:
             into(name).weight.copy_(eighths(layer.weight))
         elif layer.reads_eight and not isinstance(norm, building_blocks.Affine2d | None):
             grid = threshold_folding.grid_of(layer.length, pixels=True)
-            threshold_folding.write(norm, *threshold_folding.threshold(layer.norms[0], grid), grid)
+            threshold_folding.write_constants(norm, *threshold_folding.threshold(layer.norms[0], grid), grid)
 
 
 def _affine(norm: AnyModule, gain: torch.Tensor, shift: torch.Tensor) -> None:

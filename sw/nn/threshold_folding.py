@@ -96,7 +96,7 @@ def transfer(
     for name, block, grid in thresholds_in(trained):
         norm, factor = copy.deepcopy(block.norm), scale(added_in(block.dot)[0])
         norm.register_forward_pre_hook(lambda _, sums, factor=factor: (sums[0] * factor,))
-        write(into(name).norm, *threshold(norm, grid), grid)
+        write_constants(into(name).norm, *threshold(norm, grid), grid)
     for name, part in summed(trained).items():
         _fix(into(name).norm, *part.norm.constants(scale(added_in(part.dot)[0])))
     for name, part in trained.named_modules():
@@ -146,7 +146,7 @@ def threshold(norm: AnyModule, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
 
 
 @torch.no_grad()
-def write(norm: AnyModule, halves: np.ndarray, directions: np.ndarray, grid: Grid) -> None:
+def write_constants(norm: AnyModule, halves: np.ndarray, directions: np.ndarray, grid: Grid) -> None:
     """Make `norm` compute direction * (d - threshold), exactly."""
     norm.running_mean.copy_(torch.from_numpy(halves * grid.half))
     norm.weight.copy_(torch.from_numpy(directions))

@@ -77,7 +77,7 @@ class BoxTask(MapTask):
             image, fit = letterbox(picture, WIDTH, HEIGHT)
             [found] = self.found(run(channels_first([image])), least=SHOWN)
             found = in_picture(found, fit)
-            yield draw.draw(picture, found, names), draw.told(found, names)
+            yield draw.draw_boxes(picture, found, names), draw.describe_boxes(found, names)
 
     def sample(self, source, rng, at):
         picture, known, labels, (left, width, height) = source[at]

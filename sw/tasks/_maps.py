@@ -48,7 +48,9 @@ class MapTask(base.Task):
             "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}
         }
         if intervals:
-            ends = {name: bootstrap.interval(items, measure) for name, measure in self.measures.items()}
+            ends = {
+                name: bootstrap.confidence_interval(items, measure) for name, measure in self.measures.items()
+            }
             row["intervals"] = {name: [round(end, 5) for end in pair] for name, pair in ends.items()}
         return row
 

@@ -151,7 +151,7 @@ class Task:
         return network
 
 
-def share(row: dict) -> float:
+def main_figure(row: dict) -> float:
     """The main figure of a row, 0 to 1."""
     return row["correct"] / row["images"] if "correct" in row else next(iter(row["figures"].values()))
 

@@ -96,7 +96,7 @@ class Task(MapTask):
             factor = min(max(-(-tall // scores.shape[1]), -(-wide // scores.shape[2])), FINEST)
             found = Image.fromarray(_classes(scores, factor))
             labels = np.asarray(found.resize((wide, tall), Image.Resampling.NEAREST))
-            yield draw.draw(picture, labels, names), draw.told(labels, names)
+            yield draw.draw_labels(picture, labels, names), draw.describe_labels(labels, names)
 
 
 def _whole(picture: np.ndarray) -> np.ndarray:

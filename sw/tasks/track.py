@@ -97,11 +97,11 @@ class Task(MapTask):
         """
         frames, labels, exemplars = [], [], []
         for clip in clips:
-            exemplars.append(track.exemplar(clip.frame(0), track.start(clip.boxes[0])))
+            exemplars.append(track.exemplar(clip.frame(0), track.start_track(clip.boxes[0])))
             for at in range(1, len(clip.frames), EVERY):
-                before = track.start(clip.boxes[at - 1])
-                frames.append(track.windows(clip.frame(at), before)[1])
-                away = track.start(clip.boxes[at]).centre - before.centre
+                before = track.start_track(clip.boxes[at - 1])
+                frames.append(track.search_windows(clip.frame(at), before)[1])
+                away = track.start_track(clip.boxes[at]).centre - before.centre
                 labels.append([*(away * EXEMPLAR / before.side), len(exemplars) - 1])
         return Images(channels_first(frames), np.array(labels), what, exemplars)
 
@@ -137,7 +137,7 @@ class Task(MapTask):
         """The template of the first test sequence, until another is learnt."""
         [clips] = self.test_sets()
         first = clips.source[0]
-        self.learn(network, track.exemplar(first.frame(0), track.start(first.boxes[0])))
+        self.learn(network, track.exemplar(first.frame(0), track.start_track(first.boxes[0])))
         return network
 
     @torch.no_grad()
@@ -158,9 +158,9 @@ class Task(MapTask):
     def shown(self, run, pictures, _names, box=None):
         frames, again = tee(pictures)
         boxes = []
-        for frame, found in zip(frames, follow(run, again, box)):
+        for frame, found in zip(frames, follow_sequence(run, again, box)):
             boxes.append(found)
-            yield draw.draw(frame, boxes), {"box": [round(value, 1) for value in found.tolist()]}
+            yield draw.draw_track(frame, boxes), {"box": [round(value, 1) for value in found.tolist()]}
 
     def judged(self, run, images, intervals=True):
         """One-pass evaluation of whole sequences; of windows, how many find the object within two cells.
@@ -178,7 +178,9 @@ class Task(MapTask):
         """A sequence's figures per frame: `overlap` (OTB), `error`, and `inside`, overlap as GOT-10k counts
         it.
         """
-        boxes = np.array(list(follow(run, (clip.frame(at) for at in range(len(clip.frames))), clip.boxes[0])))
+        boxes = np.array(
+            list(follow_sequence(run, (clip.frame(at) for at in range(len(clip.frames))), clip.boxes[0]))
+        )
         seen = clip.visible
         return {
             "overlap": metrics.overlap(boxes, clip.boxes, visible=seen),
@@ -200,15 +202,15 @@ class Task(MapTask):
         }
 
 
-def follow(run, frames, box):
+def follow_sequence(run, frames, box):
     """The box in each frame, float (4,), the given one first; `run` as for `Task.judged`."""
     state = exemplar = None
     for frame in frames:
         if state is None:
-            state = track.start(box)
+            state = track.start_track(box)
             exemplar = track.exemplar(frame, state)
         else:
-            windows = channels_first(list(track.windows(frame, state)))
+            windows = channels_first(list(track.search_windows(frame, state)))
             state = track.follow(state, run(windows, exemplar)[:, 0], frame)
             exemplar = None
         yield state.box
@@ -244,7 +246,7 @@ def _pair(moving: list[Sighting], single: list[Sighting], rng) -> tuple[np.ndarr
     seen = pool[rng.integers(len(pool))]
     first = int(rng.integers(len(seen.pictures)))
     second = int(np.clip(first + rng.integers(-APART, APART + 1), 0, len(seen.pictures) - 1))
-    near, far = track.start(seen.boxes[first]), track.start(seen.boxes[second])
+    near, far = track.start_track(seen.boxes[first]), track.start_track(seen.boxes[second])
     exemplar = track.crop(
         seen.pictures[first], near.centre, near.side * np.exp(rng.uniform(-0.05, 0.05)), EXEMPLAR
     )

@@ -27,7 +27,7 @@ SAME_BYTES = {
 NO_DATE = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
-def read(path) -> list[dict]:
+def read_curve(path) -> list[dict]:
     """The rows of a curve.csv: `epoch`, `phase`, `loss`, `held_out_accuracy`, `flipped <layer>`.
 
     Raises:
@@ -47,7 +47,7 @@ def read(path) -> list[dict]:
     return rows
 
 
-def draw(rows: list[dict], heading: str, path) -> None:
+def draw_curves(rows: list[dict], heading: str, path) -> None:
     """Write the picture of a curve; the kind (.svg or .png) is that of `path`."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -87,10 +87,10 @@ def draw(rows: list[dict], heading: str, path) -> None:
             )  # fmt: skip
         _mark_phases((loss, accuracy, flipped), rows)
         figure.suptitle(heading, x=0.01, ha="left", fontsize=11)
-        save(figure, path)
+        save_figure(figure, path)
 
 
-def save(figure, path) -> None:
+def save_figure(figure, path) -> None:
     """Write a figure whole, without date and version; inside `rc_context(SAME_BYTES)`."""
     kind = Path(path).suffix[1:]
     with whole(path) as aside:
@@ -109,8 +109,8 @@ def picture(folder, out=None) -> Path:
     if out.suffix[1:] not in NO_DATE:
         raise UserError(f"{out}: a curve is drawn as .svg or .png; name such a file.")
     card = folder / "card.json"
-    draw(
-        read(folder / TABLE),
+    draw_curves(
+        read_curve(folder / TABLE),
         title(json.loads(card.read_text())) if card.is_file() else folder.resolve().name,
         out,
     )

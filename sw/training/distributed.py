@@ -69,7 +69,7 @@ def group(batch: int, together: int = 1):
         hook.remove()
 
 
-def share(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def local_slice(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """This rank's slice of each tensor's first dimension."""
     if ranks() == 1:
         return tensors

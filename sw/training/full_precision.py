@@ -84,9 +84,9 @@ def train_full_precision(
     curve = train.fit(run, settings)
     network = task.prepared(run.network.cpu().eval())
     card = settings | {
-        **train.told(run, network),
+        **train.describe_run(run, network),
         "accuracy": [train.stated(network, images, task) for images in task.test_sets()],
     }
     artifacts.write_json(out_dir / "card.json", card)
-    curves.draw(curve, curves.title(card), out_dir / curves.PICTURE)
+    curves.draw_curves(curve, curves.title(card), out_dir / curves.PICTURE)
     return card

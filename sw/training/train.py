@@ -31,7 +31,7 @@ from xnorforge.sw.methods.base import Method, Phase, create
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.tasks.base import Images, Task, share, task_of
+from xnorforge.sw.tasks.base import Images, Task, main_figure, task_of
 from xnorforge.sw.training import curves, distributed, divergence, weights
 
 USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
@@ -150,11 +150,11 @@ def train(
     record = settings | {
         "hyper": asdict(chosen),
         "command": _command(settings),
-        **told(run, network),
+        **describe_run(run, network),
     }
     rows = [stated(network, images, task) for images in task.test_sets()]
     card = weights.ship(run.out_dir, network, rows, record, task.pipeline_tag)
-    curves.draw(curve, curves.title(card), run.out_dir / curves.PICTURE)
+    curves.draw_curves(curve, curves.title(card), run.out_dir / curves.PICTURE)
     return card
 
 
@@ -172,12 +172,12 @@ def fit(run: Run, settings: dict) -> list[dict]:
     return curve
 
 
-def told(run: Run, network: nn.Module) -> dict:
+def describe_run(run: Run, network: nn.Module) -> dict:
     """What a card says of a finished run: the pictures, and how many of those that watched it are right."""
     training, held_out = run.sets
     return {
         "data": {"trained_on": training.what, "held_out": held_out.what, "varied": run.task.recipe_words},
-        "held_out_accuracy": accuracy(network, held_out, run.task),
+        "held_out_accuracy": evaluate_network(network, held_out, run.task),
     }
 
 
@@ -208,7 +208,7 @@ def _loop(run: Run, settings: dict) -> list[dict]:
         run.method.on_epoch(run)
         distributed.agree(run)
         row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
-        row["held_out_accuracy"] = round(accuracy(run.network, held_out, run.task), 5)
+        row["held_out_accuracy"] = round(evaluate_network(run.network, held_out, run.task), 5)
         for name, weight in binary.latents(run.network).items():
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
         curve.append(row)
@@ -219,10 +219,10 @@ def _loop(run: Run, settings: dict) -> list[dict]:
             kept = {"settings": settings, "curve": curve, "seconds": seconds, "machine": _machine(run)}
             torch.save(kept | run.state(), aside)
         _write_curve(run.out_dir / curves.TABLE, curve)
-        told = (
+        summary = (
             f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"
         )
-        say(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {told}")
+        say(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {summary}")
     return curve
 
 
@@ -245,7 +245,7 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
                     * (1 + math.cos(math.pi * now / (run.phase.epochs * steps)))
                     * group.get("rate", 1)
                 )
-            given = distributed.share(*sample(at, run.rng))
+            given = distributed.local_slice(*sample(at, run.rng))
             try:
                 loss = run.method.step(run, *given)
                 if not math.isfinite(loss):
@@ -293,9 +293,9 @@ def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarr
     return torch.cat(found).numpy()
 
 
-def accuracy(network: nn.Module, images: Images, task: Task) -> float:
+def evaluate_network(network: nn.Module, images: Images, task: Task) -> float:
     """The task's main figure, 0..1: of classes the share of images with the right one."""
-    return share(stated(network, images, task, intervals=False))
+    return main_figure(stated(network, images, task, intervals=False))
 
 
 def stated(network: nn.Module, images: Images, task: Task, intervals: bool = True) -> dict:

@@ -31,7 +31,7 @@ FILE = runs.WEIGHTS
 FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
 
 
-def pack(network: nn.Module) -> dict[str, np.ndarray]:
+def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
     """The tensors of a snapped network, as the file holds them.
 
     Raises:
@@ -124,20 +124,20 @@ def ship(
         record: what else the card says, see `docs/training.md`.
         tag: the kind of task in the words of Hugging Face's model cards.
     """
-    card = save(out_dir, network, record | {"accuracy": rows})
+    card = save_weights(out_dir, network, record | {"accuracy": rows})
     with artifacts.whole(out_dir / "README.md") as aside:
         aside.write_text(_readme(card, tag))
     return card
 
 
-def save(out_dir: Path, network: nn.Module, record: dict) -> dict:
+def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
     """Write weights and card.json, which is all that `zoo.load` needs; returns the card.
 
     Args:
         network: snapped.
         record: `net`, `method`, `hyper`, `accuracy`, and what else the card says.
     """
-    content = save_tensors(pack(network))
+    content = save_tensors(packed_weights(network))
     bits = sum(latent.numel() for latent in binary.latents(network).values())
     file = {
         "name": FILE,
@@ -153,7 +153,7 @@ def save(out_dir: Path, network: nn.Module, record: dict) -> dict:
     return card
 
 
-def read(folder) -> tuple[dict, dict[str, np.ndarray]]:
+def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
     """The card of a folder and its tensors.
 
     Args:

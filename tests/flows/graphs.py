@@ -98,7 +98,7 @@ def compare(model, pixels, lo=0, hi=255, scale=1.0):
     name, out = model.graph.input[0].name, model.graph.output[0].name
     wanted = np.concatenate([onnx_exec.execute_onnx(model, {name: x[None]})[out] for x in inputs])
     integers = checks.run_all(graph, frames)
-    factor, offset = checks.affine(graph.output)
+    factor, offset = checks.scale_and_bias(graph.output)
     got = factor * integers + offset
     got = got.transpose(0, 3, 1, 2) if got.ndim == 4 else got
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6 * max(abs(wanted).max(), 1e-6))

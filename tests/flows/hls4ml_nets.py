@@ -22,7 +22,7 @@ def folded(model, pixels, folder):
     The scores in `lowered.npz` are those of the integer graph, which knows nothing of operators or of hls4ml.
     """
     graph = lowered(model)
-    scale, bias = checks.affine(graph.output)
+    scale, bias = checks.scale_and_bias(graph.output)
     ops = with_fifos(search(bind(emit.emitted(graph), scale, bias), SLOW, PART), {})
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(folded_graph(ops, "net"), folder / "folded.onnx")

@@ -67,7 +67,7 @@ def raced(bounds, pixels, seed: int, folder):
 def proven(model, pixels, seed: int, folder):
     """Hold a network's RTL against qonnx execution; its operators, and the run."""
     integers = lowered(model)
-    scale, bias = checks.affine(integers.output)
+    scale, bias = checks.scale_and_bias(integers.output)
     ops, flowing = raced(bind(emit.emitted(integers), scale, bias), pixels, seed, folder)
 
     name, out = model.graph.input[0].name, model.graph.output[0].name

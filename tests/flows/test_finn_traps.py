@@ -39,7 +39,7 @@ ONES = {
 
 def theirs(path: str, name: str) -> Transformation:
     """One of FINN's transformations."""
-    finn_execution.start()
+    finn_execution.start_finn()
     return getattr(import_module(f"finn.transformation.{path}"), name)()
 
 
@@ -78,7 +78,7 @@ def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     ours = lowered(model)
     exact = emit.emitted(ours)
     assert exact.get_tensor_datatype("dense0_out") == DataType["UINT10"]
-    before = finn_execution.execute(exact, x)["dense0_threshold_out"]
+    before = finn_execution.execute_with_finn(exact, x)["dense0_threshold_out"]
     assert before.tolist() == [[0, 0]]
     steps = (
         ("fpgadataflow.minimize_accumulator_width", "MinimizeAccumulatorWidth"),
@@ -90,7 +90,7 @@ def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     assert (
         getCustomOp(narrowed.get_nodes_by_op_type("MVAU")[0]).get_nodeattr("accDataType") == "INT10"
     )  # 511 at most
-    assert finn_execution.execute(narrowed, x)["dense0_threshold_out"].tolist() == [[1, 1]]
+    assert finn_execution.execute_with_finn(narrowed, x)["dense0_threshold_out"].tolist() == [[1, 1]]
     compare(model, x[None])
 
 
@@ -164,7 +164,7 @@ def hardware(op, shapes, constants, attributes):
     model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "one", ends[:1], ends[1:])))
     for name, value in constants.items():
         model.set_initializer(name, np.float32(value))
-    finn_execution.start()
+    finn_execution.start_finn()
     return model
 
 
@@ -217,7 +217,7 @@ def test_trap_10_top_k_has_no_shape_until_it_is_inferred():
 def test_trap_11_an_input_quantiser_keeps_255_float_thresholds():
     graph = Graph((2, 4, 4)).real("Mul", 1 / 128).real("Sub", 1.0).quant(2.0**-7, 8, narrow=0)
     model = graph.node("Conv", graph.weights(3, 2, 3, 3)).model((3, 2, 2))
-    finn_execution.start()
+    finn_execution.start_finn()
     convert = import_module("finn.transformation.qonnx.convert_qonnx_to_finn").ConvertQONNXtoFINN()
     converted = model.transform(convert)
     (quantiser,) = converted.get_nodes_by_op_type("MultiThreshold")

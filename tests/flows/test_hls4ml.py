@@ -17,7 +17,7 @@ from hls4ml.model.optimizer.optimizer import optimizer_map
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
-from xnorforge.flows.backends.hls4ml import build, emulate, vitis
+from xnorforge.flows.backends.hls4ml import emulate, vitis, write_and_emulate
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import convert
 from xnorforge.flows.backends.hls4ml.network import convert_operators
@@ -60,7 +60,7 @@ def files(folder):
 @pytest.mark.parametrize("io", BOTH)
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name, io, tmp_path):
-    record = build(small[name], small[name], tmp_path, (io,))
+    record = write_and_emulate(small[name], small[name], tmp_path, (io,))
     written_check, emulated = record["checks"]
     wanted = np.load(small[name] / "lowered.npz")["integers"]
     assert (emulated["images"], emulated["mismatches"], emulated["integers"]) == (len(wanted), 0, wanted.size)
@@ -235,13 +235,13 @@ def test_what_hls4ml_cannot_express_is_refused_by_name_and_reason(kind):
 
 def test_an_unknown_form_of_a_project_is_refused(small, tmp_path):
     with pytest.raises(UserError, match=r"^hls: io=io_serial is none of io_parallel, io_stream\.$"):
-        build(small["mlp"], small["mlp"], tmp_path, ("io_serial",))
+        write_and_emulate(small["mlp"], small["mlp"], tmp_path, ("io_serial",))
 
 
 def test_without_a_compiler_the_cure_is_named(small, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolMissing, match=r"^hls: g\+\+ is missing, .* install the package g\+\+.$"):
-        build(small["mlp"], small["mlp"], tmp_path)
+        write_and_emulate(small["mlp"], small["mlp"], tmp_path)
 
 
 # Vitis HLS.
@@ -339,5 +339,5 @@ def test_a_random_graph_is_exact_or_refused(seed, tmp_path):
     if reason := expressible(acc):
         assert "dilation" in reason
         return
-    record = build(acc, acc, tmp_path)
+    record = write_and_emulate(acc, acc, tmp_path)
     assert [check["mismatches"] for check in record["checks"]] == [0] * 4

@@ -34,14 +34,16 @@ def test_the_operator_is_the_module_for_every_sum(n0):
     at = {"influence": mix.influence.numpy().astype(np.int64), "n0": n0, "unit": mix.unit, "axis": -1}
     expected = mix(torch.from_numpy(2.0 * counts - n0)).int().numpy()
     for matches, x in ((1, counts), (0, 2 * counts - n0)):
-        np.testing.assert_array_equal(integers.run("Interact", [x], at | {"matches": matches}), expected)
+        np.testing.assert_array_equal(
+            integers.run_operator("Interact", [x], at | {"matches": matches}), expected
+        )
     assert (expected != 2 * counts - n0).any()
 
 
 def test_the_operator_keeps_everything_where_there_is_no_edge():
     x = np.arange(32).reshape(1, 32)
     at = {"influence": np.zeros((2, 16, 16), np.int64), "n0": 31, "unit": 3, "matches": 0}
-    np.testing.assert_array_equal(integers.run("Interact", [x], at), x)
+    np.testing.assert_array_equal(integers.run_operator("Interact", [x], at), x)
 
 
 @pytest.mark.parametrize(("net", "count"), [("mnist-tfc", 256), ("mnist-cnn", 12)])

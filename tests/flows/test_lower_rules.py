@@ -430,7 +430,7 @@ def test_a_wrong_score_is_named():
     model, pixels = small()
     graph = lowered(model)
     integers = checks.run_all(graph, pixels.transpose(0, 2, 3, 1))
-    scale, bias = checks.affine(graph.output)
+    scale, bias = checks.scale_and_bias(graph.output)
     golden = (scale * integers + bias).astype(np.float32)
     assert checks.scores_are_equal(graph, integers, golden)["what"].startswith("scores ==")
     golden[1, 2] += 2

@@ -43,7 +43,7 @@ def test_no_activation_and_no_score_differs(name, seed):
     np.testing.assert_array_equal(integers, checks.run_all(before, given.frames))
     found = checks.activations_are_equal(graph, given.model, given.frames[:3], given.inputs[:3])
     assert found["integers"] > 1000 and found["mismatches"] == 0
-    scale, bias = checks.affine(graph.output)
+    scale, bias = checks.scale_and_bias(graph.output)
     if name in shapes.FLOAT_HEADS:
         np.testing.assert_allclose(
             scale * integers + bias, given.scores, rtol=0, atol=1e-6 * abs(given.scores).max()

@@ -177,7 +177,7 @@ def test_the_border_is_told_in_words(built):
 
 def test_scales_per_class_leave_the_choice_to_the_host():
     output = {"scores": 3, "shape": [3], "indices": 0, "scale": [1.0, 2.0, 1.0], "bias": [0.0] * 3}
-    assert pages.meaning(output) == (
+    assert pages.output_meaning(output) == (
         "3 integers, one per class; score = scale × integer + bias, per class in report.json; the class is "
         "the largest score"
     )
@@ -191,7 +191,7 @@ def test_a_map_is_told_cell_by_cell():
         "scale": [0.5] * 5,
         "bias": [1.0, 2.0, 1.0, 1.0, 1.0],
     }
-    assert pages.meaning(output) == (
+    assert pages.output_meaning(output) == (
         "6 × 8 cells of 5 integers, row by row, one per channel; score = scale × integer + bias, per "
         "channel in report.json"
     )
@@ -202,7 +202,7 @@ def test_labels_are_told_as_indices():
     lowered = {"integers": np.zeros((2, 6, 8, 5)), "scale": np.ones(5), "bias": np.zeros(5)}
     output = border.exit_(stream, lowered, "labels")
     assert (output["scores"], output["indices"]) == (0, 48)
-    assert pages.meaning(output) == "6 × 8 cells, row by row, each the index of its largest score"
+    assert pages.output_meaning(output) == "6 × 8 cells, row by row, each the index of its largest score"
 
 
 def test_the_estimate_stands_beside_the_count_with_its_error(built):
@@ -611,9 +611,9 @@ def test_the_short_form_holds_verdict_speed_and_size(built):
 
 
 def test_a_bar_over_the_part_is_red_and_full():
-    over = svg.share(1.5, 100)
+    over = svg.percent_bar(1.5, 100)
     assert svg.RED in over and 'width="100.0"' in over
-    assert svg.RED not in svg.share(1.0, 100)
+    assert svg.RED not in svg.percent_bar(1.0, 100)
 
 
 def test_the_document_describes_every_key_of_the_schema():

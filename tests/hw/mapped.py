@@ -27,7 +27,7 @@ class Mapped:
         """The cells as a simulator; `models` takes the place of our models of cells."""
         ours, *files, theirs = netlist.sources(self.folder, "xc7")
         header = device.ports_header("clk_i", self.lanes)
-        program = verilate.build(
+        program = verilate.compile_model(
             "xf_bench", [models or ours, *files, theirs], header, defines=(), level="-O0"
         )
         return device.Device(program, self.lanes, self.memories)

@@ -73,7 +73,8 @@ def slaves(tmp_path_factory):
     options = {"checked": True, "level": "-O0"}
     header = device.ports_header("clk_i", lanes)
     return device.Device(
-        verilate.build("bench", [*library([]), file], header, device.include_folders(), **options), lanes
+        verilate.compile_model("bench", [*library([]), file], header, device.include_folders(), **options),
+        lanes,
     )
 
 

@@ -77,7 +77,7 @@ def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, mat
     )  # fmt: skip
     low = 0 if matches else -n0
     x = np.stack([rng.permutation(np.arange(low, n0 + 1)) for _ in range(24)], 1)
-    expected = integers.run("Interact", [x], at)
+    expected = integers.run_operator("Interact", [x], at)
     np.testing.assert_array_equal(op.run(x), expected)
     thresholds, direction = rng.integers(-n0, n0 + 1, 24), rng.choice([-1, 1], 24)
     arrays = {"influence": influence, "thresholds": thresholds, "direction": direction}
@@ -141,7 +141,7 @@ def test_every_form_of_the_hardware_is_the_formula_for_every_input(runs, index):
     op, x = CASES[index]
     influence, thresholds, direction = op.tables()
     at = {"influence": influence} | {key: op.get_nodeattr(key) for key in ("n0", "unit", "matches")}
-    mixed = integers.run("Interact", [x], at)
+    mixed = integers.run_operator("Interact", [x], at)
     np.testing.assert_array_equal(runs[index].output, mixed if op.raw else direction * mixed >= thresholds)
 
 

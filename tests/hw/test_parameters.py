@@ -192,6 +192,6 @@ def test_a_simulator_is_not_built_with_illegal_parameters(tmp_path):
     source.write_text(
         "module bad; xf_rom #(.Kind(5)) u (.clk_i(1'b0), .en_i(1'b0), .addr_i('0), .data_o()); endmodule\n"
     )
-    for call in (verilate.lint, lambda *given: verilate.build(*given[:2], "", given[2])):
+    for call in (verilate.lint, lambda *given: verilate.compile_model(*given[:2], "", given[2])):
         with pytest.raises(UserError, match="xf_rom: Kind must be 0, 1 or 2; got Kind=5"):
             call("bad", [HW / "rtl" / "xf_rom.sv", source], [HW / "rtl"])

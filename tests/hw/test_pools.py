@@ -69,7 +69,7 @@ def test_maxima_are_the_lowered_graph_s(shape, kernel, direction):
     op = MaxPool.make(arrays=arrays, ifm=shape, kernel=kernel, stride=kernel, in_bits=7, in_signed=1)
     x = op.random_input(2, frames=3)
     at = {"kernel": kernel, "stride": kernel, "direction": arrays.get("direction", np.ones(5, np.int64))}
-    np.testing.assert_array_equal(op.run(x), integers.run("MaxPool", [x], at))
+    np.testing.assert_array_equal(op.run(x), integers.run_operator("MaxPool", [x], at))
 
 
 def test_a_mixed_pool_of_bits_is_an_or_here_and_an_and_there():
@@ -145,7 +145,7 @@ def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
         out_bits=out_bits,
         out_signed=out_signed,
     )
-    return op, x[None], integers.run("Clip", [x[None]], {**arrays, "mul": mul})
+    return op, x[None], integers.run_operator("Clip", [x[None]], {**arrays, "mul": mul})
 
 
 def test_every_input_clipped_at_every_bound_is_the_lowered_graph_s_in_rtl_too():
@@ -201,7 +201,7 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
         bits = np.pad(x, ((0, 0), *zip(before, behind), (0, 0)))
         length = 2 * kernel[0] * kernel[1]
         matches = (integers.conv(2 * bits - 1, at) + length) // 2
-        expected = integers.run("SignedConv", [x], at | {"pads": (*before, *behind)})
+        expected = integers.run_operator("SignedConv", [x], at | {"pads": (*before, *behind)})
         rows, columns, table = offsets(weights, (*size, 2), kernel, stride, dilation, (*before, *behind))
         assert max(rows) + 1 == table.shape[0] and max(columns) + 1 == table.shape[1]
         np.testing.assert_array_equal(2 * matches - length + table[np.ix_(rows, columns)], expected)

@@ -33,7 +33,7 @@ def test_other_shapes_are_a_difference():
 def test_equal_arrays_pass_and_are_counted():
     values = np.arange(12).reshape(4, 3)
     compare.equal("fc", "RTL", values, values)
-    assert compare.checked("a", values, values, "w") == {
+    assert compare.compare_arrays("a", values, values, "w") == {
         "name": "a",
         "images": 4,
         "mismatches": 0,

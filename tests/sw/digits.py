@@ -77,7 +77,7 @@ def epoch(run: train.Run) -> float:
 
 def held_out(run: train.Run) -> float:
     """Right classes of the 500 digits held out, per cent."""
-    return 100 * train.accuracy(run.network, small()[1], run.task)
+    return 100 * train.evaluate_network(run.network, small()[1], run.task)
 
 
 def steps(run, count):

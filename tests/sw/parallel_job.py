@@ -62,7 +62,7 @@ def whole_and_shared_gradients() -> dict[str, list[float]]:
     x, y = torch.from_numpy(images[:BATCH].copy()), torch.from_numpy(labels[:BATCH])
     found = {}
     with distributed.group(BATCH):
-        for name, (pictures, classes) in {"shared": distributed.share(x, y), "whole": (x, y)}.items():
+        for name, (pictures, classes) in {"shared": distributed.local_slice(x, y), "whole": (x, y)}.items():
             optimiser.zero_grad()
             run.task.loss(run.forward(pictures), classes).backward()
             if name == "shared":

@@ -273,7 +273,7 @@ def test_the_deployed_network_computes_the_same_scores(net):
     images = pictures(net, 4 if net == "cifar10-cnv" else 64).numpy().astype(np.uint8)
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 10
-    back = weights.unpack(networks.build(net), weights.pack(deployed), "here")
+    back = weights.unpack(networks.build(net), weights.packed_weights(deployed), "here")
     for found in (deployed, back):
         np.testing.assert_array_equal(train.scores(found, images), expected)
 

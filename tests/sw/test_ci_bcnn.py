@@ -265,7 +265,7 @@ def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_f
     images = np.random.default_rng(0).integers(0, 256, (8, *shape_of(net)), np.uint8)
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 10
-    back = weights.unpack(ci_bcnn.Method(unit=0.05).skeleton(net), weights.pack(deployed), "here")
+    back = weights.unpack(ci_bcnn.Method(unit=0.05).skeleton(net), weights.packed_weights(deployed), "here")
     for found in (deployed, back):
         np.testing.assert_array_equal(train.scores(found, images), expected)
     for mix in interactions(network):
@@ -605,7 +605,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
 
 
 def load_network(folder):
-    card, tensors = weights.read(folder)
+    card, tensors = weights.read_weights(folder)
     method = ci_bcnn.Method(**card["hyper"])
     return weights.unpack(method.skeleton(card["net"]), tensors, "here"), card
 

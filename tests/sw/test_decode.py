@@ -161,7 +161,7 @@ def test_cubic_interpolation_equals_torch_and_rounds_nothing():
 
 
 def test_the_state_starts_with_the_context_of_the_box():
-    state = track.start([10, 20, 40, 80])
+    state = track.start_track([10, 20, 40, 80])
     # Width 30, height 60, mean 45: side sqrt((30 + 45) * (60 + 45)).
     assert state.side == pytest.approx(np.sqrt(75 * 105)) and state.box.tolist() == [10, 20, 40, 80]
 
@@ -178,7 +178,7 @@ def test_a_peak_moves_the_box_by_its_distance_from_the_middle(row, column):
     window, away = track.peak(spot(row, column))
     assert window == 1 and away.tolist() == [4 * (column - 8), 4 * (row - 8)]
     assert track.peak(spot(row, column, height=-1500))[0] == 1, "a penalty never helps, below 0 neither"
-    frame, state = np.zeros((400, 600, 3), np.uint8), track.start([250, 150, 314, 214])
+    frame, state = np.zeros((400, 600, 3), np.uint8), track.start_track([250, 150, 314, 214])
     moved = track.follow(state, spot(row, column), frame)
     # A window of 128 pixels shows twice the side, so a pixel of it is side / 64 pixels of the picture: here
     # 2.
@@ -187,7 +187,7 @@ def test_a_peak_moves_the_box_by_its_distance_from_the_middle(row, column):
 
 
 def test_a_better_window_changes_the_size_slowly_and_between_bounds():
-    frame, state = np.zeros((400, 600, 3), np.uint8), track.start([250, 150, 314, 214])
+    frame, state = np.zeros((400, 600, 3), np.uint8), track.start_track([250, 150, 314, 214])
     larger, smaller = (track.follow(state, spot(8, 8, window), frame) for window in (2, 0))
     assert larger.side / state.side == pytest.approx(0.6 + 0.4 * 1.05)
     np.testing.assert_allclose(smaller.size / state.size, 0.6 + 0.4 / 1.05)
@@ -205,7 +205,7 @@ def test_the_penalty_decides_between_nearly_equal_windows():
 
 
 def test_without_an_answer_the_box_stays_and_the_centre_never_leaves():
-    frame, state = np.zeros((100, 100, 3), np.uint8), track.start([60, 60, 90, 90])
+    frame, state = np.zeros((100, 100, 3), np.uint8), track.start_track([60, 60, 90, 90])
     assert track.follow(state, np.zeros((3, 17, 17), int), frame).box.tolist() == [60, 60, 90, 90]
     for _ in range(20):
         state = track.follow(state, spot(16, 16, height=100_000), frame)
@@ -238,10 +238,12 @@ def test_a_matched_filter_follows_a_moving_patch():
         frame[40:72, 20 + 3 * step : 52 + 3 * step] = patch
         frame = frame.astype(np.uint8)
         if state is None:
-            state = track.start([20, 40, 52, 72])
+            state = track.start_track([20, 40, 52, 72])
             template = track.exemplar(frame, state).astype(float) - 110
         else:
-            looked = torch.from_numpy(track.windows(frame, state).astype(float) - 110).permute(0, 3, 1, 2)
+            looked = torch.from_numpy(track.search_windows(frame, state).astype(float) - 110).permute(
+                0, 3, 1, 2
+            )
             given = torch.from_numpy(template).permute(2, 0, 1)[None]
             state = track.follow(state, F.conv2d(looked, given, stride=4)[:, 0].numpy(), frame)
         boxes.append(state.box)

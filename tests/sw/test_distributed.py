@@ -69,7 +69,7 @@ def test_a_training_ends_with_one_network_written_once(job):
         assert card["command"].startswith(
             f"torchrun --nproc-per-node 2 -m xnorforge train mnist-tfc --method {method}"
         )
-        tensors = weights.read(out / method)[1]
+        tensors = weights.read_weights(out / method)[1]
         weights.unpack(base.create(method, card["hyper"]).skeleton("mnist-tfc"), tensors, "here")
     assert said.count("mnist-tfc guide epoch 1/3") == 1, "one process speaks"
 
@@ -115,6 +115,6 @@ def test_frames_that_belong_together_are_not_torn_apart(monkeypatch):
 
 def test_without_torchrun_nothing_is_shared():
     assert distributed.ranks() == 1 and distributed.first()
-    assert distributed.share("images", "labels") == ("images", "labels")
+    assert distributed.local_slice("images", "labels") == ("images", "labels")
     with distributed.group(7):
         pass

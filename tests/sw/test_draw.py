@@ -24,7 +24,7 @@ def found(*rows):
 
 
 def test_a_frame_lies_on_the_border_of_its_box_and_nothing_else_changes():
-    drawn = boxes.draw(PICTURE, found((100, 200, 300, 400, 0.5, 0)), NAMES)
+    drawn = boxes.draw_boxes(PICTURE, found((100, 200, 300, 400, 0.5, 0)), NAMES)
     assert drawn.shape == PICTURE.shape
     assert [tuple(drawn[y, x]) for y, x in ((300, 100), (300, 299), (200, 250), (399, 250))] == [
         colour(0)
@@ -43,36 +43,36 @@ def test_a_frame_lies_on_the_border_of_its_box_and_nothing_else_changes():
 @pytest.mark.parametrize("corner", [(0, 0), (760, 0), (0, 580), (760, 580)])
 def test_a_label_stays_in_the_picture_whole(corner):
     x, y = corner
-    drawn = boxes.draw(PICTURE, found((x, y, x + 40, y + 20, 0.876, 1)), NAMES)
+    drawn = boxes.draw_boxes(PICTURE, found((x, y, x + 40, y + 20, 0.876, 1)), NAMES)
     plate = (drawn == colour(1)).all(2)
-    inner = boxes.draw(PICTURE, found((300, 300, 340, 320, 0.876, 1)), NAMES)
+    inner = boxes.draw_boxes(PICTURE, found((300, 300, 340, 320, 0.876, 1)), NAMES)
     assert plate.sum() > 0.7 * (inner == colour(1)).all(2).sum()
 
 
 def test_the_surest_lies_on_top_and_first_in_the_record():
     two = found((100, 200, 300, 400, 0.9, 1), (100, 200, 300, 400, 0.41, 0))
-    assert (boxes.draw(PICTURE, two, NAMES)[300, 100] == colour(1)).all()
-    assert boxes.told(two, NAMES)["found"] == [
+    assert (boxes.draw_boxes(PICTURE, two, NAMES)[300, 100] == colour(1)).all()
+    assert boxes.describe_boxes(two, NAMES)["found"] == [
         {"class": "dog", "percent": 90.0, "box": [100.0, 200.0, 300.0, 400.0]},
         {"class": "person", "percent": 41.0, "box": [100.0, 200.0, 300.0, 400.0]},
     ]
 
 
 def test_a_class_without_a_name_has_its_number():
-    assert boxes.told(found((0, 0, 9, 9, 0.5, 17)), NAMES)["found"][0]["class"] == "class 17"
+    assert boxes.describe_boxes(found((0, 0, 9, 9, 0.5, 17)), NAMES)["found"][0]["class"] == "class 17"
 
 
 def test_nothing_found_is_the_picture_itself():
-    assert (boxes.draw(PICTURE, found(), NAMES) == PICTURE).all() and boxes.told(found(), NAMES) == {
-        "found": []
-    }
+    assert (boxes.draw_boxes(PICTURE, found(), NAMES) == PICTURE).all() and boxes.describe_boxes(
+        found(), NAMES
+    ) == {"found": []}
 
 
 def test_small_pictures_are_drawn_larger_with_their_boxes_in_place():
     small = PICTURE[:50, :100]
     canvas = Canvas(small)
     assert (canvas.zoom, canvas.picture.shape) == (5, (250, 500, 3))
-    drawn = boxes.draw(small, found((20, 20, 60, 40, 0.5, 0)), NAMES)
+    drawn = boxes.draw_boxes(small, found((20, 20, 60, 40, 0.5, 0)), NAMES)
     assert [tuple(drawn[y, x]) for y, x in ((150, 100), (150, 299), (199, 250))] == [colour(0)] * 3
 
 
@@ -84,11 +84,11 @@ def test_words_and_lines_grow_with_the_picture():
 def test_a_mask_mixes_the_colour_of_its_class_and_the_legend_tells_its_share():
     labels = np.zeros((600, 800), np.uint8)
     labels[:150] = 1
-    drawn = masks.draw(PICTURE, labels, NAMES)
+    drawn = masks.draw_labels(PICTURE, labels, NAMES)
     for number, row in ((1, 100), (0, 300)):
         wanted = 0.5 * PICTURE[row] + 0.5 * np.array(colour(number))
         assert np.abs(drawn[row] - wanted).max() < 1
-    assert masks.told(labels, NAMES) == {"percent_of_pixels": {"person": 75.0, "dog": 25.0}}
+    assert masks.describe_labels(labels, NAMES) == {"percent_of_pixels": {"person": 75.0, "dog": 25.0}}
     legend = drawn[600:]
     assert (
         all((legend == colour(number)).all(2).any() for number in (0, 1))
@@ -98,15 +98,17 @@ def test_a_mask_mixes_the_colour_of_its_class_and_the_legend_tells_its_share():
 
 def test_a_legend_keeps_its_size_whatever_is_seen():
     names = tuple(f"a long name {number}" for number in range(9))
-    sizes = {masks.draw(PICTURE, np.full((600, 800), number, np.uint8), names).shape for number in range(9)}
+    sizes = {
+        masks.draw_labels(PICTURE, np.full((600, 800), number, np.uint8), names).shape for number in range(9)
+    }
     assert len(sizes) == 1
-    shares = masks.told(np.full((2, 2), 10, np.uint8), names)["percent_of_pixels"]
+    shares = masks.describe_labels(np.full((2, 2), 10, np.uint8), names)["percent_of_pixels"]
     assert shares["class 10"] == 100 and sum(shares.values()) == 100
 
 
 def test_a_track_shows_where_it_is_and_the_way_it_came():
     way = [np.array([100.0 + 40 * k, 300, 140 + 40 * k, 360]) for k in range(10)]
-    first, last = tracks.draw(PICTURE, way[:1]), tracks.draw(PICTURE, way)
+    first, last = tracks.draw_track(PICTURE, way[:1]), tracks.draw_track(PICTURE, way)
     assert (first[330, 100] == tracks.GIVEN).all() and (last[330, 460] == tracks.FOUND).all()
     assert (last[330, 130:440] == tracks.FOUND).all() and (
         first[330, 130:440] == PICTURE[330, 130:440]

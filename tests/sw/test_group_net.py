@@ -589,7 +589,7 @@ def test_what_is_held_is_what_is_deployed_shipped_and_loaded(net, setting):
     network = shaken(method.build(net))
     building_blocks.hold(network, True)
     deployed = method.deploy(net, network)
-    back = weights.unpack(method.skeleton(net), weights.pack(deployed), "here")
+    back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
     expected = scores(network.eval(), pictures(64))
     assert len(expected.unique()) > 3
     for found in (deployed, back):
@@ -618,7 +618,7 @@ def test_qonnx_and_integers_give_the_same_scores(net, setting):
     model = export.as_qonnx(deployed, (1, 8, 8))
     np.testing.assert_array_equal(qonnx_scores(model, images.float().numpy()), expected)
     lowered = graph.integer_graph(model, 0, 255, 1.0)
-    scale, bias = checks.affine(lowered.output)
+    scale, bias = checks.scale_and_bias(lowered.output)
     integers = lowered.run(images.numpy().transpose(0, 2, 3, 1))[lowered.output.single[0]]
     np.testing.assert_array_equal(scale * integers + bias, np.moveaxis(expected, 1, -1))
     assert lowered.rounded == []

@@ -200,11 +200,11 @@ def test_batch_norm_absorbs_alpha():
 
 def test_thresholds_depend_on_signs_alone_however_the_latents_drift():
     chosen, network = shaken("mnist-tfc", seed=1)
-    before = weights.pack(chosen.deploy("mnist-tfc", network))
+    before = weights.packed_weights(chosen.deploy("mnist-tfc", network))
     with torch.no_grad():
         for latent in binary.latents(network).values():
             latent.mul_(torch.rand_like(latent) * 0.9 + 0.1)
-    after = weights.pack(chosen.deploy("mnist-tfc", network))
+    after = weights.packed_weights(chosen.deploy("mnist-tfc", network))
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
@@ -319,7 +319,7 @@ def test_folded_weights_are_the_nearest_on_eight_bits_and_add_up_exactly():
         ((3, 4), 1e-9),
     ):
         wanted = torch.randn(size, generator=rng) * factor
-        unit = mixed_precision.unit_of(wanted)
+        unit = mixed_precision.grid_unit(wanted)
         integers = mixed_precision.folded(wanted, unit)
         assert integers.abs().max() <= 127 and (integers == integers.round()).all()
         assert unit.log2() == unit.log2().round()
@@ -369,7 +369,7 @@ def test_binary_throughout_it_is_the_plain_network(net):
     pictures = noise(net, 4)
     if not mixed_precision.has_sums(network):
         np.testing.assert_array_equal(train.scores(deployed, pictures), train.scores(network, pictures))
-    tensors = weights.pack(deployed)
+    tensors = weights.packed_weights(deployed)
     assert {name for name in tensors if ".weight" in name and ".norm" not in name} == {
         f"{name}.weight.bits" for name in binary.latents(plain)
     }
@@ -404,7 +404,7 @@ def is_the_same_everywhere(net, hyper, count, folder, shape=None):
     chosen, network = shaken(net, seed=2, shape=shape, **hyper)
     deployed = chosen.deploy(net, network)
     card = {"net": net, "method": "layer_priority", "hyper": asdict(chosen), "accuracy": []}
-    weights.save(folder, deployed, card)
+    weights.save_weights(folder, deployed, card)
     back, _ = zoo.load(net, "layer_priority", folder)
     pictures = noise(net, count, shape=shape)
     scores = train.scores(deployed, pictures)
@@ -425,7 +425,7 @@ SMALL = (3, 32, 32)  # maps of 4 x 4 and 8 x 8
 def test_every_prefix_of_the_pedestrian_detector_deploys_what_it_evaluates(hyper):
     chosen, network = shaken("pedestrian-tinyped", seed=4, shape=SMALL, **hyper)
     deployed = chosen.deploy("pedestrian-tinyped", network)
-    back = weights.unpack(chosen.skeleton("pedestrian-tinyped"), weights.pack(deployed), "here")
+    back = weights.unpack(chosen.skeleton("pedestrian-tinyped"), weights.packed_weights(deployed), "here")
     pictures = noise("pedestrian-tinyped", 4, shape=SMALL)
     scores = train.scores(network, pictures)
     assert scores.shape == (4, 5, 4, 4) and len(np.unique(scores)) > 10
@@ -488,7 +488,7 @@ def test_layers_outside_s_have_eight_bits_and_there_is_one_boundary():
         1,
         1,
     ]
-    tensors = weights.pack(deployed)
+    tensors = weights.packed_weights(deployed)
     assert tensors["1.dot.weight"].dtype == np.int8 and "2.dot.weight.bits" in tensors
     for norm in (deployed[0].norm, deployed[1].norm):
         gain = norm.weight.unique()
@@ -697,14 +697,14 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
         chosen.ranked = chosen._ranked(chosen.units)
         chosen.ranked = chosen._sensitive(run) if chosen.order == "sensitivity" else chosen.ranked
         chosen._set_forms()
-        accuracy = [train.accuracy(run.network, parts[1], run.task)]
+        accuracy = [train.evaluate_network(run.network, parts[1], run.task)]
         for at in range(count):
             chosen._join(1)
             chosen._set_forms()
             if epochs:
                 run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)
                 fine_tuned(run, epochs)
-            accuracy.append(train.accuracy(run.network, parts[1], run.task))
+            accuracy.append(train.evaluate_network(run.network, parts[1], run.task))
         ratios = [
             layer_priority.ratio(
                 [(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32

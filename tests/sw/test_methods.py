@@ -93,7 +93,7 @@ def deployed_exactly(run):
     +1.
     """
     deployed = run.method.deploy(run.net, run.network)
-    back = weights.unpack(run.method.skeleton(run.net), weights.pack(deployed), "here")
+    back = weights.unpack(run.method.skeleton(run.net), weights.packed_weights(deployed), "here")
     images, _ = batch(4, run.net)
     expected = train.scores(run.network, images.numpy())
     assert len(np.unique(expected)) > 10

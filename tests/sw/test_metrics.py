@@ -275,9 +275,11 @@ def test_got10k_brings_boxes_into_the_picture():
 
 def test_an_interval_is_seeded_and_holds_the_binomial_share():
     hits = [float(i < 40) for i in range(100)]
-    low, high = bootstrap.interval(hits, np.mean, seed=3)
+    low, high = bootstrap.confidence_interval(hits, np.mean, seed=3)
     assert (
-        (low, high) == bootstrap.interval(hits, np.mean, seed=3) != bootstrap.interval(hits, np.mean, seed=4)
+        (low, high)
+        == bootstrap.confidence_interval(hits, np.mean, seed=3)
+        != bootstrap.confidence_interval(hits, np.mean, seed=4)
     )
     # Mean 0.4, standard deviation sqrt(0.4 * 0.6 / 100) = 0.049; 5 % and 95 % lie 1.645 of these away.
     assert low == pytest.approx(0.4 - 1.645 * 0.049, abs=0.011) and high == pytest.approx(
@@ -288,5 +290,5 @@ def test_an_interval_is_seeded_and_holds_the_binomial_share():
 def test_the_interval_of_a_miss_rate_surrounds_it():
     detections, truths = scenes(0, count=40)
     pictures = outcomes(detections, truths)
-    low, high = bootstrap.interval(pictures, pedestrian.lamr, draws=200)
+    low, high = bootstrap.confidence_interval(pictures, pedestrian.lamr, draws=200)
     assert low < pedestrian.lamr(pictures) < high

@@ -466,7 +466,7 @@ def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
 def test_integers_alone_give_the_scores_of_the_trained_network():
     """Packed bits and thresholds, int64 sums, comparisons: nothing else, on random pictures."""
     network = with_scales("mnist-tfc")
-    tensors = weights.pack(rbcn.Method().deploy("mnist-tfc", network))
+    tensors = weights.packed_weights(rbcn.Method().deploy("mnist-tfc", network))
     images = pictures("mnist-tfc", 200)
     x = np.where(images.reshape(200, -1).numpy() >= 128, 1, -1)
     for at, (rows, columns) in enumerate([(64, 784), (64, 64), (64, 64), (10, 64)], start=1):
@@ -487,7 +487,7 @@ def test_what_is_deployed_holds_signs_and_thresholds_only():
     assert all(latent.abs().eq(1).all() for latent in binary.latents(deployed).values())
     assert set(deployed.state_dict()) == set(networks.build("mnist-tfc").state_dict())
     assert not any(
-        "scale" in key or "guide" in key or "discriminator" in key for key in weights.pack(deployed)
+        "scale" in key or "guide" in key or "discriminator" in key for key in weights.packed_weights(deployed)
     )
     assert not [module for module in deployed.modules() if module._forward_hooks or module._forward_pre_hooks]
 

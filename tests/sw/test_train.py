@@ -139,7 +139,7 @@ def test_the_checkpoint_adds_up_the_time_that_was_trained(tmp_path, monkeypatch)
 def test_training_learns_and_the_card_counts_right_answers_of_the_written_network(tmp_path):
     card = train.train("mnist-tfc", "ste", tmp_path, epochs=8)
     (stated,) = card["accuracy"]
-    stored, tensors = weights.read(tmp_path)
+    stored, tensors = weights.read_weights(tmp_path)
     network = weights.unpack(networks.build("mnist-tfc"), tensors, "here")
     images, labels = mnist_images.shipped()
     with torch.no_grad():

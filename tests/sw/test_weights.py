@@ -37,11 +37,11 @@ def folder(tmp_path):
 @pytest.mark.parametrize("net", networks.names())
 def test_a_network_comes_back_bit_for_bit(net):
     network = threshold_folding.snap(shaken(net, None))
-    tensors = weights.pack(network)
+    tensors = weights.packed_weights(network)
     back, x = weights.unpack(networks.build(net), tensors, "here"), pictures(net, 4)
     with torch.no_grad():
         assert torch.equal(back(x), network(x))
-    assert {key: value.tolist() for key, value in weights.pack(back).items()} == {
+    assert {key: value.tolist() for key, value in weights.packed_weights(back).items()} == {
         key: value.tolist() for key, value in tensors.items()
     }
 
@@ -52,7 +52,7 @@ def test_weights_are_packed_lowest_bit_first_one_for_plus():
         row = network[-1].dot.weight.view(-1)
         row.fill_(-1)
         row[0], row[9] = 1, 1
-    assert weights.pack(network)["4.dot.weight.bits"][:3].tolist() == [1, 2, 0]
+    assert weights.packed_weights(network)["4.dot.weight.bits"][:3].tolist() == [1, 2, 0]
 
 
 def test_a_file_takes_a_bit_per_weight_and_little_else(folder):
@@ -60,7 +60,7 @@ def test_a_file_takes_a_bit_per_weight_and_little_else(folder):
 
 
 def test_the_card_says_what_the_readme_says(folder):
-    card, tensors = weights.read(folder)
+    card, tensors = weights.read_weights(folder)
     assert not weights.unpack(networks.build("mnist-tfc"), tensors, "here").training
     assert card["accuracy"] == ACCURACY and card["command"] == "make it" and card["seed"] == 3
     words = (folder / "README.md").read_text()
@@ -79,13 +79,13 @@ def test_weights_that_are_not_the_cards_are_refused(folder):
     with pytest.raises(
         UserError, match=r"/weights.safetensors: SHA-256 is [0-9a-f]{64}, the card says 0{64}; restore both"
     ):
-        weights.read(folder)
+        weights.read_weights(folder)
 
 
 def test_a_truncated_file_is_refused(folder):
     (folder / weights.FILE).write_bytes((folder / weights.FILE).read_bytes()[:-1])
     with pytest.raises(UserError, match=r"SHA-256 is .*, the card says"):
-        weights.read(folder)
+        weights.read_weights(folder)
 
 
 def test_an_absent_file_is_refused(folder):
@@ -93,7 +93,7 @@ def test_an_absent_file_is_refused(folder):
     with pytest.raises(
         UserError, match=r"no weights can be read \(.*No such file.*\); train the network again\.$"
     ):
-        weights.read(folder)
+        weights.read_weights(folder)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_absent_file_is_refused(folder):
     ids=["absent", "short", "left over"],
 )
 def test_tensors_that_do_not_fit_are_named(damage, text):
-    tensors = weights.pack(threshold_folding.snap(networks.build("mnist-tfc")))
+    tensors = weights.packed_weights(threshold_folding.snap(networks.build("mnist-tfc")))
     damage(tensors)
     with pytest.raises(UserError) as error:
         weights.unpack(networks.build("mnist-tfc"), tensors, "here")
@@ -126,7 +126,7 @@ def test_numbers_the_file_cannot_hold_are_not_lost_in_silence():
     network = threshold_folding.snap(networks.build("mnist-tfc"))
     network.register_buffer("gain", torch.tensor([1 / 3]))
     with pytest.raises(UserError) as error:
-        weights.pack(network)
+        weights.packed_weights(network)
     assert str(error.value) == (
         "weights: gain is neither a binary weight nor a multiple of 2^-16; deploy a network that is snapped."
     )
@@ -137,7 +137,7 @@ def test_numbers_on_a_binary_grid_take_the_smallest_integers_and_come_back():
     values = {"gain": [0.75, -1.25], "wide": [2.0**20, 2.0**-4], "equal": [0.5] * 3, "scalar": 7.0}
     for name, value in values.items():
         network.register_buffer(name, torch.tensor(value))
-    tensors = weights.pack(network)
+    tensors = weights.packed_weights(network)
     assert tensors["gain"].dtype == np.int8 and tensors["gain"].tolist() == [3, -5]
     assert tensors["gain.fraction"].tolist() == [2] and "scalar.fraction" not in tensors
     assert tensors["wide"].dtype == np.int32 and tensors["equal"].tolist() == [1]

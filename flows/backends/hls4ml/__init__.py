@@ -26,7 +26,7 @@ BACKEND = Backend(about="a Vitis HLS project by hls4ml, emulated", stages=("hls"
 BENCH = 10  # images in the project's own test bench
 
 
-def build(
+def write_and_emulate(
     acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()
 ) -> dict:
     """Convert, write, compile with g++, compare on the golden images, synthesise where Vitis HLS is on PATH.

@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import MAKERS, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import F32, append, signs
+from xnorforge.flows.lower.values import F32, append, signs_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.ops.clip.op import clipped
 
@@ -64,7 +64,7 @@ def _rectified(walk, node, leaf: str, a, b):
     if not all(a):
         raise refuse(node, "a channel in front of it has scale 0", "remove the channel")
     kink = [-y / x for x, y in zip(a, b)]
-    rising = signs(a)
+    rising = signs_of(a)
     common = lcm(*{k.denominator for k in kink})
 
     def clipped(mul, at):

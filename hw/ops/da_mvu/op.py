@@ -219,7 +219,7 @@ class DaMvu(HwOp):
     @cached_property
     def _written(self) -> tuple[str, str]:
         graph, ends, given = self.plan
-        return text.module(graph, ends, given, self.out_stream().bits, not self.raw)
+        return text.adder_module(graph, ends, given, self.out_stream().bits, not self.raw)
 
     @classmethod
     def seeded(

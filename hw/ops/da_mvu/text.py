@@ -18,7 +18,9 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 """
 
 
-def module(graph: Adders, ends: list, given: list[int], out_bits: int, thresholds: bool) -> tuple[str, str]:
+def adder_module(
+    graph: Adders, ends: list, given: list[int], out_bits: int, thresholds: bool
+) -> tuple[str, str]:
     """Name and text of a module; equal names mean equal texts.
 
     Args:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.flows.bind.network import Bound, Network, get
-from xnorforge.flows.bind.nodes import is_sign, thresholds, with_threshold
+from xnorforge.flows.bind.nodes import integer_thresholds, is_sign, with_threshold
 from xnorforge.flows.bind.registry import takes
 
 
@@ -22,5 +22,5 @@ def interact(network: Network, node):
             nodes = [node, *behind]
             arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
     if len(nodes) > 1:
-        arrays["thresholds"] = thresholds(network, nodes[-1], shape[-1])[:, 0]
+        arrays["thresholds"] = integer_thresholds(network, nodes[-1], shape[-1])[:, 0]
     return nodes, [Bound("Interact", node.name, attributes, arrays, [one.name for one in nodes])]

@@ -1,6 +1,6 @@
 """LUTs of an instance as Yosys counts them; the figures behind docs/operators-interact.md."""
 
-from .plan import Plan, Slot, width
+from .plan import Plan, Slot, bits_for
 
 # LUTs per bit of a multiplexer over up to 2**k sources.
 MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
@@ -50,7 +50,7 @@ def _code(cuts: list[int], bits: int, wide: int) -> float:
         return wide + len(cuts) * -(-(bits - 1) // 5)
     values = len({cut & (1 << low) - 1 for cut in cuts})
     groups = -(-values // 2) if low <= 5 else values
-    return wide + groups * -(-low // 6) + width(values) + (groups > 1)
+    return wide + groups * -(-low // 6) + bits_for(values) + (groups > 1)
 
 
 def _pick(slot: Slot, plan: Plan) -> float:
@@ -59,7 +59,7 @@ def _pick(slot: Slot, plan: Plan) -> float:
     """
     wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
     sources, kinds = (len({each for each in of if each}) for of in (slot.teachers, slot.values))
-    index, kind, address = width(sources), width(kinds + 1), plan.address_bits
+    index, kind, address = bits_for(sources), bits_for(kinds + 1), plan.address_bits
     steer = (0 if address <= max(index, 2) else index) + (0 if address <= max(kind, 6 - wide) else kind)
     table = STEER * (1 << (address - 6)) if address > 6 else 1
     return wide * MUX[min(index, 4)] * max(1, sources / 16) + steer * table

@@ -17,10 +17,10 @@ from math import lcm
 import numpy as np
 
 
-def width(count: int) -> int:
+def bits_for(count: int) -> int:
     """Bits that tell `count` things apart.
 
-    >>> [width(n) for n in (1, 2, 3, 4, 5)]
+    >>> [bits_for(n) for n in (1, 2, 3, 4, 5)]
     [0, 1, 2, 2, 3]
     """
     return (count - 1).bit_length()
@@ -88,7 +88,7 @@ class Plan:
     @property
     def address_bits(self) -> int:
         """Bits of {group, beat}."""
-        return width(self.groups) + width(self.span)
+        return bits_for(self.groups) + bits_for(self.span)
 
     def code_bits(self, lane: int) -> int:
         """Bits of the code of a lane's teachers."""
@@ -122,7 +122,7 @@ def plan(influence: np.ndarray, pe: int, n0: int, matches: bool, low: int) -> Pl
         found[t % pe] |= set(on_u[abs(k)])
     made = Plan(span, groups, pe, [sorted(each) for each in found])
     size = 1 << made.address_bits
-    at = [channel // block << width(span) | channel % block // pe for channel in range(channels)]
+    at = [channel // block << bits_for(span) | channel % block // pe for channel in range(channels)]
     made.channels = [[None] * size for _ in range(pe)]
     incoming: dict[int | None, list] = {}
     for channel in range(channels):

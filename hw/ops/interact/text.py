@@ -4,7 +4,7 @@ xf_interact.
 
 from hashlib import sha256
 
-from .plan import Plan, Slot, code, width
+from .plan import Plan, Slot, bits_for, code
 
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
@@ -110,7 +110,7 @@ def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide:
     # A LUT of six inputs compares five bits with one of two values.
     size = 2 if low <= 5 else 1
     groups = [values[k : k + size] for k in range(0, len(values), size)]
-    lines, bits, past = [], width(size * len(groups)) if len(values) > 1 else 0, "1'b0"
+    lines, bits, past = [], bits_for(size * len(groups)) if len(values) > 1 else 0, "1'b0"
     if bits:
         lines += _table(f"pick{lane}", high, which, bits)
     tests = []
@@ -118,7 +118,7 @@ def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide:
         either = [f"{rest} > {low}'d{value}" for value in group]
         tests.append(f"pick{lane}[0] ? {either[1]} : {either[0]}" if len(group) == 2 else either[0])
     if len(tests) > 1:
-        tests += tests[-1:] * ((1 << width(len(tests))) - len(tests))
+        tests += tests[-1:] * ((1 << bits_for(len(tests))) - len(tests))
         lines += [f"logic [{len(tests) - 1}:0] over{lane};"]
         lines += [f"assign over{lane}[{k}] = {test};" for k, test in enumerate(tests)]
         past = f"over{lane}[pick{lane}[{bits - 1}:{size - 1}]]"
@@ -182,7 +182,7 @@ def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
     sources = sorted({teacher for teacher in slot.teachers if teacher})
     address, lines = plan.address_bits, []
     picks = [None if teacher is None else sources.index(teacher) for teacher in slot.teachers]
-    index, index_bits = _chosen(f"sel{name}", picks, address, width(len(sources)), lines)
+    index, index_bits = _chosen(f"sel{name}", picks, address, bits_for(len(sources)), lines)
     if index == "fold":
         listed = [sources[pick or 0] for pick in picks]
     else:
@@ -199,7 +199,7 @@ def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
         picked = "t{}_{}".format(*sources[0])
     kinds = sorted(set(slot.values))
     which = [kinds.index(value) for value in slot.values]
-    kind, kind_bits = _chosen(f"kind{name}", which, address, width(len(kinds)), lines, limit=6 - wide)
+    kind, kind_bits = _chosen(f"kind{name}", which, address, bits_for(len(kinds)), lines, limit=6 - wide)
     by_kind = [slot.values[a] for a in range(1 << address)] if kind == "fold" else kinds
     words = [
         (value[at] if value else slot.middle) if not value or at < len(value) else slot.middle

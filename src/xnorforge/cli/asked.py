@@ -64,7 +64,7 @@ def resolve(given: dict) -> Request:
     found = {name: value for name, value in given.items() if value not in (None, "", False)}
     task = found.pop("task", None)
     if "model" not in found:
-        found["net"] = request.network(found.get("net"), task)
+        found["net"] = request.network_name(found.get("net"), task)
     for kind in (*COUNTS, "scale"):
         if kind in found:
             request.number(kind, found[kind])

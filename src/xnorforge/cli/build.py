@@ -34,7 +34,7 @@ def build(network: str | None, asked: Request, until: str, show: bool, dry_run: 
         return
     run.wanted(asked, until)  # refuses a stage that this build does not have
     builds.claim(asked)
-    run.build(asked, until, quiet=show)
+    run.run_stages(asked, until, quiet=show)
     if show:
         from xnorforge.cli.results import print_report
 

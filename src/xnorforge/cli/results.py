@@ -40,9 +40,9 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
     if acc is None:
         acc = asked.acc
         builds.check(asked)
-        inputs.request(None if asked.model else asked.net, image, video, box)
+        inputs.demo_request(None if asked.model else asked.net, image, video, box)
         builds.claim(asked)
-        run.build(asked, "fold")
+        run.run_stages(asked, "fold")
     out = out or acc.parent / "demo"
     reads = (
         (acc.parent / "export.json", "export"),
@@ -51,7 +51,7 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
     )
     with job.stage("demo", out, out / render.RECORD, reads):
         exported = read_json(acc.parent / "export.json")
-        task, given = inputs.request(exported["task"] and exported["net"], image, video, box)
+        task, given = inputs.demo_request(exported["task"] and exported["net"], image, video, box)
         render.demo(acc, task, given, out, gif)
 
 
@@ -106,7 +106,7 @@ def bench(acc: Path | None, asked: Request, frames) -> None:
         acc = asked.acc
         builds.check(asked)
         builds.claim(asked)
-        run.build(asked)
+        run.run_stages(asked)
     for path, writer in left_by(acc, "export", "lower", "fold", "sim", "synth"):
         intact(path, writer)
     click.echo(table(acc, frames))

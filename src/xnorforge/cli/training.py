@@ -38,7 +38,7 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
 
-    net = request.network(net, task)
+    net = request.network_name(net, task)
     given: dict[str, object] = dict(request.assignment(text) for text in hyper)
     looked = request.Request(net=net, method=method).net_dir / "train"  # where a build looks for weights
     out = out or looked
@@ -69,7 +69,7 @@ def twin(net, task, out, epochs, lr, seed, threads):
     from xnorforge.core.accuracy import words
     from xnorforge.sw.training.full_precision import RATE, train_full_precision
 
-    net = request.network(net, task)
+    net = request.network_name(net, task)
     out = out or Path("out") / f"{net}-twin"
     with stage("twin", out):
         card = train_full_precision(net, out, epochs, lr or RATE, seed, threads)
@@ -102,8 +102,8 @@ def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
     """Train NET with each method and seed, export each, and write a table and a plot; finished ones stay."""
     from xnorforge.studies import compare as study
 
-    net = request.network(net, task)
-    asked = study.request(net, methods, seeds, epochs, board, threads=threads, out=out)
+    net = request.network_name(net, task)
+    asked = study.compare_request(net, methods, seeds, epochs, board, threads=threads, out=out)
     with stage("compare", asked.folder):
         study.compare(asked, jobs, say)
     pictures = ["compare.svg", *(["pareto.svg"] if board else [])]
@@ -139,7 +139,7 @@ def tradeoff(run, net, task, board, interval, jobs, images, stalled, out):
     """
     from xnorforge.studies.tradeoff import tradeoff
 
-    run = run or Path("out") / f"{request.network(net, task)}-layer_priority" / "train"
+    run = run or Path("out") / f"{request.network_name(net, task)}-layer_priority" / "train"
     place = run.resolve()
     out = out or Path("out/tradeoff") / (place.parent if place.name == "train" else place).name
     with stage("tradeoff", out):

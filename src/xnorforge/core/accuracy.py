@@ -45,7 +45,7 @@ def _figure(row: dict, name: str) -> str:
     return f"{name} {row['figures'][name]:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")
 
 
-def task_of(net_dir: Path) -> str | None:
+def task_of_export(net_dir: Path) -> str | None:
     """The task, of sw/tasks, of an exported network whose labels are no classes."""
     record = net_dir / "export.json"
     return read_json(record).get("task") if record.exists() else None

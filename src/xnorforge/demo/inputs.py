@@ -46,7 +46,9 @@ class Footage:
     box: np.ndarray | None = None
 
 
-def request(net: str | None, image: str | None, video: str | None, box: str | None) -> tuple[Task, Footage]:
+def demo_request(
+    net: str | None, image: str | None, video: str | None, box: str | None
+) -> tuple[Task, Footage]:
     """The task of a network (None: one that is no task's), and the pictures asked for.
 
     Raises:

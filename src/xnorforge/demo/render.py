@@ -89,7 +89,7 @@ def _walked(machine: Machine) -> dict:
             found.append(answers)
             wanted.append(reference.run(frames)[reference.ops[-1].name])
     what = "every integer of the first inputs"
-    return compare.checked(
+    return compare.compare_arrays(
         "bit simulator = reference walk", np.concatenate(found), np.concatenate(wanted), what
     )
 

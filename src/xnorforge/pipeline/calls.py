@@ -53,7 +53,7 @@ def hls(net_dir: Path, acc: Path) -> None:
     from xnorforge.flows.backends import hls4ml
     from xnorforge.sim.stage import bits_alone
 
-    hls4ml.build(acc, net_dir, before=[bits_alone(acc, net_dir)])
+    hls4ml.write_and_emulate(acc, net_dir, before=[bits_alone(acc, net_dir)])
 
 
 def sim(net_dir: Path, acc: Path, images, stalled, waves) -> None:

@@ -35,7 +35,7 @@ def _trained(folder: Path) -> bool:
     return any((folder / name).exists() for name in TRAINED)
 
 
-def stage(asked: request.Request, name: str) -> list[str]:
+def clean_stage(asked: request.Request, name: str) -> list[str]:
     """Remove what a stage left and all that follows; returns the names of the stages.
 
     Before fold that is every accelerator of the network, of fold the accelerator as a whole.
@@ -61,7 +61,7 @@ def stage(asked: request.Request, name: str) -> list[str]:
     for each in (declared[known] for known in dict.fromkeys(gone)):
         for output in each.outputs:
             _remove(stages.path_of(output, asked.net_dir, asked.acc))
-        _remove(record.place(each, asked))
+        _remove(record.record_path(each, asked))
     return list(dict.fromkeys(gone))
 
 
@@ -83,8 +83,8 @@ def main(words: list[str]) -> int:
     asked = {name: getattr(found, name) for name in given if name != "task" and getattr(found, name)}
     try:
         if found.stage:
-            asked["net"] = request.network(asked.get("net"), found.task)
-            stage(request.Request(**asked), found.stage)
+            asked["net"] = request.network_name(asked.get("net"), found.task)
+            clean_stage(request.Request(**asked), found.stage)
         else:
             everything(Path("out"))
     except UserError as error:

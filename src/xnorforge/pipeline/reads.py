@@ -15,7 +15,7 @@ VARIABLE = "XNORFORGE_READS"
 LIBRARIES = "/site-packages/"
 
 
-def start(path: str) -> None:
+def start_recording(path: str) -> None:
     """Note from now on, and what this process has loaded already."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     seen = set()

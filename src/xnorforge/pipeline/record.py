@@ -32,7 +32,7 @@ RECORDS = {"rtl.json", *(f"{name}.json" for name in NAMES)}
 CHANGED = "changed while the stage ran"
 
 
-def place(stage: Stage, asked: Request) -> Path:
+def record_path(stage: Stage, asked: Request) -> Path:
     """Where a stage's record lies."""
     return path_of(
         stage.outputs[0].partition("/")[0] + f"/.{stage.name}.reads.json", asked.net_dir, asked.acc
@@ -204,7 +204,7 @@ def _settings(stage: Stage, asked: Request) -> dict:
     }
 
 
-def write(stage: Stage, asked: Request, noted: list[tuple[str, str]], began: int) -> None:
+def write_record(stage: Stage, asked: Request, noted: list[tuple[str, str]], began: int) -> None:
     """Keep what a stage read.
 
     Args:
@@ -234,7 +234,7 @@ def write(stage: Stage, asked: Request, noted: list[tuple[str, str]], began: int
     files |= {name: contents.of(name, places.path(name), False) for name in stage.handed}
     outputs = {name: contents.of(name, places.path(name), False) for name in stage.outputs}
     write_json(
-        place(stage, asked),
+        record_path(stage, asked),
         {
             "stage": stage.name,
             **_settings(stage, asked),
@@ -265,7 +265,7 @@ def _own_program(name: str) -> bool:
 def difference(stage: Stage, asked: Request) -> str:
     """Why a stage has to run, in a few words; nothing where it need not."""
     try:
-        kept = read_json(place(stage, asked))
+        kept = read_json(record_path(stage, asked))
         for name, now in _settings(stage, asked).items():
             if kept[name] != json.loads(json.dumps(now)):
                 return f"other {name}"

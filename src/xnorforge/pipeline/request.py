@@ -83,7 +83,7 @@ class Request:
 
     def plan(self) -> list[stages.Stage]:
         """The stages of this build, in their order."""
-        found = stages.plan(self.backend, self.board)
+        found = stages.stages_of(self.backend, self.board)
         first = next(index for index, stage in enumerate(found) if stage.name == self.begin)
         return found[first:]
 
@@ -101,7 +101,7 @@ class Request:
         return given
 
 
-def network(net: str | None, task: str | None) -> str:
+def network_name(net: str | None, task: str | None) -> str:
     """The full name <task>-<network>: TASK alone stands for the task's usual network.
 
     Raises:
@@ -136,7 +136,7 @@ def names(asked: Request) -> None:
     if asked.model is None:
         kinds |= {"method": asked.method, "net": asked.net}
     for kind, name in kinds.items():
-        if not (kind == "net" and shipped(name)) and name not in known(kind):
+        if not (kind == "net" and is_shipped(name)) and name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
     if asked.output not in OUTPUTS:
         raise unknown("OUTPUT", asked.output, OUTPUTS)
@@ -164,7 +164,7 @@ def shipped_names() -> list[str]:
     return [entry.name.rpartition("-")[0] for entry in (files("xnorforge.sw") / "shipped").iterdir()]
 
 
-def shipped(net: str) -> bool:
+def is_shipped(net: str) -> bool:
     """Whether weights of a network are shipped, for any method."""
     return net in shipped_names()
 

@@ -55,7 +55,7 @@ def missing(asked: Request, until: str = "report") -> dict[str, str]:
     return {name: why for name, why in found if why}
 
 
-def build(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:
+def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:
     """Run what has to run; returns the names of these stages.
 
     Args:
@@ -120,7 +120,7 @@ def _task(stage: Stage, asked: Request) -> dict:
 
 def process(stage: Stage, asked: Request, quiet: bool, heard: bool, lines: bool) -> None:
     """One stage in a process; its record of what it read is written when it has ended well."""
-    record.place(stage, asked).unlink(missing_ok=True)
+    record.record_path(stage, asked).unlink(missing_ok=True)
     command = [
         sys.executable,
         "-m",
@@ -148,7 +148,7 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, lines: bool)
             say(f"{stage.name}: ended by signal {-job.returncode}; the same command goes on from here.")
         if job.returncode:
             raise StageFailed(max(job.returncode, 1))
-        record.write(stage, asked, reads.lines(noted), began)
+        record.write_record(stage, asked, reads.lines(noted), began)
 
 
 def _passed_on(job) -> str:

@@ -115,7 +115,7 @@ OPTIONAL = (
 NAMES = tuple(stage.name for stage in STAGES)
 
 
-def plan(backend: str, board: str) -> list[Stage]:
+def stages_of(backend: str, board: str) -> list[Stage]:
     """The stages of a build in an order in which they can run, the report last.
 
     Raises:
@@ -124,7 +124,7 @@ def plan(backend: str, board: str) -> list[Stage]:
     declared = {stage.name: stage for stage in STAGES}
     found = [declared[name] for name in ALWAYS]
     for name in following(backend):
-        if name == "netlist" and not modelled(board):
+        if name == "netlist" and not simulates_netlists(board):
             continue
         found.append(declared.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
     inputs = tuple(stage.name for stage in found)
@@ -163,7 +163,7 @@ def following(backend: str) -> tuple[str, ...]:
     )
 
 
-def modelled(board: str) -> bool:
+def simulates_netlists(board: str) -> bool:
     """Whether the netlist of a board's part can be simulated: its family has models of its cells."""
     return boards.load(board).simulates_netlists
 

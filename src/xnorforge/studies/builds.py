@@ -64,13 +64,13 @@ class Build:
         return replace(asked, begin="export", method=self.method, weights=str(self.weights))
 
 
-def export(build: Build) -> dict:
+def export_run(build: Build) -> dict:
     """Export the network unless it is there, from these weights; returns its record.
 
     Raises:
         UserError, MismatchError: as `make`.
     """
-    run.build(build.request(), until="export", heard=True)
+    run.run_stages(build.request(), until="export", heard=True)
     return read_json(build.run / "export.json")
 
 
@@ -84,8 +84,8 @@ def make(build: Build, jobs: int = 1) -> dict:
         UserError: the network cannot be built for this board; the text is the stage's.
         MismatchError: a check failed, or a stage broke.
     """
-    run.build(replace(build.request(), jobs=jobs), heard=True)
-    return read(build)
+    run.run_stages(replace(build.request(), jobs=jobs), heard=True)
+    return build_figures(build)
 
 
 def finished(build: Build) -> bool:
@@ -93,7 +93,7 @@ def finished(build: Build) -> bool:
     return not run.missing(build.request())
 
 
-def read(build: Build) -> dict:
+def build_figures(build: Build) -> dict:
     """The figures of a finished build, as its stages counted them.
 
     Raises:

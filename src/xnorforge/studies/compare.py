@@ -30,13 +30,13 @@ from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.flows.export import export
 from xnorforge.pipeline.request import assignment
 from xnorforge.studies import cost_figures, costs
-from xnorforge.studies.compare_figures import Request, Result, Variant, write
+from xnorforge.studies.compare_figures import Request, Result, Variant, write_comparison
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.training import distributed, train, weights
 
 
-def request(
+def compare_request(
     net: str,
     methods: str = "",
     seeds: str = "0 1 2",
@@ -105,7 +105,7 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
         )
     train.task_of(asked.net).train_sets()
     tasks = [(variant, seed) for seed in asked.seeds for variant in asked.variants]
-    missing = [task for task in tasks if not finished(asked, *task)]
+    missing = [task for task in tasks if not run_finished(asked, *task)]
     say(
         f"compare   {len(tasks)} runs of {asked.epochs} epochs, {len(tasks) - len(missing)} of them are there"
     )
@@ -115,7 +115,7 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
             failed[task] = error
             say(f"compare   {task[0]} seed {task[1]}: {error}")
         else:
-            result = read(asked, *task)
+            result = read_run(asked, *task)
             found = ", ".join(f"{accuracy.main(row)[1]:.2f} % {row['stage']}" for row in result.sets)
             say(f"compare   {task[0]} seed {task[1]}: {found}")
             _tables(asked, tasks, {}, jobs)
@@ -142,8 +142,8 @@ def _failures(failed: dict[str, Exception], of: str) -> str:
 def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Exception]:
     """Build what is missing, from each variant's run of the first seed; returns what went wrong."""
     failed = {}
-    for variant in (variant for variant in asked.variants if finished(asked, variant, asked.seeds[0])):
-        error = _failure(costs.build, asked, variant, jobs, say)
+    for variant in (variant for variant in asked.variants if run_finished(asked, variant, asked.seeds[0])):
+        error = _failure(costs.build_variant, asked, variant, jobs, say)
         if error:
             failed[variant] = error
             say(f"compare   {variant} on {asked.board}: {error}")
@@ -153,16 +153,16 @@ def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Except
 
 def _tables(asked: Request, tasks: list, unbuilt: dict[Variant, Exception], jobs: int) -> list[Result]:
     """Write what is finished by now; returns its results."""
-    results = [read(asked, *task) for task in tasks if finished(asked, *task)]
+    results = [read_run(asked, *task) for task in tasks if run_finished(asked, *task)]
     built = costs.collect(asked, results, unbuilt) if asked.board else []
     if results:
-        write(asked, results, jobs, cost_figures.as_markdown(asked, built) if built else "")
+        write_comparison(asked, results, jobs, cost_figures.costs_as_markdown(asked, built) if built else "")
     if built:
-        cost_figures.write(asked, built, jobs)
+        cost_figures.write_costs(asked, built, jobs)
     return results
 
 
-def finished(asked: Request, variant: Variant, seed: int) -> bool:
+def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
     """Whether a run is done, with these settings, and the network it left was exported."""
     folder = asked.run_folder(variant, seed)
     try:
@@ -176,7 +176,7 @@ def finished(asked: Request, variant: Variant, seed: int) -> bool:
     return same and source.endswith(card["weights"]["sha256"][:16])
 
 
-def read(asked: Request, variant: Variant, seed: int) -> Result:
+def read_run(asked: Request, variant: Variant, seed: int) -> Result:
     """The figures of a finished run: accuracy on held-out images, then on each test set, the exported
     network's where it was run.
     """

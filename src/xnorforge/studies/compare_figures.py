@@ -8,7 +8,7 @@ from textwrap import fill
 
 from xnorforge.core import accuracy
 from xnorforge.core.artifacts import whole, write_csv
-from xnorforge.sw.training.curves import INK, SAME_BYTES, save
+from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
 DOT = "#9db8d2"
 
@@ -90,7 +90,7 @@ class Result:
     where: str
 
 
-def write(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
+def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
     """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg and
     compare.png.
     """
@@ -195,7 +195,7 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
         words = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
         figure.supxlabel(words + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
         for kind in ("svg", "png"):
-            save(figure, asked.folder / f"compare.{kind}")
+            save_figure(figure, asked.folder / f"compare.{kind}")
 
 
 def _by_variant(results: list[Result]) -> dict[str, list[Result]]:

@@ -13,7 +13,7 @@ from xnorforge.core.artifacts import write_csv
 from xnorforge.hw import boards
 from xnorforge.studies.compare_figures import DOT, Request
 from xnorforge.studies.costs import Cost
-from xnorforge.sw.training.curves import INK, SAME_BYTES, save
+from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
 LARGEST = 130  # area of the fastest variant's marker, square points
 # Where a label may stand: distance from its marker in points, and direction, tried in this order.
@@ -21,7 +21,7 @@ DISTANCES = (2, 14, 28)
 AROUND = [(1, 1), (1, -1), (1, 0), (-1, 1), (-1, -1), (-1, 0), (0, 1), (0, -1)]
 
 
-def write(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
+def write_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     """costs.csv (a row per variant, with what its figures are); pareto.svg and pareto.png if
     any was built.
     """
@@ -39,10 +39,10 @@ def write(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     ]  # fmt: skip
     write_csv(asked.folder / "costs.csv", rows)
     if any(cost.figures for cost in costs):
-        plot(asked, costs, jobs)
+        plot_costs(asked, costs, jobs)
 
 
-def as_markdown(asked: Request, costs: list[Cost]) -> str:
+def costs_as_markdown(asked: Request, costs: list[Cost]) -> str:
     """The second table of table.md: a row per variant, and below it what the figures are."""
     plain = next((cost.figures["lut"] for cost in costs if str(cost.variant) == "ste" and cost.figures), None)
     head = ["method", accuracy.main(costs[0].accuracy)[0], *_cells(None, plain)]
@@ -103,7 +103,7 @@ def front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return best
 
 
-def plot(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
+def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     """pareto.svg and pareto.png of the variants that were built."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -132,7 +132,7 @@ def plot(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
         figure.supxlabel(_caption(asked, speeds, jobs), fontsize=7, x=0.01, ha="left")
         _label(figure, axes, points, sizes, [str(cost.variant) for cost in built], line)
         for kind in ("svg", "png"):
-            save(figure, asked.folder / f"pareto.{kind}")
+            save_figure(figure, asked.folder / f"pareto.{kind}")
 
 
 def _title(asked: Request) -> str:

@@ -36,7 +36,7 @@ def of(asked: Request, variant: Variant) -> builds.Build:
     return builds.Build(asked.run_folder(variant, asked.seeds[0]), asked.net, asked.built_for)
 
 
-def build(asked: Request, variant: Variant, jobs: int, say) -> None:
+def build_variant(asked: Request, variant: Variant, jobs: int, say) -> None:
     """Build what is missing, and say what the accelerator costs; the errors are those of `builds.make`."""
     one = of(asked, variant)
     say(f"compare   {variant} on {builds.line(one, builds.make(one, jobs))}")
@@ -56,7 +56,7 @@ def collect(asked: Request, results: list[Result], failed: dict[Variant, Excepti
             why = UNBUILT
         if not why:
             try:
-                figures = builds.read(one)
+                figures = builds.build_figures(one)
             except (UserError, MismatchError) as error:
                 why = str(error)
         costs.append(Cost(result.variant, result.sets[-1], result.sha256, figures, why))

@@ -15,7 +15,7 @@ from xnorforge.core.artifacts import read_json, whole, write_csv
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.hw import boards
 from xnorforge.studies import builds
-from xnorforge.sw.training.curves import INK, SAME_BYTES, save
+from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
 POLISHED = "polished"
 
@@ -69,7 +69,7 @@ def tradeoff(
     for point in points:
         build = builds.Build(out / point.name, net, board, interval, images, stalled, method, point.weights)
         try:
-            exported = builds.export(build)
+            exported = builds.export_run(build)
             point.accuracy = next(row for row in exported["accuracy"] if row["stage"] == "exported")
             point.figures = builds.make(build, jobs)
             say(f"tradeoff  {point.name} on {builds.line(build, point.figures)}")
@@ -77,7 +77,7 @@ def tradeoff(
             point.why = str(error)
             failed[point.name] = error
             say(f"tradeoff  {point.name}: {error}")
-        write(points, net, board, build.interval, out)
+        write_tradeoff(points, net, board, build.interval, out)
     if failed:
         wrong = any(isinstance(error, MismatchError) for error in failed.values())
         first = next(iter(failed.values()))
@@ -135,16 +135,16 @@ def rows(points: list[Point], board: str) -> list[dict]:
     ]  # fmt: skip
 
 
-def write(points: list[Point], net: str, board: str, interval: int, out: Path) -> None:
+def write_tradeoff(points: list[Point], net: str, board: str, interval: int, out: Path) -> None:
     """<board>.csv and <board>.md of all points; <board>.svg and <board>.png of those that are built."""
     write_csv(out / f"{board}.csv", rows(points, board))
     with whole(out / f"{board}.md") as aside:
-        aside.write_text(as_markdown(points, net, board, interval))
+        aside.write_text(tradeoff_as_markdown(points, net, board, interval))
     if any(point.figures for point in points):
-        plot([point for point in points if point.figures], net, board, out)
+        plot_tradeoff([point for point in points if point.figures], net, board, out)
 
 
-def as_markdown(points: list[Point], net: str, board: str, interval: int) -> str:
+def tradeoff_as_markdown(points: list[Point], net: str, board: str, interval: int) -> str:
     """The table for people."""
     target = boards.load(board)
     head = ["binary layers", "ratio to 32 bits", "deployed ratio", "accuracy", "LUT", "FF", "BRAM36", "DSP"]
@@ -180,7 +180,7 @@ or, deployed, at 8.
 """
 
 
-def plot(points: list[Point], net: str, board: str, out: Path) -> None:
+def plot_tradeoff(points: list[Point], net: str, board: str, out: Path) -> None:
     """Figures, LUT and BRAM36 over the deployed compression ratio, a point per network."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -220,4 +220,4 @@ def plot(points: list[Point], net: str, board: str, out: Path) -> None:
             fontsize=9,
         )
         for kind in ("svg", "png"):
-            save(figure, out / f"{board}.{kind}")
+            save_figure(figure, out / f"{board}.{kind}")
