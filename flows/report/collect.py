@@ -295,8 +295,8 @@ def layer_rows(ops, synth: dict, board) -> list[dict]:
 
 
 def streams(ops, sim: dict, synth: dict) -> list[dict]:
-    """FIFOs and input buffers with their highest fill in simulation; a FIFO with its cells, a buffer's are within its
-    unit's.
+    """FIFOs and input buffers with their highest fill in simulation; a FIFO with its cells, a buffer's are
+    within its unit's.
     """
     mapped = {row["name"]: row for row in synth["operators"]}
     fills = sim.get("fifos", {})
