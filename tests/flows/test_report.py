@@ -290,7 +290,7 @@ def test_children_and_own_cells_make_the_parent(built):
     assert [sum(column) for column in zip(*(row[2:] for row in parts))] == list(parent[2:])
 
 
-def test_a_queue_names_its_ends_and_its_highest_fill(built):
+def test_a_buffer_names_its_ends_and_its_highest_fill(built):
     _, record = built
     keys = ("name", "kind", "from", "to", "width", "beats", "depth", "fill", "lut")
     first, buffer = ([row[key] for key in keys] for row in record["streams"][:2])
