@@ -1,5 +1,6 @@
 """Recipes of CONTRIBUTING.md: their files go into an empty plug-in folder, and their tests run on them."""
 
+import json
 import os
 import re
 import shlex
@@ -91,6 +92,25 @@ def test_make_knows_the_targets_and_variables_of_a_recipe(plugged):
                 text=True,
             )
             assert done.returncode == 0 and "xnorforge" in done.stdout, f"{line}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("plugged", ["A back end"], indirect=True)
+def test_the_pipeline_runs_the_stage_of_a_back_end(plugged, tmp_path):
+    _, environment = plugged
+    acc = tmp_path / "out/net/fusesoc-pynq-z2"
+    (acc / "rtl").mkdir(parents=True)
+    for name, text in {"rtl.f": "+incdir+.\ntop.sv\n", "top.sv": "", "a.svh": "", "w.mem": ""}.items():
+        (acc / "rtl" / name).write_text(text)
+    (acc / "rtl/rtl.json").write_text(json.dumps({"headers": ["a.svh"], "layers": [{"memories": ["w.mem"]}]}))
+    call = "xnorforge.flows.backends.fusesoc:core"
+    task = {"name": "core", "call": call, "net_dir": str(acc.parent), "acc": str(acc), "folder": str(acc),
+            "result": str(acc / "core.json"), "reads": [], "options": {}}  # fmt: skip
+    words = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(task)]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (acc / "core").iterdir()} == {"net.core", "top.sv", "a.svh", "w.mem"}
+    head, _, stated = (acc / "core/net.core").read_text().partition("\n")
+    assert head == "CAPI=2:" and json.loads(stated)["targets"]["default"]["toplevel"] == "xf_top"
 
 
 @pytest.fixture(scope="module")

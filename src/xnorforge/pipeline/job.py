@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
+from xnorforge.core import plugins
 from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import say
@@ -119,6 +120,9 @@ def perform(task: dict) -> None:
     reads = tuple((Path(path), writer) for path, writer in task["reads"])
     module, _, function = task["call"].partition(":")
     result = task["result"] and Path(task["result"])
+    kind = module.removeprefix("xnorforge.").rpartition(".")[0]
+    if kind in plugins.KINDS.values():
+        plugins.folders(kind)  # a back end's own stage may lie outside the package
     with stage(task["name"], Path(task["folder"]), result, reads):
         getattr(import_module(module), function)(net_dir, acc, **task["options"])
 
