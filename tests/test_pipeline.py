@@ -60,7 +60,7 @@ stubs = tuple(
 )
 stages.STAGES = run.STAGES = stubs
 for line in sys.stdin:
-    print(json.dumps(sorted(run.build(Request(**json.loads(line))))), flush=True)
+    print(json.dumps(sorted(run.run_stages(Request(**json.loads(line))))), flush=True)
 '''
 
 

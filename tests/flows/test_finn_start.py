@@ -7,7 +7,7 @@ import sys
 CODE = """
 import os, sys
 from xnorforge.flows import finn_execution
-finn_execution.start()
+finn_execution.start_finn()
 import finn.custom_op.fpgadataflow
 print(os.environ["FINN_BUILD_DIR"])
 """

@@ -30,7 +30,7 @@ def demo(acc: Path, task: Task, given: Footage, out: Path, gif: bool = False) ->
     once.
 
     Args:
-        task, given: as `inputs.request` gives them.
+        task, given: as `inputs.demo_request` gives them.
         out: a new folder, or what an earlier demonstration left, which goes.
         gif: of a video, a small GIF too.
 

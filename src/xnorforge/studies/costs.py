@@ -20,7 +20,7 @@ class Cost:
     Attributes:
         accuracy: row of the last set of images of the exported run: `stage`, `set`, and what `accuracy.main`
             reads.
-        figures: what `builds.read` found; empty where there is no accelerator.
+        figures: what `builds.build_figures` found; empty where there is no accelerator.
         why: one sentence on why there is none.
     """
 

@@ -27,7 +27,7 @@ class Point:
     Attributes:
         name: of its folder; step: its row of the run's tradeoff.csv.
         accuracy: of the exported network: as `xnorforge.core.accuracy` has it.
-        figures: what `builds.read` found; why: one sentence where there is no accelerator.
+        figures: what `builds.build_figures` found; why: one sentence where there is no accelerator.
     """
 
     name: str
