@@ -178,8 +178,8 @@ class DaMvu(HwOp):
 
     @cached_property
     def plan(self) -> tuple[adders.Adders, list, list[int]]:
-        """The graph, and per row its end and what it has to reach or what is added to it, as text.adder_module
-        wants them.
+        """The graph, and per row its end and what it has to reach or what is added to it, as
+        text.adder_module wants them.
         """
         (weights, low, _), bias = self.checked_weights(), self._integers("bias")
         graph = adders.Adders(self._integers("adders"), len(weights), *self._reach())
