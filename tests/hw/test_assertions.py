@@ -26,6 +26,17 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
     assert name in INNER or re.search(r"`XF_ASSERT\(\w*Held\w*_A", text)
 
 
+@pytest.mark.parametrize("name", ["da_mvu", "interact"])
+def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(name):
+    for op in plugins.load("hw.ops", name).Op.examples():
+        for text in op.generated().values():
+            if "xf_interact #(" in text:  # whose handshake it passes on
+                assert ".s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i," in text
+                continue
+            assert "`XF_ASSERT(HeldWhileStalled_A" in text
+            assert re.search(r"`ifdef XF_CHECK\n  xf_check_beats #\(", text)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
     text = MODULES[name].read_text()
@@ -39,7 +50,7 @@ def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
 
 
 # What is broken: operator, its example, {module: [(text, in its place)]}, the assertions of which one has to
-# fail first.
+# fail first. The module "" is the one that the operator generates.
 BROKEN = {
     "a skid without its second entry": (
         "fifo", 1,
@@ -91,6 +102,17 @@ BROKEN = {
         {"xf_window": [("ahead_q <= RowsW'(-FirstNeed)", "ahead_q <= RowsW'(1 - FirstNeed)")]},
         "u_beats.NotBeforeItsBeats_A NoRowReadBeforeItIsWritten_A",
     ),
+    "a vector that is lost in a matrix of adders": (
+        "da_mvu", 6, {"": [("valid_q[1:0], s_valid_i}", "valid_q[1:0], s_valid_i & ~valid_q[0]}")]},
+        "u_beats.NothingLost_A",
+    ),
+    "a result that nobody asked a matrix of adders for": (
+        "da_mvu", 6, {"": [("valid_q[1:0], s_valid_i}", "valid_q[1:0], 1'b1}")]},
+        "u_beats.NotBeforeItsBeats_A",
+    ),
+    "a result that changes while it waits": (
+        "da_mvu", 6, {"": [("    if (go) begin", "    begin")]}, "HeldWhileStalled_A",
+    ),
     "a row that is overwritten": (
         "upsample", 0, {"xf_upsample": [("s_ready_o  = !ahead_q || final_read", "s_ready_o  = 1'b1")]},
         "AtMostOneRowAhead_A u_beats.NothingLost_A ReadBehindWritten_A",
@@ -110,8 +132,10 @@ def broken(index: int):
         }[name]
         example = next(k for k, op in enumerate(examples) if fits(op))
     texts = {}
+    made = examples[example].rtl()[0] if "" in changes else ""
+    changes = {module or made: pairs for module, pairs in changes.items()}
     for module, pairs in changes.items():
-        text = MODULES[module].read_text()
+        text = examples[example].generated()[f"{made}.sv"] if made else MODULES[module].read_text()
         for old, new in pairs:
             assert text.count(old) >= 1, f"{module} has no '{old}'"
             text = text.replace(old, new)

@@ -1,4 +1,4 @@
-"""The SystemVerilog of one instance: sums, the registers between them, comparisons or constants at the end."""
+"""The SystemVerilog of one instance: sums, registers between them, comparisons or constants at the end."""
 
 from hashlib import sha256
 
@@ -34,9 +34,12 @@ def adder_module(
     stages = graph.stages(ends, last(ends, given, thresholds))
     waits = graph.waits(ends, stages)
     sums = sorted(number for number in waits if number >= graph.inputs)
-    at = lambda number, stage: _name(graph, number, stage - graph.stage(number))
-    held = [(number, d) for number in sorted(waits) for d in range(1, waits[number] + 1)]
-    lines = [f"logic {_range(graph.width(number))} {_name(graph, number, d)};" for number, d in held]
+
+    def at(number: int, stage: int) -> str:
+        return _name(graph, number, stage - graph.stage(number))
+
+    delayed = [(number, d) for number in sorted(waits) for d in range(1, waits[number] + 1)]
+    lines = [f"logic {_range(graph.width(number))} {_name(graph, number, d)};" for number, d in delayed]
     for number in range(graph.inputs):
         width = graph.width(number)
         lines.append(f"wire {_range(width)} x{number} = s_data_i[{number * width} +: {width}];")
@@ -52,18 +55,18 @@ def adder_module(
         else:
             text = _sum(name, graph, end, value, out_bits)
         lines.append(f"wire {_range(out_bits)} y{row} = {text};")
-    moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in held]
+    moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in delayed]
     bits = graph.width(0)
     what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
     body = _body(lines, moves, len(ends), out_bits, stages)
     ports = _ports(graph.inputs * bits, len(ends) * out_bits)
     head = HEAD.format(what=what, stages=stages)
     name = f"xf_da_mvu_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
-    return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
+    return name, f"{head}\nmodule {name} (\n{ports}\n{body}{_checker(stages)}\nendmodule : {name}\n"
 
 
 def last(ends, given, thresholds: bool) -> int:
-    """Levels behind the sums: a comparison, or the addition of a constant or the turn of a sign somewhere."""
+    """Levels behind the sums: a comparison, or the addition of a constant or a change of sign somewhere."""
     return int(thresholds or any(value or (end and end[2] < 0) for end, value in zip(ends, given)))
 
 
@@ -89,7 +92,8 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
             f"  logic {_range(rows * out_bits)} result_q;",
             "  logic go;",
             "",
-            "  /* verilator lint_off UNUSEDSIGNAL */  // a comparison may not need low bits, nor any row an input",
+            "  /* verilator lint_off UNUSEDSIGNAL */"
+            "  // a comparison may not need low bits, nor any row an input",
             *(f"  {line}" for line in lines),
             "  /* verilator lint_on UNUSEDSIGNAL */",
             "",
@@ -111,6 +115,17 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
             "",
         ]
     )
+
+
+def _checker(stages: int) -> str:
+    """In simulations: one beat out per beat in, never more inside than there are stages."""
+    return f"""
+`ifdef XF_CHECK
+  xf_check_beats #(.Most({stages})) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+"""
 
 
 def _name(graph: Adders, number: int, registers: int) -> str:
@@ -153,9 +168,8 @@ def _reached(name: str, graph: Adders, end, value: int) -> str:
     """sign number 2^power >= value, which some x meets and some does not."""
     number, power, sign = end
     width = graph.width(number)
-    least = (
-        -(-value >> power) if sign > 0 else (-value >> power) + 1
-    )  # of the number; turned, of what does not reach
+    # The least number that reaches the value; with a negative sign the least that does not.
+    least = -(-value >> power) if sign > 0 else (-value >> power) + 1
     text = _above(name, width, least - 1 + (graph.signed(number) << (width - 1)), graph.signed(number))
     return text if sign > 0 else f"~({text})"
 

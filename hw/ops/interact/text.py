@@ -9,7 +9,8 @@ from .plan import Plan, Slot, bits_for, code
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
 // Channel interaction with a fixed graph, generated: {what}.
-// Names: x the beat at hand; code<p> of its lane p, t<b>_<p> of beat b of the group that leaves; v<p>_<k> slot k of
+// Names: x the beat at hand; code<p> of its lane p, t<b>_<p> of beat b of the group that leaves; \
+v<p>_<k> slot k of
 // lane p, m<p> the sum of its slots; capitals are tables, bit i of the result in table _i.
 """
 
@@ -41,7 +42,7 @@ def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: lis
         shell: parameters of xf_interact.
         steps: per lane one or two tables (index, words, bits of a word); the step is the first less the
             second.
-        turns: per lane and address whether the comparison is turned.
+        turns: per lane and address whether the comparison is flipped.
     """
     bits, fold_bits = shell["InBits"], max(1, plan.address_bits)
     lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs all of them"]
@@ -103,7 +104,7 @@ def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide:
     first, top = lane * (low + 5), (1 << low) - 1
     high, rest = f"x[{first + low} +: 5]", f"x[{first} +: {low}]"
     values = sorted({cut & top for cut in cuts} - {top})
-    which = []  # what to compare with; where nothing matters, what the place below needs
+    which: list[int] = []  # what to compare with; where nothing matters, what the place below needs
     for place in places:
         value = place[0] & top if place else top
         which.append(values.index(value) if value != top else which[-1] if which else 0)
@@ -115,7 +116,7 @@ def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide:
         lines += _table(f"pick{lane}", high, which, bits)
     tests = []
     for group in groups:
-        either = [f"{rest} > {low}'d{value}" for value in group]
+        either = [f"{rest} > {low}'d{each}" for each in group]
         tests.append(f"pick{lane}[0] ? {either[1]} : {either[0]}" if len(group) == 2 else either[0])
     if len(tests) > 1:
         tests += tests[-1:] * ((1 << bits_for(len(tests))) - len(tests))
@@ -126,14 +127,14 @@ def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide:
         past = tests[0]
     lines += [f"logic past{lane};", f"assign past{lane} = {past};"]
     words = []
-    for place, inside in enumerate(places):
-        below = sum(cut >> low < place for cut in cuts)
+    for at, inside in enumerate(places):
+        below = sum(cut >> low < at for cut in cuts)
         words += [code(below, len(cuts)), code(below + any(cut & top != top for cut in inside), len(cuts))]
     return lines + _table(f"code{lane}", f"{{{high}, past{lane}}}", words, wide)
 
 
 def _above(first: int, bits: int, cut: int) -> str:
-    """u > cut in pieces that a LUT of six inputs holds: up to six bits, then five and the answer from below."""
+    """u > cut in pieces that fit a LUT of six inputs: up to six bits, then five and the answer from below."""
     low = bits - 5 * -(-max(0, bits - 6) // 5)
     pieces = [(0, low), *((at, 5) for at in range(low, bits, 5))]
     text = ""
@@ -164,10 +165,8 @@ def _table(name: str, index: str, words: list[int], bits: int) -> list[str]:
     lines = [f"logic [{bits - 1}:0] {name};"]
     for b in range(bits):
         vector = sum((word >> b & 1) << at for at, word in enumerate(words))
-        if index == "fold" and vector in (
-            0,
-            (1 << len(words)) - 1,
-        ):  # of other indices every bit has to be used
+        # A constant needs no table; but of other indices than the fold every bit has to be used.
+        if index == "fold" and vector in (0, (1 << len(words)) - 1):
             lines.append(f"assign {name}[{b}] = 1'b{vector & 1};")
             continue
         table = f"{name.upper()}_{b}"
@@ -177,10 +176,11 @@ def _table(name: str, index: str, words: list[int], bits: int) -> list[str]:
 
 
 def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
-    """Pick the teacher's code, then turn it into a number."""
+    """Pick the teacher's code, then look up its number."""
     wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
     sources = sorted({teacher for teacher in slot.teachers if teacher})
-    address, lines = plan.address_bits, []
+    address = plan.address_bits
+    lines: list[str] = []
     picks = [None if teacher is None else sources.index(teacher) for teacher in slot.teachers]
     index, index_bits = _chosen(f"sel{name}", picks, address, bits_for(len(sources)), lines)
     if index == "fold":
