@@ -107,14 +107,16 @@ def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], 
 
 
 def layers(rtl: Path, ops: list[HwOp]) -> Device:
-    """Build a bench of the generated layers of the folder `rtl`, each on a lane of its own."""
+    """Build a bench of the generated layers of the folder `rtl`, each on a lane of its own, assertions on."""
     modules = sorted((path.stem for path in rtl.glob("layer_*.sv")), key=lambda stem: int(stem.split("_")[1]))
     text, lanes = side_by_side(ops, modules)
     sources = [path for path in _listed(rtl) if path.stem != "top"]
     with tempfile.TemporaryDirectory() as folder:
         sources.append(Path(folder) / "xf_bench.sv")
         sources[-1].write_text(text)
-        program = verilate.compile_model("xf_bench", sources, ports_header("clk_i", lanes), [rtl])
+        program = verilate.compile_model(
+            "xf_bench", sources, ports_header("clk_i", lanes), [rtl], checked=True
+        )
     return Device(program, lanes, folder=rtl)
 
 
