@@ -291,8 +291,10 @@ def test_zeros_around_bits_are_lowered_exactly(tmp_path):
 
 FLOAT_LEFT = {
     "Softmax": "drop it, the largest score is the same",
-    "Sigmoid": "drop it behind the last layer, or use a QuantHardTanh (Clip and Quant) inside the network",
-    "Tanh": "use brevitas.nn.QuantHardTanh (Clip and Quant)",
+    "Sigmoid": "drop it behind the last layer, where it keeps the order of the scores, or use "
+    "brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
+    "Tanh": "drop it behind the last layer, where it keeps the order of the scores, or use "
+    "brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
     "Elu": "use brevitas.nn.QuantReLU (Relu and Quant)",
 }
 
@@ -316,8 +318,8 @@ def test_refused_an_operator_of_an_unknown_domain(tmp_path):
 def test_refused_an_operator_nobody_thought_of(tmp_path):
     text = refusal(tmp_path, binary().node("Erf").sign(), (5, 4, 4))
     assert text.startswith(
-        "Erf_0 (Erf): a float operator is left over that no integer operator equals; quantise in front of "
-        "it, or write it with Add, AveragePool, BatchNormalization, BipolarQuant, "
+        "Erf_0 (Erf): a float operator is left over that no integer operator equals; drop it behind "
+        "the last layer, or write it with Add, AveragePool, BatchNormalization, BipolarQuant, "
     )
 
 
@@ -377,8 +379,8 @@ REFUSED = {
     ),
     "transposed activation": (
         lambda g: g.node("Transpose", perm=[0, 2, 3, 1]),
-        ("Transpose_0 (Transpose): a float operator is left over that no integer operator equals; export "
-            "the network channels first, without a Transpose of activations."),
+        ("Transpose_0 (Transpose): a float operator is left over that no integer operator equals; drop it "
+            "behind the last layer, and export the network channels first, as torch does."),
     ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
