@@ -2,13 +2,13 @@
 //
 // Sum of two numbers, each behind a gate with a weight bit.
 //
-// Gate 0: a number is inverted where its weight bit is 0. Gate 1: it is zero there. Gate 2: both are
-// zero there, then b is inverted. Gate 3: both are zero there, then both are inverted.
+// Gate 0: a number is inverted where its weight bit is 0. Gate 1: it is zero there. Gate 2: both
+// are zero there, then b is inverted. Gate 3: both are zero there, then both are inverted.
 //
 // On 7-series one LUT6_2 and one position of the carry chain (xf_carry) per bit: the gates cost
-// nothing. Elsewhere plain arithmetic.
+// nothing. On other families plain arithmetic.
 //
-// Latency    none
+// Latency    none, combinational
 
 module xf_add2 #(
   parameter int unsigned Width = 8,  // bits of each number

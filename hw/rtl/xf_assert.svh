@@ -7,8 +7,8 @@
 // simulator comes to its assert where the condition fails only, so that it costs little.
 //
 // Both are empty unless XF_CHECK is defined, so that synthesis reads the same file simulation
-// checks. Order and number of beats are checked by xf_check_order and xf_check_beats, which a module
-// instantiates where XF_CHECK is defined.
+// checks. Order and number of beats are checked by xf_check_order and xf_check_beats, which a
+// module instantiates where XF_CHECK is defined.
 
 `ifndef XF_ASSERT
 `ifdef XF_CHECK

@@ -2,13 +2,13 @@
 //
 // Carry chain: the one leaf behind every adder and comparison that is placed by hand.
 //
-// Position i hands the carry from below on where select_i[i] is 1, else it sends data_i[i] up. Its
-// sum is select_i[i] XOR the carry that comes in. So with select = a ^ b and data = a the chain adds
-// a and b. Position 0 gets CarryIn.
+// Where select_i[i] is 1, position i propagates the carry from below, else it sends data_i[i] up.
+// Its sum is select_i[i] XOR the carry into it. So with select = a ^ b and data = a the chain adds
+// a and b. The carry into position 0 is CarryIn.
 //
-// On 7-series (XF_XC7) four positions are one CARRY4; the positions above Width stay idle.
+// On 7-series (XF_XC7) four positions are one CARRY4; positions above Width are unused.
 //
-// Latency    none
+// Latency    none, combinational
 
 module xf_carry #(
   parameter int unsigned Width   = 4,  // positions

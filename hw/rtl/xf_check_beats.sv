@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checker, in simulations only (XF_CHECK): beats of a stream in and of a stream out, counted by
-// frames.
+// Checker, in simulations only (XF_CHECK): beats of an input and of an output stream, counted per
+// frame.
 //
-// Of every frame In beats are taken and Out beats given. Its first beat is given when First of its
-// beats have been taken, its last one when Needed have, or later: nothing is made up. Never are more
-// than Most beats taken beyond the frames that have been given whole: nothing is lost. `frame` is
-// what the module repeats: an image, a vector, a row, a beat. It drives nothing that is built.
+// A frame is In input beats and Out output beats. Its first output beat leaves when First of its
+// input beats have been accepted or later, its last one when Needed of them have: nothing is made
+// up. Never more than Most input beats are ahead of the frames that have left completely: nothing
+// is lost. A frame is the unit that the module repeats: an image, a vector, a row, a beat. The
+// checker drives nothing that is built.
 //
-// Rate       a beat taken and a beat given per cycle
-// Latency    a beat is given one cycle after the beats it needs, or later
+// Rate       one beat in and one beat out per cycle
+// Latency    an output beat is expected one cycle after the beats it needs, or later
 // Reset      synchronous; the next beats are the first of a frame
 
 `ifdef XF_CHECK
@@ -34,12 +35,12 @@ module xf_check_beats #(
            First, Needed, In, Most);
   end
 
-  int signed   ahead_q;  // beats taken beyond the frames given whole; negative where a frame was given
-                         // that has beats to come
+  int signed   ahead_q;  // input beats ahead of the frames that have left; negative where a frame
+                         // has left before all of its input beats came
   int unsigned beat_q;   // of the frame, at the output
 
-  // An assert is come to where it fails only, and all is looked at where a beat moves: a simulation
-  // pays for both.
+  // Evaluated only where a beat moves, and the assert itself only where it fails: simulation is
+  // faster so.
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       ahead_q <= 0;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checker, in simulations only (XF_CHECK): what a buffer gives is what it has taken, in the same
-// order, nothing lost or made up, and never more than Most inside.
+// Checker, in simulations only (XF_CHECK): the output beats of a buffer are its input beats in the
+// same order, nothing lost or made up, and never more than Most parts are inside.
 //
-// A beat taken is InParts parts of Width bits, a beat given OutParts, the first in the lowest bits.
-// It keeps a copy of what is inside and drives nothing.
+// An input beat is InParts parts of Width bits, an output beat OutParts, the first in the lowest
+// bits. The checker keeps a copy of the contents and drives nothing that is built.
 //
-// Rate       a beat taken and a beat given per cycle
-// Latency    a beat is given one cycle after it was taken, or later
-// Reset      synchronous; the buffer is empty behind it
+// Rate       one beat in and one beat out per cycle
+// Latency    an output beat is expected one cycle after its input beat, or later
+// Reset      synchronous; the buffer is empty afterwards
 
 `ifdef XF_CHECK
 
@@ -37,8 +37,8 @@ module xf_check_order #(
   logic [Width-1:0] kept [Most];
   int unsigned      write_q, read_q, fill_q;  // parts
 
-  // An assert is come to where it fails only, and all is looked at where a beat moves: a simulation
-  // pays for both.
+  // Evaluated only where a beat moves, and the assert itself only where it fails: simulation is
+  // faster so.
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       write_q <= 0;

@@ -2,12 +2,13 @@
 //
 // Groups of six bits counted on one carry chain: sum over g of 4**g * (ones in group g).
 //
-// On 7-series a group takes two LUTs and two positions of the chain (xf_carry). The lower LUT is the
-// parity of the six bits; the sixth bit also feeds the chain, so that the position adds it to the
-// first five. The upper LUT gives bit 1 (select) and bit 2 (data) of the count of the first five.
-// The carry that leaves a group has weight 4: the next group takes it in. Elsewhere plain arithmetic.
+// On 7-series a group takes two LUTs and two positions of the chain (xf_carry). The lower LUT is
+// the parity of the six bits; the sixth bit also feeds the chain, so that the position adds it to
+// the first five. The upper LUT makes bit 1 (select) and bit 2 (data) of the count of the first
+// five. The carry out of a group has weight 4 and is the carry into the next group. On other
+// families plain arithmetic.
 //
-// Latency    none
+// Latency    none, combinational
 
 module xf_count6 #(
   parameter  int unsigned Groups = 1,  // of six bits

@@ -2,18 +2,20 @@
 //
 // Folded matrix-vector unit: the body of xf_xnor_mvu, xf_byte_mvu and xf_int_mvu.
 //
-// Per vector of Mw elements (Beats = Mw/Simd input beats) it makes Mh sums in Passes = Mh/Pe output
+// A vector of Mw elements comes in Beats = Mw/Simd beats; its Mh sums leave in Passes = Mh/Pe
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
-// inverse), modulo 2**AccW; with weights of several bits start[row] + 2**Shift * sum over k of
-// x[k] * weight[k][row] + the constants of xf_int_dot. An output element is the OutW highest bits
-// of the sum; a threshold T is start = 2**(AccW-1) - T and OutW = 1.
+// inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
+// of x[k] * weight[k][row] + the constants of xf_int_dot. An output element is the OutW highest
+// bits of the sum; a threshold T is start = 2**(AccW-1) - T and OutW = 1.
 //
-// Rate       one vector per Beats * Passes cycles, no bubble while both sides stay ready
+// Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
+//            stay ready
 // Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency of xf_heap.svh)
-//            cycles from the first beat taken to valid
+//            cycles from the first beat accepted to valid
 // Reset      synchronous, control state only; data registers never reach a handshake
-// Pipeline   buffer and weights | Latency of the dot product | accumulator = output register.
-//            All of it waits while an output waits to be read.
+// Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator =
+//            output register. All stages stall while an output beat is not accepted.
+// Bit model  op.py of xnor_mvu, byte_mvu and int_mvu
 
 `include "xf_assert.svh"
 

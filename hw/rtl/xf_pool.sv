@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum, maximum or minimum over KernelH x KernelW pixels, the stride being the kernel.
+// Sum, maximum or minimum over KernelH x KernelW pixels; the stride equals the kernel.
 //
-// One line of partial results is kept: every beat is joined to the partial of its window, and the
-// window's last beat leaves. Rows and columns beyond the last whole window are taken and dropped.
-// Of single bits the maximum is an OR and the minimum an AND.
+// A line buffer of partial results: every beat is combined with the partial result of its window,
+// and the last beat of a window leaves. Rows and columns beyond the last whole window are accepted
+// and dropped. For single bits the maximum is an OR and the minimum an AND.
 //
 // Rate       one input beat per cycle, ImageH * ImageW * Beats cycles per frame
 // Latency    ((KernelH - 1) * ImageW + KernelW - 1) * Beats + 1 cycles
-// Reset      synchronous, control state only; data registers and memory keep what they had
+// Reset      synchronous, control state only; data registers and memory keep their values
 // Bit model  hw/ops/_pool.py, Pool.execute_node
 
 `include "xf_assert.svh"
@@ -184,7 +184,7 @@ module xf_pool #(
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
 
 `ifdef XF_CHECK
-  // Every whole window gives one beat, when its last one is there; the rest of the frame is dropped.
+  // Every whole window gives one beat, when its last one is there; other input is dropped.
   xf_check_beats #(
     .In(ImageH * ImageW * Beats),
     .Out(OutH * OutW * Beats),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Buffer of two vectors: one is read again and again while the next is written.
+// Input buffer of two vectors: one is read repeatedly while the next is written.
 //
 // A vector is Beats beats. It is written once and read Passes times in order; then its half of the
-// memory is free. step_o says that a beat is read this cycle; data_o shows it one enabled cycle
-// later.
+// memory is free. step_o: a beat is read in this cycle; data_o has it one enabled cycle later.
 //
 // Rate       one beat written and one read per cycle
+// Latency    a beat can be read one cycle after it was written
 // Reset      synchronous, control state only; the memory is read only where it was written
 // Ready      depends on registers only
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The channel of the largest key of every pixel, the first of equal ones; Pe channels per beat.
+// Index of the channel with the largest key of every pixel, the first one of equal keys; Pe
+// channels per beat.
 //
-// A key is the element times 2**Shift plus its channel's offset. The keys of a beat are compared two
-// by two, and the best of them with the best of the pixel's beats so far.
+// A key is the element times 2**Shift plus the offset of its channel. The keys of a beat are
+// compared in a tree, and the tree's result with the best of the pixel's earlier beats.
 //
 // Rate       one beat per cycle
 // Latency    Folds + 1 cycles
-// Reset      synchronous, control state only; data registers keep what they had
-// Memories   OffsetFile, words of Pe offsets, two's complement; without Offsets there is none
+// Reset      synchronous, control state only; data registers keep their values
+// Memories   OffsetFile, words of Pe offsets, two's complement; none where Offsets is 0
 // Bit model  op.py, ArgMax.execute_node
 
 `include "xf_assert.svh"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Mul * x plus an offset of its channel, one for every class of rows and class of columns. Pe
-// channels per beat.
+// Mul * x plus an offset that depends on the channel, the class of the row and the class of the
+// column: what zero padding adds near the border of an image. Pe channels per beat.
 //
-// Rows[h] is the class of row h, Columns[w] that of column w. A word of the table holds the offsets
-// of one beat, its address is row class, column class, beat of the pixel.
+// Rows[h] is the class of row h, Columns[w] that of column w. A word of the table has the offsets
+// of one beat; its address is {row class, column class, beat of the pixel}.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles
-// Reset      synchronous, control state only; data registers keep what they had
+// Reset      synchronous, control state only; data registers keep their values
 // Memories   OffsetFile, two's complement
 // Bit model  op.py, Border.execute_node, modulo 2**OutBits
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The larger of Mul * x and its channel's bound, or the smaller where the channel is turned round.
+// The larger of Mul * x and the bound of its channel, or the smaller where the channel is flipped.
 // Pe channels per beat.
 //
-// A channel's word holds, from the lowest bit: the bound as it is given out, whether the channel is
-// turned round, and the largest x whose Mul * x does not exceed the bound. In that comparison inputs
-// are unsigned (a sign bit is inverted first) below a leading one, so that a bound below all of them
-// has a place; most bits of that x are those given out, and synthesis makes them once.
+// The table word of a channel is, from the lowest bit: the bound as an output, whether the channel
+// is flipped, and the largest x whose Mul * x does not exceed the bound. x is compared as unsigned
+// (a sign bit is inverted first) with a leading one, so that a bound below all inputs can be
+// written too. Most bits of that x equal those of the bound, and synthesis merges them.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle
-// Reset      synchronous, control state only; data registers keep what they had
+// Reset      synchronous, control state only; data registers keep their values
 // Bit model  op.py, Clip.execute_node
 
 `include "xf_assert.svh"

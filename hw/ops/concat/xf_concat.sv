@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Channels of several streams side by side: of every pixel first all beats of stream 0, then all of
-// stream 1, and so on. A stream that comes early waits; it needs a FIFO where it must not.
+// Channels of several streams one after the other: of every pixel first all beats of stream 0, then
+// all of stream 1, and so on. The other streams see back-pressure meanwhile; a stream that must not
+// stall needs a FIFO in front.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle
-// Reset      synchronous, control state only
+// Reset      synchronous, control state only; data registers keep their values
 // Bit model  op.py, Concat.execute_node
 
 `include "xf_assert.svh"

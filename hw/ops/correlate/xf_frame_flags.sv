@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Takes two flags with the first beat of each frame and keeps them for a unit further on, in the
-// order of the frames.
+// Flags of a frame, taken with its first beat and kept in a FIFO for a unit further down the
+// pipeline.
 //
-// It stands beside a stream whose data goes past it: s_valid_i, s_ready_o on the side of the
-// source, m_valid_o, m_ready_i on the side of the reader. The first beat of a frame waits while
-// Depth frames are on the way whose flags are not yet done with; other beats never wait.
+// It stands beside a stream whose data bypasses it: s_valid_i, s_ready_o towards the source,
+// m_valid_o, m_ready_i towards the reader. The first beat of a frame stalls while Depth frames are
+// in the pipeline whose flags are still in use; other beats never stall.
 //
 // Rate       one beat per cycle
-// Latency    none for the stream; flags are there one cycle after their beat
-// Reset      synchronous, control state only
+// Latency    none for the stream; flags are valid one cycle after their beat
+// Reset      synchronous, control state only; flags keep their values
+// Bit model  sim/templates.py
 
 `include "xf_assert.svh"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory with one read port and one write port, which writes any pieces of 32 bits of a word.
+// Memory with one read port and one write port with an enable per 32 bits of a word.
 //
+// Rate       one read and one write per cycle
 // Latency    1 cycle of clk_i with en_i high
-// Reset      none; it starts with what File holds
-// Collision  a word that is read while it is written is unknown
+// Reset      none; it starts with the contents of File
+// Collision  the result of reading a word in the cycle in which it is written is unknown
 
 module xf_template #(
   parameter  int unsigned Width  = 32,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Queue of beats: a skid for Depth <= 2, else a memory of Depth beats with an output register
-// behind it.
+// FIFO of Depth beats: a skid buffer for Depth <= 2, else a memory of Depth beats with an output
+// register behind it.
 //
-// A full memory takes no beat in the cycle in which it gives one away.
+// A full memory accepts no beat, also in a cycle in which a beat leaves it.
 //
 // Rate       one beat per cycle
-// Latency    1 cycle as skid, 2 cycles with memory
-// Reset      synchronous, control state only; data registers and memory keep what they had
+// Latency    1 cycle as skid buffer, 2 cycles with memory
+// Reset      synchronous, control state only; data registers and memory keep their values
 // Bit model  op.py, Fifo.execute_node
 
 `include "xf_assert.svh"
@@ -117,7 +117,7 @@ module xf_fifo #(
   end
 
 `ifdef XF_SIM
-  // The depth this run needed: beats in the queue right after the fullest push.
+  // The depth this run needed: beats in the FIFO right after the fullest push.
   int unsigned fill_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) fill_q <= 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One stream for several readers: every beat once to each. A reader that has taken its beat waits
+// One stream to several readers: every beat once to each. A reader that has taken its beat waits
 // for the others, so a reader that must run ahead needs a FIFO behind its output.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle
-// Reset      synchronous, control state only
+// Reset      synchronous, control state only; data registers keep their values
 // Bit model  op.py, Fork.execute_node
 
 `include "xf_assert.svh"

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// a >= b of unsigned numbers, or b >= a where they are turned: on 7-series one LUT6_2 and one position
-// of the carry chain per two bits.
+// a >= b of unsigned numbers, or b >= a where turn_i is 1: on 7-series one LUT6_2 and one position
+// of the carry chain (xf_carry) per two bits.
 //
-// A position passes the carry from below where its two bits are equal (O6), else it sends 1 where
-// those of a (turned: of b) are the greater (O5). What goes in below is 1: equal numbers are at least.
+// A position passes the carry from below where its two bits are equal (O6); else it sends 1 where
+// the bits of a (with turn_i those of b) are the greater (O5). The carry into position 0 is 1,
+// since equal numbers count as at least.
 //
-// Latency    none
+// Latency    none, combinational
+// Bit model  op.py, Interact.execute_node
 
 module xf_at_least #(
   parameter int unsigned Width = 8

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Flow of channel interaction: holds the numbers of a group of channels back until all of them are
-// there, then gives them out beside `step_i`, which the module around it makes from the group.
+// Data flow of channel interaction: an input buffer for a group of channels, and the comparison or
+// sum behind it. The generated module around it computes step_i from the group.
 //
-// Raw = 0: gives the bit Scale * x + Bias >= step of Pe channels per beat, <= where the lane is turned,
-// Bias being 0 or the highest bit of a step, so that a step may lie below all numbers. Raw = 1: gives Scale * x + step modulo
-// 2**OutBits, StepW = OutBits. x is the input read as unsigned: a sign bit is inverted first.
+// Raw = 0: the output is the bit Scale * x + Bias >= step of Pe channels per beat, or <= where
+// turn_i is 1. Bias is 0 or the highest bit of a step, so that a step can lie below all numbers.
+// Raw = 1: the output is Scale * x + step modulo 2**OutBits, with StepW = OutBits. x is the input
+// read as unsigned: a sign bit is inverted first.
 //
-// A group is Span beats. `take_o` says that a beat is taken, `last_o` that it is the last one of its
-// group: then the codes of the group's teachers have to be registered. In the cycles that follow,
-// `fold_o` = {group, beat of the group} walks through the group's beats, and step_i has to be what
-// that beat needs. The next group is written where the present one has been read.
+// A group is Span beats. `take_o`: a beat is accepted. `last_o`: it is the last one of its group,
+// and the module around has to register the codes of the group. In the cycles that follow, `fold_o`
+// = {group, beat of the group} counts the beats of the group, and step_i has to be the step of that
+// beat. The next group overwrites beats that have been read.
 //
-// Rate       one beat per cycle; s_ready_o is high whenever the output is not blocked
+// Rate       one beat per cycle; s_ready_o is high whenever the output does not stall
 // Latency    Span + 2 cycles
-// Reset      synchronous, control state only; data registers and memory keep what they had
+// Reset      synchronous, control state only; data registers and memory keep their values
 // Bit model  op.py, Interact.execute_node
 
 `include "xf_assert.svh"
@@ -29,7 +30,7 @@ module xf_interact #(
   parameter  int unsigned Raw     = 0,
   parameter  int unsigned Scale   = 1,   // 1 or 2
   parameter  int unsigned Biased  = 0,
-  parameter  int unsigned Turns   = 0,   // 1: some lanes are turned in some beats, else turn_i is 0
+  parameter  int unsigned Turns   = 0,   // 1: a lane is flipped in some beats, else turn_i is 0
   parameter  int unsigned OutBits = 1,
   localparam int unsigned BeatW   = (Span > 1) ? $clog2(Span) : 0,
   localparam int unsigned GroupW  = (Groups > 1) ? $clog2(Groups) : 0,

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum of streams, each times a number of its channel: y = sum of m[k][c] * x[k][c], modulo
+// Sum of streams, each times a multiplier of its channel: y = sum of m[k][c] * x[k][c], modulo
 // 2**OutBits. Pe channels per beat. A stream whose multipliers are all equal has a constant
-// (WordBits 0), which synthesis turns into adders or nothing; else they come from a table, and the
+// (WordBits 0), which synthesis maps to adders or to nothing; else they come from a table, and the
 // product is written so that a DSP block takes it with its register.
 //
-// A beat is taken from all streams at once, so ready of one stream waits for valid of the others.
+// A beat is taken from all streams in the same cycle: ready of one stream depends on valid of the
+// others.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles: products, sum
-// Reset      synchronous, control state only
-// Memories   MultiplierFile: word fold, lane after lane the WordBits of stream 0, 1, …
+// Reset      synchronous, control state only; data registers keep their values
+// Memories   MultiplierFile: word fold, lane after lane the WordBits of stream 0, 1, ...
 // Bit model  op.py, Join.execute_node
 
 `include "xf_assert.svh"
@@ -23,7 +24,7 @@ module xf_join #(
   parameter  int unsigned          SumBits        = 16,            // of an exact sum, <= OutBits
   parameter  logic [8*Inputs-1:0]  InBits         = {Inputs{8'd8}},  // per element of each stream
   parameter  logic [Inputs-1:0]    Signed         = '0,
-  parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // of a multiplier, two's complement
+  parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // multiplier, two's complement
   parameter  logic [32*Inputs-1:0] Constants      = {Inputs{32'd1}},
   parameter                        MultiplierFile = "",
   localparam int unsigned          InW            = Pe * xf_sum8(InBits, Inputs),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Level of an integer whose thresholds lie at even distances: q = u >> Shift with u = d * x - offset,
-// less 1 at a tie, cut to 0 .. Levels. Pe channels per beat. A tie is a u without rest, where q is
-// even or odd as the channel's word says.
+// Level of an integer whose thresholds are equally spaced: q = u >> Shift with u = d * x - offset,
+// less 1 at a tie, clipped to 0 .. Levels. Pe channels per beat. A tie is a u without remainder,
+// where q is even or odd as the channel's word says.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles: subtraction; shift, tie and range
-// Reset      synchronous, control state only
-// Memories   TableFile: word fold, lane after lane {turned, tie at odd, tie at even, -offset}, the
-//            last SumBits wide and 1 more where the channel is turned (d = -1), for x is inverted there
+// Reset      synchronous, control state only; data registers keep their values
+// Memories   TableFile: word fold, lane after lane {flipped, tie at odd, tie at even, -offset};
+//            -offset has SumBits bits and is greater by 1 where the channel is flipped (d = -1),
+//            for x is inverted there
 // Bit model  op.py, Requantise.execute_node
 
 `include "xf_assert.svh"
@@ -78,7 +79,8 @@ module xf_requantise #(
 
     assign word = words[fold_q][p*WordW +: WordW];
     assign sign = (Signed != 0) & s_data_i[p*InBits + InBits-1];
-    assign x    = SumBits'(signed'({sign, s_data_i[p*InBits +: InBits]})) ^ {SumBits{word[SumBits+2]}};
+    assign x    = SumBits'(signed'({sign, s_data_i[p*InBits +: InBits]}))
+                  ^ {SumBits{word[SumBits+2]}};
 
     always_ff @(posedge clk_i) begin
       if (go) begin

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Level of an integer: how many of its channel's thresholds t it reaches, x >= t, or -x >= t where
-// the channel is turned round. Pe channels per beat.
+// Multi-threshold: the number of its channel's thresholds t that an integer reaches, x >= t, or -x
+// >= t where the channel is flipped. Pe channels per beat.
 //
-// Thresholds ascend, so the level is found bit by bit, highest first, one comparison in each of
-// Bits stages. A channel has 2**Bits words: word 0 is 1 where the channel is turned round, word 1
+// Thresholds ascend, so the level is found by binary search, one comparison in each of Bits stages,
+// highest bit first. A channel has 2**Bits words: word 0 is 1 where the channel is flipped, word 1
 // the middle threshold, words 2 and 3 the middles of the halves below and above it, and so on.
-// Inputs are unsigned here (a sign bit is inverted first), and the bits of a turned input are
-// inverted; the thresholds in the file are shifted to fit.
+// Inputs are compared as unsigned (a sign bit is inverted first), and the bits of a flipped input
+// are inverted; the thresholds in the file are shifted to match.
 //
 // Rate       one beat per cycle
 // Latency    Bits cycles
-// Reset      synchronous, control state only; data registers keep what they had
+// Reset      synchronous, control state only; data registers keep their values
 // Bit model  op.py, Threshold.execute_node
 
 `include "xf_assert.svh"

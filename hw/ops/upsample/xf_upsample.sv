@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every pixel FactorW times, every row of these FactorH times.
+// Nearest-neighbour upsampling: every pixel FactorW times, every row of these FactorH times.
 //
-// One input row is kept. It is read while it arrives and FactorH - 1 times more; where it is read
-// for the last time, each beat makes room for one of the next row.
+// A line buffer of one input row. A row is read while it arrives and FactorH - 1 times more; on its
+// last reading every beat read makes room for one of the next row.
 //
-// Rate       one output beat per cycle, FactorH * FactorW of them for an input beat
+// Rate       one output beat per cycle, FactorH * FactorW of them per input beat
 // Latency    2 cycles
 // Reset      synchronous, control state only; the memory is read only where it was written
 // Bit model  op.py, Upsample.execute_node

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sliding window: gives for every output pixel the KernelH x KernelW pixels under it, row by row,
-// all channels of a pixel in Beats beats; with several Rates so many for every rate, one after the
-// other, all around one pixel.
+// Sliding window over a line buffer: for every output pixel the KernelH x KernelW pixels under it,
+// row by row, all channels of a pixel in Beats beats. With several Rates the window is sent once
+// per dilation rate, in order, all around the same pixel.
 //
-// Rows are written into a ring of 2**AddrW beats and read back, once per window that covers them.
-// All addresses count modulo the ring: an image row outside the frame has an address as any other,
-// and its beat is replaced by the pad value on the way out, so that padding costs neither memory
-// nor time. Writer and reader know of each other only the number of whole rows written and freed.
+// The line buffer is a ring of 2**AddrW beats. Rows are written into it once and read once per
+// window that covers them. All addresses count modulo the ring: a row outside the image has an
+// address like any other, and its beat is replaced by the pad value at the output, so that padding
+// costs neither memory nor cycles. Writer and reader exchange only the number of whole rows written
+// and freed.
 //
-// Rate       max(input beats, output beats) cycles per frame with the AddrW that op.py chooses
-// Latency    (rows of the first window) * ImageW * Beats + 1 cycles;
-//            1 cycle where the windows are the stream itself
-// Reset      synchronous, control state only; data register and ring keep what they had
+// Rate       initiation interval of max(input beats, output beats) cycles per frame with the AddrW
+//            that op.py chooses
+// Latency    (rows of the first window) * ImageW * Beats + 1 cycles; 1 cycle where the windows are
+//            the stream itself
+// Reset      synchronous, control state only; data register and ring keep their values
 // Bit model  op.py, Window.execute_node
 
 `include "xf_assert.svh"
