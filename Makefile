@@ -41,7 +41,7 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist report
-.PHONY: help doctor build train demo twin compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
+.PHONY: help doctor build train train-float twin demo compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
 	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF METHODS SEEDS JOBS PYTHON XNORFORGE_DATA
@@ -71,7 +71,7 @@ WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
 TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS"
 
 help:  ## list targets, variables, and what is found on disk
-	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@printf '  make clean_STAGE   remove what STAGE made and all that follows; the stages are: $(STAGES)\n'
 	@printf '\nvariables\n'; awk -F ' *[?]= *|# +' '/^[A-Z]+ +[?]=/ {sub(/#$$/, "", $$2); printf "  %-10s %-12s %s\n", $$1, $$2, $$3}' Makefile
 	@printf '\nfound on disk\n'
@@ -112,7 +112,9 @@ train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
 	@set -f; $(RUN) train $(WHICH) --method "$$METHOD" $$(printf -- '--set %s ' $$SET | sed 's|^--set *$$||') $(TRAIN)
 demo: | $(VENV)  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
 	@$(RUN) demo $(BUILD) --image "$$IMAGE" --video "$$VIDEO" --box "$$BOX" $(if $(GIF),--gif)
-twin: | $(VENV)  ## the full-precision model of NET, as a reference for what binary weights cost
+train-float: | $(VENV)  ## the full-precision model of NET, as a reference for what binary weights cost
+	@$(RUN) train-float $(WHICH) $(TRAIN)
+twin: | $(VENV)
 	@$(RUN) twin $(WHICH) $(TRAIN)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
 	@$(RUN) compare $(WHICH) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \

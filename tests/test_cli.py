@@ -232,3 +232,77 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch)
         for _ in range(4):
             advance(300)
     assert capsys.readouterr().err == "sim: RTL: 600 of 1,200 images\n"
+
+
+def hint(old: str, new: str) -> str:
+    return f"{old}: is called {new} now; the old word leaves with the next release\n"
+
+
+@pytest.fixture
+def float_runs(monkeypatch, tmp_path):
+    """The full-precision trainings that a command line starts, by their arguments."""
+    from xnorforge.sw.training import full_precision
+
+    runs = []
+
+    def train(*given):
+        runs.append(given)
+        return {"accuracy": []}
+
+    monkeypatch.setattr(full_precision, "train_full_precision", train)
+    monkeypatch.chdir(tmp_path)
+    return runs
+
+
+def test_the_old_word_for_full_precision_training_works_with_a_hint(call, float_runs):
+    new = call("train-float", "mnist-tfc", "--epochs", 3)
+    old = call("twin", "mnist-tfc", "--epochs", 3)
+    assert new[:2] == old[:2] == (0, "")
+    assert old[2] == hint("twin", "train-float") + new[2]
+    assert float_runs[0] == float_runs[1]
+    assert float_runs[0][:3] == ("mnist-tfc", Path("out/mnist-tfc-float"), 3)
+
+
+def test_a_full_precision_run_in_the_old_folder_goes_on_there(call, float_runs):
+    Path("out/mnist-tfc-twin").mkdir(parents=True)
+    assert call("train-float", "mnist-tfc")[0] == 0
+    assert float_runs[0][1] == Path("out/mnist-tfc-twin")
+
+
+@pytest.mark.parametrize("equals", [False, True])
+def test_the_old_option_for_the_scale_works_with_a_hint(call, monkeypatch, tmp_path, equals):
+    from xnorforge.cli import build
+
+    given = []
+    monkeypatch.setattr(build, "one", lambda *_, **options: given.append(options["scale"]))
+    words = ["export", "--model", "m.onnx", "-o", tmp_path]
+    assert call(*words, "--scale", "0.25") == (0, "", "")
+    option = ["--input-scale=0.25"] if equals else ["--input-scale", "0.25"]
+    assert call(*words, *option) == (0, "", hint("--input-scale", "--scale"))
+    assert given == [0.25, 0.25]
+
+
+def test_the_old_option_for_rounded_sums_works_with_a_hint(call, monkeypatch, tmp_path):
+    from xnorforge.cli import build
+
+    given = []
+    monkeypatch.setattr(build, "one", lambda *_, **options: given.append(options["approximate"]))
+    assert call("lower", tmp_path, "--approximate") == call("lower", tmp_path) == (0, "", "")
+    assert call("lower", tmp_path, "--allow-approximate") == (
+        0,
+        "",
+        hint("--allow-approximate", "--approximate"),
+    )
+    assert given == [True, False, True]
+
+
+def test_the_old_option_for_the_frames_of_a_bench_works_with_a_hint(call, monkeypatch, tmp_path):
+    from xnorforge.cli import results
+    from xnorforge.studies import bench
+
+    frames = []
+    monkeypatch.setattr(results, "left_by", lambda *_: ())
+    monkeypatch.setattr(bench, "table", lambda _, count: frames.append(count) or "a table")
+    assert call("bench", tmp_path) == call("bench", tmp_path, "--frames", 7) == (0, "a table\n", "")
+    assert call("bench", tmp_path, "--images", 7) == (0, "a table\n", hint("--images", "--frames"))
+    assert frames == [20, 7, 7]

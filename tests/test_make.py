@@ -107,6 +107,13 @@ def test_make_hands_over_every_option_of_a_build():
     assert "--net" not in make("build", SHOW, "TASK=cifar10").stdout
 
 
+@pytest.mark.parametrize("target", ["train-float", "twin"])
+def test_the_full_precision_model_has_a_target_and_the_old_word_calls_too(target):
+    heard = shlex.split(make(target, SHOW, "TASK=mnist", "NET=tfc", "EPOCHS=2").stdout)
+    assert heard[:4] == [target, "tfc", "--task", "mnist"]
+    assert heard[heard.index("--epochs") + 1] == "2"
+
+
 @pytest.mark.parametrize("stage", stages.NAMES)
 def test_every_stage_is_a_target_that_builds_until_there(stage):
     heard = shlex.split(make(stage, SHOW).stdout)
@@ -126,7 +133,7 @@ def filled(out: Path) -> None:
         "mnist-tfc/rtl-pynq-z2/sim.json",
         "mnist-tfc/da4ml-pynq-z2/fold.json",
         "mnist-tfc/demo/demo.json",
-        "mnist-cnn-twin/checkpoint.pt",
+        "mnist-cnn-float/checkpoint.pt",
         "compare/mnist-tfc/3/ste-0/weights.safetensors",
         "compare/mnist-tfc/3/table.md",
         ".cache/yosys/one/cells.json",
@@ -145,7 +152,7 @@ def test_clean_keeps_what_was_trained_and_the_cache_and_distclean_nothing(tree):
     assert left(tree / "out") == {
         "mnist-tfc/train/weights.safetensors",
         "mnist-tfc/train/checkpoint.pt",
-        "mnist-cnn-twin/checkpoint.pt",
+        "mnist-cnn-float/checkpoint.pt",
         "compare/mnist-tfc/3/ste-0/weights.safetensors",
         ".cache/yosys/one/cells.json",
     }

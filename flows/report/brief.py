@@ -22,9 +22,8 @@ def as_text(record: dict) -> str:
         lines.append("  accuracy: not measured")
     for row in record["accuracy"]:
         if "figures" in row:
-            lines.append(
-                f"  accuracy  {accuracy.words(row)}, {row['images']:,} images, {row['stage']}: {row['set']}"
-            )
+            figures, images = accuracy.row_text(row), f"{row['images']:,} images"
+            lines.append(f"  accuracy  {figures}, {images}, {row['stage']}: {row['set']}")
             continue
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")

@@ -177,7 +177,7 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
 
 def _readme(card: dict, tag: str) -> str:
     recipe, data, file = card["recipe"], card["data"], card["weights"]
-    rows = "\n".join(f"| {row['set']} | {accuracy.words(row)} |" for row in card["accuracy"])
+    rows = "\n".join(f"| {row['set']} | {accuracy.row_text(row)} |" for row in card["accuracy"])
     ranges = any("intervals" in row for row in card["accuracy"])
     of = (
         " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other "

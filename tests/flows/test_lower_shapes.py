@@ -81,7 +81,7 @@ def test_a_sum_too_wide_for_a_float_tensor_is_refused_unless_rounding_is_allowed
         r"put the batch-norm constants .*, or "
         r"allow rounded sums \(\d of \d\d,\d{3} activations differ on 32 images, "
         r"and the class of \d of 64 images\) with "
-        r"--allow-approximate\.$",
+        r"--approximate \(make: APPROXIMATE=1\)\.$",
     ):
         lower(*asked)
     assert not (tmp_path / "lower.json").exists()

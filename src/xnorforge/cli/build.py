@@ -61,10 +61,7 @@ def one(name: str, net_dir: Path, acc: Path, **options) -> None:
 @click.option("--weights", type=FOLDER, help="Folder of a training run; default: the shipped weights.")
 @click.option("--model", type=FILE, help="A QONNX file instead of NET.")
 @click.option(
-    "--scale",
-    "--input-scale",
-    type=float,
-    help="With --model: value of one input step, where the file does not say.",
+    "--scale", type=float, help="With --model: value of one input step, where the file does not say."
 )
 @click.option("-o", "--out", type=FOLDER, required=True)
 def export(net, method, weights, model, scale, out) -> None:
@@ -76,12 +73,7 @@ def export(net, method, weights, model, scale, out) -> None:
 
 @cli.command(short_help="The same function on integers only.")
 @click.argument("net_dir", type=FOLDER)
-@click.option(
-    "--approximate",
-    "--allow-approximate",
-    is_flag=True,
-    help="Round sums of branches that are too wide to be exact.",
-)
+@click.option("--approximate", is_flag=True, help="Round sums of branches that are too wide to be exact.")
 def lower(net_dir, approximate) -> None:
     """Write the network of NET_DIR on integers only."""
     one("lower", net_dir, net_dir, approximate=approximate)

@@ -22,9 +22,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 ROOMS = {
     "build": ("build", "check", "export", "lower", "fold", "generate", "hls", "sim", "synth", "netlist"),
     "results": ("report", "demo", "bench"),
-    "training": ("train", "twin", "curves", "compare", "tradeoff"),
+    "training": ("train", "train-float", "curves", "compare", "tradeoff"),
     "inquire": ("list", "doctor"),
 }
+# Words of the release before; they go with the next one. Options: {verb: {old: new}}.
+OLD_VERBS = {"twin": "train-float"}
+OLD_OPTIONS = {"export": {"--input-scale": "--scale"}, "lower": {"--allow-approximate": "--approximate"}}
 
 
 class Verbs(click.Group):
@@ -40,6 +43,28 @@ class Verbs(click.Group):
         if room:
             import_module(f"xnorforge.cli.{room}")
         return super().get_command(ctx, name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that is asked for; old words stand for the new ones, with a hint on standard error."""
+        verb = renamed(args[0], OLD_VERBS)
+        options = OLD_OPTIONS.get(verb, {})
+        return super().resolve_command(ctx, [verb, *(renamed(word, options) for word in args[1:])])
+
+
+def renamed(word: str, names: dict[str, str]) -> str:
+    """A word of the command line, with its new name where it has one; `--old=value` keeps its value."""
+    old, *value = word.split("=", 1)
+    if old not in names:
+        return word
+    old_word(old, names[old])
+    return "=".join([names[old], *value])
+
+
+def old_word(old: str, new: str) -> None:
+    """One line on standard error: a word that was used is going to leave."""
+    say(f"{old}: is called {new} now; the old word leaves with the next release")
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

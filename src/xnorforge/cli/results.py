@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from xnorforge.cli import asked as builds
-from xnorforge.cli.main import FOLDER, cli
+from xnorforge.cli.main import FOLDER, cli, old_word
 from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import job, run, stages
@@ -95,7 +96,8 @@ def report(acc, show, as_json) -> None:
 @click.argument("acc", type=FOLDER, required=False)
 @builds.options
 @click.option("--frames", type=click.IntRange(2), default=20, show_default=True, help="Through the RTL.")
-def bench(acc: Path | None, asked: Request, frames) -> None:
+@click.pass_context
+def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int) -> None:
     """Time the simulators on the accelerator in ACC; what the stages took is repeated from their records.
 
     Without ACC, the options say what is built first.
@@ -107,6 +109,9 @@ def bench(acc: Path | None, asked: Request, frames) -> None:
         builds.check(asked)
         builds.claim(asked)
         run.run_stages(asked)
+    elif ctx.get_parameter_source("images") is ParameterSource.COMMANDLINE:
+        old_word("--images", "--frames")
+        frames = asked.images
     for path, writer in left_by(acc, "export", "lower", "fold", "sim", "synth"):
         intact(path, writer)
     click.echo(table(acc, frames))

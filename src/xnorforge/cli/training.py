@@ -1,4 +1,4 @@
-"""Verbs that train and compare: train, twin, compare, tradeoff, curves."""
+"""Verbs that train and compare: train, train-float, compare, tradeoff, curves."""
 
 from pathlib import Path
 
@@ -52,11 +52,11 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
     say(f"train     done -> {out}{use}")
 
 
-@cli.command()
+@cli.command("train-float")
 @click.argument("net", required=False)
 @TASK
 @click.option(
-    "-o", "--out", type=FOLDER, help="Folder for checkpoint, curve and card; default: out/<net>-twin."
+    "-o", "--out", type=FOLDER, help="Folder for checkpoint, curve and card; default: out/<net>-float."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: 0.002.")
@@ -64,17 +64,18 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
 @click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
 )
-def twin(net, task, out, epochs, lr, seed, threads):
-    """Train NET with real weights and ReLU, as a reference; it cannot be built."""
-    from xnorforge.core.accuracy import words
+def train_float(net, task, out, epochs, lr, seed, threads):
+    """Train NET in full precision (real weights and ReLU), as a reference; it cannot be built."""
+    from xnorforge.core.accuracy import row_text
     from xnorforge.sw.training.full_precision import RATE, train_full_precision
 
     net = request.network_name(net, task)
-    out = out or Path("out") / f"{net}-twin"
-    with stage("twin", out):
+    before = Path("out") / f"{net}-twin"  # the folder's name until 0.1; a run in it goes on there
+    out = out or (before if before.exists() else Path("out") / f"{net}-float")
+    with stage("train-float", out):
         card = train_full_precision(net, out, epochs, lr or RATE, seed, threads)
     for row in card["accuracy"]:
-        say(f"twin      {words(row)}: {row['set']}")
+        say(f"train-float  {row_text(row)}: {row['set']}")
 
 
 @cli.command()

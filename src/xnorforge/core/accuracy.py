@@ -33,7 +33,7 @@ def short(row: dict) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in row["figures"].items())
 
 
-def words(row: dict) -> str:
+def row_text(row: dict) -> str:
     """All figures of a row."""
     if "correct" in row:
         return f"{row['correct']:,} of {row['images']:,} right, {row['top1']:.2f} %"
