@@ -63,6 +63,9 @@ ANY  := PYTHONPATH=src "$$(command -v .venv/bin/python || command -v "$$PYTHON" 
 QUOTE := '
 $(if $(STRAY),$(error $(or $(shell PYTHONPATH=src python3 -m xnorforge.cli.variables '$(subst $(QUOTE),,$(STRAY))' '$(VARIABLES)' 2>/dev/null),$(firstword $(STRAY)): no such variable; `make help` lists them)))
 
+# Tests call make themselves, and must not find there what this make exports.
+ALONE := env $(patsubst %,-u %,$(filter-out XNORFORGE_DATA,$(VARIABLES)))
+
 # The options of a build; an empty one counts as not given.
 BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$METHOD" --board "$$BOARD" --backend "$$BACKEND" \
 	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
@@ -131,9 +134,9 @@ compare-gpu: | $(VENV)  ## the comparisons in full: hours on a GPU, weeks withou
 	exit $$failed
 
 test: | $(VENV)  ## all quick tests
-	@$(PY) -m pytest -n 2 --dist loadscope -m 'not full'
+	@$(ALONE) $(PY) -m pytest -n 2 --dist loadscope -m 'not full'
 test-full: | $(VENV)  ## the quick tests and those of whole networks
-	@$(PY) -m pytest -n 2 --dist loadscope
+	@$(ALONE) $(PY) -m pytest -n 2 --dist loadscope
 lint: | $(VENV)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 bench: | $(VENV)  ## time the simulators and stages of NET on this machine
