@@ -50,7 +50,7 @@ def formatted(value: float | None) -> str:
 
 
 def _plain(value: float | None) -> str:
-    """As `number`, but without commas: programs read these tables."""
+    """As `formatted`, but without commas: programs read these tables."""
     return formatted(value).replace(",", "")
 
 

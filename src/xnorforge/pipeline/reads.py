@@ -2,8 +2,8 @@
 
 A process whose variable XNORFORGE_READS names a file appends a line to that file for everything it opens for
 reading, every module it runs, every folder it lists and every program it starts. Its own Python children
-inherit the variable and do the same (`xnorforge/__init__.py` calls `start`). What is worth keeping of it,
-`record.py` decides.
+inherit the variable and do the same (`xnorforge/__init__.py` calls `start_recording`). `record.py` decides
+what is worth keeping of it.
 
 Standard library only, and little of it: this is imported before anything else.
 """

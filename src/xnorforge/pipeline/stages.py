@@ -93,7 +93,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        (),  # all stages of the build, see `plan`
+        (),  # all stages of the build, see `stages_of`
         (
             "acc/report.json",
             "acc/report.html",

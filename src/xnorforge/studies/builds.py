@@ -75,7 +75,7 @@ def export_run(build: Build) -> dict:
 
 
 def make(build: Build, jobs: int = 1) -> dict:
-    """Run the stages that have to run; returns what `read` finds.
+    """Run the stages that have to run; returns what `build_figures` finds.
 
     Args:
         jobs: layers synthesised side by side.
