@@ -172,12 +172,33 @@ def _scratch(path: Path):
 def _object(folder: Path, name: str, parts, level: str, kind: str | None) -> Path:
     unit = folder / f"unit_{name}.cc"
     unit.write_text("".join(f'#include "{path}"\n' for path in parts))
-    include = _root() / "include"
-    traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst", "saif")]
-    traced += [f"-DVM_TRACE={int(kind is not None)}"]
-    folders = [f"-I{path}" for path in (folder, include, include / "vltstd")]
-    _compile("-c", level, *FLAGS, *traced, *folders, "-o", unit.with_suffix(".o"), unit)
+    flags = [*_flags(level, kind), f"-I{folder}", "-include", _header(level, kind)]
+    _compile("-c", *flags, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
+
+
+def _flags(level: str, kind: str | None) -> list[str]:
+    traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst", "saif")]
+    include = _root() / "include"
+    folders = [f"-I{path}" for path in (include, include / "vltstd")]
+    return [level, *FLAGS, *traced, f"-DVM_TRACE={int(kind is not None)}", *folders]
+
+
+def _header(level: str, kind: str | None) -> Path:
+    """Verilator's own header, compiled once per set of flags: reading it as text takes as long as a small
+    model. A compiler that cannot use the compiled form reads the text beside it.
+    """
+    flags = _flags(level, kind)
+    key = hashlib.sha256("\n".join((*_tools(), *flags)).encode()).hexdigest()[:24]
+    header = cache_dir() / "verilator" / f"header-{key}.h"
+    compiled = header.with_suffix(".h.gch")
+    with _alone(header):
+        if not compiled.exists():
+            with artifacts.whole(header) as aside:
+                aside.write_text('#include "verilated.h"\n')
+            with artifacts.whole(compiled) as aside:
+                _compile("-x", "c++-header", *flags, "-o", aside, header)
+    return header
 
 
 def _libraries(kind: str | None) -> list[str]:
