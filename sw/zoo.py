@@ -20,7 +20,7 @@ def shipped() -> list[tuple[str, str]]:
 
 
 def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
-    """A trained network in Brevitas layers, snapped, in evaluation mode; and what is known of it.
+    """A trained network in Brevitas layers, thresholds folded, in evaluation mode; and what is known of it.
 
     Args:
         net, method: names.

@@ -10,7 +10,7 @@ epoch and random generator:
     optimiser once per phase
     step      once per batch; calls `losses`
     on_epoch  after each epoch, before the checkpoint
-    deploy    the trained network in Brevitas layers, snapped: what is evaluated, shipped and exported
+    deploy    the trained network in Brevitas layers, thresholds folded: for evaluation and export
 
 The fields of the class, a dataclass, are its hyper-parameters: `--set name=value` changes them, the card
 states them.
@@ -112,8 +112,8 @@ class Method:
         return networks.build(net).eval()
 
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
-        """The trained network as a skeleton, snapped (`sw/nn/threshold_folding.py`): -1 and +1, and numbers
-        on a binary grid.
+        """The trained network in Brevitas layers, thresholds folded (`sw/nn/threshold_folding.py`): -1, +1,
+        and numbers on a binary grid.
         """
         return threshold_folding.transfer(network, self.skeleton(net), self.scale)
 

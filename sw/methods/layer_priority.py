@@ -332,7 +332,7 @@ class Method(base.Method):
                 len(pictures),
             )
         norms = [norm for norm in run.network.modules() if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))]
-        found: dict[AnyModule, list] = {norm: [] for norm in norms if not getattr(norm, "held", False)}
+        found: dict[AnyModule, list] = {norm: [] for norm in norms if not getattr(norm, "on_grid", False)}
         hooks = [
             norm.register_forward_pre_hook(lambda norm, inputs: found[norm].append(moments(inputs[0])))
             for norm in found

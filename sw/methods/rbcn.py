@@ -257,8 +257,8 @@ class Method(base.Method):
 
     def step_discriminators(self) -> None:
         """D of every stage goes up log D(R) + log(1 - D(T)); nothing flows back into the network."""
-        told = zip(self.discriminators, self.real.values(), self.fake.values())
-        values = [discriminator_value(tell(real), tell(fake.detach())) for tell, real, fake in told]
+        scored = zip(self.discriminators, self.real.values(), self.fake.values())
+        values = [discriminator_value(tell(real), tell(fake.detach())) for tell, real, fake in scored]
         _move(self.guess, -sum(values))
 
     def step_weights(self, run, scores: torch.Tensor, labels: torch.Tensor) -> float:
@@ -282,7 +282,7 @@ class Method(base.Method):
             fixed = [(layer.weight.detach(), layer.scale) for layer in rectified(run.network)]
             loss = self.lambda1 * sum(kernel_loss(latent, sign(latent), scale) for latent, scale in fixed)
         else:
-            with _statistics_held(run.network):
+            with _running_statistics_fixed(run.network):
                 loss = sum(self.losses(run, run.forward(images), labels).values())
         _move(self.scales, loss)
 
@@ -346,7 +346,7 @@ def _norms(network) -> list[AnyModule]:
 
 
 @contextmanager
-def _statistics_held(network):
+def _running_statistics_fixed(network):
     """Batch norms go on to use the batch's statistics and leave the running ones alone."""
     for norm in _norms(network):
         norm.track_running_stats = False

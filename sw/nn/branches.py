@@ -1,20 +1,19 @@
-"""Networks whose parts run K times side by side, each time with weights of its own, and meet again in a sum.
+"""Networks split into K branches, each with weights of its own, whose outputs are added.
 
-    part                 reads                writes               what runs K times
-    `Group` of a chain   bits                 bits                 everything between two pools; each branch
-    ends with real
-                                                                   numbers, which are added, pooled and made
-                                                                   bits
+    module               reads                writes               each branch is
+    `Group` of a chain   bits                 bits                 the layers between two pools, real numbers
+                                                                   at its end; their sum is pooled and its
+                                                                   sign taken
     `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
     `Sum` as a layer     bits                 whole numbers        one layer
 
 `sw/nn/splitting.py` makes such a network from a plain one, both the one that trains and the one that is
-deployed: module names are the same, `sw/nn/threshold_folding.py` carries the numbers over, `finish` the rest.
+deployed: module names are the same, `threshold_folding.transfer` copies the weights, `finish` the rest.
 
-Where branches meet, their norms lie on a binary grid (`parts.Affine2d`), and so do the few numbers between
-branches (`Numbers`): sums are exact in float32. Means are sums, as the norms bring 1 / K along (`Share`); a
-    shortcut therefore passes
-any number of groups with weight 1 and no rounding.
+Where branches are added, the constants of their norms lie on a binary grid (`building_blocks.Affine2d`), and
+so do the few factors between branches (`Numbers`): sums are exact in float32. A mean is a sum, for the norms
+contain the factor 1 / K (`MeanAffine2d`); a shortcut therefore passes any number of groups with weight 1 and
+without rounding.
 """
 
 import torch
@@ -49,11 +48,11 @@ class Affine1d(Affine2d):
         assert x.dim() == 2, "(N, C)"
 
     def forward(self, x):
-        return _constant(self, x) if self.held else super().forward(x)
+        return _constant(self, x) if self.on_grid else super().forward(x)
 
 
-class Share(Affine2d):
-    """`Affine2d` of which one K-th is given out, a summand of a mean; for (N, C, H, W) or (N, C)."""
+class MeanAffine2d(Affine2d):
+    """`Affine2d` divided by K, one summand of a mean of K; for (N, C, H, W) or (N, C)."""
 
     momentum: float
 
@@ -67,7 +66,7 @@ class Share(Affine2d):
         return gain / self.bases, shift / self.bases
 
     def forward(self, x):
-        if self.held:
+        if self.on_grid:
             return _constant(self, x)
         weight, bias = self.weight / self.bases, self.bias / self.bases
         statistics = self.running_mean, self.running_var
@@ -81,15 +80,15 @@ def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
 
 
 class Numbers(nn.Module):
-    """Learned numbers a stream is multiplied with; held, or deployed, they are multiples of `step`.
+    """Learned numbers a stream is multiplied with; `on_grid`, or deployed, they are multiples of `step`.
 
     Args:
         start: their values at the start, in (0, 1) if `gate`.
-        gate: they are sigmoids of what is learned, so they stay in (0, 1), or [0, 1] when held.
+        gate: they are sigmoids of what is learned, so they stay in (0, 1), or [0, 1] on the grid.
         trained: False where they are deployed, and what is stored is the number itself.
     """
 
-    held = False
+    on_grid = False
 
     def __init__(self, start: list[float], step: float, gate: bool, trained: bool):
         super().__init__()
@@ -100,10 +99,10 @@ class Numbers(nn.Module):
     def forward(self) -> list[torch.Tensor]:
         """All of them, each of no dimension."""
         found = [x.sigmoid() if self.sigmoid else x for x in self.raw]
-        return [_held(x, self.step) for x in found] if self.held else found
+        return [_rounded_to(x, self.step) for x in found] if self.on_grid else found
 
 
-def _held(x: torch.Tensor, step: float) -> torch.Tensor:
+def _rounded_to(x: torch.Tensor, step: float) -> torch.Tensor:
     """The nearest multiple of `step`, with the gradient of the identity."""
     return x + (torch.round(x / step) * step - x).detach()
 
@@ -112,10 +111,10 @@ class Sum(nn.Module):
     """sum over i of c_i * dot_i(x), in place of one binary layer (layer-wise decomposition).
 
     c_i = lambda_i * alpha_i, alpha_i the mean |latent| of weights i and lambda_i learned or 1. The largest c
-    of a channel counts as 1: the norm behind takes the factor. Held, or deployed, they are eighths.
+    of a channel counts as 1: the norm behind takes the factor. `on_grid`, or deployed, they are eighths.
     """
 
-    held = False
+    on_grid = False
 
     def __init__(self, dots: list[AnyModule], learned: bool, trained: bool):
         super().__init__()
@@ -136,7 +135,7 @@ class Sum(nn.Module):
             found = [alpha * own for alpha, own in zip(found, self.lambdas())]
         largest = torch.stack(found).detach().abs().amax(0)
         found = [factor / largest for factor in found]
-        return [_held(factor, EIGHTH) for factor in found] if self.held else found
+        return [_rounded_to(factor, EIGHTH) for factor in found] if self.on_grid else found
 
     def reach(self) -> float:
         """The largest sum."""
@@ -198,12 +197,11 @@ class Group(nn.Module):
 class Residual(nn.Module):
     """K branches of a residual stream.
 
-    Branch i reads x + d_i and adds K f_i at each of its convolutions, f_i from a norm that gives a K-th
-    (`Share`). With F_i what it added in all, the mean of the branches is x + sum of lambda_i * F_i. With
-    gates the branches stay apart:
+    Branch i reads x + d_i and adds K f_i at each of its convolutions, f_i from a norm divided by K
+    (`MeanAffine2d`). With F_i what it added in all, the mean of the branches is x + sum of lambda_i * F_i.
+    With gates each branch keeps its own difference d_i:
 
-        d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)        s = 1: chains of their own;   s = 0: no
-        gates
+        d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)      s = 1: separate chains;  s = 0: no gates
 
     A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). Weights of a shortcut are shared by all
     branches.
@@ -276,8 +274,8 @@ def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
-    """Carry over what `snap.transfer` does not know: shares, gates, factors of sums, thresholds behind
-    them.
+    """Copy what `threshold_folding.transfer` does not: the learned weights of branches, gates, factors of
+    sums, thresholds behind sums.
     """
     names: dict[str, AnyModule] = dict(deployed.named_modules())
     for name, part in trained.named_modules():

@@ -1,7 +1,7 @@
 """What networks are made of. Two kinds of stream run between parts:
 
-    bits     -1 and +1: `Block` reads them and writes them; each batch norm is followed by a sign, so by one
-    threshold
+    bits     -1 and +1: `Block` reads and writes them; each batch norm is followed by a sign, and both are one
+             threshold
     real     the sum that shortcuts carry: `Stem` starts it, `BiReal` adds to it, `Pooled` ends it
 
 A batch norm whose output goes into a real stream (`Affine2d`) cannot become a threshold. It keeps two
@@ -22,7 +22,7 @@ from xnorforge.sw.nn.binary import AnyModule, Plain
 # bits (25 with 8 bits in the stem), and float32 holds 24.
 FRACTION, STEM_FRACTION = 12, 5
 # Largest |gain| * reach and |shift|. A sum of N random bits has variance N, so gain * N is near sqrt(N) <=
-# 48: trained networks stay inside, a channel that hardly ever changes its sum (variance near 0) is held back.
+# 48: trained networks stay inside, a channel that hardly ever changes its sum (variance near 0) is cut.
 GAIN_LIMIT, SHIFT_LIMIT = 64.0, 32.0
 
 
@@ -39,8 +39,8 @@ class _Round(torch.autograd.Function):
 
 
 class Affine2d(nn.BatchNorm2d):
-    """Batch norm in front of a sum; `held`, it is gain * x + shift with both on a grid and statistics at
-    rest.
+    """Batch norm in front of a sum; with `on_grid` it is gain * x + shift, both rounded to a binary grid, and
+    its running statistics stay as they are.
 
     Args:
         channels: of x, (N, C, H, W).
@@ -48,7 +48,7 @@ class Affine2d(nn.BatchNorm2d):
         fraction: fraction bits of gain and shift.
     """
 
-    held = False
+    on_grid = False
     weight: nn.Parameter
     bias: nn.Parameter
     running_mean: torch.Tensor
@@ -66,23 +66,23 @@ class Affine2d(nn.BatchNorm2d):
         return _Round.apply(gain, self.step), _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
 
     def forward(self, x):
-        if not self.held:
+        if not self.on_grid:
             return super().forward(x)
         gain, shift = (constant[:, None, None] for constant in self.constants())
         return x.float() * gain + shift
 
 
-def hold(network: nn.Module, held: bool) -> None:
-    """Put every `Affine2d`, and whatever else can be `held`, on its grid, or let it go."""
+def set_on_grid(network: nn.Module, on_grid: bool) -> None:
+    """Switch the rounding to a binary grid on or off, in `Affine2d` and all else that has `on_grid`."""
     part: AnyModule
     for part in network.modules():
-        if hasattr(part, "held"):
-            part.held = held
+        if hasattr(part, "on_grid"):
+            part.on_grid = on_grid
 
 
 def summed(network: nn.Module) -> dict[str, AnyModule]:
-    """The parts by name whose batch norm goes into a sum: its limits count on whole sums, so nothing may
-    scale those of `dot`.
+    """The layers by name whose batch norm goes into a sum. The limits of its gain hold for sums of whole
+    numbers, so nothing may scale the output of `dot`.
     """
     return {
         name: part

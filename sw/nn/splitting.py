@@ -1,8 +1,7 @@
-"""Networks split into branches, made from plain ones: so there is one table of networks
-(`sw/networks/`).
+"""Networks split into branches, made from plain ones: so every network is described once (`sw/networks/`).
 
-A run of parts that has K copies side by side is a group; what a group is, `Shape` says. The parts are
-`sw/nn/branches.py`.
+Consecutive modules that are replaced by K branches are a group; `Shape` says how many modules a group has.
+What they are replaced by is in `sw/nn/branches.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,11 +15,11 @@ from xnorforge.sw.nn.branches import (
     EIGHTH,
     Affine1d,
     Group,
+    MeanAffine2d,
     Numbers,
     Rectified1d,
     Rectified2d,
     Residual,
-    Share,
     Sum,
     SumBlock,
     Summand,
@@ -38,9 +37,8 @@ from xnorforge.sw.nn.building_blocks import (
 )
 
 HALF = 1 / 2
-# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight, one in eighths three, and a
-# learned share
-# three: of float32's 24 bits +-32 are left.
+# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight; a gate in eighths adds three
+# bits, and so does a learned weight of a branch: of float32's 24 bits +-32 are left.
 GATED_FRACTION, GATED_AND_LEARNED_FRACTION = 10, 7
 
 
@@ -126,7 +124,7 @@ class Splitter:
             yield make(group, gated=at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1)
 
     def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
-        """Shares and gates of a group."""
+        """Weights of the branches in their sum, and gates, of a group."""
         bases = self.shape.bases
         shares = Numbers([1.0] * bases, EIGHTH, False, self.trained) if self.shape.learned else None
         count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate, 0)
@@ -170,25 +168,25 @@ class Splitter:
         """The block without pool and sign."""
         pad, dot = self.layer(branch, block)
         kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
-        return Summand(pad, dot, self.relu, self.share(block.norm.num_features, length_of(dot), kind))
+        return Summand(pad, dot, self.relu, self.summand_norm(block.norm.num_features, length_of(dot), kind))
 
     def summand(self, branch: int, part: AnyModule) -> Summand:
         """The convolution of a residual part."""
         pad, dot = self.layer(branch, part)
-        return Summand(pad, dot, self.relu, self.share(len(dot.weight), dot.weight[0].numel()))
+        return Summand(pad, dot, self.relu, self.summand_norm(len(dot.weight), dot.weight[0].numel()))
 
-    def share(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
-        """The norm of a summand of a mean; where it is deployed, a K-th is in its constants."""
+    def summand_norm(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
+        """The norm of a summand of a mean; where it is deployed, its constants contain the factor 1 / K."""
         fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
         fraction = FRACTION if self.shape.gate == "none" else fraction
         if self.trained and self.shape.bases > 1:
-            return Share(channels, reach, fraction, self.shape.bases)
+            return MeanAffine2d(channels, reach, fraction, self.shape.bases)
         return kind(channels, reach, fraction)
 
     def shortcut(self, part: AnyModule) -> nn.Module:
-        """The shortcut of a residual part, its norm a K-th as well."""
+        """The shortcut of a residual layer, its norm divided by K as well."""
         if isinstance(part.shortcut, Projected):
-            part.shortcut.norm = self.share(*part.shortcut.dot.weight.shape[:2])
+            part.shortcut.norm = self.summand_norm(*part.shortcut.dot.weight.shape[:2])
         return part.shortcut or nn.Identity()
 
     def layer(self, branch: int, part: AnyModule) -> tuple[nn.Module, AnyModule]:

@@ -1,16 +1,18 @@
 """Batch norm followed by sign becomes a comparison whose constants a float holds exactly.
 
 A dot product of bits or pixels takes few values. sign(BN(d)) is monotone in d, so on those values it is one
-threshold t and one direction: sign(g * (d - t)), g = +1 or -1. Snapping writes this back into the batch norm,
+threshold t and one direction: sign(g * (d - t)), g = +1 or -1. `fold_thresholds` writes this back into the
+batch norm,
 
-    mean = t, half-way between two neighbouring values     gamma = g     beta = 0, var = 1, eps = 1e-30 (1 +
-    eps is 1)
+    mean = t, half-way between two neighbouring values     gamma = g     beta = 0
+    var = 1, eps = 1e-30 (1 + eps is 1)
 
 and the function stays the same on every value that can occur, also where gamma was negative or zero. From
 then on float32, ONNX, integers and hardware agree with `==`: there is nothing left to round, and no tie.
 
-A batch norm in front of a sum (`parts.Affine2d`) has no sign to become a threshold of: its gain and shift are
-rounded to their grid, which changes the function a little; training ends with them there.
+A batch norm in front of a sum (`building_blocks.Affine2d`) is followed by no sign, so it cannot become a
+threshold: its gain and shift are rounded to a binary grid, which changes the function a little. The last
+epochs of a training run with the rounded ones.
 """
 
 import copy
@@ -49,8 +51,7 @@ def grid_of(length: int, pixels: bool, moved: int = 0) -> Grid:
     """The grid of a dot product of `length` weights -1 / +1 with bits -1 / +1, or with pixels k/128 in [-1,
     127/128].
 
-    `moved` is by how much, a whole number, something behind the dot product may move a sum of bits
-    (`Block.mix`).
+    `moved` is a whole number: by how much at most `Block.mix`, behind the dot product, changes a sum of bits.
     """
     return Grid(length + moved, 1 / 128 if pixels else 1 if moved else 2)
 
@@ -64,9 +65,9 @@ def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
     ]
 
 
-def snap(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose batch norms are snapped; the same scores, but for what `Affine2d`
-    rounds.
+def fold_thresholds(network: nn.Module) -> nn.Module:
+    """A copy in evaluation mode whose batch norms are thresholds; its scores are the same, but for what
+    `Affine2d` rounds.
     """
     return transfer(network, copy.deepcopy(network))
 
@@ -75,8 +76,8 @@ def snap(network: nn.Module) -> nn.Module:
 def transfer(
     trained: nn.Module, deployed: nn.Module, scale: Callable[[AnyModule], float] = lambda _: 1.0
 ) -> nn.Module:
-    """Write weights as signs, and batch norms snapped, from one network into another with the same module
-    names.
+    """Write weights as signs, and batch norms as thresholds, from one network into another with the same
+    module names.
 
     Args:
         trained: left as it is, but for its mode: evaluation.
@@ -115,7 +116,7 @@ def _fix(norm: Affine2d, gain: torch.Tensor, shift: torch.Tensor) -> None:
     norm.bias.copy_(shift)
     norm.running_mean.zero_()
     norm.running_var.fill_(1)
-    norm.eps, norm.held = EPS, False
+    norm.eps, norm.on_grid = EPS, False
 
 
 @torch.no_grad()

@@ -40,9 +40,9 @@ class MapTask(base.Task):
 
     def figures(self, scores, labels, intervals=True):
         items = self.items(scores, labels[: len(scores)])
-        return {"images": len(scores), **self.told(items, intervals)}
+        return {"images": len(scores), **self.measured_row(items, intervals)}
 
-    def told(self, items: list, intervals: bool) -> dict:
+    def measured_row(self, items: list, intervals: bool) -> dict:
         """`figures` and, if asked for, `intervals`: 5 % and 95 % of each under other pictures of the kind."""
         row: dict[str, dict] = {
             "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}

@@ -44,7 +44,7 @@ class Task(BoxTask):
     def names(self, trained_on):
         return synthetic.SHAPES if MADE_UP in trained_on else coco.CLASSES
 
-    def told(self, items, _intervals):
+    def measured_row(self, items, _intervals):
         """No intervals: of the training's own pictures they would say nothing, and a thousand draws take
         hours.
         """

@@ -171,8 +171,10 @@ class Task(MapTask):
             return self._hits(run, images)
         items = [self.followed(run, clip) for clip in images.source]
         frames = sum(len(clip.frames) for clip in images.source)
-        each = {clip.name: self.told([item], False)["figures"] for clip, item in zip(images.source, items)}
-        return {"images": frames, **self.told(items, intervals), "sequences": each}
+        each = {
+            clip.name: self.measured_row([item], False)["figures"] for clip, item in zip(images.source, items)
+        }
+        return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
     def followed(self, run, clip) -> dict:
         """A sequence's figures per frame: `overlap` (OTB), `error`, and `inside`, overlap as GOT-10k counts

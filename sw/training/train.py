@@ -2,11 +2,10 @@
 
 A run folder holds
     checkpoint.pt   after each epoch: everything the next step depends on, random generators included
-    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the
-    start
+    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs not as at the start
     curve.svg       the same as a picture (`sw/training/curves.py`), at the end
-    weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the snapped network and
-    its card
+    weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the network with its
+                    thresholds folded, and its card
 """
 
 import csv
@@ -36,7 +35,7 @@ from xnorforge.sw.training import curves, distributed, divergence, weights
 
 USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
 BEFORE = Phase("before the first phase", 0, 0.0)
-HELD = 20  # the last of so many epochs train with the constants of sums on their grid
+ON_GRID = 20  # one epoch in 20, the last ones, trains with the constants of `Affine2d` on their grid
 
 
 @dataclass
@@ -85,8 +84,8 @@ class Run:
             "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
 
-    def take(self, state: dict) -> None:
-        """Continue from a state; the optimiser's part is left to the caller."""
+    def restore(self, state: dict) -> None:
+        """Continue from what `state` gave; the caller restores the optimiser."""
         self.network.load_state_dict(state["network"])
         self.method.load_state(state["method"])
         self.rng.set_state(state["rng"])
@@ -191,7 +190,7 @@ def _loop(run: Run, settings: dict) -> list[dict]:
     saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
     curve, seconds = (saved["curve"], saved.get("seconds", 0.0)) if saved else ([], 0.0)
     if saved:
-        run.take(saved)
+        run.restore(saved)
     plan = [(phase, epoch) for phase in run.method.phases(run.recipe) for epoch in range(phase.epochs)]
     for phase, run.epoch in plan[len(curve) :]:
         if phase is not run.phase:
@@ -199,9 +198,9 @@ def _loop(run: Run, settings: dict) -> list[dict]:
             run.method.begin(run)
             run.optimiser = run.method.optimiser(run)
             if saved and run.epoch:
-                run.take(saved)
+                run.restore(saved)
                 run.optimiser.load_state_dict(saved["optimiser"])
-        building_blocks.hold(run.network, len(curve) >= len(plan) - max(1, len(plan) // HELD))
+        building_blocks.set_on_grid(run.network, len(curve) >= len(plan) - max(1, len(plan) // ON_GRID))
         began = time.perf_counter()
         loss = distributed.mean(_epoch(run, sample, count))
         distributed.agree(run)
@@ -227,14 +226,14 @@ def _loop(run: Run, settings: dict) -> list[dict]:
 
 
 def _epoch(run: Run, sample: Callable, count: int) -> float:
-    """The recipe's passes over `count` images in a new order; the last that fill no batch wait. Returns the
-    mean loss.
+    """The recipe's passes over `count` images in a new order; the last that fill no batch are left out.
+    Returns the mean loss.
     """
     count *= run.recipe.passes
     batch, steps = run.recipe.batch, count // run.recipe.batch
     order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
-    words = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
-    with progress(words, steps, "batches") as advance:
+    title = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
+    with progress(title, steps, "batches") as advance:
         for step, at in enumerate(order[: steps * batch].split(batch)):
             now = run.epoch * steps + step
             rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
@@ -259,12 +258,12 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
 
 @torch.no_grad()
 def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
-    """Running statistics of batch norms anew, as the mean over batches of uint8 images; norms on a grid
-    stay.
+    """Running statistics of batch norms anew, as the mean over batches of uint8 images; those of a norm whose
+    constants are on their grid stay.
     """
     every = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     norms: dict[AnyModule, float | None] = {
-        norm: norm.momentum for norm in every if not getattr(norm, "held", False)
+        norm: norm.momentum for norm in every if not getattr(norm, "on_grid", False)
     }
     for norm in norms:
         # Statistics start from the first batch, but stay until then: 8-bit weights are scaled by them

@@ -32,7 +32,7 @@ FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a
 
 
 def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
-    """The tensors of a snapped network, as the file holds them.
+    """The tensors of a network with folded thresholds, as the file holds them.
 
     Raises:
         UserError: a number lies on no binary grid that an int32 holds; it would be lost.
@@ -69,8 +69,8 @@ def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
                 if np.array_equal(scaled, scaled.astype(kind)):
                     return scaled.astype(kind), fraction
     raise UserError(
-        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network that is "
-        "snapped."
+        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network with folded "
+        "thresholds."
     )
 
 
@@ -119,7 +119,7 @@ def ship(
     """Write weights, card.json and README.md; returns the card.
 
     Args:
-        network: snapped.
+        network: with folded thresholds.
         rows: per set `set` and the task's figures, see `xnorforge.core.accuracy`, of this very network.
         record: what else the card says, see `docs/training.md`.
         tag: the kind of task in the words of Hugging Face's model cards.
@@ -134,7 +134,7 @@ def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
     """Write weights and card.json, which is all that `zoo.load` needs; returns the card.
 
     Args:
-        network: snapped.
+        network: with folded thresholds.
         record: `net`, `method`, `hyper`, `accuracy`, and what else the card says.
     """
     content = save_tensors(packed_weights(network))
@@ -200,7 +200,7 @@ SHA-256 `{file["sha256"]}`).
 |---|---|
 {rows}
 
-The figures are those of the network in this folder: batch norms snapped, float32. \
+The figures are those of the network in this folder: batch norms folded into thresholds, float32. \
 One run, seed {card["seed"]}.{of}
 No choice was made by any of these images.
 

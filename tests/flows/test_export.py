@@ -18,7 +18,7 @@ BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_cons
 
 
 def module(seed=0) -> nn.Module:
-    """A convolution and a dense layer, binary, with a snapped batch norm between."""
+    """A convolution and a dense layer, binary, with a folded batch norm between."""
     torch.manual_seed(seed)
     norm = nn.BatchNorm2d(4, eps=1e-30)
     norm.running_mean.copy_(torch.tensor([0.5, -2.5, 3.5, 0.5]) / 128)

@@ -34,7 +34,7 @@ def small(copied: bool) -> Network:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(-0.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
-    return threshold_folding.snap(network)
+    return threshold_folding.fold_thresholds(network)
 
 
 @pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])

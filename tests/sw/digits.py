@@ -64,7 +64,7 @@ def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
         if not run.epoch:
             method.begin(run)
             run.optimiser = method.optimiser(run)
-        building_blocks.hold(run.network, at == len(plan))
+        building_blocks.set_on_grid(run.network, at == len(plan))
         epoch(run)
         method.on_epoch(run)
     return run

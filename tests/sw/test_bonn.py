@@ -319,7 +319,7 @@ def test_a_checkpoint_holds_the_classes(tmp_path):
     run = steps(started(bonn.Method(), epochs=10, phase=1), 3)
     torch.save(run.state(), tmp_path / "state.pt")
     fresh = started(bonn.Method(), epochs=10, phase=1, seed=1)
-    fresh.take(torch.load(tmp_path / "state.pt", weights_only=True))
+    fresh.restore(torch.load(tmp_path / "state.pt", weights_only=True))
     assert torch.equal(fresh.method.centres, run.method.centres) and run.method.centres.abs().max() > 0
     assert torch.equal(fresh.method.variances, run.method.variances)
     assert all(

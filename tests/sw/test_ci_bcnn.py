@@ -88,7 +88,7 @@ def shaken(net, seed, ratio=0.05, sizes=(3, -3, 5, -5)):
                 norm.bias.normal_(0, 0.5)
                 norm.running_var.uniform_(0.5, 2).mul_(building_blocks.length_of(part.dot))
                 norm.running_mean.normal_().mul_(building_blocks.length_of(part.dot) ** 0.5)
-        building_blocks.hold(network, True)
+        building_blocks.set_on_grid(network, True)
     return method, network
 
 

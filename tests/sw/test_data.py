@@ -154,9 +154,9 @@ def write_copies(folder):
 
 def test_copies_and_exact_pixels_are_told_apart(root):
     write_copies(root / "cifar10")
-    for asked, told in (("any", "jpeg"), ("jpeg", "jpeg"), ("exact", "exact")):
+    for asked, named in (("any", "jpeg"), ("jpeg", "jpeg"), ("exact", "exact")):
         images, labels, pixels = cifar10_images.images("test", asked)
-        assert pixels == told and labels.tolist() == [1, 2] and images.shape == (2, 3, 32, 32)
+        assert pixels == named and labels.tolist() == [1, 2] and images.shape == (2, 3, 32, 32)
         assert abs(int(images[1].mean()) - 200) <= 1
 
 

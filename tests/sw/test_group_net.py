@@ -470,7 +470,7 @@ def test_layerwise_sums_count_alpha_and_lambda():
     )
     found = part(x)
     torch.testing.assert_close(found / found.std(), whole / whole.std())
-    part.held = True
+    part.on_grid = True
     assert all(torch.equal(factor * 8, (factor * 8).round()) for factor in part.factors())
 
 
@@ -493,7 +493,7 @@ def test_relu_and_norm_are_two_constants():
 
 def test_a_share_of_a_mean_lies_on_the_grid():
     torch.manual_seed(0)
-    norm = branches.Share(8, 72, 10, bases=3)
+    norm = branches.MeanAffine2d(8, 72, 10, bases=3)
     norm.weight.data.normal_(), norm.bias.data.normal_()
     norm.running_mean.uniform_(0, 5), norm.running_var.uniform_(20, 90)
     whole = Affine2d(8, 72, 10)
@@ -503,7 +503,7 @@ def test_a_share_of_a_mean_lies_on_the_grid():
     gain, shift = norm.constants()
     assert all(torch.equal(constant * 1024, (constant * 1024).round()) for constant in (gain, shift))
     torch.testing.assert_close(gain, whole.constants()[0] / 3, atol=2**-10, rtol=0)
-    norm.held = True
+    norm.on_grid = True
     assert torch.equal(norm(x), gain[:, None, None] * x + shift[:, None, None])
 
 
@@ -538,7 +538,7 @@ def test_zero_is_plus_one_in_training_deployment_and_qonnx():
     with torch.no_grad():
         group.branches[1].load_state_dict(group.branches[0].state_dict())
         group.branches[1][-1].norm.weight.neg_(), group.branches[1][-1].norm.bias.neg_()
-    building_blocks.hold(network, True)
+    building_blocks.set_on_grid(network, True)
     deployed = method.deploy("dense", network)
     images = pictures(8)
     for module in (network.eval(), deployed):
@@ -584,10 +584,10 @@ def test_statistics_of_branches_differ():
     ],
     ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default",
 )
-def test_what_is_held_is_what_is_deployed_shipped_and_loaded(net, setting):
+def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))
-    building_blocks.hold(network, True)
+    building_blocks.set_on_grid(network, True)
     deployed = method.deploy(net, network)
     back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
     expected = scores(network.eval(), pictures(64))
@@ -612,7 +612,7 @@ def test_what_is_held_is_what_is_deployed_shipped_and_loaded(net, setting):
 def test_qonnx_and_integers_give_the_same_scores(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))
-    building_blocks.hold(network, True)
+    building_blocks.set_on_grid(network, True)
     deployed, images = method.deploy(net, network), pictures(256)
     expected = scores(network.eval(), images).numpy()
     model = export.as_qonnx(deployed, (1, 8, 8))
@@ -630,7 +630,7 @@ def test_the_networks_of_the_table_deploy():
         images = torch.randint(0, 256, (4, *shape), dtype=torch.uint8)
         run.network.train()
         run.forward(images)
-        building_blocks.hold(run.network, True)
+        building_blocks.set_on_grid(run.network, True)
         deployed = run.method.deploy(net, run.network)
         assert torch.equal(scores(deployed, images), scores(run.network, images))
 
@@ -644,8 +644,8 @@ def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setti
     run = steps(started(Method(**setting), net), 2)
     for name, parameter in run.network.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
-    for held in (False, True):
-        building_blocks.hold(run.network, held)
+    for on_grid in (False, True):
+        building_blocks.set_on_grid(run.network, on_grid)
         steps(run, 1)
         assert all(latent.abs().max() <= 1 for latent in binary.latents(run.network).values())
     for name, parameter in run.network.named_parameters():

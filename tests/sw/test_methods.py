@@ -107,7 +107,7 @@ def deployed_exactly(run):
 def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
-    building_blocks.hold(run.network, True)
+    building_blocks.set_on_grid(run.network, True)
     deployed_exactly(run)
 
 
@@ -119,7 +119,7 @@ def test_networks_that_give_maps_train_and_deploy_with_every_method(name, net):
     assert np.isfinite(loss)
     for layer, latent in binary.latents(run.network).items():
         assert latent.grad is None or torch.isfinite(latent.grad).all(), layer
-    building_blocks.hold(run.network, True)
+    building_blocks.set_on_grid(run.network, True)
     deployed_exactly(run)
 
 
@@ -134,7 +134,7 @@ def test_networks_that_give_maps_train_and_deploy_with_every_method(name, net):
 )
 def test_exported_maps_are_those_of_the_module_with_every_method(name, net, tmp_path):
     run = in_its_last_phase(name, net)
-    building_blocks.hold(run.network, True)
+    building_blocks.set_on_grid(run.network, True)
     deployed, images = deployed_exactly(run), batch(5, net)[0].numpy()
     meta = {"net": net, "method": name, "source": "a test", "images": "5 random pictures"}
     (same,) = export(deployed, images, np.full(5, -1), tmp_path, meta)["checks"]
@@ -163,7 +163,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     with torch.no_grad():
         for _ in range(20):
             network(images)
-        building_blocks.hold(network, True)
+        building_blocks.set_on_grid(network, True)
         trained = network.eval()(images)
         deployed = method.deploy(net, network)(images)
     assert torch.equal(trained, deployed.as_subclass(torch.Tensor)) and len(trained.unique()) > 10
@@ -173,7 +173,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
 def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
-    building_blocks.hold(run.network, True)
+    building_blocks.set_on_grid(run.network, True)
     deployed = run.method.deploy(NET, run.network)
     images = torch.cat([batch(seed)[0] for seed in range(8)]).numpy()
     meta = {"net": NET, "method": "one of them", "source": "a test", "images": "256 random pictures"}
@@ -211,7 +211,7 @@ def test_a_killed_run_ends_with_the_same_bytes(method, after, tmp_path, monkeypa
 def test_state_survives_a_checkpoint(run, tmp_path):
     run.method.step(run, *batch(1))
     torch.save(run.state(), tmp_path / "state.pt")
-    run.take(torch.load(tmp_path / "state.pt", weights_only=True))
+    run.restore(torch.load(tmp_path / "state.pt", weights_only=True))
 
 
 def test_an_unknown_method_is_answered_with_the_nearest():

@@ -7,7 +7,17 @@ import torch.nn.functional as F
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.nn import binary
-from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Network, Pooled, Scores, Stem, hold
+from xnorforge.sw.nn.building_blocks import (
+    Affine2d,
+    BiReal,
+    Block,
+    Head,
+    Network,
+    Pooled,
+    Scores,
+    Stem,
+    set_on_grid,
+)
 from xnorforge.sw.tasks.base import task_of
 
 
@@ -140,22 +150,22 @@ def test_a_residual_network_has_a_shortcut_around_every_convolution(net):
     assert [type(part) for part in (network[0], network[-2], network[-1])] == [Stem, Pooled, Scores]
 
 
-def held_norm(gamma, beta, mean, var, reach=288, fraction=12):
+def norm_on_grid(gamma, beta, mean, var, reach=288, fraction=12):
     norm = Affine2d(1, reach, fraction)
     with torch.no_grad():
         for tensor, value in (
             (norm.weight, gamma), (norm.bias, beta), (norm.running_mean, mean), (norm.running_var, var),
         ):  # fmt: skip
             tensor.fill_(value)
-    hold(norm, True)
+    set_on_grid(norm, True)
     return norm
 
 
-def test_a_held_norm_has_both_constants_on_the_grid():
+def test_a_norm_on_the_grid_has_both_constants_on_the_grid():
     """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; beta - mean * 0.025 = 0.1 - 0.125 = -102.4 / 4096, so
     -102.
     """
-    norm = held_norm(0.3, 0.1, 5.0, 144 - 1e-5)
+    norm = norm_on_grid(0.3, 0.1, 5.0, 144 - 1e-5)
     gain, shift = norm.constants()
     assert gain.item() * 4096 == 102 and shift.item() * 4096 == -102
     x = torch.arange(-288.0, 289, 2).reshape(1, 1, 1, -1)
@@ -164,13 +174,13 @@ def test_a_held_norm_has_both_constants_on_the_grid():
     assert gain.item() * 4096 == -205, "-204.8"
 
 
-def test_a_held_norm_still_learns_and_leaves_its_statistics_alone():
-    norm = held_norm(0.3, 0.1, 5.0, 144.0).train()
+def test_a_norm_on_the_grid_still_learns_and_leaves_its_statistics_alone():
+    norm = norm_on_grid(0.3, 0.1, 5.0, 144.0).train()
     norm(torch.randn(4, 1, 2, 2)).sum().backward()
     assert norm.weight.grad.abs() > 0 and norm.bias.grad == 16
     assert norm.running_mean == 5 and norm.running_var == 144
 
 
-def test_a_channel_that_never_changes_is_held_back():
-    gain, shift = held_norm(1.0, 0.0, 288.0, 0.0).constants()
+def test_a_channel_that_never_changes_has_a_limited_gain():
+    gain, shift = norm_on_grid(1.0, 0.0, 288.0, 0.0).constants()
     assert gain.item() <= 64 / 288 and shift.item() == -32

@@ -145,8 +145,8 @@ def test_mean_magnitudes_minimise_the_kernel_loss():
 
 
 def test_the_generator_has_no_gradient_where_d_is_one_and_twice_its_gradient_where_d_is_zero():
-    for told, factor in ((1.0, 0.0), (0.0, 2.0), (0.25, 1.5)):
-        d = leaf(told)
+    for score, factor in ((1.0, 0.0), (0.0, 2.0), (0.25, 1.5)):
+        d = leaf(score)
         (1 - d).square().backward()
         assert d.grad.item() == -factor
     logits = leaf([[-3.0], [0.2], [4.0]])
@@ -311,12 +311,12 @@ def test_each_part_of_a_step_moves_its_own_numbers_only(net, granularity):
     seen = hashes(run)
     assert moved(start, seen) == {"statistics"}
     method.step_discriminators()
-    told = hashes(run)
-    assert moved(seen, told) == {"D"}
+    after = hashes(run)
+    assert moved(seen, after) == {"D"}
     assert all(p.grad is None for p in run.network.parameters()), "maps are detached"
     method.step_weights(run, scores, labels)
     pulled = hashes(run)
-    assert moved(told, pulled) == {"W", "affine"}
+    assert moved(after, pulled) == {"W", "affine"}
     method.step_scales(run, images, labels)
     assert moved(pulled, hashes(run)) == {"C"}
     assert all(p.grad is None for p in method.guide.parameters())
@@ -338,16 +338,16 @@ def test_the_discriminators_go_up_and_the_network_goes_down_its_loss():
     run = begun(adversarial=1.0, lambda1=0.0)
     images, labels = batch()
     looked_at(run, images)
-    told = []
+    sizes = []
     for _ in range(20):
-        told.append(
+        sizes.append(
             rbcn.discriminator_value(
                 run.method.discriminators[0](run.method.real[0]),
                 run.method.discriminators[0](run.method.fake[0]),
             ).item()
         )
         run.method.step_discriminators()
-    assert told == sorted(told)
+    assert sizes == sorted(sizes)
     fooled = []
     for _ in range(40):
         losses = run.method.losses(run, looked_at(run, images), labels)

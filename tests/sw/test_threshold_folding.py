@@ -16,10 +16,10 @@ GRIDS = [(1, False), (9, False), (64, False), (784, False), (2304, False), (9, T
 
 
 def threshold_of(norm, grid: Grid):
-    """Threshold in half steps and direction of a snapped batch norm: what `snap.write` wrote."""
+    """Threshold in half steps and direction of a folded batch norm: what `write_constants` wrote."""
     halves = norm.running_mean.double().numpy() / grid.half
     assert (halves == np.round(halves)).all() and norm.eps == threshold_folding.EPS, (
-        "the batch norm is snapped"
+        "the batch norm is folded"
     )
     return halves.astype(np.int64), norm.weight.detach().numpy().astype(np.int64)
 
@@ -114,9 +114,9 @@ def test_what_moves_a_sum_makes_its_grid_finer_and_wider():
 
 
 @pytest.mark.parametrize("net", networks.names())
-def test_a_snapped_network_scores_every_picture_the_same(net):
+def test_a_network_with_folded_thresholds_scores_every_picture_the_same(net):
     """Sums for shortcuts are on their grid before: there rounding changes the function."""
     network, x = shaken(net, None), pictures(net, 8)
-    building_blocks.hold(network, True)
+    building_blocks.set_on_grid(network, True)
     with torch.no_grad():
-        assert torch.equal(threshold_folding.snap(network)(x), network(x))
+        assert torch.equal(threshold_folding.fold_thresholds(network)(x), network(x))

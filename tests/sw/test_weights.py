@@ -30,13 +30,13 @@ ACCURACY = [{"set": "two images", "images": 2, "correct": 1, "top1": 50.0}]
 
 @pytest.fixture
 def folder(tmp_path):
-    weights.ship(tmp_path, threshold_folding.snap(shaken("mnist-tfc", None)), ACCURACY, RECORD)
+    weights.ship(tmp_path, threshold_folding.fold_thresholds(shaken("mnist-tfc", None)), ACCURACY, RECORD)
     return tmp_path
 
 
 @pytest.mark.parametrize("net", networks.names())
 def test_a_network_comes_back_bit_for_bit(net):
-    network = threshold_folding.snap(shaken(net, None))
+    network = threshold_folding.fold_thresholds(shaken(net, None))
     tensors = weights.packed_weights(network)
     back, x = weights.unpack(networks.build(net), tensors, "here"), pictures(net, 4)
     with torch.no_grad():
@@ -47,7 +47,7 @@ def test_a_network_comes_back_bit_for_bit(net):
 
 
 def test_weights_are_packed_lowest_bit_first_one_for_plus():
-    network = threshold_folding.snap(networks.build("mnist-tfc"))
+    network = threshold_folding.fold_thresholds(networks.build("mnist-tfc"))
     with torch.no_grad():
         row = network[-1].dot.weight.view(-1)
         row.fill_(-1)
@@ -115,7 +115,7 @@ def test_an_absent_file_is_refused(folder):
     ids=["absent", "short", "left over"],
 )
 def test_tensors_that_do_not_fit_are_named(damage, text):
-    tensors = weights.packed_weights(threshold_folding.snap(networks.build("mnist-tfc")))
+    tensors = weights.packed_weights(threshold_folding.fold_thresholds(networks.build("mnist-tfc")))
     damage(tensors)
     with pytest.raises(UserError) as error:
         weights.unpack(networks.build("mnist-tfc"), tensors, "here")
@@ -123,17 +123,18 @@ def test_tensors_that_do_not_fit_are_named(damage, text):
 
 
 def test_numbers_the_file_cannot_hold_are_not_lost_in_silence():
-    network = threshold_folding.snap(networks.build("mnist-tfc"))
+    network = threshold_folding.fold_thresholds(networks.build("mnist-tfc"))
     network.register_buffer("gain", torch.tensor([1 / 3]))
     with pytest.raises(UserError) as error:
         weights.packed_weights(network)
     assert str(error.value) == (
-        "weights: gain is neither a binary weight nor a multiple of 2^-16; deploy a network that is snapped."
+        "weights: gain is neither a binary weight nor a multiple of 2^-16; "
+        "deploy a network with folded thresholds."
     )
 
 
 def test_numbers_on_a_binary_grid_take_the_smallest_integers_and_come_back():
-    network = threshold_folding.snap(networks.build("mnist-tfc"))
+    network = threshold_folding.fold_thresholds(networks.build("mnist-tfc"))
     values = {"gain": [0.75, -1.25], "wide": [2.0**20, 2.0**-4], "equal": [0.5] * 3, "scalar": 7.0}
     for name, value in values.items():
         network.register_buffer(name, torch.tensor(value))
