@@ -24,7 +24,7 @@ module xf_pool #(
   parameter  int unsigned KernelH = 2,
   parameter  int unsigned KernelW = 2,
   parameter  int unsigned Sum     = 0,  // 1: sums, 0: maxima
-  parameter  logic [Beats*Pe-1:0] Turned = '0,  // 1: of this channel the minimum, not the maximum
+  parameter  logic [Beats*Pe-1:0] Minimum = '0,  // 1: the minimum of this channel, not its maximum
   localparam int unsigned OutH    = ImageH / KernelH,
   localparam int unsigned OutW    = ImageW / KernelW,
   localparam int unsigned RestH   = ImageH % KernelH,
@@ -163,16 +163,16 @@ module xf_pool #(
     // Of two equal values either may be taken.
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
       // One choice per lane: an index times Pe would cost an adder where Pe is no power of two.
-      logic [2**BeatW-1:0] turned;
+      logic [2**BeatW-1:0] minimum;
       for (genvar b = 0; b < 2**BeatW; b++) begin : gen_beat
-        assign turned[b] = Turned[b%Beats*Pe+p];
+        assign minimum[b] = Minimum[b%Beats*Pe+p];
       end
       logic [InBits-1:0] x, y;
       logic              above;
       assign x     = s_data_i[p*InBits +: InBits];
       assign y     = partial[p*InBits +: InBits];
       assign above = (x ^ SignBit) >= (y ^ SignBit);
-      assign joined[p*InBits +: InBits] = (fresh || above != turned[beat_q]) ? x : y;
+      assign joined[p*InBits +: InBits] = (fresh || above != minimum[beat_q]) ? x : y;
     end
 
   end

@@ -353,7 +353,7 @@ def pool(height, width, channels, pe, bits, signed, kernel, total, flipped=0):
     parameters = {
         "ImageH": height, "ImageW": width, "Beats": channels // pe, "Pe": pe, "InBits": bits,
         "Signed": signed, "OutBits": out, "KernelH": kh, "KernelW": kw, "Sum": int(total),
-        "Turned": (channels, flipped),
+        "Minimum": (channels, flipped),
     }  # fmt: skip
     return body(
         f"pool {height}x{width}x{channels} by {kernel}{' sum' * total}", "xf_pool", parameters,

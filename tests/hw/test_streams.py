@@ -238,12 +238,12 @@ def test_an_element_of_top_k_holds_scores_and_indices(n, bits, signed, wide):
     ],
     ids=str,
 )
-def test_queues_and_width_converters_change_no_value(op):
+def test_fifos_and_width_converters_change_no_value(op):
     x = op.random_input(5, frames=3)
     np.testing.assert_array_equal(op.run(x), x)
 
 
-def test_a_queue_reports_the_depth_that_a_slow_reader_makes_it_need():
+def test_a_fifo_reports_the_depth_that_a_slow_reader_makes_it_need():
     ops = [Fifo.make(f"fifo_{depth}", shape=(40,), bits=4, depth=depth) for depth in (2, 5, 64)]
     frames = [op.random_input(6, frames=1) for op in ops]
     built = device.bench(ops)

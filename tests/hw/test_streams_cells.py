@@ -51,7 +51,7 @@ OPS = [
         shift=1,
     ),
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
-    Fifo.make("queue", shape=(64,), lanes=16, depth=40),
+    Fifo.make("fifo", shape=(64,), lanes=16, depth=40),
     Width.make("narrower", shape=(128,), in_lanes=64, out_lanes=8),
     Width.make("wider", shape=(144,), in_lanes=3, out_lanes=72),
     Threshold.make("threshold", {"thresholds": THRESHOLDS}, in_shape=(64,), in_bits=8, in_signed=1),

@@ -125,7 +125,7 @@ def test_offsets_and_shifts_of_labels_that_cannot_be():
     refused(ArgMax.make("label", shift=17, **sizes), "label: shift=17 is none; use 0 .. 16.")
 
 
-def test_a_queue_without_depth_or_of_unknown_memory():
+def test_a_fifo_without_depth_or_of_unknown_memory():
     refused(Fifo.make("q", shape=(4,), depth=0), "q: depth=0 holds no beat; use 1 or more.")
     refused(
         Fifo.make("q", shape=(4,), kind="ultra"), "q: kind='ultra' is no memory; use one of auto, lut, block."

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The larger of Mul * x and the bound of its channel, or the smaller where the channel is flipped.
+// The maximum of Mul * x and the bound of its channel, or the minimum where the table says so.
 // Pe channels per beat.
 //
-// The table word of a channel is, from the lowest bit: the bound as an output, whether the channel
-// is flipped, and the largest x whose Mul * x does not exceed the bound. x is compared as unsigned
+// The table word of a channel is, from the lowest bit: the bound as an output, whether the minimum
+// is taken, and the largest x whose Mul * x does not exceed the bound. x is compared as unsigned
 // (a sign bit is inverted first) with a leading one, so that a bound below all inputs can be
 // written too. Most bits of that x equal those of the bound, and synthesis merges them.
 //
@@ -71,11 +71,11 @@ module xf_clip #(
     logic [InBits-1:0]  x;
     logic [OutBits-1:0] wide, bound;
     logic [InBits:0]    most;
-    logic               turned, above;
+    logic               minimum, above;
 
-    assign x                     = s_data_i[p*InBits +: InBits];
-    assign {most, turned, bound} = words[{LaneW'(p), fold_q}];
-    assign above                 = {1'b1, x ^ SignBit} > most;
+    assign x                      = s_data_i[p*InBits +: InBits];
+    assign {most, minimum, bound} = words[{LaneW'(p), fold_q}];
+    assign above                  = {1'b1, x ^ SignBit} > most;
 
     if (Signed != 0) begin : gen_signed
       assign wide = OutBits'($signed(x));
@@ -85,7 +85,7 @@ module xf_clip #(
 
     // Where Mul * x is the bound, either may be taken.
     always_ff @(posedge clk_i) begin
-      if (go) data_q[p*OutBits +: OutBits] <= (above != turned) ? wide << (Mul - 1) : bound;
+      if (go) data_q[p*OutBits +: OutBits] <= (above != minimum) ? wide << (Mul - 1) : bound;
     end
 
   end

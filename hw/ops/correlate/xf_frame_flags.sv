@@ -38,7 +38,7 @@ module xf_frame_flags #(
 
   localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
 
-  logic [1:0]        queue_q [Depth];  // a shift register, the newest at 0
+  logic [1:0]        flags_q [Depth];  // a shift register, the newest at 0
   logic [CountW-1:0] count_q;
   logic [BeatW-1:0]  beat_q;
   logic              first, open, move, push;
@@ -51,7 +51,7 @@ module xf_frame_flags #(
   assign s_ready_o     = m_ready_i & open;
   assign m_valid_o     = s_valid_i & open;
   assign flags_valid_o = count_q != '0;
-  assign flags_o       = queue_q[IndexW'(count_q - 1'b1)];
+  assign flags_o       = flags_q[IndexW'(count_q - 1'b1)];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -62,8 +62,8 @@ module xf_frame_flags #(
       if (move) beat_q <= (beat_q == BeatW'(Beats - 1)) ? '0 : beat_q + 1'b1;
     end
     if (push) begin
-      queue_q[0] <= user_i;
-      for (int unsigned k = 1; k < Depth; k++) queue_q[k] <= queue_q[k-1];
+      flags_q[0] <= user_i;
+      for (int unsigned k = 1; k < Depth; k++) flags_q[k] <= flags_q[k-1];
     end
   end
 

@@ -45,10 +45,10 @@ class Interact(IntegerNode):
     def execute_node(self, context, graph):
         """Channels go last and back."""
         axis, (x, _) = self.get_nodeattr("axis"), self.onnx_node.input
-        turned = context | {x: np.moveaxis(context[x], axis, -1)}
-        super().execute_node(turned, graph)
+        moved = context | {x: np.moveaxis(context[x], axis, -1)}
+        super().execute_node(moved, graph)
         out = self.onnx_node.output[0]
-        context[out] = np.ascontiguousarray(np.moveaxis(turned[out], -1, axis))
+        context[out] = np.ascontiguousarray(np.moveaxis(moved[out], -1, axis))
 
     def make_shape_compatible_op(self, _model):
         """Input and output have one shape."""

@@ -47,7 +47,7 @@ class MaxPool(Pool):
 
     def rtl(self):
         module, parameters = super().rtl()
-        return module, parameters | {"Turned": packed(self.minima(), 1)}
+        return module, parameters | {"Minimum": packed(self.minima(), 1)}
 
     def join_cost(self, line):
         bits, lanes = self.element[0], self.get_nodeattr("pe")

@@ -26,7 +26,7 @@ class OrPool(Pool):
     def rtl(self):
         module, parameters = super().rtl()
         return module, parameters | {
-            "Turned": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)
+            "Minimum": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)
         }
 
     def join_cost(self, _line):

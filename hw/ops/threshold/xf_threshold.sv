@@ -74,10 +74,10 @@ module xf_threshold #(
 
     logic [InBits-1:0] x [Bits+1];
     logic [Bits-1:0]   level [Bits+1];
-    logic              turned;
+    logic              flipped;
 
-    assign turned   = words[{LaneW'(p), fold_q[0], Bits'(0)}][0];
-    assign x[0]     = s_data_i[p*InBits +: InBits] ^ SignBit ^ {InBits{turned}};
+    assign flipped  = words[{LaneW'(p), fold_q[0], Bits'(0)}][0];
+    assign x[0]     = s_data_i[p*InBits +: InBits] ^ SignBit ^ {InBits{flipped}};
     assign level[0] = '0;
 
     for (genvar k = 0; k < Bits; k++) begin : gen_stage
