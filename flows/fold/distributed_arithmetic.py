@@ -99,16 +99,16 @@ def alternative(bound: Bound, structure: str) -> Bound | None:
 
 
 def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:
-    """Part of a row: which of two networks takes less of the part, by what only one of them holds."""
+    """Fields of a row: which of two networks uses less of the part, by the operators only one of them has."""
     sides = {"folded": _beyond(folded, other), "da4ml": _beyond(other, folded)}
     guess = {side: sum(map(part.price, ops)) for side, ops in sides.items()}
     if guess["da4ml"] > WITHIN_REACH * guess["folded"]:
         return {"why": "by the cost models {da4ml:.2%} of the part against {folded:.2%}".format(**guess)}
     counts = {side: cells.add(synth.count(ops, family)) for side, ops in sides.items()}
-    share = {side: part.share(count) for side, count in counts.items()}
+    used = {side: part.utilisation(count) for side, count in counts.items()}
     return {
-        "chosen": min(share, key=lambda side: share[side]),  # folded on a tie
-        "why": "counted, {da4ml:.2%} of the part against {folded:.2%}".format(**share),
+        "chosen": min(used, key=lambda side: used[side]),  # folded on a tie
+        "why": "counted, {da4ml:.2%} of the part against {folded:.2%}".format(**used),
         **{side: {name: count[name] for name in COUNTED} for side, count in counts.items()},
     }
 

@@ -22,18 +22,21 @@ KEPT = 200
 
 @dataclass(frozen=True)
 class Part:
-    """What the search minimises: the shares of a part's LUTs, block RAMs and DSPs, added up."""
+    """Capacity of a part, in LUTs, block RAMs of 36 kbit and DSPs.
+
+    The search minimises the utilisation: the fractions of the three that a design uses, added up.
+    """
 
     lut: int
     bram36: int
     dsp: int
 
     def price(self, op: HwOp) -> float:
-        """Share that one operator takes, by its own cost model."""
-        return self.share(op.estimate())
+        """Utilisation by one operator, from its own cost model."""
+        return self.utilisation(op.estimate())
 
-    def share(self, amounts: dict[str, float]) -> float:
-        """Share of amounts as a cost model or a synthesis gives them."""
+    def utilisation(self, amounts: dict[str, float]) -> float:
+        """Utilisation of this part by `amounts`, {"lut", "bram36", "dsp"} of a cost model or a synthesis."""
         return sum(amounts.get(name, 0) / getattr(self, name) for name in ("lut", "bram36", "dsp"))
 
 
@@ -152,7 +155,7 @@ class Converters:
         self.known: dict[tuple, float] = {}
 
     def price(self, source: Stream | None, sink: Stream) -> float:
-        """Share of the part, infinite where no converter does it."""
+        """Utilisation of the part by the converters, infinite where none does it."""
         if source is None or source.lanes == sink.lanes:
             return 0.0
         key = source.shape, source.lanes, sink.lanes, source.bits

@@ -79,7 +79,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
             few = frames[:ROUNDED_IMAGES], inputs[:ROUNDED_IMAGES]
             apart = checks.approximation_error(graph, network, *few, integers, scores)
             if not approximate:
-                cure = f"allow rounded sums ({apart['told']}) with --approximate (make: APPROXIMATE=1)"
+                cure = f"allow rounded sums ({apart['summary']}) with --approximate (make: APPROXIMATE=1)"
                 raise UserError(f"{str(why).rstrip('.')}, or {cure}.")
         else:
             few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]

@@ -95,7 +95,7 @@ def approximation_error(graph: Lowered, model: ModelWrapper, frames, inputs, int
     Returns:
         `sums`: rounded nodes of the network; `activations`, `activations_differ` on `images`; `classes`,
             `classes_differ`
-        (largest scores, of an image or of every cell of a map); `told`: all of it in words.
+        (largest scores, of an image or of every cell of a map); `summary`: all of it in one sentence.
     """
     found = [
         (got.size, int((got != wanted).sum()))
@@ -113,7 +113,7 @@ def approximation_error(graph: Lowered, model: ModelWrapper, frames, inputs, int
         "activations_differ": differ,
         "classes": largest.size,
         "classes_differ": classes,
-        "told": f"{differ:,} of {activations:,} activations differ on {len(inputs):,} images, "
+        "summary": f"{differ:,} of {activations:,} activations differ on {len(inputs):,} images, "
         f"and the class of {classes:,} of {largest.size:,} {cells}",
     }
 

@@ -82,7 +82,7 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
     audits += more
     return {
         "verdict": verdict(stages + audits, lower),
-        "approximate": (lower["approximate"] or {}).get("told"),
+        "approximate": (lower["approximate"] or {}).get("summary"),
         "net": export["net"],
         "method": export["method"],
         "source": provenance.origin(export),

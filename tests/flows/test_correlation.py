@@ -170,8 +170,8 @@ def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
     simulate(acc, folder)
     reported, control = report.write(acc), read_json(acc / "rtl" / "rtl.json")["control"]
     assert reported["verdict"] == "PASS" and reported["control"] == control
-    told = f"a template of conv4 is {control['words']} words of {control['word_bits']} bits"
-    assert all(told in (acc / name).read_text() for name in ("report.md", "report.html"))
+    sentence = f"a template of conv4 is {control['words']} words of {control['word_bits']} bits"
+    assert all(sentence in (acc / name).read_text() for name in ("report.md", "report.html"))
 
 
 def test_the_record_tells_a_host_how_to_load(small):

@@ -178,8 +178,8 @@ def test_where_a_pixel_comes_in_every_cycle_adders_are_smaller_by_real_counts(ch
     )
     made, decisions = distributed_arithmetic.choose(bounds, "auto", "xc7", PART, 16, {})
     for row in decisions:
-        share = {side: PART.share(row[side]) for side in ("folded", "da4ml")}
-        assert row["chosen"] == min(share, key=share.get) and row["why"].startswith("counted, ")
+        used = {side: PART.utilisation(row[side]) for side in ("folded", "da4ml")}
+        assert row["chosen"] == min(used, key=used.get) and row["why"].startswith("counted, ")
     networks = [search(each, 16, PART) for each in (bounds, made)]
-    taken = [PART.share(synth.cells.add(synth.count(ops, "xc7"))) for ops in networks]
+    taken = [PART.utilisation(synth.cells.add(synth.count(ops, "xc7"))) for ops in networks]
     assert chosen(decisions)["conv0"] == "da4ml" and taken[1] < taken[0]

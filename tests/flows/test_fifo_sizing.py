@@ -60,7 +60,7 @@ def joined(*kernels: int, depth: int | None = None) -> list[HwOp]:
 
 def run(ops, folder, **how):
     """The RTL of operators on six frames, against their meaning."""
-    onnx.save(folded_graph(ops, "queues"), folder / "folded.onnx")
+    onnx.save(folded_graph(ops, "fifos"), folder / "folded.onnx")
     generate(folder / "folded.onnx", folder / "rtl")
     ops = graph.operators(folder / "folded.onnx")
     frames = ops[0].random_input(1, frames=6)
@@ -93,7 +93,7 @@ def test_a_convolution_of_one_pixel_makes_its_shortcut_wait_for_that_pixel(tmp_p
         run(joined(1, 0), tmp_path)
 
 
-def test_ways_that_are_alike_need_no_queue():
+def test_branches_of_equal_latency_need_no_fifo():
     assert fifo_sizing.depths(joined(3, 3)) == {}
 
 

@@ -200,7 +200,7 @@ REFUSED = {
     ),
     "operator": (
         "io_parallel",
-        lambda: chain(OPS["TopK"].make("top", n=4, in_bits=4), OPS["Fifo"].make("queue", shape=[5], bits=4)),
+        lambda: chain(OPS["TopK"].make("top", n=4, in_bits=4), OPS["Fifo"].make("fifo", shape=[5], bits=4)),
         "hls4ml: top (TopK) has no layer in hls4ml; build it with BACKEND=rtl.",
     ),
     "readers": (

@@ -14,7 +14,7 @@ import shapes
 from pipeline import IMAGES, proven, raced, seeds
 from random_graphs import RandomGraph
 
-# Where a width converter on the quick way once got too short a queue, and where two converters had one name.
+# Seeds where the FIFO before a width converter was once too short, or two converters had one name.
 FAILED_ONCE = [38, 90, 115, 69]
 
 

@@ -349,13 +349,13 @@ def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
 
 
 def test_rounded_sums_are_no_pass_and_are_told_in_every_form(tmp_path):
-    given, told = records(), "3 of 80 activations differ on 2 images, and the class of 1 of 20 images"
-    given["lower"]["approximate"] = {"told": told}
+    given, summary = records(), "3 of 80 activations differ on 2 images, and the class of 1 of 20 images"
+    given["lower"]["approximate"] = {"summary": summary}
     acc = lay(tmp_path, given)
     record = report.write(acc)
     assert record["verdict"] == "APPROXIMATE" and " APPROXIMATE=1" in record["command"]
     for text in ((acc / "report.html").read_text(), (acc / "report.md").read_text(), brief.as_text(record)):
-        assert "APPROXIMATE" in text and told in text
+        assert "APPROXIMATE" in text and summary in text
 
 
 def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
@@ -538,16 +538,16 @@ def test_names_are_escaped_in_the_page(built):
     assert "&lt;b&gt;&amp;" in text
 
 
-@pytest.mark.parametrize(("intervals", "told"), [({"AP": [0.25, 0.75]}, "0.250 to 0.750"), (None, "---")])
-def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, told):
+@pytest.mark.parametrize(("intervals", "shown"), [({"AP": [0.25, 0.75]}, "0.250 to 0.750"), (None, "---")])
+def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, shown):
     given = records()
     row = {"stage": "trained", "set": "streets", "images": 20, "figures": {"AP": 0.5}}
     given["export"]["accuracy"] = [row | ({"intervals": intervals} if intervals else {})]
     acc = lay(tmp_path, given)
     assert report.write(acc)["accuracy"] == [row | {"intervals": intervals or {}}]
     page = (acc / "report.html").read_text()
-    assert f"<td>0.500</td><td>{told}</td>" in page and (f"5 to 95 %: {told}" in page) == bool(intervals)
-    assert f"| streets | 20 | 0.500 | {told} |" in (acc / "report.md").read_text()
+    assert f"<td>0.500</td><td>{shown}</td>" in page and (f"5 to 95 %: {shown}" in page) == bool(intervals)
+    assert f"| streets | 20 | 0.500 | {shown} |" in (acc / "report.md").read_text()
 
 
 def test_example_pictures_are_in_the_page_itself(tmp_path):

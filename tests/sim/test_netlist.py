@@ -39,7 +39,7 @@ def acc(tmp_path_factory):
             in_bits=8,
             in_signed=0,
         ),
-        fifo.make("queue", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut"),
+        fifo.make("fifo", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut"),
         unit.make("first", arrays, simd=8, pe=4, rom="block", **shapes),
         fifo.make("line", shape=[3, 3, 32], lanes=4, bits=1, depth=70, kind="block"),
         unit.make("second", {"weights": rng.integers(0, 2, (288, 5))}, simd=4, pe=1, rom="block", **last),
@@ -73,7 +73,7 @@ def test_the_memories_are_really_there(acc):
     rows = {row["name"]: row for row in synth["operators"]}
     assert rows["first"]["bram36"] >= 0.5 and rows["second"]["bram36"] >= 0.5
     assert rows["line"]["bram36"] == 0.5
-    assert rows["queue"]["lut_ram"] > 0 and rows["queue"]["bram36"] == 0
+    assert rows["fifo"]["lut_ram"] > 0 and rows["fifo"]["bram36"] == 0
     assert sum(row["lut"] for row in synth["operators"]) + synth["top"]["lut"] == synth["total"]["lut"]
 
 
@@ -121,7 +121,7 @@ def test_a_family_without_models_is_refused(tmp_path):
 def test_graph_of_the_fixture_is_a_chain(acc):
     assert [op.name for op in graph.operators(acc / "folded.onnx")] == [
         "sign",
-        "queue",
+        "fifo",
         "first",
         "line",
         "second",

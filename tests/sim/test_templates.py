@@ -224,7 +224,7 @@ def test_a_reset_in_mid_stream_leaves_no_flag_behind(built):
 
 
 def test_a_frame_waits_while_sixteen_are_on_the_way(built):
-    """Frames of two beats and a sink that hardly moves: a queue of 100 beats holds no more than 16 frames."""
+    """Frames of two beats and a sink that hardly moves: a FIFO of 100 beats holds no more than 16 frames."""
     ops, device = built("short")
     frames, flags, _ = sequence(ops, 60, 5)
     run = run_frames(device, ops, frames, flags, stall=(0.0, 0.95))
