@@ -1,4 +1,4 @@
-# xnorforge: a binary network to a proven accelerator.
+# xnorforge: from a binary neural network to an accelerator that is proven equal to it in simulation.
 #
 #   make build BOARD=pynq-z2        the whole pipeline for the default network
 #   make help                       targets, variables, and the networks, methods and boards found on disk
@@ -6,33 +6,33 @@
 # The stages, what each reads and when it runs again are declared in src/xnorforge/pipeline/; this file only calls.
 # Values reach the program through the environment, in quotes: no name is ever read as a command.
 
-NET      ?= mnist-cnn#      network of sw/shipped, or its name behind TASK's
+NET      ?= mnist-cnn#      network of sw/shipped; with TASK, its name without that prefix
 TASK     ?=#                mnist, cifar10, pedestrian, segment, track or detect: TASK=cifar10 NET=cnv is NET=cifar10-cnv
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
-BACKEND  ?= rtl#            rtl: folded units; da4ml: layers as adders; auto: the cheaper of both; hls4ml: a Vitis HLS project, emulated
+BACKEND  ?= rtl#            rtl: folded units; da4ml: distributed arithmetic; auto: the smaller of both, per layer; hls4ml: a Vitis HLS project
 WEIGHTS  ?=#                folder of a training run, or of one of its prefixes, instead of shipped weights
 MODEL    ?=#                a QONNX file instead of NET
-SCALE    ?=#                with MODEL: value of one input step, where the file does not say
-INTERVAL ?=#                cycles per frame to aim at (default: what the network or the board says)
-APPROXIMATE ?=#             1: round sums of branches that are too wide to be exact; the report says what that changes
-OUTPUT   ?= scores#         scores, or labels: of a map the index of each cell's largest score and nothing else
-FOLDING  ?=#                JSON {operator: {pe, simd, depth}}; the rest is searched
-IMAGES   ?= 100#            images through the RTL at full rate (2 or more)
-STALLED  ?= 20#             how many of these again under random stalls
-WAVES    ?=#                1: write waves.vcd of the first frames
+SCALE    ?=#                with MODEL: real value of one input integer, if the file has none
+INTERVAL ?=#                initiation interval to reach, in cycles per frame (default: the network's or the board's)
+APPROXIMATE ?=#             1: round sums of branches too wide to be exact; the report says what that changes
+OUTPUT   ?= scores#         of a map: all scores, or labels, only the index of each cell's largest score
+FOLDING  ?=#                JSON {operator: {pe, simd, depth of input FIFO}}; the rest is searched
+IMAGES   ?= 100#            images simulated in RTL without stalls (2 or more)
+STALLED  ?= 20#             how many of these again with random stalls (back-pressure)
+WAVES    ?=#                1: write the waveforms of the first frames, waves.vcd
 EPOCHS   ?=#                make train, compare: epochs (default: the network's recipe)
 SEED     ?= 0#              make train: seed
 SET      ?=#                make train: hyper-parameters of METHOD, as SET="kernel=1e-7 nu=1"
 LR       ?=#                make train: largest learning rate (default: the recipe's)
-THREADS  ?= 1#              make train, compare: threads of a run; the last bits of the result depend on them
+THREADS  ?= 1#              make train, compare: threads of torch; the last bits of the result depend on them
 IMAGE    ?=#                make demo: a picture, or a folder of pictures
 VIDEO    ?=#                make demo: a video, or a folder of frames
 BOX      ?=#                make demo TASK=track: where the object is in the first frame, as BOX=x,y,w,h in pixels
 GIF      ?=#                make demo: 1: write a small GIF of a video too
 METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method
-JOBS     ?= 1#              make compare: runs side by side
+JOBS     ?= 1#              make compare: runs in parallel
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
 
 XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
@@ -45,7 +45,7 @@ STAGES := export lower fold generate hls sim synth netlist report
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
 	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF METHODS SEEDS JOBS PYTHON XNORFORGE_DATA
-# What was given, and which of it on the command line; a name that is none of ours is a slip.
+# What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
 OTHERS := RUN PY VENV CXX XNORFORGE_CACHE XNORFORGE_PLUGINS SHELL MAKEFLAGS MAKE CURDIR
@@ -54,7 +54,7 @@ STRAY  := $(strip $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(VARIABLES)
 
-# A .venv that is a link is somebody's own environment and is used as it is.
+# A .venv that is a link is an environment made elsewhere, and is used as it is.
 VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)
 PY   := .venv/bin/python
 RUN  := $(PY) -m xnorforge
@@ -63,7 +63,7 @@ ANY  := PYTHONPATH=src "$$(command -v .venv/bin/python || command -v "$$PYTHON" 
 QUOTE := '
 $(if $(STRAY),$(error $(or $(shell PYTHONPATH=src python3 -m xnorforge.cli.variables '$(subst $(QUOTE),,$(STRAY))' '$(VARIABLES)' 2>/dev/null),$(firstword $(STRAY)): no such variable; `make help` lists them)))
 
-# Tests call make themselves, and must not find there what this make exports.
+# Tests call make themselves, which must not inherit the variables that this make exports.
 ALONE := env $(patsubst %,-u %,$(filter-out XNORFORGE_DATA,$(VARIABLES)))
 
 # The options of a build; an empty one counts as not given.
@@ -94,9 +94,9 @@ build: | $(VENV)  ## everything up to the report for BOARD
 	@$(RUN) build $(BUILD)
 export: | $(VENV)  ## the trained network as QONNX, with golden scores
 	@$(RUN) build $(BUILD) --until $@
-lower: | $(VENV)  ## the same function on integers only
+lower: | $(VENV)  ## the same network on integers only
 	@$(RUN) build $(BUILD) --until $@
-fold: | $(VENV)  ## parallelism and FIFOs for BOARD
+fold: | $(VENV)  ## folding (pe, simd) and FIFO depths for BOARD
 	@$(RUN) build $(BUILD) --until $@
 generate: | $(VENV)  ## SystemVerilog and memory files
 	@$(RUN) build $(BUILD) --until $@
@@ -111,7 +111,7 @@ netlist: | $(VENV)  ## the synthesised netlist against the golden scores
 report: | $(VENV)  ## report.html, report.md, report.json
 	@$(RUN) build $(BUILD) --show
 
-train: | $(VENV)  ## train NET with METHOD; the next build takes these weights
+train: | $(VENV)  ## train NET with METHOD; the next build uses these weights
 	@set -f; $(RUN) train $(WHICH) --method "$$METHOD" $$(printf -- '--set %s ' $$SET | sed 's|^--set *$$||') $(TRAIN)
 demo: | $(VENV)  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
 	@$(RUN) demo $(BUILD) --image "$$IMAGE" --video "$$VIDEO" --box "$$BOX" $(if $(GIF),--gif)
@@ -119,13 +119,13 @@ train-float: | $(VENV)  ## the full-precision model of NET, as a reference for w
 	@$(RUN) train-float $(WHICH) $(TRAIN)
 twin: | $(VENV)
 	@$(RUN) twin $(WHICH) $(TRAIN)
-compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in gates
+compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in FPGA resources
 	@$(RUN) compare $(WHICH) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
 		$(if $(filter BOARD,$(ASKED)),--board "$$BOARD")
-tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS left: a table and a plot
+tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS wrote: a table and a plot
 	@$(RUN) tradeoff $(if $(WEIGHTS),"$$WEIGHTS",$(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK") --board "$$BOARD" \
 		$(if $(INTERVAL),--interval "$$INTERVAL") $(if $(filter IMAGES,$(ASKED)),--images "$$IMAGES") $(if $(filter STALLED,$(ASKED)),--stalled "$$STALLED")
-compare-gpu: | $(VENV)  ## the comparisons in full: hours on a GPU, weeks without; goes on where it was
+compare-gpu: | $(VENV)  ## the full comparisons: hours on a GPU, weeks without; continues where it stopped
 	@failed=0; \
 	$(RUN) compare cifar10-cnv_half --epochs 100 --seeds "$$SEEDS" --jobs "$$JOBS" || failed=$$?; \
 	$(RUN) compare cifar10-cnv --epochs 200 --seeds "$$SEEDS" --jobs "$$JOBS" || failed=$$?; \
@@ -139,7 +139,7 @@ test-full: | $(VENV)  ## the quick tests and those of whole networks
 	@$(ALONE) $(PY) -m pytest -n 2 --dist loadscope
 lint: | $(VENV)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
-bench: | $(VENV)  ## time the simulators and stages of NET on this machine
+bench: | $(VENV)  ## measure the speed of the simulators and stages of NET on this machine
 	@$(RUN) bench $(BUILD)
 
 clean:  ## remove what builds left in out/; trained weights and the cache stay

@@ -42,7 +42,7 @@ def fold(
         net_dir: folder of the network, with `lowered.onnx`, `lowered.npz` and `golden.npz`.
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
-        interval: cycles per frame to aim at; None takes the board's for this network.
+        interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
         folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched.
             `depth` puts a FIFO of so many beats in front of the operator.
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.

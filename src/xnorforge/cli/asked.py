@@ -13,30 +13,40 @@ from xnorforge.pipeline.request import Request
 
 COUNTS = ("interval", "images", "stalled")
 OPTIONS = (
-    click.option("--net", help="Network of sw/shipped, or its name behind --task's.  [default: mnist-cnn]"),
-    click.option("--task", help="mnist, cifar10, pedestrian, …: alone it stands for its usual network."),
+    click.option(
+        "--net",
+        help="Network of sw/shipped; with --task, its name without that prefix.  [default: mnist-cnn]",
+    ),
+    click.option("--task", help="mnist, cifar10, pedestrian, …: alone, the default network of that task."),
     click.option("--method", help="Training method of sw/methods.  [default: ste]"),
     click.option("--board", help="Board of hw/boards.  [default: pynq-z2]"),
     click.option("--backend", help="Back end of flows/backends.  [default: rtl]"),
     click.option(
-        "--weights", help="Folder of a training run; default: out/<net>/train if there, else as shipped."
+        "--weights", help="Folder of a training run; default: out/<net>/train if there, else shipped weights."
     ),
     click.option("--model", help="A QONNX file instead of a network."),
-    click.option("--scale", help="With --model: value of one input step, where the file does not say."),
-    click.option("--interval", help="Cycles per frame to aim at; default: what the network or board says."),
-    click.option("--approximate", is_flag=True, help="Round sums of branches that are too wide to be exact."),
+    click.option("--scale", help="With --model: real value of one input integer, if the file has none."),
     click.option(
-        "--output", help="scores, or labels: of a map the index of each cell's largest score alone."
+        "--interval",
+        help="Initiation interval to reach, in cycles per frame; default: the network's or board's.",
     ),
-    click.option("--folding", help="JSON {operator: {pe, simd, depth}}; the rest is searched."),
-    click.option("--images", help="Images through the RTL at full rate.  [default: 100]"),
-    click.option("--stalled", help="How many of these again under random stalls.  [default: 20]"),
+    click.option(
+        "--approximate",
+        is_flag=True,
+        help="Round sums of branches too wide to be exact; the report says what changes.",
+    ),
+    click.option(
+        "--output", help="Of a map: all scores, or labels, only the index of each cell's largest score."
+    ),
+    click.option("--folding", help="JSON {operator: {pe, simd, depth of input FIFO}}; the rest is searched."),
+    click.option("--images", help="Images simulated in RTL without stalls.  [default: 100]"),
+    click.option("--stalled", help="Of these, again with random stalls (back-pressure).  [default: 20]"),
     click.option("--waves", is_flag=True, help="Write waveforms of the first frames."),
 )
 
 
 def options(verb: Callable) -> Callable:
-    """Give a verb the options of a build, as one `Request` in its argument `asked`."""
+    """Add the options of a build to a verb; it gets them as one `Request` in its argument `asked`."""
     names = [name for option in OPTIONS for name in _names(option)]
 
     @functools.wraps(verb)
@@ -56,10 +66,10 @@ def _names(option: Callable) -> list[str]:
 
 
 def resolve(given: dict) -> Request:
-    """What the words of a command line ask for; empty words count as not given.
+    """The request that the options of a command line make; empty values count as not given.
 
     Raises:
-        UserError: a number that is none, or a network of another task.
+        UserError: a value that is no number, or a network of another task.
     """
     found = {name: value for name, value in given.items() if value not in (None, "", False)}
     task = found.pop("task", None)
@@ -73,7 +83,7 @@ def resolve(given: dict) -> Request:
 
 
 def check(asked: Request) -> None:
-    """See that a build can be asked for like this, before anything is built.
+    """Check the options of a build before anything is built.
 
     Raises:
         UserError: an unknown name, a missing file, or a folder that cannot be written.
@@ -87,12 +97,12 @@ def check(asked: Request) -> None:
 
 
 def claim(asked: Request) -> None:
-    """Build in a network's folder alone, as long as this process lives."""
+    """Lock a network's folder, as long as this process lives: no other build may write there."""
     request.claim(asked.net_dir, os.getpid(), job.cache() / "building")
 
 
 def named(asked: Request, network: str) -> Request:
-    """A request whose network was given as a word of its own.
+    """A request whose network was given as an argument, not as an option.
 
     Raises:
         UserError: another one was given as an option too.

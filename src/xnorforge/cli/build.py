@@ -16,14 +16,14 @@ DECLARED = {stage.name: stage for stage in stages.STAGES}
 @cli.command(short_help="Everything up to the report; runs the stages that have to run.")
 @click.argument("network", required=False)
 @builds.options
-@click.option("--until", default="report", show_default=True, help="The last stage.")
+@click.option("--until", default="report", show_default=True, help="The last stage to run.")
 @click.option("--show", is_flag=True, help="Print the report at the end, whether it was there or not.")
-@click.option("--dry-run", is_flag=True, help="Name the stages that have to run, and why; run none.")
+@click.option("--dry-run", is_flag=True, help="List the stages that would run, and why.")
 def build(network: str | None, asked: Request, until: str, show: bool, dry_run: bool) -> None:
     """Build NETWORK, as mnist-tfc, into out/<network>/<back end>-<board>/, up to its report.
 
-    A stage runs when something that it read last time has changed, or something that it left: every build
-    ends with what the sources as they are would make of it.
+    A stage runs again when a file that it read or wrote has changed since: the result is always that of the
+    present sources and options.
     """
     if network:
         asked = builds.named(asked, network)
@@ -43,10 +43,10 @@ def build(network: str | None, asked: Request, until: str, show: bool, dry_run: 
         click.echo(f"build     {asked.acc}/report.html (text: report.md, data: report.json)")
 
 
-@cli.command(short_help="Say whether a build can be asked for like this.")
+@cli.command(short_help="Check the options of a build; build nothing.")
 @builds.options
 def check(asked: Request) -> None:
-    """Say whether a build can be asked for like this; an unknown name is answered with the nearest."""
+    """Check the options of a build, and build nothing; for an unknown name the nearest one is suggested."""
     builds.check(asked)
 
 
@@ -61,7 +61,7 @@ def one(name: str, net_dir: Path, acc: Path, **options) -> None:
 @click.option("--weights", type=FOLDER, help="Folder of a training run; default: the shipped weights.")
 @click.option("--model", type=FILE, help="A QONNX file instead of NET.")
 @click.option(
-    "--scale", type=float, help="With --model: value of one input step, where the file does not say."
+    "--scale", type=float, help="With --model: real value of one input integer, if the file has none."
 )
 @click.option("-o", "--out", type=FOLDER, required=True)
 def export(net, method, weights, model, scale, out) -> None:
@@ -71,32 +71,37 @@ def export(net, method, weights, model, scale, out) -> None:
     one("export", out, out, net=net, method=method, weights=weights, model=model, scale=scale)
 
 
-@cli.command(short_help="The same function on integers only.")
+@cli.command(short_help="The same network on integers only.")
 @click.argument("net_dir", type=FOLDER)
-@click.option("--approximate", is_flag=True, help="Round sums of branches that are too wide to be exact.")
+@click.option("--approximate", is_flag=True, help="Round sums of branches too wide to be exact.")
 def lower(net_dir, approximate) -> None:
-    """Write the network of NET_DIR on integers only."""
+    """Write the exported network of NET_DIR as an equal one on integers only."""
     one("lower", net_dir, net_dir, approximate=approximate)
 
 
-@cli.command(short_help="Parallelism and FIFOs for a board.")
+@cli.command(short_help="Folding (pe, simd) and FIFO depths for a board.")
 @click.argument("net_dir", type=FOLDER)
 @click.option("--board", required=True, help="Board of hw/boards.")
-@click.option("--interval", type=click.IntRange(1), help="Cycles per frame to aim at.")
-@click.option("--folding", type=FILE, help="JSON {operator: {pe, simd, depth}}; the rest is searched.")
+@click.option("--interval", type=click.IntRange(1), help="Initiation interval to reach, cycles per frame.")
 @click.option(
-    "--backend", default="rtl", show_default=True, help="Back end, which says what becomes of matrices."
+    "--folding", type=FILE, help="JSON {operator: {pe, simd, depth of input FIFO}}; the rest is searched."
+)
+@click.option(
+    "--backend",
+    default="rtl",
+    show_default=True,
+    help="Back end of flows/backends: folded units or distributed arithmetic.",
 )
 @click.option(
     "--output",
     type=click.Choice(request.OUTPUTS),
     default="scores",
     show_default=True,
-    help="What leaves of a map: every score, or of each cell the label alone.",
+    help="Of a map: all scores, or only the index of each cell's largest score.",
 )
 @click.option("-o", "--out", type=FOLDER, required=True)
 def fold(net_dir, out, **options) -> None:
-    """Choose parallelism and FIFOs of NET_DIR for a board."""
+    """Choose folding (pe, simd) and FIFO depths of the network in NET_DIR for a board."""
     one("fold", net_dir, out, **options)
 
 
@@ -110,7 +115,7 @@ def generate(acc) -> None:
 @cli.command(short_help="The Vitis HLS project, emulated on all golden images.")
 @click.argument("acc", type=FOLDER)
 def hls(acc) -> None:
-    """Write the Vitis HLS project of the folded network in ACC by hls4ml, and hold its emulation against the
+    """Write the Vitis HLS project of the folded network in ACC by hls4ml, and compare its emulation with the
     bit simulator.
     """
     one("hls", acc.parent, acc)
@@ -119,12 +124,20 @@ def hls(acc) -> None:
 @cli.command(short_help="Bit simulator and RTL against the golden scores; cycles.")
 @click.argument("acc", type=FOLDER)
 @click.option(
-    "--images", type=click.IntRange(2), default=100, show_default=True, help="Through the RTL at full rate."
+    "--images",
+    type=click.IntRange(2),
+    default=100,
+    show_default=True,
+    help="Images simulated in RTL without stalls.",
 )
 @click.option(
-    "--stalled", type=click.IntRange(1), default=20, show_default=True, help="Of these, again under stalls."
+    "--stalled",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Of these, again with random stalls (back-pressure).",
 )
-@click.option("--waves", is_flag=True, help="Write waves of the first frames.")
+@click.option("--waves", is_flag=True, help="Write waveforms of the first frames.")
 def sim(acc, images, stalled, waves) -> None:
     """Run the bit simulator and the RTL of ACC against the golden scores."""
     one("sim", acc.parent, acc, images=images, stalled=stalled, waves=waves)
@@ -133,7 +146,7 @@ def sim(acc, images, stalled, waves) -> None:
 @cli.command(short_help="Yosys cells per operator.")
 @click.argument("acc", type=FOLDER)
 @click.option(
-    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side."
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped in parallel."
 )
 def synth(acc, jobs) -> None:
     """Map the RTL of ACC with Yosys and count cells per operator."""

@@ -19,29 +19,29 @@ from xnorforge.core.progress import say
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
-ROOMS = {
+VERBS_OF = {
     "build": ("build", "check", "export", "lower", "fold", "generate", "hls", "sim", "synth", "netlist"),
     "results": ("report", "demo", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),
     "inquire": ("list", "doctor"),
 }
-# Words of the release before; they go with the next one. Options: {verb: {old: new}}.
+# Names that the last release had, accepted with a hint until the next one. Options: {verb: {old: new}}.
 OLD_VERBS = {"twin": "train-float"}
 OLD_OPTIONS = {"export": {"--input-scale": "--scale"}, "lower": {"--allow-approximate": "--approximate"}}
 
 
 class Verbs(click.Group):
-    """Verbs whose files are imported when they are asked for."""
+    """Verbs, each imported from its module when it is called."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """All verbs, those of one file together."""
-        return [verb for verbs in ROOMS.values() for verb in verbs]
+        return [verb for verbs in VERBS_OF.values() for verb in verbs]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A verb by its name."""
-        room = next((room for room, verbs in ROOMS.items() if name in verbs), None)
-        if room:
-            import_module(f"xnorforge.cli.{room}")
+        module = next((module for module, verbs in VERBS_OF.items() if name in verbs), None)
+        if module:
+            import_module(f"xnorforge.cli.{module}")
         return super().get_command(ctx, name)
 
     def resolve_command(
@@ -63,14 +63,14 @@ def renamed(word: str, names: dict[str, str]) -> str:
 
 
 def old_word(old: str, new: str) -> None:
-    """One line on standard error: a word that was used is going to leave."""
-    say(f"{old}: is called {new} now; the old word leaves with the next release")
+    """One line on standard error: this name was changed, and the old one ends with the next release."""
+    say(f"{old}: is called {new} now; the next release drops the old name")
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(xnorforge.__version__)
 def cli() -> None:
-    """Binary neural networks into proven gates."""
+    """Compile binary neural networks to SystemVerilog that is proven equal to them in simulation."""
 
 
 def one_checkout(here: Path) -> None:

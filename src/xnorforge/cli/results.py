@@ -25,16 +25,16 @@ def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
     )
 
 
-@cli.command(short_help="Draw what a network finds in pictures of yours.")
+@cli.command(short_help="Draw what a network finds in given pictures.")
 @click.argument("acc", type=FOLDER, required=False)
 @builds.options
 @click.option("--image", help="A picture, or a folder of pictures.")
 @click.option("--video", help="A video, a folder of frames, or a sequence with its boxes.")
 @click.option("--box", help="x,y,w,h of the object in the first frame, for a network that follows one.")
-@click.option("--gif", is_flag=True, help="Of a video, write a small GIF too.")
-@click.option("-o", "--out", type=FOLDER, help="Folder that is replaced whole; default: demo beside ACC.")
+@click.option("--gif", is_flag=True, help="Of a video, also write a small GIF.")
+@click.option("-o", "--out", type=FOLDER, help="Output folder, replaced whole; default: demo beside ACC.")
 def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
-    """Draw what the network in ACC finds in pictures of yours; without ACC, the options say what is built."""
+    """Draw what the network in ACC finds in pictures or a video; without ACC, build it as the options say."""
     from xnorforge.demo import inputs, render
 
     image, video, box = image or None, video or None, box or None
@@ -75,7 +75,7 @@ def print_report(acc: Path, as_json: bool = False) -> None:
 
 @cli.command(short_help="report.html, report.md, report.json of what was built.")
 @click.argument("acc", type=FOLDER)
-@click.option("--show", is_flag=True, help="Print the report that is there.")
+@click.option("--show", is_flag=True, help="Print the report as it is; write none.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def report(acc, show, as_json) -> None:
     """Write report.html, report.md and report.json of ACC, and print the short form."""
@@ -92,15 +92,17 @@ def report(acc, show, as_json) -> None:
     print_report(acc, as_json)
 
 
-@cli.command(short_help="Time the simulators on an accelerator.")
+@cli.command(short_help="Measure the speed of the simulators.")
 @click.argument("acc", type=FOLDER, required=False)
 @builds.options
-@click.option("--frames", type=click.IntRange(2), default=20, show_default=True, help="Through the RTL.")
+@click.option(
+    "--frames", type=click.IntRange(2), default=20, show_default=True, help="Frames simulated in RTL."
+)
 @click.pass_context
 def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int) -> None:
-    """Time the simulators on the accelerator in ACC; what the stages took is repeated from their records.
+    """Measure the speed of the simulators on the accelerator in ACC; times of stages are from their records.
 
-    Without ACC, the options say what is built first.
+    Without ACC, build the accelerator first, as the options say.
     """
     from xnorforge.studies.bench import table
 

@@ -9,7 +9,7 @@ from xnorforge.core.progress import say
 from xnorforge.pipeline import request
 from xnorforge.pipeline.job import stage
 
-TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may then be the name behind it.")
+TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may then leave out this prefix.")
 
 
 @cli.command()
@@ -28,13 +28,17 @@ TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may the
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of torch; the last bits depend on it.",
 )
 @click.option(
     "--set", "hyper", multiple=True, metavar="NAME=VALUE", help="A hyper-parameter of the method; repeatable."
 )
 def train(net, task, method, out, epochs, lr, seed, threads, hyper):
-    """Train NET, or go on where a run in the same folder stopped."""
+    """Train NET, or continue the run in the same folder."""
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
 
@@ -62,7 +66,11 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: 0.002.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the result."
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of torch; the last bits depend on it.",
 )
 def train_float(net, task, out, epochs, lr, seed, threads):
     """Train NET in full precision (real weights and ReLU), as a reference; it cannot be built."""
@@ -84,23 +92,25 @@ def train_float(net, task, out, epochs, lr, seed, threads):
 @click.option(
     "--methods",
     default="",
-    help="Methods with spaces between; hyper-parameters behind commas: 'ste bonn,nu=1'.",
+    help="Methods, separated by spaces; hyper-parameters after commas: 'ste bonn,nu=1'; default: all.",
 )
 @click.option(
     "--seeds",
     default="0 1 2",
     show_default=True,
-    help="Seeds with spaces between; every method runs with each.",
+    help="Seeds, separated by spaces; every method runs with each.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch, per run.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of torch per run."
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs in parallel.")
 @click.option(
     "--board", help="Board of hw/boards: build each method's first run for it, and add what that costs."
 )
 @click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
 def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
-    """Train NET with each method and seed, export each, and write a table and a plot; finished ones stay."""
+    """Train NET with each method and seed, export each, write a table and a plot; finished runs are kept."""
     from xnorforge.studies import compare as study
 
     net = request.network_name(net, task)
@@ -117,16 +127,24 @@ def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
 @TASK
 @click.option("--board", required=True, help="Board of hw/boards.")
 @click.option(
-    "--interval", type=click.IntRange(1), help="Cycles per frame to aim at, for every network of the run."
+    "--interval", type=click.IntRange(1), help="Initiation interval of every network, cycles per frame."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped side by side."
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped in parallel."
 )
 @click.option(
-    "--images", type=click.IntRange(2), default=10, show_default=True, help="Through the RTL at full rate."
+    "--images",
+    type=click.IntRange(2),
+    default=10,
+    show_default=True,
+    help="Images simulated in RTL without stalls.",
 )
 @click.option(
-    "--stalled", type=click.IntRange(1), default=3, show_default=True, help="Of these, again under stalls."
+    "--stalled",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Of these, again with random stalls.",
 )
 @click.option(
     "-o",
@@ -135,7 +153,7 @@ def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
     help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>.",
 )
 def tradeoff(run, net, task, board, interval, jobs, images, stalled, out):
-    """Build each network that the layer_priority training in RUN left, and write a table and a plot of
+    """Build each network that the layer_priority training in RUN wrote, and write a table and a plot of
     accuracy and cost.
     """
     from xnorforge.studies.tradeoff import tradeoff

@@ -34,7 +34,7 @@ class Request:
         board, backend: what it is built for, and as what.
         weights: folder of a training run instead of shipped weights.
         model: a QONNX file instead of `net`; `scale`: value of one of its input steps, where it does not say.
-        interval: cycles per frame to aim at; None takes those of the network or the board.
+        interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
         approximate: round sums of branches that are too wide to be exact.
         output: "scores", or "labels" of a map.
         folding: JSON file with Pe, Simd and depths; the rest is searched.
@@ -88,7 +88,7 @@ class Request:
         return found[first:]
 
     def options(self, stage: stages.Stage) -> dict:
-        """What a stage is told."""
+        """The options that a stage reads."""
         given = {name: getattr(self, name) for name in stage.options}
         if stage.name == "export":
             if self.model:

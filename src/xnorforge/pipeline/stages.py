@@ -1,4 +1,4 @@
-"""The pipeline, declared once: what every stage is called, reads, writes, is told, and which function it is.
+"""The pipeline, declared once: name, inputs, outputs, options and function of every stage.
 
 `xnorforge build`, make, `compare` and `tradeoff` run these stages through `run.py`; nothing else knows their
 order.
@@ -25,7 +25,7 @@ class Stage:
         inputs: earlier stages; it waits for them, and finds their files whole.
         outputs: files and folders it leaves, in the network's folder ("net/…") or the accelerator's
             ("acc/…"); the first is its record, written last.
-        options: fields of `request.Request` that it is told.
+        options: fields of `request.Request` that it reads.
         environment: variables that change what it does.
         call: "module:function", called with both folders and the options.
         handed: outputs of others that a program reads which is not Python, as a simulator its memory files.

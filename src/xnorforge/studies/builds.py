@@ -25,7 +25,7 @@ class Build:
         net: the network's name, which is not that of the folder.
         board: what it is built for.
         method, weights: where given, the export belongs to the build; else it is there already.
-        asked: cycles per frame to aim at; None takes the board's for the network.
+        asked: initiation interval to reach, in cycles per frame; None takes the board's for the network.
         images, stalled: through the RTL at full rate, and of these again under stalls.
     """
 

@@ -182,7 +182,7 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
     """
     folder = asked.run_folder(variant, seed)
     card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
-    held = {
+    watched = {
         "stage": "held out",
         "set": card["data"]["held_out"],
         "top1": round(100 * card["held_out_accuracy"], 2),
@@ -196,7 +196,7 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
     return Result(
         variant=variant,
         seed=seed,
-        sets=[held, *trained, *run],
+        sets=[watched, *trained, *run],
         equal=exported["checks"][0]["images"],
         binary_weights=card["weights"]["binary_weights"],
         deployed_bits=8 * sum(tensor.nbytes for tensor in load_file(folder / weights.FILE).values()),

@@ -52,7 +52,7 @@ def tradeoff(
 
     Args:
         run: folder of a training by `layer_priority`.
-        interval: cycles per frame to aim at; None takes the board's for the network.
+        interval: initiation interval to reach, in cycles per frame; None takes the board's for the network.
         out: folder of the builds, the table and the plot.
         images, stalled: through the RTL of each.
 
