@@ -235,7 +235,7 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch)
 
 
 def hint(old: str, new: str) -> str:
-    return f"{old}: is called {new} now; the old word leaves with the next release\n"
+    return f"{old}: is called {new} now; the next release drops the old name\n"
 
 
 @pytest.fixture

@@ -287,10 +287,12 @@ def test_a_folder_of_frames_is_read_in_the_order_of_its_numbers_and_upright(tmp_
 def test_a_video_is_turned_as_its_file_says(tmp_path):
     path = video(tmp_path / "v.mp4", [picture((64, 48), (0, 0, 20, 20))] * 3)
     content = path.read_bytes()
-    unit, turned = (np.array(values, ">i4") for values in ([65536, 0, 0, 0, 65536], [0, 65536, 0, -65536, 0]))
+    unit, rotated = (
+        np.array(values, ">i4") for values in ([65536, 0, 0, 0, 65536], [0, 65536, 0, -65536, 0])
+    )
     at = content.index(b"tkhd") + 4 + 40
     assert content[at : at + 20] == unit.tobytes()
-    path.write_bytes(content[:at] + turned.tobytes() + content[at + 20 :])
+    path.write_bytes(content[:at] + rotated.tobytes() + content[at + 20 :])
     frame = next(inputs.given(None, str(path), None, "pedestrian", False).frames())
     assert frame.shape == (64, 48, 3) and frame[10, 38].min() > 200 and frame[10, 10].max() < 50, "clockwise"
 

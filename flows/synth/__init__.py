@@ -136,8 +136,8 @@ def _netlist_check(cells_of, texts) -> dict:
     """The cells that stand in the netlist files against Yosys' count of them, per module and type."""
     wrong = 0
     for module, counted in cells_of.items():
-        held = Counter(_CELL.findall(texts[module]))
-        wrong += sum(held[kind] != counted.get(kind, 0) for kind in {*held, *counted})
+        present = Counter(_CELL.findall(texts[module]))
+        wrong += sum(present[kind] != counted.get(kind, 0) for kind in {*present, *counted})
     count = sum(sum(counted.values()) for counted in cells_of.values())
     return artifacts.check(
         "netlist = counted cells", 0, wrong, count, "instances in the netlist files against Yosys' count"

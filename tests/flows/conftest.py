@@ -92,11 +92,11 @@ class Chain:
         signed = (2 * x - 1 if bits else x) @ weights
         result = (signed + length) // 2 if bits else signed
         kind = f"UINT{length.bit_length()}" if bits else f"INT{int(length * 255).bit_length() + 1}"
-        held = ((weights + 1) // 2, "BINARY") if bits else (weights, "BIPOLAR")
+        stored = ((weights + 1) // 2, "BINARY") if bits else (weights, "BIPOLAR")
         self.put(
-            "MVAU", name, result, kind, [(f"{name}_weights", *held)], MW=length, MH=outputs, SIMD=1, PE=1,
+            "MVAU", name, result, kind, [(f"{name}_weights", *stored)], MW=length, MH=outputs, SIMD=1, PE=1,
             inputDataType=self.kind,
-            weightDataType=held[1], outputDataType=kind, accDataType=kind, noActivation=1,
+            weightDataType=stored[1], outputDataType=kind, accDataType=kind, noActivation=1,
             binaryXnorMode=int(bits),
             numInputVectors=[1, *x.shape[1:-1]],
         )  # fmt: skip

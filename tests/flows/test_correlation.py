@@ -113,9 +113,9 @@ def test_every_stage_gives_the_responses_of_the_module(small):
         for n in model.get_nodes_by_op_type("MVAU")
     }
     assert marked == {"conv0": 0, "conv1": 0, "conv2": 0, "conv3": 0, "conv4": 1}
-    held = np.load(folder / "lowered.npz")
-    assert (held["scale"], held["bias"]) == (2, -108)
-    np.testing.assert_array_equal((2 * held["integers"] - 108).transpose(0, 3, 1, 2), wanted)
+    lowered = np.load(folder / "lowered.npz")
+    assert (lowered["scale"], lowered["bias"]) == (2, -108)
+    np.testing.assert_array_equal((2 * lowered["integers"] - 108).transpose(0, 3, 1, 2), wanted)
     unit = loadable(ops)
     np.testing.assert_array_equal(unit.arrays_of["weights"], as_weights(module[-1].template))
 

@@ -101,12 +101,12 @@ def test_the_network_s_interval_comes_from_the_board(net, tmp_path):
 
 
 def test_a_wrong_integer_stops_and_is_located(net):
-    held = dict(np.load(net / "lowered.npz"))
-    held["integers"][2, 3] += 1
-    np.savez(net / "lowered.npz", **held)
+    reference = dict(np.load(net / "lowered.npz"))
+    reference["integers"][2, 3] += 1
+    np.savez(net / "lowered.npz", **reference)
     with pytest.raises(MismatchError) as error:
         folded(net)
-    want, got = held["integers"][2, 3], held["integers"][2, 3] - 1
+    want, got = reference["integers"][2, 3], reference["integers"][2, 3] - 1
     assert str(error.value).startswith(
         f"fold: top_k differs from the lowered network first at image 2, score 3: {got} instead of {want} ("
     )

@@ -56,9 +56,9 @@ def test_the_folder_lints_and_lists_what_it_holds(chains, tmp_path):
     acc, record = built(chains["flat"](1), tmp_path / "flat")
     assert record["checks"][0]["mismatches"] == 0 and record["checks"][0]["integers"] > 500
     listed = [line for line in (acc / "rtl" / "rtl.f").read_text().splitlines() if not line.startswith("+")]
-    held = {path.name for path in (acc / "rtl").iterdir()}
+    files = {path.name for path in (acc / "rtl").iterdir()}
     assert listed[-1] == "top.sv" and len(set(listed)) == len(listed)
-    assert held == {
+    assert files == {
         *listed,
         *record["headers"],
         *(name for layer in record["layers"] for name in layer["memories"]),

@@ -135,8 +135,8 @@ def test_fault_7_a_scale_of_a_third_is_cut_to_the_fraction_of_its_type(tmp_path)
     scale = norm.get_weights("scale")
     assert scale.type.precision.fractional == 12
     written = np.array((tmp_path / "firmware/weights" / f"{scale.name}.txt").read_text().split(","), float)
-    held = np.floor(written * 2**12) / 2**12
-    assert 0 < abs(held - 1 / 3).max() < 2**-12
+    rounded = np.floor(written * 2**12) / 2**12
+    assert 0 < abs(rounded - 1 / 3).max() < 2**-12
 
 
 def test_fault_8_two_signed_bits_are_ternary_where_minus_two_counts_as_one():

@@ -143,11 +143,12 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     with torch.no_grad():
         wanted = module(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
     assert wanted.ndim == 4 and wanted.std() > 0
-    held = np.load(tmp_path / "lowered.npz")
+    reference = np.load(tmp_path / "lowered.npz")
     assert (
-        held["integers"].dtype == np.int64 and held["scale"].shape == held["bias"].shape == wanted.shape[1:2]
+        reference["integers"].dtype == np.int64
+        and reference["scale"].shape == reference["bias"].shape == wanted.shape[1:2]
     )
-    got = held["scale"] * held["integers"] + held["bias"]
+    got = reference["scale"] * reference["integers"] + reference["bias"]
     np.testing.assert_array_equal(got.transpose(0, 3, 1, 2), wanted)
     np.testing.assert_array_equal(np.load(tmp_path / "golden.npz")["scores"], wanted)
 
@@ -173,9 +174,9 @@ def labels_of(tmp_path, scale=None, bias=None):
     """The labels that RTL gives of a small network, folded with `output="labels"`; its integers, scale and
     bias, of which the last two may be replaced before."""
     lay(tmp_path, "rates-twice-pooled")
-    held = dict(np.load(tmp_path / "lowered.npz"))
-    held |= {key: np.array(x) for key, x in (("scale", scale), ("bias", bias)) if x is not None}
-    np.savez(tmp_path / "lowered.npz", **held)
+    reference = dict(np.load(tmp_path / "lowered.npz"))
+    reference |= {key: np.array(x) for key, x in (("scale", scale), ("bias", bias)) if x is not None}
+    np.savez(tmp_path / "lowered.npz", **reference)
     acc = tmp_path / "acc"
     record = fold(tmp_path, "pynq-z2", acc, interval=5000, output="labels")
     assert record["output"] == "labels" and record["operators"][-1]["op"] == "ArgMax"
@@ -185,7 +186,7 @@ def labels_of(tmp_path, scale=None, bias=None):
     ops = graph.operators(acc / "folded.onnx")
     assert ops[-1].out_stream().shape == (6, 6, 1) and ops[-1].out_stream().bits == 2
     images = np.load(tmp_path / "golden.npz")["images"]
-    return cosim.run(network(acc / "rtl", ops), graph.enter(ops[0], images)).output[..., 0], held
+    return cosim.run(network(acc / "rtl", ops), graph.enter(ops[0], images)).output[..., 0], reference
 
 
 def test_labels_are_the_largest_scores_of_the_module(tmp_path):
@@ -201,10 +202,10 @@ def test_labels_follow_any_bias(tmp_path, bias):
     """Sums times 1/4: equal scores, whole and broken multiples of the scale, numbers that float64 only comes
     near to.
     """
-    labels, held = labels_of(tmp_path, [0.25] * 4, bias)
+    labels, reference = labels_of(tmp_path, [0.25] * 4, bias)
     shares = [
         [int(n) * Fraction(1, 4) + Fraction(b) for n, b in zip(row, bias)]
-        for row in held["integers"].reshape(-1, 4)
+        for row in reference["integers"].reshape(-1, 4)
     ]
     assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
 
@@ -240,7 +241,7 @@ def test_a_map_that_differs_in_one_place_is_found_at_its_place(tmp_path):
         lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
 
 
-def test_rounded_sums_in_front_of_a_map_are_told_cell_by_cell(tmp_path):
+def test_rounded_sums_in_front_of_a_map_are_reported_per_cell(tmp_path):
     net = Graph((2, 6, 6), 1).real("Sub", 127.5).sign()
     start, ends = net.at, []
     for scale in (0.7345123, 0.3127891):

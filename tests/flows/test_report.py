@@ -164,7 +164,7 @@ def test_the_answer_is_decoded_with_what_the_report_says_alone(built):
     assert out["indices"] == 1 and (elements[:, -1] == scores.argmax(1)).all()
 
 
-def test_the_border_is_told_in_words(built):
+def test_input_and_output_are_described_in_the_report(built):
     acc, record = built
     entry = {key: record["input"][key] for key in ("port", "port_bits", "shape", "beats", "scale")}
     assert entry == {"port": "s_axis_tdata", "port_bits": 8, "shape": [12], "beats": 6, "scale": 0.5}
@@ -183,7 +183,7 @@ def test_scales_per_class_leave_the_choice_to_the_host():
     )
 
 
-def test_a_map_is_told_cell_by_cell():
+def test_a_map_is_described_cell_by_cell():
     output = {
         "scores": 240,
         "shape": [6, 8, 5],
@@ -197,7 +197,7 @@ def test_a_map_is_told_cell_by_cell():
     )
 
 
-def test_labels_are_told_as_indices():
+def test_labels_are_described_as_indices():
     stream = {"shape": [6, 8, 1], "bits": 3, "signed": False, "lanes": 1, "beats": 48, "bytes": 1}
     lowered = {"integers": np.zeros((2, 6, 8, 5)), "scale": np.ones(5), "bias": np.zeros(5)}
     output = border.exit_(stream, lowered, "labels")
@@ -348,7 +348,7 @@ def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
     assert texts[0] == texts[1]
 
 
-def test_rounded_sums_are_no_pass_and_are_told_in_every_form(tmp_path):
+def test_rounded_sums_are_no_pass_and_stand_in_every_form(tmp_path):
     given, summary = records(), "3 of 80 activations differ on 2 images, and the class of 1 of 20 images"
     given["lower"]["approximate"] = {"summary": summary}
     acc = lay(tmp_path, given)

@@ -66,9 +66,9 @@ def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed):
         np.testing.assert_array_equal(sign * (found[:, number] << power), x @ weights[:, row])
     for number in range(found.shape[1]):
         assert (found[:, number].min(), found[:, number].max()) == (graph.low[number], graph.high[number])
-        held = (-(1 << graph.width(number) - 1), (1 << graph.width(number) - 1) - 1)
-        held = held if graph.signed(number) else (0, (1 << graph.width(number)) - 1)
-        assert held[0] <= graph.low[number] and graph.high[number] <= held[1]
+        limits = (-(1 << graph.width(number) - 1), (1 << graph.width(number) - 1) - 1)
+        limits = limits if graph.signed(number) else (0, (1 << graph.width(number)) - 1)
+        assert limits[0] <= graph.low[number] and graph.high[number] <= limits[1]
 
 
 def test_the_hardware_answers_every_vector_of_eight_bits_at_every_threshold():

@@ -1,4 +1,4 @@
-"""A difference is told by image, position, channel and both values."""
+"""A difference is reported by image, position, channel and both values."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.sim import compare
 
 
-def test_the_first_difference_is_told_by_place_and_values():
+def test_the_first_difference_is_reported_by_place_and_values():
     expected = np.arange(3 * 2 * 2 * 4).reshape(3, 2, 2, 4)
     got = expected.copy()
     got[1, 0, 1, 2] = -7

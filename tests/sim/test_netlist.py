@@ -82,9 +82,9 @@ def test_a_wrong_lookup_table_in_the_netlist_is_found(acc):
     (netlist,) = (acc / "netlist").glob("*_sign.v")
     text = netlist.read_text()
     init = re.search(r"(?<=INIT\(64'h)[0-9a-f]{16}", text)
-    turned = f"{int(init[0], 16) ^ (2**64 - 1):016x}"
+    inverted = f"{int(init[0], 16) ^ (2**64 - 1):016x}"
     try:
-        netlist.write_text(text[: init.start()] + turned + text[init.end() :])
+        netlist.write_text(text[: init.start()] + inverted + text[init.end() :])
         record = simulate_netlist(acc, acc.parent, images=2)
     finally:
         netlist.write_text(text)

@@ -237,9 +237,9 @@ def test_places_beside_the_words_of_a_bank_are_refused_and_hold_nothing(built):
     """Three words of one piece: the fourth word and the second piece of each are addresses of nothing."""
     ops, device = built("words of 4")
     frames, upper = pictures(ops, 5), 2 ** (loadable(ops).address_bits - 1)
-    held = {address for bank in (0, 1) for address, _ in loadable(ops).writes(np.zeros((12, 1)), bank)}
-    beside = [address for address in range(upper, 2 * upper, 4) if address not in held]
-    assert len(held) == 6 and len(beside) == 10
+    used = {address for bank in (0, 1) for address, _ in loadable(ops).writes(np.zeros((12, 1)), bank)}
+    beside = [address for address in range(upper, 2 * upper, 4) if address not in used]
+    assert len(used) == 6 and len(beside) == 10
 
     def column(values):
         return np.array(values)[:, None]

@@ -180,18 +180,18 @@ def test_training_compares_each_search_with_its_own_exemplar_first():
 def test_a_tracker_that_sees_the_object_follows_it():
     """A network that answers where the patch is: the exemplar's mean colour against that of each window."""
     clips = synthetic.clips(1, seed=3, frames=25)
-    held = {}
+    exemplars = {}
 
     def run(frames, exemplar=None):
         if exemplar is not None:
-            held["middle"] = exemplar[24:40, 24:40].mean((0, 1))
+            exemplars["middle"] = exemplar[24:40, 24:40].mean((0, 1))
         frames = frames.astype(float)
         found = np.zeros((len(frames), 1, 17, 17))
         for row in range(17):
             for column in range(17):
                 y, x = 32 + 4 * row - 8 + 0, 32 + 4 * column - 8
                 part = frames[:, :, y : y + 16, x : x + 16].mean((2, 3))
-                found[:, 0, row, column] = -np.abs(part - held["middle"]).sum(1)
+                found[:, 0, row, column] = -np.abs(part - exemplars["middle"]).sum(1)
         return found
 
     still = track.Task().judged(

@@ -156,8 +156,8 @@ def _registers(lane: int, beats: list[int], plan: Plan) -> list[str]:
         lines.append(f"logic [{wide - 1}:0] {', '.join(f'e{b}_{lane}' for b in waits)};")
         chain = [f"e{b}_{lane} <= {f'e{b + 1}_{lane}' if b + 1 < end else f'code{lane}'};" for b in waits]
         lines.append(f"always_ff @(posedge clk_i) if (take) begin {' '.join(chain)} end")
-    held = [f"t{b}_{lane} <= {f'e{b}_{lane}' if b < end else f'code{lane}'};" for b in beats]
-    return [*lines, f"always_ff @(posedge clk_i) if (last) begin {' '.join(held)} end"]
+    stores = [f"t{b}_{lane} <= {f'e{b}_{lane}' if b < end else f'code{lane}'};" for b in beats]
+    return [*lines, f"always_ff @(posedge clk_i) if (last) begin {' '.join(stores)} end"]
 
 
 def _table(name: str, index: str, words: list[int], bits: int) -> list[str]:
