@@ -1,4 +1,4 @@
-"""The one place that starts FINN and knows how.
+"""The only module that starts FINN.
 
 FINN (distribution `finn-plus`, import `finn`) runs here without Vivado: its settings and build folder point
 into a temporary folder, so that it writes nothing into the user's home.

@@ -17,6 +17,7 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.sim.device import Device, bench
 
 NEVER = 2**64 - 1
+# Handshake rules that a device can break, by their number in stream.cpp.
 FAULTS = {
     1: "m_valid fell before the beat was taken",
     2: "m_data changed before the beat was taken",

@@ -1,4 +1,4 @@
-"""Each matrix as the cheaper of two: a folded unit, or adders by da4ml (distributed arithmetic)."""
+"""Back end "auto": each matrix by a folded unit or by distributed arithmetic (da4ml), the smaller one."""
 
 from xnorforge.flows.backends.base import Backend
 

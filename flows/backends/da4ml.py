@@ -1,4 +1,4 @@
-"""Every matrix that can be built so becomes adders, by da4ml (distributed arithmetic); the rest is folded."""
+"""Back end "da4ml": distributed arithmetic for every matrix that allows it, folded units for the rest."""
 
 from xnorforge.flows.backends.base import Backend
 

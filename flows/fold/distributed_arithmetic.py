@@ -1,9 +1,9 @@
-"""Which matrices are computed by distributed arithmetic (da4ml's adders) instead of by folded units: none,
-all that can be, or those that then take less of the part.
+"""Which matrices are computed by distributed arithmetic (da4ml's adder graphs) instead of by folded units:
+none, all that can be, or those that then use less of the part.
 
-Which operator takes the place of which is said by the operators themselves (`HwOp.instead_of`). A layer is
-cheaper as adders when the whole network is: both networks are folded for the same interval, and
-what only one of the two holds, width converters among it, is synthesised and counted.
+Operators themselves state which of them replaces which (`HwOp.instead_of`). Whether a layer is cheaper by
+distributed arithmetic is decided on the whole network: both networks are folded for the same initiation
+interval, and the operators that only one of them has, width converters included, are synthesised and counted.
 """
 
 from dataclasses import replace

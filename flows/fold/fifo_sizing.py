@@ -1,5 +1,5 @@
-"""FIFO sizing: FIFOs that keep the initiation interval, and those without which streams that meet would wait
-for each other for ever.
+"""FIFO sizing: FIFOs that keep the initiation interval, and FIFOs without which branches that meet again
+would deadlock.
 
 **Behind a pool**, in front of a unit that reads the pool's pixels vector by vector. A pool gives a row of
 pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
@@ -145,18 +145,18 @@ def _arrivals(pools: list[HwOp]) -> list[bool]:
     return [(y, x) in last for y in range(rows) for x in range(columns)]
 
 
-def _interval(arrives: list[bool], step: float, service: float, room: int) -> float:
+def _interval(arrives: list[bool], step: float, service: float, slots: int) -> float:
     """Cycles per frame of a source, `step` cycles per pixel, in front of a unit, `service` cycles per vector.
 
-    The pixels of a frame at which a vector arrives are marked; at most `room` vectors wait or are worked on,
-    and while there is no room for one the source stalls with it.
+    `arrives` marks the pixels of a frame at which a vector is complete. At most `slots` vectors wait or are
+    processed; while all slots are taken, the source stalls.
     """
-    now, done, ends = 0.0, [0.0] * room, []
+    now, done, ends = 0.0, [0.0] * slots, []
     for _ in range(FRAMES):
         for arrives_here in arrives:
             now += step
             if arrives_here:
-                now = max(now, done[-room])
+                now = max(now, done[-slots])
                 done.append(max(now, done[-1]) + service)
         ends.append(done[-1])
     return ends[-1] - ends[-2]

@@ -1,4 +1,4 @@
-"""The folding search: Simd and Pe of every operator, for an interval, with the smallest share of the part.
+"""The folding search: Simd and Pe of every operator for an initiation interval, with least utilisation.
 
 Each operator alone: all divisors that its streams allow, and for every Simd only the smallest Pe that is fast
 enough (a larger one costs more and gains nothing). Along the graph: dynamic programming over these choices,

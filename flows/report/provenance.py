@@ -1,6 +1,4 @@
-"""Where a design comes from and what it left: weights, command, products with their hashes, and what varies
-from run to run.
-"""
+"""Provenance of a design: weights, command, artefacts with their hashes, and what varies from run to run."""
 
 import platform
 import shutil

@@ -1,8 +1,8 @@
-"""Utilisation as Vivado spells it, so that existing scripts and eyes find their rows; the first line says who
-counted.
+"""Utilisation in the layout of Vivado's report, so that scripts written for it can read it; the first line
+says that Yosys counted.
 
-Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; children and own make the
-parent.
+Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; with those of its children they
+add up to the module's row.
 """
 
 from xnorforge.hw import families

@@ -1,4 +1,4 @@
-"""The packed form for the bit simulator."""
+"""The operator on packed bits, for the bit simulator."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
-"""Convolutions of -1 and +1 inside a border of zeros: taps outside the image count as -1, and are taken out
-again by place.
+"""Binary convolutions with zero padding: the window pads with bit 0, which counts as -1, and an offset that
+depends on the position takes that out of the sum again.
 """
 
 from math import prod

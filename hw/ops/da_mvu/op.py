@@ -1,5 +1,5 @@
-"""A dense layer or a convolution's matrix as adders without any memory: a whole vector in, all its results
-out, every cycle.
+"""A dense layer or a convolution by distributed arithmetic: a graph of adders in place of weights in memory.
+A whole vector goes in, and all its results come out, every cycle.
 """
 
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The form in hls4ml."""
+"""The operator as layers of hls4ml."""
 
 from math import prod
 

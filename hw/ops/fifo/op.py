@@ -65,8 +65,8 @@ class Fifo(HwOp):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
             return {"lut": width + 4.0, "bram36": 0.0}
-        room = memory_cost(depth, width, self.get_nodeattr("kind"))
-        return {"lut": room["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": room["bram36"]}
+        memory = memory_cost(depth, width, self.get_nodeattr("kind"))
+        return {"lut": memory["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": memory["bram36"]}
 
     @classmethod
     def examples(cls):

@@ -1,4 +1,4 @@
-"""The packed form for the bit simulator: a product of small integers."""
+"""The operator on packed bits, for the bit simulator: a product of small integers."""
 
 from xnorforge.sim.bits.matrices import integer_sums as step
 

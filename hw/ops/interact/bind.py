@@ -1,4 +1,4 @@
-"""Sums that move each other."""
+"""Binds channel interaction (CI-BCNN): the sum of a channel is changed by the levels of others."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The form in hls4ml."""
+"""The operator as layers of hls4ml."""
 
 from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops._streams import signed_bits

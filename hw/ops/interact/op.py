@@ -177,8 +177,8 @@ class Interact(PerChannel):
         else:
             steps, given = self._steps(made)
             last = (given["StepW"] + 1) // 2
-        room = memory_cost(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
-        return {"lut": room + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
+        memory = memory_cost(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
+        return {"lut": memory + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
 
     def rtl(self):
         return self._written()[0], {}

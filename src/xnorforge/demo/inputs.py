@@ -28,8 +28,8 @@ LOST = (
 
 
 @dataclass(frozen=True)
-class Footage:
-    """What to look at.
+class InputFrames:
+    """Pictures, or the frames of a video, that a demo draws on.
 
     Attributes:
         name: of the file or folder, without its suffix.
@@ -48,7 +48,7 @@ class Footage:
 
 def demo_request(
     net: str | None, image: str | None, video: str | None, box: str | None
-) -> tuple[Task, Footage]:
+) -> tuple[Task, InputFrames]:
     """The task of a network (None: one that is no task's), and the pictures asked for.
 
     Raises:
@@ -63,7 +63,7 @@ def demo_request(
     return task, given(image, video, box, net.partition("-")[0], task.follows)
 
 
-def given(image: str | None, video: str | None, box: str | None, task: str, follows: bool) -> Footage:
+def given(image: str | None, video: str | None, box: str | None, task: str, follows: bool) -> InputFrames:
     """What IMAGE, VIDEO and BOX ask for.
 
     Args:
@@ -101,16 +101,16 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
     return replace(found, box=_inside(box, first.shape[1::-1])) if box else found
 
 
-def _pictures(path: Path) -> Footage:
+def _pictures(path: Path) -> InputFrames:
     files = _files(path) if path.is_dir() else [path]
     if not files:
         raise _empty(path)
-    return Footage(
+    return InputFrames(
         path.stem, [file.name for file in files], lambda: (pixels(file, upright=True) for file in files)
     )
 
 
-def _sequence(folder: Path, needs_box: bool) -> Footage:
+def _sequence(folder: Path, needs_box: bool) -> InputFrames:
     """A folder of frames; where a box is needed, with that of the annotation."""
     name = folder.resolve().name
     if needs_box:
@@ -121,12 +121,14 @@ def _sequence(folder: Path, needs_box: bool) -> Footage:
                 "later."
             )
         names = [frame.name for frame in clip.frames]
-        return Footage(name, names, lambda: (clip.frame(at) for at in range(len(names))), RATE, clip.boxes[0])
+        return InputFrames(
+            name, names, lambda: (clip.frame(at) for at in range(len(names))), RATE, clip.boxes[0]
+        )
     files = next(filter(None, (_files(folder / place) for place in ("img", "color", "."))), None)
     if files is None:
         raise _empty(folder)
     size = size_of(files[0])
-    return Footage(
+    return InputFrames(
         name,
         [file.name for file in files],
         lambda: (pixels(file, size, upright=True) for file in files),
@@ -143,11 +145,11 @@ def _empty(folder: Path) -> UserError:
     return UserError(f"{folder}: holds no picture ({', '.join(SUFFIXES)}); give a folder of some, or a file.")
 
 
-def _video(path: Path) -> Footage:
+def _video(path: Path) -> InputFrames:
     with _opened(path) as container:
         rate = float(container.streams.video[0].average_rate or RATE)
         count = round(rate * (container.duration or 0) / av.time_base)
-    return Footage(path.stem, [f"frame {at + 1}" for at in range(count)], lambda: _decoded(path), rate)
+    return InputFrames(path.stem, [f"frame {at + 1}" for at in range(count)], lambda: _decoded(path), rate)
 
 
 def _opened(path: Path):

@@ -15,7 +15,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress
 from xnorforge.demo import outputs
-from xnorforge.demo.inputs import Footage
+from xnorforge.demo.inputs import InputFrames
 from xnorforge.sim import compare
 from xnorforge.sim.machine import Machine
 from xnorforge.sim.templates import Reference, learnt
@@ -25,7 +25,7 @@ RECORD = "demo.json"
 CHECKED = 2  # calls of the network, or a frame to learn and a call, that are compared operator by operator
 
 
-def demo(acc: Path, task: Task, given: Footage, out: Path, gif: bool = False) -> dict:
+def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False) -> dict:
     """Draw what the accelerator in `acc` finds into `out`, and write `demo.json` there; all of it appears at
     once.
 
@@ -61,7 +61,7 @@ def demo(acc: Path, task: Task, given: Footage, out: Path, gif: bool = False) ->
     return record
 
 
-def _drawn(shown, given: Footage, folder: Path, gif: bool) -> list[dict]:
+def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[dict]:
     """Write the drawings; what they show, in numbers, a row each."""
     files = (
         outputs.album(folder, given.names)

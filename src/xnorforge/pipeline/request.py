@@ -1,5 +1,5 @@
-"""A build that somebody asks for, looked at before anything is built: each slip is one sentence in the words
-of the Makefile.
+"""The options of a build, checked before anything is built: each mistake is refused in one sentence that uses
+the names of the Makefile's variables.
 
 Standard library only, see `stages.py`.
 """
@@ -31,18 +31,18 @@ class Request:
 
     Attributes:
         net, method: a network and its training method.
-        board, backend: what it is built for, and as what.
+        board, backend: of hw/boards and flows/backends.
         weights: folder of a training run instead of shipped weights.
-        model: a QONNX file instead of `net`; `scale`: value of one of its input steps, where it does not say.
+        model: a QONNX file instead of `net`; `scale`: real value of one input integer, if the file has none.
         interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
         approximate: round sums of branches that are too wide to be exact.
         output: "scores", or "labels" of a map.
         folding: JSON file with Pe, Simd and depths; the rest is searched.
-        images, stalled: through the RTL at full rate, and of these again under stalls.
+        images, stalled: images simulated in RTL without stalls, and how many of these again with random ones.
         waves: write waveforms of the first frames.
         folder: of the network; by default out/<its name>.
-        begin: the first stage; what comes before it is there.
-        jobs: layers that are synthesised side by side.
+        begin: the first stage; the artefacts of those before it exist already.
+        jobs: layers that are synthesised in parallel.
     """
 
     net: str = NET
@@ -222,11 +222,11 @@ def file(kind: str, given: str) -> None:
         raise UserError(f"{kind.upper()}: '{given}' {why}; give the path of {what}.")
 
 
-def folder(path: Path, room: int) -> None:
+def folder(path: Path, free_bytes: int) -> None:
     """The folder that is going to be written, or the one it is going to lie in.
 
     Raises:
-        UserError: it is no folder, closed to us, or its disk has less than `room` bytes free.
+        UserError: it is no folder, is not writable, or its disk has less than `free_bytes` bytes free.
     """
     for place in (path, *path.parents):
         if place.exists() or place.is_symlink():
@@ -235,7 +235,7 @@ def folder(path: Path, room: int) -> None:
         raise UserError(f"{place}: is no folder, and the build goes there; move it away.")
     if not os.access(place, os.W_OK | os.X_OK):
         raise UserError(f"{place}: cannot be written; make it writable, or build in a clone of your own.")
-    if shutil.disk_usage(place).free < room:
+    if shutil.disk_usage(place).free < free_bytes:
         raise UserError(
             f"{place}: no space left on the disk; free some (a build takes about 200 MB) and start again."
         )

@@ -1,5 +1,5 @@
-"""What a method costs in gates: one accelerator per variant of a comparison, all folded for the same board
-and speed.
+"""What a method costs in FPGA resources: one accelerator per variant of a comparison, all folded for the same
+board and initiation interval.
 
 It is built (`builds.py`) in the folder of the variant's run with the first seed.
 """

@@ -1,9 +1,10 @@
-"""The trade-off curve of layer-wise priority down to gates: an accelerator per prefix of one training run.
+"""The trade-off between accuracy and FPGA resources in layer-wise priority: an accelerator per prefix of one
+training run.
 
     out/tradeoff/<run>/prefix_<layers>/, polished/    a network each, with its build in rtl-<board>/
     out/tradeoff/<run>/<board>.csv, .md, .svg, .png   a row and a point per prefix
 
-All are folded for the same board and the same cycles per frame. What is finished is taken as it is.
+All are folded for the same board and the same initiation interval. Finished builds are not repeated.
 """
 
 import csv
