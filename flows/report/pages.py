@@ -32,26 +32,26 @@ def factor(value: float) -> str:
 
 
 def output_meaning(output: dict) -> str:
-    """How to read an output frame, in words."""
+    """How to read an output frame, as text."""
     (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
     if cells and output["indices"]:
         return f"{cells[0]} × {cells[1]} cells, row by row, each the index of its largest score"
     if cells:
-        words = f"{cells[0]} × {cells[1]} cells of {count} integers, row by row, one per channel"
+        meaning = f"{cells[0]} × {cells[1]} cells of {count} integers, row by row, one per channel"
     else:
-        words = f"{output['scores']} integers, one per class"
+        meaning = f"{output['scores']} integers, one per class"
     if output["indices"]:
-        words += ", then the index of the largest, which is the class"
+        meaning += ", then the index of the largest, which is the class"
     if len(set(scale)) == len(set(bias)) == 1:
-        words += f"; score = {factor(scale[0])} × integer"
-        words += f" {'−' if bias[0] < 0 else '+'} {factor(abs(bias[0]))}" if bias[0] else ""
+        meaning += f"; score = {factor(scale[0])} × integer"
+        meaning += f" {'−' if bias[0] < 0 else '+'} {factor(abs(bias[0]))}" if bias[0] else ""
     else:
-        words += f"; score = scale × integer + bias, per {'channel' if cells else 'class'} in report.json"
-    return words if output["indices"] or cells else f"{words}; the class is the largest score"
+        meaning += f"; score = scale × integer + bias, per {'channel' if cells else 'class'} in report.json"
+    return meaning if output["indices"] or cells else f"{meaning}; the class is the largest score"
 
 
 def loading(control: dict | None) -> str:
-    """How a template is chosen, learnt and loaded, in words; nothing where there is none."""
+    """How a template is chosen, learnt and loaded, as text; nothing where there is none."""
     if control is None:
         return ""
     banks = " and ".join(f"0x{address:x}" for address in control["banks"])
@@ -65,7 +65,7 @@ def loading(control: dict | None) -> str:
 
 
 def ends(interval: list[float] | None) -> str:
-    """An interval in words."""
+    """An interval as text."""
     return "---" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
@@ -75,7 +75,7 @@ def tag(kind: str) -> Markup:
 
 
 def element(port: dict) -> str:
-    """One element of a port, in words."""
+    """One element of a port, as text."""
     kind = "two's complement" if port["signed"] else "unsigned"
     return f"{port['bits']} bit{'s' if port['bits'] > 1 else ''}, {kind}"
 
@@ -115,14 +115,14 @@ def view(name: str, path: Path) -> View:
     text = path.read_text()
     opened = re.match(r"\{#-\n(.*?)\n-#\}\n", text, re.DOTALL)
     said = dict(re.findall(r"^(form|html|md): (.*)$", opened[1] if opened else "", re.MULTILINE))
-    words = {kind: said[kind].split() for kind in ("html", "md") if kind in said}
-    if "form" not in said or not words or not all(given[0].isdecimal() for given in words.values()):
+    fields = {kind: said[kind].split() for kind in ("html", "md") if kind in said}
+    if "form" not in said or not fields or not all(given[0].isdecimal() for given in fields.values()):
         raise UserError(
             f"{path}: opens with no comment that gives form, and html or md as a number; "
             "flows/report/views/__init__.py shows one."
         )
-    places = {kind: int(given[0]) for kind, given in words.items()}
-    return View(name, text, frozenset(said["form"].split()), places, "half" in words.get("html", ()))
+    places = {kind: int(given[0]) for kind, given in fields.items()}
+    return View(name, text, frozenset(said["form"].split()), places, "half" in fields.get("html", ()))
 
 
 def _environment(kind: str) -> Environment:

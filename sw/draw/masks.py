@@ -59,6 +59,6 @@ def _over_legend(canvas: Canvas, parts: dict[str, float], colours: np.ndarray) -
     for (name, share), ink, (x, y) in zip(parts.items(), colours.tolist(), places):
         y += image.height
         pen.rectangle((x, y, x + tall, y + tall), fill=tuple(ink), outline=(0, 0, 0))
-        words, black = f"{name} {share:.{int(0 < share < 0.01)}%}", 0 if share else 160
-        pen.text((x + tall + pad, y), words, font=canvas.font, fill=(black,) * 3)
+        label, black = f"{name} {share:.{int(0 < share < 0.01)}%}", 0 if share else 160
+        pen.text((x + tall + pad, y), label, font=canvas.font, fill=(black,) * 3)
     return np.asarray(whole)

@@ -51,11 +51,11 @@ class Task(base.Task):
             return self._first(count)
         except datasets.Absent:
             images = np.random.default_rng(0).integers(0, 256, (100, *self.shape), np.uint8)[:count]
-            words = (
+            what = (
                 f"{len(images)} random images (seed 0) without labels, as CIFAR-10 is neither in "
                 "XNORFORGE_DATA nor downloaded"
             )
-            return Images(images, np.full(len(images), -1), words)
+            return Images(images, np.full(len(images), -1), what)
 
     def augment(self, images, rng):
         return base.shifted(images, reach=2, mirrored=True, fill=128, rng=rng)

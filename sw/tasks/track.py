@@ -66,8 +66,8 @@ class Task(MapTask):
         moving = [
             Sighting([clip.frame(at) for at in range(len(clip.frames))], clip.boxes) for clip in clips.items
         ]
-        single, words = _single_pictures()
-        what = " and ".join([clips.what, *words])
+        single, sources = _single_pictures()
+        what = " and ".join([clips.what, *sources])
         watched = self._windows(clips.items, f"windows of {clips.what}, which are trained on too")
         return Images(np.empty((PAIRS * 5 // 4, 0)), np.empty(0), what, (moving, single)), watched
 
@@ -220,7 +220,7 @@ def follow_sequence(run, frames, box):
 
 def _single_pictures() -> tuple[list[Sighting], list[str]]:
     """Objects of still pictures, and which pictures these are; none where the sets are not there."""
-    found, words = [], []
+    found, sources = [], []
     for read in (
         lambda: coco.scenes_128("train2017"),
         lambda: coco.scenes_128("val2017"),
@@ -230,7 +230,7 @@ def _single_pictures() -> tuple[list[Sighting], list[str]]:
             split = read()
         except datasets.Absent:
             continue
-        words.append(split.what)
+        sources.append(split.what)
         for scene in split.items:
             picture, size = scene.image, scene.boxes[:, 2:] - scene.boxes[:, :2]
             narrow = (
@@ -239,7 +239,7 @@ def _single_pictures() -> tuple[list[Sighting], list[str]]:
                 size.prod(1) < 0.5 * picture.shape[0] * picture.shape[1],
             )
             found += [Sighting([picture], box[None]) for box in scene.boxes[np.all(narrow, 0)]]
-    return found, words
+    return found, sources
 
 
 def _pair(moving: list[Sighting], single: list[Sighting], rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -314,16 +314,16 @@ def _command(settings: dict) -> str:
     """
     net, method = settings["net"], settings["method"]
     start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
-    words = f"{start} -m xnorforge train {net} --method {method}"
+    command = f"{start} -m xnorforge train {net} --method {method}"
     defaults = asdict(create(method))
-    words += "".join(
+    command += "".join(
         f" --set {key}={value}" for key, value in settings["hyper"].items() if value != defaults[key]
     )
-    words += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
+    command += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
     lr = settings["recipe"]["lr"]
-    words += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
-    words += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
-    return f"{words} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
+    command += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
+    command += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
+    return f"{command} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
 
 
 def _machine(run: Run) -> str:

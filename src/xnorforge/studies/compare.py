@@ -246,12 +246,12 @@ def _here(asked: Request, variant: Variant, seed: int) -> None:
 
 def _apart(asked: Request, variant: Variant, seed: int) -> None:
     folder = str(asked.run_folder(variant, seed))
-    words = [asked.net, "--method", variant.method]
+    arguments = [asked.net, "--method", variant.method]
     conditions = [word for setting in variant.settings for word in ("--set", setting)]
     conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
     for command in (
-        ["train", *words, *conditions, "-o", folder],
-        ["export", *words, "--weights", folder, "-o", folder],
+        ["train", *arguments, *conditions, "-o", folder],
+        ["export", *arguments, "--weights", folder, "-o", folder],
     ):
         done = subprocess.run(
             [sys.executable, "-m", "xnorforge", *command],

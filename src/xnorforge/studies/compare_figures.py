@@ -53,7 +53,7 @@ class Request:
 
     def command(self, jobs: int = 1) -> str:
         """The command line that makes the same table."""
-        words = [
+        arguments = [
             "python",
             "-m",
             "xnorforge",
@@ -62,11 +62,11 @@ class Request:
             "--methods",
             " ".join(map(str, self.variants)),
         ]
-        words += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
-        words += ["--threads", str(self.threads)] if self.threads != 1 else []
-        words += ["--jobs", str(jobs)] if jobs != 1 else []
-        words += ["--board", self.board] if self.board else []
-        return shlex.join([*words, "-o", str(self.out)])
+        arguments += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
+        arguments += ["--threads", str(self.threads)] if self.threads != 1 else []
+        arguments += ["--jobs", str(jobs)] if jobs != 1 else []
+        arguments += ["--board", self.board] if self.board else []
+        return shlex.join([*arguments, "-o", str(self.out)])
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
         "test": "deployed network",
         "exported": "QONNX file, run by qonnx",
     }
-    which = "\n".join(f"- {letter}: {words}; {stages[stage]}" for (stage, words), letter in letters.items())
+    which = "\n".join(f"- {letter}: {images}; {stages[stage]}" for (stage, images), letter in letters.items())
     machines = " and ".join(sorted({run.where for run in results if run.where}))
     return f"""# {asked.net}: methods {len(_by_variant(results))}, epochs {asked.epochs}
 
@@ -170,9 +170,9 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
         width = 0.8 + len(sets) * max(2.2, 0.62 * len(groups))
         figure = Figure(figsize=(max(6, width), 4.6), layout="constrained")
         panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
-        for (stage, words), axes in zip(sets, panels, strict=True):
+        for (stage, images), axes in zip(sets, panels, strict=True):
             for at, runs in enumerate(groups.values()):
-                values = _values(runs, (stage, words))
+                values = _values(runs, (stage, images))
                 # Seeds lie side by side in their order, so that equal accuracies do not hide each other.
                 places = [
                     at + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2) for seed in values
@@ -185,15 +185,15 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
                     f"{mean:.1f}", (at + 0.3, mean), xytext=(2, 0), textcoords="offset points", va="center",
                     fontsize=6.5, color=INK, zorder=4,
                 )  # fmt: skip
-            axes.set_title(fill(f"{stage}: {words}", 34), fontsize=8, loc="left")
+            axes.set_title(fill(f"{stage}: {images}", 34), fontsize=8, loc="left")
             axes.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")
             axes.set_xlim(-0.6, len(groups) - 0.2)
             axes.grid(axis="y", color="#dddddd", linewidth=0.5)
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel(f"{accuracy.main(results[0].sets[-1])[0]} in %")
         seeds = " ".join(map(str, asked.seeds))
-        words = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
-        figure.supxlabel(words + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
+        caption = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
+        figure.supxlabel(caption + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
         for kind in ("svg", "png"):
             save_figure(figure, asked.folder / f"compare.{kind}")
 

@@ -142,15 +142,15 @@ def _title(asked: Request) -> str:
 
 def _caption(asked: Request, speeds: list[float], jobs: int) -> str:
     board = boards.load(asked.built_for)
-    words = f"Line: the best accuracy up to so many LUT. Area: frames/s, {max(speeds):,.0f} in the largest, "
-    words += f"at {board.clock_mhz:g} MHz ({board.clock_kind})."
-    return "\n".join((fill(words, 120), fill(asked.command(jobs), 120)))
+    caption = (
+        f"Line: the best accuracy up to so many LUT. Area: frames/s, {max(speeds):,.0f} in the largest, "
+        f"at {board.clock_mhz:g} MHz ({board.clock_kind})."
+    )
+    return "\n".join((fill(caption, 120), fill(asked.command(jobs), 120)))
 
 
-def _label(figure, axes, points, sizes, words, line) -> None:
-    """Write the words beside their markers, each where it covers least of markers, line, and labels before
-    it.
-    """
+def _label(figure, axes, points, sizes, names, line) -> None:
+    """Write a name beside each marker, where it covers least of the markers, the line and earlier names."""
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
@@ -172,7 +172,7 @@ def _label(figure, axes, points, sizes, words, line) -> None:
             "shrinkB": radius / point - 1,
         }
         label = axes.annotate(
-            words[at],
+            names[at],
             points[at],
             (0, 0),
             textcoords="offset points",
