@@ -1,6 +1,4 @@
-"""What pools share: windows that do not overlap, the line of partial results, and its
-cost.
-"""
+"""What pools share: windows that do not overlap, the line buffer of partial results, and its cost."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""xnorforge: binary networks into proven gates."""
+"""xnorforge: compiles binary neural networks to SystemVerilog that is proven equal in simulation."""
 
 import os
 
