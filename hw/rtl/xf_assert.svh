@@ -5,8 +5,11 @@
 // `XF_ASSERT(Name, property): a property over several cycles.
 // `XF_ASSERT_WHEN(Name, When, Condition): in every cycle with When the Condition holds. The
 // simulator comes to its assert where the condition fails only, so that it costs little.
+// `XF_ASSERT_STABLE(Name, Valid, Ready, Data): once Valid is high, Valid and Data stay until Ready
+// is high at an edge. Data is copied in the first cycle of a wait only, where $stable(Data) would
+// copy it in every cycle.
 //
-// Both are empty unless XF_CHECK is defined, so that synthesis reads the same file simulation
+// All are empty unless XF_CHECK is defined, so that synthesis reads the same file simulation
 // checks. Order and number of beats are checked by xf_check_order and xf_check_beats, which a
 // module instantiates where XF_CHECK is defined.
 
@@ -16,8 +19,19 @@
   Name : assert property (@(posedge clk_i) disable iff (!rst_ni) Property);
 `define XF_ASSERT_WHEN(Name, When, Condition) \
   always_ff @(posedge clk_i) if (rst_ni && (When) && !(Condition)) Name : assert (0);
+`define XF_ASSERT_STABLE(Name, Valid, Ready, Data) \
+  if (1) begin : gen_``Name \
+    logic waited_q; \
+    logic [$bits(Data)-1:0] waiting_q; \
+    always_ff @(posedge clk_i) begin \
+      waited_q <= rst_ni && (Valid) && !(Ready); \
+      if ((Valid) && !(Ready) && !waited_q) waiting_q <= Data; \
+      if (rst_ni && waited_q && !((Valid) && (Data) === waiting_q)) Name : assert (0); \
+    end \
+  end
 `else
 `define XF_ASSERT(Name, Property)
 `define XF_ASSERT_WHEN(Name, When, Condition)
+`define XF_ASSERT_STABLE(Name, Valid, Ready, Data)
 `endif
 `endif

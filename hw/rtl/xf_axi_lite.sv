@@ -120,10 +120,9 @@ module xf_axi_lite #(
   /* verilator lint_on UNUSEDSIGNAL */
   assign unused = ^{awaddr_i[1:0], araddr_i[1:0]};
 
-  `XF_ASSERT(AnswerHeld_A, bvalid_o && !bready_i |=> bvalid_o && $stable(bresp_o))
-  `XF_ASSERT(ReadHeld_A, rvalid_o && !rready_i |=> rvalid_o && $stable({rdata_o, rresp_o}))
-  `XF_ASSERT(LoadHeld_A, load_valid_o && !load_ready_i |=>
-                         load_valid_o && $stable({load_addr_o, load_data_o}))
+  `XF_ASSERT_STABLE(AnswerHeld_A, bvalid_o, bready_i, bresp_o)
+  `XF_ASSERT_STABLE(ReadHeld_A, rvalid_o, rready_i, {rdata_o, rresp_o})
+  `XF_ASSERT_STABLE(LoadHeld_A, load_valid_o, load_ready_i, {load_addr_o, load_data_o})
 
 `ifdef XF_CHECK
   // One answer for every address and its data, and for every read; one is under way, and of a write

@@ -173,7 +173,7 @@ module xf_mvu #(
 
   assign m_valid_o = m_valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // A vector gives its Passes beats when all of it is there. Two vectors are in the buffer, and as

@@ -49,7 +49,7 @@ module xf_skid #(
   assign m_valid_o = valid_q;
   assign m_data_o  = data_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
   `XF_ASSERT_WHEN(SpareOnlyBehindValid_A, spare_valid_q, valid_q)
 
 `ifdef XF_CHECK

@@ -23,7 +23,8 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
         assert f"  {BODIES[name]} #(" in text and "always_ff" not in text
         return
     assert re.search(r"xf_check_(order|beats) (#\(|u_)", text)
-    assert name in INNER or re.search(r"`XF_ASSERT\(\w*Held\w*_A", text)
+    assert name in INNER or re.search(r"`XF_ASSERT_STABLE\(\w*Held\w*_A", text)
+    assert "$stable" not in text, "it copies the data in every cycle; use XF_ASSERT_STABLE"
 
 
 @pytest.mark.parametrize("name", ["da_mvu", "interact"])
@@ -33,14 +34,14 @@ def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(n
             if "xf_interact #(" in text:  # whose handshake it passes on
                 assert ".s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i," in text
                 continue
-            assert "`XF_ASSERT(HeldWhileStalled_A" in text
+            assert "`XF_ASSERT_STABLE(HeldWhileStalled_A" in text and "$stable" not in text
             assert re.search(r"`ifdef XF_CHECK\n  xf_check_beats #\(", text)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
     text = MODULES[name].read_text()
-    names = re.findall(r"`XF_ASSERT(?:_WHEN)?\((\w+),", text)
+    names = re.findall(r"`XF_ASSERT(?:_WHEN|_STABLE)?\((\w+),", text)
     assert all(re.fullmatch(r"[A-Z]\w+_A", one) for one in names)
     outside = re.sub(r"`ifdef XF_CHECK.*?`endif", "", text, flags=re.DOTALL)
     assert not re.search(r"^ *xf_check_\w+ ", outside, re.MULTILINE)
@@ -72,7 +73,11 @@ BROKEN = {
         "clip", 0, {"xf_clip": [("if (go) data_q", "if (1'b1) data_q")]}, "HeldWhileStalled_A",
     ),
     "a beat that is withdrawn": (
-        "fork", 0, {"xf_fork": [("valid_q <= left;", "valid_q <= '0;")]}, "HeldWhileStalled_A",
+        "fork", 0,
+        {"xf_fork": [("m_valid_o = valid_q;", "m_valid_o = valid_q & {Outputs{~late_q}};\n"
+                      "logic late_q; always_ff @(posedge clk_i) late_q <= rst_ni & ~late_q & |left;"),
+                     ("valid_q & ~m_ready_i;", "valid_q & ~(m_ready_i & m_valid_o);")]},
+        "HeldWhileStalled_A",
     ),
     "a beat that is lost": (
         "border", 0, {"xf_border": [("{valid_q[0], s_valid_i}", "{valid_q[0], s_valid_i & ~column_last}")]},

@@ -127,7 +127,7 @@ module xf_arg_max #(
   assign m_data_o  = index_q;
   assign m_valid_o = valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // A pixel's index when all its beats are there; one more beat waits as keys.

@@ -137,7 +137,7 @@ module xf_border #(
   assign m_valid_o = valid_q[1];
   assign m_data_o  = data_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken; what is between is in the two stages.

@@ -94,7 +94,7 @@ module xf_clip #(
   assign m_valid_o = valid_q;
   assign m_data_o  = data_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken, and what is taken and not given is the register.

@@ -84,7 +84,7 @@ module xf_concat #(
   assign m_data_o  = data_q;
   assign m_valid_o = m_valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
   `XF_ASSERT_WHEN(OneStreamAtATime_A, 1'b1, $onehot0(s_ready_o))
   `XF_ASSERT_WHEN(BeatOfThePixel_A, 1'b1, beat_q < Beats[16*from_q +: 16])

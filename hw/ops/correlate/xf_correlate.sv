@@ -182,10 +182,10 @@ module xf_correlate #(
 
   assign m_valid_o = m_valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
   // What holds the flags keeps them for the whole frame.
-  `XF_ASSERT(FlagsHeld_A, flags_valid_i && !frame_done_o |=> flags_valid_i && $stable(flags_i))
+  `XF_ASSERT_STABLE(FlagsHeld_A, flags_valid_i, frame_done_o, flags_i)
 
 `ifdef XF_CHECK
   // A vector gives its beats when all of it is there. Two vectors are in the buffer, and as many as

@@ -68,7 +68,7 @@ module xf_frame_flags #(
   end
 
   `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o || !s_valid_i)
-  `XF_ASSERT(FlagsHeld_A, flags_valid_o && !done_i |=> flags_valid_o && $stable(flags_o))
+  `XF_ASSERT_STABLE(FlagsHeld_A, flags_valid_o, done_i, flags_o)
   `XF_ASSERT_WHEN(DoneInTurn_A, done_i, flags_valid_o)
 
 `ifdef XF_CHECK

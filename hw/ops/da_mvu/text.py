@@ -111,7 +111,7 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
             "  assign m_data_o  = result_q;",
             f"  assign m_valid_o = valid_q[{stages - 1}];",
             "",
-            "  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))",
+            "  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)",
             "",
         ]
     )

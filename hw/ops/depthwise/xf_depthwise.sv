@@ -148,7 +148,7 @@ module xf_depthwise #(
                                  + AccW'(addend_q[p*Bits +: Bits]);
   end
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // The last tap's beats are the results, in their order; two beats are between.

@@ -97,7 +97,7 @@ module xf_fifo #(
     assign m_valid_o = valid_q;
     assign m_data_o  = data_q;
 
-    `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+    `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
     `XF_ASSERT_WHEN(FullAtDepth_A, 1'b1, full_q == (count_q == CountW'(Depth)))
     `XF_ASSERT_WHEN(EmptyAtZero_A, 1'b1, empty_q == (count_q == '0))
 

@@ -173,7 +173,7 @@ module xf_interact #(
 
   assign m_valid_o = valid_q[1];
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // A group is given when all of it is there, in its order; the next one is taken meanwhile.

@@ -130,7 +130,7 @@ module xf_join #(
 
   assign m_valid_o = m_valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
   `XF_ASSERT_WHEN(TakenTogether_A, |(s_valid_i & s_ready_o), &(s_valid_i & s_ready_o))
 

@@ -105,7 +105,7 @@ module xf_requantise #(
   assign s_ready_o = go;
   assign m_valid_o = m_valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken; what is between is in the two stages.

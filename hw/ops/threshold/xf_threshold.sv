@@ -98,7 +98,7 @@ module xf_threshold #(
   assign s_ready_o = go;
   assign m_valid_o = valid_q[Bits-1];
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken; what is between is in the stages.

@@ -106,7 +106,7 @@ module xf_top_k #(
   assign m_valid_o = valid_q;
   assign m_data_o  = data_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // Scores go through one by one, the indices follow before the next frame is taken.

@@ -100,7 +100,7 @@ module xf_upsample #(
   assign m_valid_o = valid_q;
   assign m_data_o  = data_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
   `XF_ASSERT_WHEN(AtMostOneRowAhead_A, wrote && ahead_q, done)
   `XF_ASSERT_WHEN(ReadBehindWritten_A, !ahead_q, read_q <= write_q)
 

@@ -103,7 +103,7 @@ module xf_width #(
 
     end
 
-    `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+    `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
     // Every part once, in order; at most one wide beat is inside, and the part at the output.

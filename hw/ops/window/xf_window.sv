@@ -93,7 +93,7 @@ module xf_window #(
   assign m_valid_o = valid_q;
   assign m_data_o  = data_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
   localparam bit Padded  = PadTop + PadLeft + PadBottom + PadRight != 0;
   localparam bit OnePix  = KernelH * KernelW * StrideH * StrideW * Rates == 1;

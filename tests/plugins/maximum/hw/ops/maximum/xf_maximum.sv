@@ -53,6 +53,6 @@ module xf_maximum #(
 
   assign m_valid_o = valid_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o))
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 endmodule : xf_maximum
