@@ -34,6 +34,8 @@ def factor(value: float) -> str:
 def output_meaning(output: dict) -> str:
     """How to read an output frame, as text."""
     (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
+    if cells == [1, 1] and output["scores"]:
+        cells = []  # one pixel of scores is a vector of them
     if cells and output["indices"]:
         return f"{cells[0]} × {cells[1]} cells, row by row, each the index of its largest score"
     if cells:

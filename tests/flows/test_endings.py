@@ -197,9 +197,16 @@ def test_an_ending_is_built_and_the_bit_simulator_gives_the_scores_of_qonnx(tmp_
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=100_000)
     integers = np.load(tmp_path / "lowered.npz")
     ops = graph.operators(tmp_path / "acc" / "folded.onnx")
+    scales, biases = set(integers["scale"]), set(integers["bias"])
+    one_pixel = np.prod(BUILT[name][1][1:]) == 1 < BUILT[name][1][0]  # or a vector, of several classes
+    assert ops[-1].indices == (one_pixel and len(scales) == len(biases) == 1 and min(scales) > 0)
     found = BitSimulator(ops).run(images)[ops[-1].name].reshape(IMAGES, -1)[:, : integers["integers"][0].size]
     got = integers["scale"] * found.reshape(integers["integers"].shape) + integers["bias"]
     np.testing.assert_allclose(np.moveaxis(got, -1, 1), scores, rtol=0, atol=1e-6 * abs(scores).max())
+    given = graph.execute(ops, images)[ops[-1].name]
+    np.testing.assert_array_equal(given.reshape(IMAGES, -1)[:, : found.shape[1]], found)
+    if ops[-1].indices:
+        assert given[:, -1].tolist() == scores.reshape(IMAGES, -1).argmax(1).tolist()
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -213,11 +220,21 @@ def test_an_ending_that_cannot_be_built_is_refused_by_lower_with_a_cure(tmp_path
     assert not (tmp_path / "lowered.onnx").exists()
 
 
-@pytest.mark.parametrize("name", ["average, flatten", "average", "average, flatten, quantised", "map, pool"])
-def test_the_rtl_of_an_ending_gives_the_scores_of_qonnx(tmp_path, name):
+@pytest.mark.parametrize(
+    "name, indices",
+    [
+        ("average", 1),
+        ("average, flatten", 1),
+        ("average, flatten, quantised", 1),
+        ("average, flatten, bias", 0),
+        ("map, pool", 0),
+    ],
+)
+def test_the_rtl_of_an_ending_gives_the_scores_of_qonnx_and_the_index(tmp_path, name, indices):
     make, shape = BUILT[name]
     images = np.random.default_rng(2).integers(0, 256, (IMAGES, *SHAPE))
-    proven(make().model(shape), images, 1, tmp_path)
+    ops, flowing = proven(make().model(shape), images, 1, tmp_path)  # which compares scores and index
+    assert ops[-1].indices == indices and flowing.output.size == IMAGES * (np.prod(shape) + indices)
 
 
 @pytest.mark.parametrize("name", ["average", "average, flatten", "map"])

@@ -183,6 +183,11 @@ def test_scales_per_class_leave_the_choice_to_the_host():
     )
 
 
+def test_one_pixel_of_scores_is_described_as_a_vector():
+    output = {"scores": 3, "shape": [1, 1, 3], "indices": 0, "scale": [1.0, 2.0, 1.0], "bias": [0.0] * 3}
+    assert pages.output_meaning(output) == pages.output_meaning(output | {"shape": [3]})
+
+
 def test_a_map_is_described_cell_by_cell():
     output = {
         "scores": 240,

@@ -8,11 +8,15 @@ from xnorforge.flows.bind.registry import ending
 
 @ending("scores")
 def top_k(last: Bound, scale, bias) -> list[Bound]:
-    """The index of the largest score, where that is the class with the largest logit."""
+    """The index of the largest score, where that is the class with the largest logit: of a vector of scores,
+    or of an image of one pixel, as an average over an image gives it.
+    """
     stream = last.make().out_stream()
-    if scale is None or len(stream.shape) != 1 or stream.shape[0] < 2:
+    *image, n = stream.shape
+    if scale is None or np.prod(image) != 1 or n < 2:
         return []
     if np.ptp(scale) or np.ptp(bias) or np.min(scale) <= 0:
         return []
-    attributes = {"n": stream.shape[0], "k": 1, "in_bits": stream.bits, "in_signed": int(stream.signed)}
+    attributes = {"n": n, "k": 1, "in_bits": stream.bits, "in_signed": int(stream.signed)}
+    attributes |= {"pixel": 1} if image else {}
     return [Bound("TopK", "top_k", attributes, inputs=last.outputs, outputs=["top_k_out"])]

@@ -7,10 +7,10 @@ from xnorforge.sim.bits.packed import as_integers
 
 def step(op):
     """The scores, then the indices of the largest, first on ties."""
-    k = op.get_nodeattr("k")
+    n, k = op.get_nodeattr("n"), op.get_nodeattr("k")
 
     def run(x):
-        x = as_integers(x, op.in_stream())
+        x = as_integers(x, op.in_stream()).reshape(-1, n)
         return np.concatenate([x, np.argsort(-x, axis=-1, kind="stable")[..., :k]], axis=-1)
 
     return run

@@ -10,7 +10,7 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 class TopK(HwOp):
     """Scores (n,) to (n + k,): the scores themselves, then the indices of the k largest, largest first, first
-    on ties.
+    on ties. With `pixel` the scores are an image of one pixel, (1, 1, n).
 
     An output element holds a score as well as an index: bits = max(in_bits, bits of n - 1, one more if
     signed).
@@ -25,24 +25,25 @@ class TopK(HwOp):
             "k": ("i", False, 1),
             "in_bits": ("i", True, 0),
             "in_signed": ("i", False, 0),
+            "pixel": ("i", False, 0),
         }
 
     def in_stream(self) -> Stream:
         n, k = self.get_nodeattr("n"), self.get_nodeattr("k")
         if not 1 <= k <= n:
             raise UserError(f"{self.name}: k={k} of n={n} scores cannot be chosen; use 1 .. {n}.")
-        return Stream((n,), 1, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+        shape = (1, 1, n) if self.get_nodeattr("pixel") else (n,)
+        return Stream(shape, 1, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
 
     def out_stream(self) -> Stream:
         source = self.in_stream()
-        n = source.shape[0]
+        n = self.get_nodeattr("n")
         index_bits = max(1, (n - 1).bit_length()) + source.signed
         return Stream((n + self.get_nodeattr("k"),), 1, max(source.bits, index_bits), source.signed)
 
     def execute_node(self, context, _graph):
-        scores = (
-            np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
-        )
+        scores = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64)
+        scores = scores.reshape(-1, self.get_nodeattr("n"))
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
         context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1).astype(np.float32)
 
@@ -53,7 +54,7 @@ class TopK(HwOp):
 
     def answers(self, lowered):
         """The scores, and behind them the indices of the largest, the first of equal ones first."""
-        integers = lowered["integers"]
+        integers = lowered["integers"].reshape(len(lowered["integers"]), -1)
         order = np.argsort(-integers, axis=1, kind="stable")
         return np.concatenate([integers, order[:, : self.indices]], axis=1)
 
@@ -68,7 +69,7 @@ class TopK(HwOp):
     def rtl(self):
         source, sink = self.in_stream(), self.out_stream()
         return self.module, {
-            "Count": source.shape[0], "Best": self.get_nodeattr("k"),
+            "Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k"),
             "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits,
         }  # fmt: skip
 
@@ -79,7 +80,7 @@ class TopK(HwOp):
 
     @classmethod
     def examples(cls):
-        """(n, k, in_bits, in_signed); few bits make many ties"""
+        """(n, k, in_bits, in_signed); few bits make many ties. Then the scores of one pixel."""
         points = [
             (10, 1, 10, 0), (10, 1, 8, 1), (10, 1, 2, 0), (10, 1, 2, 1), (10, 5, 3, 0), (10, 5, 4, 1),
             (10, 10, 3, 1),
@@ -90,7 +91,11 @@ class TopK(HwOp):
             (64, 1, 1, 0),
         ]  # fmt: skip
         names = ("n", "k", "in_bits", "in_signed")
-        return cls.from_points("top_k", names, points)
+        pixels = [(10, 1, 8, 1, 1), (5, 2, 3, 0, 1)]
+        return [
+            *cls.from_points("top_k", names, points),
+            *cls.from_points("top_k_pixel", (*names, "pixel"), pixels),
+        ]
 
 
 Op = TopK
