@@ -12,8 +12,12 @@ from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
+from onnx import helper
 from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+
+from xnorforge.hw.any_width import FLOAT32_BITS
 
 
 @cache
@@ -29,16 +33,46 @@ def start_finn() -> None:
     initialize_dummy_settings()
 
 
-def execute_with_finn(model: ModelWrapper, frame: np.ndarray) -> dict[str, np.ndarray]:
+def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
+    """The part of a lowered graph whose tensors float32 holds, what it reads of the others as further inputs,
+    and the names of the nodes that are left out.
+    """
+
+    def held(tensor: str) -> bool:
+        kind = model.get_tensor_datatype(tensor)
+        return not kind.is_integer() or kind.bitwidth() <= FLOAT32_BITS + kind.signed()
+
+    kept = [node for node in model.graph.node if all(map(held, (*node.input, *node.output)))]
+    if len(kept) == len(model.graph.node):
+        return model, []
+    constants = {one.name for one in model.graph.initializer}
+    made = dict.fromkeys(tensor for node in kept for tensor in node.output)
+    read = dict.fromkeys(tensor for node in kept for tensor in node.input if tensor not in constants)
+    ends = [tensor for tensor in made if tensor not in read]
+    infos = {one.name: one for one in (*model.graph.value_info, *model.graph.input, *model.graph.output)}
+    body = helper.make_graph(
+        kept,
+        "part",
+        [infos[tensor] for tensor in read if tensor not in made],
+        [infos[tensor] for tensor in ends],
+        initializer=[one for one in model.graph.initializer if any(one.name in node.input for node in kept)],
+        value_info=[infos[tensor] for tensor in made if tensor in read],
+    )
+    part = ModelWrapper(qonnx_make_model(body, producer_name="xnorforge"))
+    for tensor in (*made, *read, *(name for node in kept for name in node.input if name in constants)):
+        part.set_tensor_datatype(tensor, model.get_tensor_datatype(tensor))
+    return part, [node.name for node in model.graph.node if node not in kept]
+
+
+def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every tensor of a lowered graph in FINN's and qonnx's own Python execution.
 
     Args:
-        model: one input, hardware-abstraction nodes (not specialised ones, which need a simulator).
-        frame: one input without batch, integers.
+        model: hardware-abstraction nodes (not specialised ones, which need a simulator).
+        given: by input, integers without batch that float32 holds.
     """
     start_finn()
-    name = model.graph.input[0].name
-    given = {name: frame.astype(np.float32).reshape(model.get_tensor_shape(name))}
+    given = {name: x.astype(np.float32).reshape(model.get_tensor_shape(name)) for name, x in given.items()}
     with _without_range_check():
         return onnx_exec.execute_onnx(model, given, return_full_exec_context=True)
 

@@ -14,10 +14,10 @@ from qonnx.util.cleanup import cleanup_model
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows.lower import SUM_BITS, rounding
+from xnorforge.flows.lower import rounding
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.registry import RULES
-from xnorforge.flows.lower.walk import Lowered, TooWide, refuse
+from xnorforge.flows.lower.walk import refuse
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
 
 SINGLE = 2  # images that are run one by one as well
@@ -55,7 +55,7 @@ def import_model(
             declared = network.get_tensor_datatype(network.graph.input[0].name)
             input_scale = 1.0 if declared.is_integer() else 1 / 255
         inputs = _inputs(model, network, images, input_scale)
-        graph = _integers(network, input_scale)  # refuses what cannot be built before the images are run
+        graph = integer_graph(network, 0, 255, input_scale)  # refused before the images are run
         with _run_by_others(model):
             scores, same = _scores(network, inputs, rounding.bound(graph, len(network.graph.node)))
         with whole(out_dir / "model.onnx") as aside:
@@ -153,18 +153,6 @@ def _inputs(path: Path, network: ModelWrapper, images: np.ndarray, scale: float)
 
 def _times(shape) -> str:
     return "x".join(map(str, shape))
-
-
-def _integers(network: ModelWrapper, scale: float) -> Lowered:
-    """The network's integer graph; with rounded sums where exact ones are too wide (lower says what that
-    changes).
-    """
-    for bits in (None, *SUM_BITS):
-        try:
-            return integer_graph(network, 0, 255, scale, bits)
-        except TooWide as error:
-            why = error
-    raise why
 
 
 def _scores(network: ModelWrapper, inputs: np.ndarray, bound: np.ndarray) -> tuple[np.ndarray, dict]:

@@ -73,7 +73,7 @@ def test_the_common_grid_is_the_coarsest_that_holds_all_numbers(numbers):
 )
 def test_where_float32_is_said_to_hold_scores_it_holds_them(a, b, ends):
     lo, hi = sorted(ends)
-    if fits_float32([a], [b], [lo], [hi]):
+    if fits_float32([a], [b], [float(abs(a) * max(abs(lo), abs(hi)) + abs(b))]):
         for n in range(lo, hi + 1):
             product = np.float32(float(a)) * np.float32(n)
             assert Fraction(float(product + np.float32(float(b)))) == a * n + b

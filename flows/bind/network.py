@@ -8,6 +8,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import load, names
+from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -104,6 +105,11 @@ class Network:
     def constant(self, name: str) -> np.ndarray:
         """An initialiser, None where the tensor is none."""
         return self.model.get_initializer(name)
+
+    def integers(self, name: str) -> np.ndarray:
+        """An initialiser of whole numbers of any width; floats are rounded up."""
+        given = self.constant(name)
+        return whole_numbers(np.ceil(given) if given.dtype.kind == "f" else given)
 
     def check_readers(self) -> None:
         """Every tensor goes to one node, or out; lowering forks where there are more.

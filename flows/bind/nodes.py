@@ -19,7 +19,7 @@ def integer_thresholds(network: Network, node, channels: int) -> np.ndarray:
         raise UserError(
             f"{node.name}: levels start at {get(node, 'ActVal')}; levels that start at 0 can be built."
         )
-    steps = np.ceil(network.constant(node.input[1])).astype(np.int64)
+    steps = network.integers(node.input[1])
     return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
 
 

@@ -22,6 +22,7 @@ from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
 from xnorforge.flows.fold.search import Part, put_before, search
 from xnorforge.hw import boards, graph
+from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 GIVEN = ("simd", "pe", "depth")
@@ -123,8 +124,7 @@ def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
         node.input.extend(f"{op.name}_{key}" for key in given)
         node.output.extend(names.get(tensor, tensor) for tensor in op.results)
         constants += [
-            onnx.numpy_helper.from_array(np.asarray(op.arrays_of[key], np.int64), f"{op.name}_{key}")
-            for key in given
+            onnx.numpy_helper.from_array(stored(op.arrays_of[key]), f"{op.name}_{key}") for key in given
         ]
         nodes.append(node)
         streams |= zip(node.output, op.out_streams())

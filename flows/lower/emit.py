@@ -16,10 +16,12 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.hw.any_width import FLOAT32_BITS, stored, width_of
+
 from .nodes import DOMAIN, NODES, IntegerNode
 from .registry import EMISSIONS, emission
 from .values import Node
-from .walk import MOST_BITS, Lowered, TooWide
+from .walk import Lowered
 
 FINN = "finn.custom_op.fpgadataflow"
 
@@ -35,8 +37,8 @@ def type_of(lo, hi) -> str:
 def emitted(graph: Lowered) -> ModelWrapper:
     """The ONNX model of an integer graph.
 
-    Raises:
-        TooWide: an integer needs more than the 24 bits that a float tensor of ONNX holds exactly.
+    Constants that float32 does not hold are int64 tensors, or decimal text where they need more than 64 bits
+    (`hw/any_width.py`).
     """
     return Emission(graph).model()
 
@@ -101,14 +103,7 @@ class Emission:
 
     def type(self, leaf: str) -> str:
         """Data type of a leaf."""
-        lo, hi = self.graph.leaves[leaf].range
-        if max(abs(lo), abs(hi)) > 2**MOST_BITS:
-            raise TooWide(
-                f"{leaf}: its integers need {max(abs(lo), abs(hi)).bit_length() + 1} bits and a tensor of "
-                f"lowered.onnx holds {MOST_BITS}; put the batch-norm constants and scales in front of it on "
-                "a binary grid, as the export of this project does."
-            )
-        return type_of(lo, hi)
+        return type_of(*self.graph.leaves[leaf].range)
 
     def tensor(self, name: str, shape, kind: str) -> str:
         """A new tensor."""
@@ -117,7 +112,8 @@ class Emission:
 
     def constant(self, name: str, values, kind: str | None = None) -> str:
         """A new constant."""
-        self.constants[name] = np.asarray(values, np.float32)
+        narrow = width_of(values) <= FLOAT32_BITS + 1
+        self.constants[name] = np.asarray(values, np.float32) if narrow else stored(values)
         self.types[name] = kind or type_of(np.min(values), np.max(values))
         return name
 

@@ -43,13 +43,12 @@ def integer_graph(
     Args:
         model: cleaned QONNX, one float input (1, C, H, W) or (1, F), one output.
         lo, hi, scale: the input's integers; value = integer * scale.
-        sum_bits: round sums of branches that need more bits; None keeps every sum exact.
+        sum_bits: round wide sums of branches (hw/ops/join/lower.py); None keeps every sum exact.
         writable: names of convolutions whose weights are replaced at run time.
 
     Raises:
         UserError: an operator has no exact integer form; the text names node, reason and the nearest form
             that works.
-        TooWide: a sum of branches is the reason.
     """
     walk = Walk(model, sum_bits, writable)
     graph = model.graph
@@ -63,7 +62,7 @@ def integer_graph(
     _, channels, *image = model.get_tensor_shape(inputs[0].name)
     low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
     leaf = walk.leaves["input"] = Leaf("input", (*image, channels), low, high, "input")
-    walk.values[inputs[0].name] = walk.value_of(leaf, Fraction(float(np.float32(scale))), Fraction(0))
+    walk.values[inputs[0].name] = walk.levels_of(leaf, Fraction(float(np.float32(scale))), Fraction(0))
     readers = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:
         if node.op_type not in RULES:
@@ -86,7 +85,16 @@ def integer_graph(
             raise refuse(
                 node, "its template is replaced at run time, and more follows it", "let the network end in it"
             )
-    return Lowered(walk.nodes, walk.leaves, output, walk.activations, walk.rounded, walk.approximate)
+    return Lowered(
+        walk.nodes,
+        walk.leaves,
+        output,
+        walk.activations,
+        walk.rounded,
+        walk.own,
+        walk.approximate,
+        walk.slack,
+    )
 
 
 def _check_constants(walk: Walk) -> None:

@@ -16,10 +16,11 @@ import numpy as np
 
 from .registry import MAKERS, NEGATABLE, rule
 from .sums import one_leaf
-from .values import Value, append, common_grid, exact
+from .values import Value, append, bounds_of, common_grid, exact
 from .walk import refuse
 
 CHEAPEST_RATIO = 2**8  # larger ratios between channel scales are refused
+WIDEST = 24  # bits of a matrix's input: float64 then holds every sum of products
 NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 
 
@@ -117,6 +118,9 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     kind = "dense" if flat else "conv"
     layer = f"{kind}{walk.layers}"
     walk.layers += 1
+    if leaf.bits > WIDEST:
+        why = f"its input has integers of {leaf.bits} bits, and a matrix takes {WIDEST}"
+        raise refuse(node, why, "put a quantiser in front of it")
     grid = common_grid(a) or Fraction(1)
     ratio = np.array([int(x / grid) for x in a], object)
     if max(abs(x) for x in ratio) >= CHEAPEST_RATIO:
@@ -175,7 +179,9 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     rest = _whole(np.zeros(outputs)) if op == "SignedConv" else _dot(taps.sum((0, 1)), value.offset, source)
     if xnor:
         rest = rest - step * _whole((folded < 0).sum((0, 1, 2)))
-    result = walk.value_of(out, scale * step, scale * rest)
+    factor = abs(scale.astype(np.float64))
+    bounds = bounds_of(value).each(lambda x: (abs(taps) * x[source]).sum((0, 1, 2)) * factor)
+    result = walk.value_of(out, scale * step, scale * rest, bounds)
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
     return result if bias is None else append(result, "add", np.broadcast_to(bias.reshape(-1), outputs))
 

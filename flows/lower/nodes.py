@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 from qonnx.custom_op.base import CustomOp
 
+from xnorforge.hw.any_width import FLOAT32_BITS, whole_numbers, width_of
+
 from . import integers
 
 DOMAIN = __name__
@@ -41,11 +43,12 @@ class IntegerNode(CustomOp):
     def execute_node(self, context, _graph):
         """Run the operator of the same meaning."""
         node = self.onnx_node
-        given = [np.rint(context[key]).astype(np.int64) for key in node.input]
+        given = [whole_numbers(_rounded(context[key])) for key in node.input]
         at = {name: self.get_nodeattr(name) for name in self.numbers}
         at |= dict(zip(self.arrays, given[self.tensors :])) | {"xnor": 0}
         result = integers.run_operator(self.op, given[: self.tensors], at)
-        context[node.output[0]] = result.astype(np.float32)
+        narrow = width_of(result) <= FLOAT32_BITS + 1
+        context[node.output[0]] = result.astype(np.float32) if narrow else result
 
     def make_shape_compatible_op(self, model):
         """A constant of the annotated shape."""
@@ -56,6 +59,11 @@ class IntegerNode(CustomOp):
 
     def verify_node(self):
         """Nothing beyond what qonnx checks."""
+
+
+def _rounded(x):
+    """Floats of qonnx and FINN as the integers they are; what is integer already stays."""
+    return np.rint(x) if np.asarray(x).dtype.kind == "f" else x
 
 
 def __getattr__(name: str):

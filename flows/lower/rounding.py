@@ -1,15 +1,18 @@
-"""How far float32 may be from the exact scores of a network, whatever order it adds in.
+"""How far float32 may be from the exact numbers of a network, whatever order it adds in.
 
 A float32 sum of n terms is off by at most (n - 1) * 2^-24 of the sum of their magnitudes (Higham, Accuracy
 and Stability of Numerical Algorithms, 2002, section 4.2), and onnxruntime adds in another order for another
-batch size. Behind the last quantisers, whose levels are exact, a score is one such sum with a few factors.
+batch size. Behind quantisers, whose levels are exact, a number is one such sum with a few factors: where sums
+meet, the terms of one branch count, for the bound of each grows with its own magnitude.
 """
 
-from math import prod
+from fractions import Fraction
+from math import ceil, prod
 
 import numpy as np
 
-from .walk import Lowered
+from .values import Value, bounds_of
+from .walk import Lowered, Walk
 
 UNIT = 2.0**-24  # relative error of one float32 operation
 
@@ -20,20 +23,43 @@ def bound(graph: Lowered, operations: int) -> np.ndarray:
     Args:
         graph: of the network; operations: nodes of the network, each of which may round once more.
     """
-    leaf, scale = graph.output.single
-    lo, hi = graph.leaves[leaf].lo.astype(np.float64), graph.leaves[leaf].hi.astype(np.float64)
-    scale, offset = abs(scale.astype(np.float64)), abs(graph.output.offset.astype(np.float64))
-    magnitude = scale * (hi - lo + np.maximum(abs(lo), abs(hi))) + offset
-    order = graph.leaves[leaf].order
-    found = (_terms(graph, leaf) + operations) * UNIT * magnitude
+    value = graph.output
+    name = value.single[0]
+    found = (_terms(graph, name) + operations) * UNIT * bounds_of(value).reach
+    order = graph.leaves[name].order
     return found if order is None else found[np.argsort(order)]
 
 
-def _terms(graph: Lowered, leaf: str) -> int:
-    """Numbers added up between the last quantisers and an integer of the leaf."""
+def slack(walk: Walk, value: Value) -> np.ndarray | None:
+    """How many integers of the value's base the reference's own number there may be off, per channel; None
+    where float32 holds all of them.
+    """
+    name, a, _ = value.start
+    if not _rounds(walk, name):
+        return None
+    assert value.bounds is not None
+    error = (_terms(walk, name) + len(walk.model.graph.node)) * UNIT * value.bounds.reach
+    leaf = walk.leaves[name]
+    most = leaf.hi.astype(object) - leaf.lo + 1
+    off = [ceil(Fraction(float(e)) / abs(x)) if x else 0 for e, x in zip(error, a)]
+    return np.minimum(np.array(off, object), most)
+
+
+def _rounds(graph: Lowered | Walk, leaf: str) -> bool:
+    """Whether the reference may round on its way to a leaf; one that was only moved (`replay`) is like those
+    that it was moved from.
+    """
+    if leaf in graph.own:
+        return leaf in graph.rounded
+    node = next((node for node in graph.nodes if node.out == leaf), None)
+    return node is not None and any(_rounds(graph, name) for name in node.inputs)
+
+
+def _terms(graph: Lowered | Walk, leaf: str) -> int:
+    """Numbers added up between the last quantisers and an integer of the leaf; 1 where float32 holds them."""
     terms = {next(iter(graph.leaves)): 1}
     for node in graph.nodes:
-        if "thresholds" in node.at:
+        if "thresholds" in node.at or not _rounds(graph, node.out):
             terms[node.out] = 1
             continue
         read = sum(prod(graph.leaves[name].shape) for name in node.inputs)

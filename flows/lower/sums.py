@@ -8,7 +8,7 @@ task "rectified".
 import numpy as np
 
 from .registry import MAKERS, rule
-from .values import LINEAR, Value, append, exact, of_leaf
+from .values import LINEAR, Bounds, Value, append, bounds_of, exact, of_leaf
 from .walk import refuse
 
 
@@ -52,29 +52,30 @@ def _total(walk, node, values, factors) -> Value:
     """Coefficients added leaf by leaf; no operator is made yet."""
     _same_order(node, values)
     terms: dict[str, np.ndarray] = {}
-    offset = exact(np.zeros(values[0].channels))
+    none = np.zeros(values[0].channels)
+    offset, bounds = exact(none), Bounds(none, none)
     for value, factor in zip(values, factors):
         value = affine(walk, value, node)
-        offset = offset + value.offset * factor
+        offset, bounds = offset + value.offset * factor, bounds + bounds_of(value)
         for leaf, a in value.coefficients.items():
             terms[leaf] = terms.get(leaf, 0) + a * factor
     if len(terms) == 1:
         ((leaf, a),) = terms.items()
-        return walk.value_of(walk.leaves[leaf], a, offset)
-    return Value(values[0].leaf, terms, offset)
+        return walk.value_of(walk.leaves[leaf], a, offset, bounds)
+    return Value(values[0].leaf, terms, offset, bounds=bounds)
 
 
 def _resolve(walk, value: Value, node) -> Value:
     """A chain with ReLU or Clip in it as an exact affine form over clipped leaves."""
     rectified = MAKERS["rectified"]
     name, a, b = value.start
-    done = of_leaf(walk.leaves[name], a, b)
+    done = of_leaf(walk.leaves[name], a, b, value.bounds)
     for op, *given in value.chain:
         if op in LINEAR:
             done = append(done, op, *given)
             continue
         done = one_leaf(walk, done, node)
-        leaf, a = done.single
+        (leaf, a), bounds = done.single, bounds_of(done)
         if op == "prelu":  # max(y, 0) (1 - s) + s y
             slope = exact(given[0])
             terms, offset = rectified(walk, node, leaf, a, done.offset)
@@ -89,7 +90,7 @@ def _resolve(walk, value: Value, node) -> Value:
             for key, x in above.items():
                 terms[key] = terms.get(key, 0) - x
             offset = offset - rest + low
-        done = Value(done.leaf, terms, offset)
+        done = Value(done.leaf, terms, offset, bounds=bounds)
         if len(terms) == 1:
-            done = walk.value_of(walk.leaves[next(iter(terms))], *terms.values(), offset)
+            done = walk.value_of(walk.leaves[next(iter(terms))], *terms.values(), offset, bounds)
     return done

@@ -9,9 +9,11 @@ the reference really computes (`hw/ops/threshold/lower.py`).
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import gcd, lcm
+from math import copysign, gcd, inf, lcm
 
 import numpy as np
+
+from xnorforge.hw.any_width import width_of
 
 F32 = np.float32
 LINEAR = {"bn", "mul", "div", "add", "rsub"}
@@ -44,6 +46,11 @@ class Leaf:
         """Least and greatest integer over all channels."""
         return int(self.lo.min()), int(self.hi.max())
 
+    @property
+    def bits(self) -> int:
+        """Bits of two's complement that hold the range, of any number."""
+        return max(width_of(self.lo), width_of(self.hi))
+
 
 @dataclass
 class Node:
@@ -56,6 +63,34 @@ class Node:
     at: dict
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What is known of a value beyond its affine form, float64 per channel.
+
+    Attributes:
+        reach: no number is larger that the reference computes on its way to it, partial sums included.
+        error: largest distance from the exact network where sums are rounded on purpose, else 0.
+    """
+
+    reach: np.ndarray
+    error: np.ndarray
+
+    def behind(self, op: str, given) -> "Bounds":
+        """Behind one more operation of a chain."""
+        first = abs(np.asarray(given[0], np.float64))
+        times = {"bn": first, "mul": first, "div": 1 / first if op == "div" else 1}.get(op, 1.0)
+        times = np.maximum(first, 1) if op == "prelu" else times
+        plus = {"bn": abs(np.asarray(given[-1], np.float64)), "add": first, "rsub": first}.get(op, 0.0)
+        return Bounds(self.reach * times + plus, self.error * times)
+
+    def __add__(self, other: "Bounds") -> "Bounds":
+        return Bounds(self.reach + other.reach, self.error + other.error)
+
+    def each(self, change) -> "Bounds":
+        """Both, changed in the same way."""
+        return Bounds(change(self.reach), change(self.error))
+
+
 @dataclass
 class Value:
     """The exact affine form of one tensor of the network.
@@ -66,6 +101,7 @@ class Value:
         base: (leaf name, A, B) where the chain starts, None for several leaves.
         chain: [(operation, constants…)] applied to the base value in float32.
         rising: +1, 0, -1 per channel, the direction from the base leaf to the value.
+        bounds: of the base, or of a value of several leaves, of the value.
         leaf: any of the leaves; shape and order are common to all of them.
     """
 
@@ -75,6 +111,7 @@ class Value:
     base: tuple[str, np.ndarray, np.ndarray] | None = None
     chain: list = field(default_factory=list)
     rising: np.ndarray | None = None
+    bounds: Bounds | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,11 +148,27 @@ class Value:
         return np.where(self.rising < 0, -1, 1)
 
 
-def of_leaf(leaf: Leaf, scale, offset) -> Value:
-    """A n + B over one leaf, with an empty chain."""
+def of_leaf(leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
+    """A n + B over one leaf, with an empty chain; without `bounds` it is exact, and the reference adds up
+    integers to n.
+    """
     a = np.broadcast_to(np.asarray(scale, object), (leaf.channels,))
     b = np.broadcast_to(np.asarray(offset, object), (leaf.channels,))
-    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), [], signs_of(a))
+    if bounds is None:
+        lo, hi = leaf.lo.astype(np.float64), leaf.hi.astype(np.float64)
+        most = hi - lo + np.maximum(abs(lo), abs(hi))
+        reach = abs(a.astype(np.float64)) * most + abs(b.astype(np.float64))
+        bounds = Bounds(reach, np.zeros_like(reach))
+    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), [], signs_of(a), bounds)
+
+
+def bounds_of(value: Value) -> Bounds:
+    """The bounds of a value, its chain included."""
+    bounds = value.bounds
+    assert bounds is not None
+    for op, *given in value.chain:
+        bounds = bounds.behind(op, given)
+    return bounds
 
 
 def append(value: Value, op: str, *given) -> Value:
@@ -125,8 +178,12 @@ def append(value: Value, op: str, *given) -> Value:
     a base.
     """
     chain = [*value.chain, (op, *given)] if value.base else []
+    bounds = value.bounds
+    if not value.base:
+        assert bounds is not None
+        bounds = bounds.behind(op, given)
     if op not in LINEAR:
-        return replace(value, terms=None, chain=chain)
+        return replace(value, terms=None, chain=chain, bounds=bounds)
     numbers, one = exact(given[0]), exact(np.ones(value.channels))
     if op in ("bn", "mul", "div"):
         times = one / numbers if op == "div" else numbers
@@ -136,7 +193,7 @@ def append(value: Value, op: str, *given) -> Value:
     terms = value.terms and {leaf: a * times for leaf, a in value.terms.items()}
     offset = value.offset * times + plus if value.terms else value.offset
     rising = None if value.rising is None else value.rising * signs_of(times)
-    return replace(value, terms=terms, offset=offset, chain=chain, rising=rising)
+    return replace(value, terms=terms, offset=offset, chain=chain, rising=rising, bounds=bounds)
 
 
 def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
@@ -144,7 +201,9 @@ def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
     value.
     """
     _, a, b = value.start
-    moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat))
+    assert value.bounds is not None
+    bounds = value.bounds.each(lambda x: np.tile(x, repeat))
+    moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat), bounds)
     for op, *given in value.chain:
         moved = append(moved, op, *(np.tile(c, repeat) for c in given))
     return moved
@@ -169,9 +228,9 @@ def common_grid(numbers) -> Fraction:
     return Fraction(gcd(*{abs(x.numerator) * (below // x.denominator) for x in numbers}), below)
 
 
-def fits_float32(a, b, lo, hi) -> bool:
-    """Whether float32 holds A n + B, and every partial sum towards it, for all n in lo .. hi of every
-    channel.
+def fits_float32(a, b, reach) -> bool:
+    """Whether float32 holds A n + B and every number on the way to it, none of which is larger than `reach`
+    (float64 per channel).
     """
     grid = common_grid([*a, *b])
     if not grid:
@@ -179,8 +238,7 @@ def fits_float32(a, b, lo, hi) -> bool:
     if grid.denominator & (grid.denominator - 1):
         return False
     odd = grid.numerator // (grid.numerator & -grid.numerator)
-    top = max(abs(x) * max(abs(int(low)), abs(int(high))) + abs(y) for x, y, low, high in zip(a, b, lo, hi))
-    return top / grid * odd <= 2**24
+    return Fraction(float(np.max(reach))) / grid * odd <= 2**24
 
 
 def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
@@ -195,16 +253,16 @@ def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
 
 @np.errstate(over="ignore", invalid="ignore")  # infinity is as monotone as a number; the caller refuses NaN
 def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
-    """The value in the reference's own float32 arithmetic.
+    """The value in the reference's own float32 arithmetic, from the exact number at its base.
 
     Args:
-        n: int64, shape (channels, any), integers of the base leaf.
+        n: integers of the base leaf, shape (channels, any).
 
     Returns:
         float32 of the same shape.
     """
     _, a, b = value.start
-    x = (n * a.astype(np.float64)[:, None] + b.astype(np.float64)[:, None]).astype(F32)
+    x = _affine(n, a, b).astype(F32)
     for op, *given in value.chain:
         p = [np.asarray(c, F32).reshape(-1, 1) for c in given]
         if op == "bn":
@@ -222,3 +280,29 @@ def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
         elif op == "clip":
             x = np.clip(x, p[0], p[1])
     return x
+
+
+def _affine(n: np.ndarray, a, b) -> np.ndarray:
+    """A n + B per row of n, float64, rounded once."""
+    below = [lcm(x.denominator, y.denominator) for x, y in zip(a, b)]
+    times = [x.numerator * (d // x.denominator) for x, d in zip(a, below)]
+    plus = [y.numerator * (d // y.denominator) for y, d in zip(b, below)]
+    most = 2 ** (width_of(n) - 1)
+    powers = all(not d & (d - 1) and d < 2**1000 for d in below)
+    if powers and all(abs(t) * most + abs(p) < 2**53 for t, p in zip(times, plus)):
+        columns = (np.array(x, np.float64)[:, None] for x in (times, plus, below))
+        t, p, d = columns
+        return (n * t + p) / d
+    t, p, d = (np.array(x, object)[:, None] for x in (times, plus, below))
+    return np.asarray(_ratio(n.astype(object) * t + p, np.broadcast_to(d, n.shape)), np.float64)
+
+
+def _nearest(above: int, below: int) -> float:
+    """Their ratio as the nearest float64; infinity beyond the largest."""
+    try:
+        return above / below
+    except OverflowError:
+        return copysign(inf, above)
+
+
+_ratio = np.frompyfunc(_nearest, 2, 1)

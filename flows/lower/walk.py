@@ -4,27 +4,37 @@ A rule (`registry.py`) returns the value of the node's output, None for a consta
 where it must. What no rule can do exactly is refused by name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from onnx import numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import as_width, whole_numbers
 
 from . import integers
-from .values import Leaf, Node, Value, fits_float32, of_leaf
-
-MOST_BITS = 24  # a float tensor of lowered.onnx holds integers up to 2^24
+from .values import Bounds, Leaf, Node, Value, bounds_of, fits_float32, of_leaf
 
 
-class TooWide(UserError):
-    """A sum that could be lowered if it were rounded."""
-
-
-def refuse(node, why: str, instead: str, kind: type = UserError) -> UserError:
+def refuse(node, why: str, instead: str) -> UserError:
     """The error for a node that cannot be lowered: node, reason, nearest form that works."""
-    return kind(f"{node.name} ({node.op_type}): {why}; {instead}.")
+    return UserError(f"{node.name} ({node.op_type}): {why}; {instead}.")
+
+
+@dataclass
+class RoundedSum:
+    """A sum of branches whose multipliers are rounded.
+
+    Attributes:
+        node: of the network. bits: of the rounded sum; exact_bits: of the exact one.
+        bound: largest distance from the exact sum, in units of the network's value, float64 per channel.
+    """
+
+    node: str
+    bits: int
+    exact_bits: int
+    bound: np.ndarray
 
 
 @dataclass
@@ -35,10 +45,13 @@ class Lowered:
         nodes: operators in order; leaves: every integer tensor by name, the first is the input.
         output: the scores as a value of one leaf.
         activations: {tensor of the QONNX graph: Value} of every quantiser.
+        own: {leaf: the value that it was made for}.
         rounded: names of operators whose sums the reference rounds in float32, so that equality is shown by
             comparison and not by construction.
-        approximate: {leaf: node of the network} of the sums that are not exact; empty unless that was asked
-            for.
+        approximate: {leaf: RoundedSum} of the sums that are not exact; empty unless that was asked for.
+        slack: {leaf of levels: how far, in integers per channel, the reference's own rounding may move what
+            is compared there}; nothing where the reference rounds nothing.
+        walked: the graph before it was rearranged, None where it was not or the reference rounds nothing.
     """
 
     nodes: list[Node]
@@ -46,16 +59,22 @@ class Lowered:
     output: Value
     activations: dict[str, Value]
     rounded: list[str]
-    approximate: dict[str, str]
+    own: dict[str, Value] = field(default_factory=dict)
+    approximate: dict[str, "RoundedSum"] = field(default_factory=dict)
+    slack: dict[str, np.ndarray] = field(default_factory=dict)
+    walked: "Lowered | None" = None
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Every integer tensor for inputs (N, H, W, C), int64."""
+        """Every integer tensor for inputs (N, H, W, C): int64, or Python integers where the leaf is wider."""
         tensors = {next(iter(self.leaves)): np.asarray(x, np.int64)}
         for node in self.nodes:
-            tensors[node.out] = integers.run_operator(
-                node.op, [tensors[name] for name in node.inputs], node.at
-            )
+            tensors[node.out] = self.run_node(node, tensors)
         return tensors
+
+    def run_node(self, node: Node, tensors: dict[str, np.ndarray]) -> np.ndarray:
+        """What one operator makes of its tensors."""
+        result = integers.run_operator(node.op, [tensors[name] for name in node.inputs], node.at)
+        return as_width(result, self.leaves[node.out].bits)
 
     def only_reader(self, leaf: str) -> Node | None:
         """The operator that reads a leaf, None where several do or the output is it."""
@@ -66,15 +85,16 @@ class Lowered:
 class Walk:
     """Constants, quantised weights, values by tensor name, and the integer graph so far.
 
-    `own` is {leaf: (A, B)} of the value that each leaf was made for; `sum_bits` bounds sums of branches,
-    which are rounded where they are wider, None keeps them exact. `writable` names the nodes whose weights
-    are replaced at run time.
+    `own` is {leaf: the value that it was made for}; `sum_bits` says how fine sums of branches are that are
+    wider than `join.lower.EXACT_BITS`, None keeps them exact. `writable` names the nodes whose weights are
+    replaced at run time.
     """
 
     def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
         self.model, self.sum_bits, self.writable = model, sum_bits, writable
-        self.own: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self.approximate: dict[str, str] = {}
+        self.own: dict[str, Value] = {}
+        self.approximate: dict[str, RoundedSum] = {}
+        self.slack: dict[str, np.ndarray] = {}
         self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self.weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.values: dict[str, Value] = {}
@@ -114,19 +134,26 @@ class Walk:
         while unique in self.leaves:
             count += 1
             unique = f"{name}_{count}"
-        low, high = (np.broadcast_to(np.asarray(end, np.int64), (shape[-1],)).copy() for end in (lo, hi))
+        low, high = (np.broadcast_to(whole_numbers(end), (shape[-1],)).copy() for end in (lo, hi))
         leaf = self.leaves[unique] = Leaf(unique, tuple(shape), low, high, layer or unique, order)
         self.nodes.append(Node(unique, op, [i.name for i in inputs], unique, at))
         return leaf
 
-    def value_of(self, leaf: Leaf, scale, offset) -> Value:
+    def value_of(self, leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
         """A n + B over a new leaf; remembers where the reference has to round."""
-        value = of_leaf(leaf, scale, offset)
+        value = of_leaf(leaf, scale, offset, bounds)
         _, a, b = value.start
-        self.own.setdefault(leaf.name, (a, b))
-        if leaf.name not in self.rounded and not fits_float32(a, b, leaf.lo, leaf.hi):
+        self.own.setdefault(leaf.name, value)
+        if leaf.name not in self.rounded and not fits_float32(a, b, bounds_of(value).reach):
             self.rounded.append(leaf.name)
         return value
+
+    def levels_of(self, leaf: Leaf, scale, offset) -> Value:
+        """A n + B over a leaf of numbers that the reference has as they are, not as sums."""
+        value = of_leaf(leaf, scale, offset)
+        ends = [(value.single[1] * end + value.offset).astype(np.float64) for end in (leaf.lo, leaf.hi)]
+        reach = np.maximum(*map(abs, ends))
+        return self.value_of(leaf, scale, offset, Bounds(reach, np.zeros_like(reach)))
 
     def per_channel(self, node, constant, value: Value) -> np.ndarray:
         """A constant as ONNX broadcasts it against the value, one number per channel."""

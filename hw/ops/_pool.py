@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._streams import check_divides, memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -38,7 +39,7 @@ class Pool(HwOp):
         return self.element
 
     def reduced(self, taps: list[np.ndarray]) -> np.ndarray:
-        """The results of int64 pixels (N, OH, OW, C), one array for every position in the window."""
+        """The results of pixels, integers (N, OH, OW, C), one array for every position in the window."""
         raise NotImplementedError
 
     def in_stream(self) -> Stream:
@@ -64,9 +65,9 @@ class Pool(HwOp):
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         (height, width, _), (kh, kw) = self.out_stream().shape, self.get_nodeattr("kernel")
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
+        x = as_width(self.taken(context), self.out_stream().bits)
         taps = [x[:, y : height * kh : kh, c : width * kw : kw] for y in range(kh) for c in range(kw)]
-        context[self.onnx_node.output[0]] = self.reduced(taps).astype(np.float32)
+        context[self.onnx_node.output[0]] = self.reduced(taps)
 
     def cycles(self) -> int:
         """One input beat per cycle."""

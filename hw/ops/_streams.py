@@ -1,6 +1,9 @@
 """What the operators that only move elements check and share."""
 
+import numpy as np
+
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import INT64_BITS, as_width, width_of
 
 
 def divisors(number: int) -> list[int]:
@@ -36,6 +39,18 @@ def signed_bits(low: int, high: int) -> int:
     (8, 4)
     """
     return max(int(high), -int(low) - 1, 0).bit_length() + 1
+
+
+def wrapped(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+    """Integers modulo 2**bits, as the elements of that width.
+
+    >>> wrapped(np.array([127, 128, -129]), 8, True)
+    array([ 127, -128,  127])
+    """
+    if width_of(values) >= INT64_BITS or bits > INT64_BITS:
+        values = as_width(values, INT64_BITS + 1)
+    low, _ = value_range(bits, signed)
+    return as_width((values - low) % 2**bits + low, bits)
 
 
 def packed(values, bits: int) -> tuple[int, int]:

@@ -18,6 +18,8 @@ from qonnx.core.datatype import DataType
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
+from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
+
 DOMAIN = "xnorforge.hw.ops"
 
 
@@ -60,19 +62,28 @@ class Stream:
         """Frames (N, *shape) of integers to beats: uint32 (N * beats, words), word 0 holds the lowest
         bits.
         """
-        values = np.asarray(values).astype(np.int64).reshape(-1, self.lanes)
-        bits = (values[:, :, None] >> np.arange(self.bits)) & 1
+        values = as_width(values, self.bits).reshape(-1, self.lanes)
+        if self.bits > INT64_BITS:
+            pieces = np.stack(limbs(values, self.bits), -1)
+            bits = ((pieces[..., None] >> np.arange(32)) & 1).reshape(*values.shape, -1)[..., : self.bits]
+        else:
+            bits = (values[:, :, None] >> np.arange(self.bits)) & 1
         bits = bits.reshape(len(values), self.width).astype(np.uint8)
         words = -(-self.width // 32)
         bits = np.pad(bits, ((0, 0), (0, words * 32 - self.width)))
         return np.packbits(bits, axis=1, bitorder="little").view("<u4")
 
     def unpack(self, beats) -> np.ndarray:
-        """Beats as `pack` makes them back to int64 frames (N, *shape)."""
+        """Beats as `pack` makes them back to integers (N, *shape), in the form of `any_width.as_width`."""
         raw = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)
         bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width].reshape(
             -1, self.lanes, self.bits
         )
+        if self.bits > INT64_BITS:
+            bits = np.pad(bits, ((0, 0), (0, 0), (0, -self.bits % 32))).astype(np.int64)
+            pieces = bits.reshape(*bits.shape[:2], -1, 32) @ (1 << np.arange(32, dtype=np.int64))
+            values = of_limbs([*np.moveaxis(pieces, -1, 0)], self.bits, self.signed)
+            return values.reshape(-1, *self.shape)
         weight = 2 ** np.arange(self.bits, dtype=np.int64)
         if self.signed:
             weight[-1] = -weight[-1]
@@ -175,7 +186,7 @@ class HwOp(CustomOp):
         them.
         """
         found = ((key, find(tensor)) for key, tensor in zip(self.arrays, self.onnx_node.input[self.inputs :]))
-        self.arrays_of = {key: values for key, values in found if values is not None}
+        self.arrays_of = {key: _constant(values) for key, values in found if values is not None}
 
     @property
     def inputs(self) -> int:
@@ -219,8 +230,8 @@ class HwOp(CustomOp):
         return list(self.onnx_node.output)
 
     def run_all(self, *inputs) -> list[np.ndarray]:
-        """Execute on integers (N, *shape), one array per stream in; returns int64 (N, *shape), one per stream
-        out.
+        """Execute on integers (N, *shape), one array per stream in; returns integers (N, *shape), one per
+        stream out: int64, or Python integers where the stream has more bits (`any_width.py`).
         """
         node = self.onnx_node
         context = {tensor: np.asarray(x) for tensor, x in zip(self.sources, inputs, strict=True)}
@@ -228,7 +239,12 @@ class HwOp(CustomOp):
             (tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[self.inputs :])
         )
         self.execute_node(context, None)
-        return [np.asarray(context[tensor]).astype(np.int64) for tensor in node.output]
+        return [as_width(context[tensor], sink.bits) for tensor, sink in zip(node.output, self.out_streams())]
+
+    def taken(self, context, stream: int = 0) -> np.ndarray:
+        """The integers of a stream in as `execute_node` finds them, (N, *shape)."""
+        source = self.in_streams()[stream]
+        return as_width(context[self.sources[stream]], source.bits).reshape(-1, *source.shape)
 
     def run(self, *inputs) -> np.ndarray:
         """As `run_all`, the first stream out."""
@@ -240,7 +256,7 @@ class HwOp(CustomOp):
         for index, stream in enumerate(self.in_streams()):
             low = -(2 ** (stream.bits - 1)) if stream.signed else 0
             rng = np.random.default_rng(seed + 1000 * index)
-            found.append(rng.integers(low, low + 2**stream.bits, (frames, *stream.shape)))
+            found.append(drawn(rng, low, low + 2**stream.bits, (frames, *stream.shape)))
         return found
 
     def random_input(self, seed: int, frames: int = 2) -> np.ndarray:
@@ -351,7 +367,7 @@ class HwOp(CustomOp):
             lowered: lowered.npz: `integers` (N, outputs) or, of a map, (N, H, W, C), the scores; `scale` and
                 `bias` of the logits, one per output or channel.
         """
-        integers = lowered["integers"]
+        integers = whole_numbers(lowered["integers"])
         return integers.reshape(len(integers), *self.out_stream().shape)
 
     # What qonnx wants of a custom op.
@@ -373,6 +389,11 @@ class HwOp(CustomOp):
     def __str__(self) -> str:
         attributes = (f"{a.name}={helper.get_attribute_value(a)}" for a in self.onnx_node.attribute)
         return f"{type(self).__name__}({', '.join(attributes)})"
+
+
+def _constant(values) -> np.ndarray:
+    """A constant of a graph; integers that need more than 64 bits are kept as text there."""
+    return whole_numbers(values) if np.asarray(values).dtype.kind in "OSU" else values
 
 
 def numbered(name: str, count: int) -> list[str]:

@@ -50,8 +50,8 @@ module xf_pool #(
 
   // Bits of the largest sum; of signed elements the most negative one.
   localparam int unsigned SumBits = (Signed != 0)
-    ? $clog2(KernelH * KernelW * 2**(InBits-1)) + 1
-    : $clog2(KernelH * KernelW * (2**InBits - 1) + 1);
+    ? $clog2(KernelH * KernelW) + InBits
+    : $clog2((InBits+33)'(KernelH * KernelW) * {33'd0, {InBits{1'b1}}} + (InBits+33)'(1));
 
   if (Beats < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
     $error("xf_pool: Beats, Pe, InBits must be at least 1; got %0d, %0d, %0d", Beats, Pe, InBits);

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xnorforge.hw.any_width import as_width
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -50,6 +52,6 @@ def as_stream(x, stream) -> "Packed | np.ndarray":
 
 
 def as_integers(x, stream) -> np.ndarray:
-    """A value as int64 (N, *shape), packed or not."""
+    """A value as integers (N, *shape), packed or not, in the form of their width (`hw/any_width.py`)."""
     plain = x.unpack() if isinstance(x, Packed) else x
-    return plain.astype(np.int64, copy=False).reshape(-1, *stream.shape)
+    return as_width(plain, stream.bits).reshape(-1, *stream.shape)

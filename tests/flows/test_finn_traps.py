@@ -78,7 +78,7 @@ def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     ours = lowered(model)
     exact = emit.emitted(ours)
     assert exact.get_tensor_datatype("dense0_out") == DataType["UINT10"]
-    before = finn_execution.execute_with_finn(exact, x)["dense0_threshold_out"]
+    before = finn_execution.execute_with_finn(exact, {exact.graph.input[0].name: x})["dense0_threshold_out"]
     assert before.tolist() == [[0, 0]]
     steps = (
         ("fpgadataflow.minimize_accumulator_width", "MinimizeAccumulatorWidth"),
@@ -90,7 +90,8 @@ def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     assert (
         getCustomOp(narrowed.get_nodes_by_op_type("MVAU")[0]).get_nodeattr("accDataType") == "INT10"
     )  # 511 at most
-    assert finn_execution.execute_with_finn(narrowed, x)["dense0_threshold_out"].tolist() == [[1, 1]]
+    after = finn_execution.execute_with_finn(narrowed, {narrowed.graph.input[0].name: x})
+    assert after["dense0_threshold_out"].tolist() == [[1, 1]]
     compare(model, x[None])
 
 

@@ -30,7 +30,7 @@ def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
 @pytest.mark.parametrize("name", shapes.SHAPES)
 def test_rtl_of_a_shape_that_finn_was_tried_on_gives_its_integers(tmp_path, name):
     given = shapes.exported(name)
-    graph, model, _ = integers_of(given.model, {"lo": given.lo, "hi": given.hi, "scale": given.scale})
+    graph, model = integers_of(given.model, {"lo": given.lo, "hi": given.hi, "scale": given.scale})
     _, flowing = raced(bind(model, *checks.scale_and_bias(graph.output)), given.pixels[:IMAGES], 1, tmp_path)
     wanted = checks.run_all(graph, given.frames[:IMAGES])
     np.testing.assert_array_equal(flowing.output.reshape(IMAGES, -1)[:, : wanted.shape[1]], wanted)

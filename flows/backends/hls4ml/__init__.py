@@ -21,6 +21,7 @@ from xnorforge.flows.backends.hls4ml import emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
 from xnorforge.hw import boards, graph
+from xnorforge.hw.any_width import whole_numbers
 
 BACKEND = Backend(about="a Vitis HLS project by hls4ml, emulated", stages=("hls",), report="project")
 BENCH = 10  # images in the project's own test bench
@@ -56,7 +57,7 @@ def write_and_emulate(
     ops, fold = graph.operators(acc / "folded.onnx"), artifacts.read_json(acc / "fold.json")
     board = boards.load(fold["board"])
     with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
-        pixels, wanted = golden["images"][:images], lowered["integers"][:images]
+        pixels, wanted = golden["images"][:images], whole_numbers(lowered["integers"])[:images]
     checks, forms, times = [*before], {}, {}
     with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
         for kind in io:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from xnorforge.hw.any_width import as_width
 from xnorforge.sim.bits.packed import as_integers
 
 
@@ -12,7 +13,8 @@ def step(op):
     offset, shift = op.offset(), op.get_nodeattr("shift")
 
     def run(x):
-        keys = (as_integers(x, op.in_stream()) * 2**shift + offset) * len(offset) - np.arange(len(offset))
+        keys = as_width(as_integers(x, op.in_stream()), op.key_bits + len(offset).bit_length())
+        keys = (keys * 2**shift + offset) * len(offset) - np.arange(len(offset))
         return keys.argsort(-1)[..., -1:]
 
     return run

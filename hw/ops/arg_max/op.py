@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.ops._streams import packed, signed_bits, value_range
 from xnorforge.hw.ops.base import Stream
 
 
@@ -27,13 +28,13 @@ class ArgMax(PerChannel):
         return super().get_nodeattr_types() | {"shift": ("i", False, 0)}
 
     def offset(self) -> np.ndarray:
-        """The offsets, int64 (C,).
+        """The offsets, integers (C,).
 
         Raises:
             UserError: there is not one for each channel, or the shift is no shift.
         """
         channels, shift = self.get_nodeattr("in_shape")[-1], self.get_nodeattr("shift")
-        offset = np.asarray(self.arrays_of.get("offset", np.zeros(channels))).astype(np.int64)
+        offset = whole_numbers(self.arrays_of.get("offset", np.zeros(channels)))
         if offset.shape != (channels,):
             raise UserError(
                 f"{self.name}: offset {offset.shape} does not belong to {channels} channels; use "
@@ -49,8 +50,7 @@ class ArgMax(PerChannel):
 
     def execute_node(self, context, _graph):
         self.load_constants(context.get)
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
-        keys = (x << self.get_nodeattr("shift")) + self.offset()
+        keys = (as_width(self.taken(context), self.key_bits) << self.get_nodeattr("shift")) + self.offset()
         context[self.onnx_node.output[0]] = np.argmax(keys, -1)[..., None].astype(np.float32)
 
     def answers(self, lowered):
@@ -60,15 +60,14 @@ class ArgMax(PerChannel):
         numbers = [Fraction(x) for x in (*lowered["scale"], *lowered["bias"])]
         grid = lcm(*(x.denominator for x in numbers))
         factors, addends = np.array([int(x * grid) for x in numbers], object).reshape(2, -1)
-        return (lowered["integers"].astype(object) * factors + addends).argmax(-1)[..., None]
+        return (whole_numbers(lowered["integers"]).astype(object) * factors + addends).argmax(-1)[..., None]
 
     @property
     def key_bits(self) -> int:
         """Bits of a key in two's complement."""
         source, offset, shift = self.in_stream(), self.offset(), self.get_nodeattr("shift")
         low, high = value_range(source.bits, source.signed)
-        ends = (low << shift) + int(offset.min()), (high << shift) + int(offset.max())
-        return max(ends[1].bit_length(), (-ends[0] - 1).bit_length() if ends[0] < 0 else 0) + 1
+        return signed_bits((low << shift) + int(offset.min()), (high << shift) + int(offset.max()))
 
     @property
     def folds(self) -> int:
@@ -103,7 +102,7 @@ class ArgMax(PerChannel):
             lut += bits / 2 + index * (3 if lanes > 1 else 1)
         if "offset" in self.arrays_of:
             offset = self.offset()
-            lut += lanes * bits + logic_rom(lanes * int(np.ptp(offset)).bit_length(), folds)
+            lut += lanes * bits + logic_rom(lanes * int(offset.max() - offset.min()).bit_length(), folds)
         return {"lut": lut, "bram36": 0.0}
 
     @classmethod

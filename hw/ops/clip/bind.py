@@ -1,7 +1,5 @@
 """One bound per channel."""
 
-import numpy as np
-
 from xnorforge.flows.bind.network import Bound, Network, get
 from xnorforge.flows.bind.nodes import out_width
 from xnorforge.flows.bind.registry import takes
@@ -15,5 +13,5 @@ def clip(network: Network, node):
         "in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed),
         "mul": get(node, "mul"), **out_width(network, node),
     }  # fmt: skip
-    at, direction = (np.rint(network.constant(name)).astype(np.int64) for name in node.input[1:])
+    at, direction = (network.integers(name) for name in node.input[1:])
     return [node], [Bound("Clip", node.name, attributes, {"at": at, "direction": direction}, [node.name])]

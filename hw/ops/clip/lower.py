@@ -10,6 +10,7 @@ from xnorforge.flows.lower.registry import MAKERS, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, append, signs_of
 from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.clip.op import clipped
 
 
@@ -61,6 +62,7 @@ def _rectified(walk, node, leaf: str, a, b):
     clipped at the first integer beyond the kink, and one more bit tells whether it is reached.
     """
     source = walk.leaves[leaf]
+    ends = [whole_numbers(end) for end in (source.lo, source.hi)]
     if not all(a):
         raise refuse(node, "a channel in front of it has scale 0", "remove the channel")
     kink = [-y / x for x, y in zip(a, b)]
@@ -68,16 +70,13 @@ def _rectified(walk, node, leaf: str, a, b):
     common = lcm(*{k.denominator for k in kink})
 
     def clipped(mul, at):
-        ends = (
-            np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at))
-            for e in (source.lo, source.hi)
-        )
+        reached = (np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at)) for e in ends)
         name = f"{source.layer}_clip"
         out = walk.emit(
             "Clip",
             [source],
             source.shape,
-            *ends,
+            *reached,
             name,
             source.layer,
             source.order,
@@ -88,14 +87,11 @@ def _rectified(walk, node, leaf: str, a, b):
         return out.name
 
     if common <= 2:
-        at = np.array([int(k * common) for k in kink])
+        at = whole_numbers(np.array([int(k * common) for k in kink], object))
         return {clipped(common, at): a / common}, b
-    at = np.array(
-        [
-            -(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator
-            for k, up in zip(kink, rising)
-        ]
-    )
+    above = [-(-k.numerator // k.denominator) if up > 0 else k.numerator // k.denominator
+             for k, up in zip(kink, rising)]  # fmt: skip
+    at = whole_numbers(np.array(above, object))
     name = f"{source.layer}_reached"
     bit = MAKERS["levels"](walk, source, (at * rising)[:, None], rising, name)
     jump = np.array([x * int(k) + y for x, k, y in zip(a, at, b)], object)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._streams import value_range, wrapped
 
 
 def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -27,13 +28,13 @@ class Clip(PerChannel):
         return super().get_nodeattr_types() | {"mul": ("i", False, 1, {1, 2})} | self.widths
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds and directions, int64 (C,) each.
+        """Bounds and directions, integers (C,) each.
 
         Raises:
             UserError: they are not one per channel, or a direction is not 1 or -1.
         """
         channels, given = self.get_nodeattr("in_shape")[-1], self.arrays_of.get("direction")
-        at = np.asarray(self.arrays_of["at"]).astype(np.int64)
+        at = whole_numbers(self.arrays_of["at"])
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if at.shape != (channels,) or direction.shape != (channels,):
             raise UserError(
@@ -50,11 +51,8 @@ class Clip(PerChannel):
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         (at, direction), sink = self.tables(), self.out_stream()
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
-        x = x * self.get_nodeattr("mul")
-        y = clipped(x, at, direction)
-        low, _ = value_range(sink.bits, sink.signed)
-        context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
+        y = clipped(self.taken(context) * self.get_nodeattr("mul"), at, direction)
+        context[self.onnx_node.output[0]] = wrapped(y, sink.bits, sink.signed)
 
     def latency(self) -> int:
         """One comparison."""
@@ -71,11 +69,12 @@ class Clip(PerChannel):
     def constant(self) -> bool:
         """Whether every lane has one bound and one direction, so that there is no table."""
         at, direction = (table.reshape(-1, self.get_nodeattr("pe")) for table in self.tables())
-        return not (np.ptp(at, axis=0).any() or np.ptp(direction, axis=0).any())
+        return bool((at == at[:1]).all() and (direction == direction[:1]).all())
 
     def memories(self):
         """Words by lane and fold, each a power of two; see the module."""
         (at, direction), source, bits = self.tables(), self.in_stream(), self.get_nodeattr("out_bits")
+        at = at.astype(object)
         low, high = value_range(source.bits, source.signed)
         most = at // self.get_nodeattr("mul")
         if self.constant():  # where Mul * x may be the bound, the odd one of two has a bit less to compare
@@ -122,7 +121,7 @@ class Clip(PerChannel):
             ((2, 4), 2, 10, 1, 1, 6, 1), ((2, 4), 4, 10, 1, 2, 5, 0), ((2, 10), 1, 16, 1, 1, 16, 1),
             ((3, 7), 7, 8, 1, 1, 12, 1),
             ((3, 12), 3, 5, 1, 1, 5, 0), ((1, 9), 3, 20, 1, 2, 21, 1), ((2, 2, 8), 8, 2, 1, 1, 3, 1),
-            ((40,), 2, 6, 0, 1, 6, 0),
+            ((40,), 2, 6, 0, 1, 6, 0), ((2, 6), 3, 64, 1, 2, 65, 1), ((2, 6), 1, 70, 1, 1, 70, 1),
         ]  # fmt: skip
         names = ("in_shape", "pe", "in_bits", "in_signed", "mul", "out_bits", "out_signed")
         found = []
@@ -131,7 +130,7 @@ class Clip(PerChannel):
             rng = np.random.default_rng(index)
             low, high = value_range(bits, bool(signed))
             arrays = {
-                "at": rng.integers(mul * low - 3, mul * high + 4, shape[-1])
+                "at": drawn(rng, mul * low - 3, mul * high + 4, shape[-1])
             }  # some always, some never given out
             if index % 2 or index > 20:
                 arrays["direction"] = rng.choice([-1, 1], shape[-1])

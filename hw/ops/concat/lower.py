@@ -4,7 +4,7 @@ import numpy as np
 
 from xnorforge.flows.lower.registry import emission, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import of_leaf
+from xnorforge.flows.lower.values import Bounds, bounds_of
 from xnorforge.flows.lower.walk import refuse
 
 
@@ -39,6 +39,7 @@ def _concat(walk, node, at):
     lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
     count = sum(n.op == "Concat" for n in walk.nodes)
     out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, f"concat{count}")
-    return of_leaf(
-        out, np.concatenate([v.single[1] for v in values]), np.concatenate([v.offset for v in values])
-    )
+    scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
+    found = [bounds_of(value) for value in values]
+    bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
+    return walk.value_of(out, scale, offset, bounds)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops._streams import check_divides, packed, wrapped
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -62,13 +62,8 @@ class Concat(HwOp):
         )
 
     def execute_node(self, context, _graph):
-        sink, streams = self.out_stream(), zip(self.sources, self.in_streams())
-        parts = [
-            np.asarray(context[tensor]).astype(np.int64).reshape(-1, *stream.shape)
-            for tensor, stream in streams
-        ]
-        low, _ = value_range(sink.bits, sink.signed)
-        context[self.onnx_node.output[0]] = (np.concatenate(parts, -1) - low) % 2**sink.bits + low
+        sink, parts = self.out_stream(), [self.taken(context, k) for k in range(self.inputs)]
+        context[self.onnx_node.output[0]] = wrapped(np.concatenate(parts, -1), sink.bits, sink.signed)
 
     def cycles(self) -> int:
         """One beat per cycle."""
@@ -118,6 +113,7 @@ class Concat(HwOp):
             ((), (5, 5), 1, (3, 3), (0, 0), 4, 0), ((2, 2), (64, 64), 16, (1, 1), (0, 0), 1, 0),
             ((2, 2), (64, 64), 64, (1, 1), (0, 0), 1, 0), ((2, 2), (64, 32), 32, (1, 1), (0, 0), 1, 0),
             ((2, 2), (12,), 3, (4,), (0,), 6, 1), ((6, 1), (1, 7), 1, (2, 2), (1, 1), 2, 1),
+            ((2, 2), (4, 6), 2, (66, 40), (1, 0), 70, 1),
         ]  # fmt: skip
         points = [((*shape, sum(channels)), channels, *rest) for shape, channels, *rest in points]
         names = ("out_shape", "channels", "pe", "in_bits", "in_signed", "out_bits", "out_signed")

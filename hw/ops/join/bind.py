@@ -5,6 +5,7 @@ import numpy as np
 from xnorforge.flows.bind.network import Bound, Network
 from xnorforge.flows.bind.nodes import kinds, out_width
 from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.any_width import whole_numbers
 
 ELEMENTWISE = ("ElementwiseMul", "ElementwiseAdd")
 
@@ -26,11 +27,11 @@ def join(network: Network, root):
             for one in node.input:
                 walk(one, factor)
         else:
-            walk(node.input[0], factor * network.constant(node.input[1]).astype(np.int64))
+            walk(node.input[0], factor * network.integers(node.input[1]).astype(object))
         nodes.append(node)
 
     walk(root.output[0], np.ones(shape[-1], np.int64))
-    arrays = {"multipliers": np.stack([factor for _, factor in terms])}
+    arrays = {"multipliers": whole_numbers(np.stack([factor for _, factor in terms]))}
     inputs = [tensor for tensor, _ in terms]
     attributes = {"in_shape": shape, **kinds(network, inputs), **out_width(network, root)}
     return nodes, [Bound("Join", root.name, attributes, arrays, [node.name for node in nodes], inputs)]

@@ -2,27 +2,30 @@
 
 The rational grid common to the coefficients A_k of all tensors gives integer multipliers A_k / grid, and
 sum_k A_k n_k = grid * sum_k (A_k / grid) n_k  exactly. A shared quantiser gives multipliers 1, 1, which cost
-nothing; scales on a power-of-two grid give shifts. Arbitrary float scales give sums of more bits than can be
-carried: these are refused, or rounded where that was asked for (`Walk.sum_bits`).
+nothing; scales on a power-of-two grid give shifts. Arbitrary float scales give sums of 30 to 80 bits. What
+reads them are mostly comparisons, so that a shortcut is brought to the grid of the last sum that it reaches:
+there and on the way it is added as it is. Sums of more than EXACT_BITS are rounded where that was asked for
+(`Walk.sum_bits`).
 """
 
 from fractions import Fraction
-from math import ceil, log2
 
 import numpy as np
 
 from xnorforge.flows.lower.emit import type_of
-from xnorforge.flows.lower.integers import TOP
-from xnorforge.flows.lower.registry import NEGATABLE, emission, maker, meaning
-from xnorforge.flows.lower.values import Value, common_grid
-from xnorforge.flows.lower.walk import MOST_BITS, TooWide, refuse
+from xnorforge.flows.lower.registry import NEGATABLE, emission, maker, meaning, tidying
+from xnorforge.flows.lower.values import Bounds, Value, bounds_of, common_grid
+from xnorforge.flows.lower.walk import RoundedSum
+from xnorforge.hw.any_width import weighted_sum, whole_numbers, width_of
+
+EXACT_BITS = 24  # sums of so many bits are never rounded
 
 
 @meaning("Join")
 def join(*given):
     """Sum of the inputs, each times its integers per channel."""
     *inputs, at = given
-    return sum(x * at["multipliers"][k] for k, x in enumerate(inputs))
+    return weighted_sum(inputs, at["multipliers"])
 
 
 @maker("sum")
@@ -34,65 +37,80 @@ def _add_up(walk, value: Value, node) -> Value:
     grids = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
     if _widest(columns, grids) >= 2**16:  # one grid per channel needs fewer bits
         grids = [common_grid(column) or Fraction(1) for column in columns]
-    grid, offset = np.array(grids, object), value.offset
-    multipliers = np.array([[int(a) for a in row / grid] for row in rows], object)
-    low, high = _reach(multipliers, leaves)
-    top = max(map(abs, (*low, *high)))
+    grid, offset, bounds = np.array(grids, object), value.offset, bounds_of(value)
     out = f"join{sum(n.op == 'Join' for n in walk.nodes)}"
-    if walk.sum_bits and top > 2**walk.sum_bits:
-        grid, multipliers, offset = _rounded(walk, rows, leaves, offset)
-        low, high = _reach(multipliers, leaves)
-        walk.approximate[out] = node.name
-    elif top >= TOP:
-        raise refuse(
-            node,
-            f"an exact sum of its branches needs {int(top).bit_length() + 1} bits",
-            "put the batch-norm constants and scales of the branches on a binary grid, as the export of this "
-            "project does",
-            TooWide,
-        )
-    leaf = walk.emit(
-        "Join",
-        leaves,
-        value.shape,
-        low,
-        high,
-        out,
-        order=value.leaf.order,
-        multipliers=multipliers.astype(np.int64),
-    )
-    return walk.value_of(leaf, grid, offset)
-
-
-def _reach(multipliers, leaves) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest sum per channel."""
-    ends = [(m * leaf.lo.astype(object), m * leaf.hi.astype(object)) for m, leaf in zip(multipliers, leaves)]
-    return sum(np.minimum(*pair) for pair in ends), sum(np.maximum(*pair) for pair in ends)
-
-
-def _rounded(walk, rows, leaves, offset):
-    """Grid, multipliers and offset of a sum that is not exact: A_k n_k becomes grid * m_k * n_k.
-
-    The grid is the finest power of two on which the sum stays within `sum_bits`; up to the most that
-    lowered.onnx carries if that keeps a sum of before, which is on such a grid itself, exact. What A_k - grid
-    * m_k leaves out is set right at the integer for which the leaf's own value is zero, so that zeros of a
-        branch stay zeros.
-    """
-    reach = sum(abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
-    before = [row for row, leaf in zip(rows, leaves) if leaf.name in walk.approximate]
-    for bits in range(walk.sum_bits, MOST_BITS + 1):
-        # One bit less than `bits`, for rounding a multiplier makes it larger by no more than itself.
+    reach = _reach(_on(rows, grid), leaves)
+    if walk.sum_bits and width_of(reach) > EXACT_BITS:
+        exact_bits = width_of(reach)
         grid = np.array(
-            [Fraction(2) ** (ceil(log2(top)) + 1 - bits) if top else Fraction(1) for top in reach], object
+            [_coarser(*given, walk.sum_bits) for given in zip(columns, grid, _spans(rows, leaves))]
         )
-        if not any(a % g for row in before for a, g in zip(row, grid)):
-            break
-    multipliers = np.array([[round(a) for a in row / grid] for row in rows], object)
-    for row, m, leaf in zip(rows, multipliers, leaves):
-        if leaf.name in walk.own:
-            zero = np.array([-b / a if a else 0 for a, b in zip(*walk.own[leaf.name])], object)
-            offset = offset + (row - grid * m) * zero
-    return grid, multipliers, offset
+        offset, error = _errors(walk, rows, grid, leaves, offset)
+        reach, bounds = _reach(_on(rows, grid), leaves), Bounds(bounds.reach, bounds.error + error)
+        walk.approximate[out] = RoundedSum(node.name, width_of(reach), exact_bits, bounds.error)
+    multipliers = whole_numbers(_on(rows, grid))
+    order = value.leaf.order
+    leaf = walk.emit("Join", leaves, value.shape, *reach, out, order=order, multipliers=multipliers)
+    return walk.value_of(leaf, grid, offset, bounds)
+
+
+def _on(rows, grid) -> np.ndarray:
+    """The coefficients in steps of the grid, to the nearest."""
+    return np.array([[round(a) for a in row / grid] for row in rows], object)
+
+
+def _reach(multipliers, leaves) -> np.ndarray:
+    """Least and greatest sum, (2, channels)."""
+    ends = [(m * leaf.lo.astype(object), m * leaf.hi.astype(object)) for m, leaf in zip(multipliers, leaves)]
+    return np.array([sum(np.minimum(*pair) for pair in ends), sum(np.maximum(*pair) for pair in ends)])
+
+
+def _spans(rows, leaves) -> np.ndarray:
+    """Largest magnitude of the sum per channel, rational."""
+    return sum(abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
+
+
+def _coarser(column, exact: Fraction, span: Fraction, bits: int) -> Fraction:
+    """The grid of one channel of a rounded sum: the power of two on which the sum has `bits` bits, or a finer
+    one, so that no coefficient but 0 becomes 0 and those of an earlier rounded sum, powers of two themselves,
+    stay exact. Never finer than the exact grid.
+
+    The grids of fewer bits are multiples of those of more, so that more bits are never further off.
+    """
+    least = min((abs(a) for a in column if a), default=Fraction(0))
+    if not least:
+        return exact
+    return max(exact, min(_power(span) * 4 / 2**bits, _power(least)))
+
+
+def _power(number: Fraction) -> Fraction:
+    """The largest power of two that is not above a positive number."""
+    exponent = number.numerator.bit_length() - number.denominator.bit_length()
+    found = Fraction(2) ** exponent
+    return found if found <= number else found / 2
+
+
+def _errors(walk, rows, grid, leaves, offset) -> tuple[np.ndarray, np.ndarray]:
+    """Offset of a rounded sum, and how far its rounded coefficients may lead.
+
+    What a multiplier leaves out is set right at the integer for which the leaf's own value is zero, or at the
+    nearest one it reaches, so that zeros of a branch stay zeros.
+    """
+    error = np.zeros(len(grid), object)
+    for row, m, leaf in zip(rows, _on(rows, grid), leaves):
+        lost, lo, hi = row - grid * m, leaf.lo.astype(object), leaf.hi.astype(object)
+        zero = np.clip(_zero(walk.own.get(leaf.name), leaf), lo, hi)
+        offset = offset + lost * zero
+        error = error + abs(lost) * np.maximum(hi - zero, zero - lo)
+    return offset, np.nextafter(np.array([float(x) for x in error]), np.inf)
+
+
+def _zero(own: Value | None, leaf) -> np.ndarray:
+    """Where the value that a leaf was made for is zero, rational."""
+    if own is None:
+        return np.zeros(leaf.channels, object)
+    _, a, b = own.start
+    return np.array([-y / x if x else 0 for x, y in zip(a, b)], object)
 
 
 def _widest(columns, grid) -> int:
@@ -108,7 +126,7 @@ def _emit(emission, node, inputs, out) -> None:
         if (multiplier == 1).all():
             terms.append((x, given.lo, given.hi))
             continue
-        ends = multiplier * given.lo, multiplier * given.hi
+        ends = multiplier * given.lo.astype(object), multiplier * given.hi.astype(object)
         low, high = np.minimum(*ends), np.maximum(*ends)
         y = emission.tensor(f"{node.name}_scale_{k}_out", shape, type_of(low, high))
         c = emission.constant(f"{node.name}_scale_{k}_multipliers", multiplier)
@@ -116,7 +134,7 @@ def _emit(emission, node, inputs, out) -> None:
         terms.append((y, low, high))
     total, low, high = terms[0]
     for k, (y, more_low, more_high) in enumerate(terms[1:], 1):
-        low, high = low + more_low, high + more_high
+        low, high = low + more_low.astype(object), high + more_high
         last = k == len(terms) - 1
         name = node.name if last else f"{node.name}_part_{k}"
         sum_ = out if last else emission.tensor(f"{name}_out", shape, type_of(low, high))
@@ -125,3 +143,35 @@ def _emit(emission, node, inputs, out) -> None:
 
 
 NEGATABLE["Join"] = "multipliers"
+
+
+@tidying(50)
+def _shortcuts_unscaled(graph) -> None:
+    """A shortcut that a later sum takes times m (positive) is made m times as large where it comes from, if
+    all else that reads it are comparisons: n >= t is m n >= m t. Last sums first, so that it reaches the
+    first.
+    """
+    for node in reversed([n for n in graph.nodes if n.op == "Join"]):
+        for index, name in enumerate(node.inputs):
+            factor = node.at["multipliers"][index]
+            source = next((n for n in graph.nodes if n.out == name), None)
+            others = [n for n in graph.nodes if name in n.inputs and n is not node]
+            if (factor == 1).all() or (factor <= 0).any() or node.inputs.count(name) > 1:
+                continue
+            if source is None or source.op != "Join" or name == graph.output.single[0]:
+                continue
+            if all("thresholds" in n.at for n in others):
+                _enlarge(graph, source, others, factor)
+                rows = node.at["multipliers"].astype(object)
+                rows[index] = 1
+                node.at = node.at | {"multipliers": whole_numbers(rows)}
+
+
+def _enlarge(graph, source, comparisons, factor) -> None:
+    """A sum times a positive factor per channel, and its comparisons with it."""
+    factor, leaf = factor.astype(object), graph.leaves[source.out]
+    source.at = source.at | {"multipliers": whole_numbers(source.at["multipliers"] * factor)}
+    leaf.lo, leaf.hi = whole_numbers(leaf.lo * factor), whole_numbers(leaf.hi * factor)
+    for node in comparisons:
+        steps = whole_numbers(node.at["thresholds"] * factor[:, None])
+        node.at = node.at | {"thresholds": steps}

@@ -3,8 +3,9 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import weighted_sum, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, signed_bits, value_range
+from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
 from xnorforge.hw.ops.base import Stream
 
 
@@ -31,15 +32,12 @@ class Join(PerChannel):
         return len(self.get_nodeattr("in_bits"))
 
     def table(self) -> np.ndarray:
-        """The multipliers, int64 (inputs, C).
+        """The multipliers, integers (inputs, C).
 
         Raises:
             UserError: they are not one per stream and channel.
         """
-        table, shape = (
-            np.asarray(self.arrays_of["multipliers"]).astype(np.int64),
-            self.get_nodeattr("in_shape"),
-        )
+        table, shape = whole_numbers(self.arrays_of["multipliers"]), self.get_nodeattr("in_shape")
         if table.shape != (self.inputs, shape[-1]):
             raise UserError(
                 f"{self.name}: multipliers have shape {table.shape}; {self.inputs} streams of {shape[-1]} "
@@ -58,10 +56,8 @@ class Join(PerChannel):
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         sink = self.out_stream()
-        streams = (np.asarray(context[tensor]).astype(np.int64) for tensor in self.sources)
-        total = sum(x.reshape(-1, *sink.shape) * m for x, m in zip(streams, self.table()))
-        low, _ = value_range(sink.bits, sink.signed)
-        context[self.onnx_node.output[0]] = (total - low) % 2**sink.bits + low
+        total = weighted_sum([self.taken(context, k) for k in range(self.inputs)], self.table())
+        context[self.onnx_node.output[0]] = wrapped(total, sink.bits, sink.signed)
 
     def latency(self) -> int:
         """Products, sum."""
@@ -82,7 +78,7 @@ class Join(PerChannel):
         """Bits of two's complement that hold every sum, `out_bits` at most."""
         ends = [
             [np.minimum(row * low, row * high), np.maximum(row * low, row * high)]
-            for row, stream in zip(self.table(), self.in_streams())
+            for row, stream in zip(self.table().astype(object), self.in_streams())
             for low, high in [value_range(stream.bits, stream.signed)]
         ]
         least, greatest = np.sum(ends, 0)
@@ -91,12 +87,14 @@ class Join(PerChannel):
     def rtl(self):
         source, table, same = self.in_stream(), self.table(), self.constant()
         constants = [int(row[0]) if one else 0 for row, one in zip(table, same)]
+        constant_bits = max(32, signed_bits(min(constants), max(constants)))
         return self.module, {
             "Inputs": self.inputs, "Pe": source.lanes, "Folds": source.shape[-1] // source.lanes,
             "OutBits": self.get_nodeattr("out_bits"), "SumBits": self.sum_bits(),
             "InBits": packed(self.get_nodeattr("in_bits"), 8),
             "Signed": packed(self.get_nodeattr("in_signed"), 1),
-            "WordBits": packed(self.word_bits(), 8), "Constants": packed(constants, 32),
+            "WordBits": packed(self.word_bits(), 8), "ConstantBits": constant_bits,
+            "Constants": packed(constants, constant_bits),
         }  # fmt: skip
 
     def memories(self):
@@ -149,6 +147,9 @@ class Join(PerChannel):
             ((2, 2, 64), 2, (9, 22), (0, 1), 23, 1, 1000), ((2, 2, 128), 1, (11, 11), (0, 0), 24, 1, 76),
             ((4, 4, 2), 2, (2, 20), (0, 1), 21, 1, -64), ((4, 4, 2), 1, (2, 2, 2, 2), (1, 0, 1, 0), 9, 1, 30),
             ((3, 3, 3), 3, (24, 24), (1, 1), 24, 1, 0), ((3, 3, 3), 1, (17, 9), (1, 0), 30, 1, 8000),
+            ((2, 2, 6), 2, (9, 44), (0, 1), 45, 1, 2**33), ((2, 5), 1, (9, 62), (0, 1), 64, 1, 2**52),
+            ((2, 6), 3, (10, 69), (0, 1), 70, 1, 2**57), ((3, 4), 4, (70, 66), (1, 0), 71, 1, 0),
+            ((3, 4), 2, (12, 12), (0, 0), 60, 1, -(2**40 + 77)),
         ]  # fmt: skip
         found = []
         for index, (shape, pe, bits, signed, out, out_signed, largest) in enumerate(points):

@@ -25,7 +25,8 @@ module xf_join #(
   parameter  logic [8*Inputs-1:0]  InBits         = {Inputs{8'd8}},  // per element of each stream
   parameter  logic [Inputs-1:0]    Signed         = '0,
   parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // multiplier, two's complement
-  parameter  logic [32*Inputs-1:0] Constants      = {Inputs{32'd1}},
+  parameter  int unsigned          ConstantBits   = 32,            // of a constant, two's complement
+  parameter  logic [ConstantBits*Inputs-1:0] Constants = {Inputs{ConstantBits'(1)}},
   parameter                        MultiplierFile = "",
   localparam int unsigned          InW            = Pe * xf_sum8(InBits, Inputs),
   localparam int unsigned          LaneW          = xf_sum8(WordBits, Inputs),
@@ -108,7 +109,8 @@ module xf_join #(
       logic signed [TakeW-1:0] x;
       assign x = TakeW'(signed'({Signed[k] & s_data_i[At+Bits-1], s_data_i[At +: Bits]}));
       if (MulW == 0) begin : gen_constant
-        localparam logic signed [31:0] Constant = Constants[32*k +: 32];
+        localparam logic signed [ConstantBits-1:0] Constant =
+          Constants[ConstantBits*k +: ConstantBits];
         always_ff @(posedge clk_i) if (go) part[k] <= SumBits'(x) * SumBits'(Constant);
       end else begin : gen_table
         localparam int unsigned KeepW = (Bits + MulW < SumBits) ? Bits + MulW : SumBits;

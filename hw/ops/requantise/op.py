@@ -3,6 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import drawn, whole_numbers, width_of
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
@@ -24,7 +25,7 @@ class Requantise(PerChannel):
         return super().get_nodeattr_types() | {"shift": ("i", True, 0), "levels": ("i", True, 0)}
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Offsets, ties and directions, int64 (C,).
+        """Offsets, ties and directions, integers (C,).
 
         Raises:
             UserError: they are not one per channel, or name no rule; shift or levels are out of range.
@@ -33,14 +34,14 @@ class Requantise(PerChannel):
             (*self.get_nodeattr("in_shape"),)[-1],
             *map(self.get_nodeattr, ("shift", "levels")),
         )
-        if not 1 <= shift < 32 or not 1 <= levels < 2**16:
+        if not 1 <= shift < 256 or not 1 <= levels < 2**16:
             raise UserError(
-                f"{self.name}: shift={shift}, levels={levels}; shift is 1 .. 31 and levels 1 .. 65,535."
+                f"{self.name}: shift={shift}, levels={levels}; shift is 1 .. 255 and levels 1 .. 65,535."
             )
         found = []
         for key, plain, known in (("offset", 0, None), ("ties", 0, (0, 1, 2)), ("direction", 1, (-1, 1))):
             given = self.arrays_of.get(key)
-            values = np.full(channels, plain) if given is None else np.asarray(given).astype(np.int64)
+            values = np.full(channels, plain) if given is None else whole_numbers(given)
             if values.shape != (channels,) or (known and not np.isin(values, known).all()):
                 what = f"of {' and '.join(map(str, known))} " if known else ""
                 raise UserError(
@@ -56,8 +57,7 @@ class Requantise(PerChannel):
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         offset, ties, direction = self.tables()
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
-        u, shift = x * direction - offset, self.get_nodeattr("shift")
+        u, shift = self.taken(context) * direction - offset, self.get_nodeattr("shift")
         q = u >> shift
         tie = (u == q << shift) & (ties > 0) & (q % 2 == ties % 2)
         context[self.onnx_node.output[0]] = np.clip(q - tie, 0, self.get_nodeattr("levels")).astype(
@@ -71,15 +71,9 @@ class Requantise(PerChannel):
     def sum_bits(self) -> int:
         """Bits of u, two's complement."""
         source, (offset, _, direction) = self.in_stream(), self.tables()
-        ends = [end * direction - offset for end in value_range(source.bits, source.signed)]
-        return (
-            max(
-                int(np.max(ends)).bit_length(),
-                int(-np.min(ends) - 1).bit_length(),
-                self.get_nodeattr("shift"),
-            )
-            + 1
-        )
+        low, high = value_range(source.bits, source.signed)
+        ends = [end * direction.astype(object) - offset for end in (low, high)]
+        return max(width_of(np.array(ends, object)), self.get_nodeattr("shift") + 1)
 
     def rtl(self):
         source = self.in_stream()
@@ -96,12 +90,8 @@ class Requantise(PerChannel):
         source, bits, (offset, ties, direction) = self.in_stream(), self.sum_bits(), self.tables()
         lanes, negative = source.lanes, direction < 0
         # -x is the inverse of x, plus 1.
-        words = (
-            (negative - offset) % 2**bits
-            | (ties == 2) << bits
-            | (ties == 1) << bits + 1
-            | negative << bits + 2
-        )
+        flags = (ties == 2) + 2 * (ties == 1) + 4 * negative
+        words = (negative - offset.astype(object)) % 2**bits | flags.astype(object) << bits
         folds = words.reshape(-1, lanes).tolist()
         return {
             "TableFile": (
@@ -138,13 +128,14 @@ class Requantise(PerChannel):
             ((2, 4), 1, 20, 1, 12, 255),
             ((1,), 1, 8, 0, 4, 20), ((2, 3), 1, 2, 1, 1, 3), ((2, 3), 3, 11, 0, 3, 31),
             ((2, 2), 1, 18, 1, 10, 255),
-            ((7, 2), 2, 9, 1, 3, 100), ((2, 33), 11, 8, 0, 2, 63),
+            ((7, 2), 2, 9, 1, 3, 100), ((2, 33), 11, 8, 0, 2, 63), ((2, 6), 2, 40, 1, 4, 255),
+            ((2, 6), 3, 64, 1, 50, 255), ((2, 4), 1, 70, 1, 66, 15),
         ]  # fmt: skip
         found = []
         for index, (shape, pe, bits, signed, shift, levels) in enumerate(points):
             rng, channels = np.random.default_rng(index), shape[-1]
             low, high = value_range(bits, bool(signed))
-            arrays = {"offset": rng.integers(low - 2**shift, high + 2, channels) // 2}
+            arrays = {"offset": drawn(rng, low - 2**shift, high + 2, channels) // 2}
             if index % 2:
                 arrays |= {"ties": rng.integers(0, 3, channels), "direction": rng.choice([-1, 1], channels)}
             given = {

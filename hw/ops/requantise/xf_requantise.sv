@@ -48,6 +48,8 @@ module xf_requantise #(
   end
 
   localparam int unsigned QW = SumBits - Shift;  // of q, signed
+  localparam int unsigned CompareW = (QW > 33) ? QW : 33;
+  localparam logic signed [CompareW-1:0] Most = CompareW'(Levels);
 
   (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
   initial $readmemh(TableFile, words, 0, Folds - 1);
@@ -95,7 +97,7 @@ module xf_requantise #(
     always_ff @(posedge clk_i) begin
       if (go) begin
         if (level < 0)                      level_q <= '0;
-        else if (int'(level) > int'(Levels)) level_q <= OutBits'(Levels);
+        else if (CompareW'(level) > Most)   level_q <= OutBits'(Levels);
         else                                level_q <= OutBits'(level);
       end
     end

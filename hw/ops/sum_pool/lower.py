@@ -9,13 +9,15 @@ from xnorforge.flows.lower.linear import spatial, window_shape
 from xnorforge.flows.lower.moves import flatten
 from xnorforge.flows.lower.registry import emission, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Value
+from xnorforge.flows.lower.values import Bounds, Value, bounds_of
 from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.any_width import as_width, width_of
 
 
 @meaning("SumPool")
 def sum_pool(x, at):
     """Sum over each window."""
+    x = as_width(x, width_of(x) + prod(at["kernel"]).bit_length())
     return windows(np.ascontiguousarray(x), at["kernel"], at["stride"]).sum((3, 4))
 
 
@@ -32,11 +34,14 @@ def _sum_pool(walk, node, kernel, stride) -> Value:
     name, a = value.single
     leaf, area = walk.leaves[name], prod(kernel)
     shape = (*window_shape(leaf.shape, kernel, stride), leaf.channels)
+    bounds = bounds_of(value)
+    bounds = Bounds(bounds.reach * area, bounds.error)
+    lo, hi = leaf.lo.astype(object) * area, leaf.hi.astype(object) * area
     out = walk.emit(
-        "SumPool", [leaf], shape, leaf.lo * area, leaf.hi * area, f"{leaf.layer}_pool", leaf.layer,
-        kernel=list(kernel), stride=list(stride),
+        "SumPool", [leaf], shape, lo, hi, f"{leaf.layer}_pool", leaf.layer, kernel=list(kernel),
+        stride=list(stride),
     )  # fmt: skip
-    return walk.value_of(out, a / area, value.offset)
+    return walk.value_of(out, a / area, value.offset, bounds)
 
 
 @rule("AveragePool")

@@ -7,8 +7,7 @@ from xnorforge.sim.bits.packed import as_integers
 
 def step(op):
     """How many of a channel's thresholds are reached."""
-    thresholds = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)
-    direction = np.asarray(op.arrays_of.get("direction", np.ones(len(thresholds)))).astype(np.int64)
+    thresholds, direction = op.tables()
 
     def run(x):
         x = as_integers(x, op.in_stream()) * direction

@@ -22,6 +22,7 @@ from xnorforge.flows.lower.quantisers import (
     width,
 )
 from xnorforge.flows.lower.registry import NEGATABLE, SWAPS, emission, maker, meaning, rule, tidying
+from xnorforge.flows.lower.rounding import slack
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, Leaf, Node, Value, evaluate, exact
 from xnorforge.flows.lower.walk import Lowered, refuse
@@ -75,8 +76,8 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
         level: float32 (channels, any) -> levels 0 .. steps, not falling.
 
     Returns:
-        thresholds int64 (channels, steps) and direction int64 (channels,): level = count of t with direction
-        * n >= t.
+        thresholds, integers (channels, steps), and direction int64 (channels,): level = count of t with
+        direction * n >= t.
     """
     direction = value.direction
     low = np.where(direction > 0, leaf.lo, -leaf.hi)
@@ -101,10 +102,13 @@ def quantised(walk, node, level, steps: int, scale, low) -> Value:
     if np.isnan(ends).any():  # infinity times zero: float32 is not monotone here
         raise refuse(node, "float32 overflows in front of it", "train and export the network again")
     found, direction = thresholds(value, leaf, level, steps)
+    off = slack(walk, value)
     if _is_identity(found, direction, leaf):
-        return _remember(walk, node, walk.value_of(leaf, scale, scale * (low - leaf.range[0])))
+        return _remember(walk, node, walk.levels_of(leaf, scale, scale * (low - leaf.range[0])))
     out = levelled(walk, leaf, found, direction, f"{leaf.layer}_threshold")
-    return _remember(walk, node, walk.value_of(out, scale, scale * low))
+    if off is not None:
+        walk.slack[out.name] = off
+    return _remember(walk, node, walk.levels_of(out, scale, scale * low))
 
 
 def _is_identity(found, direction, leaf) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
@@ -20,13 +21,13 @@ class Threshold(PerChannel):
     arrays = ("thresholds", "direction")
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
-        """Thresholds (C, steps) and directions (C,), int64.
+        """Thresholds (C, steps), integers, and directions (C,), int64.
 
         Raises:
             UserError: they do not fit the input, do not ascend or are too many.
         """
         channels = self.get_nodeattr("in_shape")[-1]
-        thresholds = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)
+        thresholds = whole_numbers(self.arrays_of["thresholds"])
         given = self.arrays_of.get("direction")
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if thresholds.ndim != 2 or len(thresholds) != channels or direction.shape != (channels,):
@@ -61,8 +62,7 @@ class Threshold(PerChannel):
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         thresholds, direction = self.tables()
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
-        reached = (x * direction)[..., None] >= thresholds
+        reached = (self.taken(context) * direction)[..., None] >= thresholds
         context[self.onnx_node.output[0]] = reached.sum(axis=-1).astype(np.float32)
 
     def latency(self) -> int:
@@ -83,18 +83,19 @@ class Threshold(PerChannel):
         low, high = value_range(source.bits, source.signed)
         top = high - low
         # The hardware has u = x - low, or top - u where the direction is -1: -x >= t is top - u >= t + high.
-        shift = np.where(direction > 0, -low, high)
-        steps = np.full((len(thresholds), (1 << bits) - 1), top + 1)
+        shift = np.array([-low if up else high for up in direction > 0], object)
+        steps = np.full((len(thresholds), (1 << bits) - 1), top + 1, object)
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
         order = [
             ((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1
             for k in range(bits)
             for node in range(1 << k, 2 << k)
         ]
-        channels = np.concatenate([(direction < 0).astype(np.int64)[:, None], steps[:, order]], axis=1)
+        turned = (direction < 0).astype(np.int64)[:, None]
+        channels = np.concatenate([turned, steps[:, order]], axis=1)
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
         lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
-        words = np.zeros((lane_span, fold_span, 1 << bits), np.int64)
+        words = np.zeros((lane_span, fold_span, 1 << bits), object)
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
 
@@ -121,13 +122,14 @@ class Threshold(PerChannel):
             ((3, 5), 5, 8, 1, 5), ((4, 4), 2, 3, 0, 4), ((4, 4), 2, 3, 1, 6), ((2, 4), 1, 8, 1, 15),
             ((2, 4), 2, 8, 0, 9), ((2, 3), 1, 10, 1, 16), ((2, 3), 3, 6, 0, 31), ((2, 2), 1, 9, 1, 255),
             ((3, 2), 2, 8, 0, 100), ((6,), 1, 1, 0, 1), ((3, 4), 2, 2, 1, 3), ((2, 10), 1, 16, 1, 1),
+            ((2, 6), 2, 33, 1, 1), ((2, 6), 3, 64, 1, 1), ((2, 6), 1, 70, 1, 3), ((5,), 5, 68, 0, 1),
         ]  # fmt: skip
         found = []
         for index, (shape, pe, bits, signed, steps) in enumerate(points):
             rng = np.random.default_rng(index)
             low, high = value_range(bits, bool(signed))
             reach = max(-low, high) + 2  # some are always or never reached
-            arrays = {"thresholds": np.sort(rng.integers(-reach, reach + 1, (shape[-1], steps)), axis=1)}
+            arrays = {"thresholds": np.sort(drawn(rng, -reach, reach + 1, (shape[-1], steps)), axis=1)}
             if index % 2:
                 arrays["direction"] = rng.choice([-1, 1], shape[-1])
             found.append(

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -42,10 +43,9 @@ class TopK(HwOp):
         return Stream((n + self.get_nodeattr("k"),), 1, max(source.bits, index_bits), source.signed)
 
     def execute_node(self, context, _graph):
-        scores = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64)
-        scores = scores.reshape(-1, self.get_nodeattr("n"))
+        scores = self.taken(context).reshape(-1, self.get_nodeattr("n"))
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
-        context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1).astype(np.float32)
+        context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1)
 
     @property
     def indices(self) -> int:
@@ -54,7 +54,8 @@ class TopK(HwOp):
 
     def answers(self, lowered):
         """The scores, and behind them the indices of the largest, the first of equal ones first."""
-        integers = lowered["integers"].reshape(len(lowered["integers"]), -1)
+        integers = whole_numbers(lowered["integers"])
+        integers = integers.reshape(len(integers), -1)
         order = np.argsort(-integers, axis=1, kind="stable")
         return np.concatenate([integers, order[:, : self.indices]], axis=1)
 
@@ -88,7 +89,7 @@ class TopK(HwOp):
             (16, 3, 4, 0),
             (16, 3, 4, 1), (17, 2, 3, 1), (33, 1, 2, 0), (100, 5, 6, 1), (100, 5, 6, 0), (7, 6, 16, 1),
             (5, 4, 20, 0),
-            (64, 1, 1, 0),
+            (64, 1, 1, 0), (10, 2, 64, 1), (7, 1, 70, 1),
         ]  # fmt: skip
         names = ("n", "k", "in_bits", "in_signed")
         pixels = [(10, 1, 8, 1, 1), (5, 2, 3, 0, 1)]

@@ -52,9 +52,8 @@ class Upsample(HwOp):
         return Stream((height * fy, width * fx, channels), source.lanes, source.bits, source.signed)
 
     def execute_node(self, context, _graph):
-        x = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
         fy, fx = self.get_nodeattr("factor")
-        context[self.onnx_node.output[0]] = repeated(x, fy, fx).astype(np.float32)
+        context[self.onnx_node.output[0]] = repeated(self.taken(context), fy, fx)
 
     def cycles(self) -> int:
         """One output beat per cycle."""

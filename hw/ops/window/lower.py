@@ -26,7 +26,7 @@ from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import NEGATABLE, emission, maker, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Node, exact, of_leaf
+from xnorforge.flows.lower.values import Node, bounds_of, exact
 from xnorforge.flows.lower.walk import Lowered, refuse
 
 
@@ -125,7 +125,7 @@ def _pad(walk, node, at):
     out = bordered(
         walk, node, walk.leaves[name], a, value.offset, border, [pads[2], pads[3], pads[6], pads[7]], layer
     )
-    return of_leaf(out, a, value.offset)
+    return walk.value_of(out, a, value.offset, bounds_of(value))
 
 
 @maker("border")

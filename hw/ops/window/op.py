@@ -155,7 +155,7 @@ class Window(HwOp):
 
     def execute_node(self, context, _graph):
         y, x = self.axes()
-        images = np.asarray(context[self.onnx_node.input[0]]).reshape(-1, *self.in_stream().shape)
+        images = self.taken(context)
         pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
         images = np.pad(images, pads, constant_values=self.get_nodeattr("pad_value"))
         places = [
@@ -165,7 +165,7 @@ class Window(HwOp):
             for column in x.under_kernel(w)
         ]
         windows = np.concatenate([images[:, row, column] for row, column in places], axis=-1)
-        context[self.onnx_node.output[0]] = windows.astype(np.float32)
+        context[self.onnx_node.output[0]] = windows
 
     def passes_through(self) -> bool:
         """Whether the windows are the stream itself: one pixel each, or one window that is the whole

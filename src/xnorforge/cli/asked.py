@@ -33,7 +33,7 @@ OPTIONS = (
     click.option(
         "--approximate",
         is_flag=True,
-        help="Round sums of branches too wide to be exact; the report says what changes.",
+        help="Round sums of branches of more than 24 bits; the report says what changes.",
     ),
     click.option(
         "--output", help="Of a map: all scores, or labels, only the index of each cell's largest score."

@@ -73,7 +73,7 @@ def export(net, method, weights, model, scale, out) -> None:
 
 @cli.command(short_help="The same network on integers only.")
 @click.argument("net_dir", type=FOLDER)
-@click.option("--approximate", is_flag=True, help="Round sums of branches too wide to be exact.")
+@click.option("--approximate", is_flag=True, help="Round sums of branches of more than 24 bits.")
 def lower(net_dir, approximate) -> None:
     """Write the exported network of NET_DIR as an equal one on integers only."""
     one("lower", net_dir, net_dir, approximate=approximate)

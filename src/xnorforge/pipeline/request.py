@@ -35,7 +35,7 @@ class Request:
         weights: folder of a training run instead of shipped weights.
         model: a QONNX file instead of `net`; `scale`: real value of one input integer, if the file has none.
         interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
-        approximate: round sums of branches that are too wide to be exact.
+        approximate: round sums of branches of more than 24 bits.
         output: "scores", or "labels" of a map.
         folding: JSON file with Pe, Simd and depths; the rest is searched.
         images, stalled: images simulated in RTL without stalls, and how many of these again with random ones.

@@ -1,0 +1,99 @@
+"""Sums of branches rounded to fewer bits, where that was asked for: how few, and what it changes.
+
+The exact graph is proven first; the rounded one is held against it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from . import checks
+from .walk import Lowered
+
+BITS = range(8, 25, 2)  # of rounded sums, tried in turn
+IMAGES = 32  # on which activations are compared
+
+
+@dataclass
+class Rounded:
+    """A graph with rounded sums, its ONNX form and its answer to all images; `bits` is what sums were asked
+    to have, `classes_differ` on how many images (or cells of maps) the largest score is another one.
+    """
+
+    graph: Lowered
+    lowered: ModelWrapper
+    integers: np.ndarray
+    bits: int
+    classes_differ: int
+
+
+def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | None:
+    """The graph with the fewest bits in its sums that changes the class of no image, else that of the most
+    bits; None where no sum is wide enough to be rounded.
+
+    Args:
+        make: bits -> (graph, ONNX form).
+        exact: the graph without rounding. frames: its images; integers: its answer.
+    """
+    found, wanted = None, checks.classes_of(exact, integers)
+    for bits in BITS:
+        graph, lowered = make(bits)
+        if not graph.approximate:
+            return None
+        answer = checks.run_all(graph, frames)
+        differ = int((checks.classes_of(graph, answer) != wanted).sum())
+        found = Rounded(graph, lowered, answer, bits, differ)
+        if not differ:
+            break
+    return found
+
+
+def difference(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=None) -> dict:
+    """How far the rounded graph is from the exact one, and both from the network.
+
+    Args:
+        frames: all images; integers: the exact answer; golden: the network's scores, float32 (N, outputs) or
+            (N, C, H, W); labels: of the images, -1 where unknown.
+
+    Returns:
+        `sums`: {node of the network: `bits`, `exact_bits`, `bound` per channel: the largest error of the sum
+            in units of its value}; `bits` asked for; `activations`, `activations_differ` on `images`;
+            `classes`, `classes_differ` from the exact graph (largest scores, of an image or of every cell of
+            a map); `agreement` with the network's classes and `top1` against the labels, each of the exact
+            and of the rounded graph; `summary`: what it changes, in words.
+    """
+    few = frames[:IMAGES]
+    before, after = exact.run(few), rounded.graph.run(few)
+    pairs = [(before[leaf], after[leaf]) for leaf in judged(exact) if leaf in after]
+    activations, differ = sum(x.size for x, _ in pairs), sum(int((x != y).sum()) for x, y in pairs)
+    wanted, of_network = checks.classes_of(exact, integers), checks.channels_last(golden).argmax(-1)
+    classes = wanted, checks.classes_of(rounded.graph, rounded.integers)
+    cells = "images" if wanted.ndim == 1 else "cells"
+    return {
+        "sums": {
+            one.node: {"bits": one.bits, "exact_bits": one.exact_bits, "bound": one.bound.tolist()}
+            for one in rounded.graph.approximate.values()
+        },
+        "bits": rounded.bits,
+        "images": len(few),
+        "activations": activations,
+        "activations_differ": differ,
+        "classes": wanted.size,
+        "classes_differ": rounded.classes_differ,
+        "agreement": [float((found == of_network).mean()) for found in classes],
+        "top1": [_top1(found, labels) for found in classes],
+        "summary": f"{differ:,} of {activations:,} activations differ on {len(few):,} images, "
+        f"and the class of {rounded.classes_differ:,} of {wanted.size:,} {cells}",
+    }
+
+
+def judged(graph: Lowered) -> list[str]:
+    """Leaves of the network's quantised activations."""
+    return [value.single[0] for value in graph.activations.values()]
+
+
+def _top1(found: np.ndarray, labels) -> float | None:
+    known = None if labels is None or found.ndim > 1 else labels >= 0
+    return None if known is None or not known.any() else float((found == labels)[known].mean())

@@ -1,0 +1,174 @@
+"""The network's own float32 execution beside the integer graph, quantiser by quantiser.
+
+Every quantiser is judged on the activations that the reference itself has in front of it, so that one
+difference does not make others. Where the reference adds in float32 what the integer graph adds exactly, an
+activation whose sum lies within the rounding of that (`rounding.py`) of a threshold may come out on either
+side: such a difference is a tie. Any other is a mismatch.
+"""
+
+from collections import Counter
+
+import numpy as np
+from qonnx.core import onnx_exec
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.errors import MismatchError
+from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
+
+from . import rounding
+from .values import Node, Value
+from .walk import Lowered
+
+
+def scale_and_bias(value: Value) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and offset of a value of one leaf, float64 per channel."""
+    return value.single[1].astype(np.float64), value.offset.astype(np.float64)
+
+
+class Reference:
+    """The network beside its integer graph.
+
+    Attributes:
+        ties: {operator: activations that lie on a threshold within the reference's rounding and came out on
+            the other side}, of all images so far; of_image: their number by image.
+        compared: activations so far.
+    """
+
+    def __init__(self, graph: Lowered, model: ModelWrapper):
+        self.graph, self.model = graph.walked or graph, model
+        self.rearranged = graph
+        self.ties: Counter[str] = Counter()
+        self.of_image: dict[int, int] = {}
+        self.compared = 0
+        self.bound = rounding.bound(self.graph, len(model.graph.node))
+        self.judged = {value.single[0]: (name, value) for name, value in self.graph.activations.items()}
+
+    def compare(self, frame: np.ndarray, x: np.ndarray, image: int) -> int:
+        """Judge one image: integers (H, W, C), and the same as the network takes it, float32.
+
+        Returns:
+            Its ties; an image is judged once.
+
+        Raises:
+            MismatchError: an activation or a score differs by more than float32 rounds; the text names
+                operator, channel, position and both.
+        """
+        if image in self.of_image:
+            return self.of_image[image]
+        name, out = self.model.graph.input[0].name, self.model.graph.output[0].name
+        context = onnx_exec.execute_onnx(self.model, {name: x[None]}, return_full_exec_context=True)
+        tensors = {next(iter(self.graph.leaves)): np.asarray(frame[None], np.int64)}
+        before = self.ties.total()
+        made: dict[str, Node | None] = dict.fromkeys(tensors)
+        for leaf, node in (made | {node.out: node for node in self.graph.nodes}).items():
+            if node is not None:
+                tensors[leaf] = self.graph.run_node(node, tensors)
+            if leaf in self.judged:
+                tensors[leaf] = self._judge(leaf, node, tensors, context, image)
+        ties = self.of_image[image] = self.ties.total() - before
+        if not ties:
+            self._check_rearranged(frame, tensors, image)
+        self._check_scores(tensors, context[out][0], image)
+        return ties
+
+    def explains(self, frames: np.ndarray, inputs: np.ndarray, image: int, golden: np.ndarray) -> bool:
+        """Whether ties are why the scores of an image are others than those of the integer graph.
+
+        The given scores are what the reference gives, alone or in its batch, and it had ties alone, or there
+        are activations so near to a threshold that it may have had them in its batch.
+
+        Args:
+            frames, inputs: all images, as for `compare`; golden: the given scores of the image.
+        """
+        name, out = self.model.graph.input[0].name, self.model.graph.output[0].name
+        ties = self.compare(frames[image], inputs[image], image)
+        alone = onnx_exec.execute_onnx(self.model, {name: inputs[image][None]})[out][0]
+        if ties and np.array_equal(alone, golden):
+            return True
+        start = image // BATCH * BATCH
+        among = qonnx_scores(self.model, inputs[start : start + BATCH])[image - start]
+        return np.array_equal(among, golden) and (ties > 0 or self._near(frames[image]))
+
+    def _near(self, frame: np.ndarray) -> bool:
+        tensors = self.graph.run(frame[None])
+        for node in self.graph.nodes:
+            off = self.graph.slack.get(node.out)
+            if off is None:
+                continue
+            (x,) = (tensors[name] for name in node.inputs)
+            low, high = (self.graph.run_node(node, {node.inputs[0]: x + step}) for step in (-off, off))
+            if (low != high).any():
+                return True
+        return False
+
+    def _judge(self, leaf: str, node: Node | None, tensors, context, image: int) -> np.ndarray:
+        """The reference's levels of a quantiser, where they may be what they are."""
+        tensor, value = self.judged[leaf]
+        got, (scale, offset) = tensors[leaf], scale_and_bias(value)
+        given = _in_our_order(context[tensor][0].astype(np.float64), self.graph.leaves[leaf])
+        wanted = np.rint((given - offset) / np.where(scale == 0, 1, scale)).astype(np.int64)
+        wanted = np.where(scale == 0, got[0], wanted)[None]
+        self.compared += wanted.size
+        differ = wanted != got
+        if differ.any() and node is not None:
+            self._count_ties(node, tensors, got, wanted, differ, image)
+        elif differ.any():
+            report_mismatch(self.graph, leaf, got[0], wanted[0], image, "qonnx")
+        return wanted
+
+    def _count_ties(self, node: Node, tensors, got, wanted, differ, image: int) -> None:
+        off = self.graph.slack.get(node.out)
+        if off is None:
+            report_mismatch(self.graph, node.out, got[0], wanted[0], image, "qonnx")
+            return
+        source = node.inputs[0]
+        ends = [self.graph.run_node(node, {source: tensors[source] + step}) for step in (-off, off)]
+        allowed = (wanted >= np.minimum(*ends)) & (wanted <= np.maximum(*ends))
+        if not (allowed | ~differ).all():
+            off_by_more = np.where(allowed, got, wanted)
+            report_mismatch(self.graph, node.out, got[0], off_by_more[0], image, "qonnx")
+        self.ties[node.name] += int(differ.sum())
+
+    def _check_rearranged(self, frame, tensors, image: int) -> None:
+        """The graph as it is built gives the same levels and scores as before it was rearranged."""
+        if self.rearranged is self.graph:
+            return
+        built = self.rearranged.run(frame[None])
+        for leaf in (*self.judged, self.graph.output.single[0]):
+            if leaf in built:
+                report_mismatch(self.graph, leaf, built[leaf][0], tensors[leaf][0], image, "the walk")
+
+    def _check_scores(self, tensors, given: np.ndarray, image: int) -> None:
+        leaf = self.graph.output.single[0]
+        scale, bias = scale_and_bias(self.graph.output)
+        order = self.graph.leaves[leaf].order
+        exact = (scale * tensors[leaf].astype(np.float64) + bias)[0]
+        given = _in_our_order(given.astype(np.float64), self.graph.leaves[leaf])
+        bound = self.bound if order is None else self.bound[order]
+        wrong = np.argwhere(abs(exact - given) > bound)
+        if len(wrong):
+            at = tuple(wrong[0].tolist())
+            raise MismatchError(
+                f"lower: score {at[-1]} of image {image} is {exact[at]:.9g} in the integer graph and "
+                f"{given[at]:.9g} in qonnx, on equal activations; float32 may be off by {bound[at[-1]]:.3g}."
+            )
+
+
+def _in_our_order(x: np.ndarray, leaf) -> np.ndarray:
+    if x.ndim == 3:
+        return x.transpose(1, 2, 0)
+    return x if leaf.order is None else x[leaf.order]
+
+
+def report_mismatch(graph: Lowered, leaf: str, got, wanted, image: int, other: str) -> None:
+    """Raise where two machines differ, naming operator, channel, position and both values."""
+    wrong = np.argwhere(got != wanted)
+    if not len(wrong):
+        return
+    name = next((n.name for n in graph.nodes if n.out == leaf), leaf)
+    *position, channel = wrong[0].tolist()
+    where = f"channel {channel}" + (f", position (y {position[0]}, x {position[1]})" if position else "")
+    values = f"{int(got[tuple(wrong[0])])} in the integer graph and {int(wanted[tuple(wrong[0])])} in {other}"
+    raise MismatchError(
+        f"lower: {name}, {where}, image {image}: {values}; {len(wrong)} of {got.size} differ."
+    )

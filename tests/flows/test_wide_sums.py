@@ -1,0 +1,138 @@
+"""Residual networks with float batch norms and scales: sums of 30 to 80 bits, exact in every machine."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qonnx.core import onnx_exec
+
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import MismatchError
+from xnorforge.flows.bind import bind
+from xnorforge.flows.fold import with_fifos
+from xnorforge.flows.fold.search import search
+from xnorforge.flows.lower import checks, integers_of, lower
+from xnorforge.flows.lower.reference import Reference
+from xnorforge.hw import graph as operators
+from xnorforge.sim import cosim
+from xnorforge.sim.bits import simulate_bits
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph, lowered
+from pipeline import PART, SLOW, built
+
+BYTES = {"lo": 0, "hi": 255, "scale": 1.0}
+
+
+class BiReal:
+    """A Bi-Real network of 3-colour pixels drawn from a seed: every block adds the batch norm of a scaled ±1
+    convolution of its signs to a shortcut that no quantiser touches. In a block of `halving` the shortcut is
+    an average of 2 x 2 pixels, a scaled 1x1 convolution of its signs, and a batch norm; channels double.
+    """
+
+    def __init__(self, blocks: int, channels: int, size: int, halving=(), seed: int = 0):
+        self.rng, self.graph = np.random.default_rng(seed), Graph((3, size, size), seed)
+        self.conv(channels, 3, 3, scale=0.03, pads=[1] * 4)
+        self.norm(channels, 24.0)
+        for block in range(blocks):
+            shortcut, outputs, stride = self.graph.at, channels, 1
+            if block in halving:
+                self.graph.node("AveragePool", kernel_shape=[2, 2], strides=[2, 2]).sign(0.1)
+                outputs, stride = 2 * channels, 2
+                self.conv(outputs, channels, 1, scale=0.17)
+                self.norm(outputs, 0.02 * channels**0.5)
+                shortcut, self.graph.at = self.graph.at, shortcut
+            self.graph.sign(0.1)
+            self.conv(outputs, channels, 3, pads=[1] * 4, strides=[stride, stride])
+            self.norm(outputs, 0.05 * channels**0.5)
+            self.graph.real("Add", inputs=[self.graph.at, shortcut])
+            channels = outputs
+        self.graph.sign(0.1).node("GlobalAveragePool").node("Flatten", axis=1)
+        self.graph.node("MatMul", self.graph.weights(channels, 5))
+        self.pixels = self.rng.integers(0, 256, (20, 3, size, size))
+
+    def conv(self, outputs, inputs, kernel, scale=None, **at):
+        """±1 weights times one scale, or times one per output."""
+        scales = self.rng.uniform(0.05, 0.3, (outputs, 1, 1, 1)) if scale is None else scale
+        weights = self.graph.weights(outputs, inputs, kernel, kernel) * np.float32(scales)
+        self.graph.real("Conv", weights, kernel_shape=[kernel] * 2, **at)
+
+    def norm(self, channels, spread):
+        """Random statistics about `spread` large, gammas of both signs."""
+        draw = self.rng.normal
+        mean, var = draw(0, spread / 3, channels), self.rng.uniform(0.3, 2, channels) * spread**2
+        self.graph.real(
+            "BatchNormalization", draw(0, 1, channels), draw(0, 1, channels), mean, var, epsilon=1e-5
+        )
+
+    @property
+    def model(self):
+        return self.graph.model((5,))
+
+
+def every_machine_gives_the_same(net: BiReal, images_of_rtl: int, folder, interval: int = 0):
+    """The integer graph against qonnx, and against it `execute_node`, the bit simulator and the RTL."""
+    model = net.model
+    graph, onnx_model = integers_of(model, BYTES)
+    frames = net.pixels.transpose(0, 2, 3, 1)
+    assert max(leaf.bits for leaf in graph.leaves.values()) > 62
+    checks.activations_are_equal(graph, model, frames[:3], net.pixels[:3].astype(np.float32))
+    wanted = checks.run_all(graph, frames)
+    bounds = bind(onnx_model, *checks.scale_and_bias(graph.output))
+    device, ops = built(with_fifos(search(bounds, interval or SLOW, PART), {}), folder)
+    executed = operators.execute(ops, net.pixels)[ops[-1].name]
+    np.testing.assert_array_equal(executed.reshape(20, -1)[:, :5], wanted)
+    np.testing.assert_array_equal(simulate_bits(ops, net.pixels), executed)
+    run = cosim.run(device, operators.enter(ops[0], net.pixels[:images_of_rtl]), stall=0.2, seed=1)
+    np.testing.assert_array_equal(run.output, executed[:images_of_rtl])
+
+
+def test_two_blocks_give_the_same_integers_in_every_machine(tmp_path):
+    every_machine_gives_the_same(BiReal(2, 2, 4, halving=[1]), 2, tmp_path)
+
+
+@pytest.mark.full
+def test_eight_blocks_give_the_same_integers_in_every_machine(tmp_path):
+    every_machine_gives_the_same(BiReal(8, 4, 16, halving=[2, 4, 6], seed=1), 2, tmp_path)
+
+
+def test_sums_that_float32_rounds_onto_a_threshold_are_ties_and_others_are_not():
+    """x - (x / 3) 3 is below 0: float32 says 0 for most x, and the sign of 0 is +1."""
+    start = Graph((4, 4, 4))
+    net = start.real("Mul", 1 / 3).real("Mul", 3.0)
+    model = net.real("Sub", inputs=["x", net.at]).sign().node("Flatten").real("MatMul", net.weights(64, 3))
+    model = model.model((3,))
+    graph = lowered(model)
+    pixels = np.random.default_rng(0).integers(1, 256, (2, 4, 4, 4))
+    exact = 1 - Fraction(float(np.float32(1 / 3))) * 3
+    found = np.float32(pixels) - np.float32(pixels) * np.float32(1 / 3) * np.float32(3) >= 0
+    ties = int((found != (exact * pixels >= 0)).sum())
+    assert ties > 20
+    reference = Reference(graph, model)
+    frames, inputs = pixels.transpose(0, 2, 3, 1), pixels.astype(np.float32)
+    record = checks.activations_are_equal(graph, model, frames, inputs, reference)
+    assert reference.ties == {"input_threshold": ties} and f"{ties} of them ties" in record["what"]
+    step = graph.walked.nodes[0]
+    step.at["thresholds"] = step.at["thresholds"] + 255  # further off than float32 rounds
+    with pytest.raises(MismatchError, match=r"^lower: input_threshold, channel \d, position .* in qonnx; "):
+        checks.activations_are_equal(graph, model, frames, inputs)
+
+
+def test_an_image_whose_scores_differ_behind_a_tie_is_counted_and_any_other_is_named(tmp_path):
+    net = Graph((4, 4, 4)).real("Mul", 1 / 3).real("Mul", 3.0)
+    net.real("Sub", inputs=["x", net.at]).sign().node("Flatten").real("MatMul", net.weights(64, 3))
+    model, pixels = net.model((3,)), np.random.default_rng(0).integers(1, 256, (4, 4, 4, 4))
+    scores = [onnx_exec.execute_onnx(model, {"global_in": x[None].astype(np.float32)}) for x in pixels]
+    scores = np.concatenate([one["global_out"] for one in scores])
+    model.save(str(tmp_path / "model.onnx"))
+    write_json(tmp_path / "export.json", {"net": "ties", "input": BYTES})
+    np.savez(tmp_path / "golden.npz", images=pixels.astype(np.uint8), scores=scores)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    record = read_json(tmp_path / "lower.json")
+    assert record["ties"]["input_threshold"] > 20 and "4 images behind ties" in record["checks"][0]["what"]
+    scores[1, 2] += 2
+    np.savez(tmp_path / "golden.npz", images=pixels.astype(np.uint8), scores=scores)
+    with pytest.raises(MismatchError, match=r"^lower: score \d of image 1 is .* in golden.npz\.$"):
+        lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
