@@ -20,7 +20,7 @@ from .values import Value, append, bounds_of, common_grid, exact
 from .walk import refuse
 
 CHEAPEST_RATIO = 2**8  # larger ratios between channel scales are refused
-WIDEST = 24  # bits of a matrix's input: float64 then holds every sum of products
+WIDEST = 16  # bits of a matrix's input; float64 then holds every sum of products
 NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 
 
@@ -118,8 +118,9 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
     kind = "dense" if flat else "conv"
     layer = f"{kind}{walk.layers}"
     walk.layers += 1
-    if leaf.bits > WIDEST:
-        why = f"its input has integers of {leaf.bits} bits, and a matrix takes {WIDEST}"
+    bits = leaf.bits - (leaf.range[0] >= 0)
+    if bits > WIDEST:
+        why = f"its input has integers of {bits} bits, and a matrix takes {WIDEST}"
         raise refuse(node, why, "put a quantiser in front of it")
     grid = common_grid(a) or Fraction(1)
     ratio = np.array([int(x / grid) for x in a], object)

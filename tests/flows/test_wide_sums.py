@@ -14,8 +14,13 @@ from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, integers_of, lower
+from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.reference import Reference
+from xnorforge.flows.lower.values import evaluate, of_leaf
+from xnorforge.flows.lower.walk import Leaf
+from xnorforge.hw import any_width
 from xnorforge.hw import graph as operators
+from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 
@@ -136,3 +141,85 @@ def test_an_image_whose_scores_differ_behind_a_tie_is_counted_and_any_other_is_n
     np.savez(tmp_path / "golden.npz", images=pixels.astype(np.uint8), scores=scores)
     with pytest.raises(MismatchError, match=r"^lower: score \d of image 1 is .* in golden.npz\.$"):
         lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+
+
+def values_of_sums(graph, levels) -> dict[str, np.ndarray]:
+    """Every sum of branches on given quantised activations, as the number that it stands for, exactly."""
+    tensors, found = dict(levels), {}
+    for node in graph.nodes:
+        tensors.setdefault(node.out, graph.run_node(node, tensors) if node.out not in levels else None)
+        if node.op == "Join":
+            _, scale, offset = graph.own[node.out].start
+            found[node.out] = tensors[node.out].astype(object) * scale + offset
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rounded_sums_keep_their_bound_and_more_bits_are_never_further_off(seed):
+    model = BiReal(3, 2, 4, halving=[1], seed=seed).model
+    rng, before = np.random.default_rng(seed), {}
+    exact = integer_graph(model, *BYTES.values())
+    levels = {"input": rng.integers(0, 256, (40, 4, 4, 3))}
+    for node in exact.nodes:
+        if "thresholds" in node.at:
+            levels[node.out] = rng.integers(0, 2, (40, *exact.leaves[node.out].shape))
+    wanted = values_of_sums(exact, levels)
+    assert len(wanted) == 3
+    for bits in (8, 12, 16, 20, 24):
+        graph = integer_graph(model, *BYTES.values(), bits)
+        got = values_of_sums(graph, levels)
+        assert set(graph.approximate) == set(wanted) and got.keys() == wanted.keys()
+        for name, one in graph.approximate.items():
+            off = abs(got[name] - wanted[name]).reshape(-1, len(one.bound)).max(0)
+            assert (off <= one.bound).all() and (one.bound <= before.get(name, np.inf)).all()
+            assert one.bits < one.exact_bits and (off > 0).any()
+            before[name] = one.bound
+            node = next(n for n in graph.nodes if n.out == name)
+            reference = next(n for n in exact.nodes if n.out == name)
+            assert ((node.at["multipliers"] == 0) == (reference.at["multipliers"] == 0)).all()
+
+
+def test_the_fewest_bits_that_change_no_class_are_taken_and_their_errors_stated(tmp_path):
+    net = BiReal(2, 2, 4, seed=3)
+    images, model = net.pixels.astype(np.uint8), net.model
+    ends = [onnx_exec.execute_onnx(model, {"global_in": x[None].astype(np.float32)}) for x in images]
+    scores = np.concatenate([one["global_out"] for one in ends])
+    model.save(str(tmp_path / "model.onnx"))
+    write_json(tmp_path / "export.json", {"net": "rounded", "input": BYTES})
+    labels = scores.argmax(1)
+    labels[0] = -1
+    np.savez(tmp_path / "golden.npz", images=images, scores=scores, labels=labels)
+    apart = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path, approximate=True)["approximate"]
+    assert (
+        apart["classes_differ"] == 0 and apart["bits"] <= 24 and apart["top1"] == apart["agreement"] == [1, 1]
+    )
+    for one in apart["sums"].values():
+        assert one["bits"] < one["exact_bits"] and min(one["bound"]) >= 0 < max(one["bound"])
+    wanted = np.load(tmp_path / "lowered.npz")["integers"].argmax(1)
+    for bits in range(8, apart["bits"], 2):
+        graph, _ = integers_of(model, BYTES, sum_bits=bits)
+        assert (checks.run_all(graph, images.transpose(0, 2, 3, 1)).argmax(1) != wanted).any()
+
+
+def test_a_base_is_rounded_once_however_wide_its_integers_are():
+    """Exact ratios against float64, at integers of 80 bits whose sum with the offset all but cancels."""
+    scale, offset = Fraction(3, 2**90), -Fraction(3 * 2**79, 2**90)
+    leaf = Leaf("n", (1,), any_width.whole_numbers([0]), any_width.whole_numbers([2**80]))
+    n = np.array([[2**79 - 1, 2**79, 2**79 + 1, 2**79 + 2**30]], object)
+    wanted = [[float(np.float32(float(scale * int(x) + offset))) for x in n[0]]]
+    assert evaluate(of_leaf(leaf, scale, offset), n).tolist() == wanted
+    assert wanted[0][:3] == [-3 / 2**90, 0.0, 3 / 2**90]
+
+
+@pytest.mark.parametrize("bits", [61, 62, 63, 64, 65, 96, 128])
+def test_integers_of_any_width_keep_their_value_in_files_beats_and_sums(bits):
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    numbers = np.array([low, low + 1, -1, 0, 1, high - 1, high], object)
+    held = any_width.as_width(numbers, bits)
+    assert any_width.width_of(held) == bits and held.dtype == (object if bits > 62 else np.int64)
+    assert any_width.whole_numbers(any_width.stored(held)).tolist() == numbers.tolist()
+    assert any_width.whole_numbers(any_width.for_npz(held)).tolist() == numbers.tolist()
+    stream = Stream((7,), 7, bits, True)
+    assert stream.unpack(stream.pack(held)).tolist() == [numbers.tolist()]
+    total = any_width.weighted_sum([held, held], [[2**40], [-1]])
+    assert total.tolist() == [int(x) * (2**40 - 1) for x in numbers]

@@ -19,6 +19,7 @@ from xnorforge.flows.lower.walk import RoundedSum
 from xnorforge.hw.any_width import weighted_sum, whole_numbers, width_of
 
 EXACT_BITS = 24  # sums of so many bits are never rounded
+SLOP = 1 + 1e-9  # bounds are summed in float64
 
 
 @meaning("Join")
@@ -46,7 +47,7 @@ def _add_up(walk, value: Value, node) -> Value:
             [_coarser(*given, walk.sum_bits) for given in zip(columns, grid, _spans(rows, leaves))]
         )
         offset, error = _errors(walk, rows, grid, leaves, offset)
-        reach, bounds = _reach(_on(rows, grid), leaves), Bounds(bounds.reach, bounds.error + error)
+        reach, bounds = _reach(_on(rows, grid), leaves), Bounds(bounds.reach, (bounds.error + error) * SLOP)
         walk.approximate[out] = RoundedSum(node.name, width_of(reach), exact_bits, bounds.error)
     multipliers = whole_numbers(_on(rows, grid))
     order = value.leaf.order
