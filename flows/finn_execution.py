@@ -38,11 +38,11 @@ def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
     and the names of the nodes that are left out.
     """
 
-    def held(tensor: str) -> bool:
+    def fits(tensor: str) -> bool:
         kind = model.get_tensor_datatype(tensor)
         return not kind.is_integer() or kind.bitwidth() <= FLOAT32_BITS + kind.signed()
 
-    kept = [node for node in model.graph.node if all(map(held, (*node.input, *node.output)))]
+    kept = [node for node in model.graph.node if all(map(fits, (*node.input, *node.output)))]
     if len(kept) == len(model.graph.node):
         return model, []
     constants = {one.name for one in model.graph.initializer}

@@ -83,7 +83,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
                 lambda bits: integers_of(network, given, writable, bits), graph, frames, integers
             )
             if rounded is not None:
-                apart = approximation.difference(rounded, graph, frames, integers, scores, labels)
+                apart = approximation.effect(rounded, graph, frames, integers, scores, labels)
                 graph, lowered, integers = rounded.graph, rounded.lowered, rounded.integers
         finn, finn_not_run = checks.finn_is_equal(graph, lowered, frames[:FINN_IMAGES])
         out_dir = Path(out_dir)

@@ -50,7 +50,7 @@ def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | N
     return found
 
 
-def difference(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=None) -> dict:
+def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=None) -> dict:
     """How far the rounded graph is from the exact one, and both from the network.
 
     Args:

@@ -215,9 +215,9 @@ def test_a_base_is_rounded_once_however_wide_its_integers_are():
 def test_integers_of_any_width_keep_their_value_in_files_beats_and_sums(bits):
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     numbers = np.array([low, low + 1, -1, 0, 1, high - 1, high], object)
-    held = any_width.as_width(numbers, bits)
-    assert any_width.width_of(held) == bits and held.dtype == (object if bits > 62 else np.int64)
-    assert any_width.whole_numbers(any_width.stored(held)).tolist() == numbers.tolist()
+    kept = any_width.as_width(numbers, bits)
+    assert any_width.width_of(kept) == bits and held.dtype == (object if bits > 62 else np.int64)
+    assert any_width.whole_numbers(any_width.stored(kept)).tolist() == numbers.tolist()
     assert any_width.whole_numbers(any_width.for_npz(held)).tolist() == numbers.tolist()
     stream = Stream((7,), 7, bits, True)
     assert stream.unpack(stream.pack(held)).tolist() == [numbers.tolist()]

@@ -91,8 +91,8 @@ class Threshold(PerChannel):
             for k in range(bits)
             for node in range(1 << k, 2 << k)
         ]
-        turned = (direction < 0).astype(np.int64)[:, None]
-        channels = np.concatenate([turned, steps[:, order]], axis=1)
+        flipped = (direction < 0).astype(np.int64)[:, None]
+        channels = np.concatenate([flipped, steps[:, order]], axis=1)
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
         lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
         words = np.zeros((lane_span, fold_span, 1 << bits), object)
