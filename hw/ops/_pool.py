@@ -1,5 +1,8 @@
-"""What pools share: windows that do not overlap, the line buffer of partial results, and its cost."""
+"""What pools share: windows that do not overlap or come one after the other, the line buffer of partial
+results, and its cost.
+"""
 
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +16,9 @@ from xnorforge.hw.ops.base import HwOp, Stream
 class Pool(HwOp):
     """Elements (H, W, C) to one result per channel of every kh x kw window, (H // kh, W // kw, C).
 
-    Rows and columns beyond the last whole window are dropped. A subclass states `element` and `result`, the
+    Rows and columns beyond the last whole window are dropped. With windows=1 the input are windows of any
+    kind as `Window` gives them, (OH, OW, kh * kw * C) in the order ky, kx, c, and `ifm` is OH, OW, C; the
+    result is (OH, OW, C), and `stride` says nothing. A subclass states `element` and `result`, the
     bits and the sign of what comes and leaves, and `reduced`, the meaning.
     """
 
@@ -25,6 +30,7 @@ class Pool(HwOp):
             "ifm": ("ints", True, []),
             "kernel": ("ints", True, []),
             "stride": ("ints", True, []),
+            "windows": ("i", False, 0, {0, 1}),
             "pe": ("i", False, 1),
         }
 
@@ -32,6 +38,22 @@ class Pool(HwOp):
     def element(self) -> tuple[int, bool]:
         """Bits of an element, and whether it is signed."""
         return self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed"))
+
+    @property
+    def in_windows(self) -> bool:
+        """Whether windows come one after the other, and not pixels."""
+        return bool(self.get_nodeattr("windows"))
+
+    def pixels(self) -> tuple[int, int, int, int, int]:
+        """Rows, columns and channels of what comes, and rows and columns of a window in it, windows counted
+        as rows of an image: the pixels of one lie in a row.
+        """
+        (height, width, channels), (kh, kw) = self.get_nodeattr("ifm"), self.get_nodeattr("kernel")
+        return (
+            (height * width, kh * kw, channels, 1, kh * kw)
+            if self.in_windows
+            else (height, width, channels, kh, kw)
+        )
 
     @property
     def result(self) -> tuple[int, bool]:
@@ -45,29 +67,37 @@ class Pool(HwOp):
     def in_stream(self) -> Stream:
         ifm, kernel = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("kernel"))
         stride = list(self.get_nodeattr("stride"))
+        check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
+        if self.in_windows:
+            if min(kernel) < 1:
+                raise UserError(f"{self.name}: kernel={kernel} is none; use numbers of 1 or more.")
+            shape = (*ifm[:2], prod(kernel) * ifm[2])
+            return Stream(shape, self.get_nodeattr("pe"), *self.element)
         if kernel != stride:
             raise UserError(
-                f"{self.name}: stride={stride} is not kernel={kernel}, and windows may not overlap; use "
-                f"{kernel}."
+                f"{self.name}: stride={stride} is not kernel={kernel}, and windows of pixels may not "
+                f"overlap; use {kernel}, or windows=1 behind a Window."
             )
         if min(kernel) < 1 or kernel[0] > ifm[0] or kernel[1] > ifm[1]:
             raise UserError(
                 f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller "
                 "one."
             )
-        check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
         return Stream(ifm, self.get_nodeattr("pe"), *self.element)
 
     def out_stream(self) -> Stream:
-        (height, width, channels), (kh, kw) = self.in_stream().shape, self.get_nodeattr("kernel")
-        return Stream((height // kh, width // kw, channels), self.get_nodeattr("pe"), *self.result)
+        self.in_stream()  # checks
+        (height, width, channels), (kh, kw) = self.get_nodeattr("ifm"), self.get_nodeattr("kernel")
+        shape = (height, width, channels) if self.in_windows else (height // kh, width // kw, channels)
+        return Stream(shape, self.get_nodeattr("pe"), *self.result)
 
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
-        (height, width, _), (kh, kw) = self.out_stream().shape, self.get_nodeattr("kernel")
-        x = as_width(self.taken(context), self.out_stream().bits)
-        taps = [x[:, y : height * kh : kh, c : width * kw : kw] for y in range(kh) for c in range(kw)]
-        context[self.onnx_node.output[0]] = self.reduced(taps)
+        rows, columns, channels, kh, kw = self.pixels()
+        x = as_width(self.taken(context), self.out_stream().bits).reshape(-1, rows, columns, channels)
+        ends = rows // kh * kh, columns // kw * kw
+        taps = [x[:, y : ends[0] : kh, c : ends[1] : kw] for y in range(kh) for c in range(kw)]
+        context[self.onnx_node.output[0]] = self.reduced(taps).reshape(-1, *self.out_stream().shape)
 
     def cycles(self) -> int:
         """One input beat per cycle."""
@@ -75,28 +105,24 @@ class Pool(HwOp):
 
     def needs(self, _port: int = 0) -> np.ndarray:
         """The last pixel of the beat's window, up to the beat's channels."""
-        source, (height, width, _), (kh, kw) = (
-            self.in_stream(),
-            self.out_stream().shape,
-            self.get_nodeattr("kernel"),
-        )
-        beats = source.shape[2] // source.lanes
-        rows, columns = np.arange(1, height + 1) * kh - 1, np.arange(1, width + 1) * kw - 1
-        pixels = rows[:, None, None] * source.shape[1] + columns[:, None]
+        rows, columns, channels, kh, kw = self.pixels()
+        beats = channels // self.in_stream().lanes
+        last = np.arange(1, rows // kh + 1) * kh - 1, np.arange(1, columns // kw + 1) * kw - 1
+        pixels = last[0][:, None, None] * columns + last[1][:, None]
         return (pixels * beats + np.arange(1, beats + 1)).ravel()
 
-    def pooling(self) -> tuple[int, int]:
-        """The kernel."""
+    def pooling(self) -> tuple[int, int] | None:
+        """The kernel, of pixels."""
         kh, kw = self.get_nodeattr("kernel")
-        return kh, kw
+        return None if self.in_windows else (kh, kw)
 
     def latency(self) -> int:
         """Up to the first channels of the last pixel of the first window."""
         return int(self.needs()[0])
 
     def rtl(self):
-        source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
-        (height, width, channels), lanes = source.shape, source.lanes
+        source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
+        lanes = source.lanes
         return self.module, {
             "ImageH": height, "ImageW": width, "Beats": channels // lanes, "Pe": lanes,
             "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits, "KernelH": kh,
@@ -110,8 +136,8 @@ class Pool(HwOp):
         raise NotImplementedError
 
     def estimate(self):
-        source, sink, (kh, kw) = self.in_stream(), self.out_stream(), self.get_nodeattr("kernel")
-        (height, width, channels), (rows, windows, _) = source.shape, sink.shape
+        source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
+        rows, windows = height // kh, width // kw
         beats = channels // source.lanes
         depth = beats * windows if kh > 1 else beats
         line = memory_cost(depth, sink.width) if depth > 1 else None

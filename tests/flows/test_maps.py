@@ -260,9 +260,7 @@ def test_rounded_sums_in_front_of_a_map_are_reported_per_cell(tmp_path):
     apart = lower(*asked, approximate=True)["approximate"]
     assert (apart["classes"], apart["activations"]) == (IMAGES * 16, IMAGES * (72 + 64))
     assert apart["classes_differ"] == 0
-    assert apart["summary"].endswith(
-        f"the class of 0 of {IMAGES * 16} cells"
-    )
+    assert apart["summary"].endswith(f"the class of 0 of {IMAGES * 16} cells")
 
 
 def test_a_flattened_map_is_refused(tmp_path):

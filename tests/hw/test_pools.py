@@ -17,7 +17,9 @@ from xnorforge.hw.ops.clip.op import Clip
 from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.sum_pool.op import SumPool
+from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.upsample.op import Upsample
+from xnorforge.hw.ops.window.op import Window
 from xnorforge.sim import cosim, device
 from xnorforge.sim.bits import step_of
 from xnorforge.sim.bits.packed import as_integers, as_stream
@@ -62,13 +64,56 @@ def test_a_sum_has_the_bits_that_its_extremes_need_and_no_more(bits, signed, ker
     assert holds(wide) and (wide == 1 or not holds(wide - 1))
 
 
+@pytest.mark.parametrize(
+    "kernel, stride, pads, dilation",
+    [((3, 3), (2, 2), 1, 1), ((3, 2), (1, 1), 1, 1), ((2, 2), (3, 3), 0, 1), ((3, 2), (1, 2), 0, 2)],
+)
+def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pads, dilation):
+    """Maxima of -30 .. 31 in a border of the least value, ORs in one of 0, sums in one of 0."""
+    shape, apart = (9, 7, 4), {"stride": stride, "padding": pads, "dilation": dilation}
+    sizes = {"kernel": kernel, "stride": stride, "pads": [pads] * 4, "dilation": [dilation] * 2}
+    maxima, ors, sums = (cls.make for cls in (MaxPool, OrPool, SumPool))
+    for make, bits, signed in ((maxima, 6, 1), (ors, 1, 0), (sums, 6, 1)):
+        fill = -32 if make is maxima else 0
+        window = Window.make(ifm=shape, bits=bits, signed=signed, pad_value=fill, **sizes)
+        image = list(window.out_stream().shape[:2])
+        kinds = {} if make is ors else {"in_bits": bits, "in_signed": signed}
+        pool = make(ifm=[*image, 4], kernel=kernel, stride=kernel, windows=1, **kinds)
+        x = np.random.default_rng(1).integers(
+            0 if make is ors else -30, 2 if make is ors else 32, (2, *shape)
+        )
+        if make is sums:
+            ones = torch.ones(4, 1, *kernel).double()
+            expected = pooled(x, lambda t, ones=ones: F.conv2d(t, ones, None, **apart, groups=4))
+        else:
+            expected = pooled(x, lambda t: F.max_pool2d(t, kernel, **apart))
+        np.testing.assert_array_equal(pool.run(window.run(x)), expected)
+
+
+def test_a_border_of_several_values_counted_by_hand():
+    op = Surround.make(
+        arrays={"values": [7, -8]}, ifm=(1, 1, 2), pads=[0, 1, 1, 0], in_bits=2, out_bits=4, out_signed=1
+    )
+    np.testing.assert_array_equal(op.run([[[[3, 1]]]]), [[[[7, -8], [3, 1]], [[7, -8], [7, -8]]]])
+    # The two beats of the border on the left wait for the frame, those below only for the pixel itself.
+    assert op.needs().tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
+
+
+def test_factors_by_place_counted_by_hand():
+    arrays = {"table": [[[5]], [[-9]]], "factors": [[1], [6]]}
+    types = {"in_bits": 3, "out_bits": 7, "out_signed": 1}
+    op = Border.make(arrays=arrays, in_shape=(2, 1, 1), rows=[1, 0], columns=[0], **types)
+    np.testing.assert_array_equal(op.run([[[[7]], [[6]]]]), [[[[6 * 7 - 9]], [[6 + 5]]]])
+
+
 @pytest.mark.parametrize("shape, kernel", SHAPES)
 @pytest.mark.parametrize("direction", [None, (1, -1, -1, 1, -1), (-1,) * 5])
 def test_maxima_are_the_lowered_graph_s(shape, kernel, direction):
     arrays = {} if direction is None else {"direction": np.array(direction)}
     op = MaxPool.make(arrays=arrays, ifm=shape, kernel=kernel, stride=kernel, in_bits=7, in_signed=1)
     x = op.random_input(2, frames=3)
-    at = {"kernel": kernel, "stride": kernel, "direction": arrays.get("direction", np.ones(5, np.int64))}
+    at = {"kernel": kernel, "stride": kernel, "dilation": (1, 1)}
+    at["direction"] = arrays.get("direction", np.ones(5, np.int64))
     np.testing.assert_array_equal(op.run(x), integers.run_operator("MaxPool", [x], at))
 
 
@@ -255,6 +300,7 @@ POOL = {"ifm": [8, 8, 6], "kernel": [2, 2], "stride": [2, 2], "in_bits": 4}
 CLIP = {"in_shape": (4, 2), "in_bits": 8, "out_bits": 8}
 PLACES = {"in_shape": (2, 3, 2), "in_bits": 4, "out_bits": 5, "rows": [0, 1], "columns": [0, 0, 0]}
 TABLE = {"table": np.zeros((2, 1, 2))}
+AROUND = {"ifm": (2, 3, 2), "pads": [1, 1, 0, 0], "in_bits": 4, "out_bits": 4}
 
 
 @pytest.mark.parametrize(
@@ -262,7 +308,8 @@ TABLE = {"table": np.zeros((2, 1, 2))}
     [
         (
             SumPool.make("pool", **POOL | {"stride": [1, 1]}),
-            "pool: stride=[1, 1] is not kernel=[2, 2], and windows may not overlap; use [2, 2].",
+            "pool: stride=[1, 1] is not kernel=[2, 2], and windows of pixels may not overlap; use [2, 2], or "
+            "windows=1 behind a Window.",
         ),
         (
             MaxPool.make("pool", {"direction": np.array([1, -1])}, **POOL),
@@ -295,6 +342,28 @@ TABLE = {"table": np.zeros((2, 1, 2))}
         (
             Border.make("edge", TABLE, **PLACES | {"columns": [0, 0]}),
             "edge: columns=[0, 0] does not name a class for each of 3 columns; use 3 numbers of 0 .. 0.",
+        ),
+        (
+            Border.make("edge", TABLE | {"factors": np.ones((1, 2))}, **PLACES),
+            "edge: factors (1, 2) from 1 are not one of 1 or more for each of (2, 1) classes of places; use "
+            "(2, 1).",
+        ),
+        (
+            Border.make("edge", TABLE, **PLACES | {"mul": 0}),
+            "edge: mul=0 is no factor; use 1 or more.",
+        ),
+        (
+            Surround.make("edge", {"values": np.zeros(2)}, **AROUND | {"pads": [1, 1, -1, 0]}),
+            "edge: pads=[1, 1, -1, 0] are no border; use four numbers of 0 or more.",
+        ),
+        (
+            Surround.make("edge", {"values": np.zeros(2)}, **AROUND | {"out_bits": 4, "out_signed": 1}),
+            "edge: out_bits=4 with out_signed=1 holds -8 .. 7 and inputs reach 0 .. 15; raise out_bits, or "
+            "set out_signed=1.",
+        ),
+        (
+            Surround.make("edge", {"values": np.array([3, -1])}, **AROUND),
+            "edge: values (2,) of -1 .. 3 are not one of 0 .. 15 for each of 2 channels; use (2,).",
         ),
     ],
     ids=lambda value: value.name if hasattr(value, "name") else "",

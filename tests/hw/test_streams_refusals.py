@@ -73,7 +73,8 @@ def test_a_window_that_cannot_be(changed, text):
     [
         (
             {"stride": [1, 1]},
-            "pool: stride=[1, 1] is not kernel=[2, 2], and windows may not overlap; use [2, 2].",
+            "pool: stride=[1, 1] is not kernel=[2, 2], and windows of pixels may not overlap; use [2, 2], or "
+            "windows=1 behind a Window.",
         ),
         ({"pe": 4}, "pool: pe=4 does not divide channels=6; use one of [1, 2, 3, 6]."),
         ({"ifm": [1, 8, 6]}, "pool: kernel=[2, 2] does not fit into 1 x 8 pixels; use a smaller one."),

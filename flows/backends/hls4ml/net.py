@@ -161,6 +161,21 @@ def without_window(op: HwOp, source: Wire) -> Wire:
     return source
 
 
+def pool_source(net: Net, op: HwOp, source: Wire) -> tuple[Wire, list[int], list[int]]:
+    """The image that a pool reads, its kernel and its stride.
+
+    Raises:
+        UserError: its windows overlap.
+    """
+    kernel, stride, window = op.get_nodeattr("kernel"), op.get_nodeattr("stride"), source.window
+    if op.get_nodeattr("windows") and window is not None:
+        if any(k > s for k, s in zip(window.kernel, window.stride)):
+            why = f"pools windows of {list(window.kernel)} with stride {list(window.stride)}, which overlap"
+            raise refused(op, why, f"hls4ml's layer keeps none, use stride {list(window.kernel)}")
+        return replace(source, window=None), kernel, list(window.stride)
+    return net.shaped(without_window(op, source), op.get_nodeattr("ifm")), kernel, stride
+
+
 def per_element(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
     """Append the layer of an operator that changes every element by itself; `function` does a pixel."""
     sink = op.out_stream()

@@ -76,7 +76,7 @@ struct xf_clip {
     static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
             #pragma HLS UNROLL
-            auto v = x[c] * ap_int<3>(CONFIG_T::mul);
+            auto v = x[c] * ap_int<26>(CONFIG_T::mul);
             const typename CONFIG_T::table_t bound = table[CONFIG_T::n_chan + c];
             bool bounded = table[c] > 0 ? v < bound : v > bound;
             if (bounded)
@@ -97,7 +97,7 @@ struct xf_border {
         unsigned from = (row * CONFIG_T::column_classes + column) * CONFIG_T::n_chan;
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
             #pragma HLS UNROLL
-            y[c] = x[c] * ap_int<3>(CONFIG_T::mul) + table[from + c];
+            y[c] = x[c] * ap_int<26>(CONFIG_T::mul) + table[from + c];
         }
     }
 };

@@ -1,10 +1,13 @@
-"""Offsets by place: what makes binary convolutions exact whose padding counts nothing."""
+"""Offsets and factors by place: what makes convolutions exact whose border is no integer of their input, and
+averages that divide by the pixels that there are.
+"""
 
 from typing import Any
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import memory_cost, packed, value_range
 
@@ -14,19 +17,20 @@ LUTS_PER_BLOCK = (
 
 
 class Border(PerChannel):
-    """y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c], modulo 2**out_bits; `mul` is 1 or 2.
+    """y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c], modulo 2**out_bits; `mul` is 1 or more.
 
     Integers (H, W, C) to integers (H, W, C). Array `table` (classes of rows, classes of columns, C), any
-    integers; `rows` and `columns` are the classes of all H rows and W columns. See `offsets.py` for the table
-    of a convolution.
+    integers; `rows` and `columns` are the classes of all H rows and W columns. Array `factors` (classes of
+    rows, classes of columns), where there is one, takes the place of `mul`: integers of 1 or more. See
+    `offsets.py` for the table of a convolution.
     """
 
     module = "xf_border"
-    arrays = ("table",)
+    arrays = ("table", "factors")
 
     def get_nodeattr_types(self):
         own: dict[str, tuple] = {
-            "mul": ("i", False, 1, {1, 2}),
+            "mul": ("i", False, 1),
             "rows": ("ints", True, []),
             "columns": ("ints", True, []),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
@@ -55,13 +59,34 @@ class Border(PerChannel):
                 )
         return table
 
+    def factors(self) -> np.ndarray | None:
+        """The factors, int64 (classes of rows, classes of columns); None where `mul` is that of all places.
+
+        Raises:
+            UserError: one is less than 1, or they do not fit the table.
+        """
+        given, mul = self.arrays_of.get("factors"), self.get_nodeattr("mul")
+        if given is None and mul < 1:
+            raise UserError(f"{self.name}: mul={mul} is no factor; use 1 or more.")
+        if given is None:
+            return None
+        found, classes = np.asarray(given).astype(np.int64), self.table().shape[:2]
+        if found.shape != classes or found.min() < 1:
+            raise UserError(
+                f"{self.name}: factors {found.shape} from {int(found.min())} are not one of 1 or more for "
+                f"each of {classes} classes of places; use {classes}."
+            )
+        return found
+
     def execute_node(self, context, _graph):
         self.load_constants(context.__getitem__)
         sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *sink.shape)
-        y = x * self.get_nodeattr("mul") + self.table()[np.ix_(rows, columns)]
+        x = as_width(self.taken(context), sink.bits)
+        factors, places = self.factors(), np.ix_(rows, columns)
+        times = self.get_nodeattr("mul") if factors is None else factors[places][..., None]
+        y = x * times + self.table()[places]
         low, _ = value_range(sink.bits, sink.signed)
-        context[self.onnx_node.output[0]] = ((y - low) % 2**sink.bits + low).astype(np.float32)
+        context[self.onnx_node.output[0]] = (y - low) % 2**sink.bits + low
 
     def latency(self) -> int:
         """The table, then the sum."""
@@ -75,6 +100,12 @@ class Border(PerChannel):
             self.get_nodeattr("out_bits"), max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1
         )
 
+    @property
+    def factor_bits(self) -> int:
+        """Bits of the largest factor in the table, 0 where `mul` is that of all places."""
+        factors = self.factors()
+        return 0 if factors is None else int(factors.max()).bit_length()
+
     def spans(self) -> tuple[int, int, int]:
         """Bits of the table's address: class of rows, class of columns, beat of the pixel."""
         rows, columns, channels = self.table().shape
@@ -86,6 +117,9 @@ class Border(PerChannel):
         """Bits of a word of the table that are neither constant nor, maybe inverted, another bit of it."""
         words = self.table().reshape(-1, self.get_nodeattr("pe"))
         columns = ((words[..., None] >> np.arange(self.offset_bits)) & 1).reshape(len(words), -1)
+        if (factors := self.factors()) is not None:
+            each = np.repeat(factors.ravel(), len(words) // factors.size)
+            columns = np.hstack([columns, (each[:, None] >> np.arange(self.factor_bits)) & 1])
         columns ^= columns[0]
         return len({column.tobytes() for column in columns.T if column.any()})
 
@@ -108,6 +142,7 @@ class Border(PerChannel):
         return self.module, {
             "Height": height, "Width": width, "Folds": channels // source.lanes, "Pe": source.lanes,
             "InBits": source.bits, "Signed": source.signed, "Mul": self.get_nodeattr("mul"),
+            "FactorBits": self.factor_bits,
             "OutBits": self.get_nodeattr("out_bits"), "OffsetBits": self.offset_bits,
             "RowW": row_bits, "ColumnW": column_bits, "Rows": packed(self.get_nodeattr("rows"), row_bits),
             "Columns": packed(self.get_nodeattr("columns"), column_bits), "Kind": 1 + self.in_block(),
@@ -121,12 +156,21 @@ class Border(PerChannel):
         over = [(0, (1 << span) - size) for span, size in zip(spans, table.shape[:2])]
         words = np.pad(table.reshape(*table.shape[:2], -1, lanes), (*over, (0, 0), (0, 0)), mode="edge")
         words = np.pad(words, ((0, 0), (0, 0), (0, (1 << spans[2]) - words.shape[2]), (0, 0)))
-        return {"OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in words.reshape(-1, lanes)])}
+        beats = [packed(beat, bits)[1] for beat in words.reshape(-1, lanes)]
+        if (factors := self.factors()) is not None:
+            of_place = np.pad(factors, over, mode="edge").ravel().tolist()
+            beats = [beat | of_place[index >> spans[2]] << (lanes * bits) for index, beat in enumerate(beats)]
+        return {"OffsetFile": (lanes * bits + self.factor_bits, beats)}
 
     def estimate(self):
         source, sink = self.in_stream(), self.out_stream()
         place = sum((size - 1).bit_length() for size in (*source.shape[:2], source.shape[2] // source.lanes))
-        lut = max(2, 2 * place - 8) + source.lanes * (sink.bits - self.get_nodeattr("mul") + 1)
+        mul, rest = self.get_nodeattr("mul"), 0
+        if self.factor_bits:
+            terms = self.factor_bits
+        else:  # the lowest bits of a multiple of a power of two are the offset's own
+            terms, rest = mul.bit_count(), (mul & -mul).bit_length() - 1
+        lut = max(2, 2 * place - 8) + source.lanes * (terms * sink.bits - rest)
         if not self.in_block():
             return {"lut": lut + self.table_cost(), "bram36": 0.0}
         return {"lut": float(lut), "bram36": self.blocks()}
@@ -166,6 +210,29 @@ class Border(PerChannel):
             }
             attributes = dict(zip(names, given)) | places | {"rom": rom}
             found.append(cls.make(f"border_{index}", {"table": table}, **attributes))
+        return [*found, *cls.scaled()]
+
+    @classmethod
+    def scaled(cls):
+        """Factors beyond 2, of all places and by place."""
+        points: list[tuple[Any, ...]] = [  # shape, pe, bits, signed, out_bits, classes, mul or -largest, rom
+            ((5, 6, 4), 2, 6, 0, 10, (3, 3), 3, "auto"), ((4, 4, 3), 3, 7, 1, 12, (2, 2), 7, "block"),
+            ((3, 5, 2), 1, 5, 1, 6, (3, 1), 12, "auto"), ((5, 6, 4), 2, 6, 0, 11, (3, 3), -9, "auto"),
+            ((4, 4, 3), 3, 7, 1, 12, (2, 3), -18, "block"), ((3, 5, 6), 1, 5, 1, 9, (3, 3), -5, "logic"),
+            ((1, 1, 2), 2, 4, 0, 8, (1, 1), -4, "auto"), ((7, 2, 5), 5, 1, 0, 6, (4, 2), -36, "auto"),
+        ]  # fmt: skip
+        found = []
+        for index, (shape, pe, bits, signed, out_bits, classes, factor, rom) in enumerate(points):
+            rng = np.random.default_rng(50 + index)
+            arrays = {"table": rng.integers(-20, 21, (*classes, shape[2]))}
+            if factor < 0:
+                arrays["factors"] = rng.integers(1, 1 - factor, classes)
+            found.append(cls.make(
+                f"scaled_{index}", arrays, in_shape=shape, pe=pe, in_bits=bits, in_signed=signed,
+                out_signed=1, out_bits=out_bits, mul=max(factor, 1),
+                rows=rng.integers(0, classes[0], shape[0]).tolist(),
+                columns=rng.integers(0, classes[1], shape[1]).tolist(), rom=rom,
+            ))  # fmt: skip
         return found
 
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Mul * x plus an offset that depends on the channel, the class of the row and the class of the
-// column: what zero padding adds near the border of an image. Pe channels per beat.
+// A factor times x plus an offset that depends on the channel, the class of the row and the class of
+// the column: what padding adds near the border of an image. Pe channels per beat.
 //
 // Rows[h] is the class of row h, Columns[w] that of column w. A word of the table has the offsets
-// of one beat; its address is {row class, column class, beat of the pixel}.
+// of one beat, and above them the factor of the place where FactorBits is not 0; its address is
+// {row class, column class, beat of the pixel}.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles
@@ -21,7 +22,8 @@ module xf_border #(
   parameter  int unsigned Pe         = 1,  // channels per beat
   parameter  int unsigned InBits     = 8,
   parameter  int unsigned Signed     = 0,  // 1: the input is two's complement
-  parameter  int unsigned Mul        = 1,  // 1 or 2
+  parameter  int unsigned Mul        = 1,  // the factor where FactorBits is 0
+  parameter  int unsigned FactorBits = 0,  // bits of the factors in the table
   parameter  int unsigned OutBits    = 8,  // the result is taken modulo 2**OutBits
   parameter  int unsigned OffsetBits = 8,  // bits of an offset, OutBits or fewer
   parameter  int unsigned RowW       = 1,  // bits of a class of rows
@@ -49,8 +51,8 @@ module xf_border #(
            Height, Width, RowW, ColumnW);
   end else if (Folds < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
     $error("xf_border: Folds, Pe, InBits must be at least 1; got %0d, %0d, %0d", Folds, Pe, InBits);
-  end else if (Mul < 1 || Mul > 2) begin : gen_bad_mul
-    $error("xf_border: Mul must be 1 or 2; got Mul=%0d", Mul);
+  end else if (Mul < 1) begin : gen_bad_mul
+    $error("xf_border: Mul must be at least 1; got Mul=%0d", Mul);
   end else if (OffsetBits < 1 || OffsetBits > OutBits) begin : gen_bad_offset
     $error("xf_border: OffsetBits must be 1 .. OutBits; got OffsetBits=%0d, OutBits=%0d",
            OffsetBits, OutBits);
@@ -62,7 +64,11 @@ module xf_border #(
   logic [WidthW-1:0]        column_q;
   logic [HeightW-1:0]       row_q;
   logic [Pe*InBits-1:0]     x_q;
-  logic [Pe*OffsetBits-1:0] offsets;
+  localparam int unsigned WordW   = Pe * OffsetBits + FactorBits;
+  localparam int unsigned FactorW = (FactorBits != 0) ? FactorBits : $clog2(Mul + 1);
+
+  logic [WordW-1:0]         offsets;
+  logic [FactorW-1:0]       factor;
   logic [Pe*OutBits-1:0]    data_q;
   logic [1:0]               valid_q;
   logic                     go, fold_last, column_last;
@@ -90,7 +96,7 @@ module xf_border #(
   end
 
   xf_rom #(
-    .Width(Pe * OffsetBits), .Depth(1 << (RowW + ColumnW + FoldW)), .Kind(Kind), .File(OffsetFile)
+    .Width(WordW), .Depth(1 << (RowW + ColumnW + FoldW)), .Kind(Kind), .File(OffsetFile)
   ) u_offsets (
     .clk_i,
     .en_i   (go),
@@ -116,9 +122,15 @@ module xf_border #(
 
   always_ff @(posedge clk_i) if (go) x_q <= s_data_i;
 
+  if (FactorBits != 0) begin : gen_factors
+    assign factor = offsets[WordW-1 -: FactorW];
+  end else begin : gen_factor
+    assign factor = FactorW'(Mul);
+  end
+
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
 
-    logic [OutBits-1:0] wide, offset;
+    logic [OutBits-1:0] wide, offset, sum;
 
     if (Signed != 0) begin : gen_signed
       assign wide = OutBits'($signed(x_q[p*InBits +: InBits]));
@@ -127,9 +139,15 @@ module xf_border #(
     end
     assign offset = OutBits'($signed(offsets[p*OffsetBits +: OffsetBits]));
 
-    always_ff @(posedge clk_i) begin
-      if (go) data_q[p*OutBits +: OutBits] <= (wide << (Mul - 1)) + offset;
+    // Shifted and added: factors have few bits, and no multiplier is spent on them.
+    always_comb begin
+      sum = offset;
+      for (int unsigned k = 0; k < FactorW; k++) begin
+        sum = sum + ((wide << k) & {OutBits{factor[k]}});
+      end
     end
+
+    always_ff @(posedge clk_i) if (go) data_q[p*OutBits +: OutBits] <= sum;
 
   end
 

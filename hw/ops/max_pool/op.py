@@ -10,7 +10,8 @@ from xnorforge.hw.ops._streams import packed
 
 
 class MaxPool(Pool):
-    """Integers (H, W, C) to their maxima over windows that do not overlap, (H // kh, W // kw, C).
+    """Integers (H, W, C) to their maxima over windows that do not overlap, (H // kh, W // kw, C); with
+    windows=1 integers (OH, OW, kh * kw * C) to (OH, OW, C), see `Pool`.
 
     Array `direction` (C,): +1 the maximum, -1 the minimum of the channel; all maxima where it is absent. Rows
     and columns beyond the last whole window are dropped.
@@ -71,10 +72,16 @@ class MaxPool(Pool):
         ]  # fmt: skip
         names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
         found = []
-        for i, (ifm, kernel, pe, bits, signed, kind) in enumerate(points):
+        of_windows = [
+            ((3, 4, 4), (3, 3), 2, 8, 1, 1),
+            ((2, 5, 3), (2, 3), 3, 4, 0, 0),
+            ((1, 1, 2), (4, 1), 1, 9, 1, 2),
+        ]
+        for i, (ifm, kernel, pe, bits, signed, kind) in enumerate([*points, *of_windows]):
             mixed = np.random.default_rng(i).permutation(np.where(np.arange(ifm[2]) % 2, 1, -1))
             arrays = {"direction": [None, mixed, np.full(ifm[2], -1)][kind]} if kind else {}
             attributes = dict(zip(names, (ifm, kernel, kernel, pe, bits, signed)))
+            attributes["windows"] = int(i >= len(points))
             found.append(cls.make(f"max_pool_{i}", arrays, **attributes))
         return found
 

@@ -2,23 +2,20 @@
 
 import numpy as np
 
-from xnorforge.sim.bits.packed import Packed
+from xnorforge.sim.bits.packed import Packed, pack
 
 
 def step(op):
     """OR (AND) of whole words."""
-    height, width, _ = op.get_nodeattr("ifm")
-    (kh, kw), (sh, sw) = op.get_nodeattr("kernel"), op.get_nodeattr("stride")
+    height, width, channels, kh, kw = op.pixels()
     join = np.bitwise_and if op.get_nodeattr("all") else np.bitwise_or
 
     def run(x: Packed):
+        if x.bits != channels:  # windows in one segment each
+            x = pack(x.unpack().reshape(len(x.words), height * width, channels))
         image = x.words.reshape(len(x.words), height, width, -1)
-        oh, ow = (height - kh) // sh + 1, (width - kw) // sw + 1
-        taps = [
-            image[:, y : y + sh * (oh - 1) + 1 : sh, c : c + sw * (ow - 1) + 1 : sw]
-            for y in range(kh)
-            for c in range(kw)
-        ]
+        rows, columns = height // kh * kh, width // kw * kw
+        taps = [image[:, y:rows:kh, c:columns:kw] for y in range(kh) for c in range(kw)]
         out = taps[0].copy()
         for tap in taps[1:]:
             join(out, tap, out=out)

@@ -1,12 +1,11 @@
 """The operator as layers of hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, pool_source
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Maxima, or minima."""
     sink = op.out_stream()
-    source = net.shaped(without_window(op, sources[0]), op.get_nodeattr("ifm"))
-    kernel, stride = op.get_nodeattr("kernel"), op.get_nodeattr("stride")
+    source, kernel, stride = pool_source(net, op, sources[0])
     return [net.pool("", source, kernel, stride, -1 if op.get_nodeattr("all") else 1, sink.bits, sink.signed)]

@@ -10,7 +10,7 @@ from xnorforge.hw.ops._streams import packed
 
 class OrPool(Pool):
     """Bits (H, W, C) to (H // kh, W // kw, C): the maximum (`all`=1: the minimum) over windows that do not
-    overlap.
+    overlap; with windows=1 bits (OH, OW, kh * kw * C) to (OH, OW, C), see `Pool`.
 
     Rows and columns beyond the last whole window are dropped.
     """
@@ -26,7 +26,7 @@ class OrPool(Pool):
     def rtl(self):
         module, parameters = super().rtl()
         return module, parameters | {
-            "Minimum": packed([self.get_nodeattr("all")] * self.in_stream().shape[2], 1)
+            "Minimum": packed([self.get_nodeattr("all")] * self.get_nodeattr("ifm")[2], 1)
         }
 
     def join_cost(self, _line):
@@ -49,9 +49,11 @@ class OrPool(Pool):
             ((4, 3, 2), (1, 1), 1, 0), ((2, 9, 40), (2, 2), 40, 0), ((1, 8, 6), (1, 4), 2, 1),
             ((8, 1, 2), (4, 1), 1, 0),
         ]  # fmt: skip
+        of_windows = [((3, 4, 4), (3, 3), 2, 0), ((2, 5, 3), (2, 3), 3, 1), ((1, 1, 2), (4, 1), 1, 0)]
+        found = [(*point, 0) for point in points] + [(*point, 1) for point in of_windows]
         return [
-            cls.make(f"or_pool_{i}", ifm=ifm, kernel=kernel, stride=kernel, pe=pe, all=every)
-            for i, (ifm, kernel, pe, every) in enumerate(points)
+            cls.make(f"or_pool_{i}", ifm=ifm, kernel=kernel, stride=kernel, pe=pe, all=every, windows=windows)
+            for i, (ifm, kernel, pe, every, windows) in enumerate(found)
         ]
 
 

@@ -9,7 +9,7 @@ from xnorforge.hw.ops._streams import value_range
 
 class SumPool(Pool):
     """Integers (H, W, C) to their sums over windows that do not overlap, (H // kh, W // kw, C); bits count as
-    0 and 1.
+    0 and 1; with windows=1 integers (OH, OW, kh * kw * C) to (OH, OW, C), see `Pool`.
 
     Rows and columns beyond the last whole window are dropped. A sum has as many bits as kh * kw of the
     largest elements need, and is signed where they are. A kernel of the whole map is global average pooling.
@@ -50,8 +50,14 @@ class SumPool(Pool):
             ((3, 2, 2), (3, 2), 2, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0), ((8, 1, 2), (4, 1), 1, 2, 1),
             ((4, 4, 4), (2, 2), 2, 61, 1), ((4, 4, 3), (2, 2), 1, 68, 1), ((3, 3, 2), (3, 3), 1, 33, 0),
         ]  # fmt: skip
-        names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
-        points = [(ifm, kernel, kernel, *rest) for ifm, kernel, *rest in points]
+        of_windows = [
+            ((3, 4, 4), (3, 3), 2, 8, 1),
+            ((2, 5, 3), (2, 3), 3, 1, 0),
+            ((1, 1, 2), (4, 1), 1, 9, 1),
+        ]
+        names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed", "windows")
+        points = [(ifm, kernel, kernel, *rest, 0) for ifm, kernel, *rest in points]
+        points += [(ifm, kernel, kernel, *rest, 1) for ifm, kernel, *rest in of_windows]
         return cls.from_points("sum_pool", names, points)
 
 

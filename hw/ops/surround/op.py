@@ -1,0 +1,159 @@
+"""A border around an image, one value per channel."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import as_width
+from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+class Surround(HwOp):
+    """Elements (H, W, C) to (top + H + bottom, left + W + right, C): around the image lies values[c].
+
+    `pads` are top, left, bottom, right, 0 or more. Array `values` (C,), any integers of the output:
+    `out_bits` bits, two's complement where `out_signed` is 1, which also hold every element of the input.
+    """
+
+    module = "xf_surround"
+    arrays = ("values",)
+    extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
+
+    def get_nodeattr_types(self):
+        return {
+            "ifm": ("ints", True, []),
+            "pads": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "in_bits": ("i", True, 0),
+            "in_signed": ("i", False, 0, {0, 1}),
+            "out_bits": ("i", True, 0),
+            "out_signed": ("i", False, 0, {0, 1}),
+        }
+
+    def in_stream(self) -> Stream:
+        ifm, pe = tuple(self.get_nodeattr("ifm")), self.get_nodeattr("pe")
+        check_divides(self.name, "pe", pe, "channels", ifm[2])
+        return Stream(ifm, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+
+    def out_stream(self) -> Stream:
+        (height, width, channels), (top, left, bottom, right) = self.in_stream().shape, self.pads()
+        shape, (bits, signed) = (top + height + bottom, left + width + right, channels), self.result()
+        return Stream(shape, self.get_nodeattr("pe"), bits, signed)
+
+    def pads(self) -> list[int]:
+        """Top, left, bottom, right.
+
+        Raises:
+            UserError: they are no four numbers of 0 or more.
+        """
+        pads = list(self.get_nodeattr("pads"))
+        if len(pads) != 4 or min(pads) < 0:
+            raise UserError(f"{self.name}: pads={pads} are no border; use four numbers of 0 or more.")
+        return pads
+
+    def result(self) -> tuple[int, bool]:
+        """Bits and sign of an element of the output.
+
+        Raises:
+            UserError: they do not hold all elements of the input.
+        """
+        bits, signed = self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed"))
+        given = self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed"))
+        (low, high), (least, most) = value_range(bits, signed), value_range(*given)
+        if least < low or most > high:
+            raise UserError(
+                f"{self.name}: out_bits={bits} with out_signed={int(signed)} holds {low} .. {high} and "
+                f"inputs reach {least} .. {most}; raise out_bits, or set out_signed=1."
+            )
+        return bits, signed
+
+    def values(self) -> np.ndarray:
+        """The border's value in every channel, int64 (C,).
+
+        Raises:
+            UserError: there is not one of the output's range for every channel.
+        """
+        channels, (low, high) = self.get_nodeattr("ifm")[-1], value_range(*self.result())
+        values = np.asarray(self.arrays_of["values"]).astype(np.int64)
+        if values.shape != (channels,) or values.min() < low or values.max() > high:
+            raise UserError(
+                f"{self.name}: values {values.shape} of {values.min()} .. {values.max()} are not one of "
+                f"{low} .. {high} for each of {channels} channels; use ({channels},)."
+            )
+        return values
+
+    def execute_node(self, context, _graph):
+        self.load_constants(context.__getitem__)
+        top, left, *_ = self.pads()
+        height, width, _ = self.in_stream().shape
+        x = as_width(self.taken(context), self.result()[0])
+        y = np.empty((len(x), *self.out_stream().shape), x.dtype)
+        y[:] = self.values()
+        y[:, top : top + height, left : left + width] = x
+        context[self.onnx_node.output[0]] = y
+
+    def cycles(self) -> int:
+        """One output beat per cycle."""
+        return self.out_stream().beats
+
+    def needs(self, _port: int = 0) -> np.ndarray:
+        """Its own beat where it lies in the image; the border waits for the first beat of the frame, and for
+        those in front of it.
+        """
+        (height, width, channels), (top, left, _, _) = self.in_stream().shape, self.pads()
+        inside = np.zeros(self.out_stream().shape[:2], np.int64)
+        inside[top : top + height, left : left + width] = 1
+        beats = np.repeat(inside.ravel(), channels // self.get_nodeattr("pe"))
+        return np.maximum(np.cumsum(beats), 1)
+
+    def latency(self) -> int | None:
+        """One cycle; none with a border above or left, whose first beats leave before one is taken."""
+        return None if any(self.pads()[:2]) else 1
+
+    def rtl(self):
+        source, sink, (top, left, bottom, right) = self.in_stream(), self.out_stream(), self.pads()
+        height, width, channels = source.shape
+        return self.module, {
+            "ImageH": height, "ImageW": width, "Beats": channels // source.lanes, "Pe": source.lanes,
+            "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits, "PadTop": top,
+            "PadLeft": left, "PadBottom": bottom, "PadRight": right,
+            "Values": packed(self.values(), sink.bits),
+        }  # fmt: skip
+
+    def estimate(self):
+        """Three counters and their comparisons; a bit of the border is the set or reset of its register where
+        no beat of a pixel has another."""
+        sink, (height, width, channels) = self.out_stream(), self.out_stream().shape
+        values = self.values().reshape(-1, sink.lanes)
+        counters = sum((size - 1).bit_length() for size in (height, width, channels // sink.lanes))
+        bits = (values[..., None] >> np.arange(sink.bits)) & 1
+        changing = int((bits != bits[:1]).any(0).sum())
+        return {"lut": 8 + 1.3 * counters + sink.width + 0.5 * changing, "bram36": 0.0}
+
+    @classmethod
+    def examples(cls):
+        """(ifm, pads, pe, in_bits, in_signed, out_bits, out_signed)"""
+        points: list[tuple[Any, ...]] = [
+            ((4, 4, 4), (1, 1, 1, 1), 4, 1, 0, 1, 0), ((4, 4, 4), (1, 1, 1, 1), 1, 1, 0, 1, 0),
+            ((4, 4, 4), (1, 1, 1, 1), 2, 1, 0, 2, 1), ((3, 5, 6), (2, 0, 0, 1), 3, 8, 0, 8, 0),
+            ((3, 5, 6), (0, 2, 1, 0), 2, 8, 0, 9, 1), ((5, 3, 3), (1, 0, 0, 0), 3, 4, 1, 4, 1),
+            ((5, 3, 3), (0, 1, 0, 0), 1, 4, 1, 7, 1), ((5, 3, 3), (0, 0, 1, 0), 3, 4, 0, 6, 0),
+            ((5, 3, 3), (0, 0, 0, 1), 1, 4, 0, 4, 0), ((1, 1, 1), (1, 1, 1, 1), 1, 3, 0, 3, 0),
+            ((1, 1, 2), (3, 2, 1, 4), 2, 3, 1, 5, 1), ((1, 1, 3), (0, 0, 0, 0), 1, 2, 0, 2, 0),
+            ((1, 7, 2), (2, 2, 2, 2), 1, 1, 0, 3, 1), ((7, 1, 2), (2, 3, 2, 3), 2, 1, 0, 1, 0),
+            ((2, 2, 5), (5, 5, 5, 5), 5, 6, 1, 6, 1), ((2, 2, 5), (0, 0, 3, 0), 1, 6, 1, 12, 1),
+            ((3, 4, 8), (1, 2, 3, 0), 4, 2, 0, 2, 0), ((3, 4, 8), (1, 1, 1, 1), 2, 16, 1, 17, 1),
+            ((6, 6, 3), (1, 1, 1, 1), 3, 8, 0, 8, 0), ((6, 6, 7), (0, 1, 0, 1), 7, 1, 0, 1, 0),
+            ((4, 3, 12), (2, 1, 0, 1), 3, 5, 0, 6, 1), ((2, 9, 1), (0, 8, 0, 8), 1, 10, 1, 10, 1),
+        ]  # fmt: skip
+        found, names = [], ("ifm", "pads", "pe", "in_bits", "in_signed", "out_bits", "out_signed")
+        for index, point in enumerate(points):
+            low, high = value_range(point[-2], bool(point[-1]))
+            values = np.random.default_rng(index).integers(low, high + 1, point[0][-1])
+            found.append(cls.make(f"surround_{index}", {"values": values}, **dict(zip(names, point))))
+        return found
+
+
+Op = Surround
