@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._streams import value_range
 
 from .network import Network, get, ints
 
@@ -127,73 +128,43 @@ def ungrouped(weights: np.ndarray, groups: int) -> np.ndarray:
     return found.reshape(-1, outputs)
 
 
+def border_at(node) -> tuple[list[int], int]:
+    """Pads and value of a border."""
+    if node.op_type == "FMPadding":
+        return ints(node, "Padding"), 0
+    return ints(node, "pads"), get(node, "value")
+
+
+def border_in_front(network: Network, node, sizes: dict):
+    """The node of a border that windows of these sizes on a node's input make by themselves, None where there
+    is none: it may not be wider than their kernel, and is an element of the stream.
+    """
+    before = network.model.find_producer(node.input[0])
+    if before is None or before.op_type not in BORDERS:
+        return None
+    (pads, value), (low, high) = border_at(before), value_range(*network.kind(before.input[0]))
+    reach = [(k - 1) * d for k, d in zip(sizes["kernel"], sizes["dilation"])] * 2
+    return before if low <= value <= high and all(p <= r for p, r in zip(pads, reach)) else None
+
+
 def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
     """Attributes of windows of kernel, stride and dilation on a tensor, in the border that a node says."""
     bits, signed = network.kind(x)
-    pads, value = [0, 0, 0, 0], 0
-    if pad is not None:
-        pads = ints(pad, "Padding" if pad.op_type == "FMPadding" else "pads")
-        value = 0 if pad.op_type == "FMPadding" else get(pad, "value")
+    pads, value = ([0, 0, 0, 0], 0) if pad is None else border_at(pad)
     ifm = network.shape(x)
     return {"ifm": ifm, **sizes, "pads": pads, "pad_value": value, "bits": bits, "signed": int(signed)}
+
+
+def own_sizes(network: Network, node) -> dict[str, list[int]]:
+    """Kernel, stride and dilation of a node that makes its windows itself, of weights (kh, kw, …)."""
+    kernel = list(network.constant(node.input[1]).shape[:2])
+    return {"kernel": kernel} | {key: ints(node, key) for key in ("stride", "dilation")}
 
 
 def sizes_of(node) -> dict[str, list[int]]:
     """Kernel, stride and dilation of FINN's windows."""
     names = {"kernel": "ConvKernelDim", "stride": "Stride", "dilation": "Dilation"}
     return {ours: ints(node, theirs) for ours, theirs in names.items()}
-
-
-@dataclass
-class PoolNodes:
-    """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the
-    attributes of its operator, bits and sign of an element, and the directions of maxima and minima.
-    """
-
-    nodes: list
-    function: str
-    attributes: dict
-    bits: int
-    signed: bool
-    direction: np.ndarray | None
-
-    @property
-    def name(self) -> str:
-        """The name of the operator."""
-        return self.nodes[-1].name
-
-
-def pool_at(network: Network, node) -> PoolNodes | None:
-    """The pool that begins at a node, None where there is none, or one of single pixels.
-
-    Raises:
-        UserError: its windows overlap or have a dilation.
-    """
-    if node.op_type == "DirectedPool":
-        nodes, function, direction = [node], node.op_type, np.rint(network.constant(node.input[1]))
-        kernel, stride, dilation = ints(node, "kernel"), ints(node, "stride"), [1, 1]
-    else:
-        after = network.reader(node)
-        if not get(node, "depthwise") or after is None or after.op_type != "Pool":
-            return None
-        nodes, function, direction = [node, after], get(after, "Function"), None
-        kernel, stride, dilation = sizes_of(node).values()
-    if kernel == [1, 1]:
-        return None
-    name = nodes[-1].name
-    if dilation != [1, 1]:
-        raise UserError(f"{name}: a pool with dilation {dilation} has no operator; use dilation 1.")
-    ifm = network.shape(node.input[0])
-    if ifm[:2] == kernel:
-        stride = kernel  # a single window
-    if kernel != stride:
-        raise UserError(
-            f"{name}: a pool of {kernel} with stride {stride} has no operator in hw/ops; "
-            "windows that do not overlap can be built."
-        )
-    bits, signed = network.kind(node.input[0])
-    attributes = {"ifm": ifm, "kernel": kernel, "stride": stride}
-    return PoolNodes(nodes, function, attributes, bits, signed, direction)
 
 
 def kinds(network: Network, tensors: list[str]) -> dict[str, list[int]]:

@@ -6,14 +6,16 @@ so small integer ratios m and signs fold into the weights, and B into the offset
 +-1 the sum is
 counted as matches p of K:  sum W n = p - (number of -1 weights).
 
-A padded border has the value 0, which is the integer -B / (g m). For plain +-1 bits that is one half: no bit
-stands for it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`).
+A border of value v is the integer (v - B) / (g m). For plain +-1 bits and zeros that is one half: no bit
+stands for it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`). Any other that
+is no integer of the input is made up for by place (the task "beyond").
 """
 
 from fractions import Fraction
 
 import numpy as np
 
+from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
 from .sums import one_leaf
 from .values import Value, append, bounds_of, common_grid, exact
@@ -24,28 +26,15 @@ WIDEST = 16  # bits of a matrix's input; float64 then holds every sum of product
 NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 
 
-def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
-    """Rows and columns of windows over (H, W, …)."""
-    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(shape, kernel, stride, dilation))
-
-
-def spatial(node, at):
-    """Stride, dilation and pads [top, left, bottom, right] of a 2-D node; other forms are refused."""
-    if at.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise refuse(node, f"auto_pad {at['auto_pad'].decode()} depends on the shape", "export explicit pads")
-    if at.get("ceil_mode", 0):
-        raise refuse(node, "ceil_mode reads beyond the border", "use ceil_mode=False")
-    pads = list(at.get("pads", [0] * 4))
-    return list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1])), pads
-
-
 @rule("Conv")
 def _conv(walk, node, at):
     weights, scale = _weights(walk, node)
     if weights.ndim != 4:
         raise refuse(node, f"its kernel has {weights.ndim - 2} dimensions", "use a 2-D convolution")
     stride, dilation, pads = spatial(node, at)
-    return _linear(walk, node, weights, scale, stride, dilation, pads, at.get("group", 1))
+    around, border = walk.borders.get(node.input[0], ([0] * 4, Fraction(0)))
+    pads = [own + other for own, other in zip(pads, around)]
+    return _linear(walk, node, weights, scale, stride, dilation, pads, border, at.get("group", 1))
 
 
 @rule("Gemm", "MatMul")
@@ -106,8 +95,18 @@ def _found(walk, node, name, transposed):
     return (integers.T, scale.T) if transposed else (integers, scale)
 
 
-def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0, 0, 0, 0), groups=1) -> Value:
-    """weights (O, C/groups, kh, kw) on the node's first input; a vector is an image of one pixel."""
+def _linear(
+    walk,
+    node,
+    weights,
+    scale,
+    stride=(1, 1),
+    dilation=(1, 1),
+    pads=(0, 0, 0, 0),
+    border=Fraction(0),
+    groups=1,
+) -> Value:
+    """weights (O, C/groups, kh, kw) on the node's first input in a border; a vector is one pixel."""
     value = one_leaf(walk, walk.value(node), node)
     name, a = value.single
     leaf = walk.leaves[name]
@@ -137,13 +136,17 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
 
     op, lo, hi, step = "Dense" if flat else "Conv", leaf.lo, leaf.hi, grid
     padding: dict = {}
+    image, missing = leaf.shape[:2], None
     if any(pads):
-        border = {-b / x if x else Fraction(0) for x, b in zip(a, value.offset)}
-        if border == {Fraction(1, 2)} and leaf.range == (0, 1):
+        wanted = (border - value.offset) / grid  # of a tap's weight, where it lies beyond the image
+        within = all(p <= d * (k - 1) for p, d, k in zip(pads, dilation * 2, kernel * 2))
+        if leaf.range == (0, 1) and within and (2 * wanted == ratio).all():
             op, padding, step = "SignedConv", {"pads": list(pads)}, grid / 2
             lo, hi = 2 * lo - 1, 2 * hi - 1
         else:
-            leaf = MAKERS["border"](walk, node, leaf, a, value.offset, Fraction(0), pads, layer)
+            there = nearest_border(leaf, wanted, ratio)
+            missing = wanted - ratio * there
+            leaf = MAKERS["border"](walk, leaf, there, pads, layer)
             lo, hi = leaf.lo, leaf.hi
     ends = folded * lo[source], folded * hi[source]
     low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
@@ -169,22 +172,42 @@ def _linear(walk, node, weights, scale, stride=(1, 1), dilation=(1, 1), pads=(0,
             )
         padding |= {"stride": list(stride), "dilation": list(dilation), "groups": groups}
     if node.name in walk.writable:
-        if not xnor or any(x != grid or b != -grid / 2 for x, b in zip(a, value.offset)):
+        plain = all(x == grid and b == -grid / 2 for x, b in zip(a, value.offset))
+        if not xnor or not plain or (missing is not None and missing.any()):
             why = "its template is replaced at run time, and only bits of -1 and +1 can be compared with one"
             raise refuse(node, why, "put a sign in front of it, no border of zeros and no groups")
         padding["writable"] = True
     matrix = folded[0, 0] if flat else folded
+    times = 1
     out = walk.emit(op, [leaf], shape, low, high, layer, weights=matrix, xnor=bool(xnor), top=top, **padding)
 
-    # sum W B; none where the value is plain a/2 (2 n - 1). Matches count the negative weights as well.
-    rest = _whole(np.zeros(outputs)) if op == "SignedConv" else _dot(taps.sum((0, 1)), value.offset, source)
+    # sum W B; of 2 n - 1 all taps, those beyond the image too, have the border's value besides. Matches count
+    # the negative weights as well.
+    offset = np.full(leaf.channels, border, object) if op == "SignedConv" else value.offset
+    rest = _dot(taps.sum((0, 1)), offset, source)
     if xnor:
         rest = rest - step * _whole((folded < 0).sum((0, 1, 2)))
+    if missing is not None and missing.any():
+        short = (taps * missing[source]).sum(2)
+        out, times = MAKERS["beyond"](walk, node, out, short, image, stride, dilation, pads)
     factor = abs(scale.astype(np.float64))
     bounds = bounds_of(value).each(lambda x: (abs(taps) * x[source]).sum((0, 1, 2)) * factor)
-    result = walk.value_of(out, scale * step, scale * rest, bounds)
+    result = walk.value_of(out, scale * step / times, scale * rest, bounds)
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
     return result if bias is None else append(result, "add", np.broadcast_to(bias.reshape(-1), outputs))
+
+
+def nearest_border(leaf, wanted, ratio) -> np.ndarray:
+    """The integers (C,) that a border is made of: those wanted, where they are such and take no further bits
+    or are the same in all channels; else one that the image has.
+    """
+    exactly = [x / r if r else Fraction(0) for x, r in zip(wanted, ratio)]
+    low, high = leaf.range
+    if all(x.denominator == 1 for x in exactly) and (
+        len(set(exactly)) == 1 or all(low <= x <= high for x in exactly)
+    ):
+        return np.array([int(x) for x in exactly])
+    return np.full(leaf.channels, min(max(0, low), high))
 
 
 def _whole(numbers) -> np.ndarray:

@@ -5,6 +5,7 @@ where it must. What no rule can do exactly is refused by name.
 """
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 from onnx import numpy_helper
@@ -87,7 +88,8 @@ class Walk:
 
     `own` is {leaf: the value that it was made for}; `sum_bits` says how fine sums of branches are that are
     wider than `join.lower.EXACT_BITS`, None keeps them exact. `writable` names the nodes whose weights are
-    replaced at run time.
+    replaced at run time. `borders` is {tensor: (pads, value)} of borders that the convolutions reading a
+    tensor have to make: its value is that of the image without them.
     """
 
     def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
@@ -102,6 +104,7 @@ class Walk:
         self.leaves: dict[str, Leaf] = {}
         self.activations: dict[str, Value] = {}
         self.rounded: list[str] = []
+        self.borders: dict[str, tuple[list[int], Fraction]] = {}
         self.layers = 0
 
     # What rules use.

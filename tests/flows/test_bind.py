@@ -117,7 +117,15 @@ def test_a_minimum_of_bits_is_an_and(chains):
     x = chain.x.reshape(len(chain.x), 2, 2, 2, 2, 2).min((2, 4))
     direction = [("pool0_direction", [-1, -1], "BIPOLAR")]
     chain.put(
-        "DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2], stride=[2, 2]
+        "DirectedPool",
+        "pool0",
+        x,
+        "BINARY",
+        direction,
+        domain=own.DOMAIN,
+        kernel=[2, 2],
+        stride=[2, 2],
+        dilation=[1, 1],
     )
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
     assert (pool.op, pool.attributes["all"]) == ("OrPool", 1)

@@ -105,6 +105,18 @@ BUILT = {  # name: network, shape of its scores
     "map": (head, MAP),
     "map of bits": (bits, (6, 4, 4)),
     "map, pool": (lambda: head().node("MaxPool", **POOL), (CLASSES, 2, 2)),
+    "map, overlapping pool": (
+        lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[1, 1]),
+        (CLASSES, 2, 2),
+    ),
+    "map, padded pool": (
+        lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+        (CLASSES, 2, 2),
+    ),
+    "map of bits in a border": (
+        lambda: bits().node("Pad", whole(0, 0, 1, 1, 0, 0, 1, 1), np.float32(-1.0)),
+        (6, 6, 6),
+    ),
     "map, upsampled": (
         lambda: head().node("Resize", None, np.float32([1, 1, 2, 2]), **NEAREST),
         (CLASSES, 8, 8),
@@ -151,18 +163,6 @@ REFUSED = {  # name: network, shape of its scores, the cure in the message, the 
         CELL,
         "use GlobalMaxPool",
         "maximum of all pixels",
-    ),
-    "overlapping pool": (
-        lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[1, 1]),
-        (CLASSES, 2, 2),
-        "windows that do not overlap can be built",
-        "map, pool",
-    ),
-    "border": (
-        lambda: bits().node("Pad", whole(0, 0, 1, 1, 0, 0, 1, 1), np.float32(-1.0)),
-        (6, 6, 6),
-        "put it in front of a convolution",
-        "map",
     ),
     "no layer": (lambda: Graph(SHAPE).node("Identity"), SHAPE, "give it a layer", "dense"),
 }

@@ -358,10 +358,11 @@ REFUSED = {
         lambda g: g.real("Add", g.rng.normal(size=(1, 6, 6))).sign(),
         "Add_0 (Add): its constant varies over the image; use one number per channel.",
     ),
-    "padding that is no integer": (
-        lambda g: g.real("Sub", 0.5).sign().node("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(0.0)),
-        ("Pad_0 (Pad): the padded value 0 is not a value of its input; pad with one, -1 for binary "
-            "activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded convolution."),
+    "border far between two integers": (
+        lambda g: g.real("Sub", 123.456).node("Conv", g.weights(5, 4, 3, 3), pads=[1, 1, 1, 1]),
+        ("Conv_0 (Conv): its border lies between the integers of its input, and sums that count it exactly "
+            "need 40 bits of 24; quantise in front of it with a scale on a binary grid and levels that have "
+            "the border's value among them, or leave the border out."),
     ),
     "channels of unrelated scales": (
         lambda g: g.real("Mul", np.reshape([1.0, 0.3, 0.7, 1.1], (4, 1, 1))).node("Conv",
@@ -369,13 +370,16 @@ REFUSED = {
         "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of "
         "it.",
     ),
-    "padded average": (
-        lambda g: g.node("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1),
-        "AveragePool_0 (AveragePool): a padded average weighs the border differently; pad in front of it.",
+    "average beyond its border": (
+        lambda g: g.node(
+            "AveragePool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1, count_include_pad=1
+        ),
+        ("AveragePool_0 (AveragePool): windows reach beyond its border, and runtimes divide them by "
+            "different numbers; use ceil_mode=False, or count_include_pad=0."),
     ),
     "pool beyond the border": (
-        lambda g: g.sign().node("MaxPool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1),
-        "MaxPool_0 (MaxPool): ceil_mode reads beyond the border; use ceil_mode=False.",
+        lambda g: g.sign().node("MaxPool", kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1),
+        "MaxPool_0 (MaxPool): a window of it has nothing but border; use smaller pads, or ceil_mode=False.",
     ),
     "transposed activation": (
         lambda g: g.node("Transpose", perm=[0, 2, 3, 1]),
@@ -384,7 +388,7 @@ REFUSED = {
     ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
-        ("Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by a whole factor, "
+        ("Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by whole factors, "
             "coordinates asymmetric and rounded down, as torch exports it."),
     ),
     "thresholds that do not rise": (
@@ -447,7 +451,11 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     make, text = REFUSED[case]
     graph = Graph((4, 6, 6))
     make(graph)
-    size = {"padded average": (4, 7, 7), "transposed activation": (6, 6, 4), "linear resize": (4, 12, 12)}
+    size = {
+        "average beyond its border": (4, 2, 2),
+        "transposed activation": (6, 6, 4),
+        "linear resize": (4, 12, 12),
+    }
     size |= {
         "float convolution": (5, 4, 4),
         "channels of unrelated scales": (5, 4, 4),
@@ -455,5 +463,5 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     }
     size |= {"weights with half a zero point": (5, 4, 4), "one tensor twice": (8, 6, 6)}
     size |= {"constant first": (144,)}
-    size |= {"padding that is no integer": (4, 8, 8), "pool beyond the border": (4, 2, 2)}
+    size |= {"border far between two integers": (5, 6, 6), "pool beyond the border": (4, 2, 2)}
     assert refusal(tmp_path, graph, size.get(case, (4, 6, 6))) == text

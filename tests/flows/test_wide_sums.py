@@ -216,10 +216,10 @@ def test_integers_of_any_width_keep_their_value_in_files_beats_and_sums(bits):
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     numbers = np.array([low, low + 1, -1, 0, 1, high - 1, high], object)
     kept = any_width.as_width(numbers, bits)
-    assert any_width.width_of(kept) == bits and held.dtype == (object if bits > 62 else np.int64)
+    assert any_width.width_of(kept) == bits and kept.dtype == (object if bits > 62 else np.int64)
     assert any_width.whole_numbers(any_width.stored(kept)).tolist() == numbers.tolist()
-    assert any_width.whole_numbers(any_width.for_npz(held)).tolist() == numbers.tolist()
+    assert any_width.whole_numbers(any_width.for_npz(kept)).tolist() == numbers.tolist()
     stream = Stream((7,), 7, bits, True)
-    assert stream.unpack(stream.pack(held)).tolist() == [numbers.tolist()]
-    total = any_width.weighted_sum([held, held], [[2**40], [-1]])
+    assert stream.unpack(stream.pack(kept)).tolist() == [numbers.tolist()]
+    total = any_width.weighted_sum([kept, kept], [[2**40], [-1]])
     assert total.tolist() == [int(x) * (2**40 - 1) for x in numbers]

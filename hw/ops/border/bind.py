@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.flows.bind.network import Bound, Network, get, ints
-from xnorforge.flows.bind.nodes import around, ungrouped
+from xnorforge.flows.bind.nodes import around, out_width, own_sizes, ungrouped
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.int_mvu.bind import dense_unit
@@ -16,8 +16,7 @@ from xnorforge.hw.ops.int_mvu.bind import dense_unit
 @takes("SignedConv")
 def signed_conv(network: Network, node):
     """Windows that pad with -1, match counts or sums, and the border's share taken out."""
-    weights, pads = network.constant(node.input[1]), ints(node, "pads")
-    sizes = {"kernel": list(weights.shape[:2])} | {key: ints(node, key) for key in ("stride", "dilation")}
+    weights, pads, sizes = network.constant(node.input[1]), ints(node, "pads"), own_sizes(network, node)
     surroundings = around(network, node.input[0], sizes) | {"pads": pads}
     whole, shape = ungrouped(weights, get(node, "groups")), network.shape(node.output[0])
     if (abs(whole) == 1).all():
@@ -31,7 +30,12 @@ def signed_conv(network: Network, node):
     else:
         unit, mul, base = dense_unit(network, node, whole, 1, False, bipolar=1), 1, 0
     rows, columns, table = offsets(
-        whole, surroundings["ifm"], sizes["kernel"], sizes["stride"], sizes["dilation"], pads
+        np.rint(whole).astype(np.int64),
+        surroundings["ifm"],
+        sizes["kernel"],
+        sizes["stride"],
+        sizes["dilation"],
+        pads,
     )
     sums, (bits, signed) = unit.make_alone().out_stream(), network.declared(node.output[0])
     attributes = {
@@ -42,3 +46,20 @@ def signed_conv(network: Network, node):
     window = Bound("Window", f"{node.name}_window", surroundings)
     unit.nodes = [node.name]
     return [node], [window, unit, border]
+
+
+@takes("ByPlace")
+def by_place(network: Network, node):
+    """Our own node."""
+    bits, signed = network.kind(node.input[0])
+    factors, table = (network.integers(name) for name in node.input[1:])
+    attributes = {
+        "in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed),
+        "rows": ints(node, "rows"), "columns": ints(node, "columns"), **out_width(network, node),
+    }  # fmt: skip
+    arrays, first = {"table": table}, int(factors.flat[0])
+    if (factors == first).all():
+        attributes["mul"] = first
+    else:
+        arrays["factors"] = factors
+    return [node], [Bound("Border", node.name, attributes, arrays, [node.name])]

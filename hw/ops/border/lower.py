@@ -1,12 +1,25 @@
-"""Convolutions of -1 and +1 inside a border of zeros, whose taps add nothing."""
+"""What depends on the place: convolutions of -1 and +1 inside a border of zeros, whose taps add nothing, and
+sums whose border lies between the integers of their input.
 
+A border of value v around values A n + B is the integer (v - B) / A. Where that is none, or another one in
+every channel, the convolution reads an integer that there is, b, and each tap beyond the image adds
+w * ((v - B) / A - b) less than it should. Which taps these are depends on the row and the column of the
+output alone: so q * sum + table[row, column, channel] is exact, with q the common denominator.
+"""
+
+from math import gcd, lcm
 from typing import ClassVar
 
 import numpy as np
 
 from xnorforge.flows.lower.emit import GroupedConv
 from xnorforge.flows.lower.integers import conv
-from xnorforge.flows.lower.registry import NEGATABLE, meaning
+from xnorforge.flows.lower.nodes import IntegerNode
+from xnorforge.flows.lower.registry import NEGATABLE, maker, meaning
+from xnorforge.flows.lower.values import Leaf
+from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.any_width import INT64_BITS
+from xnorforge.hw.ops.border.offsets import offsets
 
 
 @meaning("SignedConv")
@@ -24,3 +37,72 @@ class SignedConv(GroupedConv):
 
 
 NEGATABLE["SignedConv"] = "weights"
+
+
+@meaning("ByPlace")
+def _by_place(x, at):
+    """factors[row, column] * x + table[row, column, channel], by the classes of rows and columns."""
+    places = np.ix_(at["rows"], at["columns"])
+    factors, table = np.asarray(at["factors"])[places], np.asarray(at["table"])[places]
+    return x * factors[..., None] + table
+
+
+class ByPlace(IntegerNode):
+    """A factor (classes of rows, classes of columns) and an offset (…, …, C) by the place of a pixel; `rows`
+    and `columns` name the class of each.
+    """
+
+    numbers: ClassVar[dict[str, str]] = {"rows": "ints", "columns": "ints"}
+    arrays = ("factors", "table")
+
+
+def everywhere(leaf: Leaf, factor: int):
+    """Rows, columns, factors and table of a factor that is the same at every place."""
+    height, width, channels = leaf.shape
+    return [0] * height, [0] * width, np.array([[factor]], object), np.zeros((1, 1, channels), object)
+
+
+@maker("by place")
+def by_place(walk, node, leaf: Leaf, rows, columns, factors, table) -> Leaf:
+    """Emit factors (classes of rows, classes of columns) > 0 and a table (…, …, C) of whole numbers by place.
+
+    Raises:
+        UserError: the results need more than 62 bits.
+    """
+    if (factors == 1).all() and not table.any():
+        return leaf
+    ends = [factors[..., None] * end.astype(object) + table for end in (leaf.lo, leaf.hi)]
+    low, high = ends[0].min((0, 1)), ends[1].max((0, 1))
+    top = max(abs(low).max(), abs(high).max())
+    if int(top).bit_length() >= INT64_BITS:
+        raise refuse(
+            node,
+            f"its border lies between the integers of its input, and sums that count it exactly need "
+            f"{int(top).bit_length() + 1} bits of {INT64_BITS}",
+            "quantise in front of it with a scale on a binary grid and levels that have the border's value "
+            "among them, or leave the border out",
+        )
+    return walk.emit(
+        "ByPlace", [leaf], leaf.shape, low, high, f"{leaf.layer}_place", leaf.layer,
+        rows=rows, columns=columns, factors=factors.astype(np.int64), table=table.astype(np.int64),
+    )  # fmt: skip
+
+
+@maker("beyond")
+def beyond(walk, node, leaf: Leaf, taps, image, stride, dilation, pads) -> tuple[Leaf, int]:
+    """Add what taps beyond the image lack.
+
+    Args:
+        leaf: the sums, (OH, OW, O).
+        taps: what each tap lacks, fractions (kh, kw, O), in units of a sum.
+        image: rows and columns without border; stride, dilation, pads: of the convolution.
+
+    Returns:
+        The leaf of `times` the corrected sums, and `times`.
+    """
+    times = lcm(*(share.denominator for share in taps.flat))
+    whole = np.array([int(share * times) for share in taps.flat], object).reshape(taps.shape)
+    rows, columns, table = offsets(whole, image, taps.shape[:2], stride, dilation, pads)
+    common = gcd(times, *(int(x) for x in table.flat))
+    factors = np.full(table.shape[:2], times // common, object)
+    return by_place(walk, node, leaf, rows, columns, factors, table // common), times // common

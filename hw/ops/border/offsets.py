@@ -1,5 +1,7 @@
 """Offsets by which a convolution that pads with bit 0 (-1) differs from one whose padding counts nothing."""
 
+from math import prod
+
 import numpy as np
 
 
@@ -11,28 +13,25 @@ def offsets(weights, ifm, kernel, stride, dilation, pads) -> tuple[list[int], li
     depends on the row and on the column alone; rows with the same taps outside are one class.
 
     Args:
-        weights: of +1 and -1, (kh, kw, C, O), in this order; leading axes may be flattened.
-        ifm: rows and columns of the image, more entries are not read.
-        kernel, stride, dilation: of rows and columns.
-        pads: top, left, bottom, right.
+        weights: of +1 and -1, or any whole numbers, (kh, kw, C, O), in this order; leading axes may be
+            flattened. ifm: rows and columns of the image, more entries are not read. kernel, stride,
+            dilation: of rows and columns. pads: top, left, bottom, right.
 
     Returns:
         rows: class of every output row.
         columns: class of every output column.
-        table: int64 (classes of rows, classes of columns, O); class 0 is the inside where there is one.
+        table: (classes of rows, classes of columns, O), of the weights' type; class 0 is the inside where
+            there is one.
     """
-    weights = np.asarray(weights).astype(np.int64)
-    taps = weights.reshape(*kernel, -1, weights.shape[-1]).sum(2)
+    weights = np.asarray(weights)
+    taps = weights.reshape(prod(kernel), -1, weights.shape[-1]).sum(1)
     axes = zip(ifm, kernel, stride, dilation, pads[:2], pads[2:])
     (below, rows), (beside, columns) = (
         np.unique(_outside(*axis), axis=0, return_inverse=True) for axis in axes
     )
     outside = below[:, None, :, None] | beside[None, :, None, :]
-    return (
-        rows.ravel().tolist(),
-        columns.ravel().tolist(),
-        np.einsum("rcyx,yxo->rco", outside.astype(np.int64), taps),
-    )
+    table = outside.reshape(-1, prod(kernel)).astype(taps.dtype) @ taps
+    return rows.ravel().tolist(), columns.ravel().tolist(), table.reshape(len(below), len(beside), -1)
 
 
 def _outside(size: int, kernel: int, stride: int, dilation: int, before: int, behind: int) -> np.ndarray:

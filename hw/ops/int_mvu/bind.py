@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, get, ints
-from xnorforge.flows.bind.nodes import BORDERS, around, matrix_at, steps_behind, ungrouped, with_threshold
+from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.nodes import (
+    around,
+    border_in_front,
+    matrix_at,
+    own_sizes,
+    steps_behind,
+    ungrouped,
+    with_threshold,
+)
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops._streams import value_range
 
@@ -31,11 +39,9 @@ def vvau(network: Network, node):
 @takes("GroupedConv")
 def grouped_conv(network: Network, node):
     """A convolution in groups and its border: windows, and a matrix that is 0 between groups."""
-    before = network.model.find_producer(node.input[0])
-    pad = before if before is not None and before.op_type in BORDERS else None
-    weights = network.constant(node.input[1])
+    weights, sizes = network.constant(node.input[1]), own_sizes(network, node)
+    pad = border_in_front(network, node, sizes)
     x = node.input[0] if pad is None else pad.input[0]
-    sizes = {"kernel": list(weights.shape[:2])} | {key: ints(node, key) for key in ("stride", "dilation")}
     window = Bound("Window", f"{node.name}_window", around(network, x, sizes, pad), inputs=[x])
     whole = ungrouped(weights, get(node, "groups"))
     unit = dense_unit(network, node, whole, *network.kind(node.input[0]))

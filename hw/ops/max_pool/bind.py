@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network
-from xnorforge.flows.bind.nodes import pool_at
+from xnorforge.flows.bind.network import Network
 from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.ops.window.bind import pool_at
 
 
 @takes("ConvolutionInputGenerator", "DirectedPool", rank=20)
@@ -16,6 +16,4 @@ def max_pool(network: Network, node):
     arrays = {}
     if found.direction is not None and (found.direction < 0).any():
         arrays["direction"] = found.direction.astype(np.int64)
-    attributes = found.attributes | {"in_bits": found.bits, "in_signed": int(found.signed)}
-    names = [one.name for one in found.nodes]
-    return found.nodes, [Bound("MaxPool", found.name, attributes, arrays, names)]
+    return found.nodes, found.bound("MaxPool", in_bits=found.bits, in_signed=int(found.signed), arrays=arrays)

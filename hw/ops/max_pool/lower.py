@@ -1,24 +1,27 @@
 """Maxima over windows: maxima of integers where the value rises with them, minima where it falls."""
 
-from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.flows.lower.geometry import pool_windows
 from xnorforge.flows.lower.integers import windows
-from xnorforge.flows.lower.linear import spatial, window_shape
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, emission, meaning, rule, swap
+from xnorforge.flows.lower.registry import emission, meaning, rule, swap, tidying
 from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import exact, replay
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.flows.lower.values import Leaf, Node, replay
+from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.hw.ops.surround.lower import surrounded
+
+NONE = [0, 0, 0, 0]
 
 
 @meaning("MaxPool")
 def max_pool(x, at):
-    """Maximum where the channel's direction is +1, minimum where it is -1."""
-    x = np.ascontiguousarray(x * at["direction"])
-    return windows(x, at["kernel"], at["stride"]).max((3, 4)) * at["direction"]
+    """Maximum where the channel's direction is +1, minimum where it is -1; a border never wins."""
+    x = x * at["direction"]
+    x = surrounded(x, at.get("pads", NONE), x.min() - 1)
+    return windows(x, at["kernel"], at["stride"], at["dilation"]).max((3, 4)) * at["direction"]
 
 
 class DirectedPool(IntegerNode):
@@ -27,7 +30,7 @@ class DirectedPool(IntegerNode):
     """
 
     op = "MaxPool"
-    numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints"}
+    numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints", "dilation": "ints"}
     arrays = ("direction",)
 
 
@@ -49,36 +52,34 @@ def _levels_first(_graph, pool, levels) -> bool:
 
 @rule("MaxPool", "GlobalMaxPool")
 def _max_pool(walk, node, at):
-    """Maximum of the value: maximum of n where the chain rises, minimum where it falls; the chain stays
-    behind it.
-    """
     value = single(walk, walk.value(node), node)
     leaf = walk.leaves[value.start[0]]
     if len(leaf.shape) != 3:
-        raise refuse(node, "it pools a vector", "use it in front of the flattening")
-    kernel = list(at.get("kernel_shape", leaf.shape[:2]))
-    stride, dilation, pads = spatial(node, at)
-    direction = value.direction
-    if dilation != [1, 1]:
-        raise refuse(node, "a dilated pool has no integer operator", "use dilation 1")
-    if any(pads):
-        if leaf.range[0] < 0 or (direction < 0).any():
-            raise refuse(
-                node, "a padded maximum of signed sums has no integer operator", "pool binary activations"
-            )
-        leaf = MAKERS["border"](
-            walk,
-            node,
-            leaf,
-            exact([1] * leaf.channels),
-            exact([0] * leaf.channels),
-            Fraction(0),
-            pads,
-            leaf.layer,
-        )
-    shape = (*window_shape(leaf.shape, kernel, stride), leaf.channels)
+        raise refuse(node, "it pools a vector", "pool in front of the flattening")
+    at = {"kernel_shape": leaf.shape[:2]} | at
+    (stride, dilation, pads), size = pool_windows(node, at, leaf.shape)
     out = walk.emit(
-        "MaxPool", [leaf], shape, leaf.lo, leaf.hi, f"{leaf.layer}_pool", leaf.layer,
-        kernel=kernel, stride=stride, direction=direction,
+        "MaxPool", [leaf], (*size, leaf.channels), leaf.lo, leaf.hi, f"{leaf.layer}_pool", leaf.layer,
+        kernel=list(at["kernel_shape"]), stride=stride, dilation=dilation, pads=pads,
+        direction=value.direction,
     )  # fmt: skip
     return replay(value, out)
+
+
+@tidying(50)
+def _borders_of_pools(graph: Lowered) -> None:
+    """A border of a pool becomes an operator: of each channel the integer that never wins."""
+    for node in [n for n in graph.nodes if n.op == "MaxPool" and any(n.at["pads"])]:
+        leaf, rising, pads = graph.leaves[node.inputs[0]], node.at["direction"] > 0, node.at["pads"]
+        name, (top, left, bottom, right) = f"{node.name}_pad", pads
+        (height, width, channels), (low, high) = leaf.shape, leaf.range
+        at = {"pads": pads, "value": low if rising.all() else high}
+        mixed = rising.any() and not rising.all()
+        if mixed:
+            at = {"pads": pads, "values": np.where(rising, low, high)}
+        shape = (top + height + bottom, left + width + right, channels)
+        least = np.where(rising, low, leaf.lo), np.where(rising, leaf.hi, high)
+        graph.leaves[name] = Leaf(name, shape, *least, leaf.layer, leaf.order)
+        border = Node(name, "Surround" if mixed else "Pad", node.inputs, name, at)
+        graph.nodes.insert(graph.nodes.index(node), border)
+        node.inputs, node.at["pads"] = [name], NONE

@@ -1,8 +1,8 @@
 """Maxima of bits, or their minima."""
 
-from xnorforge.flows.bind.network import Bound, Network
-from xnorforge.flows.bind.nodes import pool_at
+from xnorforge.flows.bind.network import Network
 from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.ops.window.bind import pool_at
 
 
 @takes("ConvolutionInputGenerator", "DirectedPool", rank=10)
@@ -14,5 +14,4 @@ def or_pool(network: Network, node):
     lowest = found.direction is not None and bool((found.direction < 0).all())
     if found.direction is not None and not lowest and (found.direction < 0).any():
         return None
-    attributes = found.attributes | ({"all": 1} if lowest else {})
-    return found.nodes, [Bound("OrPool", found.name, attributes, nodes=[one.name for one in found.nodes])]
+    return found.nodes, found.bound("OrPool", all=int(lowest))

@@ -1,15 +1,16 @@
 """Averages are sums over windows, divided in the value's scale."""
 
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 
+from xnorforge.flows.lower.geometry import pool_windows, window_shape
 from xnorforge.flows.lower.integers import windows
-from xnorforge.flows.lower.linear import spatial, window_shape
+from xnorforge.flows.lower.linear import nearest_border
 from xnorforge.flows.lower.moves import flatten
-from xnorforge.flows.lower.registry import emission, meaning, rule
+from xnorforge.flows.lower.registry import MAKERS, emission, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Bounds, Value, bounds_of
+from xnorforge.flows.lower.values import Bounds, bounds_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import as_width, width_of
 
@@ -27,31 +28,76 @@ def _emit(emission, node, inputs, out) -> None:
     emission.pool(node, inputs[0], out, "AccPool")
 
 
-def _sum_pool(walk, node, kernel, stride) -> Value:
+def _sums(walk, leaf, kernel, stride):
+    """The leaf of the sums over all windows."""
+    shape, area = (*window_shape(leaf.shape, kernel, stride), leaf.channels), prod(kernel)
+    return walk.emit(
+        "SumPool", [leaf], shape, leaf.lo.astype(object) * area, leaf.hi.astype(object) * area,
+        f"{leaf.layer}_pool", leaf.layer, kernel=list(kernel), stride=list(stride),
+    )  # fmt: skip
+
+
+def _average(walk, value, sums, kernel, scale):
+    """The value of sums over windows, whose numbers the reference adds up before it divides."""
+    bounds = bounds_of(value)
+    return walk.value_of(sums, scale, value.offset, Bounds(bounds.reach * prod(kernel), bounds.error))
+
+
+def _image(walk, node):
+    """Value, leaf and A of an image."""
     value = one_leaf(walk, walk.value(node), node)
     if len(value.shape) != 3:
         raise refuse(node, "it averages a vector", "use GlobalAveragePool in front of the flattening")
     name, a = value.single
-    leaf, area = walk.leaves[name], prod(kernel)
-    shape = (*window_shape(leaf.shape, kernel, stride), leaf.channels)
-    bounds = bounds_of(value)
-    bounds = Bounds(bounds.reach * area, bounds.error)
-    lo, hi = leaf.lo.astype(object) * area, leaf.hi.astype(object) * area
-    out = walk.emit(
-        "SumPool", [leaf], shape, lo, hi, f"{leaf.layer}_pool", leaf.layer, kernel=list(kernel),
-        stride=list(stride),
-    )  # fmt: skip
-    return walk.value_of(out, a / area, value.offset, bounds)
+    return value, walk.leaves[name], a
 
 
 @rule("AveragePool")
 def _average_pool(walk, node, at):
-    stride, dilation, pads = spatial(node, at)
+    """Sums over windows, in a border of zeros where it counts, and else of 0 as an integer, which adds
+    nothing: of the pixels that there are, times what makes the divisor the same at all places.
+    """
+    value, leaf, a = _image(walk, node)
+    kernel, ((stride, dilation, pads), _) = list(at["kernel_shape"]), pool_windows(node, at, leaf.shape)
     if dilation != [1, 1]:
-        raise refuse(node, "a dilated pool has no integer operator", "use dilation 1")
-    if any(pads):
-        raise refuse(node, "a padded average weighs the border differently", "pad in front of it")
-    return _sum_pool(walk, node, at["kernel_shape"], stride)
+        raise refuse(node, "a dilated average has no integer operator", "use dilation 1")
+    if not any(pads):
+        return _average(walk, value, _sums(walk, leaf, kernel, stride), kernel, a / prod(kernel))
+    if not all(a):
+        raise refuse(node, "a channel in front of it has scale 0", "remove the channel")
+    if not at.get("count_include_pad", 0):
+        sums = _sums(
+            walk, MAKERS["border"](walk, leaf, np.zeros_like(leaf.lo), pads, leaf.layer), kernel, stride
+        )
+        sums, common = _same_divisor(walk, node, sums, leaf.shape[:2], kernel, stride, pads)
+        return _average(walk, value, sums, kernel, a / common)
+    if pads != list(at.get("pads", [0] * 4)):
+        raise refuse(
+            node, "windows reach beyond its border, and runtimes divide them by different numbers",
+            "use ceil_mode=False, or count_include_pad=0",
+        )  # fmt: skip
+    wanted = -value.offset / a
+    there = nearest_border(leaf, wanted, np.ones(leaf.channels, np.int64))
+    sums = _sums(walk, MAKERS["border"](walk, leaf, there, pads, leaf.layer), kernel, stride)
+    missing = np.broadcast_to(wanted - there, (*kernel, leaf.channels))
+    sums, times = MAKERS["beyond"](walk, node, sums, missing, leaf.shape[:2], stride, dilation, pads)
+    return _average(walk, value, sums, kernel, a / (times * prod(kernel)))
+
+
+def _same_divisor(walk, node, sums, image, kernel, stride, pads):
+    """Sums times common / divisor of their place, and the common multiple of all divisors, which are the
+    numbers of pixels of the image under a window.
+    """
+    axes = []
+    for side, k, s, before, behind in zip(image, kernel, stride, pads[:2], pads[2:]):
+        first = np.arange((side + before + behind - k) // s + 1) * s - before
+        axes.append(np.unique(np.minimum(first + k, side) - np.maximum(first, 0), return_inverse=True))
+    (rows, of_row), (columns, of_column) = axes
+    divisors = np.multiply.outer(rows, columns).astype(object)
+    common = lcm(*divisors.flat)
+    table = np.zeros((*divisors.shape, sums.channels), object)
+    places = of_row.tolist(), of_column.tolist()
+    return MAKERS["by place"](walk, node, sums, *places, common // divisors, table), common
 
 
 @rule("GlobalAveragePool", "ReduceMean")
@@ -61,5 +107,7 @@ def _global_average(walk, node, at):
         axes = at.get("axes", walk.constant(node, 1))
         if len(value.shape) == 3 and (axes is None or sorted(int(a) % 4 for a in axes) != [2, 3]):
             raise refuse(node, "it averages over other axes than rows and columns", "use GlobalAveragePool")
-    pooled = _sum_pool(walk, node, value.shape[:-1], [1, 1])
-    return pooled if at.get("keepdims", 1) else flatten(walk, node, pooled)
+    value, leaf, a = _image(walk, node)
+    kernel = list(leaf.shape[:2])
+    found = _average(walk, value, _sums(walk, leaf, kernel, [1, 1]), kernel, a / prod(kernel))
+    return found if at.get("keepdims", 1) else flatten(walk, node, found)

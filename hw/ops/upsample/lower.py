@@ -14,7 +14,7 @@ from xnorforge.hw.ops.upsample.op import repeated
 @meaning("Upsample")
 def upsample(x, at):
     """Rows and columns repeated."""
-    return repeated(x, at["factor"], at["factor"])
+    return repeated(x, *at["factors"])
 
 
 @emission("Upsample")
@@ -60,18 +60,20 @@ def _resize(walk, node, at):
     leaf = walk.leaves[value.start[0]]
     h, w, c = leaf.shape
     out_shape = walk.model.get_tensor_shape(node.output[0])
-    factor = out_shape[2] // h
+    factors = [out_shape[2] // h, out_shape[3] // w]
     whole = (
-        at.get("mode", b"nearest") == b"nearest" and out_shape[2:] == [h * factor, w * factor] and factor > 0
+        at.get("mode", b"nearest") == b"nearest"
+        and out_shape[2:] == [h * factors[0], w * factors[1]]
+        and min(factors) > 0
     )
-    if not whole or not all(_repeats(node, at, size, factor) for size in (h, w)):
+    if not whole or not all(_repeats(node, at, size, factor) for size, factor in zip((h, w), factors)):
         raise refuse(
             node, "it does more than repeat pixels",
-            "use a nearest resize by a whole factor, coordinates asymmetric and rounded down, as torch "
+            "use a nearest resize by whole factors, coordinates asymmetric and rounded down, as torch "
             "exports it",
         )  # fmt: skip
+    shape = (h * factors[0], w * factors[1], c)
     out = walk.emit(
-        "Upsample", [leaf], (h * factor, w * factor, c), leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer,
-        factor=factor
-    )  # fmt: skip
+        "Upsample", [leaf], shape, leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer, factors=factors
+    )
     return replay(value, out)

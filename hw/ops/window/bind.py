@@ -4,24 +4,43 @@ A window that is the whole image needs no operator: its elements arrive in that 
 kind that read the same fork become one window in front of it.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind.network import Bound, Network, get, ints
-from xnorforge.flows.bind.nodes import BORDERS, OWN_WINDOWS, around, sizes_of
+from xnorforge.flows.bind.nodes import (
+    BORDERS,
+    OWN_WINDOWS,
+    around,
+    border_in_front,
+    own_sizes,
+    sizes_of,
+)
 from xnorforge.flows.bind.registry import finishing, takes
 
 
 @takes(*BORDERS)
 def bordered_window(network: Network, node):
-    """FMPadding or Pad, and the ConvolutionInputGenerator behind it."""
+    """FMPadding or Pad, and the ConvolutionInputGenerator behind it; what makes windows itself takes its
+    border with them.
+    """
     after = network.reader(node)
-    if after is not None and after.op_type == "ConvolutionInputGenerator" and not _pools(network, after):
-        return [node, after], [_window(network, after, node)]
-    if after is not None and after.op_type in OWN_WINDOWS:
-        return [], []
-    reads = after.name if after is not None else "no single operator"
-    raise UserError(
-        f"{node.name}: a border that {reads} reads has no operator; put it in front of a convolution."
-    )
+    if after is None or after.input[0] != node.output[0]:
+        return None
+    pool = pool_sizes(network, after)
+    if pool is not None:
+        fused = not pools_itself(pool) and border_in_front(network, after, pool) is not None
+        return ([], []) if fused else None
+    if after.op_type in OWN_WINDOWS:
+        return ([], []) if border_in_front(network, after, own_sizes(network, after)) is not None else None
+    if (
+        after.op_type != "ConvolutionInputGenerator"
+        or border_in_front(network, after, sizes_of(after)) is None
+    ):
+        return None
+    return [node, after], [_window(network, after, node)]
 
 
 @takes("ConvolutionInputGenerator", rank=30)
@@ -49,7 +68,7 @@ def pool_of_one_pixel(_network: Network, node):
 @takes("DirectedPool", rank=30)
 def pixels_left_out(network: Network, node):
     """A pool of single pixels."""
-    sizes = {"kernel": ints(node, "kernel"), "stride": ints(node, "stride"), "dilation": [1, 1]}
+    sizes = {name: ints(node, name) for name in ("kernel", "stride", "dilation")}
     return [node], [Bound("Window", node.name, around(network, node.input[0], sizes), {}, [node.name])]
 
 
@@ -93,3 +112,86 @@ def shared_windows(bounds: list[Bound]) -> list[Bound]:
         elif one.name not in gone:
             found.append(one)
     return found
+
+
+@dataclass
+class PoolNodes:
+    """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the windows in
+    front of it where it does not make them itself, the attributes of its operator, bits and sign of an
+    element, and the directions of maxima and minima.
+    """
+
+    nodes: list
+    function: str
+    windows: list[Bound]
+    attributes: dict
+    bits: int
+    signed: bool
+    direction: np.ndarray | None
+
+    @property
+    def name(self) -> str:
+        """The name of the operator."""
+        return self.nodes[-1].name
+
+    def bound(self, op: str, **more) -> list[Bound]:
+        """The windows, and the operator of this name."""
+        arrays = more.pop("arrays", {})
+        names = [one.name for one in self.nodes]
+        return [*self.windows, Bound(op, self.name, self.attributes | more, arrays, names)]
+
+
+def pool_sizes(network: Network, node) -> dict[str, list[int]] | None:
+    """Kernel, stride and dilation of the pool that begins at a node, None where none does, or one of single
+    pixels. A pool of the whole image has its kernel as stride.
+    """
+    if node.op_type == "DirectedPool":
+        sizes = {name: ints(node, name) for name in ("kernel", "stride", "dilation")}
+    else:
+        after = network.reader(node)
+        if node.op_type != "ConvolutionInputGenerator" or not get(node, "depthwise"):
+            return None
+        if after is None or after.op_type != "Pool":
+            return None
+        sizes = sizes_of(node)
+    if sizes["kernel"] == [1, 1]:
+        return None
+    if network.shape(node.input[0])[:2] == sizes["kernel"]:
+        sizes["stride"] = sizes["kernel"]
+    return sizes
+
+
+def pool_at(network: Network, node) -> PoolNodes | None:
+    """The pool that begins at a node, None where there is none, or one of single pixels.
+
+    Windows that overlap, have a dilation or leave pixels out stand in front of it, in the border that they
+    can make.
+    """
+    sizes = pool_sizes(network, node)
+    if sizes is None:
+        return None
+    if node.op_type == "DirectedPool":
+        nodes, function, direction = [node], node.op_type, np.rint(network.constant(node.input[1]))
+    else:
+        after = network.reader(node)
+        nodes, function, direction = [node, after], get(after, "Function"), None
+    bits, signed = network.kind(node.input[0])
+    attributes: dict = {
+        "ifm": network.shape(node.input[0]),
+        "kernel": sizes["kernel"],
+        "stride": sizes["kernel"],
+    }
+    if pools_itself(sizes):
+        return PoolNodes(nodes, function, [], attributes, bits, signed, direction)
+    pad = border_in_front(network, node, sizes)
+    x = node.input[0] if pad is None else pad.input[0]
+    nodes = nodes if pad is None else [pad, *nodes]
+    bits, signed = network.kind(x)
+    window = Bound("Window", f"{nodes[-1].name}_window", around(network, x, sizes, pad))
+    attributes |= {"ifm": network.shape(nodes[-1].output[0]), "windows": 1}
+    return PoolNodes(nodes, function, [window], attributes, bits, signed, direction)
+
+
+def pools_itself(sizes: dict) -> bool:
+    """Whether the windows of a pool lie side by side."""
+    return sizes["kernel"] == sizes["stride"] and sizes["dilation"] == [1, 1]

@@ -17,6 +17,7 @@ adder.
 
 from dataclasses import replace
 from fractions import Fraction
+from math import lcm
 from typing import ClassVar
 
 import numpy as np
@@ -24,17 +25,18 @@ import numpy as np
 from xnorforge.flows.lower import integers
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import NEGATABLE, emission, maker, meaning, rule, tidying
+from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, maker, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Node, bounds_of, exact
+from xnorforge.flows.lower.values import Node, bounds_of, exact, of_leaf
 from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.hw.ops.border.lower import everywhere
+from xnorforge.hw.ops.surround.lower import surrounded
 
 
 @meaning("Pad")
 def pad(x, at):
     """A border of one integer."""
-    top, left, bottom, right = at["pads"]
-    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=at["value"])
+    return surrounded(x, at["pads"], at["value"])
 
 
 def concentric(x, at, kernel):
@@ -109,6 +111,9 @@ def _emit_rates_conv(emission, node, inputs, out) -> None:
 
 @rule("Pad")
 def _pad(walk, node, at):
+    """A border that is no integer of its input is left to the convolutions that read it, where only such do;
+    else all integers are multiplied so that it becomes one.
+    """
     value = one_leaf(walk, walk.value(node), node)
     name, a = value.single
     pads = [int(p) for p in (at["pads"] if "pads" in at else walk.constant(node, 1))]
@@ -121,38 +126,46 @@ def _pad(walk, node, at):
         raise refuse(node, "it does more than add a constant border around images", "use nn.ConstantPad2d")
     given = walk.constant(node, 2)
     border = exact([at.get("value", 0.0) if given is None else np.asarray(given).reshape(-1)[0]])[0]
-    layer = f"conv{walk.layers}"
-    out = bordered(
-        walk, node, walk.leaves[name], a, value.offset, border, [pads[2], pads[3], pads[6], pads[7]], layer
-    )
-    return walk.value_of(out, a, value.offset, bounds_of(value))
+    pads = [pads[2], pads[3], pads[6], pads[7]]
+    if any(border != b for x, b in zip(a, value.offset) if not x):
+        raise refuse(
+            node,
+            f"a channel of scale 0 has another value than its border, {float(border):g}",
+            "remove the channel",
+        )
+    wanted = np.array([(border - b) / x if x else Fraction(0) for x, b in zip(a, value.offset)], object)
+    times = lcm(*{share.denominator for share in wanted})
+    if times > 1 and _left_to_convolutions(walk, node, border):
+        walk.borders[node.output[0]] = pads, border
+        return value
+    leaf, layer = walk.leaves[name], f"conv{walk.layers}"
+    if times > 1:
+        leaf = MAKERS["by place"](walk, node, leaf, *everywhere(leaf, times))
+    out = bordered(walk, leaf, np.array([int(share * times) for share in wanted]), pads, layer)
+    return of_leaf(out, a / times, value.offset, bounds_of(value))
+
+
+def _left_to_convolutions(walk, node, border) -> bool:
+    """Whether only convolutions read a Pad, and add no border of another value to it."""
+    readers = walk.model.find_consumers(node.output[0])
+    padded = [any(a.name == "pads" and any(a.ints) for a in reader.attribute) for reader in readers]
+    if node.output[0] == walk.model.graph.output[0].name:
+        return False
+    return bool(readers) and all(r.op_type == "Conv" for r in readers) and not (border and any(padded))
 
 
 @maker("border")
-def bordered(walk, node, leaf, a, offset, border: Fraction, pads, layer: str):
-    """Emit a Pad whose border has the value `border` in every channel."""
-    integers = {(border - b) / x if x else Fraction(0) for x, b in zip(a, offset)}
-    if len(integers) > 1:
-        raise refuse(
-            node,
-            "the padded value is another integer in every channel",
-            "pad behind a quantiser of one scale",
-        )
-    value = integers.pop()
-    if value.denominator != 1:
-        raise refuse(
-            node,
-            f"the padded value {float(border):g} is not a value of its input",
-            "pad with one, -1 for binary activations: nn.ConstantPad2d(1, -1.0) in front of an unpadded "
-            "convolution",
-        )
+def bordered(walk, leaf, values, pads, layer: str):
+    """Emit a border of integers, `values` (C,), around a leaf; `pads` are top, left, bottom, right."""
     top, left, bottom, right = pads
     h, w, c = leaf.shape
-    low, high = np.minimum(leaf.lo, int(value)), np.maximum(leaf.hi, int(value))
-    shape = (h + top + bottom, w + left + right, c)
-    return walk.emit(
-        "Pad", [leaf], shape, low, high, f"{layer}_pad", leaf.layer, pads=list(pads), value=int(value)
-    )  # fmt: skip
+    low, high = np.minimum(leaf.lo, values), np.maximum(leaf.hi, values)
+    shape, name, same = (h + top + bottom, w + left + right, c), f"{layer}_pad", len(set(values)) == 1
+    if same:
+        return walk.emit(
+            "Pad", [leaf], shape, low, high, name, leaf.layer, pads=list(pads), value=int(values[0])
+        )
+    return walk.emit("Surround", [leaf], shape, low, high, name, leaf.layer, pads=list(pads), values=values)
 
 
 NEGATABLE["RatesConv"] = "weights"

@@ -1,0 +1,46 @@
+"""Where windows lie: strides, dilations and pads as ONNX states them."""
+
+import numpy as np
+
+from .walk import refuse
+
+
+def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
+    """Rows and columns of windows over (H, W, …)."""
+    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(shape, kernel, stride, dilation))
+
+
+def spatial(node, at):
+    """Stride, dilation and pads [top, left, bottom, right] of a 2-D node; other forms are refused."""
+    if at.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise refuse(node, f"auto_pad {at['auto_pad'].decode()} depends on the shape", "export explicit pads")
+    pads = list(at.get("pads", [0] * 4))
+    return list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1])), pads
+
+
+def pool_windows(node, at, shape):
+    """What a pool's node asks of an image (H, W, C).
+
+    Returns:
+        Stride, dilation and pads, those that rounding up (ceil_mode) adds at the bottom and on the right
+        included; rows and columns of the result.
+    """
+    kernel, (stride, dilation, pads) = list(at["kernel_shape"]), spatial(node, at)
+    size: list[int] = []
+    for axis, (side, k, s, d) in enumerate(zip(shape, kernel, stride, dilation)):
+        over = side + pads[axis] + pads[axis + 2] - d * (k - 1) - 1
+        if over < 0:
+            raise refuse(
+                node,
+                f"its kernel {kernel} is larger than the image {shape[0]}x{shape[1]}",
+                "use a smaller kernel or pad",
+            )
+        count = -(-over // s) + 1 if at.get("ceil_mode", 0) else over // s + 1
+        pads[axis + 2] = max(pads[axis + 2], pads[axis + 2] + (count - 1) * s - over)
+        places = np.arange(count)[:, None] * s - pads[axis] + np.arange(k) * d
+        if not ((places >= 0) & (places < side)).any(1).all():
+            raise refuse(
+                node, "a window of it has nothing but border", "use smaller pads, or ceil_mode=False"
+            )
+        size.append(count)
+    return (stride, dilation, pads), tuple(size)
