@@ -100,7 +100,7 @@ def test_an_average_of_the_pixels_that_there_are_counted_by_hand():
     assert tensors[found.output.single[0]].ravel().tolist() == [15, 30, 40]
 
 
-@pytest.mark.parametrize("turned", ["rising", "falling", "both"])
+@pytest.mark.parametrize("flipped", ["rising", "falling", "both"])
 @pytest.mark.parametrize("read", ["bits", "sums", "levels of sums"])
 @pytest.mark.parametrize(
     "given",
@@ -114,8 +114,8 @@ def test_an_average_of_the_pixels_that_there_are_counted_by_hand():
     ],
     ids=lambda given: " ".join(f"{key}={value}" for key, value in given.items()),
 )
-def test_maxima_of_any_windows_equal_qonnx_and_no_border_wins(given, read, turned):
-    graph, signs = start(), {"rising": [1, 1, 1], "falling": [-1, -1, -1], "both": [1, -1, -1]}[turned]
+def test_maxima_of_any_windows_equal_qonnx_and_no_border_wins(given, read, flipped):
+    graph, signs = start(), {"rising": [1, 1, 1], "falling": [-1, -1, -1], "both": [1, -1, -1]}[flipped]
     if read != "bits":
         graph.node("Conv", graph.rng.integers(-3, 4, (3, 3, 1, 1)).astype(np.float32))
     graph.real("Mul", np.reshape(signs, (3, 1, 1))).real("Sub", 4.5 * (read != "bits")).node(
