@@ -124,5 +124,7 @@ def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> 
                 report_mismatch(graph, leaf, expected[leaf][image], context[tensor][0], image, "FINN")
                 compared += context[tensor].size
     what = "every tensor of lowered.onnx"
-    what += f" but those of {len(left_out)} nodes, which float32 does not hold" if left_out else ""
+    if left_out:
+        names = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
+        what += f" but those of {len(left_out)} nodes, which float32 does not hold ({names})"
     return check("lowered = FINN execution", len(frames), 0, compared, what), left_out

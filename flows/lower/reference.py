@@ -55,8 +55,15 @@ class Reference:
         """
         if image in self.of_image:
             return self.of_image[image]
-        name, out = self.model.graph.input[0].name, self.model.graph.output[0].name
+        name = self.model.graph.input[0].name
         context = onnx_exec.execute_onnx(self.model, {name: x[None]}, return_full_exec_context=True)
+        self.of_image[image] = self.judge(frame, context, image)
+        return self.of_image[image]
+
+    def judge(self, frame: np.ndarray, context, image: int) -> int:
+        """As `compare`, of a run that was made already: `context` has every tensor of the network for this
+        image, with a batch of one.
+        """
         tensors = {next(iter(self.graph.leaves)): np.asarray(frame[None], np.int64)}
         before = self.ties.total()
         made: dict[str, Node | None] = dict.fromkeys(tensors)
@@ -65,10 +72,10 @@ class Reference:
                 tensors[leaf] = self.graph.run_node(node, tensors)
             if leaf in self.judged:
                 tensors[leaf] = self._judge(leaf, node, tensors, context, image)
-        ties = self.of_image[image] = self.ties.total() - before
+        ties = self.ties.total() - before
         if not ties:
             self._check_rearranged(frame, tensors, image)
-        self._check_scores(tensors, context[out][0], image)
+        self._check_scores(tensors, context[self.model.graph.output[0].name][0], image)
         return ties
 
     def explains(self, frames: np.ndarray, inputs: np.ndarray, image: int, golden: np.ndarray) -> bool:

@@ -9,7 +9,8 @@ import pytest
 from qonnx.core import onnx_exec
 
 from xnorforge.core.artifacts import read_json, write_json
-from xnorforge.core.errors import MismatchError
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows import importing
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.search import search
@@ -223,3 +224,33 @@ def test_integers_of_any_width_keep_their_value_in_files_beats_and_sums(bits):
     assert stream.unpack(stream.pack(kept)).tolist() == [numbers.tolist()]
     total = any_width.weighted_sum([kept, kept], [[2**40], [-1]])
     assert total.tolist() == [int(x) * (2**40 - 1) for x in numbers]
+
+
+@pytest.mark.parametrize("tied, accepted", [(1, True), (200, False)])
+def test_a_batch_that_rounds_few_sums_to_the_other_side_is_imported(tmp_path, monkeypatch, tied, accepted):
+    """Of 200 differences x - (x / 3) 3 or x - x / 2; beside other images the 3 is the next float, as another
+    order of additions would have it.
+    """
+
+    def network(three):
+        net = Graph((200,))
+        third, factor = np.full(200, 0.5), np.ones(200)
+        third[:tied], factor[:tied] = 1 / 3, three
+        net.real("Mul", third).real("Mul", factor)
+        net.real("Sub", inputs=["x", net.at]).sign()
+        return net.real("MatMul", np.random.default_rng(0).choice([-1.0, 1.0], (200, 3))).model((3,))
+
+    alone, among = network(3.0), network(np.nextafter(np.float32(3), np.float32(4)))
+    for name in ("qonnx_scores", "qonnx_tensors"):
+        run = getattr(importing, name)
+        changed = lambda net, x, run=run: run(net if len(x) == 1 else among, x)  # noqa: E731
+        monkeypatch.setattr(importing, name, changed)
+    alone.save(str(tmp_path / "net.onnx"))
+    pixels = np.random.default_rng(1).integers(1, 256, (8, 200)).astype(np.uint8)
+    given = tmp_path / "net.onnx", pixels, [-1] * 8, tmp_path / "out", 1.0
+    if not accepted:
+        with pytest.raises(UserError, match="200 of its 200 results for image 0 are others in a batch than"):
+            importing.import_model(*given)
+        return
+    record = importing.import_model(*given)
+    assert "behind" in record["checks"][0]["what"] and record["checks"][0]["mismatches"] == 0

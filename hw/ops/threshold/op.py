@@ -105,11 +105,11 @@ class Threshold(PerChannel):
         if folds == 1 and self.bits == 1:  # comparisons with constants
             return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
         flipped = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
-        # A table of up to 64 words is a LUT per bit; in deeper ones Yosys gets 18 bits into a LUT.
+        # A table of up to 64 words is a LUT per bit, of up to 8 partly in those that compare; in deeper ones
+        # Yosys gets 18 bits into a LUT.
         tables = (folds << stage for stage in range(self.bits))
-        lane = flipped + sum(
-            word * max(1, words / 18 if words > 64 else 1) + word / 2 + 1 for words in tables
-        )
+        per_bit = (words / 18 if words > 64 else 0.75 if words <= 8 else 1 for words in tables)
+        lane = flipped + sum(word * (max(each, 0.75) + 0.6) + 1 for each in per_bit)
         return {"lut": 9 + source.lanes * lane, "bram36": 0.0}
 
     @classmethod
