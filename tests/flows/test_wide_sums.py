@@ -11,7 +11,7 @@ from qonnx.core import onnx_exec
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import importing
-from xnorforge.flows.bind import bind
+from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, integers_of, lower
@@ -254,3 +254,17 @@ def test_a_batch_that_rounds_few_sums_to_the_other_side_is_imported(tmp_path, mo
         return
     record = importing.import_model(*given)
     assert "behind" in record["checks"][0]["what"] and record["checks"][0]["mismatches"] == 0
+
+
+def test_hls4ml_refuses_numbers_that_float64_does_not_hold(tmp_path):
+    from xnorforge.flows.backends.hls4ml.model import convert
+    from xnorforge.hw import boards
+
+    given = {"in_shape": [4], "in_bits": [50, 60], "in_signed": [1, 1], "out_bits": 61, "out_signed": 1}
+    join = OPS["Join"].make("join0", {"multipliers": np.ones((2, 4), np.int64)}, **given)
+    with pytest.raises(UserError) as raised:
+        convert([join], "io_stream", boards.load("pynq-z2"), tmp_path)
+    assert str(raised.value) == (
+        "hls: join0 has numbers of 61 bits, and the float64 of hls4ml's tables and emulation holds 53; leave "
+        "BACKEND=auto, or build with APPROXIMATE=1."
+    )

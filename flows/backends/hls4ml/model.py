@@ -8,11 +8,13 @@ import hls4ml
 from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
+from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import convert_operators
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 
+FLOAT64_BITS = 53  # of integers that float64 holds
 PROJECT = "xf_net"  # the top function
 IO_TYPES = ("io_parallel", "io_stream")
 
@@ -32,6 +34,13 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
     Raises:
         UserError: hls4ml cannot express a node.
     """
+    for op in ops:
+        bits = max(stream.bits for stream in (*op.in_streams(), *op.out_streams()))
+        if bits > FLOAT64_BITS:
+            raise UserError(
+                f"hls: {op.name} has numbers of {bits} bits, and the float64 of hls4ml's tables and "
+                f"emulation holds {FLOAT64_BITS}; leave BACKEND=auto, or build with APPROXIMATE=1."
+            )
     backend = hls4ml.backends.get_backend("Vitis")
     net = convert_operators(ops, io, cache(backend.get_valid_reuse_factors))
     config = create_config(

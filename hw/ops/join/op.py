@@ -113,18 +113,19 @@ class Join(PerChannel):
 
     def estimate(self):
         """Model of docs/operators-graphs.md: a product of 9 bits or more takes a DSP block, which also adds
-        one other term.
+        one other term; several where a factor is wider than the block's.
         """
         source, out = self.in_stream(), self.get_nodeattr("out_bits")
-        folds, lane, dsp = source.shape[-1] // source.lanes, 0.0, 0
+        folds, lane, dsp, adding = source.shape[-1] // source.lanes, 0.0, 0, 0
         for row, bits, word in zip(self.table(), self.get_nodeattr("in_bits"), self.word_bits()):
             if min(bits + word, out) >= 9 if word else out >= 9 and abs(int(row[0])).bit_count() > 1:
-                dsp += 1
+                blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
+                dsp, adding = dsp + blocks, adding + (blocks == 1)
             else:  # in logic; a constant that is no power of two as adders
                 lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
             lane += word * (min(folds / 24, 1) if folds <= 64 else 1.5 * -(-folds // 64))
         negated = (self.table() <= 0).all()  # else a subtraction in place of an addition
-        lane += out * (max(self.inputs - 1 - dsp, 0) + 0.45 * (1 < dsp < self.inputs) + negated)
+        lane += out * (max(self.inputs - 1 - adding, 0) + 0.45 * (1 < adding < self.inputs) + negated)
         control = 3 + (3 + folds.bit_length() if any(self.word_bits()) and folds > 1 else 0)
         return {"lut": control + source.lanes * lane, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
 
@@ -163,6 +164,12 @@ class Join(PerChannel):
             given |= {"out_bits": out, "out_signed": out_signed}
             found.append(cls.make(f"join_{index}", {"multipliers": table}, **given))
         return found
+
+
+def _blocks(one: int, other: int) -> int:
+    """DSP blocks of a signed product: 25 x 18 bits in one, 24 and 17 more in each further one."""
+    small, large = sorted((one, other))
+    return max(1, -(-(small - 1) // 17)) * max(1, -(-(large - 1) // 24))
 
 
 Op = Join
