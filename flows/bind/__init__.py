@@ -51,6 +51,8 @@ def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> 
         raise UserError(f"{model.graph.name}: no operator between input and output; give it a layer.")
     for rearrange in FINISHINGS:
         bound = rearrange(bound)
+    for one in bound:
+        one.make().cycles()  # checks its sizes and widths
     return bound + ENDINGS[output](bound[-1], scale, bias)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.lower import checks, emit
 
@@ -144,6 +145,27 @@ def test_a_border_in_front_of_anything_is_built():
     graph.node("Conv", graph.weights(3, 3, 1, 1))
     graph.real("Add", inputs=[graph.at, start_of_both])
     assert operators(graph.model((3, 11, 6))).count("Surround") == 1
+
+
+def wide_sums(bits: int):
+    """Sums of about so many bits, three channels."""
+    graph = Graph((3, 6, 5), seed=2)
+    return graph.real("Conv", graph.rng.integers(-(2 ** (bits - 9)), 2 ** (bits - 9) + 1, (3, 3, 1, 1)))
+
+
+def test_sums_of_more_bits_than_a_narrow_unit_takes_go_to_a_wider_one_or_are_refused_with_a_cure():
+    own_kernels, all_channels = np.ones((3, 1, 1, 1)), np.ones((3, 3, 1, 1))
+    assert operators(wide_sums(13).real("Conv", own_kernels, group=3).model((3, 6, 5)))[1] == "IntMvu"
+    assert operators(wide_sums(13).real("Conv", all_channels).model((3, 6, 5)))[1] == "IntMvu"
+    sums = wide_sums(15).node("AveragePool", kernel_shape=[2, 2]).real("Conv", own_kernels, group=3)
+    with pytest.raises(
+        UserError, match=r"^conv1: its inputs have 1\d bits and at most 16 can be built; put a "
+    ):
+        operators(sums.model((3, 5, 4)))
+    with pytest.raises(
+        UserError, match=r"^conv0: its weights have 1\d bits and at most 8 can be built; quan"
+    ):
+        operators(wide_sums(18).model((3, 6, 5)))
 
 
 @pytest.mark.parametrize("name", ["averages", "maxima", "borders"])

@@ -196,7 +196,40 @@ REFUSED = {
             OPS["Window"].make("win", **WINDOW),
             OPS["SumPool"].make("sum", ifm=[4, 4, 18], kernel=[2, 2], stride=[2, 2]),
         ),
-        "hls4ml: sum (SumPool) reads the window win; only matrices read windows in hls4ml.",
+        "hls4ml: sum (SumPool) reads the window win; only matrices and pools of windows do in hls4ml.",
+    ),
+    "overlapping pool": (
+        "io_stream",
+        lambda: chain(
+            OPS["Window"].make("win", **WINDOW),
+            OPS["OrPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1),
+        ),
+        "hls4ml: most (OrPool) pools windows of [3, 3] with stride [1, 1], which overlap; hls4ml's layer "
+        "keeps none, use stride [3, 3].",
+    ),
+    "border of several values": (
+        "io_parallel",
+        lambda: chain(
+            OPS["Surround"].make(
+                "edge", {"values": np.array([0, 1])}, ifm=[2, 2, 2], pads=[1, 0, 0, 0], in_bits=1, out_bits=1
+            )
+        ),
+        "hls4ml: edge (Surround) has 2 values in its border; hls4ml's layer has one, pad with it.",
+    ),
+    "factor by place": (
+        "io_parallel",
+        lambda: chain(
+            OPS["Border"].make(
+                "mean",
+                {"table": np.zeros((1, 2, 1)), "factors": np.array([[1, 2]])},
+                in_shape=[2, 2, 1],
+                rows=[0, 0],
+                columns=[0, 1],
+                in_bits=4,
+                out_bits=5,
+            )
+        ),
+        "hls4ml: mean (Border) has a factor by place; let averages count their border (count_include_pad=1).",
     ),
     "operator": (
         "io_parallel",

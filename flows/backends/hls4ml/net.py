@@ -157,7 +157,9 @@ def without_window(op: HwOp, source: Wire) -> Wire:
         UserError: a window lies over it.
     """
     if source.window is not None:
-        raise refused(op, f"reads the window {source.window.name}", "only matrices read windows in hls4ml")
+        raise refused(
+            op, f"reads the window {source.window.name}", "only matrices and pools of windows do in hls4ml"
+        )
     return source
 
 
@@ -165,10 +167,12 @@ def pool_source(net: Net, op: HwOp, source: Wire) -> tuple[Wire, list[int], list
     """The image that a pool reads, its kernel and its stride.
 
     Raises:
-        UserError: its windows overlap.
+        UserError: its windows overlap, or have become a tensor that others read too.
     """
     kernel, stride, window = op.get_nodeattr("kernel"), op.get_nodeattr("stride"), source.window
-    if op.get_nodeattr("windows") and window is not None:
+    if op.get_nodeattr("windows"):
+        if window is None:
+            raise refused(op, "pools windows without an image", "let it alone read the window")
         if any(k > s for k, s in zip(window.kernel, window.stride)):
             why = f"pools windows of {list(window.kernel)} with stride {list(window.stride)}, which overlap"
             raise refused(op, why, f"hls4ml's layer keeps none, use stride {list(window.kernel)}")

@@ -6,13 +6,15 @@ from xnorforge.flows.bind.network import Bound, Network
 from xnorforge.flows.bind.nodes import steps_behind, with_threshold
 from xnorforge.flows.bind.registry import takes
 
+MOST_BITS = 12  # of an input
+
 
 @takes("VVAU", rank=10)
 def depthwise(network: Network, node):
     """VVAU with weights of -1 and +1, thresholds inside."""
     nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
     weights = network.constant(node.input[1])[:, 0].transpose(1, 2, 0)  # (kh, kw, C)
-    if (abs(weights) != 1).any():
+    if (abs(weights) != 1).any() or bits > MOST_BITS:
         return None
     attributes = {
         "ofm": network.shape(node.output[0]), "kernel": list(weights.shape[:2]), "in_bits": bits,

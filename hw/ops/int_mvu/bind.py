@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from xnorforge.core.errors import UserError
 from xnorforge.flows.bind.network import Bound, Network, get
 from xnorforge.flows.bind.nodes import (
     around,
@@ -22,7 +23,7 @@ def int_mvu(network: Network, node):
     unit = matrix_at(network, node)
     if unit.xnor:
         return None
-    attributes = unit.attributes | widths(unit.weights, unit.bits, unit.signed)
+    attributes = unit.attributes | widths(node.name, unit.weights, unit.bits, unit.signed)
     arrays = unit.arrays(unit.weights)
     return unit.nodes, [Bound("IntMvu", node.name, attributes, arrays, [one.name for one in unit.nodes])]
 
@@ -66,15 +67,24 @@ def dense_unit(network: Network, node, weights, bits: int, signed: bool, bipolar
     (*image, outputs), length = network.shape(node.output[0]), len(weights)
     attributes = {
         "mw": length, "mh": outputs, "vectors": int(np.prod(image)), "in_shape": [*image, length],
-        "out_shape": [*image, outputs], **widths(weights, bits, signed, bipolar),
+        "out_shape": [*image, outputs], **widths(node.name, weights, bits, signed, bipolar),
     }  # fmt: skip
     return Bound("IntMvu", node.name, attributes, {"weights": np.rint(weights).astype(np.int64)})
 
 
-def widths(weights, bits: int, signed: bool, bipolar: int = 0) -> dict[str, int]:
+def widths(name: str, weights, bits: int, signed: bool, bipolar: int = 0) -> dict[str, int]:
     """Widths of an IntMvu; its sums hold whatever the bits of its input can be, though lowered sums may reach
     less far.
+
+    Raises:
+        UserError: inputs or weights are wider than the operator takes.
     """
+    for what, given, most, cure in (
+        ("inputs", bits, 16, "put a quantiser in front of it"),
+        ("weights", _bits_of(weights), 8, "quantise them to 8 bits"),
+    ):
+        if given > most:
+            raise UserError(f"{name}: its {what} have {given} bits and at most {most} can be built; {cure}.")
     ends = [end * weights for end in ((-1, 1) if bipolar else value_range(bits, signed))]
     reach = np.array([np.minimum(*ends).sum(axis=0).min(), np.maximum(*ends).sum(axis=0).max()])
     found = {
