@@ -10,12 +10,20 @@ def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
     return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(shape, kernel, stride, dilation))
 
 
-def spatial(node, at):
-    """Stride, dilation and pads [top, left, bottom, right] of a 2-D node; other forms are refused."""
-    if at.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise refuse(node, f"auto_pad {at['auto_pad'].decode()} depends on the shape", "export explicit pads")
-    pads = list(at.get("pads", [0] * 4))
-    return list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1])), pads
+def spatial(at, image, kernel):
+    """Stride, dilation and pads [top, left, bottom, right] that the attributes of a 2-D node say.
+
+    Args:
+        image: rows and columns of what it reads; kernel: its rows and columns.
+    """
+    stride, dilation = list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1]))
+    pads, how = list(at.get("pads", [0] * 4)), at.get("auto_pad", b"NOTSET").decode()
+    if how.startswith("SAME"):  # as many results as strides fit into the image; what is odd goes to one side
+        for axis, (size, k, s, d) in enumerate(zip(image, kernel, stride, dilation)):
+            total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
+            half = total // 2 if how == "SAME_UPPER" else total - total // 2
+            pads[axis], pads[axis + 2] = half, total - half
+    return stride, dilation, pads
 
 
 def pool_windows(node, at, shape):
@@ -25,7 +33,7 @@ def pool_windows(node, at, shape):
         Stride, dilation and pads, those that rounding up (ceil_mode) adds at the bottom and on the right
         included; rows and columns of the result.
     """
-    kernel, (stride, dilation, pads) = list(at["kernel_shape"]), spatial(node, at)
+    kernel, (stride, dilation, pads) = list(at["kernel_shape"]), spatial(at, shape[:2], at["kernel_shape"])
     size: list[int] = []
     for axis, (side, k, s, d) in enumerate(zip(shape, kernel, stride, dilation)):
         over = side + pads[axis] + pads[axis + 2] - d * (k - 1) - 1

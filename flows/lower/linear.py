@@ -31,7 +31,7 @@ def _conv(walk, node, at):
     weights, scale = _weights(walk, node)
     if weights.ndim != 4:
         raise refuse(node, f"its kernel has {weights.ndim - 2} dimensions", "use a 2-D convolution")
-    stride, dilation, pads = spatial(node, at)
+    stride, dilation, pads = spatial(at, walk.value(node).shape[:2], weights.shape[2:])
     around, border = walk.borders.get(node.input[0], ([0] * 4, Fraction(0)))
     pads = [own + other for own, other in zip(pads, around)]
     return _linear(walk, node, weights, scale, stride, dilation, pads, border, at.get("group", 1))

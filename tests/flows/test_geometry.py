@@ -60,6 +60,18 @@ def test_a_convolution_in_any_border_equals_qonnx(kind, border, groups):
     compare(graph.model((6, 7, 3)), PIXELS)
 
 
+@pytest.mark.parametrize("how", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("op", ["Conv", "MaxPool", "AveragePool"])
+def test_pads_that_follow_from_the_image_equal_qonnx(op, stride, how):
+    graph, given = start("levels"), {"kernel_shape": [3, 2], "strides": [stride] * 2, "auto_pad": how}
+    graph.node(op, *([graph.weights(3, 3, 3, 2)] if op == "Conv" else []), **given)
+    size = [
+        -(-side // stride) if how != "VALID" else (side - k) // stride + 1 for side, k in ((6, 3), (5, 2))
+    ]
+    compare(graph.quant(0.25, 8).model((3, *size)), PIXELS)
+
+
 def test_a_border_of_zeros_around_the_middle_of_pixels_counted_by_hand():
     graph = Graph((1, 1, 2)).real("Sub", 127.5)
     graph.node("Conv", np.ones((1, 1, 1, 3), np.float32), pads=[0, 1, 0, 1]).quant(0.5, 12)

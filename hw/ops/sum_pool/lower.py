@@ -4,7 +4,7 @@ from math import lcm, prod
 
 import numpy as np
 
-from xnorforge.flows.lower.geometry import pool_windows, window_shape
+from xnorforge.flows.lower.geometry import pool_windows, spatial, window_shape
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.linear import nearest_border
 from xnorforge.flows.lower.moves import flatten
@@ -71,7 +71,7 @@ def _average_pool(walk, node, at):
         )
         sums, common = _same_divisor(walk, node, sums, leaf.shape[:2], kernel, stride, pads)
         return _average(walk, value, sums, kernel, a / common)
-    if pads != list(at.get("pads", [0] * 4)):
+    if pads != spatial(at, leaf.shape[:2], kernel)[2]:
         raise refuse(
             node, "windows reach beyond its border, and runtimes divide them by different numbers",
             "use ceil_mode=False, or count_include_pad=0",

@@ -146,12 +146,17 @@ def _pad(walk, node, at):
 
 
 def _left_to_convolutions(walk, node, border) -> bool:
-    """Whether only convolutions read a Pad, and add no border of another value to it."""
+    """Whether only convolutions read a Pad, and add no border of another value or one that follows from the
+    size of the image.
+    """
     readers = walk.model.find_consumers(node.output[0])
-    padded = [any(a.name == "pads" and any(a.ints) for a in reader.attribute) for reader in readers]
+    attributes = [a for reader in readers for a in reader.attribute]
+    if any(a.name == "auto_pad" and a.s.startswith(b"SAME") for a in attributes):
+        return False
+    padded = any(a.name == "pads" and any(a.ints) for a in attributes)
     if node.output[0] == walk.model.graph.output[0].name:
         return False
-    return bool(readers) and all(r.op_type == "Conv" for r in readers) and not (border and any(padded))
+    return bool(readers) and all(r.op_type == "Conv" for r in readers) and not (border and padded)
 
 
 @maker("border")
