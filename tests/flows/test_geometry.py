@@ -18,10 +18,12 @@ PIXELS = np.random.default_rng(5).integers(0, 256, (4, 3, 6, 5))
 
 
 def start(kind="bits"):
-    """3 x 6 x 5 elements: -1 and +1, levels from 0, levels around a zero-point, pixels around zero, or
-    channels of several middles.
+    """3 x 6 x 5 elements: -1 and +1, levels from 0, levels around a zero-point, pixels around zero or a
+    number far between two, or channels of several middles.
     """
     graph = Graph((3, 6, 5), seed=1)
+    if kind == "far":
+        return graph.real("Sub", 123.456)
     if kind == "middle":
         return graph.real("Sub", 127.5).real("Mul", 1 / 128)
     if kind == "middles":
@@ -82,6 +84,14 @@ def test_a_border_of_zeros_around_the_middle_of_pixels_counted_by_hand():
     [place] = [node for node in found.nodes if node.op == "ByPlace"]
     assert place.at["factors"].tolist() == [[2, 2]] and place.at["table"].ravel().tolist() == [255, 255]
     assert found.run(pixels.transpose(0, 2, 3, 1))[place.out].ravel().tolist() == [675, 675, 765, 765]
+
+
+def test_a_border_far_between_two_integers_takes_the_bits_that_it_needs():
+    graph = start("far").node("Conv", Graph((1,)).weights(5, 3, 3, 3), pads=[1, 1, 1, 1])
+    graph.real("Add", 0.37).quant(2.0, 8)
+    found = compare(graph.model((5, 6, 5)), PIXELS)
+    [place] = [node for node in found.nodes if node.op == "ByPlace"]
+    assert found.leaves[place.out].bits > 30
 
 
 def test_convolutions_of_bits_in_a_border_of_zeros_are_those_that_the_convolution_makes_itself():
@@ -171,7 +181,8 @@ def test_sums_of_more_bits_than_a_narrow_unit_takes_go_to_a_wider_one_or_are_ref
     assert operators(wide_sums(13).real("Conv", all_channels).model((3, 6, 5)))[1] == "IntMvu"
     sums = wide_sums(15).node("AveragePool", kernel_shape=[2, 2]).real("Conv", own_kernels, group=3)
     with pytest.raises(
-        UserError, match=r"^conv1: its inputs have 1\d bits and at most 16 can be built; put a "
+        UserError,
+        match=r"^Conv_1 \(Conv\): its input has integers of 1\d bits, and a matrix takes 16; put a ",
     ):
         operators(sums.model((3, 5, 4)))
     with pytest.raises(
