@@ -8,6 +8,7 @@
     tidying    a rearrangement of the whole integer graph, in the order of its number
     swap       operator of the integer graph -> how levels behind it are taken in front of it
     negatable  operator of the integer graph -> the constant that is negated with its channels
+    example    operator of the integer graph -> random instances of it, for its conformance test
 
 The engine's own modules enter what makes no operator of ours: constants per channel, reshapes, matrices.
 """
@@ -21,6 +22,7 @@ MAKERS: dict[str, Callable] = {}
 TIDYINGS: list[tuple[int, Callable]] = []
 SWAPS: dict[str, Callable] = {}
 NEGATABLE: dict[str, str] = {}
+EXAMPLES: dict[str, Callable] = {}
 # A cure for a float operator that has no rule, by the operator's name.
 CURES: dict[str, str] = {}
 
@@ -50,6 +52,11 @@ def swap(op: str):
     other order, levels first; False where that would not be the same.
     """
     return _entered(SWAPS, [op])
+
+
+def example(op: str):
+    """Enter `function(rng) -> (leaves, row)`: the operator on random integers, as `examples.py` says."""
+    return _entered(EXAMPLES, [op])
 
 
 def tidying(order: int):

@@ -13,9 +13,16 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.flows.lower.emit import GroupedConv
+from xnorforge.flows.lower.examples import (
+    random_conv,
+    random_image,
+    random_leaf,
+    random_pads,
+    random_windows,
+)
 from xnorforge.flows.lower.integers import conv
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import NEGATABLE, maker, meaning
+from xnorforge.flows.lower.registry import NEGATABLE, example, maker, meaning
 from xnorforge.flows.lower.values import Leaf
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import INT64_BITS
@@ -106,3 +113,24 @@ def beyond(walk, node, leaf: Leaf, taps, image, stride, dilation, pads) -> tuple
     common = gcd(times, *(int(x) for x in table.flat))
     factors = np.full(table.shape[:2], times // common, object)
     return by_place(walk, node, leaf, rows, columns, factors, table // common), times // common
+
+
+@example("SignedConv")
+def _padded(rng):
+    windows = random_windows(rng)
+    sizes = windows["kernel"], windows["dilation"]
+    pads = random_pads(rng, *sizes)
+    leaf = random_image(rng, *sizes, pads, bits=1)
+    at = random_conv(rng, leaf, windows)
+    return [leaf], [("SignedConv", at | {"pads": pads, "xnor": False})]
+
+
+@example("ByPlace")
+def _placed(rng):
+    """One factor everywhere half of the time."""
+    leaf = random_leaf(rng)
+    classes = [int(n) for n in rng.integers(1, 4, 2)]
+    factors = np.broadcast_to(rng.integers(1, 9, classes if rng.random() < 0.5 else (1, 1)), classes)
+    rows, columns = (rng.integers(0, n, side).tolist() for n, side in zip(classes, leaf.shape))
+    table = rng.integers(-300, 301, (*classes, leaf.channels))
+    return [leaf], [("ByPlace", {"rows": rows, "columns": columns, "factors": factors, "table": table})]

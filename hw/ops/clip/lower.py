@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.flows.lower.examples import random_leaf, random_shape, random_signs
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, maker, meaning, rule
+from xnorforge.flows.lower.registry import MAKERS, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, append, signs_of
 from xnorforge.flows.lower.walk import refuse
@@ -96,3 +97,10 @@ def _rectified(walk, node, leaf: str, a, b):
     bit = MAKERS["levels"](walk, source, (at * rising)[:, None], rising, name)
     jump = np.array([x * int(k) + y for x, k, y in zip(a, at, b)], object)
     return {clipped(1, at): a, bit.name: jump}, b - jump
+
+
+@example("Clip")
+def _clipped(rng):
+    leaf, mul = random_leaf(rng, random_shape(rng)), int(rng.integers(1, 3))
+    at = rng.integers(mul * leaf.lo - 1, mul * leaf.hi + 2)
+    return [leaf], [("Clip", {"mul": mul, "at": at, "direction": random_signs(rng, leaf.channels)})]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from xnorforge.flows.lower.registry import emission, meaning, rule
+from xnorforge.flows.lower.examples import random_leaf, random_shape
+from xnorforge.flows.lower.registry import emission, example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Bounds, bounds_of
 from xnorforge.flows.lower.walk import refuse
@@ -43,3 +44,10 @@ def _concat(walk, node, at):
     found = [bounds_of(value) for value in values]
     bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
     return walk.value_of(out, scale, offset, bounds)
+
+
+@example("Concat")
+def _side_by_side(rng):
+    *image, _ = random_shape(rng)
+    counts = rng.integers(1, 5, int(rng.integers(2, 4)))
+    return [random_leaf(rng, (*image, int(channels))) for channels in counts], [("Concat", {})]

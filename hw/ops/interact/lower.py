@@ -6,11 +6,13 @@ from typing import ClassVar
 import numpy as np
 from onnx import helper
 
+from xnorforge.flows.lower.examples import random_shape
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import meaning, rule
+from xnorforge.flows.lower.registry import example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Value
+from xnorforge.flows.lower.values import Leaf, Value
 from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.ops.threshold.lower import one_threshold
 
 
 @meaning("Interact")
@@ -75,3 +77,15 @@ def _interact(walk, node, at) -> Value:
         influence=influence, n0=n0, unit=unit, matches=matches, axis=-1,
     )  # fmt: skip
     return walk.value_of(out, Fraction(1), Fraction(0))
+
+
+@example("Interact")
+def _moved(rng):
+    """Counts 0 .. n0 or sums -n0 .. n0 of one to three groups, compared or not."""
+    groups, g, n0, unit = (int(rng.integers(1, end)) for end in (4, 4, 30, 4))
+    influence = rng.choice([0, 0, 1, -1, 3, -3, 5, -5, 7, -9], (groups, g, g))
+    matches, channels = int(rng.integers(2)), groups * g
+    low, high = (np.full(channels, end) for end in (0 if matches else -n0, n0))
+    leaf = Leaf("x", (*random_shape(rng)[:-1], channels), low, high)
+    at = {"influence": influence, "n0": n0, "unit": unit, "matches": matches, "axis": -1}
+    return [leaf], [("Interact", at), *one_threshold(rng, -n0, n0, channels)]

@@ -13,7 +13,8 @@ from fractions import Fraction
 import numpy as np
 
 from xnorforge.flows.lower.emit import type_of
-from xnorforge.flows.lower.registry import NEGATABLE, emission, maker, meaning, tidying
+from xnorforge.flows.lower.examples import random_leaf, random_shape
+from xnorforge.flows.lower.registry import NEGATABLE, emission, example, maker, meaning, tidying
 from xnorforge.flows.lower.values import Bounds, Value, bounds_of, common_grid
 from xnorforge.flows.lower.walk import RoundedSum
 from xnorforge.hw.any_width import weighted_sum, whole_numbers, width_of
@@ -176,3 +177,13 @@ def _enlarge(graph, source, comparisons, factor) -> None:
     for node in comparisons:
         steps = whole_numbers(node.at["thresholds"] * factor[:, None])
         node.at = node.at | {"thresholds": steps}
+
+
+@example("Join")
+def _sums(rng):
+    """Ones, one constant per tensor, or one per channel."""
+    shape, count = random_shape(rng), int(rng.integers(2, 5))
+    most = int(rng.choice([1, 9, 300]))
+    factors = rng.integers(-most, most + 1, (count, int(rng.choice([1, shape[-1]]))))
+    multipliers = np.broadcast_to(factors if rng.random() < 0.7 else 1, (count, shape[-1]))
+    return [random_leaf(rng, shape) for _ in range(count)], [("Join", {"multipliers": multipliers})]

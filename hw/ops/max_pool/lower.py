@@ -4,10 +4,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.flows.lower.examples import random_image, random_pool, random_signs, random_windows
 from xnorforge.flows.lower.geometry import pool_windows
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import emission, meaning, rule, swap, tidying
+from xnorforge.flows.lower.registry import emission, example, meaning, rule, swap, tidying
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import Leaf, Node, replay
 from xnorforge.flows.lower.walk import Lowered, refuse
@@ -83,3 +84,13 @@ def _borders_of_pools(graph: Lowered) -> None:
         border = Node(name, "Surround" if mixed else "Pad", node.inputs, name, at)
         graph.nodes.insert(graph.nodes.index(node), border)
         node.inputs, node.at["pads"] = [name], NONE
+
+
+@example("MaxPool")
+def _extremes(rng):
+    if rng.random() < 0.3:
+        at = random_windows(rng, 2)
+        leaf = random_image(rng, at["kernel"], at["dilation"])
+    else:
+        leaf, at = random_pool(rng)
+    return [leaf], [("MaxPool", {"dilation": [1, 1], "direction": random_signs(rng, leaf.channels)} | at)]

@@ -4,11 +4,12 @@ from math import lcm, prod
 
 import numpy as np
 
+from xnorforge.flows.lower.examples import random_pool
 from xnorforge.flows.lower.geometry import pool_windows, spatial, window_shape
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.linear import nearest_border
 from xnorforge.flows.lower.moves import flatten
-from xnorforge.flows.lower.registry import MAKERS, emission, meaning, rule
+from xnorforge.flows.lower.registry import MAKERS, emission, example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Bounds, bounds_of
 from xnorforge.flows.lower.walk import refuse
@@ -111,3 +112,9 @@ def _global_average(walk, node, at):
     kernel = list(leaf.shape[:2])
     found = _average(walk, value, _sums(walk, leaf, kernel, [1, 1]), kernel, a / prod(kernel))
     return found if at.get("keepdims", 1) else flatten(walk, node, found)
+
+
+@example("SumPool")
+def _pooled(rng):
+    leaf, at = random_pool(rng)
+    return [leaf], [("SumPool", at)]

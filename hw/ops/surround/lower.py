@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.flows.lower.examples import random_leaf
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import meaning
+from xnorforge.flows.lower.registry import example, meaning
 
 
 def surrounded(x: np.ndarray, pads, values) -> np.ndarray:
@@ -27,3 +28,11 @@ class Surround(IntegerNode):
 
     numbers: ClassVar[dict[str, str]] = {"pads": "ints"}
     arrays = ("values",)
+
+
+@example("Surround")
+def _framed(rng):
+    leaf, pads = random_leaf(rng), rng.integers(0, 3, 4)
+    pads[rng.integers(4)] += 1
+    values = rng.integers(leaf.range[0] - 2, leaf.range[1] + 3, leaf.channels)
+    return [leaf], [("Surround", {"pads": pads.tolist(), "values": values})]

@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from xnorforge.flows.lower.emit import type_of
+from xnorforge.flows.lower.examples import random_leaf, random_shape, random_steps
 from xnorforge.flows.lower.quantisers import (
     bounds,
     checked_scale,
@@ -21,7 +22,17 @@ from xnorforge.flows.lower.quantisers import (
     sign,
     width,
 )
-from xnorforge.flows.lower.registry import NEGATABLE, SWAPS, emission, maker, meaning, rule, tidying
+from xnorforge.flows.lower.registry import (
+    EXAMPLES,
+    NEGATABLE,
+    SWAPS,
+    emission,
+    example,
+    maker,
+    meaning,
+    rule,
+    tidying,
+)
 from xnorforge.flows.lower.rounding import slack
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, Leaf, Node, Value, evaluate, exact
@@ -247,3 +258,27 @@ def _fold_direction(graph, threshold) -> None:
     else:
         leaf.lo[down], leaf.hi[down] = -leaf.hi[down], -leaf.lo[down]
     threshold.at = {"thresholds": steps, "direction": np.ones_like(threshold.at["direction"])}
+
+
+def one_threshold(rng, lo: int, hi: int, channels: int) -> list[tuple[str, dict]]:
+    """A comparison of sums lo .. hi, which a matrix has inside; half of the time none."""
+    low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
+    return [("Threshold", random_steps(rng, low, high, 1))] if rng.random() < 0.5 else []
+
+
+@example("Threshold")
+def _levels(rng):
+    """Any thresholds, or those of rounding x / 2**shift half to even; behind a matrix one."""
+    if rng.random() < 0.3:
+        inputs, [(op, at)] = EXAMPLES[rng.choice(["Conv", "Dense"])](rng)
+        at = {name: value for name, value in at.items() if name != "writable"}
+        length, outputs = np.prod(at["weights"].shape[:-1]), at["weights"].shape[-1]
+        low, high = (0, int(length)) if at["xnor"] else (-at["top"] // 2, at["top"] // 2)
+        return inputs, [(op, at), *one_threshold(rng, low, high, outputs)]
+    leaf, steps = random_leaf(rng, random_shape(rng)), int(rng.choice([1, 2, 3, 7, 15]))
+    at = random_steps(rng, leaf.lo, leaf.hi, steps)
+    if rng.random() < 0.4:
+        level, shift = np.arange(1, steps + 1), int(rng.integers(1, 5))
+        half_to_even = (level << shift) - (1 << shift - 1) + level % 2
+        at["thresholds"] = at["thresholds"][:, :1] + half_to_even
+    return [leaf], [("Threshold", at)]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xnorforge.flows.lower.registry import emission, meaning, rule
+from xnorforge.flows.lower.examples import random_leaf
+from xnorforge.flows.lower.registry import emission, example, meaning, rule
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import replay
 from xnorforge.flows.lower.walk import refuse
@@ -77,3 +78,8 @@ def _resize(walk, node, at):
         "Upsample", [leaf], shape, leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer, factors=factors
     )
     return replay(value, out)
+
+
+@example("Upsample")
+def _repeated(rng):
+    return [random_leaf(rng)], [("Upsample", {"factors": [int(n) for n in rng.integers(1, 5, 2)]})]

@@ -23,9 +23,10 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.flows.lower import integers
+from xnorforge.flows.lower.examples import random_conv, random_image, random_pads, random_windows
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, maker, meaning, rule, tidying
+from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Node, bounds_of, exact, of_leaf
 from xnorforge.flows.lower.walk import Lowered, refuse
@@ -248,3 +249,38 @@ def _concentric(by_rate: dict) -> bool:
         if not same or [a - b for a, b in zip(wide.at["pads"], inner)] != pad.at["pads"]:
             return False
     return True
+
+
+@example("Pad")
+def _bordered(rng):
+    """In front of a convolution whose kernel reaches over it."""
+    windows = random_windows(rng, least=2)
+    sizes = windows["kernel"], windows["dilation"]
+    pads = random_pads(rng, *sizes)
+    leaf = random_image(rng, *sizes, pads)
+    value = int(rng.choice([0, *leaf.range]))
+    at = random_conv(rng, leaf, windows)
+    return [leaf], [("Pad", {"pads": pads, "value": value}), ("Conv", at)]
+
+
+@example("RatesWindow")
+def _windows_of_rates(rng):
+    leaf, at = _random_rates(rng)
+    return [leaf], [("RatesWindow", at)]
+
+
+@example("RatesConv")
+def _matches_of_rates(rng):
+    leaf, at = _random_rates(rng, bits=1)
+    weights = rng.choice([-1, 1], (len(at["rates"]), *at["kernel"], leaf.channels, int(rng.integers(1, 7))))
+    return [leaf], [("RatesConv", at | {"weights": weights, "xnor": True, "top": weights[..., 0].size})]
+
+
+def _random_rates(rng, bits: int = 0):
+    """An image, and windows of two or three dilations around the same pixels of it and its border."""
+    rates = sorted(map(int, rng.choice([1, 2, 3, 4], int(rng.integers(2, 4)), replace=False)))
+    kernel, largest = [int(k) for k in rng.choice([1, 3], 2)], [rates[-1]] * 2
+    pads = random_pads(rng, kernel, largest)
+    leaf = random_image(rng, kernel, largest, pads, bits)
+    at = {"kernel": kernel, "stride": [int(s) for s in rng.integers(1, 3, 2)], "rates": rates, "pads": pads}
+    return leaf, at | {"value": int(rng.choice(leaf.range))}

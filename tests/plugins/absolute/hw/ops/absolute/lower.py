@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import meaning, rule
+from xnorforge.flows.lower.registry import example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.walk import refuse
 
@@ -30,3 +31,8 @@ def _abs(walk, node, _at):
     high = np.maximum(abs(leaf.lo), abs(leaf.hi))
     out = walk.emit("Absolute", [leaf], leaf.shape, 0, high, f"{leaf.layer}_abs", leaf.layer, leaf.order)
     return walk.value_of(out, abs(scale), value.offset)
+
+
+@example("Absolute")
+def _example(rng):
+    return [random_leaf(rng, random_shape(rng))], [("Absolute", {})]

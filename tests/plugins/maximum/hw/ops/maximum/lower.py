@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import meaning, rule
+from xnorforge.flows.lower.registry import example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.walk import refuse
 
@@ -33,3 +34,10 @@ def _max(walk, node, _at):
     first = leaves[0]
     out = walk.emit("Maximum", leaves, first.shape, lo, hi, f"{first.layer}_max", first.layer, first.order)
     return walk.value_of(out, scale, values[0].offset)
+
+
+@example("Maximum")
+def _example(rng):
+    """Both of one range, as one quantiser in front of both gives them."""
+    leaf = random_leaf(rng, random_shape(rng))
+    return [leaf, leaf], [("Maximum", {})]

@@ -1,0 +1,138 @@
+"""Random integer tensors and constants: what operators make the examples of their meaning from, and the
+examples of the matrices and the flattening, which several operators build.
+
+An example (`registry.example`) is what a conformance test (tests/flows/test_meanings.py) compares with the
+operators of `hw/ops`: the tensors that are read, as leaves, and the operators of the integer graph in a row.
+The first of them reads the tensors. One that is built only together with a reader has it behind itself.
+"""
+
+from math import prod
+
+import numpy as np
+from numpy.random import Generator
+
+from .registry import example
+from .values import Leaf
+
+Row = list[tuple[str, dict]]  # operators of the integer graph with their constants, each reads the one before
+
+
+def random_shape(rng: Generator) -> tuple[int, ...]:
+    """Of a frame: an image of 1 .. 7 rows and columns and 1 .. 6 channels, a quarter of the time a vector."""
+    *image, channels = (int(n) for n in rng.integers(1, (8, 8, 7)))
+    return (channels,) if rng.random() < 0.25 else (*image, channels)
+
+
+def random_leaf(rng: Generator, shape=None, bits: int = 0, signed: bool | None = None) -> Leaf:
+    """An integer tensor of 1 .. 10 bits; channels reach differently far, one of them both ends of its type.
+
+    Args:
+        shape: of a frame, else an image of 1 .. 7 rows and columns and 1 .. 6 channels.
+        bits, signed: of an element, 0 and None for any.
+    """
+    shape = tuple(int(n) for n in (rng.integers(1, (8, 8, 7)) if shape is None else shape))
+    bits = bits or int(rng.choice([1, 1, 2, 3, 4, 8, 10]))
+    signed = bits > 1 and bool(rng.random() < 0.5) if signed is None else signed
+    low = -(2 ** (bits - 1)) if signed else 0
+    ends = np.sort(rng.integers(low, low + 2**bits, (2, shape[-1])), 0)
+    ends[:, rng.integers(shape[-1])] = low, low + 2**bits - 1
+    return Leaf("x", shape, *ends)
+
+
+def random_signs(rng: Generator, count: int) -> np.ndarray:
+    """+1 and -1, (count,); a third of the time all of one sign."""
+    return rng.choice([[1, -1], [1, 1], [-1, -1]][rng.integers(3)], count)
+
+
+def random_weights(rng: Generator, shape) -> np.ndarray:
+    """Weights of -1 and +1 half of the time, else of 2 .. 8 bits."""
+    if rng.random() < 0.5:
+        return rng.choice([-1, 1], shape)
+    most = int(rng.choice([1, 7, 127]))
+    return rng.integers(-most, most + 1, shape)
+
+
+def random_windows(rng: Generator, least: int = 1) -> dict:
+    """Kernel of `least` .. 3 rows and columns, stride and dilation: {name: [rows, columns]}."""
+    ends = {"kernel": (least, 4), "stride": (1, 3), "dilation": (1, 4)}
+    return {name: [int(n) for n in rng.integers(*given, 2)] for name, given in ends.items()}
+
+
+def random_pads(rng: Generator, kernel, dilation) -> list[int]:
+    """A border [top, left, bottom, right], on each side at most as wide as the kernel reaches."""
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation)]
+    return [int(rng.integers(r + 1)) for r in (*reach, *reach)]
+
+
+def random_image(rng: Generator, kernel, dilation, pads=(0, 0, 0, 0), bits: int = 0) -> Leaf:
+    """An image of 1 .. 4 windows, its border included, and 1 .. 6 channels; `bits` as for `random_leaf`."""
+    borders = (pads[0] + pads[2], pads[1] + pads[3])
+    least = [max(1, (k - 1) * d + 1 - border) for k, d, border in zip(kernel, dilation, borders)]
+    return random_leaf(rng, (*(int(n + rng.integers(4)) for n in least), int(rng.integers(1, 7))), bits)
+
+
+def random_pool(rng: Generator) -> tuple[Leaf, dict]:
+    """An image, and kernel and stride of its windows: half of the time any, else such as do not overlap and
+    are larger than a pixel, some the whole image, or pixels that are left out.
+    """
+    if rng.random() < 0.5:
+        windows = random_windows(rng)
+        if windows["kernel"] == [1, 1]:
+            windows["stride"] = [2, 1]
+        leaf = random_image(rng, windows["kernel"], [1, 1])
+        return leaf, {name: windows[name] for name in ("kernel", "stride")}
+    leaf = random_leaf(rng)
+    whole, kernel = rng.random() < 0.2, [int(rng.integers(1, min(4, n) + 1)) for n in leaf.shape[:2]]
+    kernel = list(leaf.shape[:2]) if whole else kernel
+    return leaf, {"kernel": kernel, "stride": [2, 1] if kernel == [1, 1] else [1, 1] if whole else kernel}
+
+
+def random_conv(rng: Generator, leaf: Leaf, windows: dict) -> dict:
+    """Constants of a convolution of these windows of an image; half of the time in groups, up to a kernel per
+    channel.
+    """
+    divisors = [n for n in range(1, leaf.channels + 1) if leaf.channels % n == 0]
+    groups = int(rng.choice(divisors)) if rng.random() < 0.5 else 1
+    shape = (*windows["kernel"], leaf.channels // groups, groups * int(rng.integers(1, 1 + 6 // groups)))
+    sizes = {name: windows[name] for name in ("stride", "dilation")}
+    return sizes | {"groups": groups} | _matrix(leaf, random_weights(rng, shape), groups)
+
+
+def random_steps(rng: Generator, lo, hi, steps: int) -> dict:
+    """Constants of thresholds on integers lo .. hi (channels,): ascending, always and never among them."""
+    direction = random_signs(rng, len(lo))
+    ends = np.sort([lo * direction, hi * direction], 0)[..., None]
+    found = rng.integers(ends[0], ends[1] + 2, (len(lo), steps))
+    return {"thresholds": np.sort(found, 1), "direction": direction}
+
+
+def _matrix(leaf: Leaf, weights: np.ndarray, groups: int = 1) -> dict:
+    """The constants of all matrices: weights, how far sums reach, and whether equal bits are counted."""
+    top = prod(weights.shape[:-1]) * int(abs(weights).max()) * max(map(abs, leaf.range))
+    bits = leaf.range[0] >= 0 and leaf.range[1] <= 1
+    return {"weights": weights, "xnor": bits and groups == 1 and bool((abs(weights) == 1).all()), "top": top}
+
+
+@example("Conv")
+def _conv(rng: Generator):
+    """Some of bits and -1 and +1 with a template that is replaced."""
+    windows = random_windows(rng)
+    leaf = random_image(rng, windows["kernel"], windows["dilation"], bits=int(rng.integers(2)))
+    at = random_conv(rng, leaf, windows)
+    writable = {"writable": True} if at["xnor"] and rng.random() < 0.5 else {}
+    return [leaf], [("Conv", at | writable)]
+
+
+@example("Dense")
+def _dense(rng: Generator):
+    leaf = random_leaf(rng, (int(rng.integers(1, 20)),))
+    at = _matrix(leaf, random_weights(rng, (leaf.channels, int(rng.integers(1, 8)))))
+    return [leaf], [("Dense", at)]
+
+
+@example("Flatten")
+def _flatten(rng: Generator):
+    """In front of a dense layer, which reads elements as they are streamed."""
+    leaf = random_leaf(rng)
+    at = _matrix(leaf, random_weights(rng, (prod(leaf.shape), int(rng.integers(1, 8)))))
+    return [leaf], [("Flatten", {}), ("Dense", at)]
