@@ -55,7 +55,11 @@ def scored(answers: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> np.ndarr
     label is 1, of all others 0.
     """
     if answers.ndim < 4:
-        return scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
+        return scale * answers.reshape(len(answers), -1)[:, : len(scale)].astype(np.float64) + bias
     labels = answers.shape[-1] < len(scale)
-    scores = (answers == np.arange(len(scale))).astype(float) if labels else scale * answers + bias
+    scores = (
+        (answers == np.arange(len(scale))).astype(float)
+        if labels
+        else scale * answers.astype(np.float64) + bias
+    )
     return scores.transpose(0, 3, 1, 2)

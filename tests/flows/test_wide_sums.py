@@ -5,14 +5,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from qonnx.core import onnx_exec
+from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import importing
 from xnorforge.flows.bind import OPS, bind
-from xnorforge.flows.fold import with_fifos
+from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, integers_of, lower
 from xnorforge.flows.lower.graph import integer_graph
@@ -268,3 +270,26 @@ def test_hls4ml_refuses_numbers_that_float64_does_not_hold(tmp_path):
         "hls: join0 has numbers of 61 bits, and the float64 of hls4ml's tables and emulation holds 53; leave "
         "BACKEND=auto, or build with APPROXIMATE=1."
     )
+
+
+def test_a_network_may_end_in_a_sum_of_more_than_64_bits(tmp_path):
+    net = BiReal(1, 4, 4, seed=2).graph
+    net.nodes = net.nodes[: next(i for i, node in enumerate(net.nodes) if node.op_type == "Add") + 1]
+    net.at = net.nodes[-1].output[0]
+    model = net.node("GlobalAveragePool").node("Flatten", axis=1).model((4,))
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 4, 4)).astype(np.uint8)
+    scores = [onnx_exec.execute_onnx(model, {"global_in": x[None].astype(np.float32)}) for x in images]
+    model.save(str(tmp_path / "model.onnx"))
+    write_json(tmp_path / "export.json", {"net": "wide", "input": BYTES})
+    scores = np.concatenate([one["global_out"] for one in scores])
+    np.savez(tmp_path / "golden.npz", images=images, scores=scores)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    with np.load(tmp_path / "lowered.npz") as made:
+        wanted, scale, bias = any_width.whole_numbers(made["integers"]), made["scale"], made["bias"]
+    assert any_width.width_of(wanted) > 64
+    np.testing.assert_allclose(wanted.astype(float) * scale + bias, scores, rtol=1e-4, atol=1e-5)
+    ops = [bound.make() for bound in bind(ModelWrapper(str(tmp_path / "lowered.onnx")), scale, bias)]
+    onnx.save(folded_graph(ops, "wide"), tmp_path / "folded.onnx")
+    ops = operators.operators(tmp_path / "folded.onnx")
+    for got in (operators.execute(ops, images)[ops[-1].name], simulate_bits(ops, images)):
+        assert got.reshape(wanted.shape).tolist() == wanted.tolist()
