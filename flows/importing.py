@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError
+from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.util.cleanup import cleanup_model
@@ -14,16 +13,20 @@ from qonnx.util.cleanup import cleanup_model
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows.fold_constants import fold_constants
+from xnorforge.flows.graph_checks import check_form
 from xnorforge.flows.lower import rounding
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.reference import Reference
 from xnorforge.flows.lower.registry import RULES
 from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.flows.model_file import loaded
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
 
 SINGLE = 2  # images that are run one by one as well
 FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold by chance only
 COARSE = 1e-4  # of a tensor's largest value: more than float32 rounding, less than a quantiser's step
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # how onnxruntime says it
 QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 
 
@@ -50,6 +53,11 @@ def import_model(
     """
     model, out_dir = Path(model), Path(out_dir)
     images, labels = np.asarray(images), np.asarray(labels, np.int64)
+    if input_scale is not None and not (np.isfinite(input_scale) and np.float32(input_scale) > 0):
+        raise UserError(
+            f"SCALE: '{input_scale}' is no positive number of float32; give the value of one input step, as "
+            "SCALE=0.0039."
+        )
     with measured("qonnx", "onnxruntime", "onnx") as run:
         with _run_by_others(model):
             network = _cleaned(model)
@@ -90,6 +98,8 @@ def _run_by_others(path: Path):
     except (UserError, MismatchError, OSError, MemoryError):
         raise
     except Exception as error:
+        if any(word in str(error) for word in NO_MEMORY):
+            raise MemoryError(str(error)) from error
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"{path}: qonnx cannot run this file ({said}); see what onnx.checker says of it, and export it "
@@ -97,16 +107,22 @@ def _run_by_others(path: Path):
         ) from error
 
 
-def _cleaned(path: Path) -> ModelWrapper:
-    """The file's model: constants folded, shapes inferred, names unique."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give the path of a QONNX model, MODEL=folder/net.onnx.")
-    try:
-        raw = onnx.load(str(path))
-    except DecodeError as error:
-        raise UserError(
-            f"{path}: not an ONNX model, or cut short; export it again with brevitas export_qonnx."
-        ) from error
+def looked_at(path: Path) -> ModelProto:
+    """The model in a file when everything was refused that no library has to see; constants are folded.
+
+    Raises:
+        UserError: the first thing that the limits do not allow or that is not as ONNX has it.
+    """
+    raw = loaded(path)
+    with _run_by_others(path):
+        _known(path, raw)
+        check_form(path, raw)
+        fold_constants(path, raw)
+    return raw
+
+
+def _known(path: Path, raw: ModelProto) -> None:
+    """See that a model has nodes of known operators, whose inputs are given."""
     if not raw.graph.node or not raw.graph.output:
         raise UserError(f"{path}: an ONNX model without nodes; export it again with brevitas export_qonnx.")
     for node in raw.graph.node:
@@ -123,6 +139,11 @@ def _cleaned(path: Path) -> ModelWrapper:
                 f"{path}: {node.op_type} reads '{lost[0]}', which nothing gives; export the whole network "
                 "again."
             )
+
+
+def _cleaned(path: Path) -> ModelWrapper:
+    """The file's model: constants folded, shapes inferred, names unique."""
+    raw = looked_at(path)
     network = ModelWrapper(raw)
     constants = {i.name for i in raw.graph.initializer}
     for entry in raw.graph.input:

@@ -1,5 +1,7 @@
 """QONNX graphs run by qonnx, many images at a time."""
 
+from math import prod
+
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
@@ -7,6 +9,7 @@ from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 BATCH = 100
+AT_ONCE = 1 << 27  # numbers in all tensors of a batch
 
 
 def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
@@ -17,8 +20,9 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
     one.
     """
     parts, batched = [], network
-    for at in range(0, len(inputs), BATCH):
-        part = inputs[at : at + BATCH]
+    size = _images_at_once(network)
+    for at in range(0, len(inputs), size):
+        part = inputs[at : at + size]
         if batched.get_tensor_shape(batched.graph.input[0].name)[0] != len(part) or not at:
             batched = _of_batch(network, len(part))
         result = execute_onnx(batched, {batched.graph.input[0].name: part})
@@ -31,6 +35,17 @@ def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.nda
     """Every tensor of the graph for one batch of images, by name."""
     batched = _of_batch(network, len(inputs))
     return execute_onnx(batched, {batched.graph.input[0].name: inputs}, return_full_exec_context=True)
+
+
+def _images_at_once(network: ModelWrapper) -> int:
+    """Images of a batch: 100, or fewer where the tensors of so many would not fit."""
+    constants = {tensor.name for tensor in network.graph.initializer}
+    frame = sum(
+        prod(axis.dim_value for axis in entry.type.tensor_type.shape.dim)
+        for entry in (*network.graph.input, *network.graph.value_info, *network.graph.output)
+        if entry.name not in constants
+    )
+    return max(1, min(BATCH, AT_ONCE // max(1, frame)))
 
 
 def _of_batch(network: ModelWrapper, images: int) -> ModelWrapper:

@@ -148,8 +148,10 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
     if path is None:
         return {}
     try:
+        if not Path(path).is_file():
+            raise ValueError("no regular file")
         given = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f'{path}: not a readable JSON file ({error}); write {{"conv0": {{"pe": 4, "simd": 9}}}}.'
         ) from error

@@ -11,6 +11,7 @@ from qonnx.custom_op.general.intquant import resolve_rounding_mode
 from .values import F32, exact
 from .walk import refuse
 
+MOST_WIDTH = 32  # bits of a quantiser of constants; float32 numbers have no more to give
 MODES = (
     "ROUND",
     "CEIL",
@@ -49,6 +50,8 @@ def width(walk, node, index: int) -> int:
     given = scalar(walk, node, index)
     if not given.is_integer() or given < 1:
         raise refuse(node, f"its width is {given:g} bits", "use a whole number of bits")
+    if given > MOST_WIDTH:
+        raise refuse(node, f"its width is {given:g} bits", "quantise to 16 bits or fewer")
     return int(given)
 
 

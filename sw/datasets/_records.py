@@ -251,7 +251,9 @@ def size_of(source: Path | np.ndarray) -> tuple[int, int]:
 
 
 def _opened(path: Path) -> Image.Image:
-    """A picture of one of `FORMATS`, of which only the head was read."""
+    """A picture of one of `FORMATS`, of which only the head was read; a pipe or a device is not opened."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is no regular file; give a picture.")
     try:
         with warnings.catch_warnings():
             # `MOST_PIXELS` says it in a sentence

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
@@ -163,16 +164,27 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
         UserError: a file is absent or cut off, or the weights are not those of the card.
     """
     try:
+        for name in ("card.json", FILE):
+            if (folder / name).exists() and not (folder / name).is_file():
+                raise ValueError(f"{name} is no regular file")
         card, content = json.loads((folder / "card.json").read_text()), (folder / FILE).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no weights can be read ({error}); train the network again.") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != card["weights"]["sha256"]:
         wanted = card["weights"]["sha256"]
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{folder}: no weights can be read ({error}); train the network again.") from error
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder}: its card.json is none that training writes, it has no weights.sha256; train the "
+            "network again."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != wanted:
         raise UserError(
             f"{folder}/{FILE}: SHA-256 is {found}, the card says {wanted}; restore both or train again."
         )
-    return card, load_tensors(content)
+    try:
+        return card, load_tensors(content)
+    except SafetensorError as error:
+        raise UserError(f"{folder}/{FILE}: no safetensors file ({error}); train again.") from error
 
 
 def _readme(card: dict, tag: str) -> str:

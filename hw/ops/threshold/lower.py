@@ -107,6 +107,12 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
 
 def quantised(walk, node, level, steps: int, scale, low) -> Value:
     """Emit the Threshold of a quantiser node whose output is scale * (level + low)."""
+    if steps >= 2**16:
+        raise refuse(
+            node,
+            f"{steps.bit_length()} bits need {steps} thresholds per channel",
+            "quantise to 16 bits or fewer",
+        )
     value = single(walk, walk.value(node), node)
     leaf = walk.leaves[value.start[0]]
     ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
@@ -156,12 +162,6 @@ def _quant(walk, node, at):
         return constant_quantiser(walk, node, at)
     value = walk.value(node)
     level, steps, step, low = levels(walk, node, at)
-    if steps >= 2**16:
-        raise refuse(
-            node,
-            f"{steps.bit_length()} bits need {steps} thresholds per channel",
-            "quantise to 16 bits or fewer",
-        )
     scale = walk.per_channel(node, checked_scale(node, walk.constant(node, 1).astype(F32)), value)
     return quantised(walk, node, lambda x: level(x / scale[:, None]), steps, step * exact(scale), low)
 
@@ -174,8 +174,9 @@ def _trunc(walk, node, at):
     scale, zero, nearest = scalar(walk, node, 1), scalar(walk, node, 2), rounding(node, at, "FLOOR")
     second = len(node.input) == 6
     out_scale = scalar(walk, node, 4) if second else scale
+    checked_scale(node, [scale, out_scale])
     bits = width(walk, node, 5 if second else 4)
-    shift = 2.0 ** (np.round(np.log2(out_scale / scale)) if second else scalar(walk, node, 3) - bits)
+    shift = 2.0 ** (np.round(np.log2(out_scale / scale)) if second else width(walk, node, 3) - bits)
 
     def shifted(x):
         return np.round(x / F32(scale) + F32(zero)) / F32(shift)
@@ -198,11 +199,16 @@ def _trunc(walk, node, at):
 @rule("MultiThreshold")
 def _multi_threshold(walk, node, at):
     value, steps = walk.value(node), walk.constant(node, 1).astype(F32)
+    if steps.ndim != 2 or len(steps) not in (1, value.channels):
+        why = f"its thresholds have the shape {list(steps.shape)}"
+        raise refuse(node, why, f"give them as [{value.channels}, levels], or [1, levels]")
     if (np.diff(steps, axis=1) < 0).any():
         raise refuse(node, "its thresholds do not rise", "sort the thresholds of every channel")
     steps = np.repeat(steps, value.channels, 0) if len(steps) == 1 else steps
     steps = steps if value.leaf.order is None else steps[value.leaf.order]
     scale, bias = Fraction(at.get("out_scale", 1.0)), Fraction(at.get("out_bias", 0.0))
+    if not scale:
+        raise refuse(node, "its out_scale is 0", "use a scale that is not 0")
 
     def level(x):
         return np.stack([np.searchsorted(t, row, side="right") for t, row in zip(steps, x)])

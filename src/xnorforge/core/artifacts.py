@@ -15,6 +15,7 @@ import json
 import os
 import resource
 import shutil
+import stat
 import time
 import zipfile
 from contextlib import contextmanager
@@ -75,8 +76,11 @@ def intact(path, writer: str) -> None:
     record = path.with_name("rtl.json" if writer == "generate" else f"{writer}.json")
     again = f"remove {record} and build again" if record.exists() else "`make build` makes it"
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError("it is no regular file")
         if path.suffix == ".json":
-            read_json(path)["stage"]
+            if (stage := read_json(path)["stage"]) != writer:
+                raise ValueError(f"it is the record of {stage}")
         elif path.suffix == ".npz":
             with zipfile.ZipFile(path) as stored:
                 damaged = stored.testzip()

@@ -2,18 +2,39 @@
 
 from difflib import get_close_matches
 
+LONGEST = 1200  # characters of a sentence; no terminal shows more of a name at a glance
+
+
+def printable(text: str) -> str:
+    """One line without control characters, line breaks and marks of direction, cut in its middle where it is
+    long.
+
+    >>> printable("a\nb")
+    'a\\nb'
+    """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 class UserError(Exception):
     """The request cannot be built as given; the one-sentence text says where, what, why, and what would work.
 
-    The command line prints the text without a traceback and exits with 2.
+    The command line prints the text without a traceback and exits with 2. Names in it may come from a file of
+    somebody else: what a terminal would obey is written as Python does, and a very long text is cut.
     """
+
+    def __init__(self, text: str = ""):
+        super().__init__(printable(text))
 
 
 class MismatchError(Exception):
     """Two machines that must agree do not; the text names stage, operator, position and both values. Exit
     code 1.
     """
+
+    def __init__(self, text: str = ""):
+        super().__init__(printable(text))
 
 
 class ToolMissing(UserError):

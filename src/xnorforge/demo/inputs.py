@@ -5,6 +5,7 @@ VIDEO=   a video, a folder of frames in the order of their names, or a sequence 
 BOX=     x,y,w,h in the first frame, where an object is followed; a sequence brings its own
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -85,7 +86,7 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
     if image and follows:
         raise UserError(f"IMAGE: TASK={task} follows an object from frame to frame; give them as VIDEO=.")
     path = Path(image or video or "")
-    if not path.exists():
+    if not os.path.exists(path):  # of pathlib, a name that is too long is an error
         raise UserError(
             f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
         )
@@ -146,6 +147,8 @@ def _empty(folder: Path) -> UserError:
 
 
 def _video(path: Path) -> InputFrames:
+    if not path.is_file():
+        raise UserError(f"{path}: is no regular file; give a video.")
     with _opened(path) as container:
         rate = float(container.streams.video[0].average_rate or RATE)
         count = round(rate * (container.duration or 0) / av.time_base)

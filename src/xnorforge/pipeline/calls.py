@@ -13,11 +13,11 @@ from xnorforge.core.progress import say
 def export(net_dir: Path, _acc: Path, net, method, weights, model, scale) -> None:
     """The trained network as QONNX, with golden scores."""
     if model:
-        from xnorforge.flows.importing import import_model
-        from xnorforge.pipeline.model_images import for_model
+        from xnorforge.pipeline.limited import run_limited
 
-        images, labels, which = for_model(Path(model))
-        import_model(Path(model), images, labels, net_dir, scale, which)
+        run_limited(
+            f"{__name__}:import_file", str(model), net_dir=str(net_dir), model=str(model), scale=scale
+        )
     else:
         from xnorforge.flows.export import export
         from xnorforge.sw.zoo import golden, load
@@ -25,6 +25,16 @@ def export(net_dir: Path, _acc: Path, net, method, weights, model, scale) -> Non
         module, meta = load(net, method, weights and Path(weights))
         images, labels, which = golden(net)
         export(module, images, labels, net_dir, {**meta, "images": which})
+
+
+def import_file(net_dir: str, model: str, scale: float | None) -> None:
+    """A file from elsewhere as QONNX, with golden scores; runs in a process with limits."""
+    from xnorforge.flows.importing import import_model, looked_at
+    from xnorforge.pipeline.model_images import for_model
+
+    looked_at(Path(model))
+    images, labels, which = for_model(Path(model))
+    import_model(Path(model), images, labels, Path(net_dir), scale, which)
 
 
 def lower(net_dir: Path, _acc: Path, approximate) -> None:

@@ -22,7 +22,10 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import say
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+CLOSED = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 NO_ROOM = 1 << 20  # bytes free below which any failure is put down to the full disk
 
 
@@ -55,7 +58,7 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
         raise
     except Exception as error:
         number = getattr(error, "errno", None)
-        if number in FULL or free(folder) < NO_ROOM:
+        if number in FULL or (number not in CLOSED and free(folder) < NO_ROOM):
             raise UserError(
                 f"{folder}: no space left on the disk for {name}; "
                 "free some (a build takes about 200 MB) and start again."
@@ -141,7 +144,7 @@ def answered(action) -> int:
     return 0
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End when the build does, so that nobody writes where the next one goes on (prctl PR_SET_PDEATHSIG)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -150,5 +153,5 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    _end_with(int(sys.argv[1]))
+    end_with(int(sys.argv[1]))
     sys.exit(answered(lambda: perform(json.loads(sys.argv[2]))))

@@ -5,17 +5,17 @@ so.
 from pathlib import Path
 
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.limits import most
+from xnorforge.flows.model_file import loaded
 from xnorforge.sw import zoo
 
 SETS = {
     1 * 28 * 28: "mnist-tfc",
     3 * 32 * 32: "cifar10-cnv",
 }  # input elements -> a network whose task has such images
-NOISE = 1000  # images made up where no set fits
+NOISE = 1000  # images made up where no set fits, fewer of large ones
 SEED = 1
 
 
@@ -25,12 +25,7 @@ def input_shape(path: Path) -> tuple[int, ...]:
     Raises:
         UserError: the file is missing or cannot be read, has several inputs, or leaves its size open.
     """
-    try:
-        graph = onnx.load(str(path)).graph
-    except (OSError, DecodeError, ValueError, onnx.checker.ValidationError) as error:
-        raise UserError(
-            f"{path}: no readable ONNX file ({str(error).strip() or 'it is cut short'}); export it again."
-        ) from error
+    graph = loaded(path).graph
     if not graph.node:
         raise UserError(f"{path}: holds no network, it is empty or no ONNX file; export it again.")
     known = {tensor.name for tensor in graph.initializer}
@@ -66,5 +61,6 @@ def for_model(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
         why = f"no set of images fits the input {shape}"
     except UserError as error:
         why = str(error).rstrip(".")
-    noise = np.random.default_rng(SEED).integers(0, 256, (NOISE, *shape), dtype=np.uint8)
-    return noise, np.full(NOISE, -1, np.int64), f"{NOISE:,} random images, seed {SEED}: {why}"
+    count = max(2, min(NOISE, most("ELEMENTS") // int(np.prod(shape))))
+    noise = np.random.default_rng(SEED).integers(0, 256, (count, *shape), dtype=np.uint8)
+    return noise, np.full(count, -1, np.int64), f"{count:,} random images, seed {SEED}: {why}"

@@ -22,6 +22,7 @@ from xnorforge.sw.training import runs
 NET = "mnist-cnn"
 OUTPUTS = ("scores", "labels")
 PLAIN = re.compile(r"[^\W_][\w.+-]*")  # what a folder of out/ may be called
+LONGEST = 200  # bytes of such a name; file systems take 255, with what is written around it
 LEAST = {"images": (2, "IMAGES=100"), "stalled": (1, "STALLED=20"), "interval": (1, "INTERVAL=32768")}
 
 
@@ -152,6 +153,10 @@ def plain(asked: Request) -> None:
     if not asked.model:
         given = {"METHOD": asked.method, **given}
     for kind, name in {**given, "BOARD": asked.board, "BACKEND": asked.backend}.items():
+        if len(name.encode()) > LONGEST:
+            raise UserError(
+                f"{kind}: '{name[:40]}…' names a folder of out/ and has more than {LONGEST} bytes; rename it."
+            )
         if not PLAIN.fullmatch(name):
             raise UserError(
                 f"{kind}: '{name}' names a folder of out/, which takes letters, digits and . _ + - "
@@ -217,8 +222,10 @@ def file(kind: str, given: str) -> None:
         UserError: it is missing, a folder, or closed to us.
     """
     path, what = Path(given), {"model": "a QONNX file", "folding": "a JSON file"}[kind]
-    if not path.is_file() or not os.access(path, os.R_OK):
-        why = "is a folder" if path.is_dir() else "cannot be read" if path.exists() else "does not exist"
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):  # of pathlib, a long name is an error
+        why = "is a folder" if os.path.isdir(path) else "does not exist"
+        if why == "does not exist" and os.path.exists(path):
+            why = "cannot be read"
         raise UserError(f"{kind.upper()}: '{given}' {why}; give the path of {what}.")
 
 

@@ -1,0 +1,204 @@
+"""Constants of a foreign graph are folded, and the size of every tensor is known before it is allocated.
+
+One way through the graph, node by node: shapes follow from the shapes of inputs and from the numbers of small
+constants, operators that read constants alone are run, those that the output does not need are dropped.
+qonnx's clean-up folds constants too, but goes through the whole graph again behind each, and runs them
+whatever they ask for; what it finds left are operators on the shapes of activations.
+"""
+
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from google.protobuf.message import Message
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.limits import most
+from xnorforge.flows.graph_checks import too_many
+from xnorforge.flows.model_file import node_text, within
+
+STANDARD = ("", "ai.onnx")
+KEPT = ("QuantizeLinear", "DequantizeLinear")  # quantisers of weights, whose scale is needed
+PASSING = ("Identity", "Dropout")
+SMALL = 1024  # numbers of a constant that may say a shape
+
+
+def fold_constants(path: Path, model: ModelProto) -> None:
+    """Fold a model's constants, in place; its nodes stand in an order in which they can run.
+
+    Raises:
+        UserError: more operators, or larger tensors, than the limits allow.
+    """
+    _drop_unread(model)
+    _pass_by(model)
+    sizes = _Sizes(path, model)
+    rest = sum(not sizes.expected_constant(node) for node in model.graph.node)
+    if rest > most("NODES"):
+        raise too_many(path, rest, most("NODES"), "with its constants folded, it has")
+    left = [node for node in model.graph.node if not sizes.folded(node)]
+    ends = {entry.name for entry in model.graph.output}
+    if len(left) == len(model.graph.node) or ends & sizes.constants:
+        return
+    read = {name for node in left for name in node.input}
+    given = {tensor.name for tensor in model.graph.initializer}
+    _replace(model.graph.node, left, NodeProto)
+    names = [name for name in sizes.constants if name in read and name not in given]
+    model.graph.initializer.extend(numpy_helper.from_array(sizes.values[name], name) for name in names)
+    _drop_unread(model)
+
+
+class _Sizes:
+    """What is known of a graph's tensors so far.
+
+    Attributes:
+        types: {tensor: (element type, shape)}; a batch of unknown size counts as one frame.
+        values: numbers of constants, and of shapes of activations; constants: names of the first.
+        total: numbers in all tensors.
+    """
+
+    def __init__(self, path: Path, model: ModelProto):
+        self.path, self.total = path, 0
+        self.sets = [one for one in model.opset_import if one.domain in STANDARD]
+        self.version = model.ir_version
+        self.types: dict[str, tuple[int, list[int]]] = {}
+        self.tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.values: dict[str, np.ndarray] = {}
+        self.constants = set(self.tensors)
+        self._expected = set(self.tensors) | {""}
+        for name, tensor in self.tensors.items():
+            self._note(name, tensor.data_type, list(tensor.dims))
+        for entry in model.graph.input:
+            sizes = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
+            if entry.name not in self.types and sizes and all(sizes[1:]):
+                self._note(entry.name, entry.type.tensor_type.elem_type, [1, *sizes[1:]])
+
+    def expected_constant(self, node: NodeProto) -> bool:
+        """Whether a node reads constants or shapes alone, seen from the graph."""
+        if node.domain in STANDARD and (node.op_type == "Shape" or self._expected.issuperset(node.input)):
+            self._expected.update(node.output)
+            return True
+        return False
+
+    def folded(self, node: NodeProto) -> bool:
+        """Note what a node gives; whether it was run because all it reads is constant."""
+        self._infer(node)
+        if node.domain not in STANDARD or node.op_type in KEPT:
+            return False
+        given = [name for name in node.input if name]
+        if node.op_type == "Shape" and given[0] in self.types and not node.attribute:
+            self.values[node.output[0]] = np.array(self.types[given[0]][1], np.int64)
+        elif all(name in self.values or name in self.tensors for name in given):
+            self._run(node)
+            if self.constants.issuperset(given):
+                self.constants.update(name for name in node.output if name)
+                return True
+        return False
+
+    def value(self, name: str) -> np.ndarray:
+        """The numbers of a constant."""
+        if name not in self.values:
+            self.values[name] = numpy_helper.to_array(self.tensors[name])
+        return self.values[name]
+
+    def _note(self, name: str, kind: int, shape: list[int]) -> None:
+        within(self.path, f"'{name}'", shape)
+        self.types[name] = kind, shape
+        self.total += prod(shape)
+        within(self.path, "all tensors of a frame together", [self.total])
+
+    def _alone(self, node: NodeProto) -> ModelProto:
+        """A model of one node."""
+        model = ModelProto(ir_version=self.version, opset_import=self.sets)
+        model.graph.name = "one"
+        model.graph.node.append(node)
+        model.graph.output.extend(ValueInfoProto(name=name) for name in node.output if name)
+        return model
+
+    def _infer(self, node: NodeProto) -> None:
+        """Note the shapes of a node's outputs, as far as they follow."""
+        if node.domain not in STANDARD:  # quantisers, and Interact
+            if node.input[:1] and node.input[0] in self.types:
+                for name in node.output:
+                    self._note(name, *self.types[node.input[0]])
+            return
+        if not self.types.keys() >= set(filter(None, node.input)):
+            return
+        model = self._alone(node)
+        for name in dict.fromkeys(filter(None, node.input)):
+            kind, shape = self.types[name]
+            model.graph.input.append(helper.make_tensor_value_info(name, kind, shape))
+            if prod(shape) <= SMALL and (name in self.values or name in self.tensors):
+                model.graph.initializer.append(numpy_helper.from_array(self.value(name), name))
+        found = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+        for entry in found.graph.output:
+            kind = entry.type.tensor_type
+            if kind.HasField("shape") and all(axis.HasField("dim_value") for axis in kind.shape.dim):
+                sizes = [axis.dim_value for axis in kind.shape.dim]
+                if any(size < 0 for size in sizes):
+                    raise UserError(
+                        f"{self.path}: {node_text(node)} gives the shape {sizes}; export the network again."
+                    )
+                self._note(entry.name, kind.elem_type, sizes)
+
+    def _run(self, node: NodeProto) -> None:
+        """Run a node on the numbers that it reads."""
+        if node.op_type.startswith("Random") or node.op_type in ("Bernoulli", "Multinomial"):
+            raise UserError(
+                f"{self.path}: {node_text(node)} gives random numbers, others in every run; export it "
+                "with constants."
+            )
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            self.values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+            return
+        model, given = self._alone(node), {}
+        for name in dict.fromkeys(filter(None, node.input)):
+            given[name] = self.value(name)
+            kind = helper.np_dtype_to_tensor_dtype(given[name].dtype)
+            model.graph.input.append(helper.make_tensor_value_info(name, kind, given[name].shape))
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level, options.intra_op_num_threads = 4, 1
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        for name, found in zip(filter(None, node.output), session.run(None, given)):
+            self.values[name] = np.asarray(found)
+            if name not in self.types:
+                self._note(name, helper.np_dtype_to_tensor_dtype(found.dtype), list(found.shape))
+
+
+def _drop_unread(model: ModelProto) -> None:
+    """Drop nodes and constants that the output does not need."""
+    graph = model.graph
+    needed, left = {entry.name for entry in graph.output}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            left.append(node)
+    constants = {tensor.name for tensor in graph.initializer}
+    _replace(graph.node, left[::-1], NodeProto)
+    _replace(graph.initializer, [one for one in graph.initializer if one.name in needed], TensorProto)
+    inputs = [one for one in graph.input if one.name in needed or one.name not in constants]
+    _replace(graph.input, inputs, ValueInfoProto)
+
+
+def _pass_by(model: ModelProto) -> None:
+    """Let readers of an operator that changes nothing read what it reads; one that gives an output stays."""
+    graph, ends = model.graph, {entry.name for entry in model.graph.output}
+    instead: dict[str, str] = {}
+    left = []
+    for node in graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
+        if node.domain in STANDARD and node.op_type in PASSING and not ends.intersection(node.output):
+            instead[node.output[0]] = node.input[0]
+        else:
+            left.append(node)
+    _replace(graph.node, left, NodeProto)
+
+
+def _replace(field, left: list, kind: type[Message]) -> None:
+    """Leave these entries of a protobuf field; they are copied, as the field forgets those it drops."""
+    if len(left) < len(field):
+        kept = [kind.FromString(one.SerializeToString()) for one in left]
+        del field[:]
+        field.extend(kept)

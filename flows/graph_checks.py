@@ -1,0 +1,202 @@
+"""The form of an ONNX graph from elsewhere: whatever no library has to see is refused here by name.
+
+Names, order, attributes and domains; `fold_constants.py` looks at sizes.
+"""
+
+from collections import Counter
+from math import isfinite
+from pathlib import Path
+
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.limits import most
+from xnorforge.flows.model_file import AGAIN, node_text, within
+
+# Domains whose operators qonnx runs. It imports a domain's name as a Python module, so that no other name may
+# reach it: that of a plug-in is one of this package.
+DOMAINS = ("", "ai.onnx", "onnx.brevitas", "finn", "finn.custom_op.general", "qonnx.custom_op.general")
+OWN_DOMAINS = ("xnorforge.flows.lower.nodes", "xnorforge.hw.ops.")
+UNFOLDED = 25  # operators of a file, for each one that may be left of it
+LARGEST = 1 << 16  # of a stride, a kernel, a border, a number of groups
+# {operator of qonnx: its inputs, least and most}, and the types of its attributes
+INPUTS = {"Quant": (4, 4), "BipolarQuant": (2, 2), "Trunc": (5, 6), "MultiThreshold": (2, 2)}
+TYPES = {
+    "signed": AttributeProto.INT,
+    "narrow": AttributeProto.INT,
+    "rounding_mode": AttributeProto.STRING,
+    "out_dtype": AttributeProto.STRING,
+    "data_layout": AttributeProto.STRING,
+    "out_scale": AttributeProto.FLOAT,
+    "out_bias": AttributeProto.FLOAT,
+}
+LEAST = {"strides": 1, "kernel_shape": 1, "dilations": 1, "group": 1, "pads": 0, "output_padding": 0}
+FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+
+def check_form(path: Path, model: ModelProto) -> None:
+    """Names, order, domains and attributes of a model's graph.
+
+    Raises:
+        UserError: the first thing that is not as ONNX has it, or that has no meaning as a circuit.
+    """
+    graph = model.graph
+    if len(graph.node) > UNFOLDED * most("NODES"):
+        raise too_many(path, len(graph.node), UNFOLDED * most("NODES"), "has")
+    versions = _opsets(path, model)
+    _names(path, graph)
+    _ends(path, graph)
+    _in_order(path, graph)
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version = min(max(model.ir_version, 3), onnx.IR_VERSION)
+    context.opset_imports = {"": versions[""]}
+    for node in graph.node:
+        if node.domain not in DOMAINS and not node.domain.startswith(OWN_DOMAINS):
+            raise UserError(
+                f"{path}: {node_text(node)} is of domain {node.domain}, which nothing here runs; use those "
+                "of ONNX and of qonnx.custom_op.general."
+            )
+        _attributes(path, node)
+        if node.domain in ("", "ai.onnx"):
+            _as_onnx_has_it(path, node, context)
+        else:
+            _as_qonnx_has_it(path, node)
+
+
+def too_many(path: Path, count: int, limit: int, verb: str) -> UserError:
+    """The error for a graph of more operators than the limit."""
+    return UserError(
+        f"{path}: {verb} {count:,} operators, and networks of {limit:,} are taken; give a smaller one, "
+        "or raise XNORFORGE_MAX_NODES."
+    )
+
+
+def _opsets(path: Path, model: ModelProto) -> dict[str, int]:
+    """{domain: version} of the operator sets, that of ONNX under ""."""
+    given = [(one.domain if one.domain != "ai.onnx" else "", one.version) for one in model.opset_import]
+    versions = dict(given)
+    newest = onnx.defs.onnx_opset_version()
+    if len(versions) < len(given) or not 1 <= versions.get("", 0) <= newest:
+        said = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in given) or "none"
+        raise UserError(
+            f"{path}: its operator sets are {said}, and one of ai.onnx from 1 to {newest} is needed; export "
+            "it again for opset 13."
+        )
+    return versions
+
+
+def _names(path: Path, graph: GraphProto) -> None:
+    """Every tensor has a name and is made once."""
+    constants = Counter(tensor.name for tensor in graph.initializer)
+    inputs = Counter(entry.name for entry in graph.input)
+    made = Counter(name for node in graph.node for name in node.output if name)
+    for names in (constants, inputs, made, Counter(entry.name for entry in graph.output)):
+        for name, count in names.items():
+            if count > 1 or not name:
+                what = f"'{name}' names {count} tensors" if name else "a tensor has no name"
+                raise UserError(f"{path}: {what}; give each a name of its own, or export the network again.")
+    for name in made:
+        if name in constants or name in inputs:
+            raise UserError(
+                f"{path}: '{name}' is made by an operator and given as well; give each a name of its own, or "
+                "export the network again."
+            )
+    for node in graph.node:
+        if not any(node.output):
+            raise UserError(f"{path}: {node_text(node)} gives nothing; {AGAIN}.")
+
+
+def _ends(path: Path, graph: GraphProto) -> None:
+    """Inputs and outputs are tensors of a size; every output is made."""
+    there = {entry.name for entry in (*graph.input, *graph.initializer)}
+    there |= {name for node in graph.node for name in node.output}
+    for entry in graph.output:
+        if entry.name not in there:
+            raise UserError(f"{path}: output '{entry.name}' is made by no operator; {AGAIN}.")
+    for entry in (*graph.input, *graph.output):
+        if not entry.type.HasField("tensor_type") and entry.type.WhichOneof("value"):
+            raise UserError(f"{path}: '{entry.name}' is no tensor; one tensor goes in and one comes out.")
+        shape = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
+        if any(size < 0 for size in shape):
+            raise UserError(f"{path}: '{entry.name}' has the shape {shape}; {AGAIN}.")
+        within(path, f"'{entry.name}'", [size or 1 for size in shape])
+
+
+def _in_order(path: Path, graph: GraphProto) -> None:
+    """Put the operators into an order in which they can run.
+
+    Raises:
+        UserError: there is none.
+    """
+    there = {entry.name for entry in (*graph.input, *graph.initializer)} | {""}
+    lost = [len({name for name in node.input if name not in there}) for node in graph.node]
+    readers: dict[str, list[int]] = {}
+    for index, node in enumerate(graph.node):
+        for name in {name for name in node.input if name not in there}:
+            readers.setdefault(name, []).append(index)
+    order = [index for index, count in enumerate(lost) if not count]
+    for index in order:  # grows while it is read
+        for name in graph.node[index].output:
+            for reader in readers.get(name, []):
+                lost[reader] -= 1
+                if not lost[reader]:
+                    order.append(reader)
+    if len(order) < len(lost):
+        node = next(graph.node[index] for index, count in enumerate(lost) if count)
+        raise UserError(
+            f"{path}: {node_text(node)} waits for its own result; export the network without that loop."
+        )
+    for node in graph.node:  # in the file's own order, where that is one
+        if not there.issuperset(node.input):
+            break
+        there.update(node.output)
+    else:
+        return
+    nodes = [NodeProto.FromString(graph.node[index].SerializeToString()) for index in order]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _attributes(path: Path, node: NodeProto) -> None:
+    """Attributes of one node: each once, finite, and of a window's size what a window can have."""
+    counts = Counter(attribute.name for attribute in node.attribute)
+    for attribute in node.attribute:
+        name, where = attribute.name, f"{path}: {node_text(node)}"
+        if counts[name] > 1:
+            raise UserError(f"{where} has the attribute {name} twice; {AGAIN}.")
+        given = helper.get_attribute_value(attribute) if attribute.type != AttributeProto.UNDEFINED else None
+        numbers = given if isinstance(given, (list, tuple)) else [given]
+        if any(isinstance(one, bytes) and not one.isascii() for one in numbers):
+            raise UserError(f"{where} has {name} = {given}, which is no word of ONNX; {AGAIN}.")
+        if any(isinstance(one, float) and not isfinite(one) for one in numbers):
+            raise UserError(f"{where} has {name} = {given}; train and export the network again.")
+        if name in LEAST and any(
+            isinstance(one, int) and not LEAST[name] <= one <= LARGEST for one in numbers
+        ):
+            raise UserError(
+                f"{where} has {name} = {given}; each has to be from {LEAST[name]} to {LARGEST:,}."
+            )
+
+
+def _as_onnx_has_it(path: Path, node: NodeProto, context) -> None:
+    """Operator, attributes and number of inputs as the operator set of ONNX defines them."""
+    if node.op_type == "Constant":  # its number was looked at already, and is not copied for this
+        return
+    try:
+        onnx.checker.check_node(node, context)
+    except onnx.checker.ValidationError as error:
+        said = str(error).split("\n")[0].split("==>")[0].strip().rstrip(".")
+        raise UserError(f"{path}: {node_text(node)} is not as ONNX has it ({said}); {AGAIN}.") from error
+
+
+def _as_qonnx_has_it(path: Path, node: NodeProto) -> None:
+    """Number of inputs and types of attributes of qonnx's own operators."""
+    least, longest = INPUTS.get(node.op_type, (1, len(node.input)))
+    if not least <= len(node.input) <= longest or not all(node.input):
+        count = sum(map(bool, node.input))
+        raise UserError(f"{path}: {node_text(node)} has {count} inputs, and {least} are needed; {AGAIN}.")
+    for attribute in node.attribute:
+        if attribute.type != TYPES.get(attribute.name, attribute.type):
+            kind = AttributeProto.AttributeType.Name(TYPES[attribute.name])
+            raise UserError(f"{path}: {node_text(node)} has {attribute.name} that is no {kind}; {AGAIN}.")
