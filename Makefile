@@ -13,7 +13,10 @@ BOARD    ?= pynq-z2#        board of hw/boards
 BACKEND  ?= rtl#            rtl: folded units; da4ml: distributed arithmetic; auto: the smaller of both, per layer; hls4ml: a Vitis HLS project
 WEIGHTS  ?=#                folder of a training run, or of one of its prefixes, instead of shipped weights
 MODEL    ?=#                a QONNX file instead of NET
-SCALE    ?=#                with MODEL: real value of one input integer, if the file has none
+SCALE    ?=#                with MODEL: value of one input integer, as 1/255 or 2/255-1, if the file has none
+INPUT    ?=#                with MODEL: integers of the input: int8, uint4, bipolar, q4.12, float:<calibration.npz>
+IMAGES_FROM ?=#             with MODEL: its images: a folder of pictures, an .npz or a .csv file
+LABELS   ?=#                with IMAGES_FROM: a file of labels, or last: the last column of a .csv file
 INTERVAL ?=#                initiation interval to reach, in cycles per frame (default: the network's or the board's)
 APPROXIMATE ?=#             1: round sums of branches of more than 24 bits; the report says what that changes
 OUTPUT   ?= scores#         of a map: all scores, or labels, only the index of each cell's largest score
@@ -43,7 +46,7 @@ MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist report
 .PHONY: help doctor build train train-float twin demo compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
-VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
+VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
 	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF METHODS SEEDS JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
@@ -68,7 +71,8 @@ ALONE := env $(patsubst %,-u %,$(filter-out XNORFORGE_DATA,$(VARIABLES)))
 
 # The options of a build; an empty one counts as not given.
 BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$METHOD" --board "$$BOARD" --backend "$$BACKEND" \
-	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
+	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --input "$$INPUT" --images-from "$$IMAGES_FROM" --labels "$$LABELS" \
+	--interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
 	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves)
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
 TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS"
@@ -76,7 +80,7 @@ TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$S
 help:  ## list targets, variables, and what is found on disk
 	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@printf '  make clean_STAGE   remove what STAGE made and all that follows; the stages are: $(STAGES)\n'
-	@printf '\nvariables\n'; awk -F ' *[?]= *|# +' '/^[A-Z]+ +[?]=/ {sub(/#$$/, "", $$2); printf "  %-10s %-12s %s\n", $$1, $$2, $$3}' Makefile
+	@printf '\nvariables\n'; awk -F ' *[?]= *|# +' '/^[A-Z_]+ +[?]=.*#/ {sub(/#$$/, "", $$2); printf "  %-11s %-12s %s\n", $$1, $$2, $$3}' Makefile
 	@printf '\nfound on disk\n'
 	@printf '  NET        %s\n' '$(sort $(patsubst %-ste,%,$(filter %-ste,$(notdir $(patsubst %/,%,$(wildcard sw/shipped/*/))))))'
 	@printf '  METHOD     %s\n' '$(sort $(filter-out base,$(basename $(notdir $(filter-out sw/methods/_%,$(wildcard sw/methods/*.py))))))'

@@ -10,11 +10,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.util.cleanup import cleanup_model
 
-from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.input_format import InputFormat
+from xnorforge.core.progress import say
 from xnorforge.flows.fold_constants import fold_constants
 from xnorforge.flows.graph_checks import check_form
+from xnorforge.flows.import_doubts import judged, scale_doubts
+from xnorforge.flows.input_range import input_of
+from xnorforge.flows.input_wanted import Wanted, chosen_format, classes_of
 from xnorforge.flows.lower import rounding
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.reference import Reference
@@ -22,6 +26,7 @@ from xnorforge.flows.lower.registry import RULES
 from xnorforge.flows.lower.walk import Lowered, refuse
 from xnorforge.flows.model_file import loaded
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
+from xnorforge.flows.samples import Samples, rounding_error, sample_integers
 
 SINGLE = 2  # images that are run one by one as well
 FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold by chance only
@@ -31,61 +36,106 @@ QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 
 
 def import_model(
-    model, images, labels, out_dir, input_scale: float | None = None, provenance: str = "images as given"
+    model,
+    images,
+    labels,
+    out_dir,
+    input_scale: float | None = None,
+    provenance: str = "images as given",
+    **wanted,
 ) -> dict:
-    """Clean a QONNX file, run it on the images with qonnx, and write model.onnx, golden.npz and export.json.
+    """As `import_network`, on images in an array: uint8 pixels, other integers as they are, or floats."""
+    images = np.asarray(images)
+    samples = Samples(images, np.asarray(labels, np.int64), provenance, pixels=images.dtype == np.uint8)
+    return import_network(model, samples, out_dir, Wanted(scale=input_scale, **wanted))
+
+
+def import_network(
+    model, samples: Samples, out_dir, wanted: Wanted | None = None, asked: dict | None = None
+) -> dict:
+    """Clean a QONNX file, run it on samples with qonnx, and write model.onnx, golden.npz and export.json.
 
     Args:
         model: path of the file.
-        images: uint8 (N, C, H, W), or (N, F) for a network of vectors.
-        labels: int64 (N,), -1 where unknown.
+        samples: what it is run on, images (N, C, H, W) or vectors (N, F).
         out_dir: folder of the three files.
-        input_scale: the network's input is image * input_scale; None: 1 where the file declares an integer
-            input (qonnx data type), else 1/255.
-        provenance: a sentence that says which images these are.
+        wanted: the input's integers as far as they were asked for; the rest is read from the graph
+            (`input_range.py`).
+        asked: further words of the request, by the variables of make, for the record.
 
     Returns:
         The record written to export.json.
 
     Raises:
-        UserError: the file is missing, is no ONNX model, does not fit the images, or scores an image
+        UserError: the file is missing, is no ONNX model, does not fit the samples, or scores an image
             differently beside others than alone, by more than float32 rounds; the text says what would work.
     """
-    model, out_dir = Path(model), Path(out_dir)
-    images, labels = np.asarray(images), np.asarray(labels, np.int64)
-    if input_scale is not None and not (np.isfinite(input_scale) and np.float32(input_scale) > 0):
+    model, out_dir, wanted = Path(model), Path(out_dir), wanted or Wanted()
+    if wanted.scale is not None and not (np.isfinite(wanted.scale) and np.float32(wanted.scale) > 0):
         raise UserError(
-            f"SCALE: '{input_scale}' is no positive number of float32; give the value of one input step, as "
+            f"SCALE: '{wanted.scale}' is no positive number of float32; give the value of one input step, as "
             "SCALE=0.0039."
         )
     with measured("qonnx", "onnxruntime", "onnx") as run:
         with _run_by_others(model):
             network = _cleaned(model)
-        if input_scale is None:
-            declared = network.get_tensor_datatype(network.graph.input[0].name)
-            input_scale = 1.0 if declared.is_integer() else 1 / 255
-        inputs = _inputs(model, network, images, input_scale)
-        graph = integer_graph(network, 0, 255, input_scale)  # refused before the images are run
+            shape = tuple(network.get_tensor_shape(input_of(network))[1:])
+            found = chosen_format(network, samples, wanted, model)
+        form = found.form
+        integers = sample_integers(samples, form, shape, found.quantiser or form.fixed_point, model)
+        inputs = form.values(integers).reshape(len(integers), *shape)
+        # What cannot be built is refused before the images are run.
+        graph = integer_graph(network, form.lo, form.hi, form.scale, offset=form.offset)
         with _run_by_others(model):
-            scores, same = _scores(network, inputs, images, graph)
+            scores, same = _scores(network, inputs, integers.reshape(len(integers), *shape), graph)
+            lost = _lost_by_rounding(network, samples, form, integers, scores)
+        labels, accuracy, unsaid = judged(samples, scores, model)
+        with _run_by_others(model):
+            doubts = scale_doubts(network, samples, found, wanted, shape, accuracy, scores)
         with whole(out_dir / "model.onnx") as aside:
             network.save(str(aside))
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
-            pictures = images.reshape(*images.shape, *[1] * (4 - images.ndim))
-            np.savez(file, images=pictures, labels=labels, scores=scores)
+            frames = form.stored(integers)
+            np.savez(
+                file,
+                images=frames.reshape(*frames.shape, *[1] * (4 - frames.ndim)),
+                labels=labels,
+                scores=scores,
+            )
+    for line in doubts:
+        say(f"export      {line}")
     record = {
         "stage": "export",
         "net": model.stem,
         "method": "imported",
         "source": {"file": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()},
-        "input": {"lo": 0, "hi": 255, "scale": input_scale},
-        "images": provenance,
-        "accuracy": of_stage("qonnx", scores, labels, provenance),
+        "input": {**form.record(), "because": found.why, "rounding": lost},
+        "asked": {**wanted.words(), **(asked or {})},
+        "images": samples.what if samples.values is not None else f"{len(integers):,} {samples.what}",
+        "trained_on": "unknown",
+        "task": None,
+        "accuracy": accuracy,
+        "not_measured": unsaid,
+        "doubts": doubts,
         "checks": [same],
         "run": run,
     }
     write_json(out_dir / "export.json", record)
     return record
+
+
+def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, scores) -> dict | None:
+    """What the input's integers change on float samples; None where the samples are integers themselves."""
+    if samples.values is None or samples.values.dtype.kind != "f":
+        return None
+    shape = network.get_tensor_shape(input_of(network))[1:]
+    exact = qonnx_scores(network, samples.values.astype(np.float32).reshape(-1, *shape))
+    given, kept = classes_of(exact), classes_of(scores)
+    return {
+        **rounding_error(form, samples.values, integers),
+        "classes": int(given.size),
+        "classes_differ": int((given != kept).sum()),
+    }
 
 
 @contextmanager
@@ -160,22 +210,6 @@ def _cleaned(path: Path) -> ModelWrapper:
 
 def _written(entry) -> str:
     return "[" + ", ".join(d.dim_param or str(d.dim_value) for d in entry.type.tensor_type.shape.dim) + "]"
-
-
-def _inputs(path: Path, network: ModelWrapper, images: np.ndarray, scale: float) -> np.ndarray:
-    """Images as the network takes them, float32 (N, …)."""
-    wanted = network.get_tensor_shape(network.graph.input[0].name)[1:]
-    given = images.shape[1:]
-    if np.prod(wanted) != np.prod(given) or (len(wanted) == 3 and tuple(wanted) != given):
-        raise UserError(
-            f"{path}: the network takes {_times(wanted)} numbers and the images are {_times(given)}; give "
-            "images of the network's own shape."
-        )
-    return (images.astype(np.float32) * np.float32(scale)).reshape(len(images), *wanted)
-
-
-def _times(shape) -> str:
-    return "x".join(map(str, shape))
 
 
 def _scores(

@@ -105,6 +105,15 @@ def test_make_hands_over_every_option_of_a_build():
     assert heard[heard.index("--interval") + 1] == "7"
     assert {"--approximate", "--waves"} <= set(heard)
     assert "--net" not in make("build", SHOW, "TASK=cifar10").stdout
+    own = {"MODEL": "m.onnx", "SCALE": "2/255-1", "INPUT": "int8", "IMAGES_FROM": "a b.npz", "LABELS": "last"}
+    heard = shlex.split(make("build", SHOW, *(f"{name}={word}" for name, word in own.items())).stdout)
+    for name, word in own.items():
+        assert heard[heard.index(f"--{name.lower().replace('_', '-')}") + 1] == word
+
+
+def test_help_lists_every_variable_that_says_what_it_is_for():
+    said = make("help").stdout
+    assert all(f"\n  {name} " in said for name in ("NET", "INPUT", "IMAGES_FROM", "LABELS", "PYTHON"))
 
 
 @pytest.mark.parametrize("target", ["train-float", "twin"])

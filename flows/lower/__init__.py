@@ -22,6 +22,7 @@ from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.core.artifacts import measured, read_json, whole, write_json
 from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
 from xnorforge.flows.bind import bind
 from xnorforge.hw.any_width import for_npz
@@ -40,10 +41,10 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     """Lower `model.onnx` and prove it on the golden images.
 
     Args:
-        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale) and which
-            weights are `writable`.
-        golden: npz with images uint8 (N, C, H, W) and scores float32 (N, outputs) or (N, C, H, W), and labels
-            (N,) where they are known.
+        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale, perhaps
+            offset) and which weights are `writable`.
+        golden: npz with images, integers (N, C, H, W), and scores float32 (N, outputs) or (N, C, H, W), and
+            labels (N,) where they are known.
         out_dir: folder of the three files.
         approximate: round sums of more than 24 bits; all later stages are compared with the rounded network.
 
@@ -70,7 +71,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
         frames = frames.reshape(len(frames), *next(iter(graph.leaves.values())).shape)
         integers = checks.run_all(graph, frames)
-        inputs = images.astype(np.float32) * np.float32(given["scale"])
+        inputs = of_record(given).values(images)
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
         reference = Reference(graph, network)
         few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
@@ -115,11 +116,12 @@ def integers_of(
     """Integer graph and its ONNX form.
 
     Args:
-        given: `lo`, `hi`, `scale` of the network's input.
+        given: `lo`, `hi`, `scale` and perhaps `offset` of the network's input.
         writable: names of convolutions whose weights are replaced at run time.
         sum_bits: round sums of more than 24 bits to about so many; None keeps all exact.
     """
-    graph = tidied(integer_graph(network, given["lo"], given["hi"], given["scale"], sum_bits, writable))
+    ends, origin = (given["lo"], given["hi"], given["scale"]), given.get("offset", 0.0)
+    graph = tidied(integer_graph(network, *ends, sum_bits, writable, origin))
     return graph, emit.emitted(graph)
 
 

@@ -36,13 +36,13 @@ CURES |= {
 
 
 def integer_graph(
-    model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits: int | None = None, writable=()
+    model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits: int | None = None, writable=(), offset=0.0
 ) -> Lowered:
     """Lower a network.
 
     Args:
         model: cleaned QONNX, one float input (1, C, H, W) or (1, F), one output.
-        lo, hi, scale: the input's integers; value = integer * scale.
+        lo, hi, scale, offset: the input's integers; value = integer * scale + offset.
         sum_bits: round wide sums of branches (hw/ops/join/lower.py); None keeps every sum exact.
         writable: names of convolutions whose weights are replaced at run time.
 
@@ -62,7 +62,8 @@ def integer_graph(
     _, channels, *image = model.get_tensor_shape(inputs[0].name)
     low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
     leaf = walk.leaves["input"] = Leaf("input", (*image, channels), low, high, "input")
-    walk.values[inputs[0].name] = walk.levels_of(leaf, Fraction(float(np.float32(scale))), Fraction(0))
+    step, origin = (Fraction(float(np.float32(one))) for one in (scale, offset))
+    walk.values[inputs[0].name] = walk.levels_of(leaf, step, origin)
     readers = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:
         if node.op_type not in RULES:

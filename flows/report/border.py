@@ -12,9 +12,10 @@ def entry(border: dict, given: dict) -> dict:
 
     Args:
         border: `border.input` of rtl.json.
-        given: `input` of export.json; the network's own input is element * scale.
+        given: `input` of export.json; the network's own input is element * scale + offset.
     """
-    return {**_port("s_axis_tdata", border), "order": ORDER, "scale": given["scale"]}
+    known = {name: given.get(name, default) for name, default in (("offset", 0.0), ("rounding", None))}
+    return {**_port("s_axis_tdata", border), "order": ORDER, "scale": given["scale"], **known}
 
 
 def exit_(border: dict, lowered, output: str) -> dict:

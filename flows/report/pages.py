@@ -31,6 +31,20 @@ def factor(value: float) -> str:
     return f"{value:.9g}".replace("-", "−")
 
 
+def input_meaning(given: dict) -> str:
+    """How to fill an input frame, in words, and what its integers lose of the floats they stand for."""
+    words = f"{given['order']}; the network's input is {factor(given['scale'])} × element"
+    if given["offset"]:
+        words += f" {'−' if given['offset'] < 0 else '+'} {factor(abs(given['offset']))}"
+    if lost := given["rounding"]:
+        words += (
+            f"; on the images that moves a number by {lost['max_error']:.3g} at most ({lost['cut']:,} of "
+            f"{lost['numbers']:,} are cut at an end) and the class of {lost['classes_differ']:,} of "
+            f"{lost['classes']:,}"
+        )
+    return words
+
+
 def output_meaning(output: dict) -> str:
     """How to read an output frame, as text."""
     (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
@@ -161,6 +175,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
             "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],
             "block": block,
             "per": per,
+            "taken": input_meaning(record["input"]),
             "meaning": output_meaning(record["output"]),
             "loading": loading(record["control"]),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from xnorforge.core.artifacts import digest
+from xnorforge.core.input_format import scale_words
 from xnorforge.hw import families
 
 
@@ -20,14 +21,18 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
     by hand.
     """
     if isinstance(export["source"], dict):
-        what = f"MODEL={export['source']['file']} SCALE={export['input']['scale']!r}"
+        given = export["input"]
+        asked: dict[str, str] = {"MODEL": export["source"]["file"], **export.get("asked", {})}
+        if "INPUT" not in asked and given.get("format", "uint8") == "uint8":
+            asked["SCALE"] = scale_words(given["scale"], given.get("offset", 0.0))
+        what = " ".join(f"{name}={word}" for name, word in asked.items())
     else:
         what = f"NET={export['net']} METHOD={export['method']}"
-    asked = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"
+    aimed = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"
     through = "" if backend == "rtl" else f" BACKEND={backend}"
     rounded = " APPROXIMATE=1" if lower["approximate"] else ""
     labels = " OUTPUT=labels" if fold["output"] == "labels" else ""
-    return f"make build {what} BOARD={board.name}{through}{rounded}{labels}{asked}"
+    return f"make build {what} BOARD={board.name}{through}{rounded}{labels}{aimed}"
 
 
 def netlist(board) -> str:

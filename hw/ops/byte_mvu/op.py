@@ -8,6 +8,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops.base import Matrix
 
+MOST_INPUT_BITS = 12
+
 
 class ByteMvu(Mvu):
     """Sum +x or -x of vectors (mw integers) by weight columns (mw, mh) of 1 or 0; give the sums or sum >= T.
@@ -30,9 +32,10 @@ class ByteMvu(Mvu):
     def in_bits(self) -> int:
         """Bits of an input element."""
         bits = self.get_nodeattr("in_bits")
-        if not 2 <= bits <= 12:
+        if not 2 <= bits <= MOST_INPUT_BITS:
             raise UserError(
-                f"{self.name}: in_bits={bits} is outside 2 .. 12; single bits are the work of XnorMvu."
+                f"{self.name}: in_bits={bits} is outside 2 .. {MOST_INPUT_BITS}; single bits are the work of "
+                "XnorMvu."
             )
         return bits
 

@@ -5,8 +5,7 @@ import numpy as np
 from xnorforge.flows.bind.network import Bound, Network
 from xnorforge.flows.bind.nodes import steps_behind, with_threshold
 from xnorforge.flows.bind.registry import takes
-
-MOST_BITS = 12  # of an input
+from xnorforge.hw.ops.depthwise.op import MOST_INPUT_BITS
 
 
 @takes("VVAU", rank=10)
@@ -14,7 +13,7 @@ def depthwise(network: Network, node):
     """VVAU with weights of -1 and +1, thresholds inside."""
     nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
     weights = network.constant(node.input[1])[:, 0].transpose(1, 2, 0)  # (kh, kw, C)
-    if (abs(weights) != 1).any() or bits > MOST_BITS:
+    if (abs(weights) != 1).any() or bits > MOST_INPUT_BITS:
         return None
     attributes = {
         "ofm": network.shape(node.output[0]), "kernel": list(weights.shape[:2]), "in_bits": bits,

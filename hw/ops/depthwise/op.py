@@ -11,6 +11,8 @@ from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
 from xnorforge.hw.ops._streams import check_divides, memory_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
+MOST_INPUT_BITS = 12
+
 
 class Depthwise(HwOp):
     """Windows (OH, OW, kh * kw * C), in order ky, kx, c, to sums (OH, OW, C) of +x or -x, or to sum >= T.
@@ -61,8 +63,8 @@ class Depthwise(HwOp):
             self.get_nodeattr("in_bits"),
         )
         check_divides(self.name, "pe", pe, "channels", channels)
-        if not 1 <= bits <= 12:
-            raise UserError(f"{self.name}: in_bits={bits} is outside 1 .. 12.")
+        if not 1 <= bits <= MOST_INPUT_BITS:
+            raise UserError(f"{self.name}: in_bits={bits} is outside 1 .. {MOST_INPUT_BITS}.")
         if self.get_nodeattr("xnor") and bits > 1:
             raise UserError(f"{self.name}: xnor=1 does not go with in_bits={bits}; it needs in_bits=1.")
         if self.get_nodeattr("in_signed") and bits == 1:

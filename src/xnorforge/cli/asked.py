@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import job, request
 from xnorforge.pipeline.request import Request
 
@@ -25,7 +26,14 @@ OPTIONS = (
         "--weights", help="Folder of a training run; default: out/<net>/train if there, else shipped weights."
     ),
     click.option("--model", help="A QONNX file instead of a network."),
-    click.option("--scale", help="With --model: real value of one input integer, if the file has none."),
+    click.option(
+        "--scale", help="With --model: value of one input integer, as 1/255 or 2/255-1; else the file's."
+    ),
+    click.option(
+        "--input", "input_format", help="With --model: int8, uint4, q4.12, float:<calibration.npz>, …"
+    ),
+    click.option("--images-from", help="With --model: a folder of pictures, an .npz or a .csv file."),
+    click.option("--labels", help="With --images-from: a file of labels, or last: the last column."),
     click.option(
         "--interval",
         help="Initiation interval to reach, in cycles per frame; default: the network's or board's.",
@@ -75,10 +83,14 @@ def resolve(given: dict) -> Request:
     task = found.pop("task", None)
     if "model" not in found:
         found["net"] = request.network_name(found.get("net"), task)
-    for kind in (*COUNTS, "scale"):
+    elif task:
+        found["task"] = task
+    for kind in COUNTS:
         if kind in found:
             request.number(kind, found[kind])
-            found[kind] = (float if kind == "scale" else int)(found[kind])
+            found[kind] = int(found[kind])
+    if "scale" in found:
+        found["scale"], found["offset"] = scale_of(found["scale"])
     return Request(**found)
 
 
@@ -86,14 +98,22 @@ def check(asked: Request) -> None:
     """Check the options of a build before anything is built.
 
     Raises:
-        UserError: an unknown name, a missing file, or a folder that cannot be written.
+        UserError: an unknown name, a missing file, or a folder that cannot be written; all of it, a sentence
+            each.
     """
-    request.names(asked)
-    request.plain(asked)
+    looks = [lambda: request.names(asked), lambda: request.plain(asked), lambda: request.given_data(asked)]
     for kind in ("model", "folding"):
-        if getattr(asked, kind):
-            request.file(kind, getattr(asked, kind))
-    request.folder(asked.net_dir, job.NO_ROOM)
+        if given := getattr(asked, kind):
+            looks.append(functools.partial(request.file, kind, given))
+    looks.append(lambda: request.folder(asked.net_dir, job.NO_ROOM))
+    slips = []
+    for look in looks:
+        try:
+            look()
+        except UserError as error:
+            slips.append(str(error))
+    if slips:
+        raise UserError(" ".join(slips))
 
 
 def claim(asked: Request) -> None:

@@ -7,6 +7,7 @@ import click
 from xnorforge.cli import asked as builds
 from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import job, request, run, stages
 from xnorforge.pipeline.request import Request
 
@@ -60,15 +61,20 @@ def one(name: str, net_dir: Path, acc: Path, **options) -> None:
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
 @click.option("--weights", type=FOLDER, help="Folder of a training run; default: the shipped weights.")
 @click.option("--model", type=FILE, help="A QONNX file instead of NET.")
-@click.option(
-    "--scale", type=float, help="With --model: real value of one input integer, if the file has none."
-)
+@click.option("--scale", help="With --model: value of one input step, as 1/255 or 2/255-1; else the file's.")
+@click.option("--input", "input_format", help="With --model: int8, uint4, q4.12, float:<calibration.npz>, …")
+@click.option("--images-from", help="With --model: a folder of pictures, an .npz or a .csv file.")
+@click.option("--labels", help="With --images-from: a file of labels, or last: the last column.")
+@click.option("--task", help="With --model: whose images and labels it is for.")
 @click.option("-o", "--out", type=FOLDER, required=True)
-def export(net, method, weights, model, scale, out) -> None:
+def export(net, model, scale, out, **options) -> None:
     """Write NET as QONNX with golden scores."""
     if (net is None) == (model is None):
         raise UserError("export: give either a network or --model FILE, not both.")
-    one("export", out, out, net=net, method=method, weights=weights, model=model, scale=scale)
+    scale, offset = (None, 0.0) if scale is None else scale_of(scale)
+    data = {name: options[name] for name in request.OF_MODEL if name != "offset"}
+    request.given_data(Request(model=model and str(model), scale=scale, **data))
+    one("export", out, out, net=net, model=model, scale=scale, offset=offset, **options)
 
 
 @cli.command(short_help="The same network on integers only.")

@@ -12,6 +12,8 @@ import numpy as np
 
 from xnorforge.core.artifacts import read_json
 
+CELLS = "cells right"
+
 
 def main(row: dict) -> tuple[str, float]:
     """The figure that networks are compared by: its name, and per cent."""
@@ -57,12 +59,12 @@ def of_stage(
     """The row of a stage over the images whose label is known (not -1), none if none is; see above.
 
     Without a task a single score, and a map of more than one cell, say nothing about the class of an image:
-    no row.
+    no row. Where labels are maps of classes, the row is about cells, over those whose label is known.
 
     Args:
-        scores: float (N, classes), perhaps (N, classes, 1, 1), or (N, C, H, W) of a task whose networks give
-        maps.
-        labels: of these images and perhaps more.
+        scores: float (N, classes), perhaps with axes of one, as (N, classes, 1, 1) or (N, 1, 1, classes), or
+            (N, C, H, W) of a network that gives maps.
+        labels: of these images and perhaps more; int (N,), or (N, H, W) of the cells of maps.
         words: which images these are.
         task: name in sw/tasks; None where labels are classes.
     """
@@ -73,7 +75,10 @@ def of_stage(
         return [{"stage": stage, "set": words, **load("sw.tasks", task).Task().figures(scores, labels)}]
     known = labels >= 0
     count = int(known.sum())
-    if not count or scores.shape[1] < 2 or scores[0].size > scores.shape[1]:
+    if count and labels.ndim == 3 and scores.ndim == 4 and scores.shape[1] > 1:
+        share = float((scores.argmax(1) == labels)[known].mean())
+        return [{"stage": stage, "set": words, "images": len(labels), "figures": {CELLS: round(share, 6)}}]
+    if not count or labels.ndim > 1 or max(scores.shape[1:]) < 2 or scores[0].size > max(scores.shape[1:]):
         return []
     scores = scores.reshape(len(scores), -1)
     right = int((scores.argmax(1) == labels)[known].sum())

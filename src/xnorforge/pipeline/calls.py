@@ -10,13 +10,28 @@ from pathlib import Path
 from xnorforge.core.progress import say
 
 
-def export(net_dir: Path, _acc: Path, net, method, weights, model, scale) -> None:
+def export(
+    net_dir: Path,
+    _acc: Path,
+    net,
+    method,
+    weights,
+    model,
+    scale,
+    offset=0.0,
+    input_format=None,
+    images_from=None,
+    labels=None,
+    task=None,
+) -> None:
     """The trained network as QONNX, with golden scores."""
     if model:
         from xnorforge.pipeline.limited import run_limited
 
+        asked = {"scale": scale, "offset": offset, "input_format": input_format, "task": task}
+        data = {"images_from": images_from, "labels": labels}
         run_limited(
-            f"{__name__}:import_file", str(model), net_dir=str(net_dir), model=str(model), scale=scale
+            f"{__name__}:import_file", str(model), net_dir=str(net_dir), model=str(model), **asked, **data
         )
     else:
         from xnorforge.flows.export import export
@@ -27,14 +42,20 @@ def export(net_dir: Path, _acc: Path, net, method, weights, model, scale) -> Non
         export(module, images, labels, net_dir, {**meta, "images": which})
 
 
-def import_file(net_dir: str, model: str, scale: float | None) -> None:
+def import_file(net_dir: str, model: str, scale, offset, input_format, task, images_from, labels) -> None:
     """A file from elsewhere as QONNX, with golden scores; runs in a process with limits."""
-    from xnorforge.flows.importing import import_model, looked_at
+    from xnorforge.flows.importing import import_network, looked_at
+    from xnorforge.flows.input_wanted import Wanted
     from xnorforge.pipeline.model_images import for_model
+    from xnorforge.pipeline.own_data import calibration_rows
 
     looked_at(Path(model))
-    images, labels, which = for_model(Path(model))
-    import_model(Path(model), images, labels, Path(net_dir), scale, which)
+    samples = for_model(Path(model), task, images_from, labels)
+    kind, _, file = (input_format or "").partition(":")
+    rows = calibration_rows(Path(file)) if kind == "float" else None
+    given = {"TASK": task, "IMAGES_FROM": images_from, "LABELS": labels}
+    words = {name: word for name, word in given.items() if word}
+    import_network(Path(model), samples, Path(net_dir), Wanted(input_format, scale, offset, rows), words)
 
 
 def lower(net_dir: Path, _acc: Path, approximate) -> None:

@@ -1,22 +1,27 @@
-"""Images for a network that somebody else made: which real set fits its input, else seeded noise that says
-so.
+"""Images for a network that somebody else made: the user's own, a real set that fits its input, else seeded
+noise that says so.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
 
-from xnorforge.core.errors import UserError
-from xnorforge.core.limits import most
+from xnorforge.core import networks, plugins
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.flows.model_file import loaded
+from xnorforge.flows.samples import SEED, Samples
+from xnorforge.pipeline.own_data import own_samples
 from xnorforge.sw import zoo
+from xnorforge.sw.tasks.base import task_of
 
-SETS = {
-    1 * 28 * 28: "mnist-tfc",
-    3 * 32 * 32: "cifar10-cnv",
-}  # input elements -> a network whose task has such images
-NOISE = 1000  # images made up where no set fits, fewer of large ones
-SEED = 1
+SETS = {(1, 28, 28): "mnist", (784,): "mnist", (3, 32, 32): "cifar10", (3072,): "cifar10"}
+CLASSES = 10  # of both
+NAMED = {
+    "mnist": re.compile(r"(?<![a-z])(?<!fashion[-_])mnist"),
+    "cifar10": re.compile(r"cifar[-_]?10(?!0)"),
+}  # in a file's name
+NOTHING = np.zeros(0, np.int64)
 
 
 def input_shape(path: Path) -> tuple[int, ...]:
@@ -42,25 +47,59 @@ def input_shape(path: Path) -> tuple[int, ...]:
     return shape
 
 
-def for_model(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    """Images for the network in an ONNX file.
+def for_model(
+    path: Path, task: str | None = None, images_from: str | None = None, labels: str | None = None
+) -> Samples:
+    """Samples for the network in an ONNX file.
 
-    Returns:
-        uint8 (N, *input shape), labels int64 (N,) (-1: unknown), and a sentence that says which images they
-        are.
+    Labels of a set come with its images only where the request or the file's name says that the network is
+    for that task; a network of other outputs does not use them either (`Samples.classes`).
+
+    Args:
+        task: of sw/tasks, that the network is for.
+        images_from, labels: the user's own data, see `own_data.py`.
 
     Raises:
-        UserError: see `input_shape`.
+        UserError: see `input_shape`, `own_samples`; or the task's images do not fit the input.
     """
     shape = input_shape(path)
-    net = SETS.get(int(np.prod(shape)))
-    try:
-        if net:
-            images, labels, which = zoo.golden(net)
-            return images.reshape(len(images), *shape), labels, which
-        why = f"no set of images fits the input {shape}"
-    except UserError as error:
-        why = str(error).rstrip(".")
-    count = max(2, min(NOISE, most("ELEMENTS") // int(np.prod(shape))))
-    noise = np.random.default_rng(SEED).integers(0, 256, (count, *shape), dtype=np.uint8)
-    return noise, np.full(count, -1, np.int64), f"{count:,} random images, seed {SEED}: {why}"
+    if images_from:
+        return own_samples(images_from, labels, shape)
+    if task:
+        return _of_task(path, task, shape)
+    found = SETS.get(shape)
+    why = f"no set of images fits the input {shape}"
+    if found:
+        try:
+            images, known, which = zoo.golden(networks.usual(found))
+        except UserError as error:
+            why = str(error).rstrip(".")
+        else:
+            said = NAMED[found].search(path.stem.lower())
+            unused = f"; labels not used, as nothing says that the network is for them (TASK={found})"
+            return Samples(
+                images.reshape(len(images), *shape),
+                known if said else NOTHING,
+                which if said or (known < 0).all() else which + unused,
+                pixels=True,
+                classes=CLASSES,
+            )
+    return Samples(None, NOTHING, f"random images, seed {SEED}: {why}")
+
+
+def _of_task(path: Path, task: str, shape) -> Samples:
+    """The images and labels of a task of classes."""
+    if task not in plugins.names("sw.tasks"):
+        raise unknown("TASK", task, plugins.names("sw.tasks"))
+    net = networks.usual(task)
+    kind = task_of(net)
+    if not kind.classifies:
+        raise UserError(
+            f"TASK: '{task}' is not about classes of images, and only such labels are used with MODEL; give "
+            "IMAGES_FROM and LABELS."
+        )
+    if shape not in (kind.shape, (int(np.prod(kind.shape)),)):
+        given, wanted = ("x".join(map(str, one)) for one in (kind.shape, shape))
+        raise UserError(f"TASK: images of '{task}' are {given} and {path} takes {wanted}; give IMAGES_FROM.")
+    images, labels, which = zoo.golden(net)
+    return Samples(images.reshape(len(images), *shape), labels, which, pixels=True, classes=CLASSES)

@@ -55,7 +55,8 @@ class Places:
             ("downloads", Path(home).expanduser() / "xnorforge"),
         ]
         self.roots = [(name, os.path.realpath(path)) for name, path in roots]
-        given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights)
+        own = (asked.images_from, asked.labels_file, asked.calibration)
+        given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, *own)
         self.outside = [os.path.realpath(path) for path in given if path]
 
     def name(self, path: str) -> str | None:

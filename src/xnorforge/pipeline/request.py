@@ -11,18 +11,26 @@ import re
 import shutil
 from dataclasses import dataclass
 from importlib.resources import files
-from math import isfinite
 from pathlib import Path
 
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.input_format import format_named
 from xnorforge.pipeline import stages
 from xnorforge.sw.training import runs
 
 NET = "mnist-cnn"
 OUTPUTS = ("scores", "labels")
+READ = {
+    "model": "a QONNX file",
+    "folding": "a JSON file",
+    "input": "an .npz or .npy file of floats, as INPUT=float:rows.npz",
+    "images_from": "a folder, an .npz or a .csv file",
+    "labels": "a file of labels",
+}
 PLAIN = re.compile(r"[^\W_][\w.+-]*")  # what a folder of out/ may be called
 LONGEST = 200  # bytes of such a name; file systems take 255, with what is written around it
+OF_MODEL = ("offset", "input_format", "images_from", "labels", "task")  # mean nothing without `model`
 LEAST = {"images": (2, "IMAGES=100"), "stalled": (1, "STALLED=20"), "interval": (1, "INTERVAL=32768")}
 
 
@@ -34,7 +42,11 @@ class Request:
         net, method: a network and its training method.
         board, backend: of hw/boards and flows/backends.
         weights: folder of a training run instead of shipped weights.
-        model: a QONNX file instead of `net`; `scale`: real value of one input integer, if the file has none.
+        model: a QONNX file instead of `net`, and of it
+        scale, offset: the network's input is scale * integer + offset; None where the file says it.
+        input_format: the integers of its input, "int8", "q4.12" or "float:calibration.npz"; None: the file's.
+        images_from, labels: a folder, .npz or .csv file, and where the labels are, instead of what fits.
+        task: whose images and labels it is for.
         interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
         approximate: round sums of branches of more than 24 bits.
         output: "scores", or "labels" of a map.
@@ -53,6 +65,11 @@ class Request:
     weights: str | None = None
     model: str | None = None
     scale: float | None = None
+    offset: float = 0.0
+    input_format: str | None = None
+    images_from: str | None = None
+    labels: str | None = None
+    task: str | None = None
     interval: int | None = None
     approximate: bool = False
     output: str = "scores"
@@ -82,6 +99,17 @@ class Request:
         """The accelerator's folder."""
         return self.net_dir / f"{self.backend}-{self.board}"
 
+    @property
+    def calibration(self) -> str | None:
+        """The file that chooses the input's integers."""
+        kind, _, file = (self.input_format or "").partition(":")
+        return file if kind == "float" else None
+
+    @property
+    def labels_file(self) -> str | None:
+        """The file of the labels; None where they lie with the images."""
+        return None if self.labels == "last" else self.labels
+
     def plan(self) -> list[stages.Stage]:
         """The stages of this build, in their order."""
         found = stages.stages_of(self.backend, self.board)
@@ -94,6 +122,7 @@ class Request:
         if stage.name == "export":
             if self.model:
                 return given | {"net": None, "method": None, "weights": None}
+            given = {name: value for name, value in given.items() if name not in OF_MODEL}
             trained = self.net_dir / "train"  # weights of `make train` go before the shipped ones
             if not self.weights and runs.own(trained):
                 given["weights"] = str(trained)
@@ -175,17 +204,11 @@ def is_shipped(net: str) -> bool:
 
 
 def number(kind: str, given: str) -> None:
-    """A count, or the scale.
+    """A count.
 
     Raises:
         UserError: it is none, or too small.
     """
-    if kind == "scale":
-        if not _is(float, given) or not isfinite(float(given)) or float(given) <= 0:
-            raise UserError(
-                f"SCALE: '{given}' is no positive number; give the value of one input step, as SCALE=0.0039."
-            )
-        return
     least, example = LEAST[kind]
     if not _is(int, given) or int(given) < least:
         raise UserError(
@@ -221,12 +244,44 @@ def file(kind: str, given: str) -> None:
     Raises:
         UserError: it is missing, a folder, or closed to us.
     """
-    path, what = Path(given), {"model": "a QONNX file", "folding": "a JSON file"}[kind]
+    path, what = Path(given), READ[kind]
     if not os.path.isfile(path) or not os.access(path, os.R_OK):  # of pathlib, a long name is an error
         why = "is a folder" if os.path.isdir(path) else "does not exist"
         if why == "does not exist" and os.path.exists(path):
             why = "cannot be read"
         raise UserError(f"{kind.upper()}: '{given}' {why}; give the path of {what}.")
+
+
+def given_data(asked: Request) -> None:
+    """The input and the data of a network from elsewhere.
+
+    Raises:
+        UserError: a word that is no format, a path where nothing is, data without a network to run on them.
+    """
+    if asked.model is None:
+        words = {"SCALE": asked.scale, "INPUT": asked.input_format, "IMAGES_FROM": asked.images_from}
+        if stray := [name for name, word in {**words, "LABELS": asked.labels}.items() if word is not None]:
+            raise UserError(f"{stray[0]}: is for a network of your own; give MODEL=, a QONNX file, with it.")
+        return
+    if asked.input_format and not asked.calibration:
+        format_named(asked.input_format)
+    if asked.calibration:
+        file("input", asked.calibration)
+    if asked.labels and not asked.images_from:
+        raise UserError(
+            "LABELS: without images they belong to; give IMAGES_FROM, a folder, .npz or .csv file."
+        )
+    if asked.images_from:
+        path = Path(asked.images_from)
+        if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
+            kind = "has another ending" if path.exists() else "does not exist"
+            raise UserError(f"IMAGES_FROM: '{path}' {kind}; give a folder, an .npz or a .csv file.")
+        if not path.is_dir():
+            file("images_from", asked.images_from)
+    if asked.labels_file:
+        file("labels", asked.labels_file)
+    if asked.task and asked.task not in plugins.names("sw.tasks"):
+        raise unknown("TASK", asked.task, plugins.names("sw.tasks"))
 
 
 def folder(path: Path, free_bytes: int) -> None:

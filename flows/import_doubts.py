@@ -1,0 +1,123 @@
+"""Whether a network from elsewhere is as good as it should be: its accuracy where labels are at hand, and
+what speaks against the scale of its input where that is no better than chance.
+"""
+
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.accuracy import of_stage
+from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import InputFormat
+from xnorforge.flows.input_range import Found
+from xnorforge.flows.input_wanted import Wanted
+from xnorforge.flows.qonnx_execution import qonnx_scores
+from xnorforge.flows.samples import Samples, sample_integers
+
+TRIED = 500  # labelled images that other scales are tried on
+SIGMAS = 3
+
+
+def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, list[dict], str | None]:
+    """Labels that count, rows of accuracy, and why there is none.
+
+    Raises:
+        UserError: labels do not fit the samples or the scores.
+    """
+    labels, classes = np.asarray(samples.labels, np.int64), int(scores.shape[1])
+    outputs = int(np.prod(scores.shape[1:]))
+    unknown, unsaid = np.full(len(scores), -1, np.int64), "accuracy of the imported network: "
+    if not labels.size:
+        return unknown, [], unsaid + "the images have no labels"
+    if samples.classes is not None and samples.classes != outputs:
+        why = f"the labels tell {samples.classes} classes apart, and the network has {outputs} outputs"
+        return unknown, [], unsaid + why
+    if len(labels) != len(scores):
+        raise UserError(
+            f"{where}: there are {len(scores):,} images and {len(labels):,} labels; give one label per image."
+        )
+    if labels.ndim == 3 and (scores.ndim != 4 or labels.shape[1:] != scores.shape[2:]):
+        cells = "x".join(map(str, scores.shape[2:])) if scores.ndim == 4 else "no"
+        raise UserError(
+            f"{where}: the labels are maps of {labels.shape[1]}x{labels.shape[2]} cells and the network "
+            f"gives {cells} cells; give one label per cell of its output."
+        )
+    vector = outputs == max(scores.shape[1:])  # a place per class, and no map
+    most = classes if labels.ndim == 3 else outputs
+    if most > 1 and labels.max() >= most and (labels.ndim == 3 or vector):
+        raise UserError(
+            f"{where}: a label is {labels.max()} and the network tells {most} classes apart, 0 .. {most - 1};"
+            " give labels of this network (-1 where unknown)."
+        )
+    rows = of_stage("qonnx", scores, labels, samples.what)
+    if rows:
+        return labels, rows, None
+    known = bool((labels >= 0).any())
+    return (
+        labels,
+        [],
+        unsaid + ("its scores name no class of an image" if known else "the images have no labels"),
+    )
+
+
+def scale_doubts(
+    network: ModelWrapper, samples: Samples, found: Found, wanted: Wanted, shape, accuracy: list[dict], scores
+) -> list[str]:
+    """Sentences for a person on the input's scale: that nothing in the graph says it, that accuracy is at
+    chance, and which usual scale gives clearly more.
+    """
+    said = []
+    if not found.sure and wanted.scale is None:
+        other = "SCALE=1 says 0 .. 255" if found.form.name == "uint8" else "SCALE= says another"
+        said.append(f"the input: {found.why} ({other}, INPUT= another format)")
+    if not accuracy or "top1" not in accuracy[0]:
+        return said
+    (row,), classes = accuracy, int(np.prod(scores.shape[1:]))
+    share, count = row["correct"] / row["images"], row["images"]
+    if share > _beyond(1 / classes, count):
+        return said
+    said.append(
+        f"accuracy is at chance: {row['top1']:.2f} % of {count:,} labelled images, and guessing one of "
+        f"{classes} classes gives {100 / classes:.1f} %"
+    )
+    assert samples.values is not None  # made-up samples have no labels
+    rows = np.flatnonzero(samples.labels >= 0)[:TRIED]
+    few = replace(samples, values=samples.values[rows], labels=samples.labels[rows])
+    best, most = None, max(_beyond(1 / classes, len(rows)), _beyond(share, len(rows)))
+    for form in usual_formats(found.form, few):
+        try:
+            integers = sample_integers(few, form, shape, True, "")
+        except UserError:
+            continue
+        (tried,) = of_stage(
+            "", qonnx_scores(network, form.values(integers).reshape(-1, *shape)), few.labels, ""
+        )
+        if tried["correct"] / len(rows) > most:
+            best, most = (form, tried), tried["correct"] / len(rows)
+    if best is None:
+        said.append("none of the usual scales of an input gives more; are the labels and their order right?")
+        return said
+    form, tried = best
+    said.append(f"{form.words} gives {tried['top1']:.2f} % of {len(rows):,}: build with {form.words}")
+    return said
+
+
+def _beyond(share: float, count: int) -> float:
+    """What a share of so many images is by chance at most: three standard deviations of a binomial above."""
+    return share + SIGMAS * sqrt(max(share * (1 - share), 1 / count) / count)
+
+
+def usual_formats(form: InputFormat, samples: Samples) -> list[InputFormat]:
+    """Other scales that inputs usually have: as they are, shares of the full scale, and -1 .. 1."""
+    if samples.values is not None and samples.values.dtype.kind == "f":
+        return []
+    base = InputFormat() if samples.pixels else form
+    if base.lo < 0:
+        steps = [(1.0, 0.0), (1 / (base.hi + 1), 0.0), (1 / base.hi, 0.0)]
+    else:
+        top = base.hi
+        steps = [(1.0, 0.0), (1 / top, 0.0), (2 / (top + 1), -1.0), (2 / top, -1.0)]
+    found = [replace(base, scale=scale, offset=offset, fixed_point=False) for scale, offset in steps]
+    return [one for one in found if (one.name, one.scale, one.offset) != (form.name, form.scale, form.offset)]

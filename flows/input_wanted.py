@@ -1,0 +1,101 @@
+"""The format of a network's input from what was asked for and what its graph says."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import InputFormat, format_named, scale_words
+from xnorforge.flows.input_range import FEW, Found, annotated, describe_input, input_of
+from xnorforge.flows.qonnx_execution import qonnx_scores
+from xnorforge.flows.samples import Samples, fixed_point_for, probe_pixels, rounding_error
+
+WIDTHS = (8, 10, 12, 14, 16)  # of a fixed-point input, the narrowest that changes no class is taken
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a request says of the input; None: nothing.
+
+    Attributes:
+        form: a word of INPUT.
+        scale, offset: of SCALE; the network's input is scale * integer + offset.
+        calibration: with `form` "float:…", floats as the network takes them, (N, *shape).
+    """
+
+    form: str | None = None
+    scale: float | None = None
+    offset: float = 0.0
+    calibration: np.ndarray | None = None
+
+    def words(self) -> dict[str, str]:
+        """The request in the variables of make."""
+        found = {"INPUT": self.form} if self.form else {}
+        return found | ({"SCALE": scale_words(self.scale, self.offset)} if self.scale is not None else {})
+
+
+def chosen_format(network: ModelWrapper, samples: Samples, wanted: Wanted, where) -> Found:
+    """The format of the input.
+
+    Args:
+        network: cleaned QONNX.
+        where: its file, for messages.
+
+    Raises:
+        UserError: the calibration data do not fit the network, or a scale is given beside a format that has
+            its own.
+    """
+    shape = tuple(network.get_tensor_shape(input_of(network))[1:])
+    if wanted.calibration is not None:
+        return _calibrated(network, wanted, shape, where)
+    form = format_named(wanted.form) if wanted.form else None
+    if form and form.fixed_point:
+        if wanted.scale is not None:
+            raise UserError(
+                f"SCALE: INPUT={wanted.form} is fixed point and has its scale in its name; leave SCALE out."
+            )
+        return Found(form, f"INPUT={wanted.form}")
+    if wanted.scale is not None:
+        given = Wanted(wanted.form, wanted.scale, wanted.offset).words()
+        why = " ".join(f"{name}={value}" for name, value in given.items())
+        stated = annotated(network)
+        form = form or (stated.form if stated else InputFormat())
+        return Found(replace(form, scale=wanted.scale, offset=wanted.offset), why)
+    found = describe_input(network, probe_pixels(samples, shape, FEW), form)
+    return replace(found, why=f"INPUT={wanted.form}; {found.why}") if form else found
+
+
+def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
+    """The narrowest fixed point for the calibration data that changes no class of them, at most 16 bits."""
+    data = np.asarray(wanted.calibration)
+    file = str(wanted.form).partition(":")[2]
+    if wanted.scale is not None:
+        raise UserError(f"SCALE: INPUT={wanted.form} chooses the scale from the data; leave SCALE out.")
+    if not len(data) or np.prod(data.shape[1:]) != np.prod(shape):
+        raise UserError(
+            f"INPUT: {file} holds rows of {'x'.join(map(str, data.shape[1:]))} numbers and {where} takes "
+            f"{'x'.join(map(str, shape))}; give data of the network's own shape."
+        )
+    if not np.isfinite(data).all():
+        raise UserError(f"INPUT: {file} holds numbers that are not finite; take them out.")
+    data = data.astype(np.float32).reshape(-1, *shape)
+    classes = classes_of(qonnx_scores(network, data))
+    for bits in WIDTHS:
+        form = fixed_point_for(data, bits)
+        integers = form.nearest(data)
+        differ = int((classes_of(qonnx_scores(network, form.values(integers))) != classes).sum())
+        if not differ:
+            break
+    error = rounding_error(form, data, integers)["max_error"]
+    why = (
+        f"{file}: {float(data.min()):.4g} .. {float(data.max()):.4g}; of {WIDTHS[0]} to {WIDTHS[-1]} bits "
+        f"{form.bits} are the fewest that change {'no class' if not differ else f'{differ} classes'} of its "
+        f"{len(data):,} rows, rounded by at most {error:.3g}"
+    )
+    return Found(form, why)
+
+
+def classes_of(scores: np.ndarray) -> np.ndarray:
+    """The place of the largest score, per image or cell; of a single score its sign."""
+    return scores.argmax(1) if scores.shape[1] > 1 else scores[:, 0] >= 0

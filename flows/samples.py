@@ -1,0 +1,120 @@
+"""What a network from elsewhere is run on: samples become the integers of its input, and what that costs."""
+
+from dataclasses import dataclass, field
+from math import ceil, log2
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import InputFormat, fixed_point_format
+from xnorforge.core.limits import most
+
+NOISE = 1000  # samples made up where none are given, fewer of large ones
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples and what is known of them.
+
+    Attributes:
+        values: (N, *shape of the input): uint8 pixels, integers of the accelerator's input, or floats as the
+            network takes them; None: random integers are drawn.
+        labels: int64 (N,) of classes or (N, H, W) of cells, -1 where unknown; empty where none is.
+        what: a phrase that says which samples these are.
+        pixels: `values` are pixels, black 0 and white 255, whatever the input's integers are.
+        classes: how many classes the labels tell apart, where they come with a set of a task; they count
+            only for a network of so many outputs.
+        names: of the classes, where folders have them.
+    """
+
+    values: np.ndarray | None
+    labels: np.ndarray
+    what: str
+    pixels: bool = False
+    classes: int | None = None
+    names: list[str] = field(default_factory=list)
+
+
+def probe_pixels(samples: Samples, shape: tuple[int, ...], count: int) -> np.ndarray:
+    """A few pixels 0 .. 255 as the network's input has them, (N, *shape): the samples, or noise."""
+    if samples.values is not None and samples.pixels:
+        return samples.values[:count]
+    return np.random.default_rng(SEED).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def sample_integers(
+    samples: Samples, form: InputFormat, shape: tuple[int, ...], cut: bool, where
+) -> np.ndarray:
+    """The samples as integers of the input, int64 (N, *shape of the samples).
+
+    Args:
+        form: the input's format.
+        shape: of the input, without the batch.
+        cut: floats beyond the ends are cut there, as a quantiser of the network does or as was asked for.
+        where: the network's file, for messages.
+
+    Raises:
+        UserError: the samples have another shape, do not fit the integers, or are not finite.
+    """
+    if samples.values is None:
+        count = max(2, min(NOISE, most("ELEMENTS") // int(np.prod(shape))))
+        return np.random.default_rng(SEED).integers(form.lo, form.hi + 1, (count, *shape), _drawn(form))
+    values = samples.values
+    given = values.shape[1:]
+    if np.prod(shape) != np.prod(given) or (len(shape) == 3 and tuple(shape) != given):
+        raise UserError(
+            f"{where}: the network takes {_times(shape)} numbers and the images are {_times(given)}; give "
+            "images of the network's own shape."
+        )
+    if not len(values):
+        raise UserError(f"{where}: there are no images; give two or more.")
+    if samples.pixels:
+        return form.of_pixels(values)
+    low, high = values.min(), values.max()
+    if values.dtype.kind in "iub":
+        if low < form.lo or high > form.hi:
+            raise UserError(
+                f"{where}: the images hold {low} .. {high} and the input takes {form.name}, {form.lo} .. "
+                f"{form.hi}; give INPUT= a format that holds them, or give floats as the network takes them."
+            )
+        return values.astype(np.int64)
+    if not np.isfinite(values).all():
+        raise UserError(f"{where}: the images hold numbers that are not finite; take them out.")
+    ends = form.values(np.array([form.lo, form.hi])).astype(np.float64)
+    half = form.scale / 2
+    if not cut and (low < ends[0] - half or high > ends[1] + half):
+        raise UserError(
+            f"{where}: the images hold {low:.6g} .. {high:.6g} and {form.words} covers {ends[0]:.6g} .. "
+            f"{ends[1]:.6g}; give INPUT=float:<calibration.npz>, which chooses a fixed-point input for them."
+        )
+    return form.nearest(values)
+
+
+def _drawn(form: InputFormat):
+    return np.uint8 if (form.lo, form.hi) == (0, 255) else np.int64
+
+
+def _times(shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def fixed_point_for(values: np.ndarray, bits: int) -> InputFormat:
+    """Fixed point of so many bits with the most of them behind the point that still covers some floats."""
+    low, high = float(values.min()), float(values.max())
+    signed = low < 0
+    whole = ceil(log2(max(-low, high))) + signed if max(-low, high) > 0 else int(signed)
+    while True:
+        form = fixed_point_format(whole, bits - whole, signed)
+        if high <= (form.hi + 0.5) * form.scale and low >= (form.lo - 0.5) * form.scale:
+            return form
+        whole += 1
+
+
+def rounding_error(form: InputFormat, values: np.ndarray, integers: np.ndarray) -> dict:
+    """How far float samples are from the integers that stand for them: `max_error` in the network's own
+    numbers, and how many `cut` at the ends of the range.
+    """
+    apart = abs(form.values(integers).astype(np.float64) - values)
+    beyond = (apart > 0.50001 * form.scale) & ((integers == form.lo) | (integers == form.hi))
+    return {"max_error": float(apart.max()), "cut": int(beyond.sum()), "numbers": int(values.size)}

@@ -1,0 +1,221 @@
+"""Images and labels of a user's own: IMAGES_FROM and LABELS of a build.
+
+IMAGES_FROM=folder       pictures; with subfolders, each is a class, counted in the order of their names
+IMAGES_FROM=file.npz     an array `images` (or the only one, or `x`), perhaps `labels` (or `y`)
+IMAGES_FROM=rows.csv     a row of numbers per sample; LABELS=last says that the last column is the label
+LABELS=file              .npy, .npz, or text: a whole number per line, or "name,label" for a folder
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.samples import Samples
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+MODES = {1: "L", 3: "RGB"}
+LAST = "last"
+
+
+def own_samples(images_from: str, labels: str | None, shape: tuple[int, ...]) -> Samples:
+    """The samples that a request names.
+
+    Args:
+        images_from: a folder, an .npz or a .csv file.
+        labels: a file, or "last" of a CSV file; None where the data hold them, or nobody does.
+        shape: of the network's input, without the batch.
+
+    Raises:
+        UserError: something cannot be read, has another size or number than it must; one sentence.
+    """
+    path = Path(images_from)
+    if path.is_dir():
+        values, found, names, order = _folder(path, shape)
+    elif path.suffix.lower() == ".npz":
+        (values, found), names, order = _packed(path, shape), [], None
+    elif path.suffix.lower() == ".csv":
+        (values, found), names, order = _rows(path, labels == LAST, shape), [], None
+    else:
+        raise UserError(f"IMAGES_FROM: '{path}' is no folder, .npz or .csv file; give one of these.")
+    if len(values) < 2:
+        raise UserError(f"IMAGES_FROM: '{path}' holds {len(values)} images; give two or more.")
+    if labels == LAST and path.suffix.lower() != ".csv":
+        raise UserError(f"LABELS: 'last' is the last column of a .csv file, and IMAGES_FROM is '{path}'.")
+    if labels and labels != LAST:
+        found = _labels(Path(labels), order)
+    if len(found) not in (0, len(values)):
+        raise UserError(
+            f"LABELS: '{labels or path}' holds {len(found):,} labels and '{path}' {len(values):,} images; "
+            "give one label per image."
+        )
+    known = f"{len(names)} classes by folder" if names else "with labels" if len(found) else "without labels"
+    what = f"{len(values):,} images of {path.name}, {known}"
+    return Samples(values, found, what, pixels=path.is_dir(), names=names)
+
+
+def calibration_rows(path: Path) -> np.ndarray:
+    """The floats in a calibration file, (N, …)."""
+    values, _ = _arrays(path, "INPUT")
+    return values
+
+
+def _folder(path: Path, shape):
+    """Pictures as uint8 (N, *shape), labels and names of classes where there are subfolders, and the names of
+    the files in their order.
+    """
+    if len(shape) != 3 or shape[0] not in MODES:
+        raise UserError(
+            f"IMAGES_FROM: '{path}' is a folder of pictures and the network takes "
+            f"{'x'.join(map(str, shape))} numbers, which is no picture of 1 or 3 colours; give an .npz file."
+        )
+    classes = sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+    folders = classes or [path]
+    files = [(k, file) for k, one in enumerate(folders) for file in sorted(one.iterdir())]
+    files = [(k, file) for k, file in files if file.suffix.lower() in PICTURES]
+    if not files:
+        raise UserError(
+            f"IMAGES_FROM: '{path}' holds no picture ({', '.join(PICTURES)}); give a folder of some."
+        )
+    images = np.stack([_picture(file, shape) for _, file in files])
+    labels = np.array([k for k, _ in files] if classes else [], np.int64)
+    return images, labels, [one.name for one in classes], [str(file.relative_to(path)) for _, file in files]
+
+
+def _picture(file: Path, shape) -> np.ndarray:
+    colours, height, width = shape
+    try:
+        with Image.open(file) as opened:
+            if opened.size != (width, height):
+                raise UserError(
+                    f"IMAGES_FROM: '{file}' has {opened.size[0]} x {opened.size[1]} pixels and the network "
+                    f"takes {width} x {height}; scale or cut the pictures as in training."
+                )
+            pixels = np.asarray(opened.convert(MODES[colours]), np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"IMAGES_FROM: '{file}' cannot be read as a picture ({error}); take it out."
+        ) from error
+    return pixels.reshape(height, width, colours).transpose(2, 0, 1)
+
+
+def _arrays(path: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and labels (perhaps none) of an .npz file; of an .npy file numbers alone."""
+    try:
+        opened = np.load(path, allow_pickle=False)
+        arrays = (
+            {"images": opened} if isinstance(opened, np.ndarray) else {name: opened[name] for name in opened}
+        )
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError) as error:
+        raise UserError(
+            f"{kind}: '{path}' cannot be read as numpy arrays ({error}); write it with numpy.savez."
+        ) from error
+    except Exception as error:  # zipfile has errors of its own
+        raise UserError(f"{kind}: '{path}' is cut short or damaged ({error}); write it again.") from error
+    labels = next((arrays.pop(name) for name in ("labels", "y") if name in arrays), np.zeros(0, np.int64))
+    values = next((arrays[name] for name in ("images", "x") if name in arrays), None)
+    if values is None and len(arrays) == 1:
+        (values,) = arrays.values()
+    if values is None or values.dtype.kind not in "iubf" or values.ndim < 2:
+        raise UserError(
+            f"{kind}: '{path}' holds no array 'images' of numbers, one sample per row, among "
+            f"{', '.join(arrays) or 'nothing'}; write numpy.savez(file, images=…, labels=…)."
+        )
+    return values, labels
+
+
+def _packed(path: Path, shape):
+    values, labels = _arrays(path, "IMAGES_FROM")
+    if values.shape[1:] != tuple(shape) and np.prod(values.shape[1:]) != np.prod(shape):
+        raise UserError(_other_shape(path, values.shape[1:], shape))
+    if len(shape) == 3 and values.shape[1:] not in (tuple(shape), tuple(shape)[1:], (int(np.prod(shape)),)):
+        raise UserError(_other_shape(path, values.shape[1:], shape))
+    return values.reshape(-1, *shape), _whole(labels, path)
+
+
+def _other_shape(path: Path, given, shape) -> str:
+    first = " (channels first)" if len(shape) == 3 else ""
+    return (
+        f"IMAGES_FROM: '{path}' holds samples of {'x'.join(map(str, given))} and the network takes "
+        f"{'x'.join(map(str, shape))}{first}; give samples of that shape."
+    )
+
+
+def _rows(path: Path, last: bool, shape):
+    """Rows of numbers; a first row that is none is a header."""
+    count = int(np.prod(shape))
+    try:
+        with path.open(newline="") as file:
+            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"IMAGES_FROM: '{path}' cannot be read as CSV ({error}); give rows of numbers."
+        ) from error
+    if rows and not _is_number(rows[0][1][0]):
+        rows = rows[1:]
+    for number, row in rows:
+        if len(row) != count + last:
+            label = " and a label" if last else ""
+            hint = "; LABELS=last says that the last column is the label" if len(row) == count + 1 else ""
+            raise UserError(
+                f"IMAGES_FROM: line {number} of '{path}' has {len(row)} columns and the network takes "
+                f"{count} numbers{label}{hint}."
+            )
+        for cell in row:
+            if not _is_number(cell):
+                raise UserError(f"IMAGES_FROM: line {number} of '{path}' holds '{cell}', which is no number.")
+    table = np.array([[float(cell) for cell in row] for _, row in rows]).reshape(len(rows), -1)
+    labels = _whole(table[:, -1], path) if last else np.zeros(0, np.int64)
+    values = table[:, :-1] if last else table
+    if all(cell.strip().lstrip("+-").isdigit() for _, row in rows for cell in row[:count]):
+        values = values.astype(np.int64)
+    return values.reshape(len(rows), *shape), labels
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _whole(labels: np.ndarray, path: Path) -> np.ndarray:
+    """Labels as whole numbers."""
+    if labels.dtype.kind not in "iubf" or (labels != np.rint(labels)).any() or labels.ndim not in (1, 3):
+        raise UserError(
+            f"LABELS: '{path}' holds labels that are no whole numbers, one per image or one per cell "
+            "(N, H, W); give 0, 1, 2 … and -1 where unknown."
+        )
+    return labels.astype(np.int64)
+
+
+def _labels(path: Path, order: list[str] | None) -> np.ndarray:
+    """Labels of a file of their own."""
+    if path.suffix.lower() in (".npy", ".npz"):
+        try:
+            opened = np.load(path, allow_pickle=False)
+            labels = opened if isinstance(opened, np.ndarray) else opened[next(iter(opened))]
+        except Exception as error:  # zipfile has errors of its own
+            raise UserError(
+                f"LABELS: '{path}' cannot be read ({error}); write it with numpy.save."
+            ) from error
+        return _whole(labels, path)
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"LABELS: '{path}' cannot be read ({error}); give a whole number per line."
+        ) from error
+    named = dict(line.rsplit(",", 1) for line in lines) if all("," in line for line in lines) else None
+    if named is not None:
+        if order is None or (lost := [name for name in order if name not in named]):
+            what = f"has no line for '{lost[0]}'" if order else "names files, and IMAGES_FROM is no folder"
+            raise UserError(f"LABELS: '{path}' {what}; give a line name,label for every picture.")
+        lines = [named[name] for name in order]
+    for line in lines:
+        if not line.strip().lstrip("-").isdigit():
+            raise UserError(f"LABELS: '{path}' holds '{line}', which is no whole number; give 0, 1, 2 …")
+    return np.array([int(line) for line in lines], np.int64)

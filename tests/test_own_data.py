@@ -1,0 +1,248 @@
+"""IMAGES_FROM and LABELS: a user's own samples, read as they are or refused in one sentence; and whose labels
+are used for a network from elsewhere.
+"""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from xnorforge.cli import asked as builds
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline.model_images import for_model
+from xnorforge.pipeline.own_data import calibration_rows, own_samples
+from xnorforge.pipeline.request import Request
+
+SHAPE = (3, 4, 5)
+
+
+def picture(path, seed, mode="RGB", size=(5, 4)):
+    """A random picture; its pixels as (C, H, W)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colours = {"RGB": 3, "L": 1}[mode]
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], colours), np.uint8)
+    Image.fromarray(pixels.squeeze()).save(path)
+    return pixels.transpose(2, 0, 1)
+
+
+def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
+    wanted = [
+        picture(tmp_path / "set" / name, k) for k, name in enumerate(("bee/1.png", "cat/0.png", "cat/2.png"))
+    ]
+    found = own_samples(f"{tmp_path}/set", None, SHAPE)
+    np.testing.assert_array_equal(found.values, wanted)
+    assert found.labels.tolist() == [0, 1, 1] and found.names == ["bee", "cat"] and found.pixels
+    assert found.what == "3 images of set, 2 classes by folder"
+
+
+def test_a_file_of_labels_goes_with_a_folder_line_by_line_or_by_name(tmp_path):
+    for k in range(3):
+        picture(tmp_path / f"set/{k}.png", k, "L")
+    assert own_samples(f"{tmp_path}/set", None, (1, 4, 5)).labels.size == 0
+    for text in ("2\n0\n1\n", "1.png,0\n0.png,2\n2.png,1\n"):
+        (tmp_path / "labels.txt").write_text(text)
+        assert own_samples(f"{tmp_path}/set", f"{tmp_path}/labels.txt", (1, 4, 5)).labels.tolist() == [
+            2,
+            0,
+            1,
+        ]
+
+
+def test_arrays_are_taken_as_they_are(tmp_path):
+    values, labels = np.arange(-30, 30, dtype=np.int8).reshape(3, 4, 5), np.array([0, -1, 1])
+    np.savez(tmp_path / "a.npz", images=values, labels=labels)
+    found = own_samples(f"{tmp_path}/a.npz", None, (1, 4, 5))
+    np.testing.assert_array_equal(found.values[:, 0], values)
+    assert found.labels.tolist() == [0, -1, 1] and not found.pixels and found.values.dtype == np.int8
+    np.save(tmp_path / "other.npy", [1, 1, 0])
+    assert own_samples(f"{tmp_path}/a.npz", f"{tmp_path}/other.npy", (1, 4, 5)).labels.tolist() == [1, 1, 0]
+    np.savez(tmp_path / "rows.npz", np.zeros((4, 2)))
+    assert calibration_rows(tmp_path / "rows.npz").shape == (4, 2)
+
+
+@pytest.mark.parametrize("header", ["", "a,b,c,kind\n"])
+def test_rows_are_numbers_with_the_label_last_where_that_is_said(tmp_path, header):
+    (tmp_path / "t.csv").write_text(f"{header}1,2,3,0\n-4,5,6,1\n")
+    found = own_samples(f"{tmp_path}/t.csv", "last", (3,))
+    assert found.values.tolist() == [[1, 2, 3], [-4, 5, 6]] and found.values.dtype == np.int64
+    assert found.labels.tolist() == [0, 1]
+    (tmp_path / "t.csv").write_text(f"{header}1,2,3,0.5\n-4,5,6,1\n")
+    assert own_samples(f"{tmp_path}/t.csv", None, (4,)).values.dtype == np.float64
+
+
+def text_file(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+def arrays(name, **given):
+    return lambda folder: np.savez(folder / name, **given)
+
+
+def pictures(count, **more):
+    return lambda folder: [picture(folder / f"set/{k}.png", k, **more) for k in range(count)]
+
+
+SLIPS = {
+    "no picture": (lambda f: (f / "set").mkdir(), "set", None, "'set' holds no picture (.png, "),
+    "another size": (pictures(2, size=(9, 4)), "set", None, "'set/0.png' has 9 x 4 pixels and the network "
+        "takes 5 x 4; "),
+    "one picture": (pictures(1), "set", None, "'set' holds 1 images; give two or more."),
+    "a broken picture": (
+        lambda f: (pictures(1)(f), (f / "set/1.png").write_bytes(b"x")), "set", None, "'set/1.png' cannot "
+            "be read as a "
+    ),
+    "cut short": (text_file("a.npz", "PK"), "a.npz", None, "'a.npz' "),
+    "channels last": (
+        arrays("a.npz", images=np.zeros((2, 4, 5, 3))), "a.npz", None,
+        "'a.npz' holds samples of 4x5x3 and the network takes 3x4x5 (channels first); give samples of that "
+        "shape.",
+    ),
+    "no array of numbers": (
+        arrays("a.npz", one=np.zeros((2, 60)), two=np.zeros(2)), "a.npz", None,
+        "'a.npz' holds no array 'images' of numbers, one sample per row, among one, two; ",
+    ),
+    "labels of another number": (
+        arrays("a.npz", images=np.zeros((3, 60)), labels=np.zeros(2)), "a.npz", None,
+        "LABELS: 'a.npz' holds 2 labels and 'a.npz' 3 images; give one label per image.",
+    ),
+    "labels that are no whole numbers": (
+        arrays("a.npz", images=np.zeros((3, 60)), labels=np.full(3, 0.5)), "a.npz", None,
+        "LABELS: 'a.npz' holds labels that are no whole numbers",
+    ),
+    "a column too many": (
+        text_file("t.csv", "\n".join([",".join("1" * 61)] * 2)), "t.csv", None,
+        "line 1 of 't.csv' has 61 columns and the network takes 60 numbers; LABELS=last says that the last "
+        "column is "
+        "the label.",
+    ),
+    "a word": (
+        text_file("t.csv", ",".join(["1"] * 59 + ["one"])), "t.csv", None, "line 1 of 't.csv' holds 'one', "
+            "which is no "
+    ),
+    "last of an archive": (
+        arrays("a.npz", images=np.zeros((2, 60))), "a.npz", "last", "LABELS: 'last' is the last column of a "
+            ".csv file"
+    ),
+    "a name that is missing": (
+        lambda f: (pictures(2)(f), (f / "l.txt").write_text("0.png,1\n")), "set", "l.txt",
+        "LABELS: 'l.txt' has no line for '1.png'; give a line name,label for every picture.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_what_does_not_fit_is_one_sentence(tmp_path, monkeypatch, slip):
+    make, images_from, labels, text = SLIPS[slip]
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path)
+    with pytest.raises(UserError) as raised:
+        own_samples(images_from, labels, SHAPE)
+    said = str(raised.value)
+    assert said.startswith(text if text.startswith("LABELS") else f"IMAGES_FROM: {text}") and said.endswith(
+        "."
+    )
+
+
+def net(path, shape, outputs=10):
+    """A file that takes `shape`."""
+    ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *shape])]
+    ends.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, outputs]))
+    onnx.save(
+        helper.make_model(
+            helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+        ),
+        path,
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "labelled"),
+    [("my_mnist_net", True), ("MNIST-4bit", True), ("net", False), ("fashion-mnist", False),
+     ("fashion_mnist", False),
+     ("emnist", False), ("kmnist", False)],
+)  # fmt: skip
+def test_labels_of_a_set_need_a_name_that_says_so(tmp_path, name, labelled):
+    path = net(tmp_path / f"{name}.onnx", (1, 28, 28))
+    found = for_model(path)
+    assert len(found.values) == 1000 and found.pixels and found.classes == 10
+    assert (len(found.labels) == 1000) == labelled
+    assert (
+        "labels not used, as nothing says that the network is for them (TASK=mnist)" in found.what
+    ) != labelled
+    assert len(for_model(path, task="mnist").labels) == 1000
+
+
+def test_images_that_fit_nothing_are_left_to_be_made_up(tmp_path):
+    found = for_model(net(tmp_path / "mnist.onnx", (5, 7)))
+    assert (
+        found.values is None and found.what == "random images, seed 1: no set of images fits the input (5, 7)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("mnist", "TASK: images of 'mnist' are 1x28x28 and m.onnx takes 5x7; give IMAGES_FROM."),
+        ("segment", "TASK: 'segment' is not about classes of images, and only such labels are used with "
+            "MODEL; give "
+            "IMAGES_FROM and LABELS."),
+        ("minst", "TASK: no 'minst' among "),
+    ],
+)  # fmt: skip
+def test_a_task_that_does_not_fit_is_refused(tmp_path, monkeypatch, task, text):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as raised:
+        for_model(net(tmp_path / "m.onnx", (5, 7)).relative_to(tmp_path), task=task)
+    assert str(raised.value).startswith(text)
+
+
+def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = Request(
+        model="none.onnx", board="pynq-z9", input_format="int99", images_from="no", folding="f.json"
+    )
+    with pytest.raises(UserError) as raised:
+        builds.check(asked)
+    said = str(raised.value)
+    for part in (
+        "BOARD: no 'pynq-z9' among ",
+        "INPUT: 'int99' has 99 bits, and an input has 16 at most; give fewer.",
+        "MODEL: 'none.onnx' does not exist; give the path of a QONNX file.",
+        "FOLDING: 'f.json' does not exist; give the path of a JSON file.",
+    ):
+        assert part in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"images_from": "x.npz"}, "IMAGES_FROM: is for a network of your own; give MODEL=, a QONNX file, "
+            "with it."),
+        ({"model": "m", "labels": "l"}, "LABELS: without images they belong to; give IMAGES_FROM"),
+        ({"model": "m", "images_from": "x.npz"}, "IMAGES_FROM: 'x.npz' does not exist; give the path of a "
+            "folder, an "),
+        ({"model": "m", "images_from": "x.txt"}, "IMAGES_FROM: 'x.txt' does not exist; give a folder, an "
+            ".npz or a "),
+        ({"model": "m", "input_format": "float:c.npz"}, "INPUT: 'c.npz' does not exist; give the path of an "
+            ".npz or "),
+    ],
+)  # fmt: skip
+def test_data_of_a_request_that_cannot_be_are_named(tmp_path, monkeypatch, given, text):
+    from xnorforge.pipeline import request
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as raised:
+        request.given_data(Request(**given))
+    assert str(raised.value).startswith(text)
+
+
+def test_words_of_a_command_line_become_a_request():
+    asked = builds.resolve(
+        {"model": "m.onnx", "scale": "2/255-1", "input_format": "uint4", "task": "mnist", "net": ""}
+    )
+    assert (asked.scale, asked.offset, asked.input_format, asked.task) == (2 / 255, -1.0, "uint4", "mnist")
+    assert builds.resolve({"model": "m.onnx", "input_format": "float:a.npz"}).calibration == "a.npz"
+    assert Request(model="m", labels="last").labels_file is None
