@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xnorforge import __main__ as cli
@@ -55,11 +56,11 @@ def built(tmp_path_factory):
     from xnorforge.flows.fold import fold
     from xnorforge.flows.importing import import_model
     from xnorforge.flows.lower import lower
-    from xnorforge.pipeline.model_images import for_model
+    from xnorforge.pipeline.model_images import input_shape
 
     net = folder / "out/n"
-    images, labels, which = for_model(folder / "net.onnx")
-    import_model(folder / "net.onnx", images[:20], labels[:20], net, 1.0, which)
+    images = np.random.default_rng(0).integers(0, 256, (20, *input_shape(folder / "net.onnx")), np.uint8)
+    import_model(folder / "net.onnx", images, np.full(20, -1), net, 1.0)
     lower(net / "model.onnx", net / "golden.npz", net)
     fold(net, "pynq-z2", net / "acc")
     generate(net / "acc/folded.onnx", net / "acc/rtl")

@@ -37,13 +37,13 @@ def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | N
         make: bits -> (graph, ONNX form).
         exact: the graph without rounding. frames: its images; integers: its answer.
     """
-    found, wanted = None, checks.classes_of(exact, integers)
+    found, wanted = None, checks.chosen_classes(exact, integers)
     for bits in BITS:
         graph, lowered = make(bits)
         if not graph.approximate:
             return None
         answer = checks.run_all(graph, frames)
-        differ = int((checks.classes_of(graph, answer) != wanted).sum())
+        differ = int((checks.chosen_classes(graph, answer) != wanted).sum())
         found = Rounded(graph, lowered, answer, bits, differ)
         if not differ:
             break
@@ -66,10 +66,10 @@ def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=No
     """
     few = frames[:IMAGES]
     before, after = exact.run(few), rounded.graph.run(few)
-    pairs = [(before[leaf], after[leaf]) for leaf in judged(exact) if leaf in after]
+    pairs = [(before[leaf], after[leaf]) for leaf in activation_leaves(exact) if leaf in after]
     activations, differ = sum(x.size for x, _ in pairs), sum(int((x != y).sum()) for x, y in pairs)
-    wanted, of_network = checks.classes_of(exact, integers), checks.channels_last(golden).argmax(-1)
-    classes = wanted, checks.classes_of(rounded.graph, rounded.integers)
+    wanted, of_network = checks.chosen_classes(exact, integers), checks.channels_last(golden).argmax(-1)
+    classes = wanted, checks.chosen_classes(rounded.graph, rounded.integers)
     cells = "images" if wanted.ndim == 1 else "cells"
     return {
         "sums": {
@@ -89,7 +89,7 @@ def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=No
     }
 
 
-def judged(graph: Lowered) -> list[str]:
+def activation_leaves(graph: Lowered) -> list[str]:
     """Leaves of the network's quantised activations."""
     return [value.single[0] for value in graph.activations.values()]
 

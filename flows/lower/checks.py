@@ -91,7 +91,7 @@ def activations_are_equal(
     return check("activations = qonnx", len(inputs), 0, reference.compared, what)
 
 
-def classes_of(graph: Lowered, integers: np.ndarray) -> np.ndarray:
+def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
     """Largest scores of images, or of every cell of maps."""
     scale, bias = scale_and_bias(graph.output)
     return (scale * integers.astype(np.float64) + bias).argmax(-1)

@@ -105,7 +105,6 @@ def check(asked: Request) -> None:
     for kind in ("model", "folding"):
         if given := getattr(asked, kind):
             looks.append(functools.partial(request.file, kind, given))
-    looks.append(lambda: request.folder(asked.net_dir, job.NO_ROOM))
     slips = []
     for look in looks:
         try:
@@ -114,6 +113,7 @@ def check(asked: Request) -> None:
             slips.append(str(error))
     if slips:
         raise UserError(" ".join(slips))
+    request.folder(asked.net_dir, job.NO_ROOM)
 
 
 def claim(asked: Request) -> None:

@@ -174,15 +174,15 @@ def scale_words(scale: float, offset: float) -> str:
     >>> scale_words(2 / 255, -1.0), scale_words(0.25, 0.0)
     ('2/255-1', '0.25')
     """
-    told = repr(scale).removesuffix(".0")
+    written = repr(scale).removesuffix(".0")
     for below in (255, 256, 128, 127):
         above = scale * below
         if (
-            len(told) > 6
+            len(written) > 6
             and abs(above - round(above)) < 1e-12
             and round(above)
             and round(above) / below == scale
         ):
-            told = f"{round(above)}/{below}"
+            written = f"{round(above)}/{below}"
             break
-    return told + (f"{offset:+.9g}" if offset else "")
+    return written + (f"{offset:+.9g}" if offset else "")
