@@ -205,7 +205,18 @@ def _cleaned(path: Path) -> ModelWrapper:
             )
         if entry.name not in constants and shape[0] != 1:
             network = network.transform(ChangeBatchSize(1))
-    return cleanup_model(network)
+    return _with_results_alone(cleanup_model(network))
+
+
+def _with_results_alone(network: ModelWrapper) -> ModelWrapper:
+    """Constants are no results: a network that ends in a quantiser of Brevitas is exported with its scale,
+    zero point and width as outputs of their own.
+    """
+    given = {one.name for one in network.graph.input}
+    for one in list(network.graph.output):
+        if one.name not in given and network.find_producer(one.name) is None:
+            network.graph.output.remove(one)
+    return network
 
 
 def _written(entry) -> str:

@@ -65,7 +65,7 @@ class Emission:
         for node in graph.nodes:
             inputs = [self.at[name].pop(0) for name in node.inputs]
             if self._is_no_node(node):
-                self.at[node.out] = inputs * max(1, len(self.readers[node.out]))
+                self.place(node.out, inputs[0])
                 continue
             out = self.tensor(f"{node.name}_out", self.frame(node.out), self.type(node.out))
             if node.op in EMISSIONS:

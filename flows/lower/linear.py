@@ -1,10 +1,10 @@
 """Convolutions and dense layers over one integer leaf.
 
-With one scale g over the input channels, x[c] = g m[c] n[c] + B[c], weights ws[o] W[o, c]:
+With a scale g common to the input channels of a group, x[c] = g m[c] n[c] + B[c], weights ws[o] W[o, c]:
     y[o] = ws[o] g * sum W m n  +  ws[o] * sum W B
-so small integer ratios m and signs fold into the weights, and B into the offset. Where n is a bit and W is
-+-1 the sum is
-counted as matches p of K:  sum W n = p - (number of -1 weights).
+so integer ratios m and signs fold into the weights, and B into the offset. Products W m that no operator
+holds become several matrices, one per digit of 8 bits. Where n is a bit and W is +-1 the sum is counted as
+matches p of K:  sum W n = p - (number of -1 weights).
 
 A border of value v is the integer (v - B) / (g m). For plain +-1 bits and zeros that is one half: no bit
 stands for it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`). Any other that
@@ -21,7 +21,8 @@ from .sums import one_leaf
 from .values import Value, append, bounds_of, common_grid, exact
 from .walk import refuse
 
-CHEAPEST_RATIO = 2**8  # larger ratios between channel scales are refused
+LARGEST_RATIO = 2**40  # larger ratios between channel scales are refused
+LARGEST_WEIGHT = 2**15 - 1  # of a matrix; products with ratios beyond become matrices of digits
 WIDEST = 16  # bits of a matrix's input; float64 then holds every sum of products
 NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 
@@ -121,24 +122,25 @@ def _linear(
     if bits > WIDEST:
         why = f"its input has integers of {bits} bits, and a matrix takes {WIDEST}"
         raise refuse(node, why, "put a quantiser in front of it")
-    grid = common_grid(a) or Fraction(1)
-    ratio = np.array([int(x / grid) for x in a], object)
-    if max(abs(x) for x in ratio) >= CHEAPEST_RATIO:
+    grids = [common_grid(part) or Fraction(1) for part in a.reshape(groups, inside)]
+    shares = np.repeat(np.array(grids, object), inside)
+    ratio = np.array([int(x) for x in a / shares], object)
+    if max(abs(x) for x in ratio) >= LARGEST_RATIO:
         raise refuse(
             node, "its input channels have different scales", "put a quantiser of one scale in front of it"
         )
-    ratio = ratio.astype(np.int64)
+    grid = np.repeat(np.array(grids, object), outputs // groups)
 
     # W m, laid out (kh, kw, C/groups, O); channel k of output o reads input channel source[k, o]
     taps = weights.transpose(2, 3, 1, 0)
     source = np.arange(inside)[:, None] + np.arange(outputs)[None, :] // (outputs // groups) * inside
-    folded = taps * ratio[source]
+    digits = _digits(taps.astype(object) * ratio[source])
 
     op, lo, hi, step = "Dense" if flat else "Conv", leaf.lo, leaf.hi, grid
     padding: dict = {}
-    image, missing = leaf.shape[:2], None
+    image, reads, missing = leaf.shape[:2], [leaf] * len(digits), None
     if any(pads):
-        wanted = (border - value.offset) / grid  # of a tap's weight, where it lies beyond the image
+        wanted = (border - value.offset) / shares  # of a tap's weight, where it lies beyond the image
         within = all(p <= d * (k - 1) for p, d, k in zip(pads, dilation * 2, kernel * 2))
         if leaf.range == (0, 1) and within and (2 * wanted == ratio).all():
             op, padding, step = "SignedConv", {"pads": list(pads)}, grid / 2
@@ -146,40 +148,47 @@ def _linear(
         else:
             there = nearest_border(leaf, wanted, ratio)
             missing = wanted - ratio * there
-            leaf = MAKERS["border"](walk, leaf, there, pads, layer)
-            lo, hi = leaf.lo, leaf.hi
-    ends = folded * lo[source], folded * hi[source]
-    low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
-    top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
-    xnor = (
-        op != "SignedConv"
-        and groups == 1
-        and leaf.range[0] >= 0
-        and leaf.range[1] <= 1
-        and (abs(folded) == 1).all()
-    )
-    if xnor:
-        low, high = 0, inside * kernel[0] * kernel[1]
+            # Each matrix has a border of its own, so that it lies in front of its windows.
+            reads = [MAKERS["border"](walk, leaf, there, pads, layer) for _ in digits]
+            lo, hi = reads[0].lo, reads[0].hi
+    short = (taps * missing[source]).sum(2) if missing is not None and missing.any() else None
     shape: tuple[int, ...] = (outputs,)
     if not flat:
-        h, w, _ = leaf.shape
-        if "pads" in padding:
-            h, w = h + pads[0] + pads[2], w + pads[1] + pads[3]
+        h, w = (side + pads[k] + pads[k + 2] for k, side in enumerate(leaf.shape[:2]))
         shape = (*window_shape((h, w), kernel, stride, dilation), outputs)
         if min(shape) < 1:
             raise refuse(
                 node, f"its kernel {kernel} is larger than the image {h}x{w}", "use a smaller kernel or pad"
             )
         padding |= {"stride": list(stride), "dilation": list(dilation), "groups": groups}
+    folded = digits[0][1]
+    xnor = (
+        op != "SignedConv"
+        and groups == 1
+        and reads[0].range[0] >= 0
+        and reads[0].range[1] <= 1
+        and len(digits) == 1
+        and bool((abs(folded) == 1).all())
+    )
     if node.name in walk.writable:
-        plain = all(x == grid and b == -grid / 2 for x, b in zip(a, value.offset))
-        if not xnor or not plain or (missing is not None and missing.any()):
+        plain = all(x == grids[0] and b == -grids[0] / 2 for x, b in zip(a, value.offset))
+        if not xnor or not plain or short is not None:
             why = "its template is replaced at run time, and only bits of -1 and +1 can be compared with one"
             raise refuse(node, why, "put a sign in front of it, no border of zeros and no groups")
         padding["writable"] = True
-    matrix = folded[0, 0] if flat else folded
-    times = 1
-    out = walk.emit(op, [leaf], shape, low, high, layer, weights=matrix, xnor=bool(xnor), top=top, **padding)
+    terms: dict[str, np.ndarray] = {}
+    for (factor, part), read in zip(digits, reads):
+        ends = part * lo[source], part * hi[source]
+        low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
+        top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
+        if xnor:
+            low, high = 0, inside * kernel[0] * kernel[1]
+        matrix, times = part[0, 0] if flat else part, 1
+        out = walk.emit(op, [read], shape, low, high, layer, weights=matrix, xnor=xnor, top=top, **padding)
+        if short is not None and not terms:
+            share = short / Fraction(factor)
+            out, times = MAKERS["beyond"](walk, node, out, share, image, stride, dilation, pads)
+        terms[out.name] = scale * step * factor / times
 
     # sum W B; of 2 n - 1 all taps, those beyond the image too, have the border's value besides. Matches count
     # the negative weights as well.
@@ -187,12 +196,14 @@ def _linear(
     rest = _dot(taps.sum((0, 1)), offset, source)
     if xnor:
         rest = rest - step * _whole((folded < 0).sum((0, 1, 2)))
-    if missing is not None and missing.any():
-        short = (taps * missing[source]).sum(2)
-        out, times = MAKERS["beyond"](walk, node, out, short, image, stride, dilation, pads)
     factor = abs(scale.astype(np.float64))
     bounds = bounds_of(value).each(lambda x: (abs(taps) * x[source]).sum((0, 1, 2)) * factor)
-    result = walk.value_of(out, scale * step / times, scale * rest, bounds)
+    if len(digits) == 1:
+        result = walk.value_of(out, terms[out.name], scale * rest, bounds)
+    else:
+        for name, a in terms.items():  # the reference rounds on its way to each
+            walk.value_of(walk.leaves[name], a, 0 * a, bounds)
+        result = Value(out, terms, scale * rest, bounds=bounds)
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
     return result if bias is None else append(result, "add", np.broadcast_to(bias.reshape(-1), outputs))
 
@@ -208,6 +219,19 @@ def nearest_border(leaf, wanted, ratio) -> np.ndarray:
     ):
         return np.array([int(x) for x in exactly])
     return np.full(leaf.channels, min(max(0, low), high))
+
+
+def _digits(weights) -> list[tuple[int, np.ndarray]]:
+    """Integers of any size as a sum of factors times int64 matrices; one where an operator holds it."""
+    if abs(weights).max(initial=0) <= LARGEST_WEIGHT:
+        return [(1, weights.astype(np.int64))]
+    found, factor = [], 1
+    while weights.any():
+        digit = (weights + 128) % 256 - 128
+        if digit.any():
+            found.append((factor, digit.astype(np.int64)))
+        weights, factor = (weights - digit) // 256, factor * 256
+    return found
 
 
 def _whole(numbers) -> np.ndarray:

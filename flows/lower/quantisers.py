@@ -3,8 +3,6 @@
 Quantisers of activations become operators (`hw/ops/threshold/lower.py`); those of weights are computed here.
 """
 
-from fractions import Fraction
-
 import numpy as np
 from qonnx.custom_op.general.intquant import resolve_rounding_mode
 
@@ -73,29 +71,35 @@ def constant_quantiser(walk, node, at):
     if node.op_type == "BipolarQuant":
         integers = 2 * sign(x) - 1
     else:
-        level, _, step, low = levels(walk, node, at)
-        if low.denominator > step:
-            raise refuse(node, f"its zero-point is {scalar(walk, node, 2):g}", "use a whole one for weights")
-        integers = step * level(x / scale) + int(step * low)
+        zero = np.atleast_1d(walk.constant(node, 2).astype(F32))
+        level, _, step, low = levels(walk, node, at, zero)
+        half = next((z for z, start in zip(zero.flat, low.flat) if start.denominator > step), None)
+        if half is not None:
+            raise refuse(node, f"its zero-point is {half:g}", "use a whole one for weights")
+        integers = step * level(x / scale) + (step * low).astype(np.int64)
     exact_scale = exact(scale).reshape(scale.shape)
     walk.weights[node.output[0]] = integers.astype(np.int64), exact_scale
     walk.constants[node.output[0]] = (integers * scale).astype(F32)
 
 
-def levels(walk, node, at):
+def levels(walk, node, at, zero: np.ndarray):
     """What a Quant node does behind the division by its scale.
 
+    Args:
+        zero: float32, the zero point in a shape that broadcasts against the numbers.
+
     Returns:
-        level: float32 -> 0 .. steps; steps; and step, low with output = scale * step * (level + low).
+        level: float32 -> 0 .. steps; steps; and step, low with output = scale * step * (level + low), low
+            exact in the shape of `zero`.
     """
-    zero, bits = scalar(walk, node, 2), width(walk, node, 3)
-    signed = at.get("signed", 1)
+    bits, signed = width(walk, node, 3), at.get("signed", 1)
+    offset = exact(zero).reshape(zero.shape)
     if bits == 1 and signed:  # -1 and +1, as qonnx has it
-        return lambda x: sign(x + F32(zero)), 1, 2, (-1 - Fraction(zero)) / 2
+        return lambda x: sign(x + zero), 1, 2, (-1 - offset) / 2
     low, high = bounds(bits, signed, at.get("narrow", 0))
     nearest = rounding(node, at, "ROUND")
 
     def level(x):
-        return (np.clip(nearest(x + F32(zero)), low, high) - low).astype(np.int64)
+        return np.clip(nearest(x + zero), low, high).astype(np.int64) - low
 
-    return level, high - low, 1, low - Fraction(zero)
+    return level, high - low, 1, low - offset

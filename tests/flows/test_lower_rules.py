@@ -467,3 +467,83 @@ def test_a_resize_is_lowered_exactly_or_refused_whatever_its_coordinates(where, 
         compare(model, pixels)
     except UserError as error:
         assert "does more than repeat pixels" in str(error)
+
+
+def per_channel(numbers):
+    return np.reshape(numbers, (1, -1, 1, 1))
+
+
+@pytest.mark.parametrize("pads", [0, 1])
+def test_channels_of_unlike_scales_become_matrices_of_digits(pads):
+    """Ratios of 1 to 2,560, whose products with weights need 17 bits."""
+    for bits, depth in [(1, 6), (3, 12)]:
+        graph = Graph((4, 6, 6), seed=bits)
+        scales = per_channel([1.0, 1 / 512, 3 / 256, -5.0])
+        graph.quant(64.0, bits, signed=0).real("Mul", scales)
+        weights = graph.rng.integers(-20, 21, (depth, 4, 3, 3)).astype(np.float32)
+        graph.node("Conv", weights, pads=[pads] * 4).norm(depth).sign().node("Flatten", axis=1)
+        size = depth * (4 + 2 * pads) ** 2
+        model = graph.node("MatMul", graph.weights(size, 3)).model((3,))
+        made = compare(model, bytes_of((6, 4, 6, 6), seed=bits))
+        matrices = [node for node in made.nodes if node.op == "Conv"]
+        assert len(matrices) == 3 and all(abs(node.at["weights"]).max() <= 128 for node in matrices)
+
+
+def test_every_channel_of_a_depthwise_convolution_may_have_its_own_scale():
+    graph = Graph((4, 6, 6))
+    scales = np.float32(per_channel([0.3, 0.07, 0.11, 1.9]))
+    graph.real("Mul", 1 / 255).node(
+        "Quant",
+        scales / 16,
+        np.float32(0),
+        np.float32(4),
+        domain=QONNX,
+        signed=0,
+        narrow=0,
+        rounding_mode="ROUND",
+    )
+    model = graph.node("Conv", graph.weights(4, 1, 3, 3), group=4).norm(4).sign().model((4, 4, 4))
+    (matrix,) = [node for node in compare(model, bytes_of((6, 4, 6, 6))).nodes if node.op == "Conv"]
+    assert (abs(matrix.at["weights"]) == 1).all()
+
+
+def test_every_channel_may_have_its_own_zero_point():
+    graph = Graph((CHANNELS, 1, 256))
+    zero = per_channel(np.arange(CHANNELS) % 8)
+    graph.node(
+        "Quant", np.float32(31.0), np.float32(zero), np.float32(4), domain=QONNX, signed=0, narrow=0,
+        rounding_mode="ROUND",
+    )  # fmt: skip
+    compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
+
+
+def test_quantised_weights_may_have_a_zero_point_per_output():
+    graph = Graph((4, 6, 6)).real("Sub", 128.0).sign()
+    before, graph.at = graph.at, "raw"
+    graph.constants["raw"] = np.float32(graph.rng.uniform(-1, 1, (5, 4, 3, 3)))
+    zero = np.float32([0, 3, 7, 12, 15]).reshape(5, 1, 1, 1)
+    graph.node(
+        "Quant",
+        np.float32(0.125),
+        zero,
+        np.float32(4),
+        domain=QONNX,
+        signed=0,
+        narrow=0,
+        rounding_mode="ROUND",
+    )
+    model = graph.node("Conv", inputs=[before, graph.at]).norm(5).sign().model((5, 4, 4))
+    compare(model, bytes_of((6, 4, 6, 6)))
+
+
+def test_a_quantised_bias_of_32_bits_keeps_its_digits():
+    graph = Graph((16,)).real("Sub", 128.0).sign()
+    before, graph.at = graph.at, "raw"
+    graph.constants["raw"] = np.float32([-0.3, 0.008, 0.097, -0.027])
+    bias = graph.quant(2.0**-10, 32).at
+    graph.constants["weights"] = graph.weights(16, 4)
+    model = graph.node("Gemm", inputs=[before, "weights", bias]).model((4,))
+    made = compare(model, bytes_of((6, 16)))
+    _, offset = checks.scale_and_bias(made.output)
+    np.testing.assert_array_equal(offset * 2**10 % 1, 0)
+    assert abs(offset * 2**10 % 2**10).any()

@@ -112,7 +112,7 @@ def test_two_rows_share_a_multiplier_where_their_factor_fits():
 @pytest.mark.parametrize(
     "changes, text",
     [
-        ({"w_bits": 9}, "unit: w_bits=9 is outside 2 .. 8."),
+        ({"w_bits": 17}, "unit: w_bits=17 is outside 2 .. 16."),
         ({"in_bits": 17}, "unit: in_bits=17 is outside 1 .. 16."),
         ({"bipolar": 1}, "unit: bipolar=1 does not go with in_bits=8; it needs in_bits=1."),
         ({"dsp": 1, "in_bits": 1}, "unit: dsp=1 does not go with in_bits=1; it needs in_bits of 2 or more."),

@@ -21,7 +21,7 @@ class IntMvu(Mvu):
     """Vectors (mw integers) times weights (mw, mh), integers of `w_bits` bits; give x @ weights or sum >= T.
 
     Inputs have `in_bits` bits (1 .. 16), unsigned or two's complement; with bipolar=1 they are bits and stand
-    for -1 and +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 8 bits. Sums are INT of
+    for -1 and +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 16 bits. Sums are INT of
     `out_bits` bits, which must hold every sum that the weights can make; out_bits=0 takes as many as the
     worst weights need. Thresholds are any integers. dsp=0 adds planes of the weights in LUTs, dsp=1
     multiplies in DSP blocks where they pay. The arithmetic here is the contract: the RTL is tested against it
@@ -49,7 +49,7 @@ class IntMvu(Mvu):
     @property
     def weight_bits(self) -> int:
         """Bits of a weight."""
-        return self._checked("w_bits", 2, 8)
+        return self._checked("w_bits", 2, 16)
 
     def _checked(self, key: str, least: int, most: int) -> int:
         bits = self.get_nodeattr(key)
@@ -278,6 +278,10 @@ class IntMvu(Mvu):
             (12, 4, 3, 2, 2, True, 12, 0, 4, {}),
             (12, 4, 6, 2, 2, False, 12, 1, 8, {"dsp": 1}),
             (6, 2, 2, 1, 2, True, 16, 1, 6, {"dsp": 1}),
+            (6, 4, 3, 2, 2, True, 8, 0, 9, {}),
+            (6, 2, 2, 1, 2, False, 4, 1, 15, {}),
+            (6, 4, 3, 2, 2, True, 8, 1, 12, {"dsp": 1}),
+            (12, 3, 4, 1, 2, True, 1, 0, 16, {"bipolar": 1}),
         ]
         names = ("mw", "mh", "simd", "pe", "vectors", "raw", "in_bits", "in_signed", "w_bits")
         made = [

@@ -161,7 +161,9 @@ def _quant(walk, node, at):
     if node.input[0] in walk.constants:
         return constant_quantiser(walk, node, at)
     value = walk.value(node)
-    level, steps, step, low = levels(walk, node, at)
+    zero = walk.per_channel(node, walk.constant(node, 2).astype(F32), value)
+    level, steps, step, low = levels(walk, node, at, zero[:, None])
+    low = low.reshape(-1)
     scale = walk.per_channel(node, checked_scale(node, walk.constant(node, 1).astype(F32)), value)
     return quantised(walk, node, lambda x: level(x / scale[:, None]), steps, step * exact(scale), low)
 
