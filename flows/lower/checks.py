@@ -12,7 +12,8 @@ from .values import bounds_of, fits_float32
 from .walk import Lowered
 
 __all__ = [
-    "activations_are_equal", "chosen_classes", "finn_is_equal", "run_all", "scale_and_bias", "scores_are_equal",
+    "activations_are_equal", "chosen_classes", "finn_is_equal", "run_all", "scale_and_bias",
+    "scores_are_equal",
 ]  # fmt: skip
 
 CHUNK = 32  # images per batch: bounds the memory of the windows
