@@ -81,7 +81,7 @@ def widths(name: str, weights, bits: int, signed: bool, bipolar: int = 0) -> dic
     """
     for what, given, most, cure in (
         ("inputs", bits, 16, "put a quantiser in front of it"),
-        ("weights", _bits_of(weights), 8, "quantise them to 8 bits"),
+        ("weights", _bits_of(weights), 16, "quantise them to 16 bits"),
     ):
         if given > most:
             raise UserError(f"{name}: its {what} have {given} bits and at most {most} can be built; {cure}.")
