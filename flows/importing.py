@@ -19,10 +19,12 @@ from xnorforge.flows.graph_checks import check_form
 from xnorforge.flows.import_doubts import judged, scale_doubts
 from xnorforge.flows.input_range import input_of
 from xnorforge.flows.input_wanted import Wanted, chosen_format, classes_of
+from xnorforge.flows.layout import channels_to_front, gives_channels_first, takes_channels_first
 from xnorforge.flows.lower import rounding
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.reference import Reference
 from xnorforge.flows.lower.registry import RULES
+from xnorforge.flows.lower.tails import Tail, differences, host_function, without_tails
 from xnorforge.flows.lower.walk import Lowered, refuse
 from xnorforge.flows.model_file import loaded
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
@@ -30,6 +32,7 @@ from xnorforge.flows.samples import Samples, rounding_error, sample_integers
 
 SINGLE = 2  # images that are run one by one as well
 FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold by chance only
+TAIL_IMAGES = 20  # images of which a function behind the scores is compared
 COARSE = 1e-4  # of a tensor's largest value: more than float32 rounding, less than a quantiser's step
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # how onnxruntime says it
 QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
@@ -79,6 +82,10 @@ def import_network(
     with measured("qonnx", "onnxruntime", "onnx") as run:
         with _run_by_others(model):
             network = _cleaned(model)
+            if samples.values is not None:
+                network = takes_channels_first(network, samples.values.shape[1:])
+            whole_network, (network, tails) = network, without_tails(network)
+            network, channels_last = gives_channels_first(network)
             shape = tuple(network.get_tensor_shape(input_of(network))[1:])
             found = chosen_format(network, samples, wanted, model)
         form = found.form
@@ -86,9 +93,12 @@ def import_network(
         inputs = form.values(integers).reshape(len(integers), *shape)
         # What cannot be built is refused before the images are run.
         graph = integer_graph(network, form.lo, form.hi, form.scale, offset=form.offset)
+        *image, channels = graph.leaves[graph.output.single[0]].shape
         with _run_by_others(model):
             scores, same = _scores(network, inputs, integers.reshape(len(integers), *shape), graph)
+            scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
+            proofs = [same, *_host_function(whole_network, tails, inputs, scores, channels_last)]
         labels, accuracy, unsaid = judged(samples, scores, model)
         with _run_by_others(model):
             doubts = scale_doubts(network, samples, found, wanted, shape, accuracy, scores)
@@ -117,7 +127,8 @@ def import_network(
         "accuracy": accuracy,
         "not_measured": unsaid,
         "doubts": doubts,
-        "checks": [same],
+        "host_function": host_function(tails),
+        "checks": proofs,
         "run": run,
     }
     write_json(out_dir / "export.json", record)
@@ -235,7 +246,7 @@ def _scores(
     """
     scores, bound = qonnx_scores(network, inputs), rounding.bound(graph, len(network.graph.node))
     equal, tried, ties = True, min(SINGLE, len(inputs)), 0
-    allowed = 2 * bound.reshape(-1, *[1] * (scores.ndim - 2))
+    allowed = 2 * np.repeat(bound, scores[0].size // len(bound)).reshape(scores[0].shape)
     for image in range(tried):
         alone = qonnx_scores(network, inputs[image : image + 1])[0]
         far = ~(abs(alone.astype(np.float64) - scores[image]) <= allowed)
@@ -266,6 +277,21 @@ def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, ima
     sizes = {node.name: 2 * np.prod(graph.leaves[node.out].shape) for node in graph.nodes}
     many = any(count > max(FEW * sizes[name], 2) for name, count in reference.ties.items())
     return 0 if many else reference.ties.total()
+
+
+def _host_function(network: ModelWrapper, tails: list[Tail], inputs, scores: np.ndarray, channels_last: bool):
+    """The check that the file gives what the host computes of the scores, if it ends in such a function;
+    `channels_last` says whether the file gives maps so.
+    """
+    if not tails:
+        return []
+    few, name = min(TAIL_IMAGES, len(inputs)), host_function(tails)
+    given = channels_to_front(qonnx_scores(network, inputs[:few]), channels_last)
+    wrong = differences(tails, scores[:few], given)
+    if wrong:
+        raise MismatchError(f"import: {wrong} of {given.size} results are not {name} of the file's scores.")
+    what = f"{name} of the scores, to float32 rounding; classes =="
+    return [check(f"{name} = file", few, 0, given.size, what)]
 
 
 def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> UserError:

@@ -14,6 +14,7 @@ Writes `lowered.onnx`, `lowered.npz` (integers (N, outputs) or, of a map, (N, H,
 """
 
 from collections import Counter
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from xnorforge.hw.any_width import for_npz
 from . import approximation, checks, emit, nodes
 from .graph import integer_graph
 from .reference import Reference
+from .tails import host_function, without_tails
 from .tidy import tidied
 from .walk import Lowered
 
@@ -60,12 +62,14 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         stated = read_json(Path(model).with_name("export.json"))
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
-        network, writable = cleanup_model(ModelWrapper(str(model))), stated.get("writable", [])
+        network, tails = without_tails(cleanup_model(ModelWrapper(str(model))))
+        writable = stated.get("writable", [])
         graph, lowered = integers_of(network, given, writable)
         if graph.leaves[graph.output.single[0]].order is not None:
             raise UserError(
                 "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
             )
+        scores = _as_the_output(scores, graph)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
@@ -79,7 +83,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         proofs, apart = [], None
         if graph.activations:
             proofs.append(checks.activations_are_equal(graph, network, *few, reference))
-        proofs.insert(0, checks.scores_are_equal(graph, integers, scores, judge))
+        proofs.insert(0, checks.scores_are_equal(graph, integers, scores, judge, tails))
         if approximate:
             labels = data.get("labels")
             rounded = approximation.fewest_bits(
@@ -103,6 +107,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         "nodes": dict(sorted(Counter(n.op_type for n in lowered.graph.node).items())),
         "own_nodes": {n.name: n.op_type for n in own},
         "finn_not_run": finn_not_run,
+        "host_function": host_function(tails) or stated.get("host_function"),
         "reference_rounds": graph.rounded,
         "ties": dict(reference.ties),
         "approximate": apart,
@@ -110,6 +115,13 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     }
     write_json(out_dir / "lower.json", record)
     return record
+
+
+def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:
+    """Golden scores in the shape of the graph's output, channels first: axes of length 1 may be left out."""
+    *image, channels = graph.leaves[graph.output.single[0]].shape
+    shape = (len(scores), channels, *image)
+    return scores.reshape(shape) if scores.size == prod(shape) else scores
 
 
 def integers_of(

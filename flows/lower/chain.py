@@ -1,25 +1,26 @@
 """Per-channel operations: they lengthen a value's chain and make no operator."""
 
 import numpy as np
-from onnx import TensorProto
 
 from .registry import rule
 from .sums import sum_of_branches
 from .values import append, batch_norm, exact
+from .views import view_of
 from .walk import refuse
 
 
 @rule("BatchNormalization")
 def _batch_norm(walk, node, at):
-    value = walk.value(node)
+    value = walk.value(node, arrange=False)
     gamma, beta, mean, var = (walk.constant(node, k) for k in range(1, 5))
     scale, plus = batch_norm(gamma, beta, mean, var, at.get("epsilon", 1e-5))
     if not (np.isfinite(scale).all() and np.isfinite(plus).all()):
         raise refuse(
             node, "its variance is negative or its constants overflow", "train and export the network again"
         )
-    order = value.leaf.order if value.leaf.order is not None else slice(None)
-    return append(value, "bn", scale[order], plus[order])
+    shape = [1, -1, *[1] * (len(view_of(value).shape) - 1)]
+    scale, plus = (walk.per_channel(node, one.reshape(shape), value) for one in (scale, plus))
+    return append(value, "bn", scale, plus)
 
 
 @rule("Mul", "Div", "Add", "Sub")
@@ -33,7 +34,7 @@ def _arithmetic(walk, node, _at):
                 node, "a product of two activations has no integer operator", "use a constant factor"
             )
         return sum_of_branches(walk, node, 1 if node.op_type == "Add" else -1)
-    value = walk.value(node, 1 if left else 0)
+    value = walk.value(node, 1 if left else 0, arrange=False)
     constant = walk.per_channel(node, walk.constants[node.input[0 if left else 1]], value)
     if node.op_type == "Sub":
         return append(value, "rsub", constant) if left else append(value, "add", -constant)
@@ -57,14 +58,4 @@ def _scale_weights(walk, node) -> None:
 
 @rule("Identity", "Dropout")
 def _identity(walk, node, _at):
-    return walk.value(node)
-
-
-@rule("Cast")
-def _cast(walk, node, at):
-    if at["to"] not in (TensorProto.FLOAT, TensorProto.DOUBLE):
-        kind = TensorProto.DataType.Name(at["to"])
-        raise refuse(
-            node, f"a cast to {kind} drops digits", "leave the cast out, or quantise with a Quant node"
-        )
-    return walk.value(node)
+    return walk.value(node, arrange=False)

@@ -8,6 +8,7 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.flows import finn_execution
 
 from .reference import Reference, report_mismatch, scale_and_bias
+from .tails import differences, host_function
 from .values import bounds_of, fits_float32
 from .walk import Lowered
 
@@ -35,7 +36,7 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, judge=None) -> dict:
+def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, judge=None, tails=()) -> dict:
     """Check (a): scale * integers + bias against the golden scores of every image.
 
     Where float32 holds scores exactly they must be equal; where the reference rounds they must agree to the
@@ -45,10 +46,21 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, j
         judge: (bound, explains): how far float32 may be off per score, and a function of the number of an
             image that says whether ties in front of them are why its scores differ (`reference.py`). Without
             it no difference is explained, and scores that float32 rounds agree to `RELATIVE`.
+        tails: what the network ends in behind its scores. Where they give numbers, golden ones are those;
+            where they give indices, golden ones are the scores in front of them.
     """
     leaf = graph.leaves[graph.output.single[0]]
     scale, bias = scale_and_bias(graph.output)
     scores = scale * integers.astype(np.float64) + bias
+    if tails and tails[-1].compute:
+        wrong = differences(list(tails), np.moveaxis(scores, -1, 1), golden)
+        name = host_function(list(tails))
+        if wrong:
+            raise MismatchError(
+                f"lower: {wrong} of {golden.size} scores in golden.npz are not {name} of ours."
+            )
+        what = f"{name} of scores to {RELATIVE:g}, classes ==, golden.npz, all images"
+        return check("lowered = qonnx", len(golden), 0, int(golden.size), what)
     given = channels_last(golden).astype(np.float64)
     terms = graph.output.single[1], graph.output.offset
     if leaf.name not in graph.rounded and fits_float32(*terms, bounds_of(graph.output).reach):

@@ -1,7 +1,9 @@
 """The walk itself: a cleaned QONNX graph becomes a graph of integer operators, or is refused by name."""
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 from onnx import helper
@@ -9,30 +11,29 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 
-from . import chain, linear, moves  # noqa: F401  they enter their rules
-from .registry import CURES, RULES
+from . import chain, functions, linear, moves, qcdq, views  # noqa: F401  they enter their rules
+from .registry import CURES, MAKERS, RULES
 from .sums import one_leaf
-from .values import Leaf
+from .values import Leaf, Value
+from .views import seen, usual_view
 from .walk import Lowered, Walk, refuse
 
 # The nearest form that works, for float operators that people do put into networks.
 AT_THE_END = "drop it behind the last layer, where it keeps the order of the scores"
 CURES |= {
-    "Softmax": "drop it, the largest score is the same",
-    "LogSoftmax": "drop it, the largest score is the same",
-    "Sigmoid": f"{AT_THE_END}, or use brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
-    "HardSigmoid": f"{AT_THE_END}, or use brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
-    "Tanh": f"{AT_THE_END}, or use brevitas.nn.QuantHardTanh (Clip and Quant) inside the network",
+    "Softmax": "use it behind the last layer, where the host computes it",
+    "LogSoftmax": "use it behind the last layer, where the host computes it",
     "Unsqueeze": "drop it behind the last layer: scores are a vector, or a map of rows, columns and channels",
     "ReduceMax": "use GlobalMaxPool, which takes the largest of all rows and columns",
     "ReduceSum": "use GlobalAveragePool; a sum is the average times the number of pixels",
-    "Elu": "use brevitas.nn.QuantReLU (Relu and Quant)",
-    "Gelu": "use brevitas.nn.QuantReLU (Relu and Quant)",
     "ConvTranspose": "use a nearest Resize and a Conv",
     "LayerNormalization": "use BatchNormalization, whose constants are known when the network is built",
     "InstanceNormalization": "use BatchNormalization, whose constants are known when the network is built",
     "Transpose": "drop it behind the last layer, and export the network channels first, as torch does",
-}
+} | dict.fromkeys(
+    ("HardSwish", "Swish", "Gelu", "Mish", "Abs"),
+    "it falls and rises, which no thresholds follow; use Relu, or Clip, and a quantiser",
+)
 
 
 def integer_graph(
@@ -60,10 +61,12 @@ def integer_graph(
         )
     _check_constants(walk)
     _, channels, *image = model.get_tensor_shape(inputs[0].name)
+    image = [1, *image] if len(image) == 1 else image
     low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
     leaf = walk.leaves["input"] = Leaf("input", (*image, channels), low, high, "input")
     step, origin = (Fraction(float(np.float32(one))) for one in (scale, offset))
-    walk.values[inputs[0].name] = walk.levels_of(leaf, step, origin)
+    given = walk.levels_of(leaf, step, origin)
+    walk.values[inputs[0].name] = _in_shape(walk, given, inputs[0].name)
     readers = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:
         if node.op_type not in RULES:
@@ -72,15 +75,16 @@ def integer_graph(
                 "drop it behind the last layer, or write it with " + ", ".join(sorted(RULES)),
             )
             raise refuse(node, "a float operator is left over that no integer operator equals", near)
-        at = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        at = _in_two_dimensions({a.name: helper.get_attribute_value(a) for a in node.attribute})
         value = RULES[node.op_type](walk, node, at)
         if value is None:
             continue
         if value.base is None and readers[node.output[0]] > 1:
             value = one_leaf(walk, value, node)
-        walk.values[node.output[0]] = value
+        walk.values[node.output[0]] = _in_shape(walk, value, node.output[0])
     name = graph.output[0].name
-    output = one_leaf(walk, walk.values[name], model.find_producer(name))
+    last = model.find_producer(name)
+    output = one_leaf(walk, _at_the_end(walk, last, walk.values[name]), last)
     for node in graph.node:
         if node.name in writable and walk.values[node.output[0]].single[0] != output.single[0]:
             raise refuse(
@@ -96,6 +100,39 @@ def integer_graph(
         walk.approximate,
         walk.slack,
     )
+
+
+def _at_the_end(walk: Walk, node, value: Value) -> Value:
+    """The network's output: a vector of scores, or an image in its usual place, whatever axes of length 1 are
+    left out or added.
+    """
+    if value.view is not None and np.array_equal(value.view.reshape(-1), usual_view(value.leaf).reshape(-1)):
+        return replace(value, view=None)
+    if value.view is not None and value.view.ndim == 3:
+        last = np.moveaxis(value.view, -1, 0)
+        if np.array_equal(last, usual_view(value.leaf)):
+            raise refuse(node, "it ends in an image, channels last", "leave the Transpose out at the end")
+    return MAKERS["arranged"](walk, node, value)
+
+
+def _in_shape(walk: Walk, value: Value, name: str) -> Value:
+    """A value in the shape that the network's tensor has: without axes that were averaged over, and with rows
+    where they are images of one row.
+    """
+    shape, usual = walk.model.get_tensor_shape(name), usual_view(value.leaf)
+    if value.view is not None or not shape or tuple(shape[1:]) == usual.shape or prod(shape) != usual.size:
+        return value
+    return seen(value, usual.reshape(shape[1:]))
+
+
+def _in_two_dimensions(at: dict) -> dict:
+    """Attributes of a window of one dimension, which is one of a single row."""
+    for key, rest in (("kernel_shape", [1]), ("strides", [1]), ("dilations", [1])):
+        if len(at.get(key, [])) == 1:
+            at[key] = rest + list(at[key])
+    if len(at.get("pads", [])) == 2:
+        at["pads"] = [0, at["pads"][0], 0, at["pads"][1]]
+    return at
 
 
 def _check_constants(walk: Walk) -> None:

@@ -11,14 +11,17 @@ stands for it, and the convolution reads 2 n - 1 with nothing beyond the border 
 is no integer of the input is made up for by place (the task "beyond").
 """
 
+from dataclasses import replace
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
 from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
 from .sums import one_leaf
-from .values import Value, append, bounds_of, common_grid, exact
+from .values import F32, Value, append, bounds_of, common_grid, exact
+from .views import channels_chosen, flattened, seen, usual_view, view_of
 from .walk import refuse
 
 LARGEST_RATIO = 2**40  # larger ratios between channel scales are refused
@@ -30,24 +33,48 @@ NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 @rule("Conv")
 def _conv(walk, node, at):
     weights, scale = _weights(walk, node)
+    weights = weights[:, :, None] if weights.ndim == 3 else weights  # a convolution along one row
     if weights.ndim != 4:
         raise refuse(node, f"its kernel has {weights.ndim - 2} dimensions", "use a 2-D convolution")
-    stride, dilation, pads = spatial(at, walk.value(node).shape[:2], weights.shape[2:])
+    value, groups = walk.value(node, arrange=False), at.get("group", 1)
+    channels = channels_chosen(value.leaf, value.view)
+    if groups == 1 and channels is not None and weights.shape[1] == len(channels):
+        weights = _placed(weights, channels, value.channels)
+        value = replace(value, view=None)
+    value = one_leaf(walk, MAKERS["arranged"](walk, node, value), node)
+    stride, dilation, pads = spatial(at, value.shape[:2], weights.shape[2:])
     around, border = walk.borders.get(node.input[0], ([0] * 4, Fraction(0)))
     pads = [own + other for own, other in zip(pads, around)]
-    return _linear(walk, node, weights, scale, stride, dilation, pads, border, at.get("group", 1))
+    return _linear(walk, node, value, weights, scale, stride, dilation, pads, border, groups)
+
+
+def _placed(weights: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    """Weights (outputs, inputs, …) for inputs of which each is one of `count`, by its place among them."""
+    found = np.zeros((len(weights), count, *weights.shape[2:]), weights.dtype)
+    np.add.at(found.swapaxes(0, 1), places, weights.swapaxes(0, 1))
+    return found
 
 
 @rule("Gemm", "MatMul")
 def _dense(walk, node, at):
-    if len(walk.value(node).shape) != 1:
-        raise refuse(node, "it multiplies images, not vectors", "flatten in front of it")
-    if at.get("alpha", 1.0) != 1.0 or at.get("beta", 1.0) != 1.0 or at.get("transA", 0):
-        raise refuse(node, "alpha, beta or transA differ from their defaults", "fold them into the weights")
+    if at.get("transA", 0):
+        raise refuse(node, "it transposes its input", "leave transA out, an input has one row")
+    alpha, beta = (Fraction(at.get(key, 1.0)) for key in ("alpha", "beta"))
+    value = walk.value(node, arrange=False)
     weights, scale = _weights(walk, node, transposed=not at.get("transB", 0))
-    order = walk.value(node).leaf.order
-    weights = weights if order is None else weights[:, order]
-    return _linear(walk, node, weights[:, :, None, None], scale)
+    view = view_of(value)
+    if weights.shape[1] != view.shape[-1] or (view.ndim > 1 and node.op_type == "Gemm"):
+        raise refuse(node, "it multiplies images, not vectors", "flatten in front of it")
+    if view.ndim > 1 and prod(view.shape) > view.shape[-1]:  # a dense layer for every pixel, channels last
+        value = MAKERS["arranged"](walk, node, seen(value, np.moveaxis(view, -1, 0)))
+        found = _linear(walk, node, one_leaf(walk, value, node), weights[:, :, None, None], scale)
+        usual = usual_view(found.leaf).reshape(-1, *view.shape[:-1])
+        return seen(found, np.moveaxis(usual, 0, -1))
+    if len(value.shape) != 1:
+        value = flattened(walk, node, value, np.arange(prod(value.shape)))
+    weights = _placed(weights, view.reshape(-1), value.channels)
+    value = one_leaf(walk, replace(value, view=None), node)
+    return _linear(walk, node, value, weights[:, :, None, None], scale * alpha, beta=beta)
 
 
 def _weights(walk, node, transposed: bool = False):
@@ -99,6 +126,7 @@ def _found(walk, node, name, transposed):
 def _linear(
     walk,
     node,
+    value,
     weights,
     scale,
     stride=(1, 1),
@@ -106,9 +134,11 @@ def _linear(
     pads=(0, 0, 0, 0),
     border=Fraction(0),
     groups=1,
+    beta=1,
 ) -> Value:
-    """weights (O, C/groups, kh, kw) on the node's first input in a border; a vector is one pixel."""
-    value = one_leaf(walk, walk.value(node), node)
+    """weights (O, C/groups, kh, kw) on a value of one leaf in a border; a vector is an image of one pixel.
+    `beta` is the factor of a bias.
+    """
     name, a = value.single
     leaf = walk.leaves[name]
     flat = len(leaf.shape) == 1
@@ -205,7 +235,10 @@ def _linear(
             walk.value_of(walk.leaves[name], a, 0 * a, bounds)
         result = Value(out, terms, scale * rest, bounds=bounds)
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
-    return result if bias is None else append(result, "add", np.broadcast_to(bias.reshape(-1), outputs))
+    if bias is None:
+        return result
+    added = bias.reshape(-1) if beta == 1 else F32(beta) * bias.reshape(-1).astype(F32)
+    return append(result, "add", np.broadcast_to(added, outputs))
 
 
 def nearest_border(leaf, wanted, ratio) -> np.ndarray:

@@ -9,11 +9,13 @@
     swap       operator of the integer graph -> how levels behind it are taken in front of it
     negatable  operator of the integer graph -> the constant that is negated with its channels
     example    operator of the integer graph -> random instances of it, for its conformance test
+    tail       ONNX operators behind the scores -> what the host computes instead
 
 The engine's own modules enter what makes no operator of ours: constants per channel, reshapes, matrices.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 RULES: dict[str, Callable] = {}
 MEANINGS: dict[str, Callable] = {}
@@ -23,6 +25,8 @@ TIDYINGS: list[tuple[int, Callable]] = []
 SWAPS: dict[str, Callable] = {}
 NEGATABLE: dict[str, str] = {}
 EXAMPLES: dict[str, Callable] = {}
+# Functions behind the last layer that the host computes, by the ONNX operator (`tails.py`).
+TAILS: dict[str, Any] = {}
 # A cure for a float operator that has no rule, by the operator's name.
 CURES: dict[str, str] = {}
 

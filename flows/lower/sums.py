@@ -5,6 +5,8 @@ tensor is needed, by whoever does the task "sum"; ReLU and clipping in front of 
 task "rectified".
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .registry import MAKERS, rule
@@ -19,7 +21,7 @@ def affine(walk, value: Value, node) -> Value:
 
 def single(walk, value: Value, node) -> Value:
     """The value with a base: several leaves are added up, a chain over one leaf stays as it is."""
-    return value if value.base else MAKERS["sum"](walk, value, node)
+    return value if value.base else replace(MAKERS["sum"](walk, value, node), view=value.view)
 
 
 def one_leaf(walk, value: Value, node) -> Value:
@@ -39,18 +41,21 @@ def _same_order(node, values):
 
 def sum_of_branches(walk, node, sign: int) -> Value:
     """Sum (sign +1) or difference of the node's two activations."""
-    return _total(walk, node, [walk.value(node, k) for k in (0, 1)], (1, sign))
+    return _total(walk, node, [walk.value(node, k, arrange=False) for k in (0, 1)], (1, sign))
 
 
 @rule("Sum")
 def _sum(walk, node, _at):
-    values = [walk.value(node, k) for k in range(len(node.input))]
+    values = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
     return _total(walk, node, values, (1,) * len(values))
 
 
 def _total(walk, node, values, factors) -> Value:
     """Coefficients added leaf by leaf; no operator is made yet."""
+    if any(not _same_view(values[0], value) for value in values):
+        values = [MAKERS["arranged"](walk, node, value) for value in values]
     _same_order(node, values)
+    view = values[0].view
     terms: dict[str, np.ndarray] = {}
     none = np.zeros(values[0].channels)
     offset, bounds = exact(none), Bounds(none, none)
@@ -61,16 +66,26 @@ def _total(walk, node, values, factors) -> Value:
             terms[leaf] = terms.get(leaf, 0) + a * factor
     if len(terms) == 1:
         ((leaf, a),) = terms.items()
-        return walk.value_of(walk.leaves[leaf], a, offset, bounds)
-    return Value(values[0].leaf, terms, offset, bounds=bounds)
+        return replace(walk.value_of(walk.leaves[leaf], a, offset, bounds), view=view)
+    return Value(values[0].leaf, terms, offset, bounds=bounds, view=view)
+
+
+def _same_view(one: Value, other: Value) -> bool:
+    if one.view is None or other.view is None:
+        return one.view is other.view
+    return np.array_equal(one.view, other.view)
 
 
 def _resolve(walk, value: Value, node) -> Value:
-    """A chain with ReLU or Clip in it as an exact affine form over clipped leaves."""
+    """A chain with ReLU or Clip in it as an exact affine form over clipped leaves; step functions in it, and
+    what is in front of them, become levels.
+    """
     rectified = MAKERS["rectified"]
     name, a, b = value.start
-    done = of_leaf(walk.leaves[name], a, b, value.bounds)
-    for op, *given in value.chain:
+    done, chain = of_leaf(walk.leaves[name], a, b, value.bounds), value.chain
+    if any(callable(op) for op, *_ in chain):
+        done, chain = MAKERS["steps"](walk, value, node)
+    for op, *given in chain:
         if op in LINEAR:
             done = append(done, op, *given)
             continue
@@ -84,13 +99,30 @@ def _resolve(walk, value: Value, node) -> Value:
             if any(slope):
                 terms[leaf] = terms.get(leaf, 0) + a * slope
         else:  # clip: max(y - low, 0) - max(y - high, 0) + low
-            low, high = exact(given[0]), exact(given[1])
-            terms, offset = rectified(walk, node, leaf, a, done.offset - low)
-            above, rest = rectified(walk, node, leaf, a, done.offset - high)
-            for key, x in above.items():
-                terms[key] = terms.get(key, 0) - x
-            offset = offset - rest + low
+            terms, offset = {leaf: a}, done.offset
+            if np.isfinite(given[0]).all():
+                low = exact(given[0])
+                terms, offset = rectified(walk, node, leaf, a, done.offset - low)
+                offset = offset + low
+            if np.isfinite(given[1]).all():
+                above, rest = rectified(walk, node, leaf, a, done.offset - exact(given[1]))
+                for key, x in above.items():
+                    terms[key] = terms.get(key, 0) - x
+                offset = offset - rest
         done = Value(done.leaf, terms, offset, bounds=bounds)
         if len(terms) == 1:
             done = walk.value_of(walk.leaves[next(iter(terms))], *terms.values(), offset, bounds)
+    done = replace(done, view=value.view)
+    _remember(walk, value, done)
     return done
+
+
+def _remember(walk, value: Value, resolved: Value) -> None:
+    """Every reader of the tensor gets the resolved value, so that its operators are made once; levels of step
+    functions are compared with the reference like those of a quantiser.
+    """
+    stepped = len(resolved.coefficients) == 1 and any(callable(op) for op, *_ in value.chain)
+    for name in [name for name, given in walk.values.items() if given is value]:
+        walk.values[name] = resolved
+        if stepped:
+            walk.activations[name] = resolved

@@ -7,6 +7,7 @@ monotone in float32 as well, and the threshold of the quantiser behind it can be
 the reference really computes (`hw/ops/threshold/lower.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import copysign, gcd, inf, lcm
@@ -75,8 +76,10 @@ class Bounds:
     reach: np.ndarray
     error: np.ndarray
 
-    def behind(self, op: str, given) -> "Bounds":
-        """Behind one more operation of a chain."""
+    def behind(self, op: str | Callable, given) -> "Bounds":
+        """Behind one more operation of a chain; no function more than doubles a number and adds 2."""
+        if callable(op):
+            return Bounds(2 * self.reach + 2, 2 * self.error)
         first = abs(np.asarray(given[0], np.float64))
         times = {"bn": first, "mul": first, "div": 1 / first if op == "div" else 1}.get(op, 1.0)
         times = np.maximum(first, 1) if op == "prelu" else times
@@ -99,10 +102,12 @@ class Value:
         terms: {leaf name: A per channel}, None while a nonlinear chain stands between leaf and value.
         offset: B per channel.
         base: (leaf name, A, B) where the chain starts, None for several leaves.
-        chain: [(operation, constants…)] applied to the base value in float32.
+        chain: [(operation, constants…)] applied to the base value in float32; an operation is a name of
+            `append` or a `Function`.
         rising: +1, 0, -1 per channel, the direction from the base leaf to the value.
         bounds: of the base, or of a value of several leaves, of the value.
         leaf: any of the leaves; shape and order are common to all of them.
+        view: where the network's elements lie in the frame (`views.py`), None where they lie as usual.
     """
 
     leaf: Leaf
@@ -112,6 +117,7 @@ class Value:
     chain: list = field(default_factory=list)
     rising: np.ndarray | None = None
     bounds: Bounds | None = None
+    view: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -171,11 +177,11 @@ def bounds_of(value: Value) -> Bounds:
     return bounds
 
 
-def append(value: Value, op: str, *given) -> Value:
+def append(value: Value, op: str | Callable, *given) -> Value:
     """The value behind one more per-channel operation; `given` are its constants per channel.
 
-    bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high); the last two only on values with
-    a base.
+    bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high), or a `Function`
+    (`functions.py`) whose last constant is its direction; the last three only on values with a base.
     """
     chain = [*value.chain, (op, *given)] if value.base else []
     bounds = value.bounds
@@ -183,7 +189,8 @@ def append(value: Value, op: str, *given) -> Value:
         assert bounds is not None
         bounds = bounds.behind(op, given)
     if op not in LINEAR:
-        return replace(value, terms=None, chain=chain, bounds=bounds)
+        rising = value.rising if isinstance(op, str) or value.rising is None else value.rising * given[-1]
+        return replace(value, terms=None, chain=chain, bounds=bounds, rising=rising)
     numbers, one = exact(given[0]), exact(np.ones(value.channels))
     if op in ("bn", "mul", "div"):
         times = one / numbers if op == "div" else numbers
@@ -252,11 +259,12 @@ def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # infinity is as monotone as a number; the caller refuses NaN
-def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
+def evaluate(value: Value, n: np.ndarray, nudge: int = 0) -> np.ndarray:
     """The value in the reference's own float32 arithmetic, from the exact number at its base.
 
     Args:
         n: integers of the base leaf, shape (channels, any).
+        nudge: +1 or -1 moves results of functions up or down by as much as runs of the reference may differ.
 
     Returns:
         float32 of the same shape.
@@ -279,6 +287,9 @@ def evaluate(value: Value, n: np.ndarray) -> np.ndarray:
             x = np.where(x >= 0, x, x * p[0])
         elif op == "clip":
             x = np.clip(x, p[0], p[1])
+        else:
+            before, x = x, op(x, *p)
+            x = x + nudge * op.spread(before, x) if nudge and op.spread else x
     return x
 
 

@@ -15,6 +15,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 
 from . import integers
+from .registry import MAKERS
 from .values import Bounds, Leaf, Node, Value, bounds_of, fits_float32, of_leaf
 
 
@@ -108,8 +109,8 @@ class Walk:
         self.layers = 0
 
     # What rules use.
-    def value(self, node, index: int = 0) -> Value:
-        """The value of an input of the node."""
+    def value(self, node, index: int = 0, arrange: bool = True) -> Value:
+        """The value of an input of the node; its elements in the usual place unless `arrange` is False."""
         name = node.input[index]
         if name not in self.values and name not in self.constants:
             raise refuse(
@@ -121,7 +122,13 @@ class Walk:
             raise refuse(
                 node, f"input {index} is a constant", "let the activation come first and the constant second"
             )
-        return self.values[name]
+        value = self.values[name]
+        if not arrange or value.view is None:
+            return value
+        found = MAKERS["arranged"](self, node, value)
+        if value.view.ndim != 2:  # for all readers; a row has one axis less than its image
+            self.values[name] = found
+        return found
 
     def constant(self, node, index: int) -> np.ndarray | None:
         """A constant input of the node, None where it is absent."""
@@ -159,10 +166,14 @@ class Walk:
         return self.value_of(leaf, scale, offset, Bounds(reach, np.zeros_like(reach)))
 
     def per_channel(self, node, constant, value: Value) -> np.ndarray:
-        """A constant as ONNX broadcasts it against the value, one number per channel."""
+        """A constant as ONNX broadcasts it against the value, one number per channel of its leaf; channels
+        that the value's view leaves out get the number of the first.
+        """
         constant = np.asarray(constant)
         if constant.size == 1:
             return np.full(value.channels, constant.reshape(-1)[0])
+        if value.view is not None:
+            return self._by_view(node, constant, value)
         shape = (1, value.channels, *value.shape[:-1])
         try:
             full = np.broadcast_to(constant, shape)
@@ -174,3 +185,18 @@ class Walk:
         if (flat != flat[:, :1]).any():
             raise refuse(node, "its constant varies over the image", "use one number per channel")
         return flat[:, 0] if value.leaf.order is None else flat[value.leaf.order, 0]
+
+    def _by_view(self, node, constant, value: Value) -> np.ndarray:
+        """The same for a value with a view."""
+        assert value.view is not None
+        try:
+            full = np.broadcast_to(constant, (1, *value.view.shape)).reshape(-1)
+        except ValueError:
+            shape = (1, *value.view.shape)
+            why = f"a constant of shape {constant.shape} changes the shape {shape}"
+            raise refuse(node, why, "use one per channel") from None
+        found, channels = np.full(value.channels, full[0]), value.view.reshape(-1) % value.channels
+        found[channels] = full
+        if (found[channels] != full).any():
+            raise refuse(node, "its constant varies over the image", "use one number per channel")
+        return found

@@ -20,9 +20,12 @@ class Graph:
     def __init__(self, shape, seed=0):
         self.rng = np.random.default_rng(seed)
         self.shape, self.at, self.nodes, self.constants = [1, *shape], "x", [], {}
+        self.kind = TensorProto.FLOAT  # of the output
 
-    def node(self, op, *constants, inputs=None, domain="", **attributes):
-        """One node; constants become further inputs, None an absent one."""
+    def node(self, op, *constants, inputs=None, domain="", outputs=1, **attributes):
+        """One node; constants become further inputs, None an absent one. Of several outputs, named t<k>,
+        t<k>_1, …, the first is the next tensor.
+        """
         names = []
         for given in constants:
             if given is None:
@@ -32,9 +35,15 @@ class Graph:
             self.constants[names[-1]] = np.asarray(given)
         out = f"t{len(self.nodes)}"
         given = [self.at] if inputs is None else list(inputs)
-        self.nodes.append(helper.make_node(op, [*given, *names], [out], domain=domain, **attributes))
+        outs = [out, *(f"{out}_{k}" for k in range(1, outputs))]
+        self.nodes.append(helper.make_node(op, [*given, *names], outs, domain=domain, **attributes))
         self.at = out
         return self
+
+    def index(self, op, **attributes):
+        """A node that gives whole numbers, the last one."""
+        self.kind = TensorProto.INT64
+        return self.node(op, **attributes)
 
     def real(self, op, *constants, **more):
         """A node of the ONNX standard with float32 constants."""
@@ -66,7 +75,7 @@ class Graph:
     def onnx(self, output):
         """The model proto without clean-up; `output` is the shape behind the batch."""
         ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)]
-        outs = [helper.make_tensor_value_info(self.at, TensorProto.FLOAT, [1, *output])]
+        outs = [helper.make_tensor_value_info(self.at, self.kind, [1, *output])]
         graph = helper.make_graph(self.nodes, "net", ends, outs)
         return qonnx_make_model(
             graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
@@ -101,5 +110,6 @@ def compare(model, pixels, lo=0, hi=255, scale=1.0):
     factor, offset = checks.scale_and_bias(graph.output)
     got = factor * integers + offset
     got = got.transpose(0, 3, 1, 2) if got.ndim == 4 else got
+    got = got.reshape(wanted.shape)  # axes of length 1
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6 * max(abs(wanted).max(), 1e-6))
     return graph

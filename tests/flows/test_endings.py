@@ -12,7 +12,7 @@ from qonnx.core import onnx_exec
 
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import write_json
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing import import_model
 from xnorforge.flows.lower import lower
@@ -122,35 +122,53 @@ BUILT = {  # name: network, shape of its scores
         (CLASSES, 8, 8),
     ),
     "map of two heads": (concatenated, (2 * CLASSES, 4, 4)),
+    "map as rows": (lambda: head().node("Reshape", whole(1, CLASSES, 16)), (CLASSES, 16)),
+    "scores as an image": (lambda: dense().node("Reshape", whole(1, CLASSES, 1, 1)), CELL),
+    "another axis": (lambda: dense().node("Unsqueeze", whole(2)), (CLASSES, 1)),
 }
+TAILS = {  # name: network, shape of its scores, the ending in front of the function, what the host computes
+    "softmax": (lambda: dense().node("Softmax", axis=1), (CLASSES,), "dense", "softmax"),
+    "softmax, last axis": (lambda: dense().node("Softmax"), (CLASSES,), "dense", "softmax"),
+    "log softmax": (lambda: dense().node("LogSoftmax", axis=1), (CLASSES,), "dense", "log_softmax"),
+    "softmax of a map": (lambda: head().node("Softmax", axis=1), MAP, "map", "softmax"),
+    "softmax of one pixel": (lambda: averaged().node("Softmax", axis=1), CELL, "average", "softmax"),
+    "sigmoid": (lambda: dense().node("Sigmoid"), (CLASSES,), "dense", "sigmoid"),
+    "sigmoid, identity": (lambda: dense().node("Sigmoid").node("Identity"), (CLASSES,), "dense", "sigmoid"),
+    "sigmoid of one score": (lambda: dense(1).node("Sigmoid"), (1,), "one score", "sigmoid"),
+    "sigmoid of a map": (lambda: head().node("Sigmoid"), MAP, "map", "sigmoid"),
+    "tanh": (lambda: dense().node("Tanh"), (CLASSES,), "dense", "tanh"),
+    "argmax": (lambda: dense().index("ArgMax", axis=1), (1,), "dense", "arg_max"),
+    "argmax of softmax": (
+        lambda: dense().node("Softmax").index("ArgMax", axis=1), (1,), "dense", "arg_max of softmax",
+    ),
+    "argmax of a map": (lambda: head().index("ArgMax", axis=1), (1, 4, 4), "map", "arg_max"),
+    "largest two": (lambda: dense().node("TopK", whole(2), outputs=2), (2,), "dense", "top_k"),
+}  # fmt: skip
 REFUSED = {  # name: network, shape of its scores, the cure in the message, the ending that the cure leads to
-    "softmax": (lambda: dense().node("Softmax", axis=1), (CLASSES,), "drop it", "dense"),
-    "log softmax": (lambda: dense().node("LogSoftmax", axis=1), (CLASSES,), "drop it", "dense"),
-    "softmax of a map": (lambda: head().node("Softmax", axis=1), MAP, "drop it", "map"),
-    "sigmoid": (lambda: dense().node("Sigmoid"), (CLASSES,), "drop it behind the last layer", "dense"),
-    "sigmoid of a map": (lambda: head().node("Sigmoid"), MAP, "drop it behind the last layer", "map"),
-    "tanh": (lambda: dense().node("Tanh"), (CLASSES,), "drop it behind the last layer", "dense"),
-    "argmax": (lambda: dense().node("ArgMax", axis=1), (1,), "drop it: the build adds the index", "dense"),
-    "argmax of a map": (lambda: head().node("ArgMax", axis=1), (1, 4, 4), "drop it", "map"),
+    "softmax over the columns": (
+        lambda: head().node("Softmax", axis=3),
+        MAP,
+        "it works along axis 3 of [1, 4, 4, 4], not along the classes; use axis 1",
+        "map",
+    ),
+    "smallest": (
+        lambda: dense().node("TopK", whole(1), largest=0, outputs=2),
+        (1,),
+        "take the largest",
+        "dense",
+    ),
+    "softmax inside": (
+        lambda: weighted(dense().node("Softmax"), CLASSES),
+        (CLASSES,),
+        "use it behind the last layer",
+        "two dense layers",
+    ),
     "transposed map": (
         lambda: head().node("Transpose", perm=[0, 2, 3, 1]),
         (4, 4, CLASSES),
-        "drop it behind the last layer",
+        "leave the Transpose out at the end",
         "map",
     ),
-    "scores as an image": (
-        lambda: dense().node("Reshape", whole(1, CLASSES, 1, 1)),
-        CELL,
-        "flatten to [1, 4]",
-        "dense",
-    ),
-    "map as rows": (
-        lambda: head().node("Reshape", whole(1, CLASSES, 16)),
-        (CLASSES, 16),
-        "behind the last layer leave the image as it is",
-        "map",
-    ),
-    "another axis": (lambda: dense().node("Unsqueeze", whole(2)), (CLASSES, 1), "drop it", "dense"),
     "flattened map": (lambda: head().node("Flatten"), (64,), "end it in the image", "map"),
     "mean of the flattened map": (
         lambda: head().node("Flatten").node("ReduceMean", axes=[1]),
@@ -202,11 +220,43 @@ def test_an_ending_is_built_and_the_bit_simulator_gives_the_scores_of_qonnx(tmp_
     assert ops[-1].indices == (one_pixel and len(scales) == len(biases) == 1 and min(scales) > 0)
     found = BitSimulator(ops).run(images)[ops[-1].name].reshape(IMAGES, -1)[:, : integers["integers"][0].size]
     got = integers["scale"] * found.reshape(integers["integers"].shape) + integers["bias"]
-    np.testing.assert_allclose(np.moveaxis(got, -1, 1), scores, rtol=0, atol=1e-6 * abs(scores).max())
+    got = np.moveaxis(got, -1, 1).reshape(scores.shape)  # axes of length 1
+    np.testing.assert_allclose(got, scores, rtol=0, atol=1e-6 * abs(scores).max())
     given = graph.execute(ops, images)[ops[-1].name]
     np.testing.assert_array_equal(given.reshape(IMAGES, -1)[:, : found.shape[1]], found)
     if ops[-1].indices:
         assert given[:, -1].tolist() == scores.reshape(IMAGES, -1).argmax(1).tolist()
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_a_function_of_the_scores_is_left_to_the_host(tmp_path, name):
+    """Imported: scores are those in front of it, bit for bit. Lowered as it is: golden scores are behind it,
+    or, of an index, in front."""
+    make, shape, ending, function = TAILS[name]
+    model, images = exported(tmp_path, make, shape)
+    out = tmp_path / "out"
+    out.mkdir()
+    record = import_model(tmp_path / "model.onnx", images, np.arange(IMAGES), out, 1.0)
+    assert record["host_function"] == function and record["checks"][-1]["mismatches"] == 0
+    scores = np.load(out / "golden.npz")["scores"]
+    assert scores.shape == (IMAGES, *BUILT[ending][1])
+    if "arg_max" not in function and "top_k" not in function:
+        given, result = model.graph.input[0].name, model.graph.output[0].name
+        runs = (onnx_exec.execute_onnx(model, {given: x[None].astype(np.float32)})[result] for x in images)
+        scores = np.concatenate(list(runs))
+    np.savez(tmp_path / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
+    for folder in (out, tmp_path):
+        found = lowered(folder)
+        assert found["host_function"] == function and not any(row["mismatches"] for row in found["checks"])
+        assert (folder / "lowered.onnx").exists()
+
+
+def test_scores_that_are_not_the_function_of_ours_are_a_mismatch(tmp_path):
+    _, images = exported(tmp_path, lambda: dense().node("Softmax"), (CLASSES,))
+    scores = np.full((IMAGES, CLASSES), 1 / CLASSES, np.float32)
+    np.savez(tmp_path / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
+    with pytest.raises(MismatchError, match=r"scores in golden.npz are not softmax of ours"):
+        lowered(tmp_path)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,8 +1,19 @@
-"""What to do instead of an ONNX ArgMax behind the scores."""
+"""ONNX ArgMax behind the scores: the build adds the index of the largest score itself."""
 
-from xnorforge.flows.lower.registry import CURES
+import numpy as np
 
+from xnorforge.flows.lower.registry import CURES, TAILS
+from xnorforge.flows.lower.tails import RELATIVE, Tail
+
+
+def _differs(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Where the score of the given class is not the largest, by more than float32 rounds."""
+    chosen = np.take_along_axis(scores, given.astype(np.int64), 1)
+    return scores.max(1, keepdims=True) - chosen > RELATIVE * abs(scores).max(initial=0)
+
+
+TAILS["ArgMax"] = Tail("arg_max", _differs, axis=0)
 CURES["ArgMax"] = (
-    "drop it: the build adds the index of the largest score itself, and OUTPUT=labels gives of a map the "
-    "channel with the largest score of every cell"
+    "use it behind the scores, along the classes: the build adds the index of the largest score itself, and "
+    "OUTPUT=labels gives of a map the channel with the largest score of every cell"
 )

@@ -30,7 +30,7 @@ class Clip(IntegerNode):
 
 @rule("Relu", "PRelu", "LeakyRelu")
 def _relu(walk, node, at):
-    value = walk.value(node)
+    value = walk.value(node, arrange=False)
     if node.op_type == "PRelu":
         slope = walk.per_channel(node, walk.constant(node, 1), value)
     else:
@@ -42,17 +42,32 @@ def _relu(walk, node, at):
 
 @rule("Clip")
 def _clip(walk, node, at):
-    value = walk.value(node)
+    value = walk.value(node, arrange=False)
     ends = [walk.constant(node, k) for k in (1, 2)]
     low, high = (at.get(key) if end is None else float(end) for key, end in zip(("min", "max"), ends))
-    if low is None or high is None:
-        raise refuse(node, "it clips on one side only", "use Relu, or Clip with both ends")
+    low, high = -np.inf if low is None else low, np.inf if high is None else high
     if low > high:
         raise refuse(
             node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first"
         )
     bounds = (np.full(value.channels, end, F32) for end in (low, high))
     return append(single(walk, value, node), "clip", *bounds)
+
+
+@rule("Max", "Min")
+def _one_sided(walk, node, _at):
+    """The larger or the smaller of an activation and a constant."""
+    constants = [k for k, name in enumerate(node.input) if name in walk.constants]
+    if len(node.input) != 2 or len(constants) != 1:
+        raise refuse(
+            node,
+            f"it has {len(node.input) - len(constants)} activations and {len(constants)} constants",
+            "give one of each; two activations can be added (Add) instead",
+        )
+    value = single(walk, walk.value(node, 1 - constants[0], arrange=False), node)
+    bound = walk.per_channel(node, walk.constant(node, constants[0]), value).astype(F32)
+    none = np.full_like(bound, np.inf)
+    return append(value, "clip", *((bound, none) if node.op_type == "Max" else (-none, bound)))
 
 
 @maker("rectified")

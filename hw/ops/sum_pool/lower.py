@@ -12,6 +12,7 @@ from xnorforge.flows.lower.moves import flatten
 from xnorforge.flows.lower.registry import MAKERS, emission, example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Bounds, bounds_of
+from xnorforge.flows.lower.views import seen, view_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import as_width, width_of
 
@@ -44,9 +45,9 @@ def _average(walk, value, sums, kernel, scale):
     return walk.value_of(sums, scale, value.offset, Bounds(bounds.reach * prod(kernel), bounds.error))
 
 
-def _image(walk, node):
+def _image(walk, node, value):
     """Value, leaf and A of an image."""
-    value = one_leaf(walk, walk.value(node), node)
+    value = one_leaf(walk, value, node)
     if len(value.shape) != 3:
         raise refuse(node, "it averages a vector", "use GlobalAveragePool in front of the flattening")
     name, a = value.single
@@ -58,7 +59,7 @@ def _average_pool(walk, node, at):
     """Sums over windows, in a border of zeros where it counts, and else of 0 as an integer, which adds
     nothing: of the pixels that there are, times what makes the divisor the same at all places.
     """
-    value, leaf, a = _image(walk, node)
+    value, leaf, a = _image(walk, node, walk.value(node))
     kernel, ((stride, dilation, pads), _) = list(at["kernel_shape"]), pool_windows(node, at, leaf.shape)
     if dilation != [1, 1]:
         raise refuse(node, "a dilated average has no integer operator", "use dilation 1")
@@ -103,12 +104,15 @@ def _same_divisor(walk, node, sums, image, kernel, stride, pads):
 
 @rule("GlobalAveragePool", "ReduceMean")
 def _global_average(walk, node, at):
-    value = walk.value(node)
+    value = walk.value(node, arrange=False)
     if node.op_type == "ReduceMean":
-        axes = at.get("axes", walk.constant(node, 1))
-        if len(value.shape) == 3 and (axes is None or sorted(int(a) % 4 for a in axes) != [2, 3]):
+        axes, view = at.get("axes", walk.constant(node, 1)), view_of(value)
+        left = {1, 2, 3} - {int(a) % 4 for a in (() if axes is None else axes)}
+        if len(value.shape) == 3 and (view.ndim != 3 or len(left) != 1):
             raise refuse(node, "it averages over other axes than rows and columns", "use GlobalAveragePool")
-    value, leaf, a = _image(walk, node)
+        if len(value.shape) == 3:
+            value = seen(value, np.moveaxis(view, left.pop() - 1, 0))
+    value, leaf, a = _image(walk, node, MAKERS["arranged"](walk, node, value))
     kernel = list(leaf.shape[:2])
     found = _average(walk, value, _sums(walk, leaf, kernel, [1, 1]), kernel, a / prod(kernel))
     return found if at.get("keepdims", 1) else flatten(walk, node, found)

@@ -6,12 +6,14 @@ Why:     the chain is monotone in float32, so the first n that reaches a level i
          reachable integers. Thresholds lie in lo .. hi + 1: "always" and "never" stay exact.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from xnorforge.flows.lower.emit import type_of
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_steps
+from xnorforge.flows.lower.levels import check_order, steps_of, thresholds
 from xnorforge.flows.lower.quantisers import (
     bounds,
     checked_scale,
@@ -79,32 +81,6 @@ def levelled(walk, leaf: Leaf, thresholds, direction, name: str) -> Leaf:
     )  # fmt: skip
 
 
-def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """First integer that reaches each level.
-
-    Args:
-        value: over one leaf; leaf: that leaf.
-        level: float32 (channels, any) -> levels 0 .. steps, not falling.
-
-    Returns:
-        thresholds, integers (channels, steps), and direction int64 (channels,): level = count of t with
-        direction * n >= t.
-    """
-    direction = value.direction
-    low = np.where(direction > 0, leaf.lo, -leaf.hi)
-    high = np.where(direction > 0, leaf.hi, -leaf.lo)
-    first = np.repeat(low[:, None], steps, 1)
-    last = np.repeat(high[:, None] + 1, steps, 1)
-    wanted = np.arange(1, steps + 1)[None, :]
-    while (first < last).any():
-        middle = (first + last) // 2
-        reached = level(evaluate(value, middle * direction[:, None])) >= wanted
-        open_ = first < last
-        last = np.where(open_ & reached, middle, last)
-        first = np.where(open_ & ~reached, middle + 1, first)
-    return first, direction
-
-
 def quantised(walk, node, level, steps: int, scale, low) -> Value:
     """Emit the Threshold of a quantiser node whose output is scale * (level + low)."""
     if steps >= 2**16:
@@ -113,19 +89,37 @@ def quantised(walk, node, level, steps: int, scale, low) -> Value:
             f"{steps.bit_length()} bits need {steps} thresholds per channel",
             "quantise to 16 bits or fewer",
         )
-    value = single(walk, walk.value(node), node)
+    value = single(walk, walk.value(node, arrange=False), node)
+    walk.activations[node.output[0]] = found = _levels_of(walk, node, value, level, steps, scale, low)
+    return found
+
+
+def _levels_of(walk, node, value: Value, level, steps: int, scale, low) -> Value:
+    """The same for a value over one leaf."""
     leaf = walk.leaves[value.start[0]]
     ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
     if np.isnan(ends).any():  # infinity times zero: float32 is not monotone here
         raise refuse(node, "float32 overflows in front of it", "train and export the network again")
     found, direction = thresholds(value, leaf, level, steps)
+    check_order(node, value, leaf, level, found, direction)
     off = slack(walk, value)
     if _is_identity(found, direction, leaf):
-        return _remember(walk, node, walk.levels_of(leaf, scale, scale * (low - leaf.range[0])))
+        return replace(walk.levels_of(leaf, scale, scale * (low - leaf.range[0])), view=value.view)
     out = levelled(walk, leaf, found, direction, f"{leaf.layer}_threshold")
     if off is not None:
         walk.slack[out.name] = off
-    return _remember(walk, node, walk.levels_of(out, scale, scale * low))
+    return replace(walk.levels_of(out, scale, scale * low), view=value.view)
+
+
+@maker("steps")
+def _steps(walk, value: Value, node) -> tuple[Value, list]:
+    """A chain with step functions as levels, and the operations that are left behind them."""
+    part, least, grid, steps = steps_of(walk, value, node)
+
+    def level(x):
+        return np.rint((x.astype(np.float64) - float(least)) / float(grid)).astype(np.int64)
+
+    return _levels_of(walk, node, part, level, steps, grid, least / grid), value.chain[len(part.chain) :]
 
 
 def _is_identity(found, direction, leaf) -> bool:
@@ -143,11 +137,6 @@ def _is_identity(found, direction, leaf) -> bool:
     )
 
 
-def _remember(walk, node, value: Value) -> Value:
-    walk.activations[node.output[0]] = value
-    return value
-
-
 @rule("BipolarQuant")
 def _bipolar(walk, node, at):
     if node.input[0] in walk.constants:
@@ -160,7 +149,7 @@ def _bipolar(walk, node, at):
 def _quant(walk, node, at):
     if node.input[0] in walk.constants:
         return constant_quantiser(walk, node, at)
-    value = walk.value(node)
+    value = walk.value(node, arrange=False)
     zero = walk.per_channel(node, walk.constant(node, 2).astype(F32), value)
     level, steps, step, low = levels(walk, node, at, zero[:, None])
     low = low.reshape(-1)
@@ -186,7 +175,7 @@ def _trunc(walk, node, at):
     if second:
         low, high = bounds(bits, at.get("signed", 1), at.get("narrow", 0))
     else:
-        value = walk.values[node.input[0]] = single(walk, walk.value(node), node)
+        value = walk.values[node.input[0]] = single(walk, walk.value(node, arrange=False), node)
         leaf = walk.leaves[value.start[0]]
         reached = nearest(shifted(evaluate(value, np.stack([leaf.lo, leaf.hi], 1))))
         low, high = int(reached.min()), int(reached.max())
@@ -200,7 +189,8 @@ def _trunc(walk, node, at):
 
 @rule("MultiThreshold")
 def _multi_threshold(walk, node, at):
-    value, steps = walk.value(node), walk.constant(node, 1).astype(F32)
+    value = walk.values[node.input[0]] = walk.value(node)
+    steps = walk.constant(node, 1).astype(F32)
     if steps.ndim != 2 or len(steps) not in (1, value.channels):
         why = f"its thresholds have the shape {list(steps.shape)}"
         raise refuse(node, why, f"give them as [{value.channels}, levels], or [1, levels]")

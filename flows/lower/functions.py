@@ -1,0 +1,175 @@
+"""Functions of one number that do not fall: they lengthen a chain and make no operator.
+
+A quantiser behind a chain asks only for its order, so it is found by search through any such function. Step
+functions (Sign, Round, comparisons, casts) are exact in float32. Of smooth ones onnxruntime computes an
+approximation that may fall by a digit, and some depend on where in a tensor a number lies: each is run by
+onnxruntime itself, and `levels.py` tries it on every integer that can be reached.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper
+
+from .registry import rule
+from .sums import single
+from .values import F32, Value, append, evaluate
+from .walk import refuse
+
+# Relative: 4 units of the last place, the most by which runs of onnxruntime 1.25 were seen to differ.
+SPREAD = F32(2.0**-21)
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """An operation of a chain.
+
+    Attributes:
+        name: of the ONNX operator.
+        compute: (x, constants…) -> float32; x (channels, any), constants (channels, 1). The last constant of
+            the chain, which is not among them, is +1 or -1, the function's direction.
+        spread: by how much another run of the reference may differ, (x, y) -> float32 like y; None for steps,
+            which every machine computes alike.
+    """
+
+    name: str
+    compute: Callable[..., np.ndarray]
+    spread: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+
+    def __call__(self, x: np.ndarray, *constants: np.ndarray) -> np.ndarray:
+        return self.compute(x, *constants[:-1]).astype(F32, copy=False)
+
+
+def stepped(node, value: Value, compute, *constants, falls=None) -> Value:
+    """A value that has a base behind a step function.
+
+    Args:
+        compute: as in `Function`; constants: per channel; falls: bool per channel, where it falls.
+    """
+    direction = np.where(np.zeros(value.channels, bool) if falls is None else falls, -1, 1)
+    return append(value, Function(node.op_type, compute), *constants, direction)
+
+
+def _is_whole(value: Value) -> bool:
+    """Whether every number of a value is a whole one already."""
+    terms = [*(value.terms or {}).values(), value.offset]
+    return value.terms is not None and all(x.denominator == 1 for row in terms for x in row)
+
+
+STEPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "Floor": np.floor, "Ceil": np.ceil, "Round": np.rint, "Sign": np.sign,
+}  # fmt: skip
+
+
+@rule(*STEPS)
+def _step(walk, node, _at):
+    value = single(walk, walk.value(node, arrange=False), node)
+    if node.op_type != "Sign" and _is_whole(value):
+        return value
+    return stepped(node, value, STEPS[node.op_type])
+
+
+COMPARISONS = {
+    "Greater": np.greater, "GreaterOrEqual": np.greater_equal, "Less": np.less, "LessOrEqual": np.less_equal,
+}  # fmt: skip
+
+
+@rule(*COMPARISONS)
+def _comparison(walk, node, _at):
+    """1 where an activation passes a constant, else 0."""
+    left = node.input[0] in walk.constants
+    value = single(walk, walk.value(node, int(left), arrange=False), node)
+    constant = walk.per_channel(node, walk.constant(node, int(not left)), value)
+    compare = COMPARISONS[node.op_type]
+    falls = np.full(value.channels, left != node.op_type.startswith("Less"))
+    return stepped(node, value, lambda x, c: compare(c, x) if left else compare(x, c), constant, falls=falls)
+
+
+@rule("Not")
+def _not(walk, node, _at):
+    value = walk.value(node, arrange=False)
+    return append(value, "rsub", np.ones(value.channels, F32))
+
+
+@rule("Where")
+def _where(walk, node, _at):
+    """One of two constants, by a comparison."""
+    value = single(walk, walk.value(node, arrange=False), node)
+    if any(name not in walk.constants for name in node.input[1:]):
+        raise refuse(node, "it chooses between activations", "let it choose between two constants")
+    yes, no = (walk.per_channel(node, walk.constant(node, k), value) for k in (1, 2))
+    return stepped(node, value, lambda x, a, b: np.where(x != 0, a, b), yes, no, falls=yes < no)
+
+
+@rule("Cast")
+def _cast(walk, node, at):
+    """A number becomes whole by leaving out its digits behind the point; as truth it is 1 unless it is 0."""
+    if at["to"] in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        return walk.value(node, arrange=False)
+    kind = TensorProto.DataType.Name(at["to"])
+    value = single(walk, walk.value(node, arrange=False), node)
+    low, high = reached(walk, value)
+    if at["to"] == TensorProto.BOOL:
+        if low < 0:
+            raise refuse(node, f"numbers from {low:g} to {high:g} as truth", "compare them with a constant")
+        return stepped(node, value, np.sign)
+    type_ = helper.tensor_dtype_to_np_dtype(at["to"])
+    if type_.kind not in "iu":
+        raise refuse(
+            node, f"a cast to {kind} drops digits", "leave the cast out, or quantise with a Quant node"
+        )
+    info = np.iinfo(type_)
+    if low < info.min or high > info.max:
+        raise refuse(node, f"numbers from {low:g} to {high:g} do not fit {kind}", "put a Clip in front of it")
+    return value if _is_whole(value) else stepped(node, value, np.trunc)
+
+
+def reached(walk, value: Value) -> tuple[float, float]:
+    """Least and greatest float32 number of a value that has a base."""
+    leaf = walk.leaves[value.start[0]]
+    ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
+    return float(ends.min()), float(ends.max())
+
+
+def _relative(_x, y):
+    return SPREAD * abs(y)
+
+
+def _below_zero(x, y):
+    """Exact above zero, exp(x) - 1 below, where digits cancel."""
+    return np.where(x < 0, SPREAD * (1 + abs(y)), F32(0))
+
+
+def _none(_x, y):
+    return np.zeros_like(y)
+
+
+# By how much onnxruntime's runs of one function were seen to differ between places of a tensor.
+SMOOTH = {
+    "Tanh": _none, "Sigmoid": _none, "HardSigmoid": _none, "Erf": _none, "Softsign": _relative,
+    "Softplus": _relative, "Elu": _below_zero, "Selu": _below_zero, "Celu": _below_zero,
+}  # fmt: skip
+
+
+@rule(*SMOOTH)
+def _smooth(walk, node, at):
+    """Evaluated by onnxruntime, as the reference does."""
+    if any(at.get(key, 1.0) <= 0 for key in ("alpha", "gamma")):
+        raise refuse(node, "it falls where its constants are not above zero", "use constants above zero")
+    value = single(walk, walk.value(node, arrange=False), node)
+    function = Function(node.op_type, _run_by_onnxruntime(walk, node), SMOOTH[node.op_type])
+    return append(value, function, np.ones(value.channels, np.int64))
+
+
+def _run_by_onnxruntime(walk, node) -> Callable[[np.ndarray], np.ndarray]:
+    """The node alone, as a function of float32 arrays (channels, any)."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["a", "b"]) for name in ("x", "y")]
+    alone = helper.make_node(node.op_type, ["x"], ["y"])
+    alone.attribute.extend(node.attribute)
+    graph = helper.make_graph([alone], node.op_type, ends[:1], ends[1:])
+    opset = [one for one in walk.model.model.opset_import if one.domain in ("", "ai.onnx")]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {"x": np.ascontiguousarray(x, F32)})[0]

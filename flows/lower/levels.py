@@ -1,0 +1,132 @@
+"""Functions in a chain (`functions.py`): every integer is tried where float32 may not keep order,
+and step functions become the levels that they take.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from .functions import Function
+from .values import LINEAR, Leaf, Value, append, common_grid, evaluate, exact, of_leaf
+from .walk import refuse
+
+MOST_TRIED = 2**24  # integers of all channels
+MOST_LEVELS = 2**16
+BLOCK = 2**12  # integers per channel at a time
+
+
+def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """First integer that reaches each level.
+
+    Args:
+        value: over one leaf; leaf: that leaf.
+        level: float32 (channels, any) -> levels 0 .. steps, not falling.
+
+    Returns:
+        thresholds, integers (channels, steps), and direction int64 (channels,): level = count of t with
+        direction * n >= t.
+    """
+    direction = value.direction
+    low = np.where(direction > 0, leaf.lo, -leaf.hi)
+    high = np.where(direction > 0, leaf.hi, -leaf.lo)
+    first = np.repeat(low[:, None], steps, 1)
+    last = np.repeat(high[:, None] + 1, steps, 1)
+    wanted = np.arange(1, steps + 1)[None, :]
+    while (first < last).any():
+        middle = (first + last) // 2
+        reached = level(evaluate(value, middle * direction[:, None])) >= wanted
+        open_ = first < last
+        last = np.where(open_ & reached, middle, last)
+        first = np.where(open_ & ~reached, middle + 1, first)
+    return first, direction
+
+
+def functions_of(value: Value) -> list[Function]:
+    """Those in the value's chain."""
+    return [op for op, *_ in value.chain if isinstance(op, Function)]
+
+
+def every_integer(leaf: Leaf) -> Iterator[np.ndarray]:
+    """All reachable integers, int64 (channels, any) at a time; a channel with fewer repeats its last."""
+    for start in range(0, int((leaf.hi - leaf.lo).max()) + 1, BLOCK):
+        yield np.minimum(leaf.lo[:, None] + np.arange(start, start + BLOCK), leaf.hi[:, None])
+
+
+def check_order(node, value: Value, leaf: Leaf, level, found, direction) -> None:
+    """Try every reachable integer behind a function that float32 computes approximately.
+
+    Args:
+        level: float32 (channels, any) -> levels.
+        found, direction: its thresholds, as `thresholds` gives them.
+
+    Raises:
+        UserError: levels do not rise with the integers, or differ between runs of the reference, or there are
+            too many integers to try.
+    """
+    smooth = [one.name for one in functions_of(value) if one.spread]
+    if not smooth:
+        return
+    _check_count(node, leaf)
+    for n in every_integer(leaf):
+        x = n * direction[:, None]
+        wanted = np.stack([np.searchsorted(t, row, side="right") for t, row in zip(found, x)])
+        for nudge in (0, 1, -1):
+            wrong = level(evaluate(value, n, nudge)) != wanted
+            if wrong.any():
+                channel, at = np.argwhere(wrong)[0]
+                raise refuse(
+                    node,
+                    f"{smooth[-1]} in front of it, rounded to float32, lies on a threshold where channel "
+                    f"{channel} of {leaf.name} is {n[channel, at]}",
+                    "move the scale of the quantiser a little, or use Clip instead of it",
+                )
+
+
+def _check_count(node, leaf: Leaf) -> None:
+    count = int((leaf.hi - leaf.lo).max() + 1) * leaf.channels
+    if count > MOST_TRIED:
+        raise refuse(
+            node,
+            f"a function in front of it has to be tried on {count:,} integers, more than {MOST_TRIED:,}",
+            "put a quantiser in front of the function, or use Clip instead of it",
+        )
+
+
+def steps_of(walk, value: Value, node) -> tuple[Value, Fraction, Fraction, int]:
+    """The part of a chain with step functions behind which the numbers lie on a grid.
+
+    Returns:
+        the value there, its least number, the grid, and how many steps of the grid it takes.
+
+    Raises:
+        UserError: there is no such part.
+    """
+    functions = functions_of(value)
+    name = functions[-1].name
+    if functions[-1].spread:
+        raise refuse(
+            node, f"{name} gives real numbers, and no quantiser follows it", "put one behind it, or drop it"
+        )
+    leaf = walk.leaves[value.start[0]]
+    _check_count(node, leaf)
+    operations = [op for op, *_ in value.chain]
+    last = operations.index(functions[-1])
+    for end in reversed([k for k, op in enumerate(operations) if k >= last and op not in LINEAR]):
+        part = of_leaf(leaf, *value.start[1:], value.bounds)
+        for op, *given in value.chain[: end + 1]:
+            part = append(part, op, *given)
+        numbers = np.unique(np.concatenate([np.unique(evaluate(part, n)) for n in every_integer(leaf)]))
+        if not np.isfinite(numbers).all():
+            raise refuse(node, "float32 overflows in front of it", "train and export the network again")
+        if len(numbers) < MOST_LEVELS:
+            points = exact(numbers)
+            grid = common_grid(points - points[0])
+            steps = int((points[-1] - points[0]) / grid) if grid else 1
+            if steps < MOST_LEVELS:
+                return part, points[0], grid or Fraction(1), steps
+    raise refuse(
+        node,
+        f"{name} gives numbers that become ones of no common grid",
+        "put a Clip behind it, or a Quant node",
+    )

@@ -1,0 +1,161 @@
+"""Functions behind the last layer that keep the order of its scores: the accelerator gives the scores in
+front of them, and the host computes the function where it wants to.
+
+Softmax, LogSoftmax, Sigmoid and Tanh stand here; those that give indices, which the build adds to a vector of
+scores itself, stand with the operators that do so. All are entries of `registry.TAILS`.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from .registry import TAILS
+from .walk import refuse
+
+RELATIVE = 1e-6  # by which float32 may be off
+PASSED = ("Identity", "Dropout", "Cast")  # between and behind tails they change nothing
+
+
+@dataclass(frozen=True)
+class Tail:
+    """A function of scores.
+
+    Attributes:
+        name: what `export.json` and `lower.json` call it.
+        differs: (scores float64 (N, classes, …), what the file gives) -> bool, where the second is not the
+            function of the first, by more than float32 rounds.
+        compute: scores -> what the file gives; None where it gives indices, and no other tail can follow.
+        axis: the axis of the classes where the node does not state one; None: it takes every score by itself.
+    """
+
+    name: str
+    differs: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    compute: Callable[[np.ndarray], np.ndarray] | None = None
+    axis: int | None = -1
+
+
+def _monotone(name: str, compute, slope: float, axis: int | None = -1) -> Tail:
+    """A tail that gives numbers; `slope` is by how much at most it magnifies an error of the scores."""
+
+    def differs(scores, given):
+        wanted, reach = compute(scores), abs(scores).max(initial=0)
+        far = abs(given - wanted) > RELATIVE * (max(1, abs(wanted).max(initial=0)) + slope * reach)
+        chosen = np.take_along_axis(scores, given.argmax(1)[:, None], 1)
+        return far | (scores.max(1, keepdims=True) - chosen > _tie(given) + RELATIVE * reach)
+
+    return Tail(name, differs, compute, axis)
+
+
+def _tie(given: np.ndarray) -> np.ndarray:
+    """Infinite where float32 gives several classes the largest number, else 0."""
+    several = (given == given.max(1, keepdims=True)).sum(1, keepdims=True) > 1
+    return np.where(several, np.inf, 0)
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    """Logarithms of the shares of classes, float64 (N, classes, …)."""
+    x = x - x.max(1, keepdims=True)
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+TAILS |= {
+    "Softmax": _monotone("softmax", lambda x: np.exp(log_softmax(x)), 1),
+    "LogSoftmax": _monotone("log_softmax", log_softmax, 2),
+    "Sigmoid": _monotone("sigmoid", lambda x: 0.5 * (1 + np.tanh(x / 2)), 1, None),
+    "Tanh": _monotone("tanh", np.tanh, 1, None),
+}
+
+
+def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
+    """The network that ends in its scores, a copy where something is left out, and what was left out, in the
+    network's order.
+
+    Raises:
+        UserError: a tail does not keep the order of the classes.
+    """
+    nodes: list = []
+    names = [one.name for one in network.graph.output]
+    while True:
+        makers = [network.find_producer(name) for name in names]
+        node = makers[0] if makers else None
+        if node is None or any(other != node for other in makers) or _read_elsewhere(network, node, nodes):
+            break
+        if node.op_type not in TAILS and node.op_type not in PASSED:
+            break
+        nodes.insert(0, node)
+        names = [node.input[0]]
+    while nodes and nodes[0].op_type not in TAILS:
+        nodes.pop(0)
+    if not nodes:
+        return network, []
+    tails = [TAILS[node.op_type] for node in nodes if node.op_type in TAILS]
+    for node in nodes:
+        _check(network, node)
+    return _ending_at(network, nodes), tails
+
+
+def _read_elsewhere(network: ModelWrapper, node, behind: list) -> bool:
+    readers = [one for name in node.output for one in network.find_consumers(name) or []]
+    return any(one not in behind for one in readers)
+
+
+def _check(network: ModelWrapper, node) -> None:
+    """Refuse a tail along another axis than that of the classes, and the smallest instead of the largest."""
+    at = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type not in TAILS or TAILS[node.op_type].axis is None:
+        return
+    shape = network.get_tensor_shape(node.input[0])
+    versions = [one.version for one in network.model.opset_import if one.domain in ("", "ai.onnx")]
+    first = TAILS[node.op_type].axis if max(versions, default=13) >= 13 else 1
+    axis = at.get("axis", first) % len(shape)
+    before = network.find_producer(node.input[0])
+    turned = before is not None and before.op_type == "Transpose"
+    classes = len(shape) - 1 if turned else 1
+    if axis != classes and np.prod(shape) != shape[axis]:
+        raise refuse(
+            node, f"it works along axis {axis} of {list(shape)}, not along the classes", f"use axis {classes}"
+        )
+    if not at.get("largest", 1) or at.get("select_last_index", 0):
+        raise refuse(
+            node,
+            "it takes the smallest, or the last of several",
+            "take the largest, and the first of several, as the build does",
+        )
+
+
+def _ending_at(network: ModelWrapper, nodes: list) -> ModelWrapper:
+    """A copy that ends in what the first of the last nodes reads."""
+    name = nodes[0].input[0]
+    shape, kind = network.get_tensor_shape(name), network.get_tensor_datatype(name)
+    proto = copy.deepcopy(network.model)
+    for node in nodes:
+        proto.graph.node.remove(node)
+    del proto.graph.output[:]
+    proto.graph.output.append(helper.make_tensor_value_info(name, 1, shape))
+    for info in [one for one in proto.graph.value_info if one.name == name]:
+        proto.graph.value_info.remove(info)
+    found = ModelWrapper(proto)
+    found.set_tensor_datatype(name, kind)
+    return found
+
+
+def differences(tails: list[Tail], scores: np.ndarray, given: np.ndarray) -> int:
+    """How many images or cells of a network with tails do not give what the host computes of its scores.
+
+    Args:
+        scores: (N, classes, …) in front of the tails; given: what the network gives, (N, …).
+    """
+    scores, given = scores.astype(np.float64), given.astype(np.float64)
+    for tail in tails[:-1]:
+        assert tail.compute is not None
+        scores = tail.compute(scores)
+    return int(tails[-1].differs(scores, given.reshape(len(given), -1, *scores.shape[2:])).sum())
+
+
+def host_function(tails: list[Tail]) -> str | None:
+    """What the host computes of the scores: names joined by " of ", the last one first; None for nothing."""
+    return " of ".join(tail.name for tail in reversed(tails)) or None

@@ -1,0 +1,244 @@
+"""Where the elements of a tensor lie: transposes, reshapes, slices and shuffles make no operator.
+
+A value's `view` has the shape of the network's tensor without its batch; an entry is the place of that
+element in the frame of the leaf, channels last. None stands for the usual place: (C, H, W) of an image, the
+elements in a row of a vector. Operators of one number per element take any view; others take the value
+`arranged`:
+
+    nothing    where the elements lie as they should
+    Flatten    an image in a row, whose order the dense layer behind it reads in its weights
+    Conv       a choice of channels, rows and columns: a kernel with a single 1 per output
+"""
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from .registry import MAKERS, maker, rule
+from .sums import single
+from .values import Leaf, Value, append, of_leaf
+from .walk import refuse
+
+MOST_BITS = 16  # of a matrix's input
+
+
+def usual_view(leaf: Leaf) -> np.ndarray:
+    """The view None as an array."""
+    if len(leaf.shape) == 1:
+        return np.arange(leaf.channels) if leaf.order is None else np.argsort(leaf.order)
+    return np.moveaxis(np.arange(prod(leaf.shape)).reshape(leaf.shape), -1, 0)
+
+
+def view_of(value: Value) -> np.ndarray:
+    """The view of a value as an array."""
+    return usual_view(value.leaf) if value.view is None else value.view
+
+
+def seen(value: Value, view: np.ndarray) -> Value:
+    """The same integers in another view."""
+    usual = usual_view(value.leaf)
+    return replace(value, view=None if np.array_equal(view, usual) else view)
+
+
+@maker("arranged")
+def arranged(walk, node, value: Value) -> Value:
+    """The value with the view None, so that operators of images and vectors can take it.
+
+    Raises:
+        UserError: no operator brings its elements there.
+    """
+    if value.view is None:
+        return value
+    view = value.view[:, None] if value.view.ndim == 2 else value.view  # an image of one row
+    if seen(value, view).view is None:
+        return replace(value, view=None)
+    if (
+        len(value.shape) == 3
+        and view.ndim == 1
+        and np.array_equal(np.sort(view), np.arange(prod(value.shape)))
+    ):
+        return flattened(walk, node, value, view)
+    if len(value.shape) == 3 and view.ndim == 3:
+        return _chosen(walk, node, value, view)
+    if prod(view.shape) == max(view.shape) and np.array_equal(view.reshape(-1), usual_view(value.leaf)):
+        return replace(value, view=None)  # a vector with axes of length 1
+    raise refuse(
+        node,
+        f"its input {list(view.shape)} has its elements where no operator can take them from",
+        "reshape and transpose images only so that channels, rows and columns stay together",
+    )
+
+
+def flattened(walk, node, value: Value, view: np.ndarray) -> Value:
+    """An image as a vector: element (y, x, c) of the frame is where the network has it."""
+    value = single(walk, replace(value, view=None), node)
+    leaf = walk.leaves[value.start[0]]
+    pixels = prod(leaf.shape[:-1])
+    order = np.argsort(view)
+    out = walk.emit(
+        "Flatten", [leaf], (prod(leaf.shape),), np.tile(leaf.lo, pixels), np.tile(leaf.hi, pixels),
+        f"{leaf.layer}_flat", leaf.layer, None if (order == np.arange(len(order))).all() else order,
+    )  # fmt: skip
+    return over(value, out, np.tile(np.arange(leaf.channels), pixels))
+
+
+def over(value: Value, leaf: Leaf, channels: np.ndarray) -> Value:
+    """The same chain over another leaf whose channel k has the constants of channel channels[k]."""
+    _, a, b = value.start
+    bounds = None if value.bounds is None else value.bounds.each(lambda x: x[channels])
+    moved = of_leaf(leaf, a[channels], b[channels], bounds)
+    for op, *given in value.chain:
+        moved = append(moved, op, *(np.asarray(c)[channels] for c in given))
+    return moved
+
+
+def channels_chosen(leaf: Leaf, view: np.ndarray | None) -> np.ndarray | None:
+    """The leaf's channel in every channel of an image (C, H, W) whose pixels lie as usual, or None."""
+    if view is None or view.ndim != 3 or len(leaf.shape) != 3 or view.shape[1:] != leaf.shape[:2]:
+        return None
+    channels = view[:, 0, 0]
+    usual = np.arange(prod(leaf.shape[:2])).reshape(leaf.shape[:2]) * leaf.channels
+    return channels if np.array_equal(view, usual + channels[:, None, None]) else None
+
+
+def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
+    """Channels, rows and columns of an image by a convolution with a single 1 per output."""
+    value = single(walk, replace(value, view=None), node)
+    leaf = walk.leaves[value.start[0]]
+    place = np.stack(np.unravel_index(view, leaf.shape))  # row, column, channel of the frame
+    first, size = place[:, :, 0, 0], view.shape[1:]
+    stride = [
+        int(place[axis, 0, *second] - first[axis, 0]) if many > 1 else 1
+        for axis, second, many in zip((0, 1), ((1, 0), (0, 1)), size)
+    ]
+    steps = np.stack([*np.meshgrid(*map(np.arange, size), indexing="ij"), np.zeros(size, np.int64)])
+    wanted = first[:, :, None, None] + (steps * np.array([*stride, 0])[:, None, None])[:, None]
+    regular = min(stride) > 0 and np.array_equal(place, wanted)
+    if not regular:
+        raise refuse(
+            node,
+            "its input has its elements in an order that no operator brings them to",
+            "choose channels, rows and columns at a regular distance, as Slice and Split do",
+        )
+    kernel = [
+        int(max(start.max() + 1, whole - step * many + 1))
+        for start, whole, step, many in zip(first, leaf.shape, stride, size)
+    ]
+    if leaf.bits > MOST_BITS:
+        why = f"its input has integers of {leaf.bits} bits, and what chooses among its elements takes 16"
+        raise refuse(node, why, "put a quantiser in front of it")
+    weights = np.zeros((*kernel, leaf.channels, len(view)), np.int64)
+    weights[(*first, np.arange(len(view)))] = 1
+    channels = first[2]
+    out = walk.emit(
+        "Conv", [leaf], (*size, len(view)), leaf.lo[channels], leaf.hi[channels], f"{leaf.layer}_chosen",
+        leaf.layer, weights=weights, xnor=False, top=max(map(abs, leaf.range)), stride=stride,
+        dilation=[1, 1], groups=1,
+    )  # fmt: skip
+    if leaf.range == (0, 1):  # a bit stays one, where the sum of a matrix has two
+        ones = np.ones(len(view), np.int64)
+        out = MAKERS["levels"](walk, out, ones[:, None], ones, f"{out.name}_bits")
+    return over(value, out, channels)
+
+
+def _axis(axis: int, view: np.ndarray, node) -> int:
+    """An axis of the tensor as one of its view, which lacks the batch."""
+    found = axis - 1 if axis > 0 else axis + view.ndim
+    if axis == 0 or not 0 <= found < view.ndim:
+        raise refuse(node, f"it works along axis {axis}, that of the images of a batch", "leave it alone")
+    return found
+
+
+@rule("Flatten", "Reshape", "Squeeze", "Unsqueeze")
+def _reshape(walk, node, _at):
+    value = walk.value(node, arrange=False)
+    shape = walk.model.get_tensor_shape(node.output[0])
+    view = view_of(value)
+    if not shape or shape[0] != 1 or prod(shape[1:]) != view.size:
+        cure = f"keep the batch as the first dimension, [1, …], as in [1, {view.size}]"
+        raise refuse(node, f"it changes the shape to {shape}", cure)
+    view = view.reshape(shape[1:])
+    if view.ndim == 1 and len(value.shape) == 3 and view.size == prod(value.shape):
+        return flattened(walk, node, value, view)
+    return seen(value, view)
+
+
+@rule("Transpose")
+def _transpose(walk, node, at):
+    name = node.input[0]
+    if name in walk.weights:
+        axes = at.get("perm", list(range(walk.constants[name].ndim))[::-1])
+        weights, scale = walk.weights[name]
+        scale = scale.reshape((1,) * (weights.ndim - scale.ndim) + scale.shape)
+        walk.weights[node.output[0]] = weights.transpose(axes), scale.transpose(axes)
+        walk.constants[node.output[0]] = walk.constants[name].transpose(axes)
+        return None
+    value = walk.value(node, arrange=False)
+    view = view_of(value)
+    axes = at.get("perm", list(range(view.ndim + 1))[::-1])
+    if axes[0] != 0:
+        raise refuse(node, f"it moves the batch to another axis ({axes})", "keep the batch first")
+    return seen(value, view.transpose([axis - 1 for axis in axes[1:]]))
+
+
+@rule("Slice")
+def _slice(walk, node, at):
+    value = walk.value(node, arrange=False)
+    view = view_of(value)
+    starts, ends = (walk.constant(node, k) for k in (1, 2))
+    axes, steps = walk.constant(node, 3), walk.constant(node, 4)
+    if starts is None or ends is None:
+        starts, ends, axes = at["starts"], at["ends"], at.get("axes")
+    axes = range(len(starts)) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    cut = [slice(None)] * view.ndim
+    for start, end, axis, step in zip(*(map(int, one) for one in (starts, ends, axes, steps))):
+        if axis % (view.ndim + 1) or (start, step) != (0, 1):
+            cut[_axis(axis, view, node)] = slice(start, end if step > 0 or end > -(2**31) else None, step)
+    return _not_empty(node, value, view[tuple(cut)])
+
+
+@rule("Gather")
+def _gather(walk, node, at):
+    if node.input[0] in walk.constants:
+        raise refuse(node, "it looks numbers up in a table", "use a quantiser of as many levels")
+    value = walk.value(node, arrange=False)
+    view, chosen = view_of(value), walk.constant(node, 1)
+    return _not_empty(node, value, view.take(chosen.astype(np.int64), _axis(at.get("axis", 0), view, node)))
+
+
+@rule("Split")
+def _split(walk, node, at):
+    value = walk.value(node, arrange=False)
+    view = view_of(value)
+    axis, sizes = _axis(at.get("axis", 0), view, node), walk.constant(node, 1)
+    sizes = at.get("split") if sizes is None else sizes
+    if sizes is None:
+        sizes = [-(-view.shape[axis] // len(node.output))] * len(node.output)
+    parts = np.split(view, np.cumsum([int(size) for size in sizes])[:-1], axis)
+    for name, part in zip(node.output, parts):
+        walk.values[name] = _not_empty(node, value, part)
+    return walk.values[node.output[0]]
+
+
+@rule("SpaceToDepth", "DepthToSpace")
+def _blocks(walk, node, at):
+    """Pixels of a block become channels, and back."""
+    value = walk.value(node, arrange=False)
+    view, size = view_of(value), at["blocksize"]
+    channels, rows, columns = view.shape
+    if node.op_type == "SpaceToDepth":
+        blocks = view.reshape(channels, rows // size, size, columns // size, size).transpose(2, 4, 0, 1, 3)
+        return seen(value, blocks.reshape(-1, rows // size, columns // size))
+    if at.get("mode", b"DCR") == b"DCR":
+        blocks = view.reshape(size, size, -1, rows, columns).transpose(2, 3, 0, 4, 1)
+    else:
+        blocks = view.reshape(-1, size, size, rows, columns).transpose(0, 3, 1, 4, 2)
+    return seen(value, blocks.reshape(-1, rows * size, columns * size))
+
+
+def _not_empty(node, value: Value, view: np.ndarray) -> Value:
+    if not view.size or view.ndim < 1:
+        raise refuse(node, "it keeps no element, or only one axis less than a vector has", "keep a vector")
+    return seen(value, view)

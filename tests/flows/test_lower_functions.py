@@ -1,0 +1,203 @@
+"""Functions that keep order in front of quantisers, and step functions as quantisers, against qonnx on every
+reachable integer.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.lower import checks, emit
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph, compare, lowered
+from pipeline import proven
+
+CHANNELS = 12
+SHAPE = (CHANNELS, 1, 256)
+EVERY_BYTE = np.tile(np.arange(256), (1, CHANNELS, 1, 1))  # the 256 integers, in every channel
+TO_BOOL, TO_INT, TO_FLOAT = ({"to": kind} for kind in (TensorProto.BOOL, TensorProto.INT8, TensorProto.FLOAT))
+
+
+def scaled(seed=0, top=3.0):
+    """Bytes times a number of either sign, plus another, per channel: about -top .. top."""
+    graph, shape = Graph(SHAPE, seed), (CHANNELS, 1, 1)
+    factor = graph.rng.choice([-1, 1], shape) * graph.rng.uniform(0.3, 1, shape) * top / 128
+    return graph.real("Mul", factor).real("Add", -127.5 * factor + graph.rng.normal(0, top / 4, shape))
+
+
+SMOOTH = {
+    "Tanh": {}, "Sigmoid": {}, "HardSigmoid": {"alpha": 0.25, "beta": 0.5}, "Softplus": {}, "Selu": {},
+    "Elu": {"alpha": 0.7}, "Celu": {"alpha": 1.5}, "Softsign": {}, "Erf": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("op", SMOOTH)
+def test_a_smooth_function_in_front_of_a_quantiser_is_in_its_thresholds(op):
+    graph = scaled(len(op)).node(op, **SMOOTH[op]).norm(CHANNELS).quant(0.0917, 5)
+    found = compare(graph.model(SHAPE), EVERY_BYTE)
+    assert [node.op for node in found.nodes] == ["Threshold"]
+
+
+@pytest.mark.parametrize("op", ["Tanh", "Elu"])
+def test_a_smooth_function_in_front_of_a_sign_keeps_zero(op):
+    graph = Graph(SHAPE).real("Sub", 100.0).real("Mul", 0.05).node(op).sign()
+    (node,) = compare(graph.model(SHAPE), EVERY_BYTE).nodes
+    assert node.at["thresholds"].tolist() == [[100]] * CHANNELS
+
+
+def test_a_threshold_on_which_runs_of_the_reference_differ_is_refused():
+    graph = Graph(SHAPE).real("Sub", 200.0).real("Mul", 0.25).node("Elu").real("Add", 1 - np.exp(-0.25))
+    with pytest.raises(
+        UserError, match=r"Elu in front of it, .* threshold where channel 0 of input is 199; move"
+    ):
+        lowered(graph.sign().model(SHAPE))
+
+
+def minus_or_plus_one(graph):
+    """Where(x > 0.3, 1, -1)."""
+    graph.real("Greater", 0.3)
+    return graph.real("Where", 1.0, -1.0)
+
+
+def signed_as_larq_does(graph):
+    """Sign of the sign plus a tenth: 0 counts as +1."""
+    return graph.node("Sign").real("Add", 0.1).node("Sign")
+
+
+STEPS = {  # name: what makes levels of real numbers, how many
+    "sign": (lambda g: g.node("Sign"), 2),
+    "sign of sign": (signed_as_larq_does, 2),
+    "comparison, cast": (lambda g: g.real("Greater", 0.3).node("Cast", **TO_FLOAT), 2),
+    "comparison from below": (lambda g: g.real("LessOrEqual", -0.2).node("Cast", **TO_FLOAT), 2),
+    "comparison, not": (lambda g: g.real("Less", 0.1).node("Not").node("Cast", **TO_FLOAT), 2),
+    "where": (minus_or_plus_one, 2),
+    "where, falling": (lambda g: g.real("GreaterOrEqual", 0.0).real("Where", -1.0, 1.0), 2),
+    "where, other numbers": (lambda g: g.real("Less", 0.5).real("Where", -0.375, 2.5), 2),
+    "round": (lambda g: g.node("Round"), 9),
+    "floor": (lambda g: g.node("Floor"), 9),
+    "ceil": (lambda g: g.node("Ceil"), 9),
+    "cast to whole numbers": (lambda g: g.node("Cast", **TO_INT).node("Cast", **TO_FLOAT), 7),
+    "truth": (lambda g: g.node("Relu").node("Cast", **TO_BOOL).node("Cast", **TO_FLOAT), 2),
+    "dorefa": (lambda g: g.real("Clip", 0.0, 1.0).real("Mul", 15.0).node("Round").real("Div", 15.0), 16),
+    "fake quantiser": (
+        lambda g: g.real("Div", 0.37).node("Round").real("Clip", -2.0, 1.0).real("Mul", 0.37), 4,
+    ),
+    "clip behind the division": (
+        lambda g: g.real("Mul", 3.0).node("Round").real("Div", 3.0).real("Clip", 0.0, 1.0), 20,
+    ),
+    "tanh, round": (lambda g: g.node("Tanh").real("Mul", 4.0).node("Round"), 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_step_functions_are_quantisers(name):
+    make, levels = STEPS[name]
+    graph = make(scaled(len(name)))
+    weights = graph.weights(6, CHANNELS, 1, 1)
+    found = compare(graph.node("Conv", weights).norm(6).sign().model((6, 1, 256)), EVERY_BYTE)
+    conv = next(node for node in found.nodes if node.op == "Conv")
+    lo, hi = found.leaves[conv.inputs[0]].range
+    assert hi - lo + 1 <= levels and conv.at["xnor"] == (levels == 2)
+    frames = EVERY_BYTE.transpose(0, 2, 3, 1)
+    assert checks.finn_is_equal(found, emit.emitted(found), frames)[0]["integers"]
+
+
+def test_a_falling_comparison_in_front_of_a_pool_and_a_flattening():
+    graph = scaled(5).real("Less", np.reshape(np.linspace(-1, 1, CHANNELS), (CHANNELS, 1, 1)))
+    graph.node("Cast", **TO_FLOAT).node("MaxPool", kernel_shape=[1, 4], strides=[1, 4]).node("Flatten")
+    graph.node("MatMul", graph.weights(64 * CHANNELS, 5))
+    compare(graph.norm(5).sign().model((5,)), EVERY_BYTE)
+
+
+def test_sign_of_a_zero_that_is_reached_is_a_level_of_its_own():
+    graph = Graph(SHAPE).real("Sub", 100.0).node("Sign")
+    found = compare(graph.node("Conv", graph.weights(3, CHANNELS, 1, 1)).model((3, 1, 256)), EVERY_BYTE)
+    assert found.nodes[0].at["thresholds"].tolist() == [[100, 101]] * CHANNELS
+
+
+def test_steps_that_two_layers_read_are_made_once():
+    graph = scaled(4).node("Sign")
+    bits = graph.at
+    ends = [graph.node("Conv", graph.weights(5, CHANNELS, 1, 1), inputs=[bits]).at for _ in range(2)]
+    found = compare(graph.node("Add", inputs=ends).model((5, 1, 256)), EVERY_BYTE)
+    assert [node.op for node in found.nodes] == ["Threshold", "Conv", "Conv", "Join"]
+
+
+@pytest.mark.parametrize("op", ["Max", "Min"])
+@pytest.mark.parametrize("first", [True, False])
+def test_maximum_and_minimum_with_constants_are_clips(op, first):
+    graph = Graph(SHAPE).real("Mul", 0.25)
+    source = graph.at
+    graph.constants["bound"] = np.float32(graph.rng.integers(40, 220, (CHANNELS, 1, 1)) / 4)
+    graph.node(op, inputs=["bound", source] if first else [source, "bound"])
+    compare(graph.node("Add", inputs=[graph.at, source]).norm(CHANNELS).sign().model(SHAPE), EVERY_BYTE)
+
+
+@pytest.mark.parametrize("ends", [(None, 10.0), (-3.5, None)])
+def test_a_clip_of_one_side(ends):
+    graph = scaled(1, 20.0).real("Clip", *ends).norm(CHANNELS).quant(0.7, 4)
+    compare(graph.model(SHAPE), EVERY_BYTE)
+
+
+def test_rprelu_is_a_chain():
+    """ReActNet: a bias, PReLU, another bias, in front of the next sign and in front of a sum."""
+    graph, shape = Graph(SHAPE), (CHANNELS, 1, 1)
+    graph.real("Sub", graph.rng.integers(50, 200, shape))
+    source = graph.at
+    graph.real("Add", graph.rng.integers(-30, 30, shape) / 8).real(
+        "PRelu", graph.rng.integers(0, 8, shape) / 16
+    )
+    graph.real("Add", graph.rng.integers(-30, 30, shape) / 8)
+    compare(graph.node("Add", inputs=[graph.at, source]).norm(CHANNELS).sign().model(SHAPE), EVERY_BYTE)
+
+
+def test_the_rtl_of_functions_gives_the_scores_of_qonnx(tmp_path):
+    graph = Graph((3, 8, 8), 7)
+    graph.node("Conv", graph.weights(6, 3, 3, 3)).norm(6).node("Tanh").quant(0.25, 3)
+    graph.node("Conv", graph.weights(8, 6, 3, 3)).norm(8).node("Sign").real("Add", 0.5).node("Sign")
+    graph.node("Conv", graph.weights(4, 8, 3, 3)).real("GreaterOrEqual", 1.0).real("Where", 1.0, -1.0)
+    graph.node("Flatten").node("MatMul", graph.weights(16, 5))
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 3, 8, 8))
+    proven(graph.model((5,)), pixels, 1, tmp_path)
+
+
+REFUSED = {
+    "a smooth function in front of a sum": (
+        lambda g: g.node("Tanh").node("Conv", g.weights(CHANNELS, CHANNELS, 1, 1)),
+        "Conv_0 (Conv): Tanh gives real numbers, and no quantiser follows it; put one behind it, or drop it.",
+    ),
+    "rounding to thirds": (
+        lambda g: g.real("Mul", 3.0).node("Round").real("Div", 3.0).node("Floor").real("Mul", 1e-3)
+        .node("Tanh").node("Conv", g.weights(CHANNELS, CHANNELS, 1, 1)),
+        "Conv_0 (Conv): Tanh gives real numbers, and no quantiser follows it; put one behind it, or drop it.",
+    ),
+    "a choice between activations": (
+        lambda g: g.node("Where", inputs=[g.real("Greater", 0.0).at, "x", "x2"]),
+        "Where_0 (Where): it chooses between activations; let it choose between two constants.",
+    ),
+    "truth of negative numbers": (
+        lambda g: g.node("Cast", **TO_BOOL).node("Cast", **TO_FLOAT),
+        "as truth; compare them with a constant.",
+    ),
+    "whole numbers that do not fit": (
+        lambda g: g.real("Mul", 100.0).node("Cast", **TO_INT).node("Cast", **TO_FLOAT),
+        "do not fit INT8; put a Clip in front of it.",
+    ),
+    "swish": (lambda g: g.node("HardSwish"), "it falls and rises"),
+    "absolute value": (lambda g: g.node("Abs"), "it falls and rises"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    make, text = REFUSED[name]
+    graph = scaled(3)
+    if "between activations" in name:
+        graph.constants["x2"] = np.zeros((1, 1, 1, 256), np.float32)
+    with pytest.raises(UserError) as refusal:
+        lowered(make(graph).model(SHAPE))
+    assert text in str(refusal.value)

@@ -1,0 +1,294 @@
+"""Transposes, reshapes, slices, splits and shuffles: elements elsewhere, the same scores as qonnx."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qonnx.core.onnx_exec import execute_onnx
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.importing import import_model
+from xnorforge.flows.lower import checks, emit, lower
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph, compare, lowered
+from pipeline import proven
+
+SHAPE = (3, 8, 8)
+TO_LAST, TO_FIRST = {"perm": [0, 2, 3, 1]}, {"perm": [0, 3, 1, 2]}
+
+
+def whole(*numbers):
+    return np.array(numbers, np.int64)
+
+
+def bits(shape=SHAPE, channels=6, seed=0):
+    """Bits (channels, 6, 6) behind a convolution."""
+    net = Graph(shape, seed)
+    return net.node("Conv", net.weights(channels, shape[0], 3, 3)).norm(channels).sign()
+
+
+def conv(net, outputs, inputs, kernel=3, **more):
+    return net.node("Conv", net.weights(outputs, inputs, kernel, kernel), **more)
+
+
+def scores(net, inputs):
+    return net.node("Flatten").node("MatMul", net.weights(inputs, 5))
+
+
+def channels_last():
+    """Keras: every convolution between two transposes, constants and quantisers channels last."""
+    net = Graph(SHAPE).node("Transpose", **TO_LAST)
+    conv(net.node("Transpose", **TO_FIRST), 6, 3).node("Transpose", **TO_LAST)
+    net.real("Add", net.rng.normal(0, 30, 6)).real("Mul", net.rng.uniform(0.5, 2, 6)).sign()
+    conv(net.node("Transpose", **TO_FIRST), 4, 6).norm(4).node("Transpose", **TO_LAST)
+    net.real("PRelu", net.rng.uniform(0, 1, (1, 1, 4))).quant(2.0, 3)
+    net.node("Reshape", whole(1, 64))
+    return net.node("MatMul", net.weights(64, 5))
+
+
+def shuffled(net, channels, size, groups):
+    """Channel shuffle of ShuffleNet."""
+    net.node("Reshape", whole(1, groups, channels // groups, size, size))
+    return net.node("Transpose", perm=[0, 2, 1, 3, 4]).node("Reshape", whole(1, channels, size, size))
+
+
+def split():
+    """Half of the channels through a convolution, then all together, shuffled."""
+    net = bits()
+    net.node("Split", whole(2, 4), axis=1, outputs=2)
+    left = net.at
+    net.at = f"{left}_1"
+    right = conv(net, 4, 4, 1).norm(4).sign().at
+    net.node("Concat", inputs=[left, right], axis=1)
+    return scores(conv(shuffled(net, 6, 6, 2), 4, 6).norm(4).sign(), 64)
+
+
+def focus():
+    """Four slices of every other pixel, side by side."""
+    net, parts = bits(), []
+    source = net.at
+    for row, column in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        net.at = source
+        net.node("Slice", whole(row, column), whole(6, 6), whole(2, 3), whole(2, 2))
+        parts.append(net.at)
+    return scores(conv(net.node("Concat", inputs=parts, axis=1), 4, 24), 4)
+
+
+def sliced(net, starts, ends, axes, steps):
+    return net.node("Slice", whole(*starts), whole(*ends), whole(*axes), whole(*steps))
+
+
+def cropped(step=1):
+    """Rows 1 to 4 and columns 2 to 5, or every other one."""
+    return sliced(bits(), (1, 2), (5, 6), (2, 3), (step, step))
+
+
+def levels_cropped():
+    """Numbers of three bits, cropped, beside others that are not."""
+    net = Graph(SHAPE)
+    net.node("Conv", net.weights(6, 3, 3, 3)).norm(6).quant(16.0, 3, signed=0)
+    source = net.at
+    small = sliced(net, (1, 1), (5, 5), (2, 3), (1, 1)).at
+    net.at = source
+    other = conv(net, 4, 6).norm(4).quant(4.0, 3).at
+    return scores(conv(net.node("Concat", inputs=[small, other], axis=1), 4, 10).norm(4).sign(), 16)
+
+
+def dense(net, inputs, outputs=5):
+    return net.node("MatMul", net.weights(inputs, outputs))
+
+
+def shuffled_sums():
+    """A shuffle of sums, with one constant per channel in front of the sign behind it."""
+    net = shuffled(conv(bits(), 6, 6), 6, 4, 2).real("Add", np.linspace(-3, 3, 6)[:, None, None])
+    return scores(conv(net.sign(), 4, 6), 16)
+
+
+def flattened_channels_last():
+    net = bits().node("Transpose", **TO_LAST).node("Reshape", whole(1, 216))
+    return dense(net.real("Add", np.linspace(-1, 1, 216)).sign(), 216)
+
+
+def exchanged_twice():
+    net = bits().node("Transpose", perm=[0, 1, 3, 2]).sign().node("Transpose", perm=[0, 1, 3, 2])
+    return scores(conv(net, 4, 6), 64)
+
+
+def short_axes():
+    net = bits().node("GlobalAveragePool").node("Squeeze", whole(2, 3)).node("Unsqueeze", whole(1))
+    return dense(net.node("Reshape", whole(1, 6)), 6).node("Unsqueeze", whole(2))
+
+
+def per_pixel():
+    return dense(bits().node("Transpose", **TO_LAST), 6, 4).node("Transpose", **TO_FIRST)
+
+
+def averaged():
+    """Keras: an average over rows and columns, channels last."""
+    net = bits().node("Transpose", **TO_LAST).node("ReduceMean", axes=[1, 2], keepdims=0)
+    return dense(net, 6)
+
+
+ALL = -(2**63)
+POOL = {"kernel_shape": [2, 2], "strides": [2, 2]}
+BUILT = {  # name: network, its output, kinds of its integer operators that stand for the move
+    "channels last": (channels_last, (5,), []),
+    "shuffle": (lambda: scores(conv(shuffled(bits(), 6, 6, 3), 4, 6), 64), (5,), []),
+    "shuffle in front of a quantiser": (shuffled_sums, (5,), []),
+    "shuffle, depthwise": (
+        lambda: scores(conv(shuffled(bits(), 6, 6, 2), 6, 1, group=6), 96), (5,), ["Conv"],
+    ),
+    "channels sliced": (lambda: scores(conv(sliced(bits(), [1], [5], [1], [1]), 4, 4), 64), (5,), []),
+    "channels backwards": (
+        lambda: scores(conv(sliced(bits(), [-1], [ALL], [1], [-1]), 4, 6), 64), (5,), [],
+    ),
+    "channels gathered": (
+        lambda: scores(conv(bits().node("Gather", whole(3, 1, 4), axis=1), 4, 3).norm(4).sign(), 64),
+        (5,), [],
+    ),
+    "cropped": (lambda: scores(conv(cropped(), 4, 6), 16), (5,), ["Conv"]),
+    "cropped, pooled": (lambda: scores(cropped().node("MaxPool", **POOL), 24), (5,), ["Conv"]),
+    "levels cropped": (levels_cropped, (5,), ["Conv"]),
+    "every other pixel": (lambda: scores(conv(cropped(2), 4, 6, 1), 16), (5,), ["Conv"]),
+    "cropped in front of a dense layer": (lambda: scores(cropped(2), 24), (5,), []),
+    "split": (split, (5,), ["Conv"]),
+    "focus": (focus, (5,), ["Conv"] * 4),
+    "space to depth": (
+        lambda: scores(conv(bits().node("SpaceToDepth", blocksize=2), 4, 24), 4), (5,), ["Conv"],
+    ),
+    "depth to space in front of a dense layer": (
+        lambda: scores(conv(bits(), 8, 6).sign().node("DepthToSpace", blocksize=2), 128), (5,), [],
+    ),
+    "dense layer for every pixel": (per_pixel, (4, 6, 6), []),
+    "flattened channels last": (flattened_channels_last, (5,), []),
+    "average, channels last": (averaged, (5,), []),
+    "part of a vector": (
+        lambda: dense(sliced(bits().node("Flatten"), [7], [107], [1], [1]), 100), (5,), [],
+    ),
+    "rows and columns exchanged twice": (exchanged_twice, (5,), []),
+    "axes of length one": (short_axes, (5, 1), []),
+}  # fmt: skip
+
+
+def pixels_for(model, count=3, seed=1):
+    shape = model.get_tensor_shape(model.graph.input[0].name)[1:]
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape))
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_elements_that_lie_elsewhere_give_the_same_scores(name):
+    make, output, operators = BUILT[name]
+    model = make().model(output)
+    pixels = pixels_for(model)
+    found = compare(model, pixels)
+    assert [node.op for node in found.nodes if "_chosen" in node.name and node.op == "Conv"] == operators
+    emitted = emit.emitted(found)
+    assert checks.finn_is_equal(found, emitted, pixels[:1].transpose(0, 2, 3, 1))[0]["integers"]
+
+
+@pytest.mark.parametrize("name", ["channels last", "split", "focus", "levels cropped"])
+def test_the_rtl_gives_the_scores_of_qonnx(tmp_path, name):
+    make, output, _ = BUILT[name]
+    model = make().model(output)
+    proven(model, pixels_for(model, 2), 1, tmp_path)
+
+
+def keras(tail):
+    """Images (8, 8, 3) in, a map of 4 classes channels last out."""
+    net = Graph((8, 8, 3))
+    conv(net.node("Transpose", **TO_FIRST), 6, 3).sign()
+    conv(net, 4, 6).node("Transpose", **TO_LAST)
+    return net.node("Softmax", axis=3) if tail else net
+
+
+@pytest.mark.parametrize("tail", [False, True])
+def test_a_network_of_images_channels_last_is_imported_channels_first(tmp_path, tail):
+    model = keras(tail).model((4, 4, 4))
+    model.save(str(tmp_path / "net.onnx"))
+    pixels = np.random.default_rng(2).integers(0, 256, (3, *SHAPE)).astype(np.uint8)
+    record = import_model(tmp_path / "net.onnx", pixels, np.full(3, -1), tmp_path, 1.0)
+    assert record["host_function"] == ("softmax" if tail else None)
+    name, out = model.graph.input[0].name, model.graph.output[0].name
+    frames = pixels.transpose(0, 2, 3, 1).astype(np.float32)
+    wanted = np.concatenate([execute_onnx(model, {name: x[None]})[out] for x in frames])
+    golden = np.load(tmp_path / "golden.npz")
+    scores = golden["scores"].transpose(0, 2, 3, 1)
+    if tail:
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        scores = shares / shares.sum(-1, keepdims=True)
+    np.testing.assert_allclose(scores, wanted, rtol=0, atol=1e-6)
+    found = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    assert len(found["checks"]) == 3 and not any(row["mismatches"] for row in found["checks"])
+
+
+def one_row(seed=0):
+    """Convolutions and pools along one row: tensors (1, C, L)."""
+    net = Graph((4, 40), seed)
+    net.node("Conv", net.weights(6, 4, 5), strides=[2]).norm(6).sign()
+    net.node("MaxPool", kernel_shape=[2], strides=[2])
+    net.node("Conv", net.weights(8, 6, 3), pads=[1, 1], dilations=[1]).norm(8).sign()
+    net.node("GlobalAveragePool").node("Flatten")
+    return net.node("MatMul", net.weights(8, 5))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_convolution_of_one_dimension_is_one_of_a_single_row(seed):
+    model = one_row(seed).model((5,))
+    pixels = np.random.default_rng(seed).integers(0, 256, (3, 4, 40))
+    graph = lowered(model)
+    wanted = compare_rows(model, graph, pixels)
+    assert len(np.unique(wanted)) > 3
+
+
+def compare_rows(model, graph, pixels):
+    """Scores of qonnx, to which those of the integer graph are equal."""
+    frames = pixels.transpose(0, 2, 1)[:, None]
+    assert checks.activations_are_equal(graph, model, frames, pixels.astype(np.float32))["integers"]
+    name, out = model.graph.input[0].name, model.graph.output[0].name
+    wanted = [execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
+    checks.scores_are_equal(graph, checks.run_all(graph, frames), np.stack(wanted))
+    assert checks.finn_is_equal(graph, emit.emitted(graph), frames[:1])[0]["integers"]
+    return np.stack(wanted)
+
+
+@pytest.mark.parametrize("at", [{"alpha": 0.5}, {"beta": -2.0}, {"alpha": -0.25, "beta": 0.5, "transB": 1}])
+def test_factors_of_gemm_go_into_its_weights_and_its_bias(at):
+    net = bits().node("Flatten")
+    weights = net.weights(216, 5)
+    net.node("Gemm", weights.T if at.get("transB") else weights, np.float32([1, -2, 3, 0.5, 8]), **at)
+    compare(net.model((5,)), pixels_for(net.model((5,))))
+
+
+REFUSED = {
+    "depth to space": (
+        lambda: conv(bits(channels=8).node("DepthToSpace", blocksize=2), 4, 2), (4, 10, 10),
+        "Conv_1 (Conv): its input has its elements in an order that no operator brings them to; "
+        "choose channels, rows and columns at a regular distance, as Slice and Split do.",
+    ),
+    "rows as channels": (
+        lambda: conv(bits().node("Transpose", perm=[0, 2, 1, 3]), 4, 6), (4, 4, 4),
+        "an order that no operator brings them to",
+    ),
+    "batch moved": (
+        lambda: bits().node("Transpose", perm=[1, 0, 2, 3]), (1, 6, 6), "keep the batch first.",
+    ),
+    "channels last at the end": (
+        lambda: conv(bits(), 4, 6).node("Transpose", **TO_LAST), (4, 4, 4),
+        "Transpose_0 (Transpose): it ends in an image, channels last; leave the Transpose out at the end.",
+    ),
+    "constant per pixel": (
+        lambda: bits().node("Transpose", **TO_LAST).real("Add", np.arange(36.0).reshape(6, 6, 1)).sign(),
+        (6, 6, 6),
+        "its constant varies over the image; use one number per channel.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    make, output, text = REFUSED[name]
+    with pytest.raises(UserError) as refusal:
+        lowered(make().model(output))
+    assert text in str(refusal.value)
