@@ -8,6 +8,7 @@ elements in a row of a vector. Operators of one number per element take any view
     nothing    where the elements lie as they should
     Flatten    an image in a row, whose order the dense layer behind it reads in its weights
     Conv       a choice of channels, rows and columns: a kernel with a single 1 per output
+    Dense      a choice of elements in a row: a matrix with a single 1 per output
 """
 
 from dataclasses import replace
@@ -61,6 +62,8 @@ def arranged(walk, node, value: Value) -> Value:
         return flattened(walk, node, value, view)
     if len(value.shape) == 3 and view.ndim == 3:
         return _chosen(walk, node, value, view)
+    if view.ndim == 1:
+        return _picked(walk, node, value, view)
     if prod(view.shape) == max(view.shape) and np.array_equal(view.reshape(-1), usual_view(value.leaf)):
         return replace(value, view=None)  # a vector with axes of length 1
     raise refuse(
@@ -136,10 +139,29 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
         leaf.layer, weights=weights, xnor=False, top=max(map(abs, leaf.range)), stride=stride,
         dilation=[1, 1], groups=1,
     )  # fmt: skip
-    if leaf.range == (0, 1):  # a bit stays one, where the sum of a matrix has two
-        ones = np.ones(len(view), np.int64)
-        out = MAKERS["levels"](walk, out, ones[:, None], ones, f"{out.name}_bits")
-    return over(value, out, channels)
+    return over(value, _bits_again(walk, leaf, out), channels)
+
+
+def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
+    """Elements of a vector, or of an image in a row, by a dense layer with a single 1 per output."""
+    value = single(walk, replace(value, view=None), node)
+    value = value if len(value.shape) == 1 else flattened(walk, node, value, np.arange(prod(value.shape)))
+    leaf = walk.leaves[value.start[0]]
+    weights = np.zeros((leaf.channels, len(view)), np.int64)
+    weights[view, np.arange(len(view))] = 1
+    out = walk.emit(
+        "Dense", [leaf], (len(view),), leaf.lo[view], leaf.hi[view], f"{leaf.layer}_chosen", leaf.layer,
+        weights=weights, xnor=False, top=max(map(abs, leaf.range)),
+    )  # fmt: skip
+    return over(value, _bits_again(walk, leaf, out), view)
+
+
+def _bits_again(walk, leaf: Leaf, chosen: Leaf) -> Leaf:
+    """A bit stays one where the sum of a matrix has two."""
+    if leaf.range != (0, 1):
+        return chosen
+    ones = np.ones(chosen.channels, np.int64)
+    return MAKERS["levels"](walk, chosen, ones[:, None], ones, f"{chosen.name}_bits")
 
 
 def _axis(axis: int, view: np.ndarray, node) -> int:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.registry import emission, example, meaning, rule
+from xnorforge.flows.lower.registry import MAKERS, emission, example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Bounds, bounds_of
+from xnorforge.flows.lower.views import seen, usual_view, view_of
 from xnorforge.flows.lower.walk import refuse
 
 
@@ -28,9 +29,15 @@ def _emit(emission, node, inputs, out) -> None:
 
 @rule("Concat")
 def _concat(walk, node, at):
-    values = [one_leaf(walk, walk.value(node, k), node) for k in range(len(node.input))]
+    values, last = [], False
+    for k in range(len(node.input)):
+        value = walk.value(node, k, arrange=False)
+        rank = len(view_of(value).shape) + 1
+        last = last or (rank == 4 and at["axis"] % rank == 3)
+        value = seen(value, np.moveaxis(view_of(value), -1, 0)) if last else value
+        values.append(one_leaf(walk, MAKERS["arranged"](walk, node, value), node))
     first = values[0]
-    if at["axis"] not in (1, -len(first.shape)) or any(v.shape[:-1] != first.shape[:-1] for v in values):
+    if not (last or at["axis"] % rank == 1) or any(v.shape[:-1] != first.shape[:-1] for v in values):
         raise refuse(
             node, f"it concatenates along axis {at['axis']}", "concatenate channels of images of one size"
         )
@@ -43,7 +50,8 @@ def _concat(walk, node, at):
     scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
     found = [bounds_of(value) for value in values]
     bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
-    return walk.value_of(out, scale, offset, bounds)
+    value = walk.value_of(out, scale, offset, bounds)
+    return seen(value, np.moveaxis(usual_view(out), 0, -1)) if last else value
 
 
 @example("Concat")
