@@ -73,8 +73,12 @@ def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=No
     cells = "images" if wanted.ndim == 1 else "cells"
     return {
         "sums": {
-            one.node: {"bits": one.bits, "exact_bits": one.exact_bits, "bound": one.bound.tolist()}
-            for one in rounded.graph.approximate.values()
+            one.node: {
+                "bits": rounded.graph.leaves[leaf].bits,
+                "exact_bits": exact.leaves[leaf].bits,
+                "bound": one.bound.tolist(),
+            }
+            for leaf, one in rounded.graph.approximate.items()
         },
         "bits": rounded.bits,
         "images": len(few),

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from .evaluation import evaluate
 from .functions import Function
-from .values import LINEAR, Leaf, Value, append, common_grid, evaluate, exact, of_leaf
+from .values import LINEAR, Leaf, Value, append, common_grid, exact, of_leaf
 from .walk import refuse
 
 MOST_TRIED = 2**24  # integers of all channels

@@ -12,6 +12,7 @@ from qonnx.core import onnx_exec
 
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.lower import checks, emit, quantisers, values
+from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.graph import integer_graph
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -114,7 +115,7 @@ def test_the_chain_gives_the_bits_of_onnxruntime():
     value = values.append(
         values.of_leaf(leaf, Fraction(1), Fraction(0)), "bn", *values.batch_norm(*constants, 1e-5)
     )
-    got = values.evaluate(value, EVERY_BYTE[0, :, 0, :])
+    got = evaluate(value, EVERY_BYTE[0, :, 0, :])
     np.testing.assert_array_equal(got, wanted[model.graph.output[0].name][0, :, 0, :])
 
 

@@ -17,9 +17,10 @@ from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, integers_of, lower
+from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.reference import Reference
-from xnorforge.flows.lower.values import evaluate, of_leaf
+from xnorforge.flows.lower.values import of_leaf
 from xnorforge.flows.lower.walk import Leaf
 from xnorforge.hw import any_width
 from xnorforge.hw import graph as operators

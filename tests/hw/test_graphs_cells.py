@@ -30,6 +30,8 @@ OPS = [
     *(Join.examples()[index] for index in (0, 3, 8, 11, 16, 18, 20)),
     shortcut(1),
     shortcut(2),
+    Join.examples()[21],  # 45 bits, and 70: products of several DSP blocks in a chain
+    Join.examples()[23],
     Concat.examples()[4],
     Concat.examples()[7],
 ]

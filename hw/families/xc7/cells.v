@@ -398,7 +398,8 @@ module RAMB18E1 #(
 endmodule
 
 // Multiply-adder in the modes that Yosys infers: A * B, added to or taken from C, PCIN, P or 0, with
-// registers (Xilinx UG479, chapter 2). No pre-adder, pattern detector, carry or cascade of A and B.
+// registers, and the chains of a product wider than one block: A and B cascades, and PCIN shifted by 17
+// bits (Xilinx UG479, chapter 2). No pre-adder, pattern detector or carry: what Yosys leaves open.
 module DSP48E1 #(
   parameter integer AREG = 1, BREG = 1, CREG = 1, MREG = 1, PREG = 1,
   parameter integer ACASCREG = 1, BCASCREG = 1, ADREG = 1, DREG = 1, ALUMODEREG = 1, INMODEREG = 1,
@@ -410,42 +411,49 @@ module DSP48E1 #(
   input signed [29:0] A, ACIN, input signed [17:0] B, BCIN, input [47:0] C, PCIN, input [24:0] D,
   input [3:0] ALUMODE, input [4:0] INMODE, input [6:0] OPMODE, input CARRYIN,
   input [2:0] CARRYINSEL,
-  output [47:0] P, PCOUT
+  input CARRYCASCIN, MULTSIGNIN, CEAD, CEALUMODE, CECARRYIN, CECTRL, CED, CEINMODE, RSTALLCARRYIN,
+  input RSTALUMODE, RSTCTRL, RSTD, RSTINMODE,
+  output [47:0] P, PCOUT, output signed [29:0] ACOUT, output signed [17:0] BCOUT,
+  output CARRYCASCOUT, MULTSIGNOUT, OVERFLOW, UNDERFLOW, PATTERNBDETECT, PATTERNDETECT,
+  output [3:0] CARRYOUT
 );
   reg signed [29:0] a1_q, a2_q;
   reg signed [17:0] b1_q, b2_q;
   reg [47:0] c_q, m_q, p_q;
 
   initial
-    if (A_INPUT != "DIRECT" || B_INPUT != "DIRECT" || USE_DPORT != "FALSE" || USE_SIMD != "ONE48"
-        || USE_MULT != "MULTIPLY")
+    if (USE_DPORT != "FALSE" || USE_SIMD != "ONE48" || USE_MULT != "MULTIPLY")
       $fatal(1, "%m: only a plain product of A and B is modelled");
   always @*
-    if (OPMODE[3:0] != 4'b0101 || OPMODE[6] || (ALUMODE != 4'b0000 && ALUMODE != 4'b0011)
+    if (OPMODE[3:0] != 4'b0101 || (OPMODE[6] && OPMODE[5:4] != 2'b01) || (ALUMODE != 4'b0000 && ALUMODE != 4'b0011)
         || INMODE != 5'b0 || CARRYIN || CARRYINSEL != 3'b0)
       $fatal(1, "%m: OPMODE %b, ALUMODE %b is not modelled", OPMODE, ALUMODE);
 
   always @(posedge CLK) begin
-    if (RSTA) a1_q <= 0; else if (CEA1) a1_q <= A;
-    if (RSTA) a2_q <= 0; else if (CEA2) a2_q <= (AREG == 2) ? a1_q : A;
-    if (RSTB) b1_q <= 0; else if (CEB1) b1_q <= B;
-    if (RSTB) b2_q <= 0; else if (CEB2) b2_q <= (BREG == 2) ? b1_q : B;
+    if (RSTA) a1_q <= 0; else if (CEA1) a1_q <= a_in;
+    if (RSTA) a2_q <= 0; else if (CEA2) a2_q <= (AREG == 2) ? a1_q : a_in;
+    if (RSTB) b1_q <= 0; else if (CEB1) b1_q <= b_in;
+    if (RSTB) b2_q <= 0; else if (CEB2) b2_q <= (BREG == 2) ? b1_q : b_in;
     if (RSTC) c_q <= 0; else if (CEC) c_q <= C;
     if (RSTM) m_q <= 0; else if (CEM) m_q <= product;
     if (RSTP) p_q <= 0; else if (CEP) p_q <= sum;
   end
 
-  wire signed [24:0] a = (AREG > 0) ? a2_q[24:0] : A[24:0];
-  wire signed [17:0] b = (BREG > 0) ? b2_q : B;
+  wire signed [29:0] a_in = (A_INPUT == "CASCADE") ? ACIN : A;
+  wire signed [17:0] b_in = (B_INPUT == "CASCADE") ? BCIN : B;
+  wire signed [24:0] a = (AREG > 0) ? a2_q[24:0] : a_in[24:0];
+  wire signed [17:0] b = (BREG > 0) ? b2_q : b_in;
   wire signed [42:0] product43 = a * b;
   wire [47:0] product = {{5{product43[42]}}, product43};
   wire [47:0] m = (MREG > 0) ? m_q : product;
   wire [47:0] z = (OPMODE[5:4] == 2'd0) ? 48'b0
-                : (OPMODE[5:4] == 2'd1) ? PCIN
+                : (OPMODE[5:4] == 2'd1) ? (OPMODE[6] ? {{17{PCIN[47]}}, PCIN[47:17]} : PCIN)
                 : (OPMODE[5:4] == 2'd2) ? p_q
                 : (CREG > 0) ? c_q : C;
   wire [47:0] sum = (ALUMODE == 4'b0011) ? z - m : z + m;
 
   assign P = (PREG > 0) ? p_q : sum;
   assign PCOUT = P;
+  assign ACOUT = (ACASCREG == 0) ? a_in : (ACASCREG < AREG) ? a1_q : a2_q;
+  assign BCOUT = (BCASCREG == 0) ? b_in : (BCASCREG < BREG) ? b1_q : b2_q;
 endmodule

@@ -167,9 +167,9 @@ class Join(PerChannel):
 
 
 def _blocks(one: int, other: int) -> int:
-    """DSP blocks of a signed product: 25 x 18 bits in one, 24 and 17 more in each further one."""
+    """DSP blocks of a signed product: 25 x 18 bits in one, 17 more of a factor in each further one."""
     small, large = sorted((one, other))
-    return max(1, -(-(small - 1) // 17)) * max(1, -(-(large - 1) // 24))
+    return (1 + max(0, -(-(small - 18) // 17))) * (1 + max(0, -(-(large - 25) // 17)))
 
 
 Op = Join

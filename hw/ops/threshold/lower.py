@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from xnorforge.flows.lower.emit import type_of
+from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_steps
 from xnorforge.flows.lower.levels import check_order, steps_of, thresholds
 from xnorforge.flows.lower.quantisers import (
@@ -37,7 +38,7 @@ from xnorforge.flows.lower.registry import (
 )
 from xnorforge.flows.lower.rounding import slack
 from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import F32, Leaf, Node, Value, evaluate, exact
+from xnorforge.flows.lower.values import F32, Leaf, Node, Value, exact
 from xnorforge.flows.lower.walk import Lowered, refuse
 
 

@@ -105,11 +105,7 @@ class Threshold(PerChannel):
         if folds == 1 and self.bits == 1:  # comparisons with constants
             return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
         flipped = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
-        # A table of up to 64 words is a LUT per bit, of up to 8 partly in those that compare; in deeper ones
-        # Yosys gets 18 bits into a LUT.
-        tables = (folds << stage for stage in range(self.bits))
-        per_bit = (words / 18 if words > 64 else 0.75 if words <= 8 else 1 for words in tables)
-        lane = flipped + sum(word * (max(each, 0.75) + 0.6) + 1 for each in per_bit)
+        lane = flipped + sum(word * (_table(folds << stage) + 0.6) + 1 for stage in range(self.bits))
         return {"lut": 9 + source.lanes * lane, "bram36": 0.0}
 
     @classmethod
@@ -136,6 +132,16 @@ class Threshold(PerChannel):
                 cls.make(f"threshold_{index}", arrays, in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
             )
         return found
+
+
+def _table(words: int) -> float:
+    """LUTs per bit of a table beside those that compare: small ones partly lie in these, and in deep ones
+    Yosys gets 18 bits into a LUT.
+    """
+    for most, cost in ((2, 0.1), (4, 0.4), (8, 0.75), (16, 0.85)):
+        if words <= most:
+            return cost
+    return 1.0 if words <= 64 else max(1.0, words / 18)
 
 
 Op = Threshold
