@@ -69,8 +69,8 @@ def test_other_thresholds_are_left_to_comparisons(thresholds):
 @pytest.mark.parametrize(
     "given, arrays, words",
     [
-        ({"shift": 0}, {}, "shift=0, levels=3; shift is 1 .. 31"),
-        ({"levels": 0}, {}, "shift=2, levels=0; shift is 1 .. 31"),
+        ({"shift": 0}, {}, "shift=0, levels=3; shift is 1 .. 255"),
+        ({"levels": 0}, {}, "shift=2, levels=0; shift is 1 .. 255"),
         ({}, {"offset": [1, 2]}, r"offset \(2,\) is no list for 1 channels"),
         ({}, {"ties": [3]}, r"ties \(1,\) is no list of 0 and 1 and 2 for 1 channels"),
     ],
