@@ -4,6 +4,16 @@ import os
 
 __version__ = "0.1.0"
 
+
+def __getattr__(name: str):
+    """`xnorforge.build` and what it gives; loaded when they are asked for, as they load numpy and more."""
+    if name in ("build", "Accelerator"):
+        from xnorforge import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'xnorforge' has no attribute '{name}'")
+
+
 if "XNORFORGE_READS" in os.environ:  # this process is part of a stage, which notes what it reads
     from xnorforge.pipeline import reads
 

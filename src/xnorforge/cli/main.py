@@ -21,6 +21,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 VERBS_OF = {
     "build": ("build", "check", "export", "lower", "fold", "generate", "hls", "sim", "synth", "netlist"),
+    "modules": ("import",),
     "results": ("report", "demo", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),
     "inquire": ("list", "doctor"),

@@ -1,0 +1,192 @@
+"""Modules of torch and Brevitas as QONNX files: those at hand, and those of a user's own Python file."""
+
+import importlib.util
+import inspect
+import sys
+import warnings
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from xnorforge.core.artifacts import whole
+from xnorforge.core.errors import UserError
+
+KEYS = 3  # names of weights that a message lists
+
+
+def module_of(target: str) -> nn.Module:
+    """The network that `file.py:Name` or `file.py` names; the file is run.
+
+    `Name` is a subclass of nn.Module that needs no arguments, a function that returns a module, or a module.
+    Without it the file has one subclass of nn.Module that needs no arguments.
+
+    Raises:
+        UserError: no such file or name, several that could be meant, or one that gives no module.
+    """
+    file, _, name = target.partition(":")
+    path = Path(file)
+    if not path.is_file() or path.suffix != ".py":
+        raise UserError(
+            f"{file}: no such Python file; give file.py:Name, the file and the network's class in it."
+        )
+    code = _run(path)
+    classes = [
+        key for key, value in vars(code).items() if _is_network(value) and value.__module__ == path.stem
+    ]
+    if not name:
+        simple = [key for key in classes if not _needed(getattr(code, key))]
+        if len(simple) != 1:
+            there = f"has {', '.join(simple)}" if simple else "has no class of nn.Module without arguments"
+            example = simple[0] if simple else "Name"
+            raise UserError(f"{file}: {there}; say which is the network, as {file}:{example}.")
+        name = simple[0]
+    found = getattr(code, name, None)
+    if found is None:
+        near = get_close_matches(name, classes, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(classes) or 'no networks'}."
+        raise UserError(f"{file}: defines no '{name}'; {hint}")
+    if isinstance(found, nn.Module):
+        return found
+    if not callable(found):
+        raise UserError(
+            f"{file}: '{name}' is no network; name a class of nn.Module or a function that gives one."
+        )
+    if needed := _needed(found):
+        raise UserError(
+            f"{file}: {name} needs the arguments {', '.join(needed)}; give them defaults, or name a function "
+            "that returns the network."
+        )
+    with _as_one_sentence(f"{file}: {name}() ends in"):
+        made = found()
+    if not isinstance(made, nn.Module):
+        raise UserError(
+            f"{file}: {name} gives {type(made).__name__}, which is no nn.Module; return the network."
+        )
+    return made
+
+
+def _run(path: Path) -> ModuleType:
+    """Run a file as a module; its folder is where it imports from."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    code = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        with _as_one_sentence(f"{path}: running it ends in"):
+            spec.loader.exec_module(code)
+    finally:
+        sys.path.pop(0)
+    return code
+
+
+def _is_network(value) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def _needed(maker) -> list[str]:
+    """Parameters without a default."""
+    given = inspect.signature(maker).parameters.values()
+    return [
+        one.name
+        for one in given
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+
+
+@contextmanager
+def _as_one_sentence(where: str):
+    """What somebody's own code raises, as the reason of a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"{where} {type(error).__name__} ({said}); mend it, and start again.") from error
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fill a module from a file of torch.save(module.state_dict()), or of a checkpoint that holds one as
+    "state_dict" or "model". Nothing of the file is run.
+
+    Raises:
+        UserError: the file cannot be read, or its names or shapes are not those of the module; the text names
+            them.
+    """
+    try:
+        given = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(
+            f"{path}: no weights of torch.save ({said}); write them with torch.save(net.state_dict(), "
+            f"'{path.name}')."
+        ) from error
+    if isinstance(given, dict):
+        given = next(
+            (given[key] for key in ("state_dict", "model") if isinstance(given.get(key), dict)), given
+        )
+    if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
+        raise UserError(
+            f"{path}: holds no state dict; write it with torch.save(net.state_dict(), '{path.name}')."
+        )
+    own = module.state_dict()
+    wrong = [
+        f"{key} is {_times(given[key].shape)} and {_times(own[key].shape)} in the network"
+        for key in own
+        if key in given and hasattr(given[key], "shape") and given[key].shape != own[key].shape
+    ]
+    strange, lost = ([key for key in one if key not in other] for one, other in ((given, own), (own, given)))
+    found = [f"the network has no {_some(strange)}"] if strange else []
+    found += [f"the file has no {_some(lost)}"] if lost else []
+    if found or wrong:
+        raise UserError(
+            f"{path}: not the weights of this network: {'; '.join([*found, *wrong[:KEYS]])}; give those "
+            "that were trained with this class."
+        )
+    with _as_one_sentence(f"{path}: loading it ends in"):
+        missing = module.load_state_dict(given, strict=False).missing_keys
+    if missing:  # that state_dict() leaves out of either as long as they are not known
+        raise UserError(
+            f"{path}: has no {_some(missing)}; Brevitas keeps a measured scale after 300 steps in training "
+            "mode, so train as long."
+        )
+
+
+def _some(keys: list[str]) -> str:
+    more = f" and {len(keys) - KEYS} more" if len(keys) > KEYS else ""
+    return ", ".join(keys[:KEYS]) + more
+
+
+def _times(shape) -> str:
+    return "x".join(map(str, shape)) or "one number"
+
+
+def export_module(module: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+    """Write a module in evaluation mode as QONNX; it takes float32 (1, *shape).
+
+    Raises:
+        UserError: the module does not take such an input, or has a layer that Brevitas cannot export.
+    """
+    from brevitas.export import export_qonnx
+
+    module = module.cpu().eval()
+    name, example = type(module).__name__, torch.zeros(1, *shape)
+    try:
+        with torch.no_grad():
+            module(example)
+    except Exception as error:
+        said = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"{name}: an input of {_times(shape)} does not run through it ({said}); give the shape of one "
+            "image without the batch, as 3x32x32."
+        ) from error
+    with warnings.catch_warnings(), _as_one_sentence(f"{name}: its export by Brevitas ends in"):
+        warnings.simplefilter("ignore")  # torch's tracer warns that it is not the new one
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as aside:
+            export_qonnx(module, args=example, export_path=str(aside), dynamo=False)

@@ -1,0 +1,79 @@
+"""The networks of brevitas_examples.bnn_pynq, weights and statistics random, and files of FINN's zoo where
+they are at hand: built as they are.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from brevitas_examples.bnn_pynq import models
+from torch import nn
+
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import fold
+from xnorforge.flows.importing import import_model
+from xnorforge.flows.lower import lower
+from xnorforge.flows.modules import export_module
+from xnorforge.hw import graph
+from xnorforge.sim.device import network
+from xnorforge.sim.stage import bits_alone, run_network
+
+IMAGES = 20
+NETS = [f"{body}_{bits}" for body in ("tfc", "sfc", "cnv") for bits in ("1w1a", "1w2a", "2w2a")]
+NETS += ["lfc_1w1a", "lfc_1w2a"]
+
+
+def as_trained(name: str) -> nn.Module:
+    """The network with statistics of a few batches and batch norms of both signs."""
+    torch.manual_seed(0)
+    module, cfg = models.model_with_cfg(name, False)
+    shape = (int(cfg.get("MODEL", "IN_CHANNELS")), *((32, 32) if name.startswith("cnv") else (28, 28)))
+    module.train()
+    with torch.no_grad():
+        for _ in range(3):
+            module(torch.randint(0, 256, (16, *shape)) / 255)
+        for layer in module.modules():
+            if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                layer.weight.copy_(torch.rand_like(layer.weight) * 2 - 0.7)
+                layer.bias.normal_(0, 0.3)
+    module.input_shape = shape
+    return module
+
+
+def built(file: Path, shape, folder: Path, rtl: bool) -> None:
+    """Import, lower, fold, bit simulator, and RTL if asked for: every check without a mismatch."""
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape)).astype(np.uint8)
+    import_model(file, pixels, [-1] * IMAGES, folder)
+    record = lower(folder / "model.onnx", folder / "golden.npz", folder)
+    assert all(check["integers"] and not check["mismatches"] for check in record["checks"])
+    fold(folder, "ultra96" if "lfc" in file.stem else "pynq-z2", folder / "acc")
+    assert bits_alone(folder / "acc", folder)["images"] == IMAGES
+    if rtl:
+        generate(folder / "acc/folded.onnx", folder / "acc/rtl")
+        ops = graph.operators(folder / "acc/folded.onnx")
+        golden, lowered = np.load(folder / "golden.npz"), np.load(folder / "lowered.npz")
+        device = network(folder / "acc/rtl", ops, level="-O0")
+        run_network(device, folder / "acc", ops, golden["images"][:2], graph.answers(ops, lowered))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", NETS)
+def test_networks_of_brevitas_examples_are_built(name, tmp_path):
+    module = as_trained(name)
+    export_module(module, module.input_shape, tmp_path / f"{name}.onnx")
+    built(tmp_path / f"{name}.onnx", module.input_shape, tmp_path, name.startswith("tfc"))
+
+
+ZOO = {"TFC_1W1A.onnx": (1, 28, 28), "bnn_model_fc_1layer.onnx": (3,)}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ZOO)
+def test_files_of_others_are_built(name, tmp_path):
+    """XNORFORGE_MODELS names a folder of such files; they do not come along."""
+    file = Path(os.environ.get("XNORFORGE_MODELS", "nowhere")) / name
+    if not file.is_file():
+        pytest.skip(f"XNORFORGE_MODELS names no folder with {name}")
+    built(file, ZOO[name], tmp_path, True)

@@ -1,0 +1,152 @@
+"""Networks from a Python file: which class is meant, which weights fit, which shapes run."""
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.modules import export_module, load_weights, module_of
+from xnorforge.flows.qonnx_execution import qonnx_scores
+
+NETS = """
+import brevitas.nn as qnn
+from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from torch import nn
+from widths import HIDDEN
+
+class Net(nn.Module):
+    def __init__(self, classes=3):
+        super().__init__()
+        self.bits = qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
+        self.dense = qnn.QuantLinear(16, HIDDEN, bias=False, weight_quant=SignedBinaryWeightPerTensorConst)
+        self.norm = nn.BatchNorm1d(HIDDEN)
+        self.scores = qnn.QuantLinear(HIDDEN, classes, bias=True, weight_bit_width=4)
+
+    def forward(self, x):
+        return self.scores(self.bits(self.norm(self.dense(self.bits(x - 0.5)))))
+
+class Sized(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+
+def five():
+    return Net(classes=5)
+
+def broken():
+    return 1 / 0
+
+def nothing():
+    return None
+
+WIDTH = 3
+"""
+
+
+@pytest.fixture
+def nets(tmp_path):
+    (tmp_path / "widths.py").write_text("HIDDEN = 12\n")  # a file beside it
+    (tmp_path / "nets.py").write_text(NETS)
+    return tmp_path / "nets.py"
+
+
+def test_a_class_or_a_function_of_a_file_exports_what_torch_computes(nets, tmp_path):
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.util.cleanup import cleanup_model
+
+    torch.manual_seed(0)
+    trained = module_of(f"{nets}:five")
+    for values in trained.state_dict().values():
+        if values.dtype == torch.float32:
+            values.copy_(torch.rand_like(values) + 0.1)
+    torch.save({"epoch": 3, "state_dict": trained.state_dict()}, tmp_path / "five.pt")
+    fresh = module_of(f"{nets}:five")
+    load_weights(fresh, tmp_path / "five.pt")
+    export_module(fresh, (16,), tmp_path / "five.onnx")
+    inputs = np.random.default_rng(0).uniform(0, 1, (20, 16)).astype(np.float32)
+    with torch.no_grad():
+        wanted = trained.eval()(torch.from_numpy(inputs)).numpy()
+    scores = qonnx_scores(cleanup_model(ModelWrapper(str(tmp_path / "five.onnx"))), inputs)
+    np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
+    assert type(module_of(str(nets))).__name__ == "Net"  # the one class that needs no arguments
+
+
+SLIPS = {
+    "nets.py:Ned": "nets.py: defines no 'Ned'; did you mean Net?",
+    "nets.py:Sized": "nets.py: Sized needs the arguments width; give them defaults, or name a function that "
+    "returns the network.",
+    "nets.py:broken": "nets.py: broken() ends in ZeroDivisionError (division by zero); mend it, and start "
+    "again.",
+    "nets.py:nothing": "nets.py: nothing gives NoneType, which is no nn.Module; return the network.",
+    "nets.py:WIDTH": "nets.py: 'WIDTH' is no network; name a class of nn.Module or a function that "
+    "gives one.",
+    "lost.py:Net": "lost.py: no such Python file; give file.py:Name, the file and the network's class in it.",
+    "two.py": "two.py: has A, B; say which is the network, as two.py:A.",
+    "wrong.py:Net": "wrong.py: running it ends in ModuleNotFoundError (No module named 'nowhere'); mend it, "
+    "and start again.",
+}
+
+
+@pytest.mark.parametrize("target", SLIPS)
+def test_refused_a_name_that_gives_no_network(nets, target):
+    (nets.parent / "two.py").write_text(
+        "from torch import nn\nclass A(nn.Module):\n    pass\nclass B(nn.Module):\n    pass\n"
+    )
+    (nets.parent / "wrong.py").write_text("import nowhere\n")
+    with pytest.raises(UserError) as raised:
+        module_of(f"{nets.parent}/{target}")
+    assert str(raised.value).replace(f"{nets.parent}/", "") == SLIPS[target]
+
+
+def test_refused_weights_of_another_network_name_what_differs(nets, tmp_path):
+    net = module_of(f"{nets}:Net")
+    values = net.state_dict()
+    del values["norm.bias"]
+    torch.save(values | {"head.weight": torch.zeros(2), "scores.bias": torch.zeros(5)}, tmp_path / "w.pt")
+    with pytest.raises(UserError) as raised:
+        load_weights(net, tmp_path / "w.pt")
+    assert str(raised.value).replace(f"{tmp_path}/", "") == (
+        "w.pt: not the weights of this network: the network has no head.weight; the file has no norm.bias; "
+        "scores.bias is 5 and 3 in the network; give those that were trained with this class."
+    )
+
+
+def test_refused_weights_saved_before_brevitas_has_measured_its_scales(tmp_path):
+    import brevitas.nn as qnn
+
+    torch.save(qnn.QuantReLU(bit_width=2).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError) as raised:
+        load_weights(qnn.QuantReLU(bit_width=2), tmp_path / "w.pt")
+    assert str(raised.value).endswith(
+        "scaling_impl.value; Brevitas keeps a measured scale after 300 steps in training mode, so train as "
+        "long."
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all"])
+def test_refused_a_file_without_weights(nets, tmp_path, content):
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"w\.pt: no weights of torch\.save .*write them with torch\.save"):
+        load_weights(module_of(f"{nets}:Net"), tmp_path / "w.pt")
+
+
+def test_weights_are_read_as_data_and_never_run(nets, tmp_path):
+    """A pickle that would write a file."""
+    import os
+    import pickle
+
+    class Harm:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path}/harmed",)
+
+    (tmp_path / "w.pt").write_bytes(pickle.dumps({"norm.bias": Harm()}))
+    with pytest.raises(UserError, match=r"w\.pt: no weights of torch\.save"):
+        load_weights(module_of(f"{nets}:Net"), tmp_path / "w.pt")
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_refused_a_shape_that_does_not_run(nets, tmp_path):
+    with pytest.raises(
+        UserError, match=r"^Net: an input of 3x4x4 does not run through it \(.*give the shape of one"
+    ):
+        export_module(module_of(f"{nets}:Net"), (3, 4, 4), tmp_path / "net.onnx")
+    assert not (tmp_path / "net.onnx").exists()
