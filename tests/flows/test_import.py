@@ -349,7 +349,7 @@ REFUSED = {
         "Add_0 (Add): its constant varies over the image; use one number per channel.",
     ),
     "channels of unrelated scales": (
-        lambda g: g.real("Mul", np.reshape([1.0, 0.3, 1e-9, 1.1], (4, 1, 1))).node("Conv",
+        lambda g: g.real("Mul", np.reshape([1.0, 0.3, 1e-20, 1.1], (4, 1, 1))).node("Conv",
         g.weights(5, 4, 3, 3)),
         "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of "
         "it.",
