@@ -76,12 +76,14 @@ def scale_doubts(
         return said
     (row,), classes = accuracy, int(np.prod(scores.shape[1:]))
     share, count = row["correct"] / row["images"], row["images"]
-    if share > _beyond(1 / classes, count):
+    chance = share <= _beyond(1 / classes, count)
+    if chance:
+        said.append(
+            f"accuracy is at chance: {row['top1']:.2f} % of {count:,} labelled images, and guessing one of "
+            f"{classes} classes gives {100 / classes:.1f} %"
+        )
+    elif not (found.quantiser and samples.pixels):  # how pixels come to its quantiser, the graph does not say
         return said
-    said.append(
-        f"accuracy is at chance: {row['top1']:.2f} % of {count:,} labelled images, and guessing one of "
-        f"{classes} classes gives {100 / classes:.1f} %"
-    )
     assert samples.values is not None  # made-up samples have no labels
     rows = np.flatnonzero(samples.labels >= 0)[:TRIED]
     few = replace(samples, values=samples.values[rows], labels=samples.labels[rows])
@@ -97,10 +99,15 @@ def scale_doubts(
         if tried["correct"] / len(rows) > most:
             best, most = (form, tried), tried["correct"] / len(rows)
     if best is None:
-        said.append("none of the usual scales of an input gives more; are the labels and their order right?")
+        if chance:
+            said.append(
+                "none of the usual scales of an input gives more; are the labels and their order right?"
+            )
         return said
     form, tried = best
-    said.append(f"{form.words} gives {tried['top1']:.2f} % of {len(rows):,}: build with {form.words}")
+    kind = f"INPUT={form.name} " if form.name == "uint8" != found.form.name else ""
+    other = f"{kind}{form.words}"
+    said.append(f"{other} gives {tried['top1']:.2f} % of {len(rows):,}: build with {other}")
     return said
 
 

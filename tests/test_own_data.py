@@ -201,7 +201,12 @@ def test_a_task_that_does_not_fit_is_refused(tmp_path, monkeypatch, task, text):
 def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = Request(
-        model="none.onnx", board="pynq-z9", input_format="int99", images_from="no", folding="f.json"
+        model="none.onnx",
+        board="pynq-z9",
+        input_format="int99",
+        images_from="no",
+        labels="l.txt",
+        folding="f.json",
     )
     with pytest.raises(UserError) as raised:
         builds.check(asked)
@@ -209,6 +214,8 @@ def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
     for part in (
         "BOARD: no 'pynq-z9' among ",
         "INPUT: 'int99' has 99 bits, and an input has 16 at most; give fewer.",
+        "IMAGES_FROM: 'no' does not exist; give a folder, an .npz or a .csv file.",
+        "LABELS: 'l.txt' does not exist; give the path of a file of labels.",
         "MODEL: 'none.onnx' does not exist; give the path of a QONNX file.",
         "FOLDING: 'f.json' does not exist; give the path of a JSON file.",
     ):
@@ -231,11 +238,11 @@ def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_data_of_a_request_that_cannot_be_are_named(tmp_path, monkeypatch, given, text):
-    from xnorforge.pipeline import request
+    from xnorforge.pipeline import model_request
 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as raised:
-        request.given_data(Request(**given))
+        model_request.given_data(Request(**given))
     assert str(raised.value).startswith(text)
 
 

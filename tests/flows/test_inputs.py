@@ -360,6 +360,20 @@ def test_accuracy_at_chance_is_said_aloud_with_the_scale_that_gives_more(tmp_pat
     assert "none of the usual scales" in shuffled["doubts"][1]
 
 
+def test_pixels_that_come_to_a_quantiser_another_way_are_said(tmp_path):
+    centres = RNG(21).uniform(0, 1, (4, 1, 8, 8))
+    labels = RNG(22).integers(0, 4, 400)
+    values = np.rint(255 * np.clip(centres[labels] + RNG(23).normal(0, 0.15, (400, 1, 8, 8)), 0, 1))
+    signs = np.where(centres.reshape(4, 64).T >= 0.5, 1, -1).astype(np.float32)
+    graph = Graph((1, 8, 8)).quant(2**-7, 8).real("Sub", 0.75).sign().node("Flatten").node("MatMul", signs)
+    made = imported(tmp_path, graph, (4,), values.astype(np.uint8), labels)
+    assert made["input"]["format"] == "int8"
+    (said,) = [line for line in made["doubts"] if "build with" in line]
+    assert said.endswith("of 400: build with INPUT=uint8 SCALE=1/255")
+    again = imported(tmp_path, graph, (4,), values.astype(np.uint8), labels, form="uint8", scale=1 / 255)
+    assert again["accuracy"][0]["top1"] > made["accuracy"][0]["top1"] + 10 and again["doubts"] == []
+
+
 def test_maps_are_judged_cell_by_cell(tmp_path):
     graph = Graph((1, 6, 6)).real("Div", 255.0)
     weights = RNG(3).choice([-1.0, 1.0], (3, 1, 3, 3)).astype(np.float32)

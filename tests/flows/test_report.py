@@ -164,6 +164,16 @@ def test_the_answer_is_decoded_with_what_the_report_says_alone(built):
     assert out["indices"] == 1 and (elements[:, -1] == scores.argmax(1)).all()
 
 
+def test_an_input_that_is_no_pixel_is_described():
+    port = {"bytes": 2, "shape": [16], "bits": 12, "signed": True, "lanes": 1, "beats": 16}
+    lost = {"max_error": 0.00123, "cut": 2, "numbers": 320, "classes": 20, "classes_differ": 1}
+    given = border.entry(port, {"scale": 0.5, "offset": -1.0, "rounding": lost})
+    assert pages.input_meaning(given) == (
+        f"{border.ORDER}; the network's input is 0.5 × element − 1; on the images that moves a number by "
+        "0.00123 at most (2 of 320 are cut at an end) and the class of 1 of 20"
+    )
+
+
 def test_input_and_output_are_described_in_the_report(built):
     acc, record = built
     entry = {key: record["input"][key] for key in ("port", "port_bits", "shape", "beats", "scale")}

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import click
 
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, all_slips
 from xnorforge.core.input_format import scale_of
-from xnorforge.pipeline import job, request
+from xnorforge.pipeline import job, model_request, request
 from xnorforge.pipeline.request import Request
 
 COUNTS = ("interval", "images", "stalled")
@@ -101,18 +101,15 @@ def check(asked: Request) -> None:
         UserError: an unknown name, a missing file, or a folder that cannot be written; all of it, a sentence
             each.
     """
-    looks = [lambda: request.names(asked), lambda: request.plain(asked), lambda: request.given_data(asked)]
+    looks = [
+        lambda: request.names(asked),
+        lambda: request.plain(asked),
+        lambda: model_request.given_data(asked),
+    ]
     for kind in ("model", "folding"):
         if given := getattr(asked, kind):
             looks.append(functools.partial(request.file, kind, given))
-    slips = []
-    for look in looks:
-        try:
-            look()
-        except UserError as error:
-            slips.append(str(error))
-    if slips:
-        raise UserError(" ".join(slips))
+    all_slips(looks)
     request.folder(asked.net_dir, job.NO_ROOM)
 
 

@@ -8,7 +8,7 @@ from xnorforge.cli import asked as builds
 from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
-from xnorforge.pipeline import job, request, run, stages
+from xnorforge.pipeline import job, model_request, request, run, stages
 from xnorforge.pipeline.request import Request
 
 DECLARED = {stage.name: stage for stage in stages.STAGES}
@@ -73,7 +73,7 @@ def export(net, model, scale, out, **options) -> None:
         raise UserError("export: give either a network or --model FILE, not both.")
     scale, offset = (None, 0.0) if scale is None else scale_of(scale)
     data = {name: options[name] for name in request.OF_MODEL if name != "offset"}
-    request.given_data(Request(model=model and str(model), scale=scale, **data))
+    model_request.given_data(Request(model=model and str(model), scale=scale, **data))
     one("export", out, out, net=net, model=model, scale=scale, offset=offset, **options)
 
 

@@ -1,5 +1,6 @@
 """What a user sees instead of a traceback."""
 
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 LONGEST = 1200  # characters of a sentence; no terminal shows more of a name at a glance
@@ -39,6 +40,22 @@ class MismatchError(Exception):
 
 class ToolMissing(UserError):
     """A tool that the request needs is missing; the text names it and its cure."""
+
+
+def all_slips(looks: Iterable[Callable[[], object]]) -> None:
+    """Look at everything before anything is refused.
+
+    Raises:
+        UserError: of every look that raised one, the sentences in their order.
+    """
+    slips = []
+    for look in looks:
+        try:
+            look()
+        except UserError as error:
+            slips.append(str(error))
+    if slips:
+        raise UserError(" ".join(slips))
 
 
 def unknown(where: str, given: str, names) -> UserError:

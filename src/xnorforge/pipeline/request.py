@@ -15,7 +15,6 @@ from pathlib import Path
 
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.core.input_format import format_named
 from xnorforge.pipeline import stages
 from xnorforge.sw.training import runs
 
@@ -250,38 +249,6 @@ def file(kind: str, given: str) -> None:
         if why == "does not exist" and os.path.exists(path):
             why = "cannot be read"
         raise UserError(f"{kind.upper()}: '{given}' {why}; give the path of {what}.")
-
-
-def given_data(asked: Request) -> None:
-    """The input and the data of a network from elsewhere.
-
-    Raises:
-        UserError: a word that is no format, a path where nothing is, data without a network to run on them.
-    """
-    if asked.model is None:
-        words = {"SCALE": asked.scale, "INPUT": asked.input_format, "IMAGES_FROM": asked.images_from}
-        if stray := [name for name, word in {**words, "LABELS": asked.labels}.items() if word is not None]:
-            raise UserError(f"{stray[0]}: is for a network of your own; give MODEL=, a QONNX file, with it.")
-        return
-    if asked.input_format and not asked.calibration:
-        format_named(asked.input_format)
-    if asked.calibration:
-        file("input", asked.calibration)
-    if asked.labels and not asked.images_from:
-        raise UserError(
-            "LABELS: without images they belong to; give IMAGES_FROM, a folder, .npz or .csv file."
-        )
-    if asked.images_from:
-        path = Path(asked.images_from)
-        if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
-            kind = "has another ending" if path.exists() else "does not exist"
-            raise UserError(f"IMAGES_FROM: '{path}' {kind}; give a folder, an .npz or a .csv file.")
-        if not path.is_dir():
-            file("images_from", asked.images_from)
-    if asked.labels_file:
-        file("labels", asked.labels_file)
-    if asked.task and asked.task not in plugins.names("sw.tasks"):
-        raise unknown("TASK", asked.task, plugins.names("sw.tasks"))
 
 
 def folder(path: Path, free_bytes: int) -> None:
