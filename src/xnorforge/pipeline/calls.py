@@ -46,10 +46,11 @@ def import_file(net_dir: str, model: str, scale, offset, input_format, task, ima
     """A file from elsewhere as QONNX, with golden scores; runs in a process with limits."""
     from xnorforge.flows.importing import import_network, looked_at
     from xnorforge.flows.input_wanted import Wanted
-    from xnorforge.pipeline.model_images import for_model
-    from xnorforge.pipeline.own_data import calibration_rows
 
     looked_at(Path(model))
+    from xnorforge.pipeline.model_images import for_model  # loads torch, which a refusal need not wait for
+    from xnorforge.pipeline.own_data import calibration_rows
+
     samples = for_model(Path(model), task, images_from, labels)
     kind, _, file = (input_format or "").partition(":")
     rows = calibration_rows(Path(file)) if kind == "float" else None
