@@ -17,6 +17,11 @@ from pipeline import proven
 PIXELS = np.random.default_rng(5).integers(0, 256, (4, 3, 6, 5))
 
 
+def later(value):
+    """A case for the full suite."""
+    return pytest.param(value, marks=pytest.mark.full)
+
+
 def start(kind="bits"):
     """3 x 6 x 5 elements: -1 and +1, levels from 0, levels around a zero-point, pixels around zero or a
     number far between two, or channels of several middles.
@@ -46,7 +51,7 @@ def operators(model):
     return [one.op for one in bind(emit.emitted(graph), *checks.scale_and_bias(graph.output))]
 
 
-@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("groups", [1, later(3)])
 @pytest.mark.parametrize("border", [0.0, 1.0, -1.0, 0.3125, "zeros of the convolution"])
 @pytest.mark.parametrize("kind", ["bits", "levels", "zero-point", "middle", "middles"])
 def test_a_convolution_in_any_border_equals_qonnx(kind, border, groups):
@@ -124,7 +129,7 @@ def test_an_average_of_the_pixels_that_there_are_counted_by_hand():
 
 
 @pytest.mark.parametrize("flipped", ["rising", "falling", "both"])
-@pytest.mark.parametrize("read", ["bits", "sums", "levels of sums"])
+@pytest.mark.parametrize("read", ["bits", "sums", later("levels of sums")])
 @pytest.mark.parametrize(
     "given",
     [
@@ -175,6 +180,28 @@ def wide_sums(bits: int):
     return graph.real("Conv", graph.rng.integers(-(2 ** (bits - 9)), 2 ** (bits - 9) + 1, (3, 3, 1, 1)))
 
 
+@pytest.mark.parametrize("quantiser", ["sign", "levels", "levels of falling sums"])
+@pytest.mark.parametrize("op", ["Conv", "AveragePool"])
+@pytest.mark.parametrize("seed", [0, later(1), later(2)])
+def test_a_border_far_between_two_integers_is_exact_in_front_of_a_quantiser(op, quantiser, seed):
+    """Pixels less the mean of ImageNet, over its deviation, in float32; in the border zeros."""
+    graph, rng = Graph((3, 6, 5), seed=1), np.random.default_rng(seed)
+    mean, deviation = (np.reshape(x, (3, 1, 1)) for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    graph.real("Mul", 1 / 255).real("Sub", mean)
+    graph.real("Div", deviation if op == "AveragePool" else 0.226)
+    if op == "Conv":
+        graph.real("Conv", rng.integers(-7, 8, (3, 3, 3, 3)), pads=[1, 1, 1, 1])
+    else:
+        graph.node(op, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+    gain = rng.uniform(0.05, 1, (3, 1, 1)) * (-1 if "falling" in quantiser else 1)
+    graph.real("Mul", gain).real("Add", rng.normal(0, 0.3, (3, 1, 1)))
+    graph.sign() if quantiser == "sign" else graph.quant(0.25, 3)
+    model = graph.model((3, 6, 5))
+    found = compare(model, PIXELS)
+    assert [node.op for node in found.nodes].count("ByPlace") == 1
+    assert "Border" in operators(model)
+
+
 def test_sums_of_more_bits_than_a_narrow_unit_takes_go_to_a_wider_one_or_are_refused_with_a_cure():
     own_kernels, all_channels = np.ones((3, 1, 1, 1)), np.ones((3, 3, 1, 1))
     assert operators(wide_sums(13).real("Conv", own_kernels, group=3).model((3, 6, 5)))[1] == "IntMvu"
@@ -188,7 +215,7 @@ def test_sums_of_more_bits_than_a_narrow_unit_takes_go_to_a_wider_one_or_are_ref
     assert operators(wide_sums(18).model((3, 6, 5)))[0] == "IntMvu"  # weights of 10 bits
 
 
-@pytest.mark.parametrize("name", ["averages", "maxima", "borders"])
+@pytest.mark.parametrize("name", ["averages", later("maxima"), later("borders")])
 def test_rtl_of_borders_and_pools_gives_the_scores_of_qonnx(tmp_path, name):
     graph = start("zero-point" if name == "averages" else "bits")
     if name == "averages":

@@ -1,0 +1,387 @@
+"""Random networks with every geometry that ONNX can write: kernels, strides, dilations, borders of all
+values, groups, pools of all kinds, shortcuts within shortcuts, concatenations; and what becomes of them.
+
+A network is a function of its seed.
+
+    python tests/flows/random_geometry.py 0 400        draws these seeds and counts what was built, refused,
+    wrong
+"""
+
+import sys
+import tempfile
+from collections import Counter
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from graphs import Graph
+from pipeline import PART, SLOW, raced, random_foldings
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import bind
+from xnorforge.flows.fold import with_fifos
+from xnorforge.flows.fold.search import search
+from xnorforge.flows.importing import import_model
+from xnorforge.flows.lower import lower
+from xnorforge.hw import graph as operators
+from xnorforge.sim.bits import simulate_bits
+
+IMAGES = 3
+LARGEST = 12000  # elements of a tensor that is drawn, so that a network is quick
+
+
+class Unfit(Exception):
+    """A part that does not fit the image drawn so far; another one is drawn."""
+
+
+class RandomGeometry:
+    """A network drawn from a seed: `graph` in QONNX, `pixels` uint8 (N, C, H, W); `drawn` names its parts."""
+
+    def __init__(self, seed: int):
+        self.rng = np.random.default_rng([seed, 7])
+        self.drawn: set[str] = set()
+        self.shape = [
+            self.channels(),
+            *(int(side) for side in self.rng.integers(1, 12, 2) + 2 * self.chance(0.7)),
+        ]
+        self.pixels = self.rng.integers(0, 256, (IMAGES, *self.shape)).astype(np.uint8)
+        self.graph = Graph(self.shape, seed)
+        self.spread = 100.0  # about how far values lie from their middle
+        self.begin()
+        self.fitting(self.layer)
+        for _ in range(self.rng.integers(1, 4)):
+            self.draw()
+        self.end()
+
+    @property
+    def model(self):
+        """The ONNX model with its constants, not cleaned."""
+        return self.graph.model(self.shape)
+
+    # Draws.
+    def chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+    def pick(self, *options):
+        return options[int(self.rng.integers(len(options)))]
+
+    def channels(self) -> int:
+        """Any number of 1 .. 70, small ones most of the time."""
+        return int(self.rng.integers(1, 71) if self.chance(0.08) else self.rng.integers(1, 9))
+
+    def draw(self):
+        """One part of the network."""
+        self.fitting(
+            *[self.layer] * 4, *[self.pool] * 3, *[self.shortcut] * 2, self.side_by_side, self.larger
+        )
+
+    def fitting(self, *parts):
+        """One of these that fits the image."""
+        while True:
+            before = self.graph.at, len(self.graph.nodes), list(self.shape), self.spread
+            try:
+                return self.pick(*parts)()
+            except Unfit:
+                self.graph.at, count, self.shape, self.spread = before
+                del self.graph.nodes[count:]
+
+    # Parts.
+    def begin(self):
+        """The picture as it is, around zero, as bits or as levels."""
+        kind = self.pick("pixels", "pixels", "middle", "means", "bits", "levels")
+        self.drawn.add(f"input: {kind}")
+        size = (1, self.shape[0], 1, 1)
+        if kind == "middle":
+            self.graph.real("Sub", 127.5).real(self.pick("Div", "Mul"), self.pick(127.5, 128.0, 0.5))
+            self.spread = 1.0
+        elif kind == "means":
+            self.graph.real("Sub", self.rng.integers(160, 360, size) / self.pick(1, 2, 4))
+        elif kind != "pixels":
+            self.graph.real("Sub", self.rng.uniform(60, 200, size))
+            self.quantise(norm=False, bits=kind == "bits")
+
+    def layer(self):
+        """Convolution, perhaps a pool of sums, quantiser."""
+        self.conv(self.channels())
+        if self.chance(0.25):
+            self.norm()
+            self.fitting(self.pool)
+            self.quantise(norm=False)
+        else:
+            self.quantise()
+
+    def shortcut(self):
+        """A sum passes by a layer and is added to what it gives, once or twice, or one within another."""
+        self.drawn.add("shortcut")
+        if self.chance(0.5):
+            self.same_conv(self.shape[0])
+            self.grid()
+        for _ in range(self.rng.integers(1, 3)):
+            before = self.graph.at
+            self.quantise(norm=False)
+            self.same_conv(self.shape[0])
+            self.grid()
+            if self.chance(0.3):
+                self.drawn.add("shortcut within another")
+                inner = self.graph.at
+                self.quantise(norm=False)
+                self.same_conv(self.shape[0])
+                self.grid()
+                self.graph.real("Add", inputs=[self.graph.at, inner])
+            self.graph.real("Add", inputs=[self.graph.at, before])
+        self.quantise(norm=False)
+
+    def side_by_side(self):
+        """Two or three branches of the same elements, their channels concatenated; each with its own
+        quantiser.
+        """
+        self.drawn.add("concatenation")
+        start, before, ends = self.graph.at, list(self.shape), []
+        for _ in range(self.rng.integers(2, 4)):
+            self.graph.at, self.shape = start, list(before)
+            if ends or self.chance(0.6):
+                self.same_conv(self.channels())
+                self.quantise()
+            ends.append((self.graph.at, self.shape[0]))
+        self.graph.node("Concat", inputs=[name for name, _ in ends], axis=1)
+        self.shape = [sum(count for _, count in ends), *before[1:]]
+        self.spread = 1.0
+
+    def larger(self):
+        """Every pixel several times."""
+        self.drawn.add("upsampling")
+        factors = [self.pick(1, 2, 2, 3), self.pick(1, 2, 2, 3)]
+        self.become([self.shape[0], *(side * f for side, f in zip(self.shape[1:], factors))])
+        given = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        self.graph.node("Resize", None, np.float32([1, 1, *factors]), mode="nearest", **given)
+
+    def pool(self):
+        """Maximum or average; windows apart or overlapping, in a border or without, rounded up or down."""
+        kind = self.pick(*["MaxPool"] * 3, *["AveragePool"] * 3, "GlobalMaxPool", "GlobalAveragePool")
+        if kind.startswith("Global"):
+            self.graph.node(kind)
+            self.become([self.shape[0], 1, 1])
+            self.drawn.add(kind)
+            return
+        given, sides = self.windows(kind)
+        self.graph.node(kind, **given)
+        self.become([self.shape[0], *sides])
+        self.drawn.add(kind)
+        if any(s < k for s, k in zip(given["strides"], given["kernel_shape"])):
+            self.drawn.add(f"{kind} overlapping")
+        if any(given["pads"]):
+            self.drawn.add(f"{kind} padded")
+            if given.get("count_include_pad"):
+                self.drawn.add("average that counts its border")
+        if "ceil_mode" in given:
+            self.drawn.add(f"{kind} rounded up")
+
+    def windows(self, kind):
+        """Attributes of a pool of which every window sees a pixel of the image, and its rows and columns."""
+        for _ in range(40):
+            kernel = [int(self.rng.integers(1, 5)) for _ in range(2)]
+            stride = list(kernel) if self.chance(0.3) else [self.pick(1, 2, 2, 3) for _ in range(2)]
+            pads = [int(self.rng.integers(0, k)) for k in (*kernel, *kernel)]
+            pads = pads if self.chance(0.5) else [0] * 4
+            given = {"kernel_shape": kernel, "strides": stride, "pads": pads}
+            dilation = [1, 1]
+            if self.chance(0.2):
+                given["ceil_mode"] = 1
+            if kind == "AveragePool":
+                given["count_include_pad"] = int(self.chance(0.5))
+            elif self.chance(0.15):
+                given["dilations"] = dilation = [self.pick(1, 1, 2) for _ in range(2)]
+            sides = []
+            for side, k, s, d, p, q in zip(self.shape[1:], kernel, stride, dilation, pads, pads[2:]):
+                over = side + p + q - d * (k - 1) - 1
+                count = -(-over // s) + 1 if "ceil_mode" in given else over // s + 1
+                first = np.arange(max(count, 0)) * s - p
+                places = first[:, None] + np.arange(k) * d
+                if over >= 0 and ((places >= 0) & (places < side)).any(1).all() and (first < side).all():
+                    sides.append(count)
+            if len(sides) == 2:
+                return given, sides
+        raise Unfit
+
+    def end(self):
+        """A dense layer, a map, or a mean of a map."""
+        kind = self.pick("dense", "dense", "dense", "map", "bits", "mean")
+        self.drawn.add(f"ends in: {kind}")
+        if kind == "dense":
+            length, self.shape = prod(self.shape), [int(self.rng.integers(2, 9))]
+            self.graph.node("Flatten", axis=1)
+            weights = self.pick(
+                self.rng.integers(-7, 8, (length, *self.shape)), self.graph.weights(length, *self.shape)
+            )
+            self.graph.real("MatMul", weights)
+            return
+        self.fitting(lambda: self.conv(int(self.rng.integers(2, 7))))
+        if kind == "bits":
+            self.quantise()
+        elif kind == "mean":
+            self.graph.node("GlobalAveragePool")
+            self.become([self.shape[0], 1, 1])
+
+    # Pieces.
+    def become(self, shape):
+        """The shape from here on, unless it is too large to be quick."""
+        if prod(shape) > LARGEST:
+            raise Unfit
+        self.shape = [int(size) for size in shape]
+
+    def conv(self, outputs: int):
+        """Any kernel, stride, dilation, border and groups."""
+        channels, *size = self.shape
+        for _ in range(50):
+            kernel = [int(self.pick(1, 1, 2, 3, 3, 3, 4, 5, 6, 7)) for _ in size]
+            stride = [self.pick(1, 1, 1, 2, 3) for _ in size]
+            dilation = [self.pick(1, 1, 1, 2, 3) if k > 1 else 1 for k in kernel]
+            most = [k + 1 if self.chance(0.05) else (k - 1) * d + 1 for k, d in zip(kernel, dilation)] * 2
+            pads = [int(self.rng.integers(0, m)) if self.chance(0.6) else 0 for m in most]
+            pads = pads if self.chance(0.7) else [0] * 4
+            spans = [
+                side + p + q - d * (k - 1) for side, p, q, d, k in zip(size, pads, pads[2:], dilation, kernel)
+            ]
+            if min(spans) > 0 and prod(kernel) * channels < 600:
+                break
+        else:
+            kernel, stride, dilation, pads, spans = [1, 1], [1, 1], [1, 1], [0] * 4, size
+        groups = 1
+        if channels > 1 and self.chance(0.3):
+            groups = int(self.rng.choice([g for g in range(2, channels + 1) if channels % g == 0]))
+            outputs = groups * self.pick(1, 1, 2)
+            self.drawn.add("depthwise" if groups == channels else "groups")
+        given = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": groups}
+        self.border(pads, given)
+        self.weighted(outputs, channels // groups, kernel, given)
+        self.become([outputs, *((span - 1) // s + 1 for span, s in zip(spans, stride))])
+        found = {"dilation": max(dilation) > 1, "stride": max(stride) > 1, "large kernel": max(kernel) > 3}
+        self.drawn |= {name for name, there in found.items() if there}
+
+    def same_conv(self, outputs: int):
+        """A convolution that keeps the size."""
+        rate, kernel = self.pick(1, 1, 2), self.pick([3, 3], [3, 3], [1, 1], [5, 3], [1, 3])
+        pads = [rate * (k // 2) for k in kernel] * 2
+        given = {"kernel_shape": kernel, "dilations": [rate, rate]}
+        self.border(pads, given)
+        self.weighted(outputs, self.shape[0], kernel, given)
+        self.become([outputs, *self.shape[1:]])
+
+    def border(self, pads, given: dict):
+        """Zeros of the convolution itself, or a Pad with a constant in front of it."""
+        if not any(pads):
+            return
+        value = self.pick(0, 0, 0, 0, 0, -1, 1)
+        self.drawn.add(f"border of {value}")
+        if value or self.chance(0.15):
+            self.graph.node("Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(value))
+            self.drawn.add("Pad")
+        else:
+            given["pads"] = pads
+
+    def weighted(self, outputs, inside, kernel, given):
+        """The convolution with weights of 1 to 4 bits."""
+        bits, shape = self.pick(1, 1, 1, 2, 3, 4), (outputs, inside, *kernel)
+        self.drawn.add(f"weights of {bits} bits")
+        top = 2 ** (bits - 1)
+        weights = self.graph.weights(*shape) if bits == 1 else self.rng.integers(-top + 1, top, shape)
+        bias = [self.rng.integers(-8, 9, outputs)] if self.chance(0.2) else []
+        self.graph.real("Conv", weights, *bias, **given)
+        self.spread *= max(1.0, prod(shape[1:]) ** 0.5 * (1 if bits < 3 else top / 2))
+
+    def norm(self):
+        """Batch norm, some weights negative."""
+        channels = self.shape[0]
+        gamma = self.rng.choice([-1.5, -0.3, 0.2, 1.0, 3.0], channels)
+        given = gamma, self.rng.normal(0, 0.5, channels), self.rng.normal(0, self.spread, channels)
+        self.graph.real("BatchNormalization", *given, np.full(channels, self.spread**2), epsilon=1e-5)
+        self.spread = 1.0
+
+    def grid(self):
+        """Gain and shift per channel on a binary grid, so that a sum of branches has few bits."""
+        channels = self.shape[0]
+        gain = self.rng.choice([-1, 1], channels, p=[0.2, 0.8]) * self.pick(0.25, 0.5, 1.0)
+        self.graph.real("Mul", gain.reshape(1, -1, 1, 1))
+        self.graph.real("Add", self.rng.integers(-8, 9, (1, channels, 1, 1)) / 4)
+
+    def quantise(self, norm=True, bits=None):
+        """To -1 and +1, or to levels: from 0, around 0, ternary, with a zero-point."""
+        if norm:
+            self.norm()
+        kind = (
+            "bits" if bits else self.pick("bits", "bits", "bits", "levels", "signed", "ternary", "zero-point")
+        )
+        kind = self.pick("levels", "signed") if bits is False else kind
+        self.drawn.add(f"elements: {kind}")
+        scale = self.pick(0.5, 1.0, 0.25)
+        if kind == "bits":
+            self.graph.sign()
+        elif kind == "levels":
+            self.graph.quant(scale, self.pick(1, 2, 3), signed=0)
+        elif kind == "signed":
+            self.graph.quant(scale, self.pick(2, 3))
+        elif kind == "ternary":
+            self.graph.quant(scale, 2, narrow=1)
+        else:
+            self.graph.quant(scale, self.pick(2, 3), zero=self.pick(1.0, 2.0, 0.5), signed=0)
+        self.spread = 1.0
+
+
+def build(net: RandomGeometry, seed: int, folder: Path, rtl: bool = False) -> None:
+    """A network through import, lower, bind, a random folding and the bit simulator; through RTL as well if
+    asked.
+
+    Raises:
+        UserError: refused; from `lower` on, because import lowers too. AssertionError, MismatchError: wrong.
+    """
+    net.model.save(str(folder / "net.onnx"))
+    import_model(folder / "net.onnx", net.pixels, np.full(IMAGES, -1), folder / "out", 1.0)
+    lower(folder / "out" / "model.onnx", folder / "out" / "golden.npz", folder / "out")
+    try:
+        _folded_and_run(net, seed, folder, rtl)
+    except UserError as error:
+        raise AssertionError(f"refused only after lower: {error}") from error
+
+
+def _folded_and_run(net: RandomGeometry, seed: int, folder: Path, rtl: bool) -> None:
+    """What follows `lower`, compared with its integers."""
+    found = np.load(folder / "out" / "lowered.npz")
+    bounds = bind(ModelWrapper(str(folder / "out" / "lowered.onnx")), found["scale"], found["bias"])
+    if rtl:
+        ops, run = raced(bounds, net.pixels, seed, folder)
+        got = run.output
+    else:
+        rng = np.random.default_rng(seed)
+        ops = with_fifos(search(bounds, SLOW * 20, PART, random_foldings(bounds, rng)), {})
+        got = simulate_bits(ops, net.pixels)
+        np.testing.assert_array_equal(operators.execute(ops, net.pixels)[ops[-1].name], got)
+    np.testing.assert_array_equal(got, operators.answers(ops, found))
+
+
+def outcome(seed: int, rtl: bool = False) -> tuple[str, str]:
+    """What becomes of a seed: "built", "refused" or "wrong", and what was said."""
+    net = RandomGeometry(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            build(net, seed, Path(folder), rtl)
+        except UserError as error:
+            return "refused", str(error)
+        except Exception as error:  # anything else is a fault of ours
+            return "wrong", f"{type(error).__name__}: {error}"
+    return "built", ""
+
+
+def main() -> None:
+    """Count the outcomes of a range of seeds."""
+    found: Counter = Counter()
+    for seed in range(int(sys.argv[1]), int(sys.argv[2])):
+        kind, said = outcome(seed, "rtl" in sys.argv)
+        found[kind] += 1
+        if kind != "built":
+            print(seed, kind, " ".join(said.split())[:230], flush=True)
+    print(dict(found))
+
+
+if __name__ == "__main__":
+    main()

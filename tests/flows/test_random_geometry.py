@@ -1,0 +1,58 @@
+"""Random networks of every geometry (`random_geometry.py`): built exactly, or refused in one sentence."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_geometry import RandomGeometry, build, outcome
+
+QUICK, ALL = 20, 400
+SHARE = 0.95  # of the drawn networks that have to be built
+
+
+def tally(seeds) -> Counter:
+    """Outcomes of seeds, after a look at each: nothing is wrong, and a refusal is one sentence."""
+    found: Counter = Counter()
+    for seed in seeds:
+        kind, said = outcome(seed)
+        assert kind != "wrong", f"seed {seed}: {said}"
+        assert kind == "built" or (said.endswith(".") and ";" in said and "\n" not in said), (
+            f"seed {seed}: {said}"
+        )
+        found[kind] += 1
+    return found
+
+
+def test_nearly_all_random_geometries_are_built_and_none_is_wrong():
+    assert tally(range(QUICK))["built"] >= SHARE * QUICK
+
+
+@pytest.mark.full
+def test_nearly_all_of_many_random_geometries_are_built_and_none_is_wrong():
+    assert tally(range(QUICK, ALL))["built"] >= SHARE * (ALL - QUICK)
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(10, ALL, 10))]
+)
+def test_rtl_of_a_random_geometry_gives_its_integers(tmp_path, seed):
+    kind, _ = outcome(seed)
+    if kind == "built":
+        build(RandomGeometry(seed), seed, tmp_path, rtl=True)
+
+
+def test_the_random_geometries_of_the_quick_suite_have_every_part_among_them():
+    parts = set().union(*(RandomGeometry(seed).drawn for seed in range(QUICK)))
+    assert parts >= {
+        "shortcut", "shortcut within another", "concatenation", "upsampling", "depthwise", "groups",
+        "dilation", "stride", "large kernel", "Pad", "border of 0", "border of -1", "border of 1",
+        "MaxPool padded",
+        "MaxPool overlapping", "MaxPool rounded up", "AveragePool padded", "AveragePool overlapping",
+        "AveragePool rounded up", "average that counts its border", "GlobalMaxPool", "GlobalAveragePool",
+        "elements: bits", "elements: levels", "elements: signed", "elements: ternary", "elements: zero-point",
+        "input: means", "input: middle", "weights of 1 bits", "weights of 2 bits", "weights of 4 bits",
+        "ends in: dense", "ends in: map", "ends in: bits", "ends in: mean",
+    }  # fmt: skip
