@@ -113,8 +113,8 @@ def _check(network: ModelWrapper, node) -> None:
     first = TAILS[node.op_type].axis if max(versions, default=13) >= 13 else 1
     axis = at.get("axis", first) % len(shape)
     before = network.find_producer(node.input[0])
-    turned = before is not None and before.op_type == "Transpose"
-    classes = len(shape) - 1 if turned else 1
+    moved = before is not None and before.op_type == "Transpose"
+    classes = len(shape) - 1 if moved else 1
     if axis != classes and np.prod(shape) != shape[axis]:
         raise refuse(
             node, f"it works along axis {axis} of {list(shape)}, not along the classes", f"use axis {classes}"
