@@ -64,15 +64,14 @@ def test_a_truncated_onnx_file_is_one_sentence(call, tmp_path):
     model.write_bytes(b"\x08\x07\x12\x07pytorch:\xff\xff")
     code, out, err = call("export", "--model", model, "-o", tmp_path / "out")
     assert (code, out) == (2, "")
-    assert err.splitlines()[-1].startswith(f"{model}: no readable ONNX file (")
-    assert err.splitlines()[-1].endswith("); export it again.")
+    assert err.splitlines()[-1].startswith(f"{model}: not an ONNX model, or cut short; export it again")
     assert "Traceback" not in err
 
 
 def test_a_missing_onnx_file_is_one_sentence(call, tmp_path):
     code, _, err = call("export", "--model", tmp_path / "none.onnx", "-o", tmp_path / "out")
     assert code == 2
-    assert "none.onnx: no readable ONNX file (" in err
+    assert "none.onnx: no such file; give the path of a QONNX model" in err
     assert "Traceback" not in err
 
 

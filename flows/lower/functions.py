@@ -33,24 +33,26 @@ class Function:
             the chain, which is not among them, is +1 or -1, the function's direction.
         spread: by how much another run of the reference may differ, (x, y) -> float32 like y; None for steps,
             which every machine computes alike.
+        whole: all its results are whole numbers.
     """
 
     name: str
     compute: Callable[..., np.ndarray]
     spread: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    whole: bool = False
 
     def __call__(self, x: np.ndarray, *constants: np.ndarray) -> np.ndarray:
         return self.compute(x, *constants[:-1]).astype(F32, copy=False)
 
 
-def stepped(node, value: Value, compute, *constants, falls=None) -> Value:
+def stepped(node, value: Value, compute, *constants, falls=None, whole=False) -> Value:
     """A value that has a base behind a step function.
 
     Args:
-        compute: as in `Function`; constants: per channel; falls: bool per channel, where it falls.
+        compute, whole: as in `Function`; constants: per channel; falls: bool per channel, where it falls.
     """
     direction = np.where(np.zeros(value.channels, bool) if falls is None else falls, -1, 1)
-    return append(value, Function(node.op_type, compute), *constants, direction)
+    return append(value, Function(node.op_type, compute, whole=whole), *constants, direction)
 
 
 def _is_whole(value: Value) -> bool:

@@ -94,7 +94,35 @@ def _check_count(node, leaf: Leaf) -> None:
         )
 
 
-def steps_of(walk, value: Value, node) -> tuple[Value, Fraction, Fraction, int]:
+Steps = tuple[Value, Fraction, Fraction, int]
+
+
+def _whole_levels(value: Value, leaf: Leaf, last: int, operations) -> Steps | None:
+    """As `steps_of`, without a try of every integer: a chain of steps that ends in whole numbers, perhaps cut
+    at whole ones, takes whole numbers between those at its ends. None where the chain may do something else.
+    """
+    if not operations[last].whole or any(one.spread for one in functions_of(value)):
+        return None
+    end = last
+    while end + 1 < len(operations) and operations[end + 1] == "clip":
+        end += 1
+    part = _part(value, leaf, end)
+    ends = evaluate(part, np.stack([leaf.lo, leaf.hi], 1))
+    if not (np.isfinite(ends).all() and (ends == np.rint(ends)).all()):
+        return None
+    least, steps = int(ends.min()), int(ends.max() - ends.min()) or 1
+    return (part, Fraction(least), Fraction(1), steps) if steps < MOST_LEVELS else None
+
+
+def _part(value: Value, leaf: Leaf, end: int) -> Value:
+    """The value with its chain up to and with operation `end`."""
+    part = of_leaf(leaf, *value.start[1:], value.bounds)
+    for op, *given in value.chain[: end + 1]:
+        part = append(part, op, *given)
+    return part
+
+
+def steps_of(walk, value: Value, node) -> Steps:
     """The part of a chain with step functions behind which the numbers lie on a grid.
 
     Returns:
@@ -110,13 +138,13 @@ def steps_of(walk, value: Value, node) -> tuple[Value, Fraction, Fraction, int]:
             node, f"{name} gives real numbers, and no quantiser follows it", "put one behind it, or drop it"
         )
     leaf = walk.leaves[value.start[0]]
-    _check_count(node, leaf)
     operations = [op for op, *_ in value.chain]
     last = operations.index(functions[-1])
+    if found := _whole_levels(value, leaf, last, operations):
+        return found
+    _check_count(node, leaf)
     for end in reversed([k for k, op in enumerate(operations) if k >= last and op not in LINEAR]):
-        part = of_leaf(leaf, *value.start[1:], value.bounds)
-        for op, *given in value.chain[: end + 1]:
-            part = append(part, op, *given)
+        part = _part(value, leaf, end)
         numbers = np.unique(np.concatenate([np.unique(evaluate(part, n)) for n in every_integer(leaf)]))
         if not np.isfinite(numbers).all():
             raise refuse(node, "float32 overflows in front of it", "train and export the network again")

@@ -60,7 +60,7 @@ def _quantize_linear(walk, node, at):
     value = single(walk, walk.value(node, arrange=False), node)
     rank = len(walk.model.get_tensor_shape(node.input[0]))
     scale, zero = (walk.per_channel(node, _along(node, at, one, rank), value) for one in (scale, zero))
-    return stepped(node, value, integers, scale, zero.astype(F32))
+    return stepped(node, value, integers, scale, zero.astype(F32), whole=True)
 
 
 @rule("DequantizeLinear")

@@ -227,7 +227,11 @@ def _gather(walk, node, at):
         raise refuse(node, "it looks numbers up in a table", "use a quantiser of as many levels")
     value = walk.value(node, arrange=False)
     view, chosen = view_of(value), walk.constant(node, 1)
-    return _not_empty(node, value, view.take(chosen.astype(np.int64), _axis(at.get("axis", 0), view, node)))
+    axis = _axis(at.get("axis", 0), view, node)
+    many = view.shape[axis]
+    if ((chosen < -many) | (chosen >= many)).any():
+        raise refuse(node, f"it takes elements beyond the {many} of its axis", f"use 0 .. {many - 1}")
+    return _not_empty(node, value, view.take(chosen.astype(np.int64), axis))
 
 
 @rule("Split")

@@ -97,8 +97,9 @@ def test_every_divisor_of_the_sizes_is_a_folding_and_no_other_number(name):
 def test_indices_stand_behind_the_scores_and_answers_say_so_too(op):
     scores = op.random_input(3, frames=4)
     found = op.run(scores)
-    np.testing.assert_array_equal(found[:, : -op.indices], scores)
-    for row, chosen in zip(scores, found[:, -op.indices :]):
+    rows = scores.reshape(len(scores), -1)
+    np.testing.assert_array_equal(found[:, : -op.indices], rows)
+    for row, chosen in zip(rows, found[:, -op.indices :]):
         left = list(range(len(row)))
         for index in chosen:
             assert index == min(left, key=lambda i, row=row: (-row[i], i))

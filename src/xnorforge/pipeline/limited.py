@@ -49,6 +49,8 @@ def run_limited(call: str, what: str, **arguments) -> None:
         sys.stderr.write(said)
     elif code in (1, 2):
         raise (UserError if code == 2 else MismatchError)(said.strip() or f"{what}: ended without a word.")
+    elif code == 4:
+        raise OSError(*json.loads(said))  # a full disk, say: the stage has the sentence for it
     elif code == -signal.SIGXCPU:
         raise UserError(
             f"{what}: running it takes more than {seconds:,} s of processor time; give a smaller network, or "
@@ -70,7 +72,7 @@ def run_limited(call: str, what: str, **arguments) -> None:
 
 
 def _limit_and_call(call: str, arguments: str, limits: str, parent: str) -> int:
-    """The child's side: exit code 0, 1 or 2 as everywhere, 3 where memory ran out."""
+    """The child's side: exit code 0, 1 or 2 as everywhere, 3 where memory ran out, 4 for an OSError."""
     end_with(int(parent))
     for kind, limit in json.loads(limits):
         hard = resource.getrlimit(kind)[1]
@@ -80,6 +82,9 @@ def _limit_and_call(call: str, arguments: str, limits: str, parent: str) -> int:
         return answered(lambda: getattr(import_module(module), function)(**json.loads(arguments)))
     except MemoryError:
         return 3
+    except OSError as error:
+        print(json.dumps([error.errno, error.strerror]), file=sys.stderr, flush=True)
+        return 4
 
 
 if __name__ == "__main__":
