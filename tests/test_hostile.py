@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.importing import looked_at
+from xnorforge.flows.importing.stage import looked_at
 from xnorforge.pipeline.limited import run_limited
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -54,7 +54,7 @@ def built(tmp_path_factory):
     (folder / "net.onnx").write_bytes(stored(plain()))
     from xnorforge.flows.backends.rtl import generate
     from xnorforge.flows.fold import fold
-    from xnorforge.flows.importing import import_model
+    from xnorforge.flows.importing.stage import import_model
     from xnorforge.flows.lower import lower
     from xnorforge.pipeline.model_images import input_shape
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import _given
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.pipeline import job, request
 
 ROOT = Path(__file__).parent.parent

@@ -106,7 +106,7 @@ def build(
         path = Path(model)
         home = Path(folder or Path("out") / path.stem)
     else:
-        from xnorforge.flows.modules import export_module
+        from xnorforge.flows.importing.modules import export_module
 
         if input_shape is None:
             raise UserError(
@@ -131,7 +131,7 @@ def build(
 
 def _on_images(asked: Request, path: Path, images: np.ndarray, labels) -> Request:
     """Import the file with these images; what is left to build."""
-    from xnorforge.flows.importing import import_model
+    from xnorforge.flows.importing.stage import import_model
 
     if images.dtype != np.uint8 or images.ndim < 2:
         raise UserError(

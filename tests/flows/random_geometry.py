@@ -22,7 +22,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.search import search
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph as operators
 from xnorforge.sim.bits import simulate_bits

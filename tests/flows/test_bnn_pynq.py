@@ -13,9 +13,9 @@ from torch import nn
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.modules import export_module
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-from xnorforge.flows.modules import export_module
 from xnorforge.hw import graph
 from xnorforge.sim.device import network
 from xnorforge.sim.stage import bits_alone, run_network

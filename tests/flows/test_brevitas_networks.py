@@ -12,7 +12,7 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.registry import RULES
 from xnorforge.hw import graph

@@ -14,7 +14,7 @@ from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.fold import fold
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.sim.bits import BitSimulator

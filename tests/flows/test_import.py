@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 
 sys.path.insert(0, str(Path(__file__).parent))

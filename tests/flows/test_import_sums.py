@@ -18,7 +18,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower, rounding
 from xnorforge.flows.lower.graph import integer_graph
 

@@ -18,10 +18,10 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, format_named, integer_format, scale_of, scale_words
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
-from xnorforge.flows.importing import import_model, import_network
-from xnorforge.flows.input_wanted import Wanted
+from xnorforge.flows.importing.input_wanted import Wanted
+from xnorforge.flows.importing.samples import NOISE, Samples, fixed_point_for
+from xnorforge.flows.importing.stage import import_model, import_network
 from xnorforge.flows.lower import lower
-from xnorforge.flows.samples import NOISE, Samples, fixed_point_for
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.modules import export_module, load_weights, module_of
+from xnorforge.flows.importing.modules import export_module, load_weights, module_of
 from xnorforge.flows.qonnx_execution import qonnx_scores
 
 NETS = """

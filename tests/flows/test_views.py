@@ -8,7 +8,7 @@ import pytest
 from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.importing import import_model
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, emit, lower
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -12,10 +12,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows import importing
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.flows.fold.search import search
+from xnorforge.flows.importing import scores
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, integers_of, lower
 from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.graph import integer_graph
@@ -245,17 +246,17 @@ def test_a_batch_that_rounds_few_sums_to_the_other_side_is_imported(tmp_path, mo
 
     alone, among = network(3.0), network(np.nextafter(np.float32(3), np.float32(4)))
     for name in ("qonnx_scores", "qonnx_tensors"):
-        run = getattr(importing, name)
+        run = getattr(scores, name)
         changed = lambda net, x, run=run: run(net if len(x) == 1 else among, x)  # noqa: E731
-        monkeypatch.setattr(importing, name, changed)
+        monkeypatch.setattr(scores, name, changed)
     alone.save(str(tmp_path / "net.onnx"))
     pixels = np.random.default_rng(1).integers(1, 256, (8, 200)).astype(np.uint8)
     given = tmp_path / "net.onnx", pixels, [-1] * 8, tmp_path / "out", 1.0
     if not accepted:
         with pytest.raises(UserError, match="200 of its 200 results for image 0 are others in a batch than"):
-            importing.import_model(*given)
+            import_model(*given)
         return
-    record = importing.import_model(*given)
+    record = import_model(*given)
     assert "behind" in record["checks"][0]["what"] and record["checks"][0]["mismatches"] == 0
 
 

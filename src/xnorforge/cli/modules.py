@@ -29,7 +29,7 @@ def import_(target: str, weights: Path | None, size: str, until: str, **given) -
     """
     shape = _shape(size)
     asked = builds.resolve({"model": "module", **given})
-    from xnorforge.flows.modules import export_module, load_weights, module_of
+    from xnorforge.flows.importing.modules import export_module, load_weights, module_of
 
     module = module_of(target)
     if weights is not None:

@@ -44,8 +44,8 @@ def export(
 
 def import_file(net_dir: str, model: str, scale, offset, input_format, task, images_from, labels) -> None:
     """A file from elsewhere as QONNX, with golden scores; runs in a process with limits."""
-    from xnorforge.flows.importing import import_network, looked_at
-    from xnorforge.flows.input_wanted import Wanted
+    from xnorforge.flows.importing.input_wanted import Wanted
+    from xnorforge.flows.importing.stage import import_network, looked_at
 
     looked_at(Path(model))
     from xnorforge.pipeline.model_images import for_model  # loads torch, which a refusal need not wait for

@@ -9,8 +9,8 @@ import numpy as np
 
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.flows.model_file import loaded
-from xnorforge.flows.samples import SEED, Samples
+from xnorforge.flows.importing.model_file import loaded
+from xnorforge.flows.importing.samples import SEED, Samples
 from xnorforge.pipeline.own_data import own_samples
 from xnorforge.sw import zoo
 from xnorforge.sw.tasks.base import task_of

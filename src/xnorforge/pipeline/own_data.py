@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.samples import Samples
+from xnorforge.flows.importing.samples import Samples
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB"}

@@ -11,10 +11,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat
-from xnorforge.flows.input_range import Found
-from xnorforge.flows.input_wanted import Wanted
+from xnorforge.flows.importing.input_range import Found
+from xnorforge.flows.importing.input_wanted import Wanted
+from xnorforge.flows.importing.samples import Samples, sample_integers
 from xnorforge.flows.qonnx_execution import qonnx_scores
-from xnorforge.flows.samples import Samples, sample_integers
 
 TRIED = 500  # labelled images that other scales are tried on
 SIGMAS = 3

@@ -17,8 +17,8 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, num
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
-from xnorforge.flows.graph_checks import too_many
-from xnorforge.flows.model_file import node_text, within
+from xnorforge.flows.importing.graph_checks import too_many
+from xnorforge.flows.importing.model_file import node_text, within
 
 STANDARD = ("", "ai.onnx")
 KEPT = ("QuantizeLinear", "DequantizeLinear")  # quantisers of weights, whose scale is needed

@@ -10,32 +10,25 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.util.cleanup import cleanup_model
 
-from xnorforge.core.artifacts import check, measured, whole, write_json
+from xnorforge.core.artifacts import measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import say
-from xnorforge.flows.fold_constants import fold_constants
-from xnorforge.flows.graph_checks import check_form
-from xnorforge.flows.import_doubts import judged, scale_doubts
-from xnorforge.flows.input_range import input_of
-from xnorforge.flows.input_wanted import Wanted, chosen_format, classes_of
-from xnorforge.flows.layout import channels_to_front, gives_channels_first, takes_channels_first
-from xnorforge.flows.lower import rounding
+from xnorforge.flows.importing.doubts import judged, scale_doubts
+from xnorforge.flows.importing.fold_constants import fold_constants
+from xnorforge.flows.importing.graph_checks import check_form
+from xnorforge.flows.importing.input_range import input_of
+from xnorforge.flows.importing.input_wanted import Wanted, chosen_format, classes_of
+from xnorforge.flows.importing.layout import gives_channels_first, takes_channels_first
+from xnorforge.flows.importing.model_file import loaded
+from xnorforge.flows.importing.samples import Samples, rounding_error, sample_integers
+from xnorforge.flows.importing.scores import host_function_check, reference_scores
 from xnorforge.flows.lower.graph import integer_graph
-from xnorforge.flows.lower.reference import Reference
 from xnorforge.flows.lower.registry import RULES
-from xnorforge.flows.lower.tails import Tail, differences, host_function, without_tails
-from xnorforge.flows.lower.walk import Lowered, refuse
-from xnorforge.flows.model_file import loaded
-from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
-from xnorforge.flows.samples import Samples, rounding_error, sample_integers
+from xnorforge.flows.lower.tails import host_function, without_tails
+from xnorforge.flows.qonnx_execution import qonnx_scores
 
-SINGLE = 2  # images that are run one by one as well
-FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold by chance only
-TAIL_IMAGES = 20  # images of which a function behind the scores is compared
-COARSE = 1e-4  # of a tensor's largest value: more than float32 rounding, less than a quantiser's step
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # how onnxruntime says it
-QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 
 
 def import_model(
@@ -95,10 +88,10 @@ def import_network(
         graph = integer_graph(network, form.lo, form.hi, form.scale, offset=form.offset)
         *image, channels = graph.leaves[graph.output.single[0]].shape
         with _run_by_others(model):
-            scores, same = _scores(network, inputs, integers.reshape(len(integers), *shape), graph)
+            scores, same = reference_scores(network, inputs, integers.reshape(len(integers), *shape), graph)
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
-            proofs = [same, *_host_function(whole_network, tails, inputs, scores, channels_last)]
+            proofs = [same, *host_function_check(whole_network, tails, inputs, scores, channels_last)]
         labels, accuracy, unsaid = judged(samples, scores, model)
         with _run_by_others(model):
             doubts = scale_doubts(network, samples, found, wanted, shape, accuracy, scores)
@@ -232,92 +225,3 @@ def _with_results_alone(network: ModelWrapper) -> ModelWrapper:
 
 def _written(entry) -> str:
     return "[" + ", ".join(d.dim_param or str(d.dim_value) for d in entry.type.tensor_type.shape.dim) + "]"
-
-
-def _scores(
-    network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, graph: Lowered
-) -> tuple[np.ndarray, dict]:
-    """Scores of all images, in batches, and the check that batches do not change them by more than float32
-    rounds (`lower.rounding`): the two runs may round to opposite sides, and few activations, whose sums lie
-    within that of a threshold, may come out on opposite sides of it (`lower.reference`).
-
-    Args:
-        images: integers (N, C, H, W) or (N, F); graph: of the network.
-    """
-    scores, bound = qonnx_scores(network, inputs), rounding.bound(graph, len(network.graph.node))
-    equal, tried, ties = True, min(SINGLE, len(inputs)), 0
-    allowed = 2 * np.repeat(bound, scores[0].size // len(bound)).reshape(scores[0].shape)
-    for image in range(tried):
-        alone = qonnx_scores(network, inputs[image : image + 1])[0]
-        far = ~(abs(alone.astype(np.float64) - scores[image]) <= allowed)
-        if far.any():
-            found = _few_ties(network, inputs[:BATCH], images, image, graph)
-            if not found:
-                raise _batch_matters(network, inputs[:BATCH], image)
-            ties += found
-        equal = equal and bool((alone == scores[image]).all())
-    what = "scores ==" if equal else "scores to the rounding of their float32 sums"
-    what += f" and behind {ties:,} activations that it decides" if ties else ""
-    return scores, check("batch = single image", tried, 0, scores[:tried].size, f"qonnx execution, {what}")
-
-
-def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, image: int, graph) -> int:
-    """How many activations of an image, alone and in its batch, only rounding decides; 0 where something else
-    is the reason for its scores, or where these are more than `FEW` of an operator's.
-    """
-    shape = next(iter(graph.leaves.values())).shape
-    frame = np.moveaxis(images[image], 0, -1).reshape(shape).astype(np.int64)
-    reference, among = Reference(graph, network), qonnx_tensors(network, inputs)
-    try:
-        reference.judge(frame, qonnx_tensors(network, inputs[image : image + 1]), image)
-        own = {name: x[image : image + 1] for name, x in among.items() if np.ndim(x)}
-        reference.judge(frame, own, image)
-    except (MismatchError, KeyError):
-        return 0
-    sizes = {node.name: 2 * np.prod(graph.leaves[node.out].shape) for node in graph.nodes}
-    many = any(count > max(FEW * sizes[name], 2) for name, count in reference.ties.items())
-    return 0 if many else reference.ties.total()
-
-
-def _host_function(network: ModelWrapper, tails: list[Tail], inputs, scores: np.ndarray, channels_last: bool):
-    """The check that the file gives what the host computes of the scores, if it ends in such a function;
-    `channels_last` says whether the file gives maps so.
-    """
-    if not tails:
-        return []
-    few, name = min(TAIL_IMAGES, len(inputs)), host_function(tails)
-    given = channels_to_front(qonnx_scores(network, inputs[:few]), channels_last)
-    wrong = differences(tails, scores[:few], given)
-    if wrong:
-        raise MismatchError(f"import: {wrong} of {given.size} results are not {name} of the file's scores.")
-    what = f"{name} of the scores, to float32 rounding; classes =="
-    return [check(f"{name} = file", few, 0, given.size, what)]
-
-
-def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> UserError:
-    """The error for an image whose scores depend on those beside it: names the first operator
-    that does so.
-    """
-    alone, among = qonnx_tensors(network, inputs[image : image + 1]), qonnx_tensors(network, inputs)
-    for node in network.graph.node:
-        name = node.output[0]
-        if alone[name].shape != (1, *among[name].shape[1:]) or len(among[name]) != len(inputs):
-            continue
-        one, other = alone[name][0].astype(np.float64), among[name][image].astype(np.float64)
-        differ = ~(abs(one - other) <= COARSE * abs(other).max(initial=0))
-        if not differ.any():
-            continue
-        count = f"{int(differ.sum()):,} of its {differ.size:,} results"
-        what = f"{count} for image {image} are others in a batch than alone"
-        if node.op_type in QUANTISERS:
-            return refuse(
-                node,
-                f"{what}, because sums in front of it lie on its thresholds and float32 rounds them either "
-                "way",
-                "use scales that are powers of two (Brevitas: scaling_const=1.0), or put a batch norm "
-                "before it",
-            )
-        return refuse(node, what, "export a network whose operators keep the images of a batch apart")
-    return UserError(
-        f"import: scores of image {image} are others in a batch than alone; export the network again."
-    )

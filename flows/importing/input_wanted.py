@@ -7,9 +7,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, format_named, scale_words
-from xnorforge.flows.input_range import FEW, Found, annotated, describe_input, input_of
+from xnorforge.flows.importing.input_range import FEW, Found, annotated, describe_input, input_of
+from xnorforge.flows.importing.samples import Samples, fixed_point_for, probe_pixels, rounding_error
 from xnorforge.flows.qonnx_execution import qonnx_scores
-from xnorforge.flows.samples import Samples, fixed_point_for, probe_pixels, rounding_error
 
 WIDTHS = (8, 10, 12, 14, 16)  # of a fixed-point input, the narrowest that changes no class is taken
 

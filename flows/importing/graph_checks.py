@@ -12,7 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
-from xnorforge.flows.model_file import AGAIN, node_text, within
+from xnorforge.flows.importing.model_file import AGAIN, node_text, within
 
 # Domains whose operators qonnx runs. It imports a domain's name as a Python module, so that no other name may
 # reach it: that of a plug-in is one of this package.

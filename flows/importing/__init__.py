@@ -1,0 +1,1 @@
+"""Networks made elsewhere become the same artefacts as exports of our own."""
