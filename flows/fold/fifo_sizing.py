@@ -5,12 +5,13 @@ would deadlock.
 pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
 in; a matrix-vector unit alone holds two vectors, and the unit before the pool would have to stall.
 
-**In front of an operator that reads several streams.** All come from one fork. For its beat k the slowest of
-them needs a certain number of the fork's beats (`needs()`, composed along the branch); what the others made
-of all beats before the last of these has to wait, while an operator can keep what only that last one
-completes. Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and
-writes in an order of its own that does not depend on time, no other order of events can deadlock either. To
-this come the beats that arrive while the slower branch works on what it has.
+**In front of an operator that reads several streams.** All come from one fork, some of them from a nearer
+one as well, and each of these forks is looked at by itself. For beat k of the operator the slowest stream
+needs a certain number of the fork's beats (`needs()`, composed along the branch); what the others made of all
+beats before the last of these has to wait, while an operator can keep what only that last one completes.
+Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and writes in an
+order of its own that does not depend on time, no other order of events can deadlock either. To this come the
+beats that arrive while the slower branch works on what it has.
 """
 
 from dataclasses import dataclass
@@ -65,22 +66,39 @@ def where_streams_meet(
     dominators = nx.immediate_dominators(graph, ops[0].name)
     interval, found = max(op.cycles() for op in ops), {}
     for op in meeting:
-        branches = [_branch(tensor, dominators[op.name], before) for tensor in op.sources]
-        slowest = max(branch.delay for branch in branches)
-        needs = [op.needs(port) for port in range(op.inputs)]
-        # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
-        asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
-        for port, (branch, need) in enumerate(zip(branches, needs)):
-            arrived = sum(
-                np.searchsorted(branch.needed + late * branch.beats, asked, side="left")
-                for late in range(FRAMES)
-            )
-            fill = int((arrived - np.concatenate([[0], need[:-1]])).max())
-            meanwhile = ceil((slowest - branch.delay) * op.in_streams()[port].beats / interval)
-            depth = fill + (meanwhile if keep_interval else 0)
-            if depth > 0:
-                found[op.name, port] = depth
+        for root, ports in _forks(op, dominators, before).items():
+            branches = [_branch(op.sources[port], root, before) for port in ports]
+            slowest = max(branch.delay for branch in branches)
+            needs = [op.needs(port) for port in ports]
+            # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
+            asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
+            for port, branch, need in zip(ports, branches, needs):
+                arrived = sum(
+                    np.searchsorted(branch.needed + late * branch.beats, asked, side="left")
+                    for late in range(FRAMES)
+                )
+                fill = int((arrived - np.concatenate([[0], need[:-1]])).max())
+                meanwhile = ceil((slowest - branch.delay) * op.in_streams()[port].beats / interval)
+                depth = fill + (meanwhile if keep_interval else 0)
+                if depth > 0:
+                    found[op.name, port] = max(depth, found.get((op.name, port), 0))
     return found
+
+
+def _forks(op: HwOp, dominators: dict[str, str], before: dict[str, HwOp]) -> dict[str, list[int]]:
+    """{fork: the inputs of an operator that all come from it}, for every fork at which two of them part.
+
+    The beats of a near fork come in bursts for one beat of a far one, so each counts in its own beats.
+    """
+    above = []
+    for tensor in op.sources:
+        names = [before[tensor].name]
+        while dominators.get(names[-1], names[-1]) != names[-1]:
+            names.append(dominators[names[-1]])
+        above.append(names)
+    pairs = ((a, b) for k, a in enumerate(above) for b in above[:k])
+    nearest = {next(name for name in a if name in b) for a, b in pairs}
+    return {fork: [port for port, names in enumerate(above) if fork in names] for fork in nearest}
 
 
 def _branch(tensor: str, root: str, before: dict[str, HwOp]) -> Branch:

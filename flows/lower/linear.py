@@ -24,7 +24,7 @@ from .values import F32, Value, append, bounds_of, common_grid, exact
 from .views import channels_chosen, flattened, seen, usual_view, view_of
 from .walk import refuse
 
-LARGEST_RATIO = 2**40  # larger ratios between channel scales are refused
+LARGEST_RATIO = 2**64  # larger ratios between channel scales are refused
 LARGEST_WEIGHT = 2**15 - 1  # of a matrix; products with ratios beyond become matrices of digits
 WIDEST = 16  # bits of a matrix's input; float64 then holds every sum of products
 NEGATABLE |= {"Conv": "weights", "Dense": "weights"}

@@ -131,3 +131,32 @@ def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tm
     )  # fmt: skip
     join.onnx_node.input[:2] = ["width_0_out", "width_1_out"]
     run(with_fifos([*ops, counts, stream, join], {}), tmp_path, stall=0.3)
+
+
+def test_a_fork_within_a_branch_counts_in_its_own_beats(tmp_path):
+    """A 3x3 convolution gives a pixel of two channels for one beat of the first fork, and a unit of one pixel
+    behind it asks for both before it gives one: the shortcut beside that unit has to take the first, though
+    no beat of the first fork is between them.
+    """
+    first, outer = fork(), branch("outer", 3)
+    bits = outer[-1].out_stream().bits
+    second = OPS["Fork"].make("second", in_shape=SHAPE, readers=2, bits=bits, pe=1)
+    inner = branch("inner", 1)
+    inner[0] = OPS["Threshold"].make(
+        "inner_sign", {"thresholds": np.full((CHANNELS, 1), 8)}, in_shape=SHAPE, in_bits=bits
+    )
+    kinds = [inner[-1].out_stream().bits, bits, 4]
+    join = OPS["Join"].make(
+        "join", {"multipliers": np.ones((3, CHANNELS))}, in_shape=SHAPE, in_bits=kinds, in_signed=[0] * 3,
+        out_bits=9, out_signed=0
+    )  # fmt: skip
+    tensor = first.results[0]
+    for op in (*outer, second, *inner):
+        op.onnx_node.input[0], tensor = tensor, op.onnx_node.output[0]
+    join.onnx_node.input[:3] = [tensor, second.results[1], first.results[1]]
+    ops = [first, *outer, second, *inner, join]
+    depths = fifo_sizing.where_streams_meet(
+        ops, {tensor: op for op in ops for tensor in op.results}, keep_interval=False
+    )
+    assert depths == {("join", 1): CHANNELS - 1, ("join", 2): 2 * SIZE * CHANNELS - 1}
+    run(with_fifos(ops, {}), tmp_path)

@@ -36,7 +36,9 @@ def test_nearly_all_of_many_random_geometries_are_built_and_none_is_wrong():
 
 
 @pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(10, ALL, 10))]
+    "seed",
+    # 140: a fork within a branch, whose FIFO counted in beats of the outer fork was too short.
+    [0, 140, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(10, ALL, 10) if seed != 140)],
 )
 def test_rtl_of_a_random_geometry_gives_its_integers(tmp_path, seed):
     kind, _ = outcome(seed)

@@ -141,7 +141,7 @@ class Border(PerChannel):
         height, width, channels = source.shape
         return self.module, {
             "Height": height, "Width": width, "Folds": channels // source.lanes, "Pe": source.lanes,
-            "InBits": source.bits, "Signed": source.signed, "Mul": self.get_nodeattr("mul"),
+            "InBits": source.bits, "Signed": source.signed, "Mul": (64, self.get_nodeattr("mul")),
             "FactorBits": self.factor_bits,
             "OutBits": self.get_nodeattr("out_bits"), "OffsetBits": self.offset_bits,
             "RowW": row_bits, "ColumnW": column_bits, "Rows": packed(self.get_nodeattr("rows"), row_bits),
@@ -220,6 +220,7 @@ class Border(PerChannel):
             ((3, 5, 2), 1, 5, 1, 6, (3, 1), 12, "auto"), ((5, 6, 4), 2, 6, 0, 11, (3, 3), -9, "auto"),
             ((4, 4, 3), 3, 7, 1, 12, (2, 3), -18, "block"), ((3, 5, 6), 1, 5, 1, 9, (3, 3), -5, "logic"),
             ((1, 1, 2), 2, 4, 0, 8, (1, 1), -4, "auto"), ((7, 2, 5), 5, 1, 0, 6, (4, 2), -36, "auto"),
+            ((3, 3, 2), 2, 6, 1, 56, (2, 2), 2**48 + 5, "auto"),
         ]  # fmt: skip
         found = []
         for index, (shape, pe, bits, signed, out_bits, classes, factor, rom) in enumerate(points):

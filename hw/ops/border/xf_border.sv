@@ -22,7 +22,7 @@ module xf_border #(
   parameter  int unsigned Pe         = 1,  // channels per beat
   parameter  int unsigned InBits     = 8,
   parameter  int unsigned Signed     = 0,  // 1: the input is two's complement
-  parameter  int unsigned Mul        = 1,  // the factor where FactorBits is 0
+  parameter  logic [63:0] Mul        = 64'd1,  // the factor where FactorBits is 0
   parameter  int unsigned FactorBits = 0,  // bits of the factors in the table
   parameter  int unsigned OutBits    = 8,  // the result is taken modulo 2**OutBits
   parameter  int unsigned OffsetBits = 8,  // bits of an offset, OutBits or fewer
