@@ -19,7 +19,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import emulate, vitis, write_and_emulate
 from xnorforge.flows.backends.hls4ml.layers import ours
-from xnorforge.flows.backends.hls4ml.model import convert
+from xnorforge.flows.backends.hls4ml.model import check_expressible, convert
 from xnorforge.flows.backends.hls4ml.network import convert_operators
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
@@ -264,6 +264,20 @@ def test_what_hls4ml_cannot_express_is_refused_by_name_and_reason(kind):
     with pytest.raises(UserError) as error:
         convert_operators(ops(), io, lambda *_: [1])
     assert str(error.value) == text
+
+
+def test_a_form_that_is_refused_stops_the_build_before_another_is_compiled(small, tmp_path, monkeypatch):
+    def compiled(*_):
+        raise AssertionError("compiled")
+
+    check_expressible(eight_readers(), ("io_parallel",))
+    with pytest.raises(UserError, match=r"^hls4ml: level \(Threshold\) has 8 readers"):
+        check_expressible(eight_readers(), BOTH)
+    monkeypatch.setattr("xnorforge.flows.backends.hls4ml._compiled", compiled)
+    monkeypatch.setattr(graph, "operators", lambda _: eight_readers())
+    with pytest.raises(UserError, match=r"^hls4ml: level \(Threshold\) has 8 readers .* use io_parallel\.$"):
+        write_and_emulate(small["mlp"], small["mlp"], tmp_path, BOTH)
+    assert not (tmp_path / "hls_project").exists()
 
 
 def test_an_unknown_form_of_a_project_is_refused(small, tmp_path):

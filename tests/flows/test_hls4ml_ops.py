@@ -110,6 +110,34 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
     return [np.asarray(part).reshape(FRAMES, -1) for part in got], wanted
 
 
+def wide() -> list[list[HwOp]]:
+    """Operators on numbers and constants of more than 32 bits, as many as float64 holds."""
+    image, rng = [3, 2, 2], np.random.default_rng(0)
+    large = lambda *shape: rng.integers(-(2**45), 2**45, shape)  # noqa: E731
+    wires = {"in_signed": 1, "out_bits": 52, "out_signed": 1}
+    steps = {"thresholds": np.sort(large(2, 3)), "direction": np.array([1, -1])}
+    sums = {"in_bits": [6, 46], "in_signed": [1, 1], "out_bits": 52, "out_signed": 1}
+    table = {"table": large(2, 1, 2)}
+    places = {"rows": [0, 1, 0], "columns": [0, 0], "mul": 2**40 + 1}
+    frame = {"ifm": image, "pads": [1, 0, 0, 2], "in_bits": 40, **wires}
+    return [
+        [OPS["threshold"].make("level", steps, in_shape=image, in_bits=46, in_signed=1)],
+        [OPS["join"].make("join", {"multipliers": np.stack([large(2), [1, 1]])}, in_shape=image, **sums)],
+        [OPS["border"].make("border", table, in_shape=image, in_bits=8, **places, **wires)],
+        [OPS["clip"].make("clip", {"at": large(2)}, in_shape=image, in_bits=46, mul=2, **wires)],
+        [OPS["surround"].make("edge", {"values": np.full(2, -(2**44) - 3)}, **frame)],
+    ]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("io", ["io_parallel", "io_stream"])
+def test_numbers_that_no_int_holds_are_exact_in_every_layer(io, tmp_path):
+    rows = wide()
+    for row, got, wanted in zip(rows, *side_by_side(rows, io, tmp_path)):
+        assert abs(wanted).max() > 2**40 or row[0].name == "level"
+        np.testing.assert_array_equal(got, wanted, err_msg=f"{io} {row[0]}")
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("io", ["io_parallel", "io_stream"])
 def test_the_layers_of_every_operator_give_what_it_gives(io, tmp_path):

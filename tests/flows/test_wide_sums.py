@@ -269,9 +269,15 @@ def test_hls4ml_refuses_numbers_that_float64_does_not_hold(tmp_path):
     with pytest.raises(UserError) as raised:
         convert([join], "io_stream", boards.load("pynq-z2"), tmp_path)
     assert str(raised.value) == (
-        "hls: join0 has numbers of 61 bits, and the float64 of hls4ml's tables and emulation holds 53; leave "
-        "BACKEND=auto, or build with APPROXIMATE=1."
+        "hls4ml: join0 (Join) has numbers of 61 bits, and the float64 of hls4ml's tables and emulation 53; "
+        "build it with BACKEND=rtl, or with APPROXIMATE=1."
     )
+    given |= {"in_bits": [4, 4], "out_bits": 50}
+    wide = {"multipliers": np.array([[1, 1, 1, 1], [2**60, 1, 1, 1]])}
+    with pytest.raises(
+        UserError, match=r"^hls4ml: join1 \(Join\) has numbers of 62 bits, and the float64 of"
+    ):
+        convert([OPS["Join"].make("join1", wide, **given)], "io_stream", boards.load("pynq-z2"), tmp_path)
 
 
 def test_a_network_may_end_in_a_sum_of_more_than_64_bits(tmp_path):

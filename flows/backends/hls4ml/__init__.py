@@ -19,7 +19,7 @@ from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.hls4ml import emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
-from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, convert
+from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, check_expressible, convert
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import whole_numbers
 
@@ -55,6 +55,7 @@ def write_and_emulate(
     if shutil.which("g++") is None:
         raise ToolMissing("hls: g++ is missing, which compiles hls4ml's emulation; install the package g++.")
     ops, fold = graph.operators(acc / "folded.onnx"), artifacts.read_json(acc / "fold.json")
+    check_expressible(ops, io)  # of every form, before one is compiled
     board = boards.load(fold["board"])
     with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
         pixels, wanted = golden["images"][:images], whole_numbers(lowered["integers"])[:images]

@@ -59,13 +59,21 @@ class XfConfig(LayerConfigTemplate):
     def format(self, node):
         weights = list(node.get_weights())
         # Signed: an unsigned one would make negative products unsigned.
-        lines = [f"static const int {name} = {value};" for name, value in node.get_attr("numbers").items()]
+        lines = [
+            f"static const {_kind(value)} {name} = {value};"
+            for name, value in node.get_attr("numbers").items()
+        ]
         if weights:
             lines.append(f"static const int n_table = {weights[0].data_length};")
             lines.append(f"typedef {weights[0].type.name} table_t;")
         if node.get_attr("op"):
             lines.append(f"typedef nnet::{node.get_attr('op')} op;")
         return f"struct config{node.index} {{\n" + "".join(f"    {line}\n" for line in lines) + "};\n"
+
+
+def _kind(value: int) -> str:
+    """The type of C++ that holds a number."""
+    return "int" if -(2**31) <= value < 2**31 else "long long"
 
 
 class XfCall(FunctionCallTemplate):

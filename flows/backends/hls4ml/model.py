@@ -8,9 +8,9 @@ import hls4ml
 from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
-from xnorforge.core.errors import UserError
-from xnorforge.flows.backends.hls4ml.net import Net
+from xnorforge.flows.backends.hls4ml.net import Net, refused
 from xnorforge.flows.backends.hls4ml.network import convert_operators
+from xnorforge.hw.any_width import width_of
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 
@@ -34,13 +34,7 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
     Raises:
         UserError: hls4ml cannot express a node.
     """
-    for op in ops:
-        bits = max(stream.bits for stream in (*op.in_streams(), *op.out_streams()))
-        if bits > FLOAT64_BITS:
-            raise UserError(
-                f"hls: {op.name} has numbers of {bits} bits, and the float64 of hls4ml's tables and "
-                f"emulation holds {FLOAT64_BITS}; leave BACKEND=auto, or build with APPROXIMATE=1."
-            )
+    check_expressible(ops, ())
     backend = hls4ml.backends.get_backend("Vitis")
     net = convert_operators(ops, io, cache(backend.get_valid_reuse_factors))
     config = create_config(
@@ -55,6 +49,24 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
     config["HLSConfig"] = {"Model": model, "LayerName": net.config}
     config["Stamp"] = stamp(ops, io, board)
     return ModelGraph.from_layer_list(config, net.layers), net
+
+
+def check_expressible(ops: list[HwOp], forms) -> None:
+    """See that hls4ml can express a folded graph in all of these forms, without building any.
+
+    Raises:
+        UserError: it cannot; the text names the first node and the reason.
+    """
+    for op in ops:
+        streams = max(stream.bits for stream in (*op.in_streams(), *op.out_streams()))
+        bits = max([streams, *map(width_of, op.arrays_of.values())])
+        if bits > FLOAT64_BITS:
+            why = (
+                f"has numbers of {bits} bits, and the float64 of hls4ml's tables and emulation {FLOAT64_BITS}"
+            )
+            raise refused(op, why, "build it with BACKEND=rtl, or with APPROXIMATE=1")
+    for io in forms:
+        convert_operators(ops, io, lambda *_: [1])
 
 
 def stamp(ops: list[HwOp], io: str, board: Board) -> str:

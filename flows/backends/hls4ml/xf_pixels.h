@@ -97,7 +97,7 @@ struct xf_border {
         unsigned from = (row * CONFIG_T::column_classes + column) * CONFIG_T::n_chan;
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
             #pragma HLS UNROLL
-            y[c] = x[c] * ap_int<26>(CONFIG_T::mul) + table[from + c];
+            y[c] = x[c] * ap_int<CONFIG_T::mul_bits>(CONFIG_T::mul) + table[from + c];
         }
     }
 };

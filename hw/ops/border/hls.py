@@ -17,5 +17,6 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
         "width": width,
         "column_classes": table.shape[1],
         "mul": op.get_nodeattr("mul"),
+        "mul_bits": op.get_nodeattr("mul").bit_length() + 1,
     }
     return [per_element(net, op, sources, "xf_border", given, **sizes)]
