@@ -84,6 +84,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         if graph.activations:
             proofs.append(checks.activations_are_equal(graph, network, *few, reference))
         proofs.insert(0, checks.scores_are_equal(graph, integers, scores, judge, tails))
+        tied = checks.class_ties(graph, integers, scores)
         if approximate:
             labels = data.get("labels")
             rounded = approximation.fewest_bits(
@@ -110,6 +111,8 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         "host_function": host_function(tails) or stated.get("host_function"),
         "reference_rounds": graph.rounded,
         "ties": dict(reference.ties),
+        "judged": {"images": len(reference.of_image), "activations": reference.compared},
+        "class_ties": tied,
         "approximate": apart,
         "run": run,
     }

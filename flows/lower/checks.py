@@ -13,12 +13,13 @@ from .values import bounds_of, fits_float32
 from .walk import Lowered
 
 __all__ = [
-    "activations_are_equal", "chosen_classes", "finn_is_equal", "run_all", "scale_and_bias",
+    "activations_are_equal", "chosen_classes", "class_ties", "finn_is_equal", "run_all", "scale_and_bias",
     "scores_are_equal",
 ]  # fmt: skip
 
 CHUNK = 32  # images per batch: bounds the memory of the windows
 RELATIVE = 1e-6  # where the reference itself rounds its scores
+TIED_IMAGES = 10  # whose class float32 does not decide, by number in the record
 
 
 def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
@@ -105,9 +106,36 @@ def activations_are_equal(
 
 
 def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
-    """Largest scores of images, or of every cell of maps."""
+    """Places of the largest scores of images, or of every cell of maps, the first of equal ones."""
     scale, bias = scale_and_bias(graph.output)
+    if len(set(scale)) == len(set(bias)) == 1 and scale[0] > 0:
+        return integers.argmax(-1)  # exact where float64 would round wide integers
     return (scale * integers.astype(np.float64) + bias).argmax(-1)
+
+
+def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> dict | None:
+    """Where the largest float32 score does not say which class is the largest; None for a single score.
+
+    Args:
+        integers: the graph's answer (N, classes) or (N, H, W, classes); golden: scores (N, classes, …).
+
+    Returns:
+        `classes` compared, of `what` ("images" or "cells"); `shared`: how many have several largest scores in
+        float32; `differ`: how many have another class in exact numbers, `first`: the first images of these.
+    """
+    scores = channels_last(golden).reshape(integers.shape)
+    if integers.shape[-1] < 2:
+        return None
+    shared = (scores == scores.max(-1, keepdims=True)).sum(-1) > 1
+    differ = chosen_classes(graph, integers) != scores.argmax(-1)
+    images = np.flatnonzero(differ.reshape(len(differ), -1).any(1))
+    return {
+        "classes": int(differ.size),
+        "what": "images" if differ.ndim == 1 else "cells",
+        "shared": int(shared.sum()),
+        "differ": int(differ.sum()),
+        "first": images[:TIED_IMAGES].tolist(),
+    }
 
 
 def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[dict, list[str]]:

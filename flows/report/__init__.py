@@ -85,7 +85,7 @@ def layers_csv(layers: list[dict]) -> str:
     writer.writeheader()
     for layer in layers:
         shapes = {key: "x".join(map(str, layer[key]["shape"])) for key in ("input", "output")}
-        writer.writerow({**layer, **shapes})
+        writer.writerow({**layer, **shapes, "in_bits": " ".join(map(str, layer["in_bits"]))})
     return text.getvalue()
 
 

@@ -17,9 +17,13 @@ def as_text(record: dict) -> str:
         lines.append(f"  netlist: {record['netlist']}")
     if record["approximate"]:
         lines.append(f"  sums of branches are rounded: {record['approximate']}")
+    found = record["reference"]
+    if found["host_function"]:
+        lines.append(f"  left to the host: {found['host_function']} of the scores")
+    lines += [f"  doubt: {text}" for text in found["doubts"]]
     lines.append("")
     if not record["accuracy"]:
-        lines.append("  accuracy: not measured")
+        lines.append(f"  accuracy: not measured{_why(found['not_measured'])}")
     for row in record["accuracy"]:
         if "figures" in row:
             figures, images = accuracy.row_text(row), f"{row['images']:,} images"
@@ -28,6 +32,10 @@ def as_text(record: dict) -> str:
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
     return "\n".join([*lines, *(_counted(record) if "resources" in record else _project(record))])
+
+
+def _why(said: str | None) -> str:
+    return f" ({said})" if said else ""
 
 
 def _project(record: dict) -> list[str]:
@@ -69,6 +77,7 @@ def as_record(record: dict, acc: Path) -> dict:
         warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
     else:
         warnings = [f"synthesised: {record['synthesised']}"]
+    warnings += record["reference"]["doubts"]
     return {
         "schema": "xnorforge-brief-1",
         "verdict": record["verdict"],

@@ -13,9 +13,10 @@ import numpy as np
 
 from xnorforge.core.artifacts import check, read_json
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.report import backends, border, operators, provenance
+from xnorforge.flows.report import backends, border, operators, provenance, reference
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
+from xnorforge.hw.any_width import FLOAT32_BITS
 
 SCHEMA = "xnorforge-report-1"
 STAGES = {
@@ -93,6 +94,7 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
         "images": export["images"],
+        "reference": reference.of_records(export, lower),
         "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
     }
 
@@ -154,6 +156,7 @@ def report(acc: Path) -> dict:
             "top": {name: synth["top"][name] for name in cells.RESOURCES},
         },
         "layers": rows,
+        "wide": wide_numbers(ops, synth),
         "decisions": fold["decisions"],
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
@@ -292,6 +295,30 @@ def layer_rows(ops, synth: dict, board) -> list[dict]:
             }
         )
     return rows
+
+
+def wide_numbers(ops, synth: dict) -> dict:
+    """What carries numbers of more than `bits` bits, FIFOs and width converters among it, and its cells.
+
+    Returns:
+        `rows` with `in_bits`, one per stream, and `out_bits` of one number; the sums of their cells.
+    """
+    mapped, names = {row["name"]: row for row in synth["operators"]}, ("lut", "ff", "bram36", "dsp")
+    rows = [
+        {
+            "name": op.name,
+            "op": type(op).__name__,
+            **operators.bits_of_numbers(op),
+            **{name: mapped[op.name][name] for name in names},
+        }
+        for op in ops
+        if max(one.bits for one in (*op.in_streams(), *op.out_streams())) > FLOAT32_BITS
+    ]
+    return {
+        "bits": FLOAT32_BITS,
+        "rows": rows,
+        **{name: sum(row[name] for row in rows) for name in names},
+    }
 
 
 def streams(ops, sim: dict, synth: dict) -> list[dict]:

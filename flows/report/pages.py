@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.flows.report import svg, vivado
+from xnorforge.flows.report import reference, svg, vivado
 
 VIEWS = "flows.report.views"
 
@@ -64,6 +64,18 @@ def output_meaning(output: dict) -> str:
     else:
         meaning += f"; score = scale × integer + bias, per {'channel' if cells else 'class'} in report.json"
     return meaning if output["indices"] or cells else f"{meaning}; the class is the largest score"
+
+
+def rounding_effect(found: dict) -> str:
+    """What rounded sums do to classes and accuracy, before and after, in words; nothing where none is."""
+    if not found["agreement"]:
+        return ""
+    before, after = (percent(share, 2) for share in found["agreement"])
+    words = f"Classes as in the network: {before} % with exact sums, {after} % with rounded ones"
+    if not found["top1"]:
+        return f"{words}; top-1 is not known, the images have no labels."
+    before, after = (percent(share, 2) for share in found["top1"])
+    return f"{words}; top-1 on the labels {before} % before and {after} % after."
 
 
 def loading(control: dict | None) -> str:
@@ -167,6 +179,8 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         "r": record,
         "mismatches": sum(row["mismatches"] for row in record["stages"]),
         "integers": sum(row["integers"] for row in record["stages"]),
+        "notes": reference.notes(record["reference"]),
+        "changed": rounding_effect(record["reference"]),
     }
     if "resources" in record:
         block, per = vivado.block_ram(record["resources"]["family"])

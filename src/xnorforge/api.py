@@ -23,10 +23,34 @@ class Accelerator:
     Attributes:
         network_folder: model.onnx, golden.npz, lowered.onnx and their records.
         folder: what was built for the board: folded.onnx, rtl/, the report where the build went that far.
+
+    As text it says what was built, and below it the doubts and what is left to the host.
     """
 
     network_folder: Path
     folder: Path
+
+    @cached_property
+    def doubts(self) -> list[str]:
+        """Sentences on what may be wrong with the network's input or labels; a person has to judge them."""
+        return self._imported.get("doubts", [])
+
+    @cached_property
+    def host_function(self) -> str | None:
+        """The function that the network ends in and the host computes of the scores, as "softmax"; None where
+        it ends in its scores. It keeps their order, so that `predict` needs none of it.
+        """
+        return self._imported.get("host_function")
+
+    @cached_property
+    def _imported(self) -> dict[str, Any]:
+        return read_json(self.network_folder / "export.json")
+
+    def __str__(self) -> str:
+        said = [f"accelerator of {self._imported['net']} in {self.folder}"]
+        if self.host_function:
+            said.append(f"  left to the host: {self.host_function} of the scores")
+        return "\n".join([*said, *(f"  doubt: {text}" for text in self.doubts)])
 
     @cached_property
     def figures(self) -> dict[str, Any]:
@@ -39,7 +63,8 @@ class Accelerator:
         return {"interval_bound": folded["interval_bound"], **folded["estimate"]}
 
     def scores(self, images: np.ndarray) -> np.ndarray:
-        """Scores of images by the bit simulator, float64 (N, classes), or (N, C, H, W) of a map.
+        """Scores of images by the bit simulator, float64 (N, classes), or (N, C, H, W) of a map, in front of
+        `host_function`.
 
         Args:
             images: uint8 (N, *shape of one image).

@@ -373,6 +373,94 @@ def test_rounded_sums_are_no_pass_and_stand_in_every_form(tmp_path):
         assert "APPROXIMATE" in text and summary in text
 
 
+def given_network() -> dict[str, dict]:
+    """Records of a network from elsewhere that leaves much open, and whose sums were rounded on request."""
+    given = records()
+    given["export"] |= {
+        "input": {"lo": 0, "hi": 1, "scale": 0.5, "because": "nothing in the graph says it"},
+        "doubts": ["accuracy is at chance: 25.00 % of 20 images", "are the labels right?"],
+        "host_function": "softmax",
+        "accuracy": [],
+        "not_measured": "accuracy of the imported network: the images have no labels",
+        "checks": [*given["export"]["checks"], check("softmax = file", 7, 0, 21)],
+    }
+    bound = {"bits": 9, "exact_bits": 57, "bound": [0.25, 0.125]}
+    given["lower"] |= {
+        "reference_rounds": ["join0"],
+        "ties": {"join0_threshold": 3, "conv0_threshold": 0, "join1_threshold": 1},
+        "judged": {"images": 4, "activations": 1234},
+        "class_ties": {"classes": 20, "what": "images", "shared": 2, "differ": 1, "first": [13]},
+        "finn_not_run": [f"join{i}" for i in range(8)],
+        "nodes": {"MVAU": 5, "ElementwiseAdd": 8},
+        "approximate": {
+            "summary": "rounded", "sums": {"Add_0": bound}, "agreement": [1.0, 0.95], "top1": [0.9, 0.85],
+        },
+    }  # fmt: skip
+    return given
+
+
+def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
+    acc = lay(tmp_path, given_network())
+    record = report.write(acc)
+    html, md = ((acc / f"report.{kind}").read_text() for kind in ("html", "md"))
+    for text in (
+        "Accuracy is at chance: 25.00 % of 20 images.",
+        "Are the labels right?",
+        "Nothing in the graph says it.",
+        "host computes softmax where it wants its numbers; compared with",
+        "4 activations of 1,234 on 4 images",
+        "(join0_threshold 3, join1_threshold 1)",
+        "On 2 of 20 images float32 gives several classes the same largest score",
+        "On 1 of 20 images the exact scores name another class than float32 does",
+        "(images by number: 13)",
+        "did not run 8 of 13 nodes, whose numbers have more than 24 bits: join0, join1, join2, join3, join4, "
+        "join5 and 2 more.",
+        "Classes as in the network: 100.00 % with exact sums, 95.00 % with rounded ones; top-1 on the labels "
+        "90.00 % before and 85.00 % after.",
+        "Not measured: the images have no labels.",
+    ):
+        assert text.replace("'", "&#39;") in html and text in md, text
+    assert "| **doubt** |" in md and "| Add_0 | 9 | 57 | 0.25 |" in md
+    assert re.search(r'<tr class="bad"><td class="l">doubt</td>', html) and "results on 7 images" in html
+    short = brief.as_text(record)
+    assert "  left to the host: softmax of the scores\n  doubt: accuracy is at chance" in short
+    assert "  accuracy: not measured (the images have no labels)" in short
+    assert brief.as_record(record, acc)["warnings"][-1] == "are the labels right?"
+
+
+def test_a_network_that_leaves_nothing_open_has_no_such_section(built):
+    acc, record = built
+    assert record["reference"]["doubts"] == record["reference"]["finn_not_run"] == []
+    for kind in ("html", "md"):
+        text = (acc / f"report.{kind}").read_text()
+        assert "The network as given" not in text and "Numbers of more than" not in text
+
+
+def test_wide_numbers_are_listed_with_their_cells():
+    op = {name: plugins.load("hw.ops", name).Op for name in ("fork", "fifo", "join")}
+    wires = {"in_bits": [24, 40], "in_signed": [1, 1], "out_bits": 41, "out_signed": 1}
+    ops = [
+        op["fork"].make("fork0", in_shape=[2], readers=2, bits=24, signed=1),
+        op["fifo"].make("fifo_join0", shape=[2], lanes=1, bits=40, signed=1, depth=4),
+        op["join"].make("join0", {"multipliers": np.ones((2, 2), np.int64)}, in_shape=[2], **wires),
+    ]
+    synth = {"operators": [{"name": one.name, **counted(seed)} for seed, one in enumerate(ops)]}
+    found = collect.wide_numbers(ops, synth)
+    assert [(row["name"], row["in_bits"], row["out_bits"]) for row in found["rows"]] == [
+        ("fifo_join0", [40], 40),
+        ("join0", [24, 40], 41),
+    ]
+    assert found["lut"] == counted(1)["lut"] + counted(2)["lut"]
+
+
+def test_the_layer_table_has_the_bits_of_weights_and_of_numbers(built):
+    acc, record = built
+    rows = {row["name"]: (row["w_bits"], row["in_bits"], row["out_bits"]) for row in record["layers"]}
+    assert rows["dense0"] == (1, [1], 1) and rows["dense1"] == (1, [1], 4) and rows["top_k"] == (None, [4], 4)
+    assert "<td>1 / 1 → 4</td>" in (acc / "report.html").read_text()
+    assert "| **dense0** | XnorMvu | 1 | 1 |" in (acc / "report.md").read_text()
+
+
 def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
     given = records()
     counts = {

@@ -3,6 +3,7 @@
 import sys
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -141,11 +142,24 @@ def test_an_image_whose_scores_differ_behind_a_tie_is_counted_and_any_other_is_n
     np.savez(tmp_path / "golden.npz", images=pixels.astype(np.uint8), scores=scores)
     lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
     record = read_json(tmp_path / "lower.json")
+    assert record["judged"]["images"] == 4 and record["class_ties"]["classes"] == 4
     assert record["ties"]["input_threshold"] > 20 and "4 images behind ties" in record["checks"][0]["what"]
     scores[1, 2] += 2
     np.savez(tmp_path / "golden.npz", images=pixels.astype(np.uint8), scores=scores)
     with pytest.raises(MismatchError, match=r"^lower: score \d of image 1 is .* in golden.npz\.$"):
         lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+
+
+def test_classes_that_float32_does_not_tell_apart_are_counted(monkeypatch):
+    """Scores of 60 bits: float32 and float64 see equal ones, and the exact integers say which is larger."""
+    integers = any_width.whole_numbers([[2**60, 2**60 + 1, 0], [2**60, 2**60, 0], [3, 2, 1], [1, 5, 2]])
+    golden = integers.astype(np.float32)
+    golden[3] = [5, 1, 2]  # a class that an activation's tie has changed
+    one = np.ones(3)
+    monkeypatch.setattr(checks, "scale_and_bias", lambda _: (one, 0 * one))
+    found = checks.class_ties(SimpleNamespace(output=None), integers, golden)
+    assert found == {"classes": 4, "what": "images", "shared": 2, "differ": 2, "first": [0, 3]}
+    assert checks.class_ties(SimpleNamespace(output=None), integers[:, :1], golden[:, :1]) is None
 
 
 def values_of_sums(graph, levels) -> dict[str, np.ndarray]:
