@@ -12,7 +12,9 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
 from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml.layers import ours
+from xnorforge.flows.backends.hls4ml.model import check_expressible
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers
 from xnorforge.hw.ops.base import HwOp
@@ -45,7 +47,13 @@ def with_window(op: HwOp) -> list[HwOp]:
 
 
 def expressible(op: HwOp) -> bool:
-    """Whether an example stands alone in hls4ml: no window in front, one factor, one value in a border."""
+    """Whether an example stands alone in hls4ml: no window in front, one factor, one value in a border,
+    numbers that float64 holds.
+    """
+    try:
+        check_expressible([op], ())
+    except UserError:
+        return False
     given = op.get_nodeattr_types()
     values = op.arrays_of.get("values", [0])
     alone = not ("windows" in given and op.get_nodeattr("windows"))
