@@ -589,3 +589,8 @@ def around(folder: Path) -> None:
     (folder / "folder").mkdir()
     (folder / "link").symlink_to("/etc/passwd")
     os.mkfifo(folder / "pipe")
+
+
+def listing(folder: Path) -> set[str]:
+    """Everything below a folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}

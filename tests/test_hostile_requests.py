@@ -1,78 +1,18 @@
 """Command lines, folders and files between the stages that are broken: one sentence, exit code 2."""
 
 import os
-import shutil
 import struct
 import sys
 import zlib
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from xnorforge import __main__ as cli
-from xnorforge.pipeline import limited
-
 sys.path.insert(0, str(Path(__file__).parent))
-from hostile_files import plain, stored
+from hostile_files import listing, plain, stored
 
 DEEP = b"[" * 100_000
-
-
-def listing(folder: Path) -> set[str]:
-    """Everything below a folder."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
-
-
-@pytest.fixture
-def call(monkeypatch, capfd):
-    """Run a command line in this process: (exit code, the lines of standard error that are no progress)."""
-
-    def in_this_process(call, what, **arguments):
-        module, _, function = call.partition(":")
-        getattr(import_module(module), function)(**arguments)
-
-    def run(*words):
-        monkeypatch.setattr(limited, "run_limited", in_this_process)
-        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-        code = cli.main()
-        said = capfd.readouterr().err.splitlines()
-        return code, [line for line in said if not line.startswith(PROGRESS)]
-
-    return run
-
-
-PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A small network up to its RTL, once; tests change copies of it."""
-    folder = tmp_path_factory.mktemp("built")
-    (folder / "net.onnx").write_bytes(stored(plain()))
-    from xnorforge.flows.backends.rtl import generate
-    from xnorforge.flows.fold import fold
-    from xnorforge.flows.importing.stage import import_model
-    from xnorforge.flows.lower import lower
-    from xnorforge.pipeline.model_images import input_shape
-
-    net = folder / "out/n"
-    images = np.random.default_rng(0).integers(0, 256, (20, *input_shape(folder / "net.onnx")), np.uint8)
-    import_model(folder / "net.onnx", images, np.full(20, -1), net, 1.0)
-    lower(net / "model.onnx", net / "golden.npz", net)
-    fold(net, "pynq-z2", net / "acc")
-    generate(net / "acc/folded.onnx", net / "acc/rtl")
-    return folder
-
-
-@pytest.fixture
-def place(built, tmp_path, monkeypatch):
-    """A copy of the built network, in which we are."""
-    shutil.copytree(built, tmp_path / "place")
-    monkeypatch.chdir(tmp_path / "place")
-    return tmp_path / "place"
 
 
 def spoilt(path: Path, how: str) -> None:
@@ -131,6 +71,17 @@ FOLDINGS = {
     "pe of 20 digits": b'{"conv0": {"pe": 99999999999999999999}}', "pe in words": b'{"conv0": {"pe": "2"}}',
     "pe true": b'{"conv0": {"pe": true}}', "an unknown operator": b'{"nope": {"pe": 1}}',
     "an unknown key": b'{"conv0": {"colour": 1}}', "depth 10^12": b'{"conv0": {"depth": 1000000000000}}',
+    "an operator twice": b'{"conv0": {"pe": 1}, "conv0": {"pe": 5}}',
+    "a number twice": b'{"conv0": {"pe": 1, "pe": 5}}', "pe in a list": b'{"conv0": {"pe": [1]}}',
+    "pe in an object": b'{"conv0": {"pe": {"pe": 1}}}', "pe null": b'{"conv0": {"pe": null}}',
+    "pe 1.0": b'{"conv0": {"pe": 1.0}}', "pe Infinity": b'{"conv0": {"pe": Infinity}}',
+    "depth -1": b'{"conv0": {"depth": -1}}', "depth 0": b'{"conv0": {"depth": 0}}',
+    "half a pair of code units": b'{"\\ud800": {"pe": 1}}', "a name without letters": b'{"": {"pe": 1}}',
+    "a name that is a path": b'{"../../x": {"pe": 1}}',
+    "a name of 5,000 letters": b'{"' + b"n" * 5000 + b'": {"pe": 1}}',
+    "a name with a line break": b'{"a\\nb\\u001b[2J": {"pe": 1}}',
+    "two objects": b'{} {}', "a comment": b'{} // x',
+    "in UTF-16": '{"conv0": {"pe": 1}}'.encode("utf-16"),
     "simd 7": b'{"conv0": {"simd": 7}}', "bytes": b"\x00\xff", "deep": DEEP,
     "5,000 digits": b'{"conv0": {"pe": ' + b"9" * 5000 + b"}}",
 }  # fmt: skip

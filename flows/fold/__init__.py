@@ -7,6 +7,8 @@ lowered integers on every golden image.
 """
 
 import json
+from collections import Counter
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.core.limits import most
 from xnorforge.flows import synth
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, bind
@@ -150,7 +153,9 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
     try:
         if not Path(path).is_file():
             raise ValueError("no regular file")
-        given = json.loads(Path(path).read_text())
+        if Path(path).stat().st_size > most("FILE_MB") << 20:
+            raise ValueError(f"it has more than {most('FILE_MB'):,} MB")
+        given = json.loads(Path(path).read_text(), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f'{path}: not a readable JSON file ({error}); write {{"conv0": {{"pe": 4, "simd": 9}}}}.'
@@ -165,6 +170,14 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
                     f"{', '.join(GIVEN)}."
                 )
     return given
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    """An object of JSON whose names are all different; of equal ones `json` would keep the last."""
+    name, count = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
+    if count > 1:
+        raise ValueError(f"it holds '{name}' {count} times")
+    return dict(pairs)
 
 
 def _known(given: dict, known: list[str]) -> None:

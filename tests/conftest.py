@@ -1,0 +1,61 @@
+"""What tests of hostile requests share: a command line in this process, and a small network that is built."""
+
+import shutil
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from xnorforge import __main__ as cli
+from xnorforge.pipeline import limited
+
+PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """Run a command line in this process: (exit code, the lines of standard error that are no progress)."""
+
+    def in_this_process(call, what, **arguments):
+        module, _, function = call.partition(":")
+        getattr(import_module(module), function)(**arguments)
+
+    def run(*words):
+        monkeypatch.setattr(limited, "run_limited", in_this_process)
+        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
+        code = cli.main()
+        said = capfd.readouterr().err.splitlines()
+        return code, [line for line in said if not line.startswith(PROGRESS)]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A small network up to its RTL, once; tests change copies of it."""
+    from hostile_files import plain, stored
+
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "net.onnx").write_bytes(stored(plain()))
+    from xnorforge.flows.backends.rtl import generate
+    from xnorforge.flows.fold import fold
+    from xnorforge.flows.importing.stage import import_model
+    from xnorforge.flows.lower import lower
+    from xnorforge.pipeline.model_images import input_shape
+
+    net = folder / "out/n"
+    images = np.random.default_rng(0).integers(0, 256, (20, *input_shape(folder / "net.onnx")), np.uint8)
+    import_model(folder / "net.onnx", images, np.full(20, -1), net, 1.0)
+    lower(net / "model.onnx", net / "golden.npz", net)
+    fold(net, "pynq-z2", net / "acc")
+    generate(net / "acc/folded.onnx", net / "acc/rtl")
+    return folder
+
+
+@pytest.fixture
+def place(built, tmp_path, monkeypatch):
+    """A copy of the built network, in which we are."""
+    shutil.copytree(built, tmp_path / "place")
+    monkeypatch.chdir(tmp_path / "place")
+    return tmp_path / "place"
