@@ -1,11 +1,20 @@
 """What a board is: data in `hw/boards/<name>/board.toml`, read here and checked."""
 
+import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from xnorforge.core import networks
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.core.plugins import place
 from xnorforge.hw import families
+
+MOST_BYTES = 1 << 16  # of a board.toml
+NEEDED = ("lut", "ff", "bram36", "dsp")  # of every capacity
+PART = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
+ADDRESS = re.compile(r"https?://[^\s\"'<>`\\]+")
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,79 @@ def load(name: str) -> Board:
     """Read a board by its folder name.
 
     Raises:
-        UserError: no such board; the text names those that exist and the nearest.
+        UserError: no such board (the text names those that exist and the nearest); or its file cannot be
+            read, lacks a field, has one that no board has, or holds in one what does not belong there.
     """
-    data = tomllib.loads((place("hw.boards", name) / "board.toml").read_text())
+    path = place("hw.boards", name) / "board.toml"
+    data = _read(path)
+    for field, (words, fits) in FIELDS.items():
+        table, _, key = field.rpartition(".")
+        given = data.get(table, {}) if table else data
+        if not isinstance(given, dict) or key not in given:
+            raise UserError(f"{path}: has no {field}; give {words}.")
+        if not fits(given[key]):
+            raise UserError(f"{path}: {field} = {given[key]!r} cannot be; give {words}.")
+    there = {field.partition(".")[0] for field in FIELDS}
+    if stray := [*(set(data) - there), *(f"clock.{key}" for key in set(data["clock"]) - {"mhz", "kind"})]:
+        raise UserError(f"{path}: {min(stray)} is no field of a board; it has {', '.join(FIELDS)}.")
+    if data["family"] not in families.names():
+        raise unknown(f"{path}: family", data["family"], families.names())
+    units = families.load(data["family"]).units
+    if strange := sorted(set(data["capacity"]) - set(units)):
+        raise UserError(
+            f"{path}: capacity.{strange[0]} is no resource of the family {data['family']}; it counts "
+            f"{', '.join(units)}."
+        )
     clock = data.pop("clock")
     return Board(name=name, clock_mhz=clock["mhz"], clock_kind=clock["kind"], **data)
+
+
+def _read(path: Path) -> dict:
+    """A TOML file; a pipe, a device or a very long file is not opened."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
+        if path.exists() and path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+        return tomllib.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"{path}: no board can be read ({why}); write the fields {', '.join(FIELDS)}."
+        ) from error
+
+
+def _line(value) -> bool:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= 200
+
+
+def _count(value) -> bool:
+    return type(value) is int and 0 < value < 1 << 53
+
+
+# {field: (what it holds, whether a value is that)}
+FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "title": ("a line of text, name and maker", _line),
+    "part": (
+        "the device as its maker spells it, letters, digits and _ . / + -",
+        lambda value: _line(value) and PART.fullmatch(str(value)) is not None,
+    ),
+    "family": ("the name of a folder of hw/families", _line),
+    "interval": ("a whole number of cycles above 0", _count),
+    "clock.mhz": (
+        "MHz, a number above 0 and up to 10,000",
+        lambda value: isinstance(value, int | float) and value is not True and 0 < value <= 10_000,
+    ),
+    "clock.kind": ("a line of text, where the clock comes from", _line),
+    "capacity": (
+        f"whole numbers above 0 for {', '.join(NEEDED)} and what else the family counts",
+        lambda value: isinstance(value, dict) and all(map(_count, value.values())) and {*NEEDED} <= {*value},
+    ),
+    "links": (
+        "addresses that begin with https://",
+        lambda value: (
+            isinstance(value, dict)
+            and all(isinstance(one, str) and ADDRESS.fullmatch(one) for one in value.values())
+        ),
+    ),
+}

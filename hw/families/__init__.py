@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
 
 KIND = "hw.families"
 MODELS = "cells.v"
@@ -64,9 +65,15 @@ def load(name: str) -> Family:
     """A family by its folder name.
 
     Raises:
-        UserError: no such family; the text names those that exist and the nearest.
+        UserError: no such family (the text names those that exist and the nearest), or its file makes none.
     """
-    return plugins.load(KIND, name, "family").FAMILY
+    found = getattr(plugins.load(KIND, name, "family"), "FAMILY", None)
+    if not isinstance(found, Family):
+        raise UserError(
+            f"{plugins.place(KIND, name)}/family.py: FAMILY is {type(found).__name__}, not a Family; write "
+            "FAMILY = Family(…) as hw/families/xc7 does."
+        )
+    return found
 
 
 def models(name: str) -> Path | None:

@@ -53,7 +53,7 @@ def roots() -> tuple[Path, ...]:
     """
     found = []
     for given in filter(None, os.environ.get("XNORFORGE_PLUGINS", "").split(os.pathsep)):
-        if not Path(given).is_dir():
+        if not os.path.isdir(given):  # of pathlib, a name that is too long is an error
             raise UserError(
                 f"XNORFORGE_PLUGINS: '{given}' is no folder; "
                 "give folders laid out like the package (hw/ops/<name>/)."
@@ -123,11 +123,20 @@ def load(kind: str, name: str, part: str = "") -> ModuleType:
     An operator's is its `op.py` where no part is named.
 
     Raises:
-        UserError: no such plug-in; the text names those that exist and the nearest.
+        UserError: no such plug-in (the text names those that exist and the nearest), or running the file of
+            one from outside the package fails.
     """
-    place(kind, name)
+    at = place(kind, name)
     part = part or ("op" if kind == "hw.ops" else "")
-    return import_module(f"xnorforge.{kind}.{name}{'.' if part else ''}{part}")
+    try:
+        return import_module(f"xnorforge.{kind}.{name}{'.' if part else ''}{part}")
+    except Exception as error:
+        if isinstance(error, UserError) or at.parent == folders(kind)[0]:
+            raise
+        raise UserError(
+            f"{at}: loading it ends in {type(error).__name__} ({error}); mend it, or take it out of the "
+            "folders of XNORFORGE_PLUGINS."
+        ) from error
 
 
 def parts(kind: str, part: str) -> dict[str, ModuleType]:
