@@ -7,17 +7,21 @@ LABELS=file              .npy, .npz, or text: a whole number per line, or "name,
 """
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.limits import most, whole_number
 from xnorforge.flows.importing.samples import Samples
+from xnorforge.sw.datasets._records import FORMATS
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB"}
 LAST = "last"
+LARGEST = 1 << 53  # of a label; all whole numbers up to it are float64 numbers
 
 
 def own_samples(images_from: str, labels: str | None, shape: tuple[int, ...]) -> Samples:
@@ -46,6 +50,8 @@ def own_samples(images_from: str, labels: str | None, shape: tuple[int, ...]) ->
         raise UserError(f"LABELS: 'last' is the last column of a .csv file, and IMAGES_FROM is '{path}'.")
     if labels and labels != LAST:
         found = _labels(Path(labels), order)
+        if not len(found):
+            raise UserError(f"LABELS: '{labels}' holds no labels; give one per image, -1 where unknown.")
     if len(found) not in (0, len(values)):
         raise UserError(
             f"LABELS: '{labels or path}' holds {len(found):,} labels and '{path}' {len(values):,} images; "
@@ -87,27 +93,59 @@ def _folder(path: Path, shape):
 def _picture(file: Path, shape) -> np.ndarray:
     colours, height, width = shape
     try:
-        with Image.open(file) as opened:
+        if not file.is_file():
+            raise ValueError("it is no regular file")
+        with Image.open(file, formats=FORMATS) as opened:
             if opened.size != (width, height):
                 raise UserError(
                     f"IMAGES_FROM: '{file}' has {opened.size[0]} x {opened.size[1]} pixels and the network "
                     f"takes {width} x {height}; scale or cut the pictures as in training."
                 )
+            if opened.mode[0] in "IF":  # which Pillow would cut at 255
+                raise ValueError(f"it has more than 8 bits per colour, mode {opened.mode}")
             pixels = np.asarray(opened.convert(MODES[colours]), np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # of a damaged file Pillow's readers raise whatever they stumble on
         raise UserError(
             f"IMAGES_FROM: '{file}' cannot be read as a picture ({error}); take it out."
         ) from error
     return pixels.reshape(height, width, colours).transpose(2, 0, 1)
 
 
+def _regular(path: Path, kind: str) -> None:
+    """See that a file is a regular one, and that it is no longer than the limit, packed or unpacked."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{kind}: '{path}' is no regular file; give the path of one.")
+    size = path.stat().st_size if path.exists() else 0
+    if size and zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as packed:
+                size = max(size, sum(part.file_size for part in packed.infolist()))
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return  # numpy says what is wrong with it
+    if size > most("FILE_MB") << 20:
+        raise UserError(
+            f"{kind}: '{path}' holds {size >> 20:,} MB, and files of {most('FILE_MB'):,} MB are read; give "
+            "fewer images, or raise XNORFORGE_MAX_FILE_MB."
+        )
+
+
+def _stored(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name, or that of an .npy file as "images"; nothing of it is run."""
+    opened = np.load(path, allow_pickle=False)
+    if isinstance(opened, np.ndarray):
+        return {"images": opened}
+    with opened:
+        found = {name: opened[name] for name in opened}
+    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
+
+
 def _arrays(path: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Numbers and labels (perhaps none) of an .npz file; of an .npy file numbers alone."""
+    _regular(path, kind)
     try:
-        opened = np.load(path, allow_pickle=False)
-        arrays = (
-            {"images": opened} if isinstance(opened, np.ndarray) else {name: opened[name] for name in opened}
-        )
+        arrays = _stored(path)
     except (OSError, ValueError, EOFError, KeyError, SyntaxError) as error:
         raise UserError(
             f"{kind}: '{path}' cannot be read as numpy arrays ({error}); write it with numpy.savez."
@@ -146,6 +184,7 @@ def _other_shape(path: Path, given, shape) -> str:
 def _rows(path: Path, last: bool, shape):
     """Rows of numbers; a first row that is none is a header."""
     count = int(np.prod(shape))
+    _regular(path, "IMAGES_FROM")
     try:
         with path.open(newline="") as file:
             rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if row]
@@ -155,6 +194,8 @@ def _rows(path: Path, last: bool, shape):
         ) from error
     if rows and not _is_number(rows[0][1][0]):
         rows = rows[1:]
+    if not rows:
+        raise UserError(f"IMAGES_FROM: '{path}' holds no row of numbers; give two or more.")
     for number, row in rows:
         if len(row) != count + last:
             label = " and a label" if last else ""
@@ -184,7 +225,12 @@ def _is_number(cell: str) -> bool:
 
 def _whole(labels: np.ndarray, path: Path) -> np.ndarray:
     """Labels as whole numbers."""
-    if labels.dtype.kind not in "iubf" or (labels != np.rint(labels)).any() or labels.ndim not in (1, 3):
+    if (
+        labels.dtype.kind not in "iubf"
+        or labels.ndim not in (1, 3)
+        or not (abs(labels.astype(np.float64)) <= LARGEST).all()  # which no NaN is
+        or (labels != np.rint(labels)).any()
+    ):
         raise UserError(
             f"LABELS: '{path}' holds labels that are no whole numbers, one per image or one per cell "
             "(N, H, W); give 0, 1, 2 … and -1 where unknown."
@@ -194,10 +240,10 @@ def _whole(labels: np.ndarray, path: Path) -> np.ndarray:
 
 def _labels(path: Path, order: list[str] | None) -> np.ndarray:
     """Labels of a file of their own."""
+    _regular(path, "LABELS")
     if path.suffix.lower() in (".npy", ".npz"):
         try:
-            opened = np.load(path, allow_pickle=False)
-            labels = opened if isinstance(opened, np.ndarray) else opened[next(iter(opened))]
+            labels = next(iter(_stored(path).values()), np.zeros(0, np.int64))
         except Exception as error:  # zipfile has errors of its own
             raise UserError(
                 f"LABELS: '{path}' cannot be read ({error}); write it with numpy.save."
@@ -209,13 +255,16 @@ def _labels(path: Path, order: list[str] | None) -> np.ndarray:
         raise UserError(
             f"LABELS: '{path}' cannot be read ({error}); give a whole number per line."
         ) from error
-    named = dict(line.rsplit(",", 1) for line in lines) if all("," in line for line in lines) else None
-    if named is not None:
+    pairs = [line.rsplit(",", 1) for line in lines if "," in line]
+    if lines and len(pairs) == len(lines):
+        named = dict(pairs)
         if order is None or (lost := [name for name in order if name not in named]):
             what = f"has no line for '{lost[0]}'" if order else "names files, and IMAGES_FROM is no folder"
             raise UserError(f"LABELS: '{path}' {what}; give a line name,label for every picture.")
+        if two := [name for name, label in pairs if named[name] != label]:
+            raise UserError(f"LABELS: '{path}' gives '{two[0]}' two labels; give it one.")
         lines = [named[name] for name in order]
     for line in lines:
-        if not line.strip().lstrip("-").isdigit():
+        if not whole_number(line.strip().removeprefix("-")):
             raise UserError(f"LABELS: '{path}' holds '{line}', which is no whole number; give 0, 1, 2 …")
-    return np.array([int(line) for line in lines], np.int64)
+    return _whole(np.array([int(line) for line in lines], np.int64), path)
