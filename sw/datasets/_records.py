@@ -225,6 +225,8 @@ def read_text(path: Path) -> str:
         UserError: it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("no regular file")
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(

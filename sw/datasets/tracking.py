@@ -124,7 +124,7 @@ def _boxes(path: Path) -> np.ndarray:
     try:
         lines = [line.replace(",", " ").split() for line in read_text(path).splitlines() if line.strip()]
         rows = np.array(lines, float)
-        if rows.ndim != 2 or rows.shape[1] not in (4, 8):
+        if rows.ndim != 2 or rows.shape[1] not in (4, 8) or np.isinf(rows).any():
             raise ValueError
     except ValueError as error:
         raise unreadable(path, "must have 4 numbers on every line, or 8") from error

@@ -22,6 +22,10 @@ from xnorforge.sw.tasks.base import Task, task_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff")
 RATE = 25.0  # frames per second of a folder of frames
+RATES = (0.01, 1000.0)  # frames per second that a video may say to have
+MOST_PIXELS = 1 << 25  # of a video's frame, of which some are held at once; 7,680 x 4,320 are fewer
+MOST_FRAMES = 1_000_000  # that are counted ahead
+TEXTS = {"hls", "dash", "concat", "tty"}  # that FFmpeg takes for a video, or for a list of some
 LOST = (
     0.1,
     0.5,
@@ -151,21 +155,43 @@ def _video(path: Path) -> InputFrames:
         raise UserError(f"{path}: is no regular file; give a video.")
     with _opened(path) as container:
         rate = float(container.streams.video[0].average_rate or RATE)
-        count = round(rate * (container.duration or 0) / av.time_base)
+        if not RATES[0] <= rate <= RATES[1]:
+            raise UserError(
+                f"{path}: says to have {rate:g} frames per second; give a video with {RATES[0]:g} to "
+                f"{RATES[1]:,.0f}, or its frames as a folder."
+            )
+        count = min(round(rate * (container.duration or 0) / av.time_base), MOST_FRAMES)
     return InputFrames(path.stem, [f"frame {at + 1}" for at in range(count)], lambda: _decoded(path), rate)
 
 
 def _opened(path: Path):
     try:
-        container = av.open(str(path))
+        container = av.open(f"file:{path}")  # of "a:b.mp4" alone, "a" would be a protocol
     except (av.FFmpegError, OSError) as error:
         raise UserError(
             f"{path}: no readable video ({_why(error)}); fetch the file again, or give its frames as a "
             "folder."
         ) from error
     if not container.streams.video:
+        container.close()
         raise UserError(f"{path}: holds no pictures; give a video.")
+    if TEXTS.intersection(container.format.name.split(",")):
+        container.close()
+        raise UserError(f"{path}: is a text ({container.format.name}), no video; give the video itself.")
+    shown = container.streams.video[0].codec_context
+    if shown is None:
+        container.close()
+        raise UserError(f"{path}: its codec is none that FFmpeg reads; give its frames as a folder.")
+    _small_enough(path, shown.width, shown.height)
     return container
+
+
+def _small_enough(path: Path, width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise UserError(
+            f"{path}: has frames of {width} x {height} pixels, and {MOST_PIXELS:,} are the most; make it "
+            "smaller."
+        )
 
 
 def _decoded(path: Path) -> Iterator[np.ndarray]:
@@ -180,6 +206,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         try:
             for frame in container.decode(stream):
                 count += 1
+                _small_enough(path, frame.width, frame.height)
                 if frame.time is not None:  # a bare stream, without a container, has no times
                     start = frame.time if start is None else start
                     end = frame.time + float(
