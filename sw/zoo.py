@@ -5,6 +5,7 @@ from importlib.resources import files
 import numpy as np
 from torch import nn
 
+from xnorforge.core import accuracy as rows
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
@@ -52,15 +53,26 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
             f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train "
             "again."
         )
-    module = weights.unpack(
-        base.create(method, card["hyper"]).skeleton(net), tensors, f"{folder}/{weights.FILE}"
-    )
-    accuracy = [{"stage": "trained", **row} for row in card["accuracy"]]
+    try:
+        trained_by = base.create(method, card["hyper"])
+    except UserError as error:
+        raise UserError(f"{folder}/card.json: {error}") from error
+    module = weights.unpack(trained_by.skeleton(net), tensors, f"{folder}/{weights.FILE}")
+    try:
+        accuracy = [{"stage": "trained", **row, "images": int(row["images"])} for row in card["accuracy"]]
+        for row in accuracy:
+            rows.row_text(row), rows.main(row), str(row["set"])
+        trained_on = str(card.get("data", {}).get("trained_on", "unknown"))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, StopIteration) as error:
+        raise UserError(
+            f"{folder}: its card.json is none that training writes, accuracy or data cannot be read "
+            f"({error}); train the network again."
+        ) from error
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     task = None if task_of(net).classifies else net.partition("-")[0]
     known = {
         "source": source,
-        "trained_on": card.get("data", {}).get("trained_on", "unknown"),
+        "trained_on": trained_on,
         "accuracy": accuracy,
         "task": task,
     }

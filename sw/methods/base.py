@@ -142,7 +142,7 @@ def _value(where: str, given, kind: type):
     words = {"true": True, "1": True, "false": False, "0": False}
     try:
         return words[given.lower()] if kind is bool and isinstance(given, str) else kind(given)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
         raise UserError(
             f"{where}: '{given}' is not {wanted}; give {where.split()[-1]}=VALUE with one."

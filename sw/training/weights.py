@@ -13,6 +13,7 @@ A folder holds
 
 import hashlib
 import json
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,11 +26,13 @@ from torch import nn
 
 from xnorforge.core import accuracy, artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.limits import most
 from xnorforge.sw.nn import binary, threshold_folding
 from xnorforge.sw.training import runs
 
 FILE = runs.WEIGHTS
 FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
+CARD = {"net": str, "method": str, "hyper": dict, "accuracy": list}  # what `zoo.load` reads of a card
 
 
 def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
@@ -81,7 +84,7 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     evaluation mode.
 
     Raises:
-        UserError: a tensor is absent, left over or of another size than the network's.
+        UserError: a tensor is absent, left over, of another size than the network's or not packed.
     """
     left = dict(tensors)
 
@@ -91,6 +94,17 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
             found = "absent" if tensor is None else f"{tensor.size} long"
             raise UserError(
                 f"{where}: {key} is {found}, the network needs {sizes[-1]} values; train it again."
+            )
+        packed, fraction = key.endswith((".bits", ".fraction")), key.endswith(".fraction")
+        if tensor.dtype.kind not in "iu" or (packed and tensor.dtype != np.uint8):
+            raise UserError(
+                f"{where}: {key} holds {tensor.dtype} numbers, and weights are packed as "
+                f"{'uint8' if packed else 'whole numbers'}; train it again."
+            )
+        if fraction and tensor.max() > FRACTION:
+            raise UserError(
+                f"{where}: {key} is {tensor.max()}, and a number has {FRACTION} fraction bits at most; train "
+                "it again."
             )
         return tensor
 
@@ -167,6 +181,8 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
         for name in ("card.json", FILE):
             if (folder / name).exists() and not (folder / name).is_file():
                 raise ValueError(f"{name} is no regular file")
+            if (folder / name).is_file() and os.path.getsize(str(folder / name)) > most("FILE_MB") << 20:
+                raise ValueError(f"{name} has more than {most('FILE_MB'):,} MB")
         card, content = json.loads((folder / "card.json").read_text()), (folder / FILE).read_bytes()
         wanted = card["weights"]["sha256"]
     except (OSError, ValueError, RecursionError) as error:
@@ -176,6 +192,11 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
             f"{folder}: its card.json is none that training writes, it has no weights.sha256; train the "
             "network again."
         ) from error
+    if wrong := [key for key, kind in CARD.items() if not isinstance(card.get(key), kind)]:
+        raise UserError(
+            f"{folder}: its card.json is none that training writes, {wrong[0]} is "
+            f"{card.get(wrong[0])!r}; train the network again."
+        )
     found = hashlib.sha256(content).hexdigest()
     if found != wanted:
         raise UserError(
@@ -183,7 +204,7 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
         )
     try:
         return card, load_tensors(content)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the last three: an unknown type
         raise UserError(f"{folder}/{FILE}: no safetensors file ({error}); train again.") from error
 
 
