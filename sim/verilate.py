@@ -171,10 +171,20 @@ def _scratch(path: Path):
 
 def _object(folder: Path, name: str, parts, level: str, kind: str | None) -> Path:
     unit = folder / f"unit_{name}.cc"
-    unit.write_text("".join(f'#include "{path}"\n' for path in parts))
+    unit.write_text("".join(f'#include "{_included(folder, path)}"\n' for path in parts))
     flags = [*_flags(level, kind), f"-I{folder}", "-include", _header(level, kind)]
     _compile("-c", *flags, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
+
+
+def _included(folder: Path, path: Path) -> str:
+    """A file in the words of `#include`: by a link in `folder` where its path has a quote or a line break."""
+    if not set('"\n').intersection(str(path)):
+        return str(path)
+    link = folder / f"linked_{path.name}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    return link.name
 
 
 def _flags(level: str, kind: str | None) -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from xnorforge.core import accuracy
+from xnorforge.core.errors import printable
 from xnorforge.flows.report.vivado import block_ram, formatted
 
 
@@ -31,7 +32,8 @@ def as_text(record: dict) -> str:
             continue
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
-    return "\n".join([*lines, *(_counted(record) if "resources" in record else _project(record))])
+    lines += _counted(record) if "resources" in record else _project(record)
+    return "\n".join(map(printable, lines))
 
 
 def _why(said: str | None) -> str:

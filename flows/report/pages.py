@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from xnorforge.core import plugins
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, one_line
 from xnorforge.flows.report import reference, svg, vivado
 
 VIEWS = "flows.report.views"
@@ -153,14 +153,41 @@ def view(name: str, path: Path) -> View:
     return View(name, text, frozenset(said["form"].split()), places, "half" in fields.get("html", ()))
 
 
+def in_html(value):
+    """A value of the record for the page, a text in one line; Jinja escapes it after that."""
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def in_markdown(value):
+    """A value of the record for the text: in one line, and no name begins HTML, code, a link or a column."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return re.sub(r"[<`|]|\](?=\()", lambda found: f"&#{ord(found[0])};", one_line(value))
+
+
+def in_code(text: str) -> Markup:
+    """A text as code in Markdown, between more backquotes than it has in a row."""
+    text = one_line(text)
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    room = " " if longest else ""
+    return Markup("`" * (longest + 1) + room + text + room + "`" * (longest + 1))
+
+
 def _environment(kind: str) -> Environment:
     env = Environment(
+        finalize=in_html if kind == "html" else in_markdown,
         loader=FunctionLoader(lambda name: (files(__package__) / name).read_text()),
         autoescape=kind == "html",
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    env.filters |= {"n": vivado.formatted, "pct": percent, "signed": signed, "factor": factor}
+    env.filters |= {
+        "n": vivado.formatted,
+        "pct": percent,
+        "signed": signed,
+        "factor": factor,
+        "code": in_code,
+    }
     env.globals |= {"ends": ends, "tag": tag, "element": element, "svg": svg, "vivado": vivado}
     return env
 

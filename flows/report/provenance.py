@@ -1,6 +1,7 @@
 """Provenance of a design: weights, command, artefacts with their hashes, and what varies from run to run."""
 
 import platform
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,7 +26,7 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
         asked: dict[str, str] = {"MODEL": export["source"]["file"], **export.get("asked", {})}
         if "INPUT" not in asked and given.get("format", "uint8") == "uint8":
             asked["SCALE"] = scale_words(given["scale"], given.get("offset", 0.0))
-        what = " ".join(f"{name}={word}" for name, word in asked.items())
+        what = " ".join(f"{name}={shlex.quote(str(word))}" for name, word in asked.items())
     else:
         what = f"NET={export['net']} METHOD={export['method']}"
     aimed = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"

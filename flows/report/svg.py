@@ -3,6 +3,8 @@
 from html import escape
 from math import log10
 
+from xnorforge.core.errors import one_line
+
 RED, BLUE, GREY, INK, PALE = "#c0392b", "#2f6fab", "#9aa5b1", "#1f2933", "#e4e9ee"
 
 
@@ -11,12 +13,12 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}" '
-        f'font-weight="{weight}">{escape(words)}</text>'
+        f'font-weight="{weight}">{escape(one_line(words))}</text>'
     )
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, title: str = "") -> str:
-    hint = f"<title>{escape(title)}</title>" if title else ""
+    hint = f"<title>{escape(one_line(title))}</title>" if title else ""
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" fill="{fill}" '
         f'rx="1.5">{hint}</rect>'
@@ -26,7 +28,7 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, title: str
 def _frame(width: float, height: float, label: str, parts: list[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'role="img" aria-label="{escape(label)}" font-family="inherit">{"".join(parts)}</svg>'
+        f'role="img" aria-label="{escape(one_line(label))}" font-family="inherit">{"".join(parts)}</svg>'
     )
 
 

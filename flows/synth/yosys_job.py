@@ -65,8 +65,11 @@ def main(path: str) -> None:
         _through_a_plain_path(Path(folder))
         from pyosys import libyosys as yosys
 
+        job = json.loads(Path(path).read_text())
+        results = Path(folder) / "results"  # Yosys knows no quotes within quotes
+        results.symlink_to(job["folder"])
         design = yosys.Design()
-        for command in script(json.loads(Path(path).read_text())):
+        for command in script({**job, "folder": str(results)}):
             yosys.run_pass(command, design)
 
 

@@ -1,9 +1,12 @@
 """The report: what it says follows from the records, and what was not shown to be right is red."""
 
+import copy
 import csv
 import importlib
 import json
 import re
+import shlex
+import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +23,9 @@ from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from hostile_files import ODD_NAMES
 
 BOARD = boards.load("pynq-z2")
 DOC = Path(__file__).parents[2] / "docs/report.md"
@@ -617,6 +623,50 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+class Elements(HTMLParser):
+    """The elements of a page, in their order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, [name for name, _ in attrs]))
+
+
+@pytest.mark.parametrize("case", [*ODD_NAMES, "a script"])
+def test_names_of_any_characters_are_text_in_the_report(built, case):
+    acc, record = built
+    odd = ODD_NAMES.get(case, '"><script>alert(1)</script><img src=x onerror="alert(1)"> `<b>`')
+    given = copy.deepcopy(record)
+    given |= dict.fromkeys(("net", "source", "images", "command", "board_title"), odd)
+    for row in (*given["accuracy"], *given["layers"]):
+        row["set" if "set" in row else "name"] = odd
+    plain, page = (pages.page(one, acc, "design", "html") for one in (record, given))
+    assert Elements(page).found == Elements(plain).found
+    assert all(line.isprintable() for line in page.splitlines())
+    plain, text = (pages.page(one, acc, "design", "md") for one in (record, given))
+    assert len(text.split("\n")) == len(plain.split("\n"))
+    assert all(line.isprintable() for line in text.split("\n"))
+    command = pages.in_code(odd)
+    assert command in text
+    assert "<" not in text.replace(command, "") and "](" not in text.replace(command, "")
+    columns = [line.count("|") for line in plain.split("\n")]
+    assert [line.count("|") for line in text.replace(command, "").split("\n")] == columns
+    plain, lines = (brief.as_text(one).split("\n") for one in (record, given))
+    assert len(lines) == len(plain) and all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("case", ODD_NAMES)
+def test_a_shell_reads_the_command_as_it_was_given(case):
+    odd = ODD_NAMES[case]
+    export = {"source": {"file": odd}, "input": {"scale": 1.0}, "asked": {"IMAGES_FROM": odd}}
+    fold = {"interval": 1, "net": "x", "output": "scores"}
+    words = shlex.split(provenance.command(export, {"approximate": None}, fold, BOARD, "rtl"))
+    assert words[:4] == ["make", "build", f"MODEL={odd}", f"IMAGES_FROM={odd}"]
 
 
 def test_the_page_is_one_small_file_that_fetches_and_runs_nothing(built):

@@ -15,6 +15,18 @@ def printable(text: str) -> str:
     """
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """A text of any length with what a terminal or browser would obey, such as line breaks and marks of
+    direction, written as Python does.
+
+    >>> one_line("a\x1bb\u202e")
+    'a\\x1bb\\u202e'
+    """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
