@@ -64,7 +64,8 @@ def where_streams_meet(
     if not meeting:
         return {}
     dominators = nx.immediate_dominators(graph, ops[0].name)
-    interval, found = max(op.cycles() for op in ops), {}
+    found: dict[tuple[str, int], int] = {}
+    interval = max(op.cycles() for op in ops)
     for op in meeting:
         for root, ports in _forks(op, dominators, before).items():
             branches = [_branch(op.sources[port], root, before) for port in ports]
