@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 
-from . import chain, functions, linear, moves, qcdq, views  # noqa: F401  they enter their rules
+from . import chain, functions, linear, moves, qcdq, transposed, views  # noqa: F401  they enter their rules
 from .registry import CURES, MAKERS, RULES
 from .sums import one_leaf
 from .values import Leaf, Value
@@ -26,7 +26,6 @@ CURES |= {
     "Unsqueeze": "drop it behind the last layer: scores are a vector, or a map of rows, columns and channels",
     "ReduceMax": "use GlobalMaxPool, which takes the largest of all rows and columns",
     "ReduceSum": "use GlobalAveragePool; a sum is the average times the number of pixels",
-    "ConvTranspose": "use a nearest Resize and a Conv",
     "LayerNormalization": "use BatchNormalization, whose constants are known when the network is built",
     "InstanceNormalization": "use BatchNormalization, whose constants are known when the network is built",
     "Transpose": "drop it behind the last layer, and export the network channels first, as torch does",

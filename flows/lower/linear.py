@@ -45,7 +45,7 @@ def _conv(walk, node, at):
     stride, dilation, pads = spatial(at, value.shape[:2], weights.shape[2:])
     around, border = walk.borders.get(node.input[0], ([0] * 4, Fraction(0)))
     pads = [own + other for own, other in zip(pads, around)]
-    return _linear(walk, node, value, weights, scale, stride, dilation, pads, border, groups)
+    return linear_layer(walk, node, value, weights, scale, stride, dilation, pads, border, groups)
 
 
 def _placed(weights: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
@@ -67,14 +67,14 @@ def _dense(walk, node, at):
         raise refuse(node, "it multiplies images, not vectors", "flatten in front of it")
     if view.ndim > 1 and prod(view.shape) > view.shape[-1]:  # a dense layer for every pixel, channels last
         value = MAKERS["arranged"](walk, node, seen(value, np.moveaxis(view, -1, 0)))
-        found = _linear(walk, node, one_leaf(walk, value, node), weights[:, :, None, None], scale)
+        found = linear_layer(walk, node, one_leaf(walk, value, node), weights[:, :, None, None], scale)
         usual = usual_view(found.leaf).reshape(-1, *view.shape[:-1])
         return seen(found, np.moveaxis(usual, 0, -1))
     if len(value.shape) != 1:
         value = flattened(walk, node, value, np.arange(prod(value.shape)))
     weights = _placed(weights, view.reshape(-1), value.channels)
     value = one_leaf(walk, replace(value, view=None), node)
-    return _linear(walk, node, value, weights[:, :, None, None], scale * alpha, beta=beta)
+    return linear_layer(walk, node, value, weights[:, :, None, None], scale * alpha, beta=beta)
 
 
 def _weights(walk, node, transposed: bool = False):
@@ -82,7 +82,12 @@ def _weights(walk, node, transposed: bool = False):
     if node.input[1] not in walk.constants:
         raise refuse(node, "its weights are not constant", "export them as constants")
     name = node.input[1]
-    weights, scale = walk.weights.get(name) or _found(walk, node, name, transposed)
+    known = walk.weights.get(name)
+    if known is None:
+        raw = walk.constants[name]
+        known = integer_weights(walk, node, name, raw.T if transposed else raw)
+        known = (known[0].T, known[1].T) if transposed else known
+    weights, scale = known
     scale = scale.reshape((1,) * (weights.ndim - scale.ndim) + scale.shape)
     if transposed:
         weights, scale = weights.T, scale.T
@@ -91,8 +96,12 @@ def _weights(walk, node, transposed: bool = False):
     return weights, np.broadcast_to(scale.reshape(-1), len(weights))
 
 
-def _found(walk, node, name, transposed):
-    """Integers and scale of weights that no Quant node explains."""
+def integer_weights(walk, node, name, rows):
+    """Integers and scales, one per output, of weights that no Quant node explains.
+
+    Args:
+        name: of the constant; rows: the constant with its outputs on the first axis.
+    """
     raw = walk.constants[name]
     declared = walk.model.get_tensor_datatype(name).name
     if declared in ("BIPOLAR", "BINARY"):
@@ -105,7 +114,6 @@ def _found(walk, node, name, transposed):
                 f"the first is {bad[0]:g}",
                 "binarise the weights before export",
             )
-    rows = raw.T if transposed else raw
     found, scales = [], []
     for row in rows.reshape(len(rows), -1):
         numbers = exact(row)
@@ -119,11 +127,10 @@ def _found(walk, node, name, transposed):
             f"its weights {name} are floating-point numbers",
             "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)",
         )
-    integers, scale = integers.astype(np.int64), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
-    return (integers.T, scale.T) if transposed else (integers, scale)
+    return integers.astype(np.int64), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
 
 
-def _linear(
+def linear_layer(
     walk,
     node,
     value,
@@ -213,6 +220,8 @@ def _linear(
         top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
         if xnor:
             low, high = 0, inside * kernel[0] * kernel[1]
+        elif low.min() >= 0 and high.max() <= 1:  # no bits: a sum that is not of matches has a sign
+            low = low - 1
         matrix, times = part[0, 0] if flat else part, 1
         out = walk.emit(op, [read], shape, low, high, layer, weights=matrix, xnor=xnor, top=top, **padding)
         if short is not None and not terms:
@@ -237,7 +246,8 @@ def _linear(
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
     if bias is None:
         return result
-    added = bias.reshape(-1) if beta == 1 else F32(beta) * bias.reshape(-1).astype(F32)
+    bias = np.tile(bias.reshape(-1), outputs // bias.size)  # one, or one set for every place of a block
+    added = bias if beta == 1 else F32(beta) * bias.astype(F32)
     return append(result, "add", np.broadcast_to(added, outputs))
 
 

@@ -8,6 +8,7 @@ elements in a row of a vector. Operators of one number per element take any view
     nothing    where the elements lie as they should
     Flatten    an image in a row, whose order the dense layer behind it reads in its weights
     Conv       a choice of channels, rows and columns: a kernel with a single 1 per output
+    blocks     channels that are the pixels of a block (a task of whoever does it)
     Dense      a choice of elements in a row: a matrix with a single 1 per output
 """
 
@@ -118,11 +119,15 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
     steps = np.stack([*np.meshgrid(*map(np.arange, size), indexing="ij"), np.zeros(size, np.int64)])
     wanted = first[:, :, None, None] + (steps * np.array([*stride, 0])[:, None, None])[:, None]
     regular = min(stride) > 0 and np.array_equal(place, wanted)
+    blocks = None if regular else MAKERS["blocks"](walk, node, value, view)
+    if blocks is not None:
+        return blocks
     if not regular:
         raise refuse(
             node,
             "its input has its elements in an order that no operator brings them to",
-            "choose channels, rows and columns at a regular distance, as Slice and Split do",
+            "choose channels, rows and columns at a regular distance, as Slice and Split do, or make "
+            "blocks of pixels of channels, as DepthToSpace does",
         )
     kernel = [
         int(max(start.max() + 1, whole - step * many + 1))
@@ -246,22 +251,6 @@ def _split(walk, node, at):
     for name, part in zip(node.output, parts):
         walk.values[name] = _not_empty(node, value, part)
     return walk.values[node.output[0]]
-
-
-@rule("SpaceToDepth", "DepthToSpace")
-def _blocks(walk, node, at):
-    """Pixels of a block become channels, and back."""
-    value = walk.value(node, arrange=False)
-    view, size = view_of(value), at["blocksize"]
-    channels, rows, columns = view.shape
-    if node.op_type == "SpaceToDepth":
-        blocks = view.reshape(channels, rows // size, size, columns // size, size).transpose(2, 4, 0, 1, 3)
-        return seen(value, blocks.reshape(-1, rows // size, columns // size))
-    if at.get("mode", b"DCR") == b"DCR":
-        blocks = view.reshape(size, size, -1, rows, columns).transpose(2, 3, 0, 4, 1)
-    else:
-        blocks = view.reshape(-1, size, size, rows, columns).transpose(0, 3, 1, 4, 2)
-    return seen(value, blocks.reshape(-1, rows * size, columns * size))
 
 
 def _not_empty(node, value: Value, view: np.ndarray) -> Value:

@@ -368,7 +368,8 @@ REFUSED = {
     "transposed activation": (
         lambda g: g.sign().node("Transpose", perm=[0, 2, 1, 3]).node("Conv", g.weights(5, 6, 3, 3)),
         ("Conv_0 (Conv): its input has its elements in an order that no operator brings them to; choose "
-            "channels, rows and columns at a regular distance, as Slice and Split do."),
+            "channels, rows and columns at a regular distance, as Slice and Split do, or make blocks "
+            "of pixels of channels, as DepthToSpace does."),
     ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),

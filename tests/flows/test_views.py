@@ -286,11 +286,6 @@ def test_factors_of_gemm_go_into_its_weights_and_its_bias(at):
 
 
 REFUSED = {
-    "depth to space": (
-        lambda: conv(bits(channels=8).node("DepthToSpace", blocksize=2), 4, 2), (4, 10, 10),
-        "Conv_1 (Conv): its input has its elements in an order that no operator brings them to; "
-        "choose channels, rows and columns at a regular distance, as Slice and Split do.",
-    ),
     "rows as channels": (
         lambda: conv(bits().node("Transpose", perm=[0, 2, 1, 3]), 4, 6), (4, 4, 4),
         "an order that no operator brings them to",

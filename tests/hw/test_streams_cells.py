@@ -10,6 +10,7 @@ from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
+from xnorforge.hw.ops.depth_to_space.op import DepthToSpace
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.or_pool.op import OrPool
@@ -38,6 +39,9 @@ OPS = [
     SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),
     MaxPool.make("maxima", ifm=(12, 12, 8), kernel=(2, 2), stride=(2, 2), pe=4, in_bits=6),
     Upsample.make("upsampling", ifm=(14, 14, 64), factor=(2, 2), pe=16),
+    DepthToSpace.make("blocks", ifm=(14, 14, 256), block=(2, 2), out_shape=(28, 28, 64), pe=16),
+    DepthToSpace.make("blocks, cut", ifm=(8, 8, 16), block=(2, 2), out_shape=(15, 15, 4), pe=4),
+    DepthToSpace.make("blocks of a row", ifm=(8, 8, 16), block=(1, 2), out_shape=(8, 15, 8), pe=4, bits=3),
     Clip.make("clip", {"at": BOUNDS}, in_shape=(64,), pe=4, in_bits=10, out_bits=10),
     Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),

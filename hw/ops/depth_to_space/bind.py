@@ -1,0 +1,13 @@
+"""Channels become the pixels of a block."""
+
+from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("DepthToSpace")
+def depth_to_space(network: Network, node):
+    """Our own node."""
+    ifm, shape, block = network.shape(node.input[0]), network.shape(node.output[0]), ints(node, "block")
+    bits, signed = network.kind(node.input[0])
+    attributes = {"ifm": ifm, "block": block, "out_shape": shape, "bits": bits, "signed": int(signed)}
+    return [node], [Bound("DepthToSpace", node.name, attributes, {}, [node.name])]

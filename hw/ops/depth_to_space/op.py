@@ -1,0 +1,152 @@
+"""Channels become the pixels of a block: the pixel shuffle behind a convolution."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops.base import HwOp, Stream
+
+
+def pixels_of_blocks(x: np.ndarray, block, size) -> np.ndarray:
+    """x (N, H, W, rows * columns * C) to (N, *size, C), where `block` is (rows, columns).
+
+    Output pixel (y, x) channel c is channel ((y % rows) * columns + x % columns) * C + c of input pixel
+    (y // rows, x // columns). `size` leaves out pixels at the bottom and on the right.
+    """
+    count, height, width, _ = x.shape
+    rows, columns = block
+    blocks = x.reshape(count, height, width, rows, columns, -1).transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(count, height * rows, width * columns, -1)[:, : size[0], : size[1]]
+
+
+class DepthToSpace(HwOp):
+    """Elements (H, W, rows * columns * C) to `out_shape` [H', W', C]: ONNX's DepthToSpace, mode DCR.
+
+    `block` [rows, columns]. H' and W' are H * rows and W * columns, or leave out less than a block of rows at
+    the bottom and less than a block of columns on the right.
+    """
+
+    module = "xf_depth_to_space"
+    extents: ClassVar[dict[str, str]] = {"pe": "out_shape"}
+
+    def get_nodeattr_types(self):
+        return {
+            "ifm": ("ints", True, []),
+            "block": ("ints", True, []),
+            "out_shape": ("ints", True, []),
+            "pe": ("i", False, 1),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0, {0, 1}),
+        }
+
+    def in_stream(self) -> Stream:
+        ifm, (*_, channels) = tuple(self.get_nodeattr("ifm")), self.get_nodeattr("out_shape")
+        rows, columns = self.block()
+        if ifm[2] != rows * columns * channels:
+            raise UserError(
+                f"{self.name}: {ifm[2]} channels are no blocks of {rows}x{columns} pixels of {channels} "
+                f"channels; use {rows * columns * channels}."
+            )
+        pe, bits = self.get_nodeattr("pe"), self.get_nodeattr("bits")
+        check_divides(self.name, "pe", pe, "channels", channels)
+        return Stream(ifm, pe, bits, bool(self.get_nodeattr("signed")))
+
+    def out_stream(self) -> Stream:
+        source, shape = self.in_stream(), tuple(self.get_nodeattr("out_shape"))
+        for given, side, many in zip(shape, source.shape, self.block()):
+            if not (side - 1) * many < given <= side * many:
+                raise UserError(
+                    f"{self.name}: out_shape={list(shape)} leaves out a whole block or has more pixels than "
+                    f"there are; use {(side - 1) * many + 1} .. {side * many} in place of {given}."
+                )
+        return Stream(shape, source.lanes, source.bits, source.signed)
+
+    def block(self) -> list[int]:
+        """Rows and columns of the pixels that one pixel becomes.
+
+        Raises:
+            UserError: they are no two numbers of 1 or more.
+        """
+        block = list(self.get_nodeattr("block"))
+        if len(block) != 2 or min(block) < 1:
+            raise UserError(f"{self.name}: block={block} is no block of pixels; use two of 1 or more.")
+        return block
+
+    def execute_node(self, context, _graph):
+        size = self.out_stream().shape[:2]
+        context[self.onnx_node.output[0]] = pixels_of_blocks(self.taken(context), self.block(), size)
+
+    def cycles(self) -> int:
+        """One input beat per cycle."""
+        return self.in_stream().beats
+
+    def needs(self, _port: int = 0) -> np.ndarray:
+        """The beat itself, in the place where it comes; the last beat of an input row that leaves waits for
+        all of that row.
+        """
+        source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
+        (height, width, _), rows = source.shape, self.block()[0]
+        numbers = np.arange(1, source.beats + 1).reshape(height, width, rows, -1).transpose(0, 2, 1, 3)
+        beats = channels // source.lanes
+        found = numbers.reshape(height * rows, -1)[:tall, : wide * beats].copy()
+        last = np.minimum(np.arange(1, height + 1) * rows, tall) - 1
+        found[last, -1] = np.arange(1, height + 1) * (source.beats // height)
+        return np.maximum.accumulate(found.ravel())
+
+    def latency(self) -> int | None:
+        """Into the memory and out of it; blocks of one row take a single register, and less is left out."""
+        return int(self.needs()[0]) + 1 if self.block()[0] > 1 else None
+
+    def chunk(self) -> int:
+        """Beats of an input pixel that belong to the same output row."""
+        channels = self.in_stream().shape[2] // self.block()[0]
+        return channels // self.get_nodeattr("pe")
+
+    def rtl(self):
+        source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
+        (height, width, _), rows = source.shape, self.block()[0]
+        return self.module, {
+            "Rows": height, "Pixels": width, "Block": rows, "Chunk": self.chunk(), "Width": source.width,
+            "Kept": wide * channels // source.lanes, "LastRows": tall - (height - 1) * rows,
+        }  # fmt: skip
+
+    def estimate(self):
+        """Two input rows, addresses and counters; fitted to what Yosys maps."""
+        source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
+        (height, width, _), (rows, columns) = source.shape, self.block()
+        depth = 2 * source.beats // height
+        if rows == 1:
+            return {"lut": 1.0 + (wide < width * columns) * (depth // 2 - 1).bit_length(), "bram36": 0.0}
+        kept, cut = wide * channels // source.lanes, tall < height * rows
+        memory = memory_cost(depth, source.width)
+        counters = 3 * (depth - 1).bit_length() + 2 * (kept - 1).bit_length()
+        return {"lut": memory["lut"] + 16 + counters + 8 * cut, "bram36": memory["bram36"]}
+
+    @classmethod
+    def examples(cls):
+        """(H, W, C', block, what is left out, pe, bits, signed)"""
+        points = [
+            ((3, 4), 4, (2, 2), (0, 0), 4, 1, 0), ((3, 4), 4, (2, 2), (0, 0), 2, 1, 0),
+            ((3, 4), 4, (2, 2), (0, 0), 1, 8, 1), ((2, 3), 6, (2, 2), (1, 1), 2, 5, 1),
+            ((2, 3), 6, (3, 2), (2, 0), 6, 4, 0), ((2, 5), 3, (2, 3), (1, 2), 1, 2, 1),
+            ((3, 3), 2, (4, 4), (3, 3), 2, 8, 0), ((4, 3), 2, (1, 2), (0, 1), 2, 3, 0),
+            ((4, 3), 2, (1, 2), (0, 0), 1, 3, 1), ((4, 3), 6, (1, 3), (0, 2), 2, 1, 0),
+            ((4, 3), 2, (2, 1), (0, 0), 2, 7, 1), ((4, 3), 6, (3, 1), (1, 0), 2, 1, 0),
+            ((4, 1), 2, (2, 1), (1, 0), 2, 6, 0), ((4, 1), 2, (2, 2), (0, 1), 2, 6, 0),
+            ((1, 5), 4, (1, 4), (0, 0), 4, 1, 0), ((1, 1), 1, (2, 2), (0, 0), 1, 1, 0),
+            ((1, 1), 6, (5, 3), (4, 2), 3, 2, 0), ((3, 3), 4, (1, 1), (0, 0), 4, 4, 1),
+            ((3, 3), 3, (2, 2), (0, 1), 1, 17, 1), ((1, 7), 1, (2, 1), (0, 0), 1, 16, 1),
+            ((2, 2), 40, (2, 2), (0, 0), 40, 1, 0), ((2, 9), 3, (3, 3), (1, 0), 1, 9, 1),
+            ((5, 2), 2, (2, 5), (1, 4), 1, 1, 0), ((6, 8), 8, (2, 2), (0, 0), 8, 70, 1),
+        ]  # fmt: skip
+        names, found = ("ifm", "block", "out_shape", "pe", "bits", "signed"), []
+        for (height, width), channels, (rows, columns), (less, fewer), *rest in points:
+            ifm = (height, width, rows * columns * channels)
+            shape = (height * rows - less, width * columns - fewer, channels)
+            found.append((ifm, (rows, columns), shape, *rest))
+        return cls.from_points("depth_to_space", names, found)
+
+
+Op = DepthToSpace
