@@ -144,7 +144,7 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
         leaf.layer, weights=weights, xnor=False, top=max(map(abs, leaf.range)), stride=stride,
         dilation=[1, 1], groups=1,
     )  # fmt: skip
-    return over(value, _bits_again(walk, leaf, out), channels)
+    return over(value, bits_again(walk, leaf, out), channels)
 
 
 def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
@@ -158,10 +158,10 @@ def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
         "Dense", [leaf], (len(view),), leaf.lo[view], leaf.hi[view], f"{leaf.layer}_chosen", leaf.layer,
         weights=weights, xnor=False, top=max(map(abs, leaf.range)),
     )  # fmt: skip
-    return over(value, _bits_again(walk, leaf, out), view)
+    return over(value, bits_again(walk, leaf, out), view)
 
 
-def _bits_again(walk, leaf: Leaf, chosen: Leaf) -> Leaf:
+def bits_again(walk, leaf: Leaf, chosen: Leaf) -> Leaf:
     """A bit stays one where the sum of a matrix has two."""
     if leaf.range != (0, 1):
         return chosen

@@ -29,6 +29,7 @@ from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Node, bounds_of, exact, of_leaf
+from xnorforge.flows.lower.views import MOST_BITS, bits_again
 from xnorforge.flows.lower.walk import Lowered, refuse
 from xnorforge.hw.ops.border.lower import everywhere
 from xnorforge.hw.ops.surround.lower import surrounded
@@ -118,16 +119,14 @@ def _pad(walk, node, at):
     value = one_leaf(walk, walk.value(node), node)
     name, a = value.single
     pads = [int(p) for p in (at["pads"] if "pads" in at else walk.constant(node, 1))]
-    if (
-        at.get("mode", b"constant") != b"constant"
-        or len(pads) != 8
-        or any(pads[:2] + pads[4:6])
-        or min(pads) < 0
-    ):
-        raise refuse(node, "it does more than add a constant border around images", "use nn.ConstantPad2d")
+    if at.get("mode", b"constant") != b"constant" or len(pads) != 8 or pads[0] or pads[4] or min(pads) < 0:
+        why = "it does more than add a constant border around images or channels"
+        raise refuse(node, why, "use nn.ConstantPad2d")
     given = walk.constant(node, 2)
     border = exact([at.get("value", 0.0) if given is None else np.asarray(given).reshape(-1)[0]])[0]
-    pads = [pads[2], pads[3], pads[6], pads[7]]
+    before, after, pads = pads[1], pads[5], [pads[2], pads[3], pads[6], pads[7]]
+    if not any(pads):
+        return _more_channels(walk, node, value, before, after, border)
     if any(border != b for x, b in zip(a, value.offset) if not x):
         raise refuse(
             node,
@@ -136,14 +135,44 @@ def _pad(walk, node, at):
         )
     wanted = np.array([(border - b) / x if x else Fraction(0) for x, b in zip(a, value.offset)], object)
     times = lcm(*{share.denominator for share in wanted})
-    if times > 1 and _left_to_convolutions(walk, node, border):
+    if times > 1 and not before + after and _left_to_convolutions(walk, node, border):
         walk.borders[node.output[0]] = pads, border
         return value
     leaf, layer = walk.leaves[name], f"conv{walk.layers}"
     if times > 1:
         leaf = MAKERS["by place"](walk, node, leaf, *everywhere(leaf, times))
     out = bordered(walk, leaf, np.array([int(share * times) for share in wanted]), pads, layer)
-    return of_leaf(out, a / times, value.offset, bounds_of(value))
+    found = of_leaf(out, a / times, value.offset, bounds_of(value))
+    return _more_channels(walk, node, found, before, after, border)
+
+
+def _more_channels(walk, node, value, before: int, after: int, border: Fraction):
+    """Channels that are `border` everywhere, in front of those of an image and behind them: a kernel of one
+    pixel with a single 1 per channel that is there, and integers 0 in the others.
+    """
+    if not before + after:
+        return value
+    name, a = value.single
+    leaf, many = walk.leaves[name], value.channels
+    if leaf.bits > MOST_BITS:
+        why = (
+            f"its input has integers of {leaf.bits} bits, and what puts channels beside it takes {MOST_BITS}"
+        )
+        raise refuse(node, why, "put a quantiser in front of it")
+
+    def beside(numbers, constant):
+        return np.array([*[constant] * before, *numbers, *[constant] * after])
+
+    low, high = beside(leaf.lo, 0), beside(leaf.hi, 0)
+    out = walk.emit(
+        "Conv", [leaf], (*leaf.shape[:2], before + many + after), low, high, f"{leaf.layer}_channels",
+        leaf.layer, weights=np.pad(np.eye(many, dtype=np.int64), ((0, 0), (before, after)))[None, None],
+        xnor=False, top=max(map(abs, leaf.range)), stride=[1, 1], dilation=[1, 1], groups=1,
+    )  # fmt: skip
+    bounds = bounds_of(value)
+    bounds = replace(bounds, reach=beside(bounds.reach, abs(float(border))), error=beside(bounds.error, 0.0))
+    out = bits_again(walk, leaf, out)
+    return of_leaf(out, beside(a, a[0]), beside(value.offset, border), bounds)
 
 
 def _left_to_convolutions(walk, node, border) -> bool:
