@@ -13,10 +13,11 @@ from functools import cache
 
 import numpy as np
 from onnx import helper
-from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.flows.indexed_model import IndexedModel, indexed
+from xnorforge.flows.qonnx_execution import execution_of
 from xnorforge.hw.any_width import FLOAT32_BITS
 
 
@@ -42,10 +43,12 @@ def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
         kind = model.get_tensor_datatype(tensor)
         return not kind.is_integer() or kind.bitwidth() <= FLOAT32_BITS + kind.signed()
 
+    model = indexed(model)
     kept = [node for node in model.graph.node if all(map(fits, (*node.input, *node.output)))]
     if len(kept) == len(model.graph.node):
         return model, []
     constants = {one.name for one in model.graph.initializer}
+    of_kept = {name for node in kept for name in node.input}
     made = dict.fromkeys(tensor for node in kept for tensor in node.output)
     read = dict.fromkeys(tensor for node in kept for tensor in node.input if tensor not in constants)
     ends = [tensor for tensor in made if tensor not in read]
@@ -55,13 +58,14 @@ def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
         "part",
         [infos[tensor] for tensor in read if tensor not in made],
         [infos[tensor] for tensor in ends],
-        initializer=[one for one in model.graph.initializer if any(one.name in node.input for node in kept)],
+        initializer=[one for one in model.graph.initializer if one.name in of_kept],
         value_info=[infos[tensor] for tensor in made if tensor in read],
     )
     part = ModelWrapper(qonnx_make_model(body, producer_name="xnorforge"))
     for tensor in (*made, *read, *(name for node in kept for name in node.input if name in constants)):
         part.set_tensor_datatype(tensor, model.get_tensor_datatype(tensor))
-    return part, [node.name for node in model.graph.node if node not in kept]
+    left = {node.name for node in model.graph.node} - {node.name for node in kept}
+    return IndexedModel(part), [node.name for node in model.graph.node if node.name in left]
 
 
 def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -74,7 +78,7 @@ def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict
     start_finn()
     given = {name: x.astype(np.float32).reshape(model.get_tensor_shape(name)) for name, x in given.items()}
     with _without_range_check():
-        return onnx_exec.execute_onnx(model, given, return_full_exec_context=True)
+        return execution_of(model).tensors(given, 1)
 
 
 @contextmanager

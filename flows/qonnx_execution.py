@@ -1,40 +1,94 @@
-"""QONNX graphs run by qonnx, many images at a time."""
+"""QONNX graphs run as qonnx runs them, node by node, many images at a time.
+
+`qonnx.core.onnx_exec.execute_onnx` gives the same numbers; it looks through the whole graph for every node
+and its tensors (`indexed_model.py`), and makes a session for each (`node_execution.py`).
+"""
 
 from math import prod
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
-from qonnx.transformation.change_batchsize import ChangeBatchSize
-from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.basic import get_sanitize_quant_tensors, sanitize_quant_values
+
+from xnorforge.flows.indexed_model import indexed
+from xnorforge.flows.node_execution import Runner
 
 BATCH = 100
 AT_ONCE = 1 << 27  # numbers in all tensors of a batch
 
 
+class Execution:
+    """A network that is run on batches of any size; `runner` is what runs its nodes."""
+
+    def __init__(self, network: ModelWrapper):
+        self.network = indexed(network)
+        self.runner = Runner(self.network.model)
+        graph = self.network.graph
+        self.constants = {one.name: self.network.get_initializer(one.name) for one in graph.initializer}
+        self.shapes = [node.input[1] for node in graph.node if node.op_type == "Reshape"]
+        self.last = {name: place for place, node in enumerate(graph.node) for name in node.input}
+        names = {name for node in graph.node for name in (*node.input, *node.output) if name}
+        self.whole = {name for name in names if self.network.get_tensor_datatype(name).is_integer()}
+
+    def tensors(self, given: dict[str, np.ndarray], images: int, keep: bool = True) -> dict[str, np.ndarray]:
+        """Every tensor of the graph, by name, constants among them.
+
+        Args:
+            given: the inputs, `images` in a batch; constant shapes of Reshape get that batch.
+            keep: without it the outputs alone are left, and others only as long as a node reads them.
+        """
+        found = self.constants | given
+        for name in self.shapes:
+            if name in self.constants:
+                found[name] = np.array([images, *self.constants[name][1:]], self.constants[name].dtype)
+        ends = {one.name for one in self.network.graph.output}
+        rounded = self.whole if get_sanitize_quant_tensors() else set()
+        for place, node in enumerate(self.network.graph.node):
+            for name in rounded.intersection(node.input):
+                found = sanitize_quant_values(self.network, [name], found)
+            if node.domain:
+                found |= self._empty(node, images)
+            self.runner.run(node, found)
+            for name in rounded.intersection(node.output):
+                found = sanitize_quant_values(self.network, [name], found)
+            if not keep:
+                for name in {*node.input, *node.output} - ends:
+                    if self.last.get(name, place) == place:
+                        found.pop(name, None)
+        return found
+
+    def _empty(self, node, images: int) -> dict[str, np.ndarray]:
+        """What a node gives, still of zeros: FINN's operators read its shape there."""
+        shapes = {name: self.network.get_tensor_shape(name) for name in node.output}
+        return {name: np.zeros([images, *shape[1:]], np.float32) for name, shape in shapes.items() if shape}
+
+
+def execution_of(network: ModelWrapper) -> Execution:
+    """The execution of a network, the same one every time for a model with an index."""
+    network = indexed(network)
+    network.execution = network.execution or Execution(network)
+    return network.execution
+
+
 def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
-    """Scores from qonnx's execution, float32 (N, classes) or (N, C, H, W); a copy of the graph takes 100
-    images at a time.
+    """Scores as qonnx computes them, float32 (N, classes) or (N, C, H, W), up to 100 images at a time.
 
     The graph of one image costs mostly Python per node: 1,000 images take seconds in batches, minutes one by
     one.
     """
-    parts, batched = [], network
-    size = _images_at_once(network)
+    execution, parts = execution_of(network), []
+    graph, size = execution.network.graph, _images_at_once(network)
     for at in range(0, len(inputs), size):
         part = inputs[at : at + size]
-        if batched.get_tensor_shape(batched.graph.input[0].name)[0] != len(part) or not at:
-            batched = _of_batch(network, len(part))
-        result = execute_onnx(batched, {batched.graph.input[0].name: part})
-        parts.append(result[batched.graph.output[0].name])
+        found = execution.tensors({graph.input[0].name: part}, len(part), keep=False)
+        parts.append(found[graph.output[0].name])
     scores = np.concatenate(parts).astype(np.float32)
     return scores if scores.ndim == 4 else scores.reshape(len(inputs), -1)
 
 
 def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.ndarray]:
     """Every tensor of the graph for one batch of images, by name."""
-    batched = _of_batch(network, len(inputs))
-    return execute_onnx(batched, {batched.graph.input[0].name: inputs}, return_full_exec_context=True)
+    return execution_of(network).tensors({network.graph.input[0].name: inputs}, len(inputs))
 
 
 def _images_at_once(network: ModelWrapper) -> int:
@@ -46,7 +100,3 @@ def _images_at_once(network: ModelWrapper) -> int:
         if entry.name not in constants
     )
     return max(1, min(BATCH, AT_ONCE // max(1, frame)))
-
-
-def _of_batch(network: ModelWrapper, images: int) -> ModelWrapper:
-    return network.transform(ChangeBatchSize(images)).transform(InferShapes())

@@ -96,8 +96,9 @@ def residual(length: int):
         (lambda: chain("Mul", 20_000, 1.1), 20_004),
         (lambda: chain("Add", 20_000, 0.5), 20_004),
         (lambda: chain("Relu", 20_000), 20_004),
-        (lambda: residual(2_000), 4_004),
+        (lambda: residual(12_000), 24_004),
         (lambda: chain("Relu", 60_000), 60_004),
+        (lambda: chain("Relu", 90_000), 90_004),
     ],
 )
 def test_long_graphs_are_refused_before_a_quadratic_step(tmp_path, make, count):

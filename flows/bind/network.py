@@ -8,6 +8,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import load, names
+from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -53,7 +54,7 @@ class Network:
     """A lowered graph and, by tensor, the operator that gives it."""
 
     def __init__(self, model: ModelWrapper):
-        self.model = model
+        self.model = indexed(model)
         self.source: dict[str, Bound] = {}
         self.same: dict[str, str] = {}  # tensors that are another one
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from google.protobuf.message import Message
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
@@ -19,6 +18,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
 from xnorforge.flows.importing.graph_checks import too_many
 from xnorforge.flows.importing.model_file import node_text, within
+from xnorforge.flows.node_execution import Runner
 
 STANDARD = ("", "ai.onnx")
 KEPT = ("QuantizeLinear", "DequantizeLinear")  # quantisers of weights, whose scale is needed
@@ -62,7 +62,7 @@ class _Sizes:
     def __init__(self, path: Path, model: ModelProto):
         self.path, self.total = path, 0
         self.sets = [one for one in model.opset_import if one.domain in STANDARD]
-        self.version = model.ir_version
+        self.version, self.runner = model.ir_version, Runner(model)
         self.types: dict[str, tuple[int, list[int]]] = {}
         self.tensors = {tensor.name: tensor for tensor in model.graph.initializer}
         self.values: dict[str, np.ndarray] = {}
@@ -153,16 +153,10 @@ class _Sizes:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             self.values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
             return
-        model, given = self._alone(node), {}
-        for name in dict.fromkeys(filter(None, node.input)):
-            given[name] = self.value(name)
-            kind = helper.np_dtype_to_tensor_dtype(given[name].dtype)
-            model.graph.input.append(helper.make_tensor_value_info(name, kind, given[name].shape))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level, options.intra_op_num_threads = 4, 1
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-        for name, found in zip(filter(None, node.output), session.run(None, given)):
-            self.values[name] = np.asarray(found)
+        tensors = {name: self.value(name) for name in filter(None, node.input)}
+        self.runner.run(node, tensors)
+        for name in filter(None, node.output):
+            self.values[name] = found = np.asarray(tensors[name])
             if name not in self.types:
                 self._note(name, helper.np_dtype_to_tensor_dtype(found.dtype), list(found.shape))
 

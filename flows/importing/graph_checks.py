@@ -18,7 +18,7 @@ from xnorforge.flows.importing.model_file import AGAIN, node_text, within
 # reach it: that of a plug-in is one of this package.
 DOMAINS = ("", "ai.onnx", "onnx.brevitas", "finn", "finn.custom_op.general", "qonnx.custom_op.general")
 OWN_DOMAINS = ("xnorforge.flows.lower.nodes", "xnorforge.hw.ops.")
-UNFOLDED = 25  # operators of a file, for each one that may be left of it
+UNFOLDED = 4  # operators of a file, for each one that may be left of it
 LARGEST = 1 << 16  # of a stride, a kernel, a border, a number of groups
 # {operator of qonnx: its inputs, least and most}, and the types of its attributes
 INPUTS = {"Quant": (4, 4), "BipolarQuant": (2, 2), "Trunc": (5, 6), "MultiThreshold": (2, 2)}

@@ -20,6 +20,7 @@ from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.input_format import MOST_BITS, InputFormat, fixed_point_format, integer_format
+from xnorforge.flows.indexed_model import indexed
 from xnorforge.flows.lower.quantisers import bounds
 from xnorforge.flows.qonnx_execution import qonnx_tensors
 
@@ -66,12 +67,13 @@ def input_of(network: ModelWrapper) -> str:
 
 def start_of(network: ModelWrapper) -> Start:
     """Walk from the input over constants and what only changes shapes."""
+    network = indexed(network)
     name = input_of(network)
     nodes: list[NodeProto] = []
     times, plus = np.ones(1), np.zeros(1)
     while True:
-        readers = [node for node in network.graph.node if name in node.input]
-        node = readers[0] if len(readers) == 1 else None
+        readers = network.find_consumers(name)
+        node = readers[0] if readers and all(one is readers[0] for one in readers) else None
         if node is None or (node.op_type not in PASSED and not _is_constant_step(network, node, name)):
             return Start(times.ravel(), plus.ravel(), nodes, node)
         if node.op_type not in PASSED:
@@ -255,6 +257,7 @@ def _first_sensitive(network: ModelWrapper):
     """The first node behind the input whose result depends on its input's scale: a batch norm, or a quantiser
     of several bits; None where a sign comes before.
     """
+    network = indexed(network)
     alive = {input_of(network)}
     for node in network.graph.node:
         if not node.input or node.input[0] not in alive:

@@ -5,7 +5,9 @@ import copy
 import numpy as np
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.general import GiveUniqueNodeNames
+
+from xnorforge.flows.clean_up import name_nodes
+from xnorforge.flows.indexed_model import IndexedModel
 
 TO_LAST = [0, 2, 3, 1]
 
@@ -23,9 +25,10 @@ def takes_channels_first(network: ModelWrapper, image: tuple[int, ...]) -> Model
     proto.graph.input.remove(old)
     proto.graph.input.insert(0, helper.make_tensor_value_info(first, TensorProto.FLOAT, [1, *image]))
     proto.graph.node.insert(0, helper.make_node("Transpose", [first], [name], perm=TO_LAST))
-    found = ModelWrapper(proto)
+    name_nodes(proto)
+    found = ModelWrapper(proto, fix_missing_initializer_valueinfo=False)
     found.set_tensor_datatype(first, network.get_tensor_datatype(name))
-    return found.transform(GiveUniqueNodeNames())
+    return IndexedModel(found)
 
 
 def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -40,7 +43,7 @@ def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
     proto.graph.output[0].CopyFrom(helper.make_tensor_value_info(last.input[0], TensorProto.FLOAT, shape))
     for info in [one for one in proto.graph.value_info if one.name == last.input[0]]:
         proto.graph.value_info.remove(info)
-    return ModelWrapper(proto), True
+    return IndexedModel(ModelWrapper(proto, fix_missing_initializer_valueinfo=False)), True
 
 
 def channels_to_front(scores: np.ndarray, last: bool) -> np.ndarray:

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.change_batchsize import ChangeBatchSize
-from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.core.artifacts import measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import say
+from xnorforge.flows.clean_up import change_batch, cleaned_up
 from xnorforge.flows.importing.doubts import judged, scale_doubts
 from xnorforge.flows.importing.fold_constants import fold_constants
 from xnorforge.flows.importing.graph_checks import check_form
@@ -23,6 +22,7 @@ from xnorforge.flows.importing.layout import gives_channels_first, takes_channel
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.samples import Samples, rounding_error, sample_integers
 from xnorforge.flows.importing.scores import host_function_check, reference_scores
+from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.registry import RULES
 from xnorforge.flows.lower.tails import host_function, without_tails
@@ -195,10 +195,9 @@ def _known(path: Path, raw: ModelProto) -> None:
             )
 
 
-def _cleaned(path: Path) -> ModelWrapper:
+def _cleaned(path: Path) -> IndexedModel:
     """The file's model: constants folded, shapes inferred, names unique."""
     raw = looked_at(path)
-    network = ModelWrapper(raw)
     constants = {i.name for i in raw.graph.initializer}
     for entry in raw.graph.input:
         shape = [d.dim_value for d in entry.type.tensor_type.shape.dim]
@@ -208,11 +207,11 @@ def _cleaned(path: Path) -> ModelWrapper:
                 "one, only the first dimension (batch) may vary."
             )
         if entry.name not in constants and shape[0] != 1:
-            network = network.transform(ChangeBatchSize(1))
-    return _with_results_alone(cleanup_model(network))
+            change_batch(raw, 1)
+    return _with_results_alone(cleaned_up(ModelWrapper(raw, fix_missing_initializer_valueinfo=False)))
 
 
-def _with_results_alone(network: ModelWrapper) -> ModelWrapper:
+def _with_results_alone(network: IndexedModel) -> IndexedModel:
     """Constants are no results: a network that ends in a quantiser of Brevitas is exported with its scale,
     zero point and width as outputs of their own.
     """
@@ -220,7 +219,7 @@ def _with_results_alone(network: ModelWrapper) -> ModelWrapper:
     for one in list(network.graph.output):
         if one.name not in given and network.find_producer(one.name) is None:
             network.graph.output.remove(one)
-    return network
+    return IndexedModel(network)
 
 
 def _written(entry) -> str:

@@ -18,14 +18,16 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+import onnx
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.core.artifacts import measured, read_json, whole, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
 from xnorforge.flows.bind import bind
+from xnorforge.flows.clean_up import cleaned_up
+from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.hw.any_width import for_npz
 
 from . import approximation, checks, emit, nodes
@@ -37,6 +39,7 @@ from .walk import Lowered
 
 ACTIVATION_IMAGES = 4
 FINN_IMAGES = 20
+FINN_RUNS = 20_000  # of a node; larger graphs run on fewer images, as many as the record says
 
 
 def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -> dict:
@@ -62,7 +65,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         stated = read_json(Path(model).with_name("export.json"))
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
-        network, tails = without_tails(cleanup_model(ModelWrapper(str(model))))
+        network, tails = without_tails(_cleaned(Path(model)))
         writable = stated.get("writable", [])
         graph, lowered = integers_of(network, given, writable)
         if graph.leaves[graph.output.single[0]].order is not None:
@@ -93,7 +96,8 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
             if rounded is not None:
                 apart = approximation.effect(rounded, graph, frames, integers, scores, labels)
                 graph, lowered, integers = rounded.graph, rounded.lowered, rounded.integers
-        finn, finn_not_run = checks.finn_is_equal(graph, lowered, frames[:FINN_IMAGES])
+        finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(lowered.graph.node)))
+        finn, finn_not_run = checks.finn_is_equal(graph, lowered, frames[:finn_images])
         out_dir = Path(out_dir)
         scale, bias = checks.scale_and_bias(graph.output)
         with whole(out_dir / "lowered.onnx") as aside:
@@ -118,6 +122,11 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     }
     write_json(out_dir / "lower.json", record)
     return record
+
+
+def _cleaned(path: Path) -> IndexedModel:
+    """The network of a file, as export left it, cleaned up."""
+    return cleaned_up(ModelWrapper(onnx.load(str(path)), fix_missing_initializer_valueinfo=False))
 
 
 def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:

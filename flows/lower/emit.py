@@ -11,7 +11,7 @@ A flattening in front of a dense layer is no node: the weights are in stream ord
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, StringStringEntryProto, TensorAnnotation, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
@@ -52,9 +52,10 @@ class Emission:
         self.shapes: dict[str, list[int]] = {}
         self.types: dict[str, str] = {}
         self.constants: dict[str, np.ndarray] = {}
-        self.readers = {
-            leaf: [n for n in graph.nodes for name in n.inputs if name == leaf] for leaf in graph.leaves
-        }
+        self.readers: dict[str, list[Node]] = {leaf: [] for leaf in graph.leaves}
+        for node in graph.nodes:
+            for leaf in node.inputs:
+                self.readers[leaf].append(node)
         self.at: dict[str, list[str]] = {}
 
     def model(self) -> ModelWrapper:
@@ -88,13 +89,18 @@ class Emission:
             for name, shape in self.shapes.items()
         }
         inner = [value for name, value in info.items() if name not in (first, last)]
-        onnx = helper.make_graph(self.nodes, "lowered", [info[first]], [info[last]], value_info=inner)
-        model = ModelWrapper(qonnx_make_model(onnx, producer_name="xnorforge"))
-        for name, values in self.constants.items():
-            model.set_initializer(name, values)
+        tensors = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
+        inner += [helper.make_tensor_value_info(one.name, one.data_type, list(one.dims)) for one in tensors]
+        onnx = helper.make_graph(
+            self.nodes, "lowered", [info[first]], [info[last]], tensors, value_info=inner
+        )
         for name, kind in self.types.items():
-            model.set_tensor_datatype(name, DataType[kind])
-        return model
+            entry = StringStringEntryProto(key="finn_datatype", value=DataType[kind].name)
+            onnx.quantization_annotation.append(
+                TensorAnnotation(tensor_name=name, quant_parameter_tensor_names=[entry])
+            )
+        model = qonnx_make_model(onnx, producer_name="xnorforge")
+        return ModelWrapper(model, fix_missing_initializer_valueinfo=False)
 
     # Tensors.
     def frame(self, leaf: str) -> list[int]:

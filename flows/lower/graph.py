@@ -10,6 +10,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
+from xnorforge.flows.indexed_model import indexed
 
 from . import chain, functions, linear, moves, qcdq, transposed, views  # noqa: F401  they enter their rules
 from .registry import CURES, MAKERS, RULES
@@ -50,6 +51,7 @@ def integer_graph(
         UserError: an operator has no exact integer form; the text names node, reason and the nearest form
             that works.
     """
+    model = indexed(model)
     walk = Walk(model, sum_bits, writable)
     graph = model.graph
     inputs = [i for i in graph.input if i.name not in walk.constants]
@@ -94,7 +96,7 @@ def integer_graph(
         walk.leaves,
         output,
         walk.activations,
-        walk.rounded,
+        list(walk.rounded),
         walk.own,
         walk.approximate,
         walk.slack,

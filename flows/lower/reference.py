@@ -9,11 +9,11 @@ side: such a difference is a tie. Any other is a mismatch.
 from collections import Counter
 
 import numpy as np
-from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
+from xnorforge.flows.indexed_model import indexed
+from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
 
 from . import rounding
 from .values import Node, Value
@@ -35,7 +35,7 @@ class Reference:
     """
 
     def __init__(self, graph: Lowered, model: ModelWrapper):
-        self.graph, self.model = graph.walked or graph, model
+        self.graph, self.model = graph.walked or graph, indexed(model)
         self.rearranged = graph
         self.ties: Counter[str] = Counter()
         self.of_image: dict[int, int] = {}
@@ -55,9 +55,7 @@ class Reference:
         """
         if image in self.of_image:
             return self.of_image[image]
-        name = self.model.graph.input[0].name
-        context = onnx_exec.execute_onnx(self.model, {name: x[None]}, return_full_exec_context=True)
-        self.of_image[image] = self.judge(frame, context, image)
+        self.of_image[image] = self.judge(frame, qonnx_tensors(self.model, x[None]), image)
         return self.of_image[image]
 
     def judge(self, frame: np.ndarray, context, image: int) -> int:
@@ -87,9 +85,8 @@ class Reference:
         Args:
             frames, inputs: all images, as for `compare`; golden: the given scores of the image.
         """
-        name, out = self.model.graph.input[0].name, self.model.graph.output[0].name
         ties = self.compare(frames[image], inputs[image], image)
-        alone = onnx_exec.execute_onnx(self.model, {name: inputs[image][None]})[out][0]
+        alone = qonnx_scores(self.model, inputs[image][None])[0]
         if ties and np.array_equal(alone.ravel(), golden.ravel()):
             return True
         start = image // BATCH * BATCH

@@ -41,32 +41,47 @@ def slack(walk: Walk, value: Value) -> np.ndarray | None:
     error = (_terms(walk, name) + len(walk.model.graph.node)) * UNIT * value.bounds.reach
     leaf = walk.leaves[name]
     most = leaf.hi.astype(object) - leaf.lo + 1
-    off = [ceil(Fraction(float(e)) / abs(x)) if x else 0 for e, x in zip(error, a)]
-    return np.minimum(np.array(off, object), most)
+    far = np.isinf(error)
+    off = [ceil(Fraction(float(e)) / abs(x)) if x else 0 for e, x in zip(np.where(far, 0, error), a)]
+    return np.where(far, most, np.minimum(np.array(off, object), most))
 
 
 def _rounds(graph: Lowered | Walk, leaf: str) -> bool:
     """Whether the reference may round on its way to a leaf; one that was only moved (`replay`) is like those
     that it was moved from.
     """
-    if leaf in graph.own:
-        return leaf in graph.rounded
-    node = next((node for node in graph.nodes if node.out == leaf), None)
-    return node is not None and any(_rounds(graph, name) for name in node.inputs)
+    waiting, seen = [leaf], {leaf}
+    while waiting:
+        name = waiting.pop()
+        if name in graph.own:
+            if name in graph.rounded:
+                return True
+            continue
+        inputs = graph.makers[name].inputs if name in graph.makers else []
+        waiting += [one for one in inputs if one not in seen]
+        seen.update(inputs)
+    return False
 
 
 def _terms(graph: Lowered | Walk, leaf: str) -> int:
     """Numbers added up between the last quantisers and an integer of the leaf; 1 where float32 holds them."""
-    terms = {next(iter(graph.leaves)): 1}
-    for node in graph.nodes:
-        if "thresholds" in node.at or not _rounds(graph, node.out):
-            terms[node.out] = 1
+    terms: dict[str, int] = {}
+    waiting = [leaf]
+    while waiting:  # without recursion, as a graph may be 20,000 nodes deep
+        name = waiting[-1]
+        node = graph.makers.get(name)
+        if node is None or "thresholds" in node.at or not _rounds(graph, name):
+            terms[waiting.pop()] = 1
             continue
-        read = sum(prod(graph.leaves[name].shape) for name in node.inputs)
-        own = -(-read // prod(graph.leaves[node.out].shape))
+        missing = [one for one in node.inputs if one not in terms]
+        if missing:
+            waiting.append(missing[0])
+            continue
+        read = sum(prod(graph.leaves[one].shape) for one in node.inputs)
+        own = -(-read // prod(graph.leaves[name].shape))
         if "weights" in node.at:
-            own = node.at["weights"].size // graph.leaves[node.out].channels
+            own = node.at["weights"].size // graph.leaves[name].channels
         elif "kernel" in node.at:
             own = prod(node.at["kernel"])
-        terms[node.out] = own + max(terms[name] for name in node.inputs)
+        terms[waiting.pop()] = own + max(terms[one] for one in node.inputs)
     return terms[leaf]

@@ -9,19 +9,31 @@ from dataclasses import replace
 
 import numpy as np
 
+from xnorforge.core.errors import UserError
+
 from .registry import MAKERS, rule
-from .values import LINEAR, Bounds, Value, append, bounds_of, exact, of_leaf
+from .values import LINEAR, MOST_BITS, Bounds, Value, append, bounds_of, exact, of_leaf
 from .walk import refuse
 
 
 def affine(walk, value: Value, node) -> Value:
     """The value with its terms known: ReLU and clipping in its chain become integer operators."""
+    if value.terms is None and all(op in LINEAR for op, *_ in value.chain):
+        raise _too_long(node)
     return value if value.terms is not None else _resolve(walk, value, node)
 
 
 def single(walk, value: Value, node) -> Value:
     """The value with a base: several leaves are added up, a chain over one leaf stays as it is."""
+    if value.base is None and value.terms is None:
+        raise _too_long(node)
     return value if value.base else replace(MAKERS["sum"](walk, value, node), view=value.view)
+
+
+def _too_long(node) -> UserError:
+    """The error for factors in a row whose product is too long a number."""
+    why = f"behind the factors in front of it, exact numbers need more than {MOST_BITS:,} bits"
+    return refuse(node, why, "put a quantiser between them, or one factor in their place")
 
 
 def one_leaf(walk, value: Value, node) -> Value:

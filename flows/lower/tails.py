@@ -13,6 +13,8 @@ import numpy as np
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.flows.indexed_model import IndexedModel, indexed
+
 from .registry import TAILS
 from .walk import refuse
 
@@ -77,19 +79,23 @@ def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
     Raises:
         UserError: a tail does not keep the order of the classes.
     """
-    nodes: list = []
+    network = indexed(network)
+    nodes: list = []  # from the last one
+    behind: set[str] = set()
     names = [one.name for one in network.graph.output]
     while True:
         makers = [network.find_producer(name) for name in names]
         node = makers[0] if makers else None
-        if node is None or any(other != node for other in makers) or _read_elsewhere(network, node, nodes):
+        if node is None or any(other != node for other in makers) or _read_elsewhere(network, node, behind):
             break
         if node.op_type not in TAILS and node.op_type not in PASSED:
             break
-        nodes.insert(0, node)
+        nodes.append(node)
+        behind.update(node.output)
         names = [node.input[0]]
-    while nodes and nodes[0].op_type not in TAILS:
-        nodes.pop(0)
+    while nodes and nodes[-1].op_type not in TAILS:
+        nodes.pop()
+    nodes.reverse()
     if not nodes:
         return network, []
     tails = [TAILS[node.op_type] for node in nodes if node.op_type in TAILS]
@@ -98,9 +104,10 @@ def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
     return _ending_at(network, nodes), tails
 
 
-def _read_elsewhere(network: ModelWrapper, node, behind: list) -> bool:
-    readers = [one for name in node.output for one in network.find_consumers(name) or []]
-    return any(one not in behind for one in readers)
+def _read_elsewhere(network: ModelWrapper, node, behind: set[str]) -> bool:
+    """Whether a node's results go to others than those that give the tensors `behind`."""
+    readers = [one for name in node.output for one in network.find_consumers(name)]
+    return any(behind.isdisjoint(one.output) for one in readers)
 
 
 def _check(network: ModelWrapper, node) -> None:
@@ -132,15 +139,17 @@ def _ending_at(network: ModelWrapper, nodes: list) -> ModelWrapper:
     name = nodes[0].input[0]
     shape, kind = network.get_tensor_shape(name), network.get_tensor_datatype(name)
     proto = copy.deepcopy(network.model)
-    for node in nodes:
-        proto.graph.node.remove(node)
+    gone = {name for node in nodes for name in node.output}
+    left = [node for node in network.graph.node if gone.isdisjoint(node.output)]
+    del proto.graph.node[:]
+    proto.graph.node.extend(left)
     del proto.graph.output[:]
     proto.graph.output.append(helper.make_tensor_value_info(name, 1, shape))
     for info in [one for one in proto.graph.value_info if one.name == name]:
         proto.graph.value_info.remove(info)
-    found = ModelWrapper(proto)
+    found = ModelWrapper(proto, fix_missing_initializer_valueinfo=False)
     found.set_tensor_datatype(name, kind)
-    return found
+    return IndexedModel(found)
 
 
 def differences(tails: list[Tail], scores: np.ndarray, given: np.ndarray) -> int:

@@ -7,16 +7,18 @@ monotone in float32 as well, and the threshold of the quantiser behind it can be
 the reference really computes (`hw/ops/threshold/lower.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import gcd, lcm
+from itertools import islice
+from math import gcd, isfinite, lcm
 
 import numpy as np
 
 from xnorforge.hw.any_width import width_of
 
 F32 = np.float32
+MOST_BITS = 2048  # of an exact number: some 80 float32 factors in a row
 LINEAR = {"bn", "mul", "div", "add", "rsub"}
 
 
@@ -94,12 +96,35 @@ class Bounds:
         return Bounds(change(self.reach), change(self.error))
 
 
+class Chain(Sequence):
+    """Operations in a row; chains that go on from one share its beginning."""
+
+    def __init__(self, items: list | None = None, count: int = 0):
+        self._items, self._count = [] if items is None else items, count
+
+    def behind(self, operation: tuple) -> "Chain":
+        """The chain with one more operation."""
+        items = self._items if len(self._items) == self._count else self._items[: self._count]
+        items.append(operation)
+        return Chain(items, self._count + 1)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place):
+        return self._items[: self._count][place]
+
+    def __iter__(self):
+        return islice(self._items, self._count)
+
+
 @dataclass
 class Value:
     """The exact affine form of one tensor of the network.
 
     Attributes:
-        terms: {leaf name: A per channel}, None while a nonlinear chain stands between leaf and value.
+        terms: {leaf name: A per channel}, None while a nonlinear chain stands between leaf and value, or
+            where exact numbers have more than `MOST_BITS`.
         offset: B per channel.
         base: (leaf name, A, B) where the chain starts, None for several leaves.
         chain: [(operation, constants…)] applied to the base value in float32; an operation is a name of
@@ -114,7 +139,7 @@ class Value:
     terms: dict[str, np.ndarray] | None
     offset: np.ndarray
     base: tuple[str, np.ndarray, np.ndarray] | None = None
-    chain: list = field(default_factory=list)
+    chain: Chain = field(default_factory=Chain)
     rising: np.ndarray | None = None
     bounds: Bounds | None = None
     view: np.ndarray | None = None
@@ -165,7 +190,7 @@ def of_leaf(leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
         most = hi - lo + np.maximum(abs(lo), abs(hi))
         reach = abs(a.astype(np.float64)) * most + abs(b.astype(np.float64))
         bounds = Bounds(reach, np.zeros_like(reach))
-    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), [], signs_of(a), bounds)
+    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), Chain(), signs_of(a), bounds)
 
 
 def bounds_of(value: Value) -> Bounds:
@@ -183,7 +208,7 @@ def append(value: Value, op: str | Callable, *given) -> Value:
     bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high), or a `Function`
     (`functions.py`) whose last constant is its direction; the last three only on values with a base.
     """
-    chain = [*value.chain, (op, *given)] if value.base else []
+    chain = value.chain.behind((op, *given)) if value.base else Chain()
     bounds = value.bounds
     if not value.base:
         assert bounds is not None
@@ -199,8 +224,15 @@ def append(value: Value, op: str | Callable, *given) -> Value:
         times, plus = (-one if op == "rsub" else one), numbers
     terms = value.terms and {leaf: a * times for leaf, a in value.terms.items()}
     offset = value.offset * times + plus if value.terms else value.offset
+    if terms and any(_bits(row) > MOST_BITS for row in (offset, *terms.values())):
+        terms = None
     rising = None if value.rising is None else value.rising * signs_of(times)
     return replace(value, terms=terms, offset=offset, chain=chain, rising=rising, bounds=bounds)
+
+
+def _bits(numbers) -> int:
+    """Of the longest of exact numbers."""
+    return max(max(x.numerator.bit_length(), x.denominator.bit_length()) for x in numbers)
 
 
 def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
@@ -245,7 +277,8 @@ def fits_float32(a, b, reach) -> bool:
     if grid.denominator & (grid.denominator - 1):
         return False
     odd = grid.numerator // (grid.numerator & -grid.numerator)
-    return Fraction(float(np.max(reach))) / grid * odd <= 2**24
+    most = float(np.max(reach))
+    return isfinite(most) and Fraction(most) / grid * odd <= 2**24
 
 
 def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:

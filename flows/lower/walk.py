@@ -4,6 +4,7 @@ A rule (`registry.py`) returns the value of the node's output, None for a consta
 where it must. What no rule can do exactly is refused by name.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -78,9 +79,21 @@ class Lowered:
         result = integers.run_operator(node.op, [tensors[name] for name in node.inputs], node.at)
         return as_width(result, self.leaves[node.out].bits)
 
-    def only_reader(self, leaf: str) -> Node | None:
-        """The operator that reads a leaf, None where several do or the output is it."""
-        readers = [node for node in self.nodes if leaf in node.inputs]
+    @property
+    def makers(self) -> dict[str, Node]:
+        """{leaf: the operator that gives it}, as the graph is now."""
+        return {node.out: node for node in self.nodes}
+
+    def readers(self) -> dict[str, list[Node]]:
+        """{leaf: the operators that read it, each once}, as the graph is now."""
+        found: dict[str, list[Node]] = {leaf: [] for leaf in self.leaves}
+        for node in self.nodes:
+            for leaf in dict.fromkeys(node.inputs):
+                found.setdefault(leaf, []).append(node)
+        return found
+
+    def only(self, readers: list[Node], leaf: str) -> Node | None:
+        """The one operator of a leaf's readers, None where there are several or the output is the leaf."""
         return readers[0] if len(readers) == 1 and self.output.single[0] != leaf else None
 
 
@@ -104,7 +117,10 @@ class Walk:
         self.nodes: list[Node] = []
         self.leaves: dict[str, Leaf] = {}
         self.activations: dict[str, Value] = {}
-        self.rounded: list[str] = []
+        self.rounded: dict[str, None] = {}
+        self.makers: dict[str, Node] = {}
+        self.counts: Counter[str] = Counter()  # operators so far
+        self._names: Counter[str] = Counter()
         self.borders: dict[str, tuple[list[int], Fraction]] = {}
         self.layers = 0
 
@@ -140,13 +156,15 @@ class Walk:
 
     def emit(self, op, inputs, shape, lo, hi, name: str, layer: str = "", order=None, **at) -> Leaf:
         """Add an integer operator; its output's leaf is returned. `name` is made unique."""
-        unique, count = name, 0
+        unique = name
         while unique in self.leaves:
-            count += 1
-            unique = f"{name}_{count}"
+            self._names[name] += 1
+            unique = f"{name}_{self._names[name]}"
         low, high = (np.broadcast_to(whole_numbers(end), (shape[-1],)).copy() for end in (lo, hi))
         leaf = self.leaves[unique] = Leaf(unique, tuple(shape), low, high, layer or unique, order)
         self.nodes.append(Node(unique, op, [i.name for i in inputs], unique, at))
+        self.makers[unique] = self.nodes[-1]
+        self.counts[op] += 1
         return leaf
 
     def value_of(self, leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
@@ -155,7 +173,7 @@ class Walk:
         _, a, b = value.start
         self.own.setdefault(leaf.name, value)
         if leaf.name not in self.rounded and not fits_float32(a, b, bounds_of(value).reach):
-            self.rounded.append(leaf.name)
+            self.rounded[leaf.name] = None
         return value
 
     def levels_of(self, leaf: Leaf, scale, offset) -> Value:

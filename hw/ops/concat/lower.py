@@ -45,8 +45,8 @@ def _concat(walk, node, at):
         raise refuse(node, "it concatenates flattened images", "concatenate before flattening")
     leaves = [walk.leaves[v.single[0]] for v in values]
     lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
-    count = sum(n.op == "Concat" for n in walk.nodes)
-    out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, f"concat{count}")
+    name = f"concat{walk.counts['Concat']}"
+    out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, name)
     scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
     found = [bounds_of(value) for value in values]
     bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))

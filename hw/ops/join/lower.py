@@ -40,7 +40,7 @@ def _add_up(walk, value: Value, node) -> Value:
     if _widest(columns, grids) >= 2**16:  # one grid per channel needs fewer bits
         grids = [common_grid(column) or Fraction(1) for column in columns]
     grid, offset, bounds = np.array(grids, object), value.offset, bounds_of(value)
-    out = f"join{sum(n.op == 'Join' for n in walk.nodes)}"
+    out = f"join{walk.counts['Join']}"
     reach = _reach(_on(rows, grid), leaves)
     if walk.sum_bits and width_of(reach) > EXACT_BITS:
         exact_bits = width_of(reach)
@@ -153,11 +153,12 @@ def _shortcuts_unscaled(graph) -> None:
     all else that reads it are comparisons: n >= t is m n >= m t. Last sums first, so that it reaches the
     first.
     """
+    makers, readers = graph.makers, graph.readers()
     for node in reversed([n for n in graph.nodes if n.op == "Join"]):
         for index, name in enumerate(node.inputs):
             factor = node.at["multipliers"][index]
-            source = next((n for n in graph.nodes if n.out == name), None)
-            others = [n for n in graph.nodes if name in n.inputs and n is not node]
+            source = makers.get(name)
+            others = [n for n in readers[name] if n is not node]
             if (factor == 1).all() or (factor <= 0).any() or node.inputs.count(name) > 1:
                 continue
             if source is None or source.op != "Join" or name == graph.output.single[0]:

@@ -212,16 +212,17 @@ def _multi_threshold(walk, node, at):
 @tidying(10)
 def _levels_before_moves(graph: Lowered) -> None:
     """What is cheap comes first: levels have fewer bits than the sums that a move would carry."""
+    readers, places = graph.readers(), {node.name: place for place, node in enumerate(graph.nodes)}
     for op, adapt in SWAPS.items():
         for node in [n for n in graph.nodes if n.op == op]:
-            _threshold_first(graph, node, adapt)
+            _threshold_first(graph, node, adapt, readers, places)
 
 
-def _threshold_first(graph, move: Node, adapt) -> None:
+def _threshold_first(graph, move: Node, adapt, readers, places) -> None:
     """a -> move -> b -> threshold -> c   becomes   a -> threshold -> b -> move -> c, if `adapt` can rewrite
     both.
     """
-    threshold = graph.only_reader(move.out)
+    threshold = graph.only(readers[move.out], move.out)
     if threshold is None or threshold.op != "Threshold" or not adapt(graph, move, threshold):
         return
     a, b, c = move.inputs[0], move.out, threshold.out
@@ -229,25 +230,28 @@ def _threshold_first(graph, move: Node, adapt) -> None:
     levels = threshold.at["thresholds"].shape
     graph.leaves[b].lo, graph.leaves[b].hi = np.zeros(levels[0], np.int64), np.full(levels[0], levels[1])
     threshold.inputs, threshold.out, move.inputs, move.out = [a], b, [b], c
-    first, second = graph.nodes.index(move), graph.nodes.index(threshold)
+    readers[a] = [threshold if node is move else node for node in readers[a]]
+    readers[b] = [move]
+    first, second = places[move.name], places[threshold.name]
     graph.nodes[first], graph.nodes[second] = threshold, move
+    places[move.name], places[threshold.name] = second, first
 
 
 @tidying(40)
 def _rising(graph: Lowered) -> None:
     """Falling comparisons become rising ones where the threshold is the only reader of what it compares."""
+    makers, readers = graph.makers, graph.readers()
     for node in graph.nodes:
         if node.op == "Threshold":
-            _fold_direction(graph, node)
+            _fold_direction(graph, node, makers.get(node.inputs[0]), readers)
 
 
-def _fold_direction(graph, threshold) -> None:
+def _fold_direction(graph, threshold, source: Node | None, readers) -> None:
     """Negate the weights of falling channels; K - p matches stand for p."""
     down = threshold.at["direction"] < 0
-    source = next((n for n in graph.nodes if n.out == threshold.inputs[0]), None)
     if not down.any() or source is None or source.op not in NEGATABLE:
         return
-    if graph.only_reader(source.out) is not threshold:
+    if graph.only(readers[source.out], source.out) is not threshold:
         return
     leaf, key = graph.leaves[source.out], NEGATABLE[source.op]
     source.at[key] = np.where(down, -source.at[key], source.at[key])

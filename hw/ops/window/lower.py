@@ -209,29 +209,35 @@ NEGATABLE["RatesConv"] = "weights"
 @tidying(30)
 def _rates(graph: Lowered) -> None:
     """Branches of several dilations in front of a sum."""
+    made, readers = graph.makers, graph.readers()
     for node in [n for n in graph.nodes if n.op == "Join"]:
-        fused(graph, node)
+        if fused(graph, node, made, readers):
+            made, readers = graph.makers, graph.readers()
 
 
-def fused(graph: Lowered, join: Node) -> None:
-    """Put a RatesConv in place of a Join and its branches, if they are such."""
-    made = {node.out: node for node in graph.nodes}
+def fused(graph: Lowered, join: Node, made: dict[str, Node], readers: dict[str, list[Node]]) -> bool:
+    """Put a RatesConv in place of a Join and its branches, if they are such; whether they were.
+
+    Args:
+        made, readers: the operators that give and read each leaf of the graph.
+    """
     convs = [made[leaf] for leaf in join.inputs if leaf in made]
-    factor, after = join.at["multipliers"][0], graph.only_reader(join.out)
+    factor, after = join.at["multipliers"][0], graph.only(readers[join.out], join.out)
     compared = after is not None and after.op == "Threshold"
     if len(convs) < len(join.inputs) or not all(c.op == "Conv" and c.at["xnor"] for c in convs):
-        return
+        return False
     if (join.at["multipliers"] != factor).any() or not (compared or (factor == 1).all()):
-        return
+        return False
     pads = [made[conv.inputs[0]] for conv in convs if conv.inputs[0] in made]
     branches = [*convs, *pads]
     if len(pads) < len(convs):
-        return
-    if not all(graph.only_reader(node.out) for node in branches) or any(pad.op != "Pad" for pad in pads):
-        return
+        return False
+    alone = all(graph.only(readers[node.out], node.out) for node in branches)
+    if not alone or any(pad.op != "Pad" for pad in pads):
+        return False
     by_rate = {conv.at["dilation"][0]: (pad, conv) for pad, conv in zip(pads, convs)}
     if len(by_rate) < len(convs) or not _concentric(by_rate):
-        return
+        return False
     rates = sorted(by_rate)
     pad, conv = by_rate[rates[-1]]
     at = {
@@ -248,6 +254,7 @@ def fused(graph: Lowered, join: Node) -> None:
     for node in branches:
         graph.nodes.remove(node)
         del graph.leaves[node.out]
+    return True
 
 
 def _divide(threshold: Node, factor: np.ndarray, most: np.ndarray) -> None:

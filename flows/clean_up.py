@@ -1,0 +1,275 @@
+"""qonnx's clean-up (`qonnx.util.cleanup.cleanup_model`) in time that grows with the graph, not its square.
+
+The same steps give the same graph: shapes are inferred, constants folded (quantised ones stay), a Transpose
+of quantised constants goes into them, every node has its constants for itself, nodes stand in the order of
+their depth and are named <operator>_<number>, tensors after the node that gives them. Other than there, a
+node that reads one tensor twice still does, all outputs of a folded node are kept, and a quantised constant
+that others read as well keeps its Transpose.
+"""
+
+from collections import Counter
+from graphlib import TopologicalSorter
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, StringStringEntryProto, TensorAnnotation, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp, is_custom_op
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.indexed_model import IndexedModel
+from xnorforge.flows.node_execution import Runner
+
+QONNX = "qonnx.custom_op.general"
+QUANTISERS = ("Quant", "BipolarQuant")
+KEPT = (*QUANTISERS, "QuantizeLinear", "DequantizeLinear")
+COMMUTATIVE = ("Add", "Mul", "And", "Or", "Xor", "Sum")
+MOST_ROUNDS = 100  # of folding: shapes that follow from shapes that follow from shapes
+
+
+def cleaned_up(model: ModelWrapper) -> IndexedModel:
+    """A cleaned copy of a model.
+
+    Raises:
+        UserError: shapes follow from each other in more than 100 steps.
+    """
+    proto = ModelProto()
+    proto.CopyFrom(model.model)
+    for node in proto.graph.node:
+        if node.op_type in (*QUANTISERS, "Trunc"):
+            node.domain = QONNX
+    proto = _with_shapes(proto)
+    _tidy(proto)
+    for _ in range(MOST_ROUNDS):
+        if not _fold(proto):
+            break
+        proto = _with_shapes(proto)
+        _tidy(proto)
+    else:
+        raise UserError(
+            f"{proto.graph.name}: shapes follow from other shapes in more than {MOST_ROUNDS} steps; export "
+            "the network with fixed shapes."
+        )
+    if _transposed(proto):
+        proto = _with_shapes(proto)
+        _tidy(proto)
+    name_nodes(proto)
+    _name_tensors(proto)
+    return IndexedModel(_wrapped(proto))
+
+
+def name_nodes(proto: ModelProto) -> None:
+    """Name every node <operator>_<number>."""
+    count: Counter[str] = Counter()
+    for node in proto.graph.node:
+        node.name = f"{node.op_type}_{count[node.op_type]}"
+        count[node.op_type] += 1
+
+
+def change_batch(proto: ModelProto, images: int) -> None:
+    """Change the batch of input, output and constant shapes of Reshape; the shapes between are forgotten."""
+    graph = proto.graph
+    for entry in (graph.input[0], graph.output[0]):
+        entry.type.tensor_type.shape.dim[0].dim_value = images
+    del graph.value_info[:]
+    constants = {one.name: one for one in graph.initializer}
+    for node in graph.node:
+        given = constants.get(node.input[1]) if node.op_type == "Reshape" else None
+        if given is not None:
+            shape = numpy_helper.to_array(given).copy()
+            shape[0] = images
+            given.CopyFrom(numpy_helper.from_array(shape, given.name))
+
+
+def _wrapped(proto: ModelProto) -> ModelWrapper:
+    return ModelWrapper(proto, fix_missing_initializer_valueinfo=False)
+
+
+def _with_shapes(proto: ModelProto) -> ModelProto:
+    """The model with the shapes of all tensors, as far as they follow."""
+    known = {one.name for one in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)}
+    for given in proto.graph.initializer:
+        if given.name not in known:
+            info = helper.make_tensor_value_info(given.name, given.data_type, list(given.dims))
+            proto.graph.value_info.append(info)
+    nodes = list(proto.graph.node)
+    index, hidden = IndexedModel(_wrapped(proto)), []
+    for node in nodes:
+        own = is_custom_op(node.domain)
+        hidden.append(getCustomOp(node).make_shape_compatible_op(index) if own else node)
+    asked = ModelProto()
+    asked.CopyFrom(proto)
+    del asked.graph.node[:]
+    asked.graph.node.extend(hidden)
+    found = onnx.shape_inference.infer_shapes(asked)
+    for field in ("value_info", "output"):
+        entries = getattr(proto.graph, field)
+        del entries[:]
+        entries.extend(getattr(found.graph, field))
+    return proto
+
+
+def _tidy(proto: ModelProto) -> None:
+    """What nothing reads goes; constants are no inputs, come last in sums, and have one reader."""
+    graph = proto.graph
+    used = {name for node in graph.node for name in (*node.input, *node.output)}
+    _leave(graph.initializer, lambda one: one.name in used)
+    _leave(graph.value_info, lambda one: one.name in used)
+    _leave(graph.quantization_annotation, lambda one: one.tensor_name in used)
+    constants = {one.name: one for one in graph.initializer}
+    there = {one.name for one in graph.value_info}
+    graph.value_info.extend(one for one in graph.input if one.name in constants and one.name not in there)
+    _leave(graph.input, lambda one: one.name not in constants)
+    _sort(proto, {one.name for one in graph.input} | constants.keys())
+    for node in graph.node:
+        if node.op_type in COMMUTATIVE:
+            node.input[:] = sorted(node.input, key=lambda name: name in constants)
+    _one_reader_each(proto, constants)
+
+
+def _sort(proto: ModelProto, given: set[str]) -> None:
+    """Order nodes by their depth; those that nothing reaches and nothing reads are dropped."""
+    graph = proto.graph
+    if len(graph.node) == 1:
+        return
+    makers = {name: place for place, node in enumerate(graph.node) for name in node.output if name}
+    read = {name for node in graph.node for name in node.input}
+    sorter: TopologicalSorter[int] = TopologicalSorter()
+    for place, node in enumerate(graph.node):
+        before = {makers[name] for name in node.input if name in makers}
+        if before or given.intersection(node.input) or read.intersection(node.output):
+            sorter.add(place, *before)
+    sorter.prepare()
+    order: list[int] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        order += sorted(ready)
+        sorter.done(*ready)
+    if order != list(range(len(graph.node))):
+        _set_nodes(proto, [graph.node[place] for place in order])
+
+
+def _one_reader_each(proto: ModelProto, constants: dict) -> None:
+    """A copy of a constant for every reader but the first."""
+    graph, seen = proto.graph, set[str]()
+    infos = {one.name: one for one in graph.value_info}
+    index = IndexedModel(_wrapped(proto))
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name not in constants:
+                continue
+            if name not in seen:
+                seen.add(name)
+                continue
+            copy, count = f"{name}_copy", 0
+            while copy in infos or copy in constants:
+                count += 1
+                copy = f"{name}_copy_{len(seen)}_{count}"
+            seen.add(copy)
+            tensor = graph.initializer.add()
+            tensor.CopyFrom(constants[name])
+            tensor.name = copy
+            info = helper.make_tensor_value_info(copy, tensor.data_type, list(tensor.dims))
+            infos[copy] = info
+            graph.value_info.append(info)
+            kind = StringStringEntryProto(key="finn_datatype", value=index.get_tensor_datatype(name).name)
+            note = TensorAnnotation(tensor_name=copy, quant_parameter_tensor_names=[kind])
+            graph.quantization_annotation.append(note)
+            node.input[place] = copy
+
+
+def _fold(proto: ModelProto) -> bool:
+    """Run the nodes that read constants alone, or the shape of a tensor; whether there were any."""
+    graph, runner = proto.graph, Runner(proto)
+    constants = {one.name: one for one in graph.initializer}
+    index = IndexedModel(_wrapped(proto))
+    values: dict[str, np.ndarray] = {}
+    left = []
+    for node in graph.node:
+        shape = index.get_tensor_shape(node.input[0]) if node.op_type == "Shape" else None
+        if node.op_type in KEPT or (
+            shape is None and not all(name in constants or name in values for name in node.input)
+        ):
+            left.append(node)
+            continue
+        given = {name: values[name] for name in node.input if name in values}
+        given |= {name: numpy_helper.to_array(constants[name]) for name in node.input if name in constants}
+        if shape is not None and node.input[0] not in given:
+            kind = index.get_tensor_valueinfo(node.input[0]).type.tensor_type.elem_type
+            given[node.input[0]] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(kind or 1))
+        runner.run(node, given)
+        values |= {name: given[name] for name in node.output if name}
+    if len(left) == len(graph.node):
+        return False
+    _set_nodes(proto, left)
+    ends = {one.name: one for one in graph.output}
+    _leave(graph.value_info, lambda one: one.name not in values)
+    for name, value in values.items():
+        tensor = numpy_helper.from_array(np.asarray(value), name)
+        graph.initializer.append(tensor)
+        info = helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
+        if name in ends:
+            ends[name].CopyFrom(info)
+        else:
+            graph.value_info.append(info)
+    return True
+
+
+def _transposed(proto: ModelProto) -> bool:
+    """Transpose the constants of quantisers in place of their results; whether there were any."""
+    graph, gone = proto.graph, set[str]()
+    constants = {one.name: one for one in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    readers.update(one.name for one in graph.output)
+    makers = {node.output[0]: node for node in graph.node if node.op_type in QUANTISERS}
+    for node in graph.node:
+        source = makers.get(node.input[0]) if node.op_type == "Transpose" else None
+        if source is None or readers[source.output[0]] > 1 or not all(i in constants for i in source.input):
+            continue
+        order = next((list(one.ints) for one in node.attribute if one.name == "perm"), None)
+        for name in source.input:
+            values = numpy_helper.to_array(constants[name])
+            if order is None or len(order) == values.ndim:
+                turned = np.ascontiguousarray(values.transpose(order)).reshape(values.transpose(order).shape)
+                constants[name].CopyFrom(numpy_helper.from_array(turned, name))
+        makers[node.output[0]] = source
+        source.output[0] = node.output[0]
+        gone.update([*source.input, node.output[0]])
+        node.op_type = ""
+    if gone:
+        _set_nodes(proto, [node for node in graph.node if node.op_type])
+        _leave(graph.value_info, lambda one: one.name not in gone)
+    return bool(gone)
+
+
+def _name_tensors(proto: ModelProto) -> None:
+    """Name tensors after the node that gives them, constants after the one that reads them."""
+    graph, names = proto.graph, {"": ""}
+    constants = {one.name for one in graph.initializer}
+    for node in graph.node:
+        names |= {name: f"{node.name}_out{place}" for place, name in enumerate(node.output) if name}
+        read = [name for name in node.input if name in constants]
+        names |= {name: f"{node.name}_param{place}" for place, name in enumerate(read)}
+    for kind, entries in (("global_in", graph.input), ("global_out", graph.output)):
+        names |= {one.name: f"{kind}_{place}" if place else kind for place, one in enumerate(entries)}
+    for node in graph.node:
+        for given in (node.input, node.output):
+            given[:] = [names.get(name, name) for name in given]
+    for one in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        one.name = names.get(one.name, one.name)
+    for note in graph.quantization_annotation:
+        note.tensor_name = names.get(note.tensor_name, note.tensor_name)
+
+
+def _leave(field, keep) -> None:
+    """Leave the entries of a protobuf field for which `keep` is true."""
+    kept = [type(one).FromString(one.SerializeToString()) for one in field if keep(one)]
+    if len(kept) < len(field):
+        del field[:]
+        field.extend(kept)
+
+
+def _set_nodes(proto: ModelProto, nodes: list[NodeProto]) -> None:
+    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del proto.graph.node[:]
+    proto.graph.node.extend(kept)

@@ -1,0 +1,92 @@
+"""A qonnx model that is only read, with an index by name.
+
+qonnx's ModelWrapper looks through the whole graph for every tensor and every node that it is asked about; a
+graph of 20,000 nodes takes hours so.
+"""
+
+import copy
+from typing import Any
+
+from onnx import NodeProto, TensorProto, ValueInfoProto, numpy_helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+
+class IndexedModel(ModelWrapper):
+    """The same answers as ModelWrapper's, each in constant time; the graph must not change any more.
+
+    What stands in no index (layouts, sparsity) is asked of ModelWrapper as before.
+    """
+
+    def __init__(self, model: ModelWrapper):
+        super().__init__(model.model, fix_missing_initializer_valueinfo=False)
+        graph = self.graph
+        entries = [*graph.input, *graph.output, *graph.value_info]
+        self._infos: dict[str, ValueInfoProto] = {one.name: one for one in reversed(entries)}
+        self._initializers: dict[str, TensorProto] = {one.name: one for one in graph.initializer}
+        self._types = {
+            one.tensor_name: entry.value
+            for one in graph.quantization_annotation
+            for entry in one.quant_parameter_tensor_names
+            if entry.key == "finn_datatype"
+        }
+        self._nodes: list[NodeProto] = list(graph.node)
+        self.execution: Any = None  # how it is run (`qonnx_execution.py`), kept for the next images
+        self._places: dict[str, int] = {}
+        self._readers: dict[str, list[NodeProto]] = {}
+        for place, node in enumerate(self._nodes):
+            self._places.update((name, place) for name in node.output if name not in self._places)
+            for name in node.input:
+                self._readers.setdefault(name, []).append(node)
+
+    def get_tensor_valueinfo(self, tensor_name):
+        """The declaration of a tensor, None where it has none."""
+        return self._infos.get(tensor_name)
+
+    def get_tensor_shape(self, tensor_name, fix_missing_init_shape=False):
+        """Shape of a tensor, None where nothing says it."""
+        assert not fix_missing_init_shape
+        if tensor_name in self._infos:
+            return [axis.dim_value for axis in self._infos[tensor_name].type.tensor_type.shape.dim]
+        given = self._initializers.get(tensor_name)
+        return None if given is None else list(given.dims)
+
+    def get_initializer(self, tensor_name, return_dtype=False):
+        """The numbers of a constant, None of any other tensor; `return_dtype`: and their type."""
+        given = self._initializers.get(tensor_name)
+        if given is None:
+            return (None, None) if return_dtype else None
+        found = numpy_helper.to_array(given)
+        return (found, given.data_type) if return_dtype else found
+
+    def get_tensor_datatype(self, tensor_name):
+        """The qonnx data type that a tensor is annotated with, else that of its floats."""
+        if tensor_name in self._types:
+            return DataType[self._types[tensor_name]]
+        info, given = self._infos.get(tensor_name), self._initializers.get(tensor_name)
+        kind = info.type.tensor_type.elem_type if info is not None else given.data_type if given else 0
+        return DataType["FLOAT16" if kind == TensorProto.FLOAT16 else "FLOAT32"]
+
+    def transform(self, transformation, *args, **kwargs):
+        """A changed copy, without an index."""
+        plain = ModelWrapper(copy.deepcopy(self.model), fix_missing_initializer_valueinfo=False)
+        return plain.transform(transformation, *args, **kwargs)
+
+    def find_producer(self, tensor_name):
+        """The node that gives a tensor, None of an input or constant."""
+        place = self._places.get(tensor_name)
+        return None if place is None else self._nodes[place]
+
+    def find_consumers(self, tensor_name):
+        """The nodes that read a tensor, in order; one that reads it twice stands there twice."""
+        return list(self._readers.get(tensor_name, []))
+
+    def get_node_index(self, node):
+        """Place of a node in the graph, by the first tensor that it gives; None where it is none of it."""
+        place = next((self._places[name] for name in node.output if name in self._places), None)
+        return place if place is not None and self._nodes[place] == node else None
+
+
+def indexed(model: ModelWrapper) -> IndexedModel:
+    """The model with an index; itself where it has one."""
+    return model if isinstance(model, IndexedModel) else IndexedModel(model)
