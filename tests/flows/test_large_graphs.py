@@ -12,7 +12,6 @@ from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.indexed_model import indexed
@@ -20,7 +19,7 @@ from xnorforge.flows.lower import lower
 from xnorforge.flows.qonnx_execution import execution_of, qonnx_tensors
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graphs import QONNX, Graph, compare
+from graphs import QONNX, Graph
 
 
 def dense(graph, outputs: int) -> Graph:
@@ -190,27 +189,6 @@ def test_a_node_may_read_one_tensor_twice(tmp_path):
     net.width = 16
     record = built(tmp_path, dense(net, 4))
     assert not any(check["mismatches"] for check in record["checks"])
-
-
-def test_long_products_in_front_of_a_quantiser_need_no_long_numbers():
-    net = Net(4)
-    for factor in (1.1, 1 / 1.1) * 100:
-        net.real("Mul", factor)
-    net.real("Sub", 100.0).sign()
-    every = np.arange(256).repeat(4).reshape(256, 4)
-    compare(cleanup_model(dense(net, 3).raw((3,))), every)
-
-
-def test_exact_numbers_of_too_many_bits_are_refused(tmp_path):
-    net = Net(4)
-    for factor in (1.1, 1 / 1.1) * 100:
-        net.real("Mul", factor)
-    with pytest.raises(UserError) as found:
-        built(tmp_path, dense(net, 3))
-    assert str(found.value) == (
-        "MatMul_0 (MatMul): behind the factors in front of it, exact numbers need more than 2,048 bits; put "
-        "a quantiser between them, or one factor in their place."
-    )
 
 
 @pytest.mark.full
