@@ -230,8 +230,9 @@ def _transposed(proto: ModelProto) -> bool:
         for name in source.input:
             values = numpy_helper.to_array(constants[name])
             if order is None or len(order) == values.ndim:
-                turned = np.ascontiguousarray(values.transpose(order)).reshape(values.transpose(order).shape)
-                constants[name].CopyFrom(numpy_helper.from_array(turned, name))
+                values = values.transpose(order)
+                contiguous = np.ascontiguousarray(values).reshape(values.shape)
+                constants[name].CopyFrom(numpy_helper.from_array(contiguous, name))
         makers[node.output[0]] = source
         source.output[0] = node.output[0]
         gone.update([*source.input, node.output[0]])

@@ -34,6 +34,8 @@ TYPES = {
 LEAST = {"strides": 1, "kernel_shape": 1, "dilations": 1, "group": 1, "pads": 0, "output_padding": 0}
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
+NO_NUMBERS = (TensorProto.STRING, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
+
 
 def check_form(path: Path, model: ModelProto) -> None:
     """Names, order, domains and attributes of a model's graph.
@@ -117,6 +119,11 @@ def _ends(path: Path, graph: GraphProto) -> None:
     for entry in (*graph.input, *graph.output):
         if not entry.type.HasField("tensor_type") and entry.type.WhichOneof("value"):
             raise UserError(f"{path}: '{entry.name}' is no tensor; one tensor goes in and one comes out.")
+        if (kind := entry.type.tensor_type.elem_type) in NO_NUMBERS:
+            word = TensorProto.DataType.Name(kind).lower()
+            raise UserError(
+                f"{path}: '{entry.name}' is a tensor({word}); tensors are of numbers, as float32."
+            )
         shape = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
         if any(size < 0 for size in shape):
             raise UserError(f"{path}: '{entry.name}' has the shape {shape}; {AGAIN}.")

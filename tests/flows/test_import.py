@@ -389,11 +389,6 @@ REFUSED = {
         lambda g: g.real("Clip", 3.0, 2.0).sign(),
         "Clip_0 (Clip): its ends 3 and 2 are the wrong way round; give the smaller one first.",
     ),
-    "one tensor twice": (
-        lambda g: g.node("Concat", inputs=[g.sign().at] * 2, axis=1),
-        "Concat_0 (Concat): it reads one tensor twice, and qonnx's clean-up loses one of the two; use a "
-        "constant factor.",
-    ),
     "infinity times zero": (
         lambda g: g.real("Mul", 1e37).real("Mul", 90.0).real("Mul", 0.0).sign(),
         ("BipolarQuant_0 (BipolarQuant): float32 overflows in front of it; train and export the network "
@@ -447,7 +442,7 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
         "flattened image at the end": (80,),
         "smooth function at the end": (5, 4, 4),
     }
-    size |= {"weights with half a zero point": (5, 4, 4), "one tensor twice": (8, 6, 6)}
+    size |= {"weights with half a zero point": (5, 4, 4)}
     size |= {"constant first": (144,)}
     size |= {"pool beyond the border": (4, 2, 2)}
     assert refusal(tmp_path, graph, size.get(case, (4, 6, 6))) == text

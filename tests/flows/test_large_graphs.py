@@ -192,7 +192,7 @@ def test_a_node_may_read_one_tensor_twice(tmp_path):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("make", [lambda: chain(19_990), lambda: layers(6_660)])
+@pytest.mark.parametrize("make", [lambda: chain(19_990), lambda: layers(4_990)])
 def test_graphs_of_20_000_nodes_are_lowered(tmp_path, make):
     net = make()
     proto = net.onnx((net.width,))

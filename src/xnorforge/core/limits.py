@@ -12,7 +12,7 @@ import os
 from xnorforge.core.errors import UserError
 
 # {name behind XNORFORGE_MAX_: the limit where the variable is not set}
-USUAL = {"FILE_MB": 512, "NODES": 20_000, "ELEMENTS": 1 << 27, "MEMORY_MB": 4096, "SECONDS": 3600}
+USUAL = {"FILE_MB": 512, "NODES": 20_000, "ELEMENTS": 1 << 27, "MEMORY_MB": 2048, "SECONDS": 3600}
 
 
 def most(name: str) -> int:

@@ -60,10 +60,23 @@ def import_file(net_dir: str, model: str, scale, offset, input_format, task, ima
 
 
 def lower(net_dir: Path, _acc: Path, approximate) -> None:
-    """The same function on integers only."""
+    """The same function on integers only, in a process with limits: the network may be from elsewhere."""
+    from xnorforge.pipeline.limited import run_limited
+
+    run_limited(
+        f"{__name__}:lower_network",
+        str(net_dir / "model.onnx"),
+        net_dir=str(net_dir),
+        approximate=approximate,
+    )
+
+
+def lower_network(net_dir: str, approximate) -> None:
+    """What `lower` calls in that process."""
     from xnorforge.flows.lower import lower
 
-    lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir, approximate)
+    folder = Path(net_dir)
+    lower(folder / "model.onnx", folder / "golden.npz", folder, approximate)
 
 
 def fold(net_dir: Path, acc: Path, board, backend, interval, folding, output) -> None:
