@@ -74,6 +74,10 @@ CASES = [
     ("xf_fifo", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
     ("xf_fork", {"Outputs": 0}, "Width, Outputs must be at least 1; got 8, 0"),
     ("xf_frame_flags", {"Depth": 0}, "Beats, Depth must be at least 1; got 4, 0"),
+    (
+        "xf_frame_guard", {"Depth": 0},
+        "Width, Beats, OutWidth, Depth must be at least 1; got 8, 4, 8, 0",
+    ),
     ("xf_int_dot", {"Simd": 0}, "Simd, Bits, SumW must be at least 1; got 0, 8, 18"),
     ("xf_int_dot", {"WBits": 1}, "WBits must be at least 2; got WBits=1"),
     ("xf_int_dot", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
