@@ -32,6 +32,7 @@ THREADS  ?= 1#              make train, compare: threads of torch; the last bits
 IMAGE    ?=#                make demo: a picture, or a folder of pictures
 VIDEO    ?=#                make demo: a video, or a folder of frames
 BOX      ?=#                make demo TASK=track: where the object is in the first frame, as BOX=x,y,w,h in pixels
+PREFIX   ?=#                make package: what all modules begin with (default: the network's name)
 GIF      ?=#                make demo: 1: write a small GIF of a video too
 METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method
@@ -44,10 +45,10 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist report
-.PHONY: help doctor build train train-float twin demo compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
+.PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF METHODS SEEDS JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
@@ -119,6 +120,8 @@ train: | $(VENV)  ## train NET with METHOD; the next build uses these weights
 	@set -f; $(RUN) train $(WHICH) --method "$$METHOD" $$(printf -- '--set %s ' $$SET | sed 's|^--set *$$||') $(TRAIN)
 demo: | $(VENV)  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
 	@$(RUN) demo $(BUILD) --image "$$IMAGE" --video "$$VIDEO" --box "$$BOX" $(if $(GIF),--gif)
+package: | $(VENV)  ## NET for other flows: top in Verilog-2001, FuseSoC, Bender, Vivado, LiteX
+	@$(RUN) package $(BUILD) --prefix "$$PREFIX"
 train-float: | $(VENV)  ## the full-precision model of NET, as a reference for what binary weights cost
 	@$(RUN) train-float $(WHICH) $(TRAIN)
 twin: | $(VENV)

