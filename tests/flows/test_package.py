@@ -138,6 +138,22 @@ def test_two_networks_in_one_top_answer_every_whole_frame_of_damaged_streams_rig
         assert errors == whole.count(False)
 
 
+def test_whole_frames_take_as_many_cycles_as_without_the_guard(nets, both):
+    feeds, bounds = [], []
+    for chain, acc, package in nets.values():
+        ops = graph.operators(acc / "folded.onnx")
+        images = chain.images.transpose(0, 3, 1, 2) if chain.images.ndim == 4 else chain.images
+        beats = ops[0].in_stream().pack(graph.enter(ops[0], images))
+        beats, count = np.tile(beats[:, :1], (2, 1)), ops[0].in_stream().beats
+        keep = read_json(package / "package.json")["border"]["input"]["width"] // 8
+        last = np.arange(len(beats)) % count == count - 1
+        feeds.append(cosim.Feed([beats], [2 * len(images)], {0: last << keep | 2**keep - 1}))
+        bounds.append(read_json(acc / "fold.json")["interval_bound"])
+    runs = cosim.run(both, feeds)
+    assert [run.interval for run in runs] == bounds
+    assert not any(run.more[0][-1] & 1 for run in runs)
+
+
 def test_no_name_of_one_package_is_in_the_other(nets):
     def words(package, pattern):
         return {
