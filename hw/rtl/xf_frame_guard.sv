@@ -63,9 +63,11 @@ module xf_frame_guard #(
   logic              fill_q, drop_q, torn_q;
   logic              end_of_frame, open, feed_valid, feed_ready, feed, push, error, done;
   logic              held_valid, held_ready, held_last;
+  logic [Width-1:0]  feed_data;
 
   assign end_of_frame = beat_q == BeatW'(Beats - 1);
   assign open         = ~end_of_frame | (count_q != CountW'(Depth));
+  assign feed_data    = fill_q ? '0 : s_data_i;
   assign feed_valid   = (fill_q | (s_valid_i & ~drop_q)) & open;
   assign feed         = feed_valid & feed_ready;
   assign push         = feed & end_of_frame;
@@ -97,7 +99,7 @@ module xf_frame_guard #(
 
   xf_skid #(.Width(Width)) u_core (
     .clk_i, .rst_ni,
-    .s_data_i(fill_q ? '0 : s_data_i), .s_valid_i(feed_valid), .s_ready_o(feed_ready),
+    .s_data_i(feed_data), .s_valid_i(feed_valid), .s_ready_o(feed_ready),
     .m_data_o(core_data_o), .m_valid_o(core_valid_o), .m_ready_i(core_ready_i)
   );
 
