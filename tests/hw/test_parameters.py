@@ -13,7 +13,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.sim import verilate
 
 HW = Path(str(files("xnorforge.hw")))
-SOURCES = sorted([*HW.glob("rtl/*.sv"), *HW.glob("ops/*/*.sv")])
+SOURCES = sorted(HW.glob("*/**/*.sv"))
 MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
     "xf_count3": "it has no parameter",
@@ -34,6 +34,7 @@ CASES = [
     ("xf_at_least", {"Width": 0}, "Width must be at least 1; got Width=0"),
     ("xf_axi_lite", {"AddrW": 3}, "AddrW must be at least 4; got AddrW=3"),
     ("xf_axi_lite", {"AddrW": 4, "Count": 3}, "Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4"),
+    ("xf_axi_regs", {"AddrW": 2}, "AddrW must be at least 3; got AddrW=2"),
     ("xf_surround", {"ImageH": 0}, "ImageH, ImageW must be at least 1; got 0, 4"),
     ("xf_surround", {"Pe": 0}, "Beats, Pe, InBits must be at least 1; got 1, 0, 1"),
     ("xf_surround", {"InBits": 2}, "OutBits must be at least InBits; got OutBits=1, InBits=2"),
@@ -67,6 +68,12 @@ CASES = [
     ("xf_count6", {"Groups": 0}, "Groups must be at least 1; got Groups=0"),
     ("xf_depthwise", {"Taps": 0}, "Taps, Folds, Pe, Bits must be at least 1; got 0, 4, 1, 1"),
     ("xf_depthwise", {"Bits": 6}, "AccW must be at least Bits; got AccW=5, Bits=6"),
+    ("xf_dma_read", {"AddrW": 12}, "AddrW must be 13 .. 64; got AddrW=12"),
+    ("xf_dma_read", {"Words": 0}, "Words, FramesW must be at least 1; got 0, 16"),
+    ("xf_dma_read", {"Depth": 15}, "Depth must hold a burst of 16; got Depth=15"),
+    ("xf_dma_write", {"AddrW": 65}, "AddrW must be 13 .. 64; got AddrW=65"),
+    ("xf_dma_write", {"FramesW": 0}, "Words, FramesW must be at least 1; got 1, 0"),
+    ("xf_dma_write", {"Depth": 8}, "Depth must hold a burst of 16; got Depth=8"),
     ("xf_dsp_sum", {"Chain": 0}, "Simd, Bits, WBits, Chain must be at least 1; got 4, 8, 8, 0"),
     ("xf_dsp_sum", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
     ("xf_dsp_sum", {"FieldW": 16}, "FieldW must hold a chain's sum; got FieldW=16 of 17 bits"),
@@ -100,6 +107,7 @@ CASES = [
     ("xf_mvu", {"Signed": 1}, "Signed and Rows=2 need Chain > 0; got Signed=1, Rows=1, Chain=0"),
     ("xf_mvu", {"Chain": 2}, "Chain needs WBits > 1; got Chain=2, WBits=1"),
     ("xf_mvu", {"OutW": 9}, "OutW must be 1 .. AccW; got OutW=9, AccW=8"),
+    ("xf_pack", {"Beats": 0}, "Bytes, Beats must be at least 1; got 1, 0"),
     ("xf_plane_sum", {"Bits": 0}, "Simd, Bits, SumW must be at least 1; got 4, 0, 18"),
     ("xf_plane_sum", {"Planes": 1}, "Planes must be at least 2; got Planes=1"),
     ("xf_pool", {"Pe": 0}, "Beats, Pe, InBits must be at least 1; got 1, 0, 1"),
@@ -114,6 +122,11 @@ CASES = [
     ("xf_requantise", {"Shift": 14}, "SumBits must be more than Shift; got SumBits=14, Shift=14"),
     ("xf_rom", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
     ("xf_rom", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
+    ("xf_shell", {"InBeats": 0}, "InBytes, InBeats must be at least 1; got 1, 0"),
+    ("xf_shell", {"OutBeats": 0}, "OutBytes, OutBeats must be at least 1; got 1, 0"),
+    ("xf_shell_control", {"AddrW": 12}, "AddrW must be 13 .. 64; got AddrW=12"),
+    ("xf_shell_control", {"FramesW": 33}, "FramesW must be 1 .. 32; got FramesW=33"),
+    ("xf_shell_control", {"Queue": 2}, "Queue must be 3 .. 64; got Queue=2"),
     ("xf_signed_sum", {"Simd": 0}, "Simd must be 1 .. 8191; got Simd=0"),
     ("xf_signed_sum", {"Bits": 1}, "Bits must be at least 2; got Bits=1"),
     ("xf_skid", {"Width": 0}, "Width must be at least 1; got Width=0"),
@@ -124,6 +137,7 @@ CASES = [
     ("xf_top_k", {"Best": 11}, "Best must be 1 .. Count; got Best=11, Count=10"),
     ("xf_top_k", {"OutBits": 7}, "OutBits must hold a score; got OutBits=7, InBits=8"),
     ("xf_top_k", {"Count": 300}, "OutBits must hold an index; got OutBits=8, Count=300, Signed=0"),
+    ("xf_unpack", {"Bytes": 0}, "Bytes, Beats must be at least 1; got 0, 1"),
     ("xf_upsample", {"Beats": 0}, "Pixels, Beats, Width must be at least 1; got 4, 0, 8"),
     ("xf_upsample", {"FactorW": 0}, "FactorH, FactorW must be at least 1; got 2, 0"),
     ("xf_width", {"InWidth": 0}, "InWidth, OutWidth must be at least 1; got 0, 32"),

@@ -1,0 +1,1 @@
+"""What stands between an accelerator and its system: one folder each."""

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// AXI4-Lite slave of 32 bits in front of registers that lie elsewhere.
+//
+// A write of four bytes leaves as one pulse of write_valid_o; read_addr_o asks for a word, whose
+// value and existence are looked at one cycle later. What does not exist, and a write of less than
+// four bytes, is answered with SLVERR and does nothing. AW and W are taken in any order; one write
+// and one read are under way at a time. The lowest two bits of an address are ignored.
+//
+// Rate       a write in two cycles, a read in three
+// Reset      synchronous, control state only
+
+`include "xf_assert.svh"
+
+module xf_axi_regs #(
+  parameter  int unsigned AddrW = 8,         // bits of an address, at least 3
+  localparam int unsigned WordW = AddrW - 2  // bits of the number of a word
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+  input  logic [AddrW-1:0] awaddr_i,
+  input  logic             awvalid_i,
+  output logic             awready_o,
+  input  logic [31:0]      wdata_i,
+  input  logic [3:0]       wstrb_i,
+  input  logic             wvalid_i,
+  output logic             wready_o,
+  output logic [1:0]       bresp_o,
+  output logic             bvalid_o,
+  input  logic             bready_i,
+  input  logic [AddrW-1:0] araddr_i,
+  input  logic             arvalid_i,
+  output logic             arready_o,
+  output logic [31:0]      rdata_o,
+  output logic [1:0]       rresp_o,
+  output logic             rvalid_o,
+  input  logic             rready_i,
+  output logic [WordW-1:0] write_addr_o,
+  output logic [31:0]      write_data_o,
+  output logic             write_valid_o,
+  input  logic             write_known_i,  // write_addr_o can be written
+  output logic [WordW-1:0] read_addr_o,
+  input  logic [31:0]      read_data_i,
+  input  logic             read_known_i    // read_addr_o can be read
+);
+
+  if (AddrW < 3) begin : gen_bad_address
+    $error("xf_axi_regs: AddrW must be at least 3; got AddrW=%0d", AddrW);
+  end
+
+  localparam logic [1:0] Okay = 2'b00, Slverr = 2'b10;
+
+  logic             addr_valid_q, data_valid_q, b_valid_q, asked_q, r_valid_q, done, good;
+  logic [WordW-1:0] write_addr_q, read_addr_q;
+  logic [31:0]      write_data_q, r_data_q;
+  logic [3:0]       strb_q;
+  logic [1:0]       b_resp_q, r_resp_q;
+
+  // Writes: address and data wait for each other, then the answer for its reader.
+  assign awready_o     = ~addr_valid_q;
+  assign wready_o      = ~data_valid_q;
+  assign done          = addr_valid_q & data_valid_q & ~b_valid_q;
+  assign good          = write_known_i & (&strb_q);
+  assign write_addr_o  = write_addr_q;
+  assign write_data_o  = write_data_q;
+  assign write_valid_o = done & good;
+  assign bvalid_o      = b_valid_q;
+  assign bresp_o       = b_resp_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      addr_valid_q <= 1'b0;
+      data_valid_q <= 1'b0;
+      b_valid_q    <= 1'b0;
+    end else begin
+      if (done) addr_valid_q <= 1'b0;
+      else if (awvalid_i) addr_valid_q <= 1'b1;
+      if (done) data_valid_q <= 1'b0;
+      else if (wvalid_i) data_valid_q <= 1'b1;
+      if (done) b_valid_q <= 1'b1;
+      else if (bready_i) b_valid_q <= 1'b0;
+    end
+    if (awready_o) write_addr_q <= awaddr_i[AddrW-1:2];
+    if (wready_o) begin
+      write_data_q <= wdata_i;
+      strb_q       <= wstrb_i;
+    end
+    if (done) b_resp_q <= good ? Okay : Slverr;
+  end
+
+  // Reads: address, then its word, then the reader.
+  assign arready_o   = ~asked_q & ~r_valid_q;
+  assign read_addr_o = read_addr_q;
+  assign rvalid_o    = r_valid_q;
+  assign rdata_o     = r_data_q;
+  assign rresp_o     = r_resp_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      asked_q   <= 1'b0;
+      r_valid_q <= 1'b0;
+    end else begin
+      asked_q <= arvalid_i & arready_o;
+      if (asked_q) r_valid_q <= 1'b1;
+      else if (rready_i) r_valid_q <= 1'b0;
+    end
+    if (arready_o) read_addr_q <= araddr_i[AddrW-1:2];
+    if (asked_q) begin
+      r_data_q <= read_known_i ? read_data_i : '0;
+      r_resp_q <= read_known_i ? Okay : Slverr;
+    end
+  end
+
+  logic unused;
+  assign unused = ^{awaddr_i[1:0], araddr_i[1:0]};
+
+  `XF_ASSERT_STABLE(AnswerHeldWhileStalled_A, bvalid_o, bready_i, bresp_o)
+  `XF_ASSERT_STABLE(WordHeldWhileStalled_A, rvalid_o, rready_i, {rresp_o, rdata_o})
+
+`ifdef XF_CHECK
+  // One answer per access, and one access under way.
+  xf_check_beats u_writes (
+    .clk_i, .rst_ni, .taken_i(awvalid_i & awready_o), .given_i(bvalid_o & bready_i)
+  );
+  xf_check_beats u_reads (
+    .clk_i, .rst_ni, .taken_i(arvalid_i & arready_o), .given_i(rvalid_o & rready_i)
+  );
+`endif
+
+endmodule : xf_axi_regs

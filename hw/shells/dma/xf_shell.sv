@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Shell of an accelerator on a system with a memory: AXI4-Lite registers (docs/shell.md), one AXI
+// master of 64 bits that reads frames and writes answers, and the accelerator's two streams.
+//
+// Frames lie in memory as slots of beats (xf_unpack, xf_pack), each frame at an address that 8
+// divides, the next one behind the last word of the one before. m_axi_* serves AXI4 and, its bursts
+// having at most 16 beats, the AXI3 of Zynq's HP ports (the low four bits of the length; no write
+// data of one burst is offered before those of another have ended, so WID is AWID, 0).
+//
+// Rate       one beat per cycle into the accelerator and out of it, as far as 8 bytes per cycle go
+// Reset      synchronous, low; soft reset by register, which waits until the bus is at rest
+
+`include "xf_assert.svh"
+
+module xf_shell #(
+  parameter int unsigned AddrW    = 32,  // bits of an address in memory, 13 .. 64
+  parameter int unsigned FramesW  = 16,  // bits of a number of frames, 1 .. 32
+  parameter int unsigned InBytes  = 1,   // of a beat in
+  parameter int unsigned InBeats  = 1,   // of a frame
+  parameter int unsigned OutBytes = 1,   // the same, out
+  parameter int unsigned OutBeats = 1,
+  parameter logic [63:0] Hash     = '0   // of the network
+) (
+  input  logic                  aclk,
+  input  logic                  aresetn,
+  input  logic [7:0]            s_axi_ctrl_awaddr,
+  input  logic                  s_axi_ctrl_awvalid,
+  output logic                  s_axi_ctrl_awready,
+  input  logic [31:0]           s_axi_ctrl_wdata,
+  input  logic [3:0]            s_axi_ctrl_wstrb,
+  input  logic                  s_axi_ctrl_wvalid,
+  output logic                  s_axi_ctrl_wready,
+  output logic [1:0]            s_axi_ctrl_bresp,
+  output logic                  s_axi_ctrl_bvalid,
+  input  logic                  s_axi_ctrl_bready,
+  input  logic [7:0]            s_axi_ctrl_araddr,
+  input  logic                  s_axi_ctrl_arvalid,
+  output logic                  s_axi_ctrl_arready,
+  output logic [31:0]           s_axi_ctrl_rdata,
+  output logic [1:0]            s_axi_ctrl_rresp,
+  output logic                  s_axi_ctrl_rvalid,
+  input  logic                  s_axi_ctrl_rready,
+  output logic                  m_axi_awid,
+  output logic [AddrW-1:0]      m_axi_awaddr,
+  output logic [7:0]            m_axi_awlen,
+  output logic [2:0]            m_axi_awsize,
+  output logic [1:0]            m_axi_awburst,
+  output logic [3:0]            m_axi_awcache,
+  output logic [2:0]            m_axi_awprot,
+  output logic                  m_axi_awvalid,
+  input  logic                  m_axi_awready,
+  output logic [63:0]           m_axi_wdata,
+  output logic [7:0]            m_axi_wstrb,
+  output logic                  m_axi_wlast,
+  output logic                  m_axi_wvalid,
+  input  logic                  m_axi_wready,
+  input  logic                  m_axi_bid,
+  input  logic [1:0]            m_axi_bresp,
+  input  logic                  m_axi_bvalid,
+  output logic                  m_axi_bready,
+  output logic                  m_axi_arid,
+  output logic [AddrW-1:0]      m_axi_araddr,
+  output logic [7:0]            m_axi_arlen,
+  output logic [2:0]            m_axi_arsize,
+  output logic [1:0]            m_axi_arburst,
+  output logic [3:0]            m_axi_arcache,
+  output logic [2:0]            m_axi_arprot,
+  output logic                  m_axi_arvalid,
+  input  logic                  m_axi_arready,
+  input  logic                  m_axi_rid,
+  input  logic [63:0]           m_axi_rdata,
+  input  logic [1:0]            m_axi_rresp,
+  input  logic                  m_axi_rlast,
+  input  logic                  m_axi_rvalid,
+  output logic                  m_axi_rready,
+  output logic                  irq,
+  // The accelerator
+  output logic                  acc_aresetn,
+  output logic [8*InBytes-1:0]  acc_in_tdata,
+  output logic                  acc_in_tvalid,
+  input  logic                  acc_in_tready,
+  input  logic [8*OutBytes-1:0] acc_out_tdata,
+  input  logic                  acc_out_tvalid,
+  output logic                  acc_out_tready,
+  input  logic                  acc_out_tlast
+);
+
+  if (InBytes < 1 || InBeats < 1) begin : gen_bad_in
+    $error("xf_shell: InBytes, InBeats must be at least 1; got %0d, %0d", InBytes, InBeats);
+  end else if (OutBytes < 1 || OutBeats < 1) begin : gen_bad_out
+    $error("xf_shell: OutBytes, OutBeats must be at least 1; got %0d, %0d", OutBytes, OutBeats);
+  end
+
+  localparam int unsigned PlaceW  = AddrW - 3;
+  localparam int unsigned InSlot  = (InBytes <= 2) ? InBytes
+                                  : (InBytes <= 4) ? 4 : (InBytes + 7) / 8 * 8;
+  localparam int unsigned OutSlot = (OutBytes <= 2) ? OutBytes
+                                  : (OutBytes <= 4) ? 4 : (OutBytes + 7) / 8 * 8;
+
+  logic        clk_i, rst_ni;  // rst_ni: of all but the registers
+  logic [5:0]  write_addr, read_addr;
+  logic [31:0] write_data, read_data;
+  logic        write_valid, write_known, read_known;
+
+  assign clk_i       = aclk;
+  assign acc_aresetn = rst_ni;
+
+  xf_axi_regs #(.AddrW(8)) u_regs (
+    .clk_i, .rst_ni(aresetn),
+    .awaddr_i(s_axi_ctrl_awaddr), .awvalid_i(s_axi_ctrl_awvalid), .awready_o(s_axi_ctrl_awready),
+    .wdata_i(s_axi_ctrl_wdata), .wstrb_i(s_axi_ctrl_wstrb), .wvalid_i(s_axi_ctrl_wvalid),
+    .wready_o(s_axi_ctrl_wready),
+    .bresp_o(s_axi_ctrl_bresp), .bvalid_o(s_axi_ctrl_bvalid), .bready_i(s_axi_ctrl_bready),
+    .araddr_i(s_axi_ctrl_araddr), .arvalid_i(s_axi_ctrl_arvalid), .arready_o(s_axi_ctrl_arready),
+    .rdata_o(s_axi_ctrl_rdata), .rresp_o(s_axi_ctrl_rresp), .rvalid_o(s_axi_ctrl_rvalid),
+    .rready_i(s_axi_ctrl_rready),
+    .write_addr_o(write_addr), .write_data_o(write_data), .write_valid_o(write_valid),
+    .write_known_i(write_known),
+    .read_addr_o(read_addr), .read_data_i(read_data), .read_known_i(read_known)
+  );
+
+  logic [PlaceW-1:0]  source, target;
+  logic [FramesW-1:0] source_frames, target_frames;
+  logic               source_valid, source_ready, target_valid, target_ready;
+  logic               stop, read_idle, write_idle, read_error, write_error, last_error;
+  logic [1:0]         read_resp, write_resp;
+  logic [AddrW-1:0]   read_where, write_where;
+  logic               frame_done, batch_done;
+
+  xf_shell_control #(
+    .AddrW(AddrW), .FramesW(FramesW), .InBytes(InBytes), .InBeats(InBeats),
+    .OutBytes(OutBytes), .OutBeats(OutBeats), .Hash(Hash)
+  ) u_control (
+    .clk_i, .rst_ni(aresetn), .core_rst_no(rst_ni),
+    .write_addr_i(write_addr), .write_data_i(write_data), .write_valid_i(write_valid),
+    .write_known_o(write_known),
+    .read_addr_i(read_addr), .read_data_o(read_data), .read_known_o(read_known),
+    .read_place_o(source), .read_frames_o(source_frames),
+    .read_valid_o(source_valid), .read_ready_i(source_ready),
+    .write_place_o(target), .write_frames_o(target_frames),
+    .write_valid_o(target_valid), .write_ready_i(target_ready),
+    .stop_o(stop), .read_idle_i(read_idle), .write_idle_i(write_idle),
+    .read_error_i(read_error), .read_error_resp_i(read_resp), .read_error_addr_i(read_where),
+    .write_error_i(write_error), .write_error_resp_i(write_resp), .write_error_addr_i(write_where),
+    .last_error_i(last_error), .frame_done_i(frame_done), .batch_done_i(batch_done),
+    .in_valid_i(acc_in_tvalid), .in_ready_i(acc_in_tready),
+    .out_valid_i(acc_out_tvalid), .out_ready_i(acc_out_tready), .irq_o(irq)
+  );
+
+  // Memory to accelerator. The skids cut the accelerator's ready from the shell's.
+  logic [63:0]           in_word;
+  logic                  in_word_valid, in_word_ready, in_valid, in_ready;
+  logic [8*InBytes-1:0]  in_beat;
+
+  xf_dma_read #(
+    .AddrW(AddrW), .FramesW(FramesW), .Words((InSlot * InBeats + 7) / 8)
+  ) u_read (
+    .clk_i, .rst_ni, .stop_i(stop), .idle_o(read_idle),
+    .s_place_i(source), .s_frames_i(source_frames),
+    .s_valid_i(source_valid), .s_ready_o(source_ready),
+    .araddr_o(m_axi_araddr), .arlen_o(m_axi_arlen),
+    .arvalid_o(m_axi_arvalid), .arready_i(m_axi_arready),
+    .rdata_i(m_axi_rdata), .rresp_i(m_axi_rresp), .rlast_i(m_axi_rlast),
+    .rvalid_i(m_axi_rvalid), .rready_o(m_axi_rready),
+    .m_data_o(in_word), .m_valid_o(in_word_valid), .m_ready_i(in_word_ready),
+    .error_o(read_error), .error_resp_o(read_resp), .error_addr_o(read_where)
+  );
+
+  xf_unpack #(.Bytes(InBytes), .Beats(InBeats)) u_unpack (
+    .clk_i, .rst_ni,
+    .s_data_i(in_word), .s_valid_i(in_word_valid), .s_ready_o(in_word_ready),
+    .m_data_o(in_beat), .m_valid_o(in_valid), .m_ready_i(in_ready)
+  );
+
+  xf_skid #(.Width(8*InBytes)) u_in (
+    .clk_i, .rst_ni, .s_data_i(in_beat), .s_valid_i(in_valid), .s_ready_o(in_ready),
+    .m_data_o(acc_in_tdata), .m_valid_o(acc_in_tvalid), .m_ready_i(acc_in_tready)
+  );
+
+  // Accelerator to memory.
+  localparam int unsigned BeatW = (OutBeats > 1) ? $clog2(OutBeats) : 1;
+
+  logic [63:0]           out_word;
+  logic [7:0]            out_strb;
+  logic                  out_word_valid, out_word_ready, out_valid, out_ready, given, last_beat;
+  logic [8*OutBytes-1:0] out_beat;
+  logic [BeatW-1:0]      beat_q;  // of the frame that comes out
+
+  assign given      = acc_out_tvalid & acc_out_tready;
+  assign last_beat  = beat_q == BeatW'(OutBeats - 1);
+  assign last_error = given & (acc_out_tlast != last_beat);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) beat_q <= '0;
+    else if (given) beat_q <= last_beat ? '0 : beat_q + 1'b1;
+  end
+
+  xf_skid #(.Width(8*OutBytes)) u_out (
+    .clk_i, .rst_ni, .s_data_i(acc_out_tdata), .s_valid_i(acc_out_tvalid),
+    .s_ready_o(acc_out_tready), .m_data_o(out_beat), .m_valid_o(out_valid), .m_ready_i(out_ready)
+  );
+
+  xf_pack #(.Bytes(OutBytes), .Beats(OutBeats)) u_pack (
+    .clk_i, .rst_ni, .s_data_i(out_beat), .s_valid_i(out_valid), .s_ready_o(out_ready),
+    .m_data_o(out_word), .m_strb_o(out_strb), .m_valid_o(out_word_valid), .m_ready_i(out_word_ready)
+  );
+
+  xf_dma_write #(
+    .AddrW(AddrW), .FramesW(FramesW), .Words((OutSlot * OutBeats + 7) / 8)
+  ) u_write (
+    .clk_i, .rst_ni, .stop_i(stop), .idle_o(write_idle),
+    .s_place_i(target), .s_frames_i(target_frames),
+    .s_valid_i(target_valid), .s_ready_o(target_ready),
+    .s_word_data_i(out_word), .s_word_strb_i(out_strb), .s_word_valid_i(out_word_valid),
+    .s_word_ready_o(out_word_ready),
+    .awaddr_o(m_axi_awaddr), .awlen_o(m_axi_awlen),
+    .awvalid_o(m_axi_awvalid), .awready_i(m_axi_awready),
+    .wdata_o(m_axi_wdata), .wstrb_o(m_axi_wstrb), .wlast_o(m_axi_wlast),
+    .wvalid_o(m_axi_wvalid), .wready_i(m_axi_wready),
+    .bresp_i(m_axi_bresp), .bvalid_i(m_axi_bvalid), .bready_o(m_axi_bready),
+    .frame_done_o(frame_done), .done_o(batch_done),
+    .error_o(write_error), .error_resp_o(write_resp), .error_addr_o(write_where)
+  );
+
+  // One transaction after the other of one master: whole words, addresses upwards, not cached.
+  assign {m_axi_arid, m_axi_awid}       = '0;
+  assign {m_axi_arsize, m_axi_awsize}   = {3'd3, 3'd3};
+  assign {m_axi_arburst, m_axi_awburst} = {2'b01, 2'b01};
+  assign {m_axi_arcache, m_axi_awcache} = {4'b0011, 4'b0011};
+  assign {m_axi_arprot, m_axi_awprot}   = '0;
+
+  logic unused;
+  assign unused = ^{m_axi_rid, m_axi_bid};
+
+`ifdef XF_CHECK
+  // Every beat of an answer goes to memory: two at most are in the skid, the rest in its word.
+  xf_check_beats #(
+    .In(OutBeats), .Out((OutSlot * OutBeats + 7) / 8), .Most(OutBeats + 3)
+  ) u_beats (
+    .clk_i, .rst_ni, .taken_i(given), .given_i(out_word_valid & out_word_ready)
+  );
+`endif
+
+  `XF_ASSERT_STABLE(InHeldWhileStalled_A, acc_in_tvalid, acc_in_tready, acc_in_tdata)
+
+endmodule : xf_shell

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Words of memory, 64 bits, to the beats of a stream.
+//
+// A beat of Bytes bytes lies in a slot of 1, 2, 4 or 8 bytes, or of a multiple of 8: the smallest
+// that holds it. The first slot of a frame starts a word, the others follow without a gap, lowest
+// bytes first. What lies behind the last slot of a frame, in its last word, is skipped.
+//
+// Rate       one beat per cycle, or where a slot has several words one word per cycle
+// Latency    1 cycle, or where a slot has several words as many as these
+// Reset      synchronous, control state only; data registers keep what they had
+
+`include "xf_assert.svh"
+
+module xf_unpack #(
+  parameter  int unsigned Bytes = 1,  // of a beat
+  parameter  int unsigned Beats = 1,  // per frame
+  // Derived: bytes of a slot, words of a frame.
+  localparam int unsigned Slot  = (Bytes <= 2) ? Bytes : (Bytes <= 4) ? 4 : (Bytes + 7) / 8 * 8,
+  localparam int unsigned Words = (Slot * Beats + 7) / 8
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic [63:0]        s_data_i,
+  input  logic               s_valid_i,
+  output logic               s_ready_o,
+  output logic [8*Bytes-1:0] m_data_o,
+  output logic               m_valid_o,
+  input  logic               m_ready_i
+);
+
+  if (Bytes < 1 || Beats < 1) begin : gen_bad_size
+    $error("xf_unpack: Bytes, Beats must be at least 1; got %0d, %0d", Bytes, Beats);
+  end
+
+  logic [8*Slot-1:0] slot;
+
+  if (Slot >= 8) begin : gen_wide
+
+    xf_width #(.InWidth(64), .OutWidth(8*Slot)) u_width (
+      .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o(slot), .m_valid_o, .m_ready_i
+    );
+
+  end else begin : gen_narrow
+
+    localparam int unsigned Parts = 8 / Slot;
+    localparam int unsigned PartW = $clog2(Parts);
+    localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
+
+    logic [63:0]      word_q;
+    logic             valid_q, take, last, last_beat;
+    logic [PartW-1:0] part_q;
+    logic [BeatW-1:0] beat_q;
+
+    assign last_beat = beat_q == BeatW'(Beats - 1);
+    assign last      = last_beat | (part_q == PartW'(Parts - 1));
+    assign take      = valid_q & m_ready_i;
+    assign s_ready_o = ~valid_q | (m_ready_i & last);
+    assign m_valid_o = valid_q;
+    assign slot      = word_q[8*Slot-1:0];
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        valid_q <= 1'b0;
+        part_q  <= '0;
+        beat_q  <= '0;
+      end else begin
+        if (s_ready_o) valid_q <= s_valid_i;
+        if (take) begin
+          part_q <= last ? '0 : part_q + 1'b1;
+          beat_q <= last_beat ? '0 : beat_q + 1'b1;
+        end
+      end
+      if (s_ready_o) word_q <= s_data_i;
+      else if (take) word_q <= word_q >> 8*Slot;
+    end
+
+  end
+
+  assign m_data_o = slot[8*Bytes-1:0];
+
+  if (Slot > Bytes) begin : gen_spare
+    logic unused;
+    assign unused = ^slot[8*Slot-1:8*Bytes];
+  end
+
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+
+`ifdef XF_CHECK
+  // What is taken and not given is at most a slot, and a word behind it.
+  xf_check_beats #(.In(Words), .Out(Beats), .Most(Words + 1)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
+endmodule : xf_unpack
