@@ -214,6 +214,23 @@ async def an_answer_that_is_no_okay_stops_the_shell_and_is_told(dut, lane, where
 
 
 @cocotb.test()
+async def a_frame_that_ends_at_another_beat_stops_the_shell(dut):
+    """Error 3; after a reset the next frames are right."""
+    system = await begin(dut, 2, 0.2)
+    frames = system.frames(0, 3)
+    system.ram.write(2 * system.into.stride - 8, bytes([255]) * 8)  # the last beat of the second
+    await system.start(0, SIZE // 2, 3)
+    await system.until(FAILED, FAILED)
+    assert await system.get(ERROR) == 3 and await system.get(FRAMES_DONE) <= 1
+    system.ram.write(0, b"".join(frames))
+    system.ram.write(SIZE // 2, bytes([FILL]) * 3 * system.out.stride)
+    await system.reset()
+    await system.start(0, SIZE // 2, 3)
+    assert await system.until(BUSY, 0) == ROOM
+    assert system.ram.read(SIZE // 2, 3 * system.out.stride) == system.expected(frames)
+
+
+@cocotb.test()
 async def registers_answer_as_documented(dut):
     """Identity, refused descriptors, the interrupt of a batch, and addresses that are none."""
     system = await begin(dut, 0, 0.0)
