@@ -64,7 +64,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     generated = sorted({name for layer in layers for name in layer["generated"]})
     order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
     (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
-    read_without_warning(folder, order, TOP, "generate")
+    lint_folder(folder, order, TOP, "generate")
     template = loadable(ops)
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     return {
@@ -207,7 +207,7 @@ def _bytes(bits: int) -> int:
     return -(-bits // 8)
 
 
-def read_without_warning(folder: Path, order: list[str], top: str, stage: str) -> None:
+def lint_folder(folder: Path, order: list[str], top: str, stage: str) -> None:
     """Read files of a folder, in this order, with every Verilator warning on.
 
     Raises:

@@ -13,7 +13,7 @@ import xnorforge
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends import _control
-from xnorforge.flows.backends.rtl import read_without_warning
+from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.flows.package import sources, vectors
 from xnorforge.flows.package.streams import frames_in_flight, top_stream
 from xnorforge.hw import boards, families, graph
@@ -63,7 +63,7 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 (aside / name).write_text(text)
             order = [*renamed.sources, f"{given['module']}.v"]
-            read_without_warning(aside / "rtl", order, given["module"], "package")
+            lint_folder(aside / "rtl", order, given["module"], "package")
         lines = sum(len((aside / "rtl" / name).read_text().splitlines()) for name in order)
         what = "lines of Verilog under verilator -Wall"
         record = {

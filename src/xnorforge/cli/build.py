@@ -8,6 +8,7 @@ from xnorforge.cli import asked as builds
 from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
+from xnorforge.core.progress import say
 from xnorforge.pipeline import job, model_request, request, run, stages
 from xnorforge.pipeline.request import Request
 
@@ -116,6 +117,16 @@ def fold(net_dir, out, **options) -> None:
 def generate(acc) -> None:
     """Write the SystemVerilog of the folded network in ACC."""
     one("generate", acc.parent, acc)
+
+
+@cli.command(short_help="Shell with DMA, description and drivers for a board.")
+@click.argument("acc", type=FOLDER)
+def overlay(acc) -> None:
+    """Write the accelerator in ACC with its shell, its description and the drivers, into ACC/overlay."""
+    from xnorforge.flows.overlay import write_overlay
+
+    about = write_overlay(acc, acc.parent)
+    say(f"overlay   {acc}/overlay: {about['net']}, hash {about['hash']}")
 
 
 @cli.command(short_help="The Vitis HLS project, emulated on all golden images.")

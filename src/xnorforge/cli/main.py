@@ -20,7 +20,19 @@ from xnorforge.core.progress import say
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 VERBS_OF = {
-    "build": ("build", "check", "export", "lower", "fold", "generate", "hls", "sim", "synth", "netlist"),
+    "build": (
+        "build",
+        "check",
+        "export",
+        "lower",
+        "fold",
+        "generate",
+        "overlay",
+        "hls",
+        "sim",
+        "synth",
+        "netlist",
+    ),
     "modules": ("import",),
     "results": ("report", "demo", "package", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),

@@ -1,0 +1,134 @@
+"""What a board's user gets beside a bitstream: the accelerator in its shell, its description, the drivers.
+
+overlay.json             hash, frames in memory, scales, registers: what a driver has to know
+xnorforge_driver.py      the Python driver
+xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
+rtl/                     xf_system.sv, the shell's files, system.f: all files in order, seen from ../rtl
+"""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import lint_folder
+from xnorforge.hw.shells import dma
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION
+
+DRIVERS = ("xnorforge_driver.py", "xf_driver.h", "xf_driver.c")
+
+
+def write_overlay(acc: Path, net_dir: Path) -> dict:
+    """Write the folder `overlay/` of an accelerator; an earlier one is replaced when the new one is complete.
+
+    Args:
+        acc: folder with `folded.onnx` and `rtl/`.
+        net_dir: folder with `export.json` and `lowered.npz`.
+
+    Returns:
+        The description, also in `overlay/overlay.json`; see docs/shell.md.
+
+    Raises:
+        UserError: a file of an earlier stage is missing, the network has a template, which this shell does
+            not load, or Verilator warns about the design.
+    """
+    for path in (acc / "rtl" / "rtl.json", net_dir / "export.json", net_dir / "lowered.npz"):
+        if not path.exists():
+            raise UserError(f"overlay: {path} is missing; `make generate` writes all that it needs.")
+    record = artifacts.read_json(acc / "rtl" / "rtl.json")
+    exported = artifacts.read_json(net_dir / "export.json")
+    if "control" in record:
+        raise UserError(
+            f"overlay: {exported['net']} has a template ({record['control']['operator']}) that is loaded "
+            "while frames flow, and this shell has no window to it; connect s_axi_ctrl and s_axis_tuser of "
+            "rtl/top.sv by hand, or build a network without a template."
+        )
+    with np.load(net_dir / "lowered.npz") as lowered:
+        scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
+    form = exported["input"]
+    about = {
+        "stage": "overlay",
+        "net": exported["net"],
+        "hash": artifacts.digest(acc / "folded.onnx")[:16],
+        "input": {
+            **record["border"]["input"], **_in_memory(record["border"]["input"]), "lo": form["lo"],
+            "hi": form["hi"], "scale": form["scale"], "offset": form.get("offset", 0.0),
+        },
+        "output": {**record["border"]["output"], **_in_memory(record["border"]["output"])},
+        "scores": scores,
+        "shell": {"id": IDENTITY, "version": VERSION, "registers": REGISTERS},
+    }  # fmt: skip
+    with artifacts.whole(acc / "overlay") as aside:
+        with artifacts.measured("verilator") as run:
+            lines = _write_folder(aside, acc / "rtl", about)
+        what = "lines of SystemVerilog under verilator -Wall"
+        about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
+        artifacts.write_json(aside / "overlay.json", {**about, "run": run})
+    return artifacts.read_json(acc / "overlay" / "overlay.json")
+
+
+def _in_memory(border: dict) -> dict:
+    layout = dma.FrameLayout(border["bytes"], border["beats"])
+    return {"slot": layout.slot, "stride": layout.stride}
+
+
+def _write_folder(folder: Path, rtl: Path, about: dict) -> int:
+    """Fill the folder; lines of SystemVerilog that lint looked at."""
+    own = folder / "rtl"
+    own.mkdir(parents=True)
+    drivers = files("xnorforge.hw") / "shells" / "dma" / "drivers"
+    for name in DRIVERS:
+        (folder / name).write_text((drivers / name).read_text())
+    (folder / "xf_network.h").write_text(network_header(about))
+    into, out = (dma.FrameLayout(about[side]["bytes"], about[side]["beats"]) for side in ("input", "output"))
+    (own / "xf_system.sv").write_text(dma.system(into, out, int(about["hash"], 16)))
+    listed = [line for line in (rtl / "rtl.f").read_text().splitlines() if line]
+    for path in dma.shell_sources():
+        if path.name not in listed:
+            shutil.copyfile(path, own / path.name)
+    added = [path.name for path in dma.shell_sources() if path.name not in listed] + ["xf_system.sv"]
+    names = [
+        *(line for line in listed if line.endswith(".sv")),
+        *(str(own.absolute() / name) for name in added),
+    ]
+    lint_folder(rtl, names, dma.TOP, "overlay")
+    (own / "system.f").write_text("\n".join([*listed, *(f"../overlay/rtl/{name}" for name in added), ""]))
+    return sum(len((rtl / name).read_text().splitlines()) for name in names)
+
+
+def network_header(about: dict) -> str:
+    """The text of xf_network.h: the description for the C driver."""
+    sides = {
+        side: ", ".join(str(int(about[name][key])) + "u" for key in
+                        ("bytes", "beats", "lanes", "bits", "signed", "slot", "stride"))
+        for side, name in (("in", "input"), ("out", "output"))
+    }  # fmt: skip
+    numbers = {name: ", ".join(map(repr, about["scores"][name])) for name in ("scale", "bias")}
+    counts = [int(np.prod(about[name]["shape"])) for name in ("input", "output")]
+    return f"""/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The network of one build, for xf_driver.h; generated.
+ * The score of class k is xf_scale[k] * integer k + xf_bias[k].
+ */
+#ifndef XF_NETWORK_H
+#define XF_NETWORK_H
+
+#include "xf_driver.h"
+
+#define XF_IN_COUNT {counts[0]}u   /* integers of a frame, {about["input"]["lo"]} .. {about["input"]["hi"]} */
+#define XF_OUT_COUNT {counts[1]}u
+#define XF_IN_STRIDE {about["input"]["stride"]}u  /* bytes of a frame in memory */
+#define XF_OUT_STRIDE {about["output"]["stride"]}u
+#define XF_CLASSES {len(about["scores"]["scale"])}u
+
+static const xf_network xf_the_network = {{
+  UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}}
+}};
+static const double xf_scale[] = {{{numbers["scale"]}}};
+static const double xf_bias[] = {{{numbers["bias"]}}};
+
+#endif
+"""

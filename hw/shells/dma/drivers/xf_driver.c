@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xf_driver.h"
+
+#include <string.h>
+
+enum {
+  ID = 0x00, VERSION = 0x04, HASH_LOW = 0x08, HASH_HIGH = 0x0C, IN_BYTES = 0x10, IN_BEATS = 0x14, OUT_BYTES = 0x18,
+  OUT_BEATS = 0x1C, CONTROL = 0x24, STATUS = 0x28, ERROR = 0x2C, ERROR_LOW = 0x30, ERROR_HIGH = 0x34,
+  SOURCE_LOW = 0x40, SOURCE_HIGH = 0x44, TARGET_LOW = 0x48, TARGET_HIGH = 0x4C, FRAMES = 0x50, START = 0x54,
+  BATCHES = 0x58
+};
+enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1 };
+
+static const uint32_t IDENTITY = 0x58465348, MAJOR = 1, POLLS = 100000000;
+
+static uint32_t get(const xf_device *device, uint32_t offset) {
+  return device->read ? device->read(device->context, offset) : device->registers[offset / 4];
+}
+
+static void put(const xf_device *device, uint32_t offset, uint32_t value) {
+  if (device->write)
+    device->write(device->context, offset, value);
+  else
+    device->registers[offset / 4] = value;
+}
+
+static void rest(const xf_device *device) {
+  if (device->pause) device->pause(device->context);
+}
+
+static uint32_t polls(const xf_device *device) { return device->polls ? device->polls : POLLS; }
+
+int xf_open(const xf_device *device, const xf_network *network) {
+  if (get(device, ID) != IDENTITY || get(device, VERSION) >> 16 != MAJOR) return XF_NO_SHELL;
+  if (((uint64_t)get(device, HASH_HIGH) << 32 | get(device, HASH_LOW)) != network->hash) return XF_OTHER_NETWORK;
+  if (get(device, IN_BYTES) != network->in.bytes || get(device, IN_BEATS) != network->in.beats ||
+      get(device, OUT_BYTES) != network->out.bytes || get(device, OUT_BEATS) != network->out.beats)
+    return XF_OTHER_FRAMES;
+  return xf_reset(device);
+}
+
+int xf_reset(const xf_device *device) {
+  uint32_t left = polls(device);
+  put(device, CONTROL, SOFT_RESET);
+  while (get(device, STATUS) & RESETTING) {
+    if (!left--) return XF_NO_ANSWER;
+    rest(device);
+  }
+  return XF_OK;
+}
+
+/* The error that stopped the shell. */
+static int failure(const xf_device *device) {
+  static const int errors[] = {XF_OK, XF_READ_FAILED, XF_WRITE_FAILED, XF_FRAME_FAILED, XF_BAD_DESCRIPTOR};
+  const uint32_t code = get(device, ERROR) & 15;
+  return code < sizeof errors / sizeof *errors ? errors[code] : XF_NO_SHELL;
+}
+
+int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames) {
+  put(device, SOURCE_LOW, (uint32_t)source);
+  put(device, SOURCE_HIGH, (uint32_t)(source >> 32));
+  put(device, TARGET_LOW, (uint32_t)target);
+  put(device, TARGET_HIGH, (uint32_t)(target >> 32));
+  put(device, FRAMES, frames);
+  put(device, START, 1);
+  return get(device, STATUS) & FAILED ? failure(device) : XF_OK;
+}
+
+uint32_t xf_batches(const xf_device *device) { return get(device, BATCHES); }
+
+int xf_wait(const xf_device *device, uint32_t count) {
+  uint32_t left = polls(device);
+  while (xf_batches(device) < count) {
+    if (get(device, STATUS) & FAILED) return failure(device);
+    if (!left--) return XF_NO_ANSWER;
+    rest(device);
+  }
+  return XF_OK;
+}
+
+int xf_run(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames) {
+  const uint32_t before = xf_batches(device);
+  const int error = xf_start(device, source, target, frames);
+  return error ? error : xf_wait(device, before + 1);
+}
+
+uint64_t xf_error_address(const xf_device *device) {
+  return (uint64_t)get(device, ERROR_HIGH) << 32 | get(device, ERROR_LOW);
+}
+
+const char *xf_error_text(int error) {
+  static const char *const texts[] = {
+      "no error",
+      "there is no shell of this version at the registers; load the bitstream of this overlay first",
+      "the device holds another network; load the bitstream that lies beside xf_network.h",
+      "the device's frames are not those of xf_network.h; use the header of the same build",
+      "no answer comes; see that clock and memory port run",
+      "the memory refused a read of frames at xf_error_address(); give addresses of memory that the device reaches",
+      "the memory refused a write of answers at xf_error_address(); give addresses of memory that the device reaches",
+      "the accelerator ended a frame at another beat; xf_reset() makes it ready again",
+      "a descriptor was refused: 8 must divide both addresses, frames be 1 .. 65535, and four batches wait at most",
+  };
+  return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
+}
+
+void xf_pack(const xf_frames *form, const int32_t *integers, uint8_t *memory) {
+  memset(memory, 0, form->stride);
+  for (uint32_t beat = 0; beat < form->beats; beat++, memory += form->slot)
+    for (uint32_t lane = 0; lane < form->lanes; lane++) {
+      const uint32_t value = (uint32_t)*integers++;
+      for (uint32_t bit = 0; bit < form->bits; bit++) {
+        const uint32_t at = lane * form->bits + bit;
+        memory[at / 8] |= (uint8_t)((value >> (bit < 31 ? bit : 31) & 1) << at % 8);
+      }
+    }
+}
+
+void xf_unpack(const xf_frames *form, const uint8_t *memory, int64_t *integers) {
+  for (uint32_t beat = 0; beat < form->beats; beat++, memory += form->slot)
+    for (uint32_t lane = 0; lane < form->lanes; lane++) {
+      uint64_t value = 0;
+      for (uint32_t bit = 0; bit < form->bits && bit < 64; bit++) {
+        const uint32_t at = lane * form->bits + bit;
+        value |= (uint64_t)(memory[at / 8] >> at % 8 & 1) << bit;
+      }
+      if (form->is_signed && form->bits < 64 && value >> (form->bits - 1) & 1) value |= ~(uint64_t)0 << form->bits;
+      *integers++ = (int64_t)value;
+    }
+}

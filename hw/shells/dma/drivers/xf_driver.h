@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Driver of an accelerator in its shell: C99, nothing but the C library, bare metal or Linux.
+ *
+ * xf_network.h beside this file, of the same build, describes the network. Register map: docs/shell.md.
+ * Functions that return int return XF_OK, or an error that xf_error_text names.
+ */
+#ifndef XF_DRIVER_H
+#define XF_DRIVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  XF_OK = 0,
+  XF_NO_SHELL,        /* there is no shell of this version at the registers */
+  XF_OTHER_NETWORK,   /* the hash is not that of xf_network.h */
+  XF_OTHER_FRAMES,    /* the frames are not those of xf_network.h */
+  XF_NO_ANSWER,       /* polled as often as was allowed */
+  XF_READ_FAILED,     /* the memory answered SLVERR or DECERR to a read */
+  XF_WRITE_FAILED,    /* the same, to a write */
+  XF_FRAME_FAILED,    /* the accelerator ended a frame at another beat */
+  XF_BAD_DESCRIPTOR   /* address not divided by 8, frames out of range, or queue full */
+};
+
+/* A frame: `beats` beats of `lanes` elements of `bits` bits, element 0 in the lowest; a beat lies in `slot`
+ * bytes, a frame in `stride`, which 8 divides. */
+typedef struct {
+  uint32_t bytes, beats, lanes, bits, is_signed, slot, stride;
+} xf_frames;
+
+typedef struct {
+  uint64_t hash;
+  xf_frames in, out;
+} xf_network;
+
+/* Registers: memory-mapped at `registers`, or, where `read` is set, through two functions. `pause`, where it is
+ * set, is called between two looks at a register. */
+typedef struct {
+  volatile uint32_t *registers;
+  uint32_t (*read)(void *context, uint32_t offset);
+  void (*write)(void *context, uint32_t offset, uint32_t value);
+  void (*pause)(void *context);
+  void *context;
+  uint32_t polls; /* looks at a register before XF_NO_ANSWER; 0: 100,000,000 */
+} xf_device;
+
+/* Look that the device is that network's, and reset it. */
+int xf_open(const xf_device *device, const xf_network *network);
+
+/* Stop what runs, wait until nothing is under way on the bus, clear errors and counters. */
+int xf_reset(const xf_device *device);
+
+/* Hand over a batch: `frames` frames at physical address `source`, answers to `target`; 8 divides both. Up to
+ * four batches wait. */
+int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
+
+/* Batches done since the last reset, modulo 2^32. */
+uint32_t xf_batches(const xf_device *device);
+
+/* Wait until `count` batches are done since the last reset. */
+int xf_wait(const xf_device *device, uint32_t count);
+
+/* A batch from start to end, of a device that is idle. */
+int xf_run(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
+
+/* Where a read or write failed: the address of its burst. */
+uint64_t xf_error_address(const xf_device *device);
+
+const char *xf_error_text(int error);
+
+/* One frame: beats * lanes integers, channels last, to `stride` bytes and back. */
+void xf_pack(const xf_frames *form, const int32_t *integers, uint8_t *memory);
+void xf_unpack(const xf_frames *form, const uint8_t *memory, int64_t *integers);
+
+#endif

@@ -1,0 +1,527 @@
+"""Driver of an accelerator in its shell: numpy and the standard library, on a board or against a simulation.
+
+    from xnorforge_driver import Accelerator, Device
+    device = Device("pynq", bitstream="overlay.bit")     # or Device("linux"), Device("sim", "xf_system.so")
+    scores = Accelerator("overlay.json", device).predict(images)
+
+`overlay.json` beside this file describes the network: hash, frames, scales. Register map: docs/shell.md.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+try:
+    from xnorforge.core.errors import UserError
+except ImportError:  # on a board, where this file stands alone
+
+    class UserError(Exception):  # type: ignore[no-redef]
+        """What was asked cannot be done; one sentence says why, and what would work."""
+
+
+IDENTITY, VERSION = 0x58465348, 0x00010000
+REGISTERS = {
+    "id": 0x00, "version": 0x04, "hash_low": 0x08, "hash_high": 0x0C, "in_bytes": 0x10, "in_beats": 0x14,
+    "out_bytes": 0x18, "out_beats": 0x1C, "limits": 0x20, "control": 0x24, "status": 0x28, "error": 0x2C,
+    "error_low": 0x30, "error_high": 0x34, "irq_enable": 0x38, "irq_status": 0x3C, "source_low": 0x40,
+    "source_high": 0x44, "target_low": 0x48, "target_high": 0x4C, "frames": 0x50, "start": 0x54,
+    "batches": 0x58, "frames_done": 0x5C, "cycles_low": 0x60, "cycles_high": 0x64, "beats_in": 0x68,
+    "beats_out": 0x6C, "stalls_in": 0x70, "stalls_out": 0x74,
+}  # fmt: skip
+BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
+SOFT_RESET, CLEAR = 1, 2  # bits of `control`
+ANSWERS = {2: "SLVERR", 3: "DECERR"}
+WORD = 8  # bytes; a frame in memory is whole words
+
+
+class Buffer:
+    """Memory that host and accelerator share.
+
+    Attributes:
+        data: uint8, what the host sees.
+        address: of its first byte, as the accelerator sees it; 8 divides it.
+    """
+
+    def __init__(self, data: np.ndarray, address: int):
+        self.data: Any = data
+        self.address = address
+
+    def flush(self) -> None:
+        """What the host wrote is in memory."""
+
+    def invalidate(self) -> None:
+        """What the host reads next is what is in memory."""
+
+
+class Bus:
+    """A way to registers and memory; `Device` opens one."""
+
+    def read(self, offset: int) -> int:
+        """A register of 32 bits."""
+        raise NotImplementedError
+
+    def write(self, offset: int, value: int) -> None:
+        """Set a register of 32 bits."""
+        raise NotImplementedError
+
+    def allocate(self, count: int) -> Buffer:
+        """`count` bytes of memory, for as long as the device is open."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """Called between two looks at a register that has not yet what is waited for."""
+
+    def now(self) -> float:
+        """Seconds, for the limit of a wait."""
+        return time.monotonic()
+
+
+def Device(kind: str, *given, **options) -> Bus:
+    """Open a device.
+
+    Args:
+        kind: "sim": the shell in simulation, `SimBus`; "linux": /dev/mem or UIO with u-dma-buf, `LinuxBus`;
+            "pynq": `PynqBus`.
+        given, options: of that class.
+    """
+    kinds = {"sim": SimBus, "linux": LinuxBus, "pynq": PynqBus}
+    if kind not in kinds:
+        raise UserError(f"Device: no '{kind}' among {', '.join(kinds)}.")
+    return kinds[kind](*given, **options)
+
+
+def load_bitstream(bitstream, root="/") -> None:
+    """Load a .bit into the programmable logic by the kernel's fpga_manager, without pynq.
+
+    The file goes to lib/firmware as the .bin that the kernel wants: its data, bytes of each word swapped.
+
+    Raises:
+        UserError: it is no .bit, or the kernel does not take it.
+    """
+    raw, at = Path(bitstream).read_bytes(), 13
+    fields: dict[bytes, bytes] = {}
+    while at + 5 <= len(raw) and raw[at : at + 1] in (b"a", b"b", b"c", b"d"):
+        size = int.from_bytes(raw[at + 1 : at + 3], "big")
+        fields[raw[at : at + 1]] = raw[at + 3 : at + 3 + size]
+        at += 3 + size
+    data = raw[at + 5 :]
+    whole = raw[at : at + 1] == b"e" and int.from_bytes(raw[at + 1 : at + 5], "big") == len(data)
+    if len(fields) != 4 or not whole or len(data) % 4:
+        raise UserError(
+            f"load_bitstream: {bitstream} is no whole .bit; give the one that place and route wrote."
+        )
+    manager, name = Path(root) / "sys/class/fpga_manager/fpga0", Path(bitstream).stem + ".bin"
+    try:
+        (Path(root) / "lib/firmware").mkdir(parents=True, exist_ok=True)
+        (Path(root) / "lib/firmware" / name).write_bytes(np.frombuffer(data, ">u4").astype("<u4").tobytes())
+        (manager / "flags").write_text("0")
+        (manager / "firmware").write_text(name)
+        state = (manager / "state").read_text().strip()
+    except OSError as error:
+        raise UserError(
+            f"load_bitstream: {error.filename} cannot be written ({error.strerror}); run as root on a kernel "
+            "with fpga_manager."
+        ) from error
+    if state != "operating":
+        raise UserError(
+            f"load_bitstream: the kernel says '{state}' after loading {name}; give a bitstream for this part."
+        )
+
+
+class SimBus(Bus):
+    """The verilated shell in this process.
+
+    Args:
+        library: what `xnorforge.sim.shell` builds.
+        folder: where the memory files of the network lie; default: that of the library.
+        memory: bytes of memory.
+        pause: chance, 0 to below 1, that a channel of the memory pauses in a cycle.
+        seed: of the pauses, and of what registers hold at the start.
+    """
+
+    BASE = 0x1000_0000
+    HERTZ = 1e6  # simulated cycles that count as a second of waiting
+
+    def __init__(self, library, folder=None, memory: int = 1 << 24, pause: float = 0.0, seed: int = 1):
+        self.library = ctypes.CDLL(str(library))
+        for name, result, arguments in (
+            ("open", ctypes.c_void_p, [ctypes.c_char_p] + 4 * [ctypes.c_uint64]),
+            ("close", None, []), ("memory", ctypes.c_void_p, []), ("read", ctypes.c_int64, [ctypes.c_uint32]),
+            ("write", ctypes.c_int, 2 * [ctypes.c_uint32]), ("run", None, [ctypes.c_uint64]),
+            ("cycles", ctypes.c_uint64, []), ("interrupt", ctypes.c_int, []),
+            ("fail", None, [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint]),
+            ("broken", ctypes.c_char_p, []),
+        ):  # fmt: skip
+            call = getattr(self.library, f"xf_sim_{name}")
+            call.restype = result
+            call.argtypes = arguments if name == "open" else [ctypes.c_void_p, *arguments]
+        place = str(folder or Path(library).parent).encode()
+        self.system = self.library.xf_sim_open(place, seed, self.BASE, memory, int(pause * 2**32))
+        if not self.system:
+            raise UserError(f"Device: {place.decode()} is no folder; give the one with the memory files.")
+        start = self.library.xf_sim_memory(self.system)
+        self.memory = np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(ctypes.c_uint8)), (memory,))
+        self.used = 0
+
+    def read(self, offset: int) -> int:
+        value = self.library.xf_sim_read(self.system, offset)
+        self.check()
+        if value < 0:
+            raise UserError(f"Device: register {offset:#x} answers with an error; docs/shell.md lists them.")
+        return value
+
+    def write(self, offset: int, value: int) -> None:
+        good = self.library.xf_sim_write(self.system, offset, value)
+        self.check()
+        if not good:
+            raise UserError(f"Device: register {offset:#x} cannot be written; docs/shell.md lists them.")
+
+    def allocate(self, count: int) -> Buffer:
+        start = self.used
+        self.used += -(-count // WORD) * WORD
+        if self.used > len(self.memory):
+            raise UserError(
+                f"Device: {count:,} bytes are more than the memory has left, {len(self.memory) - start:,}; "
+                "open it with memory=…, or run smaller batches."
+            )
+        return Buffer(self.memory[start : start + count], self.BASE + start)
+
+    def pause(self, cycles: int = 64) -> None:
+        self.library.xf_sim_run(self.system, cycles)
+        self.check()
+
+    def now(self) -> float:
+        return self.cycles() / self.HERTZ
+
+    def cycles(self) -> int:
+        """Clock cycles since the start."""
+        return self.library.xf_sim_cycles(self.system)
+
+    def interrupt(self) -> bool:
+        """Whether the interrupt is high."""
+        return bool(self.library.xf_sim_interrupt(self.system))
+
+    def fail(self, start: int, stop: int, answer: int) -> None:
+        """Addresses start .. stop - 1 answer with `answer` (2 SLVERR, 3 DECERR) from now on."""
+        self.library.xf_sim_fail(self.system, start, stop, answer)
+
+    def check(self) -> None:
+        """Raise an error if the design broke a rule."""
+        said = self.library.xf_sim_broken(self.system).decode()
+        if said:
+            raise RuntimeError(f"Device: {said} (cycle {self.cycles():,})")
+
+    def close(self) -> None:
+        """Free it; its buffers are no more."""
+        self.library.xf_sim_close(self.system)
+
+
+class LinuxBus(Bus):
+    """Registers through UIO or /dev/mem, memory through u-dma-buf (github.com/ikwzm/udmabuf).
+
+    Args:
+        registers: a UIO device, as /dev/uio0, or /dev/mem.
+        base: address of the registers; of a UIO device 0.
+        memory: name of the u-dma-buf device, opened with its O_SYNC, so that nothing is cached.
+        root: where dev/ and sys/ lie.
+    """
+
+    SIZE = 4096
+
+    def __init__(self, registers="/dev/mem", base: int = 0x4000_0000, memory: str = "udmabuf0", root="/"):
+        try:
+            self.file = os.open(registers, os.O_RDWR | os.O_SYNC)
+            self.words = np.frombuffer(mmap.mmap(self.file, self.SIZE, offset=base), "<u4")
+            about = Path(root) / "sys/class/u-dma-buf" / memory
+            self.address = int((about / "phys_addr").read_text(), 16)
+            self.size = int((about / "size").read_text())
+            buffer = os.open(Path(root) / "dev" / memory, os.O_RDWR | os.O_SYNC)
+            self.memory = np.frombuffer(mmap.mmap(buffer, self.size), np.uint8)
+        except OSError as error:
+            raise UserError(
+                f"Device: {error.filename or registers} cannot be opened ({error.strerror}); "
+                f"load u-dma-buf with {memory}, and run as root or with the rights to both."
+            ) from error
+        self.used = 0
+
+    def read(self, offset: int) -> int:
+        return int(self.words[offset // 4])
+
+    def write(self, offset: int, value: int) -> None:
+        self.words[offset // 4] = value
+
+    def allocate(self, count: int) -> Buffer:
+        start = self.used
+        self.used += -(-count // 64) * 64
+        if self.used > self.size:
+            raise UserError(
+                f"Device: {count:,} bytes are more than the buffer has left, {self.size - start:,}; "
+                "load u-dma-buf with a larger one, or run smaller batches."
+            )
+        return Buffer(self.memory[start : start + count], self.address + start)
+
+
+class PynqBus(Bus):
+    """Through the package pynq, which needs no .hwh for this.
+
+    Args:
+        bitstream: file to load first; None: it is loaded.
+        base: address of the registers.
+        clock_mhz: of the accelerator, set after loading; None: as it is.
+    """
+
+    def __init__(self, bitstream=None, base: int = 0x4000_0000, clock_mhz: float | None = None):
+        import pynq  # on a board only
+
+        if bitstream is not None:
+            pynq.Bitstream(str(bitstream)).download()
+        if clock_mhz is not None:
+            pynq.Clocks.fclk0_mhz = clock_mhz
+        self.registers, self.pynq = pynq.MMIO(base, 4096), pynq
+
+    def read(self, offset: int) -> int:
+        return self.registers.read(offset)
+
+    def write(self, offset: int, value: int) -> None:
+        self.registers.write(offset, value)
+
+    def allocate(self, count: int) -> Buffer:
+        return _PynqBuffer(self.pynq.allocate((count,), np.uint8))
+
+
+class _PynqBuffer(Buffer):
+    def __init__(self, memory):
+        super().__init__(memory, memory.device_address)
+
+    def flush(self) -> None:
+        self.data.flush()
+
+    def invalidate(self) -> None:
+        self.data.invalidate()
+
+
+class Frames:
+    """How a frame of integers lies in memory, from the description's `input` or `output`.
+
+    Elements are in the order of the frame, channels last; `lanes` of them make a beat, element 0 in the
+    lowest bits; each beat lies in a slot of 1, 2, 4 or a multiple of 8 bytes, each frame in whole words of 8.
+    """
+
+    def __init__(self, about: dict):
+        self.shape = tuple(about["shape"])
+        self.lanes, self.bits, self.signed = about["lanes"], about["bits"], about["signed"]
+        self.bytes, self.beats, self.slot = about["bytes"], about["beats"], about["slot"]
+        self.stride = about["stride"]
+
+    def pack(self, values: np.ndarray) -> np.ndarray:
+        """Integers (N, *shape) as bytes, uint8 (N, stride)."""
+        beats = values.reshape(len(values), self.beats, self.lanes)
+        if self.bits == 8:
+            raw = beats.astype(np.int64).astype(np.uint8)
+        else:
+            bits = (beats.astype(np.int64)[..., None] >> np.arange(self.bits) & 1).astype(np.uint8)
+            raw = np.packbits(bits.reshape(*beats.shape[:2], -1), axis=-1, bitorder="little")
+        slots = np.zeros((len(values), self.beats, self.slot), np.uint8)
+        slots[..., : raw.shape[-1]] = raw
+        found = np.zeros((len(values), self.stride), np.uint8)
+        found[:, : self.beats * self.slot] = slots.reshape(len(values), -1)
+        return found
+
+    def unpack(self, data: np.ndarray) -> np.ndarray:
+        """Bytes (N, stride) as integers, int64 (N, *shape)."""
+        slots = data.reshape(-1, self.stride)[:, : self.beats * self.slot].reshape(-1, self.beats, self.slot)
+        bits = np.unpackbits(np.ascontiguousarray(slots), axis=-1, bitorder="little")
+        bits = bits[..., : self.lanes * self.bits].reshape(len(slots), -1, self.bits)
+        weights = 1 << np.arange(self.bits, dtype=np.int64)
+        if self.signed:
+            weights[-1] = -weights[-1]
+        return (bits @ weights).reshape(-1, *self.shape)
+
+
+class Accelerator:
+    """A network on a device.
+
+    Args:
+        description: `overlay.json`, or what is in it.
+        bus: what `Device` opened.
+        batch: frames per descriptor; two batches are in memory at a time.
+        patience: seconds without an answer after which an error is raised.
+
+    Raises:
+        UserError: there is no shell, or it holds another network.
+    """
+
+    def __init__(self, description, bus: Bus, batch: int = 64, patience: float = 10.0):
+        if not isinstance(description, dict):
+            description = json.loads(Path(description).read_text())
+        self.about, self.bus, self.patience = description, bus, patience
+        self.into, self.out = Frames(description["input"]), Frames(description["output"])
+        self._look()
+        limits = self.get("limits")
+        self.batch = min(batch, (1 << (limits >> 16 & 0xFF)) - 1)
+        self.buffers = [
+            (bus.allocate(self.batch * self.into.stride), bus.allocate(self.batch * self.out.stride))
+            for _ in range(2)
+        ]
+        self.reset()
+
+    def get(self, name: str) -> int:
+        """A register by its name in REGISTERS."""
+        return self.bus.read(REGISTERS[name])
+
+    def put(self, name: str, value: int) -> None:
+        """Set a register by its name in REGISTERS."""
+        self.bus.write(REGISTERS[name], value)
+
+    def _look(self) -> None:
+        """Refuse a device that is not this network's."""
+        found = self.get("id")
+        if found != IDENTITY or self.get("version") >> 16 != VERSION >> 16:
+            raise UserError(
+                f"Accelerator: there is no shell of version {VERSION >> 16} at the device's registers "
+                f"(identity {found:#010x}, expected {IDENTITY:#010x}); load this overlay's bitstream first."
+            )
+        name, wanted = self.about["net"], int(self.about["hash"], 16)
+        loaded = self.get("hash_low") | self.get("hash_high") << 32
+        if loaded != wanted:
+            raise UserError(
+                f"Accelerator: the device holds another network (hash {loaded:016x}) than {name} "
+                f"({wanted:016x}); load the bitstream that lies beside its description."
+            )
+        sizes = [self.get(name) for name in ("in_bytes", "in_beats", "out_bytes", "out_beats")]
+        expected = [self.into.bytes, self.into.beats, self.out.bytes, self.out.beats]
+        if sizes != expected:
+            raise UserError(
+                f"Accelerator: frames of {name} have {expected} bytes and beats in and out, those of the "
+                f"device {sizes}; use the description of the same build."
+            )
+
+    def reset(self) -> None:
+        """Stop what runs, wait until nothing is under way on the bus, and clear errors and counters."""
+        self.put("control", SOFT_RESET)
+        self._wait(lambda: not self.get("status") & RESETTING, "a soft reset does not end")
+
+    def integers(self, images) -> np.ndarray:
+        """Images as the integers that the accelerator takes, (N, *shape), channels last.
+
+        Integers stay what they are; floats are values, and become the nearest integers by the network's
+        input scale and offset.
+
+        Args:
+            images: (N, C, H, W), or (N, *shape) as the accelerator has it.
+
+        Raises:
+            UserError: another shape, or integers out of range.
+        """
+        images = np.asarray(images)
+        shape, form = self.into.shape, self.about["input"]
+        planes = (shape[-1], *shape[:-1])
+        fits = images.shape[1:]
+        if fits == planes and (fits != shape or len(set(shape)) == 1):
+            images = np.moveaxis(images, 1, -1)
+        elif fits != shape:
+            raise UserError(
+                f"predict: images of shape {tuple(images.shape)} are no frames of {self.about['net']}, "
+                f"which are (N, {', '.join(map(str, planes))}) or, channels last, (N, "
+                f"{', '.join(map(str, shape))})."
+            )
+        if images.dtype.kind == "f":
+            steps = np.rint((images.astype(np.float64) - form["offset"]) / form["scale"])
+            return np.clip(steps, form["lo"], form["hi"]).astype(np.int64)
+        if images.size and not (form["lo"] <= images.min() and images.max() <= form["hi"]):
+            raise UserError(
+                f"predict: integers {images.min()} .. {images.max()} are not within {form['lo']} .. "
+                f"{form['hi']}, which the network takes; give floats to have values rounded."
+            )
+        return images
+
+    def run(self, integers) -> np.ndarray:
+        """What the accelerator answers to integers (N, *shape): int64 (N, *shape of the output).
+
+        Raises:
+            UserError: the DMA or the shell stopped with an error, or nothing comes any more.
+        """
+        answers = np.zeros((len(integers), *self.out.shape), np.int64)
+        before, starts = self.get("batches"), range(0, len(integers), self.batch)
+        for turn in range(len(starts) + 2 if len(starts) else 0):  # a batch runs while the next is packed
+            if turn >= 2:
+                self._await_batch(before, turn - 1)
+                self._collect(answers[starts[turn - 2] :][: self.batch], self.buffers[turn % 2][1])
+            if turn < len(starts):
+                part = integers[starts[turn] :][: self.batch]
+                self._start(self.into.pack(part), *self.buffers[turn % 2])
+        return answers
+
+    def _collect(self, part: np.ndarray, buffer: Buffer) -> None:
+        buffer.invalidate()
+        part[:] = self.out.unpack(buffer.data[: len(part) * self.out.stride])
+
+    def _start(self, packed: np.ndarray, source: Buffer, target: Buffer) -> None:
+        source.data[: packed.size] = packed.ravel()
+        source.flush()
+        for name, value in (("source", source.address), ("target", target.address)):
+            self.put(f"{name}_low", value & 0xFFFF_FFFF)
+            self.put(f"{name}_high", value >> 32)
+        self.put("frames", len(packed))
+        self.put("start", 1)
+
+    def _await_batch(self, before: int, count: int) -> None:
+        def done() -> bool:
+            if self.get("status") & FAILED:
+                raise UserError(f"{self.failure()}; reset() makes it ready again.")
+            return (self.get("batches") - before) & 0xFFFF_FFFF >= count
+
+        self._wait(done, "no answer comes")
+
+    def failure(self) -> str:
+        """What stopped the shell, without a full stop."""
+        error = self.get("error")
+        code, answer = error & 15, ANSWERS.get(error >> 4 & 3, "an unknown answer")
+        where = self.get("error_low") | self.get("error_high") << 32
+        done = f"after {self.get('frames_done')} frames"
+        if code in (1, 2):
+            what = ("reading frames", "writing answers")[code - 1]
+            return f"DMA: {what} stopped {done}: the memory answered {answer} to the burst at {where:#x}"
+        if code == 3:
+            return f"Accelerator: it ended a frame at another beat than {self.out.beats} {done}"
+        why = "8 does not divide an address, frames are out of range, or the queue is full"
+        return f"DMA: a descriptor was refused {done}: {why}"
+
+    def _wait(self, ready, what: str) -> None:
+        limit = self.bus.now() + self.patience
+        while not ready():
+            if self.bus.now() > limit:
+                seen = ", ".join(f"{name} {self.get(name)}" for name in ("status", "beats_in", "beats_out"))
+                raise UserError(
+                    f"Accelerator: {what} within {self.patience:g} s ({seen}); see that clock and memory "
+                    "port run."
+                )
+            self.bus.pause()
+
+    def predict(self, images) -> np.ndarray:
+        """Scores of images as the trained network gives them, float64 (N, classes) or of maps (N, C, H, W).
+
+        Args:
+            images: as `integers` takes them.
+        """
+        answers = self.run(self.integers(images))
+        scale, bias = (np.array(self.about["scores"][name]) for name in ("scale", "bias"))
+        if len(self.out.shape) < 3:
+            return scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
+        if self.out.shape[-1] < len(scale):  # labels of a map: 1 for the label, 0 for all others
+            return np.moveaxis((answers == np.arange(len(scale))).astype(float), -1, 1)
+        return np.moveaxis(scale * answers + bias, -1, 1)
+
+    def counters(self) -> dict[str, int]:
+        """Cycles, beats and stalls since the last reset."""
+        names = ("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out")
+        cycles = self.get("cycles_low") | self.get("cycles_high") << 32
+        return {"cycles": cycles, **{name: self.get(name) for name in names}}

@@ -1,0 +1,38 @@
+"""The verilated shell with its accelerator as a library, for the drivers of hw/shells/dma/drivers."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.hw.shells import dma
+from xnorforge.sim import verilate
+
+LIBRARY = verilate.Form(
+    Path(str(files("xnorforge.sim") / "shell.cpp")), compile=("-fPIC",), link=("-shared",)
+)
+
+
+def shell_library(acc: Path, checked=True, level="-O2") -> Path:
+    """Build the library of an accelerator in its shell; `Device("sim", library, acc / "rtl")` opens it.
+
+    Args:
+        acc: folder with `rtl/` and `overlay/`.
+        checked: assertions on.
+        level: g++ optimisation.
+
+    Raises:
+        ToolMissing: no C++ compiler.
+        UserError: the overlay is missing or of another network; Verilator or the compiler rejects the design.
+    """
+    rtl, own = acc / "rtl", acc / "overlay" / "rtl"
+    about = acc / "overlay" / "overlay.json"
+    if not about.exists() or artifacts.read_json(about)["hash"] != artifacts.digest(acc / "folded.onnx")[:16]:
+        raise UserError(
+            f"{about}: is not there or of another folded.onnx; `xnorforge overlay {acc}` writes it."
+        )
+    lines = (line.strip() for line in (rtl / "rtl.f").read_text().splitlines())
+    parts = {line: rtl / line for line in lines if line.endswith(".sv")}
+    parts |= {path.name: path for path in dma.shell_sources() if path.name not in parts}
+    sources = [*parts.values(), own / "xf_system.sv"]
+    return verilate.compile_model(dma.TOP, sources, "", [rtl], checked=checked, level=level, form=LIBRARY)

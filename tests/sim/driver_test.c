@@ -1,0 +1,63 @@
+/* What a user's program does with the C driver, against the verilated shell: test_drivers.py compiles and runs it.
+ *
+ * Usage: <program> <folder of memory files> <frames> <pause, of 2^32>; integers on standard input, answers on standard output.
+ * Last line: what happens to a batch whose target is no memory, then whether the device runs again.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "xf_network.h"
+
+void *xf_sim_open(const char *folder, uint64_t seed, uint64_t base, uint64_t bytes, uint64_t pause);
+uint8_t *xf_sim_memory(void *system);
+int64_t xf_sim_read(void *system, uint32_t offset);
+int xf_sim_write(void *system, uint32_t offset, uint32_t value);
+void xf_sim_run(void *system, uint64_t cycles);
+const char *xf_sim_broken(void *system);
+
+static const uint64_t BASE = 0x20000000, TARGET = 0x20800000;
+
+static uint32_t read_register(void *system, uint32_t offset) { return (uint32_t)xf_sim_read(system, offset); }
+static void write_register(void *system, uint32_t offset, uint32_t value) { xf_sim_write(system, offset, value); }
+static void pass(void *system) { xf_sim_run(system, 64); }
+
+static void check(int error) {
+  if (!error) return;
+  fprintf(stderr, "%s\n", xf_error_text(error));
+  exit(1);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) return 2;
+  const uint32_t frames = (uint32_t)strtoul(argv[2], NULL, 10);
+  void *system = xf_sim_open(argv[1], 7, BASE, 1 << 24, strtoull(argv[3], NULL, 10));
+  if (!system) return 2;
+  xf_device device = {0};
+  device.read = read_register, device.write = write_register, device.pause = pass;
+  device.context = system, device.polls = 100000;
+  xf_network other = xf_the_network;
+  other.hash ^= 1;
+  if (xf_open(&device, &other) != XF_OTHER_NETWORK) return 3;
+  check(xf_open(&device, &xf_the_network));
+
+  uint8_t *memory = xf_sim_memory(system);
+  int32_t integers[XF_IN_COUNT];
+  int64_t answers[XF_OUT_COUNT];
+  for (uint32_t n = 0; n < frames; n++) {
+    for (uint32_t k = 0; k < XF_IN_COUNT; k++)
+      if (scanf("%" SCNd32, &integers[k]) != 1) return 2;
+    xf_pack(&xf_the_network.in, integers, memory + n * XF_IN_STRIDE);
+  }
+  check(xf_run(&device, BASE, TARGET, frames));
+  for (uint32_t n = 0; n < frames; n++) {
+    xf_unpack(&xf_the_network.out, memory + (TARGET - BASE) + n * XF_OUT_STRIDE, answers);
+    for (uint32_t k = 0; k < XF_OUT_COUNT; k++) printf("%" PRId64 " ", answers[k]);
+  }
+  const int failed = xf_run(&device, BASE, 0, 1);
+  printf("\n%s at %" PRIu64, failed == XF_WRITE_FAILED ? "write failed" : xf_error_text(failed), xf_error_address(&device));
+  check(xf_reset(&device));
+  check(xf_run(&device, BASE, TARGET, frames));
+  printf(", %" PRIu32 " batch\n", xf_batches(&device));
+  return xf_sim_broken(system)[0] != 0;
+}

@@ -1,0 +1,456 @@
+"""Drivers against the verilated shell: the answers of a network, every refusal, resets; Python and C."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.overlay import write_overlay
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.shells.dma import FrameLayout
+from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, Frames
+from xnorforge.sim import cosim, verilate
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.device import network as network_of
+from xnorforge.sim.shell import shell_library
+
+SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
+FRAMES = 4  # in most tests: the simulation is the price
+
+
+def network():
+    """Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest."""
+    rng = np.random.default_rng(0)
+    make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
+    weights = {"weights": rng.integers(0, 2, (48, 4))}
+    sums = make["byte_mvu"](arrays=weights, mw=48, mh=4, simd=3, in_shape=[4, 4, 3], out_shape=[4])
+    stream = sums.out_stream()
+    return [sums, make["top_k"](n=4, in_bits=stream.bits, in_signed=int(stream.signed))]
+
+
+@pytest.fixture(scope="module")
+def acc(tmp_path_factory, chain):
+    """A network's folder with rtl/ and overlay/, as the stages leave it."""
+    net = tmp_path_factory.mktemp("net")
+    acc = net / "acc"
+    acc.mkdir()
+    chain(network()).save(str(acc / "folded.onnx"))
+    generate(acc / "folded.onnx", acc / "rtl")
+    write_json(
+        net / "export.json", {"net": "small", "input": {"lo": 0, "hi": 255, "scale": 0.5, "offset": -1.0}}
+    )
+    np.savez(net / "lowered.npz", scale=SCALE, bias=BIAS)
+    write_overlay(acc, net)
+    return acc
+
+
+@pytest.fixture(scope="module")
+def library(acc):
+    """The verilated shell, assertions on."""
+    return shell_library(acc, level="-O1")
+
+
+@pytest.fixture
+def open_sim(acc, library):
+    """Open the simulation with options of SimBus; all are closed at the end."""
+    opened = []
+
+    def opener(**options):
+        opened.append(Device("sim", library, acc / "rtl", **options))
+        return opened[-1]
+
+    yield opener
+    for bus in opened:
+        bus.close()
+
+
+@pytest.fixture(scope="module")
+def expected(acc):
+    """Images uint8 (N, 3, 4, 4), and what the contract of the operators makes of them."""
+    images = np.random.default_rng(3).integers(0, 256, (40, 3, 4, 4)).astype(np.uint8)
+    ops = graph.operators(acc / "folded.onnx")
+    return images, graph.execute(ops, images)[ops[-1].name]
+
+
+def accelerator(acc, bus, **options):
+    return Accelerator(acc / "overlay" / "overlay.json", bus, **options)
+
+
+@pytest.mark.parametrize(("batch", "pause", "count"), [(64, 0.0, 4), (3, 0.0, 8), (1, 0.3, 4), (4, 0.6, 10)])
+def test_answers_and_scores_are_those_of_the_contract(acc, open_sim, expected, batch, pause, count):
+    device = accelerator(acc, open_sim(pause=pause), batch=batch)
+    images, answers = (part[:count] for part in expected)
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+    np.testing.assert_array_equal(device.predict(images), SCALE * answers[:, :4] + BIAS)
+    found = device.counters()
+    assert found["frames_done"] == 2 * count and found["batches"] == 2 * -(-count // batch)
+    assert found["beats_in"] == 2 * count * 16 and found["beats_out"] == 2 * count * 5
+    assert device.run(np.zeros((0, 4, 4, 3), int)).shape == (0, 5)
+
+
+def test_floats_are_values_and_integers_may_be_channels_last(acc, open_sim, expected):
+    device = accelerator(acc, open_sim())
+    images, answers = (part[:FRAMES] for part in expected)
+    np.testing.assert_array_equal(device.run(device.integers(images.transpose(0, 2, 3, 1))), answers)
+    values = images * 0.5 - 1.0 + 0.2  # nearest: the integer itself
+    np.testing.assert_array_equal(device.run(device.integers(values)), answers)
+    assert device.integers(np.full((1, 3, 4, 4), 1e9)).max() == 255
+
+
+def test_images_that_are_no_frames_are_refused(acc, open_sim):
+    device = accelerator(acc, open_sim())
+    with pytest.raises(UserError) as error:
+        device.predict(np.zeros((2, 4, 4), np.uint8))
+    assert str(error.value) == (
+        "predict: images of shape (2, 4, 4) are no frames of small, which are (N, 3, 4, 4) or, channels "
+        "last, (N, 4, 4, 3)."
+    )
+    with pytest.raises(UserError) as error:
+        device.predict(np.full((2, 3, 4, 4), 256))
+    assert str(error.value) == (
+        "predict: integers 256 .. 256 are not within 0 .. 255, which the network takes; give floats to have "
+        "values rounded."
+    )
+
+
+def test_a_driver_refuses_another_network_and_other_frames(acc, open_sim):
+    about = read_json(acc / "overlay" / "overlay.json")
+    with pytest.raises(UserError) as error:
+        Accelerator({**about, "hash": "0123456789abcdef"}, open_sim())
+    assert str(error.value) == (
+        f"Accelerator: the device holds another network (hash {about['hash']}) than small (0123456789abcdef)"
+        "; load the bitstream that lies beside its description."
+    )
+    with pytest.raises(UserError, match=r"have \[3, 16, 2, 9\] bytes and beats .* device \[3, 16, 2, 5\];"):
+        Accelerator({**about, "output": {**about["output"], "beats": 9}}, open_sim())
+
+
+@pytest.mark.parametrize(("answer", "name"), [(2, "SLVERR"), (3, "DECERR")])
+@pytest.mark.parametrize("side", ["reading frames", "writing answers"])
+def test_an_error_of_the_memory_is_one_sentence_and_a_reset_helps(
+    acc, open_sim, expected, side, answer, name
+):
+    bus = open_sim(pause=0.2)
+    device = accelerator(acc, bus, batch=8)
+    images, answers = (part[:6] for part in expected)
+    buffer = device.buffers[0][0 if side == "reading frames" else 1]
+    stride = 64 if side == "reading frames" else 16
+    bus.fail(buffer.address + 3 * stride, buffer.address + 4 * stride, answer)
+    with pytest.raises(UserError) as error:
+        device.run(device.integers(images))
+    where = f"answered {name} to the burst at {buffer.address + 3 * stride:#x}; reset() makes it ready again."
+    assert str(error.value).startswith(f"DMA: {side} stopped after ") and str(error.value).endswith(where)
+    bus.fail(0, 0, 0)
+    device.reset()
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+
+
+def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expected):
+    bus, rng = open_sim(pause=0.3), np.random.default_rng(5)
+    device = accelerator(acc, bus, batch=8)
+    images, answers = expected
+    for turn in range(20):
+        cut = rng.permutation(40)[:8]
+        device._start(device.into.pack(device.integers(images[cut])), *device.buffers[turn % 2])
+        bus.pause(int(rng.integers(1, 500)))
+        device.reset()
+        assert device.counters() == dict.fromkeys(device.counters(), 0)
+        part = rng.permutation(40)[:2]
+        np.testing.assert_array_equal(device.run(device.integers(images[part])), answers[part])
+
+
+def test_a_memory_that_never_answers_is_said_after_the_patience(acc, open_sim):
+    bus = open_sim(pause=0.999999)
+    device = accelerator(acc, bus, patience=0.02)
+    with pytest.raises(
+        UserError, match=r"no answer comes within 0\.02 s \(status 9, beats_in 0, beats_out 0\);"
+    ):
+        device.run(np.zeros((2, 4, 4, 3), int))
+
+
+def test_addresses_and_registers_that_do_not_exist(acc, open_sim):
+    bus = open_sim(memory=4096)
+    with pytest.raises(UserError, match=r"5,000 bytes are more than the memory has left, 4,096;"):
+        bus.allocate(5000)
+    with pytest.raises(UserError, match=r"register 0x78 answers with an error"):
+        bus.read(0x78)
+    with pytest.raises(UserError, match=r"register 0x0 cannot be written"):
+        bus.write(0, 1)
+    with pytest.raises(UserError, match=r"Device: no 'usb' among sim, linux, pynq\."):
+        Device("usb")
+
+
+def test_the_interrupt_says_that_a_batch_is_done(acc, open_sim):
+    bus = open_sim()
+    device = accelerator(acc, bus)
+    device.put("irq_enable", 1)
+    assert not bus.interrupt()
+    device.run(np.zeros((1, 4, 4, 3), int))
+    assert bus.interrupt()
+    device.put("irq_status", 1)
+    assert not bus.interrupt()
+
+
+def test_pynq_s_registers_and_buffers_serve_as_well(acc, open_sim, expected, monkeypatch):
+    """A stand-in with pynq's names: MMIO.read, MMIO.write, allocate, device_address, flush, invalidate."""
+    bus, calls = open_sim(), []
+
+    class Memory(np.ndarray):
+        def flush(self):
+            calls.append("flush")
+
+        def invalidate(self):
+            calls.append("invalidate")
+
+    def allocate(shape, dtype):
+        buffer = bus.allocate(shape[0])
+        memory = buffer.data.view(Memory)
+        memory.device_address = buffer.address
+        return memory
+
+    class MMIO:
+        def __init__(self, base, length):
+            assert (base, length) == (0x4000_0000, 4096)
+            self.read, self.write = bus.read, bus.write
+
+    monkeypatch.setitem(sys.modules, "pynq", types.SimpleNamespace(MMIO=MMIO, allocate=allocate))
+    board = Device("pynq")
+    board.pause = bus.pause
+    images, answers = (part[:FRAMES] for part in expected)
+    device = accelerator(acc, board)
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+    assert calls == ["flush", "invalidate"]
+
+
+def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, acc):
+    registers, about = tmp_path / "dev" / "uio0", tmp_path / "sys/class/u-dma-buf/udmabuf0"
+    with pytest.raises(UserError) as error:
+        Device("linux", registers, 0, root=tmp_path)
+    assert str(error.value) == (
+        f"Device: {registers} cannot be opened (No such file or directory); load u-dma-buf with udmabuf0, "
+        "and run as root or with the rights to both."
+    )
+    about.mkdir(parents=True)
+    registers.parent.mkdir()
+    registers.write_bytes(bytes(4096))
+    (tmp_path / "dev/udmabuf0").write_bytes(bytes(8192))
+    (about / "phys_addr").write_text("0x1f000000\n")
+    (about / "size").write_text("8192\n")
+    bus = Device("linux", registers, 0, root=tmp_path)
+    bus.write(0x54, 0xDEADBEEF)
+    assert registers.read_bytes()[0x54:0x58] == bytes.fromhex("efbeadde") and bus.read(0x54) == 0xDEADBEEF
+    first, second = bus.allocate(100), bus.allocate(10)
+    assert (first.address, second.address) == (0x1F000000, 0x1F000080)
+    second.data[:] = 7
+    assert (tmp_path / "dev/udmabuf0").read_bytes()[128:138] == bytes([7]) * 10
+    with pytest.raises(UserError, match=r"8,192 bytes are more than the buffer has left, 8,000;"):
+        bus.allocate(8192)
+    with pytest.raises(UserError, match=r"there is no shell of version 1 .* \(identity 0x00000000,"):
+        Accelerator(read_json(acc / "overlay" / "overlay.json"), bus)
+
+
+def bit_file(data: bytes) -> bytes:
+    """A .bit by its format: 13 bytes, fields a to d with 16-bit lengths, e with a 32-bit one."""
+    fields = b"".join(key + len(text).to_bytes(2, "big") + text for key, text in (
+        (b"a", b"net;UserID=0\0"), (b"b", b"7z020clg400\0"), (b"c", b"2026/01/01\0"), (b"d", b"00:00:00\0"),
+    ))  # fmt: skip
+    head = bytes.fromhex("0009 0ff00ff00ff00ff000 0001")
+    return head + fields + b"e" + len(data).to_bytes(4, "big") + data
+
+
+def test_a_bitstream_goes_to_the_kernel_with_its_bytes_swapped(tmp_path):
+    manager, file = tmp_path / "sys/class/fpga_manager/fpga0", tmp_path / "net.bit"
+    file.write_bytes(bit_file(bytes.fromhex("ffffffff aa995566 20000000")))
+    with pytest.raises(UserError, match=r"flags cannot be written \(No such file or directory\);"):
+        driver.load_bitstream(file, tmp_path)
+    manager.mkdir(parents=True)
+    (manager / "state").write_text("operating\n")
+    driver.load_bitstream(file, tmp_path)
+    assert (tmp_path / "lib/firmware/net.bin").read_bytes().hex() == "ffffffff" + "665599aa" + "00000020"
+    assert (manager / "flags").read_text() == "0" and (manager / "firmware").read_text() == "net.bin"
+    (manager / "state").write_text("write init error\n")
+    with pytest.raises(UserError, match=r"the kernel says 'write init error' after loading net\.bin;"):
+        driver.load_bitstream(file, tmp_path)
+    for broken in (b"", file.read_bytes()[:-1], bytes(200)):
+        file.write_bytes(broken)
+        with pytest.raises(UserError, match=r"net\.bit is no whole \.bit;"):
+            driver.load_bitstream(file, tmp_path)
+
+
+def form_of(stream: Stream) -> Frames:
+    """That of a stream, as the description has it."""
+    layout = FrameLayout(-(-stream.width // 8), stream.beats)
+    return Frames({
+        "shape": stream.shape, "lanes": stream.lanes, "bits": stream.bits, "signed": stream.signed,
+        "bytes": layout.bytes, "beats": layout.beats, "slot": layout.slot, "stride": layout.stride,
+    })  # fmt: skip
+
+
+def test_a_frame_in_memory_by_hand():
+    """Elements 1, -1, 2 of 4 bits, two per beat: beats 0xf1 and 0x02 in slots of one byte."""
+    form = form_of(Stream((4,), 2, 4, True))
+    assert form.pack(np.array([[1, -1, 2, 0]])).tolist() == [[0xF1, 0x02, 0, 0, 0, 0, 0, 0]]
+    wide = form_of(Stream((3,), 3, 9, False))  # 27 bits: a slot of 4 bytes
+    word = 1 | 2 << 9 | 511 << 18
+    assert bytes(wide.pack(np.array([[1, 2, 511]]))[0]) == word.to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_frames_in_memory_are_the_beats_of_the_stream_in_their_slots(seed):
+    rng = np.random.default_rng(seed)
+    lanes, bits, signed = int(rng.integers(1, 20)), int(rng.integers(1, 34)), bool(rng.integers(0, 2))
+    stream = Stream((int(rng.integers(1, 6)), lanes), lanes, bits, signed)
+    values = rng.integers(0, 2**bits, (3, *stream.shape)) - (2 ** (bits - 1) if signed else 0)
+    form = form_of(stream)
+    packed = form.pack(values)
+    np.testing.assert_array_equal(form.unpack(packed), values)
+    beats = stream.pack(values).view(np.uint8).reshape(3, stream.beats, -1)[..., : form.bytes]
+    slots = packed[:, : stream.beats * form.slot].reshape(3, stream.beats, form.slot)
+    np.testing.assert_array_equal(slots[..., : form.bytes], beats)
+    assert not slots[..., form.bytes :].any() and form.stride % 8 == 0
+
+
+def test_the_python_driver_needs_nothing_of_this_package(acc):
+    text = "import sys; sys.modules['xnorforge'] = None\nimport xnorforge_driver as driver\n"
+    text += "print(driver.UserError.__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=acc / "overlay", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "xnorforge_driver\n"), done.stderr
+
+
+def c_program(acc: Path, library: Path, folder: Path) -> Path:
+    """driver_test.c with the C driver as C99, every warning an error, and the verilated shell."""
+    own = Path(__file__).parent / "driver_test.c"
+    compiler = os.environ.get("CC") or "gcc"
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no C compiler {compiler}")
+    flags = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1"]
+    command = [compiler, *flags, f"-I{acc / 'overlay'}", own, acc / "overlay" / "xf_driver.c", library]
+    subprocess.run([*command, f"-Wl,-rpath,{library.parent}", "-o", folder / "program"], check=True)
+    return folder / "program"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4])
+def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause):
+    program = c_program(acc, library, tmp_path)
+    images, answers = (part[:FRAMES] for part in expected)
+    text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
+    done = subprocess.run(
+        [program, acc / "rtl", str(FRAMES), str(int(pause * 2**32))],
+        input=text,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found, last = done.stdout.splitlines()
+    assert [int(word) for word in found.split()] == answers.ravel().tolist()
+    assert last == "write failed at 0, 1 batch"
+
+
+def test_the_description_says_what_the_drivers_and_the_registers_have(acc):
+    about = json.loads((acc / "overlay" / "overlay.json").read_text())
+    assert about["shell"]["registers"] == driver.REGISTERS
+    assert (about["input"]["slot"], about["input"]["stride"]) == (4, 64)
+    assert (about["output"]["slot"], about["output"]["stride"]) == (2, 16)
+    listed = (acc / "overlay" / "rtl" / "system.f").read_text().splitlines()
+    assert all((acc / "rtl" / line).exists() for line in listed if line.endswith(".sv"))
+
+
+def test_an_overlay_of_another_network_is_not_simulated(acc, tmp_path):
+    net = shutil.copytree(acc.parent, tmp_path / "net")
+    about = net / "acc" / "overlay" / "overlay.json"
+    write_json(about, {**read_json(about), "hash": "0" * 16})
+    with pytest.raises(UserError) as error:
+        shell_library(net / "acc")
+    text = f"{about}: is not there or of another folded.onnx; `xnorforge overlay {net / 'acc'}` writes it."
+    assert str(error.value) == text
+
+
+def test_a_network_with_a_template_is_refused(acc, tmp_path):
+    net = shutil.copytree(acc.parent, tmp_path / "net")
+    record = read_json(net / "acc" / "rtl" / "rtl.json")
+    write_json(net / "acc" / "rtl" / "rtl.json", {**record, "control": {"operator": "template"}})
+    shutil.rmtree(net / "acc" / "overlay")
+    with pytest.raises(UserError, match=r"^overlay: small has a template \(template\) that is loaded while"):
+        write_overlay(net / "acc", net)
+    assert not (net / "acc" / "overlay").exists()
+
+
+@pytest.fixture(scope="module")
+def cnn(tmp_path_factory):
+    """mnist-cnn with its overlay, made by the command line, and its simulation."""
+    folder = tmp_path_factory.mktemp("cnn")
+    cache = {"XNORFORGE_CACHE": str(verilate.cache_dir())}
+    out = Path("out/mnist-cnn/rtl-pynq-z2")
+    words = ["build", "mnist-cnn", "--board", "pynq-z2", "--until", "generate"], ["overlay", str(out)]
+    for given in words:
+        command = [sys.executable, "-m", "xnorforge", *given]
+        subprocess.run(command, cwd=folder, env=os.environ | cache, check=True)
+    return folder / out, shell_library(folder / out)
+
+
+@pytest.fixture(scope="module")
+def cnn_answers(cnn):
+    """1,000 images of MNIST, and what the bit simulator makes of them."""
+    with np.load(cnn[0].parent / "golden.npz") as golden:
+        images, scores = golden["images"], golden["scores"]
+    simulator = BitSimulator(cnn[0] / "folded.onnx")
+    return images, simulator.run(images)[simulator.ops[-1].name], scores
+
+
+@pytest.mark.full
+def test_a_thousand_images_at_the_accelerator_s_own_rate(cnn, cnn_answers):
+    """Scores are the trained network's; the shell costs less than 5 % of the rate, its start included."""
+    acc, library = cnn
+    images, answers, scores = cnn_answers
+    bus = Device("sim", library, acc / "rtl")
+    device = accelerator(acc, bus)
+    np.testing.assert_array_equal(device.predict(images), scores)
+    cycles = device.counters()["cycles"]
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+    ops = graph.operators(acc / "folded.onnx")
+    alone = cosim.run(network_of(acc / "rtl", ops), graph.enter(ops[0], images[:8]), seed=1)
+    assert isinstance(alone.interval, int) and cycles <= 1000 * alone.interval / 0.95
+    bus.close()
+
+
+@pytest.mark.full
+def test_pauses_and_resets_change_no_answer_of_mnist_cnn(cnn, cnn_answers):
+    acc, library = cnn
+    images, answers, _ = cnn_answers
+    bus, rng = Device("sim", library, acc / "rtl", pause=0.5), np.random.default_rng(0)
+    device = accelerator(acc, bus)
+    np.testing.assert_array_equal(device.run(device.integers(images[:100])), answers[:100])
+    for turn in range(20):
+        cut = rng.permutation(1000)[:8]
+        device._start(device.into.pack(device.integers(images[cut])), *device.buffers[turn % 2])
+        bus.pause(int(rng.integers(1, 60_000)))
+        device.reset()
+        part = rng.permutation(1000)[:2]
+        np.testing.assert_array_equal(device.run(device.integers(images[part])), answers[part])
+    bus.close()
+
+
+@pytest.mark.full
+def test_the_c_driver_gives_a_thousand_answers_of_mnist_cnn(cnn, cnn_answers, tmp_path):
+    acc, library = cnn
+    images, answers, _ = cnn_answers
+    program = c_program(acc, library, tmp_path)
+    text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
+    done = subprocess.run([program, acc / "rtl", "1000", "0"], input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = [int(word) for word in done.stdout.splitlines()[0].split()]
+    assert found == answers.ravel().tolist()
