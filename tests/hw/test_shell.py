@@ -36,13 +36,17 @@ CASES = [
 ]  # of shell_cocotb.py
 
 
-def simulated(folder: Path, program: Path) -> dict[str, str]:
-    """{cocotb's test: what failed in it, or nothing}, from one run of the simulator."""
+def simulated(folder: Path, program: Path, failures: int = 0) -> dict[str, str]:
+    """{cocotb's test: what failed in it, or nothing}, from one run.
+
+    `failures`: after how many it ends; 0: after none.
+    """
     environment = os.environ | {
         "COCOTB_TEST_MODULES": "shell_cocotb",
         "COCOTB_TOPLEVEL": "shell_bench",
         "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
         "COCOTB_RANDOM_SEED": "1",
+        "COCOTB_MAX_FAILURES": str(failures),
         "COCOTB_LOG_LEVEL": "WARNING",
         "TOPLEVEL_LANG": "verilog",
         "GPI_USERS": f"{find_libpython.find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
@@ -130,4 +134,4 @@ def test_a_broken_shell_is_seen_by_the_memory_and_the_host_of_others(tmp_path, n
     assert own.read_text().count(text) == 1
     (tmp_path / own.name).write_text(own.read_text().replace(text, instead))
     program = shell_bench.build(tmp_path, COCOTB, {own.name: tmp_path / own.name}, checked=False)
-    assert any(simulated(tmp_path, program).values())
+    assert any(simulated(tmp_path, program, failures=1).values())

@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
   if (!system) return 2;
   xf_device device = {0};
   device.read = read_register, device.write = write_register, device.pause = pass;
-  device.context = system, device.polls = 100000;
+  device.context = system, device.polls = 1000000;
   xf_network other = xf_the_network;
   other.hash ^= 1;
   if (xf_open(&device, &other) != XF_OTHER_NETWORK) return 3;
