@@ -32,20 +32,14 @@ def write_overlay(acc: Path, net_dir: Path) -> dict:
         The description, also in `overlay/overlay.json`; see docs/shell.md.
 
     Raises:
-        UserError: a file of an earlier stage is missing, the network has a template, which this shell does
-            not load, or Verilator warns about the design.
+        UserError: a file of an earlier stage is missing, or Verilator warns about the design.
     """
     for path in (acc / "rtl" / "rtl.json", net_dir / "export.json", net_dir / "lowered.npz"):
         if not path.exists():
             raise UserError(f"overlay: {path} is missing; `make generate` writes all that it needs.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
     exported = artifacts.read_json(net_dir / "export.json")
-    if "control" in record:
-        raise UserError(
-            f"overlay: {exported['net']} has a template ({record['control']['operator']}) that is loaded "
-            "while frames flow, and this shell has no window to it; connect s_axi_ctrl and s_axis_tuser of "
-            "rtl/top.sv by hand, or build a network without a template."
-        )
+    bits = record["control"]["address_bits"] if "control" in record else 0
     with np.load(net_dir / "lowered.npz") as lowered:
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
     form = exported["input"]
@@ -59,6 +53,7 @@ def write_overlay(acc: Path, net_dir: Path) -> dict:
         },
         "output": {**record["border"]["output"], **_in_memory(record["border"]["output"])},
         "scores": scores,
+        **({"template": {"window": 1 << dma.control_bits(bits), **record["control"]}} if bits else {}),
         "shell": {"id": IDENTITY, "version": VERSION, "registers": REGISTERS},
     }  # fmt: skip
     with artifacts.whole(acc / "overlay") as aside:
@@ -84,7 +79,8 @@ def _write_folder(folder: Path, rtl: Path, about: dict) -> int:
         (folder / name).write_text((drivers / name).read_text())
     (folder / "xf_network.h").write_text(network_header(about))
     into, out = (dma.FrameLayout(about[side]["bytes"], about[side]["beats"]) for side in ("input", "output"))
-    (own / "xf_system.sv").write_text(dma.system(into, out, int(about["hash"], 16)))
+    bits = about["template"]["address_bits"] if "template" in about else 0
+    (own / "xf_system.sv").write_text(dma.system(into, out, int(about["hash"], 16), template_bits=bits))
     listed = [line for line in (rtl / "rtl.f").read_text().splitlines() if line]
     for path in dma.shell_sources():
         if path.name not in listed:

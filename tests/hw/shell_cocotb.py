@@ -241,9 +241,9 @@ async def registers_answer_as_documented(dut):
         await system.start(address, 4096, frames)
         assert await system.get(STATUS) & (FAILED | BUSY) == FAILED and await system.get(ERROR) == 4
         await system.reset()
-    for register in (0x78, 0xFC):
+    for register in (0x7C, 0xFC):
         assert (await system.host.read(register, 4)).resp == AxiResp.SLVERR
-    for register in (IDENTITY, STATUS, 0x78):
+    for register in (IDENTITY, STATUS, 0x7C):
         assert (await system.host.write(register, bytes(4))).resp == AxiResp.SLVERR
     assert (await system.host.write(FRAMES, bytes(2))).resp == AxiResp.SLVERR
     await system.put(IRQ_ENABLE, 1)

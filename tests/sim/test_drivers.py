@@ -21,7 +21,7 @@ from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, Frames
-from xnorforge.sim import cosim, verilate
+from xnorforge.sim import cosim, templates, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network as network_of
 from xnorforge.sim.shell import shell_library
@@ -184,8 +184,8 @@ def test_addresses_and_registers_that_do_not_exist(acc, open_sim):
     bus = open_sim(memory=4096)
     with pytest.raises(UserError, match=r"5,000 bytes are more than the memory has left, 4,096;"):
         bus.allocate(5000)
-    with pytest.raises(UserError, match=r"register 0x78 answers with an error"):
-        bus.read(0x78)
+    with pytest.raises(UserError, match=r"register 0x7c answers with an error"):
+        bus.read(0x7C)
     with pytest.raises(UserError, match=r"register 0x0 cannot be written"):
         bus.write(0, 1)
     with pytest.raises(UserError, match=r"Device: no 'usb' among sim, linux, pynq\."):
@@ -379,14 +379,90 @@ def test_an_overlay_of_another_network_is_not_simulated(acc, tmp_path):
     assert str(error.value) == text
 
 
-def test_a_network_with_a_template_is_refused(acc, tmp_path):
-    net = shutil.copytree(acc.parent, tmp_path / "net")
-    record = read_json(net / "acc" / "rtl" / "rtl.json")
-    write_json(net / "acc" / "rtl" / "rtl.json", {**record, "control": {"operator": "template"}})
-    shutil.rmtree(net / "acc" / "overlay")
-    with pytest.raises(UserError, match=r"^overlay: small has a template \(template\) that is loaded while"):
-        write_overlay(net / "acc", net)
-    assert not (net / "acc" / "overlay").exists()
+def correlator():
+    """Bits of 5 x 6 x 2 bytes, windows of 2 x 3, four elements per beat, one row of the template."""
+    rng, out = np.random.default_rng(0), [4, 4, 12]
+    make = {
+        name: plugins.load("hw.ops", name).Op.make for name in ("threshold", "window", "width", "correlate")
+    }
+    return [
+        make["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
+        make["window"](ifm=[5, 6, 2], kernel=[2, 3]),
+        make["width"](shape=out, in_lanes=1, out_lanes=4),
+        make["correlate"](
+            arrays={"weights": rng.integers(0, 2, (12, 1))}, mw=12, mh=1, simd=4, pe=1, vectors=16,
+            in_shape=out, out_shape=[4, 4, 1],
+        ),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory, chain):
+    """A network with a template and its simulation."""
+    net = tmp_path_factory.mktemp("tracker")
+    (net / "acc").mkdir()
+    chain(correlator()).save(str(net / "acc" / "folded.onnx"))
+    generate(net / "acc" / "folded.onnx", net / "acc" / "rtl")
+    write_json(net / "export.json", {"net": "tracker", "input": {"lo": 0, "hi": 255, "scale": 1.0}})
+    np.savez(net / "lowered.npz", scale=[2.0], bias=[-12.0])
+    write_overlay(net / "acc", net)
+    return net / "acc", shell_library(net / "acc", level="-O1")
+
+
+@pytest.mark.parametrize(("seed", "pause"), [(0, 0.0), (1, 0.5)])
+def test_templates_are_learnt_and_loaded_as_in_the_bit_simulator(tracker, seed, pause):
+    """100 frames with random flags, and random templates loaded before one in four."""
+    acc, library = tracker
+    bus, simulator = Device("sim", library, acc / "rtl", pause=pause), BitSimulator(acc / "folded.onnx")
+    flags, loads = templates.random_flags(simulator.ops, 100, seed)
+    frames = np.random.default_rng(seed).integers(0, 256, (100, 2, 5, 6)).astype(np.uint8)
+    wanted = templates.responses(simulator, frames, flags, loads)
+    device, found = accelerator(acc, bus), []
+    for number, (bank, learn) in enumerate(flags.tolist()):
+        for load in (load for load in loads if load.frame == number):
+            device.load_template(load.weights, load.bank)
+        found.append(device.run(device.integers(frames[number : number + 1]), bank, learn))
+    np.testing.assert_array_equal(np.concatenate(found), wanted)
+    assert len(loads) > 10 and len(np.unique(wanted)) > 5
+    scores = device.predict(frames[:1], *flags[0].tolist())
+    assert scores.shape == (1, 1, 4, 4)
+    assert [bus.read(about := device.about["template"]["window"]), bus.read(about + 4)] == [0x58464331, 3]
+    bus.close()
+
+
+def test_batches_with_other_flags_in_a_queue_keep_their_own(tracker):
+    """Four descriptors, bank 0 and 1 in turn, handed over before the first is done."""
+    acc, library = tracker
+    bus, simulator = Device("sim", library, acc / "rtl", pause=0.3), BitSimulator(acc / "folded.onnx")
+    device, rng = accelerator(acc, bus), np.random.default_rng(2)
+    frames = rng.integers(0, 256, (8, 2, 5, 6)).astype(np.uint8)
+    template = rng.integers(0, 2, (12, 1))
+    device.load_template(template, 1)
+    flags = np.array([[0, 0], [0, 0], [1, 0], [1, 0]] * 2)
+    wanted = templates.responses(simulator, frames, flags, [templates.Load(0, 1, template)])
+    source, target = bus.allocate(8 * device.into.stride), bus.allocate(8 * device.out.stride)
+    for part in range(0, 8, 2):
+        device.put("flags", int(flags[part, 0]))
+        packed = device.into.pack(device.integers(frames[part : part + 2]))
+        places = (source, device.into.stride), (target, device.out.stride)
+        device._start(packed, *(driver.Buffer(memory.data[part * step :], memory.address + part * step)
+                                for memory, step in places))  # fmt: skip
+    device._await_batch(0, 4)
+    np.testing.assert_array_equal(device.out.unpack(target.data), wanted)
+    bus.close()
+
+
+def test_templates_that_are_none_are_refused(tracker, acc, open_sim):
+    folder, library = tracker
+    device = accelerator(folder, Device("sim", library, folder / "rtl"))
+    with pytest.raises(UserError) as error:
+        device.load_template(np.zeros((3, 4), int), 2)
+    assert str(error.value) == (
+        "load_template: a template of tracker is 12 x 1 of 0 and 1, for bank 0 or 1; got 3 x 4 for bank 2."
+    )
+    device.bus.close()
+    with pytest.raises(UserError, match=r"^load_template: small has no template; its weights are fixed\.$"):
+        accelerator(acc, open_sim()).load_template(np.zeros((3, 4), int))
 
 
 @pytest.fixture(scope="module")

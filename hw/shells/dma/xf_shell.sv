@@ -16,6 +16,7 @@
 module xf_shell #(
   parameter int unsigned AddrW    = 32,  // bits of an address in memory, 13 .. 64
   parameter int unsigned FramesW  = 16,  // bits of a number of frames, 1 .. 32
+  parameter int unsigned CtrlW    = 8,   // bits of a register's address, at least 8
   parameter int unsigned InBytes  = 1,   // of a beat in
   parameter int unsigned InBeats  = 1,   // of a frame
   parameter int unsigned OutBytes = 1,   // the same, out
@@ -24,7 +25,7 @@ module xf_shell #(
 ) (
   input  logic                  aclk,
   input  logic                  aresetn,
-  input  logic [7:0]            s_axi_ctrl_awaddr,
+  input  logic [CtrlW-1:0]      s_axi_ctrl_awaddr,
   input  logic                  s_axi_ctrl_awvalid,
   output logic                  s_axi_ctrl_awready,
   input  logic [31:0]           s_axi_ctrl_wdata,
@@ -34,7 +35,7 @@ module xf_shell #(
   output logic [1:0]            s_axi_ctrl_bresp,
   output logic                  s_axi_ctrl_bvalid,
   input  logic                  s_axi_ctrl_bready,
-  input  logic [7:0]            s_axi_ctrl_araddr,
+  input  logic [CtrlW-1:0]      s_axi_ctrl_araddr,
   input  logic                  s_axi_ctrl_arvalid,
   output logic                  s_axi_ctrl_arready,
   output logic [31:0]           s_axi_ctrl_rdata,
@@ -78,6 +79,7 @@ module xf_shell #(
   // The accelerator
   output logic                  acc_aresetn,
   output logic [8*InBytes-1:0]  acc_in_tdata,
+  output logic [1:0]            acc_in_tuser,  // of all frames of a descriptor
   output logic                  acc_in_tvalid,
   input  logic                  acc_in_tready,
   input  logic [8*OutBytes-1:0] acc_out_tdata,
@@ -90,6 +92,8 @@ module xf_shell #(
     $error("xf_shell: InBytes, InBeats must be at least 1; got %0d, %0d", InBytes, InBeats);
   end else if (OutBytes < 1 || OutBeats < 1) begin : gen_bad_out
     $error("xf_shell: OutBytes, OutBeats must be at least 1; got %0d, %0d", OutBytes, OutBeats);
+  end else if (CtrlW < 8) begin : gen_bad_ctrl
+    $error("xf_shell: CtrlW must be at least 8; got CtrlW=%0d", CtrlW);
   end
 
   localparam int unsigned PlaceW  = AddrW - 3;
@@ -99,14 +103,20 @@ module xf_shell #(
                                   : (OutBytes <= 4) ? 4 : (OutBytes + 7) / 8 * 8;
 
   logic        clk_i, rst_ni;  // rst_ni: of all but the registers
-  logic [5:0]  write_addr, read_addr;
-  logic [31:0] write_data, read_data;
-  logic        write_valid, write_known, read_known;
+  logic [CtrlW-3:0] write_addr, read_addr;
+  logic [31:0]      write_data, read_data;
+  logic             write_valid, write_known, read_known, write_far, read_far;  // behind the last
 
   assign clk_i       = aclk;
   assign acc_aresetn = rst_ni;
 
-  xf_axi_regs #(.AddrW(8)) u_regs (
+  if (CtrlW > 8) begin : gen_far
+    assign {write_far, read_far} = {|write_addr[CtrlW-3:6], |read_addr[CtrlW-3:6]};
+  end else begin : gen_near
+    assign {write_far, read_far} = '0;
+  end
+
+  xf_axi_regs #(.AddrW(CtrlW)) u_regs (
     .clk_i, .rst_ni(aresetn),
     .awaddr_i(s_axi_ctrl_awaddr), .awvalid_i(s_axi_ctrl_awvalid), .awready_o(s_axi_ctrl_awready),
     .wdata_i(s_axi_ctrl_wdata), .wstrb_i(s_axi_ctrl_wstrb), .wvalid_i(s_axi_ctrl_wvalid),
@@ -116,13 +126,15 @@ module xf_shell #(
     .rdata_o(s_axi_ctrl_rdata), .rresp_o(s_axi_ctrl_rresp), .rvalid_o(s_axi_ctrl_rvalid),
     .rready_i(s_axi_ctrl_rready),
     .write_addr_o(write_addr), .write_data_o(write_data), .write_valid_o(write_valid),
-    .write_known_i(write_known),
-    .read_addr_o(read_addr), .read_data_i(read_data), .read_known_i(read_known)
+    .write_known_i(write_known & ~write_far),
+    .read_addr_o(read_addr), .read_data_i(read_data), .read_known_i(read_known & ~read_far)
   );
 
   logic [PlaceW-1:0]  source, target;
   logic [FramesW-1:0] source_frames, target_frames;
   logic               source_valid, source_ready, target_valid, target_ready;
+  logic [1:0]         source_flags;
+  logic               wait_q;  // the descriptor that is offered waits
   logic               stop, read_idle, write_idle, read_error, write_error, last_error;
   logic [1:0]         read_resp, write_resp;
   logic [AddrW-1:0]   read_where, write_where;
@@ -133,11 +145,11 @@ module xf_shell #(
     .OutBytes(OutBytes), .OutBeats(OutBeats), .Hash(Hash)
   ) u_control (
     .clk_i, .rst_ni(aresetn), .core_rst_no(rst_ni),
-    .write_addr_i(write_addr), .write_data_i(write_data), .write_valid_i(write_valid),
+    .write_addr_i(write_addr[5:0]), .write_data_i(write_data), .write_valid_i(write_valid),
     .write_known_o(write_known),
-    .read_addr_i(read_addr), .read_data_o(read_data), .read_known_o(read_known),
-    .read_place_o(source), .read_frames_o(source_frames),
-    .read_valid_o(source_valid), .read_ready_i(source_ready),
+    .read_addr_i(read_addr[5:0]), .read_data_o(read_data), .read_known_o(read_known),
+    .read_place_o(source), .read_frames_o(source_frames), .read_flags_o(source_flags),
+    .read_valid_o(source_valid), .read_ready_i(source_ready & ~wait_q),
     .write_place_o(target), .write_frames_o(target_frames),
     .write_valid_o(target_valid), .write_ready_i(target_ready),
     .stop_o(stop), .read_idle_i(read_idle), .write_idle_i(write_idle),
@@ -158,7 +170,7 @@ module xf_shell #(
   ) u_read (
     .clk_i, .rst_ni, .stop_i(stop), .idle_o(read_idle),
     .s_place_i(source), .s_frames_i(source_frames),
-    .s_valid_i(source_valid), .s_ready_o(source_ready),
+    .s_valid_i(source_valid & ~wait_q), .s_ready_o(source_ready),
     .araddr_o(m_axi_araddr), .arlen_o(m_axi_arlen),
     .arvalid_o(m_axi_arvalid), .arready_i(m_axi_arready),
     .rdata_i(m_axi_rdata), .rresp_i(m_axi_rresp), .rlast_i(m_axi_rlast),
@@ -177,6 +189,34 @@ module xf_shell #(
     .clk_i, .rst_ni, .s_data_i(in_beat), .s_valid_i(in_valid), .s_ready_o(in_ready),
     .m_data_o(acc_in_tdata), .m_valid_o(acc_in_tvalid), .m_ready_i(acc_in_tready)
   );
+
+  // Flags of a descriptor: one with others waits until all frames before it are in the accelerator.
+  localparam int unsigned InBeatW = (InBeats > 1) ? $clog2(InBeats) : 1;
+
+  logic [1:0]         flags_q;
+  logic [FramesW+7:0] inside_q;  // frames asked for that are not in the accelerator
+  logic [InBeatW-1:0] in_beat_q;
+  logic               accept, entered, in_last;
+
+  assign accept       = source_valid & source_ready & ~wait_q;
+  assign in_last      = in_beat_q == InBeatW'(InBeats - 1);
+  assign entered      = acc_in_tvalid & acc_in_tready;
+  assign acc_in_tuser = flags_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      flags_q   <= '0;
+      inside_q  <= '0;
+      in_beat_q <= '0;
+      wait_q    <= 1'b1;
+    end else begin
+      if (accept) flags_q <= source_flags;
+      if (entered) in_beat_q <= in_last ? '0 : in_beat_q + 1'b1;
+      inside_q <= inside_q + (accept ? (FramesW+8)'(source_frames) : '0)
+                  - (FramesW+8)'(entered & in_last);
+      wait_q   <= accept | ~source_valid | (source_flags != flags_q && inside_q != '0);
+    end
+  end
 
   // Accelerator to memory.
   localparam int unsigned BeatW = (OutBeats > 1) ? $clog2(OutBeats) : 1;

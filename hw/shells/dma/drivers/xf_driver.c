@@ -7,7 +7,7 @@ enum {
   ID = 0x00, VERSION = 0x04, HASH_LOW = 0x08, HASH_HIGH = 0x0C, IN_BYTES = 0x10, IN_BEATS = 0x14, OUT_BYTES = 0x18,
   OUT_BEATS = 0x1C, CONTROL = 0x24, STATUS = 0x28, ERROR = 0x2C, ERROR_LOW = 0x30, ERROR_HIGH = 0x34,
   SOURCE_LOW = 0x40, SOURCE_HIGH = 0x44, TARGET_LOW = 0x48, TARGET_HIGH = 0x4C, FRAMES = 0x50, START = 0x54,
-  BATCHES = 0x58
+  BATCHES = 0x58, FLAGS = 0x78
 };
 enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1 };
 
@@ -65,6 +65,12 @@ int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t
   put(device, START, 1);
   return get(device, STATUS) & FAILED ? failure(device) : XF_OK;
 }
+
+void xf_set_flags(const xf_device *device, int bank, int learn) {
+  put(device, FLAGS, (bank ? 1u : 0u) | (learn ? 2u : 0u));
+}
+
+void xf_write(const xf_device *device, uint32_t offset, uint32_t value) { put(device, offset, value); }
 
 uint32_t xf_batches(const xf_device *device) { return get(device, BATCHES); }
 

@@ -55,6 +55,11 @@ int xf_reset(const xf_device *device);
  * four batches wait. */
 int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
 
+/* Of a network with a template: which bank the frames of later xf_start are compared with, and whether each
+ * becomes the template of the other one. Banks are written by xf_write at the addresses of overlay.json. */
+void xf_set_flags(const xf_device *device, int bank, int learn);
+void xf_write(const xf_device *device, uint32_t offset, uint32_t value);
+
 /* Batches done since the last reset, modulo 2^32. */
 uint32_t xf_batches(const xf_device *device);
 

@@ -35,6 +35,7 @@ REGISTERS = {
     "source_high": 0x44, "target_low": 0x48, "target_high": 0x4C, "frames": 0x50, "start": 0x54,
     "batches": 0x58, "frames_done": 0x5C, "cycles_low": 0x60, "cycles_high": 0x64, "beats_in": 0x68,
     "beats_out": 0x6C, "stalls_in": 0x70, "stalls_out": 0x74,
+    "flags": 0x78,
 }  # fmt: skip
 BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
 SOFT_RESET, CLEAR = 1, 2  # bits of `control`
@@ -230,16 +231,22 @@ class LinuxBus(Bus):
     Args:
         registers: a UIO device, as /dev/uio0, or /dev/mem.
         base: address of the registers; of a UIO device 0.
+        size: bytes of the registers, of a network with a template twice the `window` of its description.
         memory: name of the u-dma-buf device, opened with its O_SYNC, so that nothing is cached.
         root: where dev/ and sys/ lie.
     """
 
-    SIZE = 4096
-
-    def __init__(self, registers="/dev/mem", base: int = 0x4000_0000, memory: str = "udmabuf0", root="/"):
+    def __init__(
+        self,
+        registers="/dev/mem",
+        base: int = 0x4000_0000,
+        memory: str = "udmabuf0",
+        size: int = 4096,
+        root="/",
+    ):
         try:
             self.file = os.open(registers, os.O_RDWR | os.O_SYNC)
-            self.words = np.frombuffer(mmap.mmap(self.file, self.SIZE, offset=base), "<u4")
+            self.words = np.frombuffer(mmap.mmap(self.file, size, offset=base), "<u4")
             about = Path(root) / "sys/class/u-dma-buf" / memory
             self.address = int((about / "phys_addr").read_text(), 16)
             self.size = int((about / "size").read_text())
@@ -276,16 +283,17 @@ class PynqBus(Bus):
         bitstream: file to load first; None: it is loaded.
         base: address of the registers.
         clock_mhz: of the accelerator, set after loading; None: as it is.
+        size: as of `LinuxBus`.
     """
 
-    def __init__(self, bitstream=None, base: int = 0x4000_0000, clock_mhz: float | None = None):
+    def __init__(self, bitstream=None, base: int = 0x4000_0000, clock_mhz: float | None = None, size=4096):
         import pynq  # on a board only
 
         if bitstream is not None:
             pynq.Bitstream(str(bitstream)).download()
         if clock_mhz is not None:
             pynq.Clocks.fclk0_mhz = clock_mhz
-        self.registers, self.pynq = pynq.MMIO(base, 4096), pynq
+        self.registers, self.pynq = pynq.MMIO(base, size), pynq
 
     def read(self, offset: int) -> int:
         return self.registers.read(offset)
@@ -443,13 +451,46 @@ class Accelerator:
             )
         return images
 
-    def run(self, integers) -> np.ndarray:
+    def load_template(self, weights, bank: int = 0) -> None:
+        """Write a template into a bank of a network that has one.
+
+        Args:
+            weights: (mw, mh) of 0/1, as `template` of the description has these sizes.
+            bank: 0 or 1.
+
+        Raises:
+            UserError: the network has no template, or one of another shape.
+        """
+        weights, about = np.asarray(weights), self.about.get("template")
+        if about is None:
+            raise UserError(f"load_template: {self.about['net']} has no template; its weights are fixed.")
+        mw, mh, simd, pe = (about["template"][name] for name in ("mw", "mh", "simd", "pe"))
+        if weights.shape != (mw, mh) or bank not in (0, 1) or not np.isin(weights, (0, 1)).all():
+            raise UserError(
+                f"load_template: a template of {self.about['net']} is {mw} x {mh} of 0 and 1, for bank 0 or "
+                f"1; got {' x '.join(map(str, weights.shape))} for bank {bank}."
+            )
+        folds = weights.astype(np.uint8).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
+        bits = folds.reshape(about["words"], about["word_bits"])
+        pieces = np.packbits(np.pad(bits, ((0, 0), (0, -bits.shape[1] % 32))), axis=1, bitorder="little")
+        for word, row in enumerate(np.ascontiguousarray(pieces).view("<u4").tolist()):
+            at = about["window"] + about["banks"][bank] + word * about["word_bytes"]
+            for piece, value in enumerate(row):
+                self.bus.write(at + 4 * piece, value)
+
+    def run(self, integers, bank: int = 0, learn: bool = False) -> np.ndarray:
         """What the accelerator answers to integers (N, *shape): int64 (N, *shape of the output).
+
+        Args:
+            integers: frames.
+            bank: of a network with a template, which one frames are compared with.
+            learn: each frame's first window becomes the template of the other bank, for the frames behind it.
 
         Raises:
             UserError: the DMA or the shell stopped with an error, or nothing comes any more.
         """
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
+        self.put("flags", int(bank) + 2 * int(learn))
         before, starts = self.get("batches"), range(0, len(integers), self.batch)
         for turn in range(len(starts) + 2 if len(starts) else 0):  # a batch runs while the next is packed
             if turn >= 2:
@@ -506,13 +547,14 @@ class Accelerator:
                 )
             self.bus.pause()
 
-    def predict(self, images) -> np.ndarray:
+    def predict(self, images, bank: int = 0, learn: bool = False) -> np.ndarray:
         """Scores of images as the trained network gives them, float64 (N, classes) or of maps (N, C, H, W).
 
         Args:
             images: as `integers` takes them.
+            bank, learn: as `run` takes them.
         """
-        answers = self.run(self.integers(images))
+        answers = self.run(self.integers(images), bank, learn)
         scale, bias = (np.array(self.about["scores"][name]) for name in ("scale", "bias"))
         if len(self.out.shape) < 3:
             return scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
