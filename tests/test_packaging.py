@@ -58,7 +58,15 @@ def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
 
 @pytest.mark.parametrize(
     "kind",
-    ["hw/rtl/*.sv", "hw/ops/*/*.sv", "hw/boards/*/board.toml", "sw/shipped/*/*.safetensors", "sw/data/*.npz"],
+    [
+        "hw/rtl/*.sv",
+        "hw/ops/*/*.sv",
+        "hw/shells/*/*.sv",
+        "hw/shells/*/drivers/*.[ch]",
+        "hw/boards/*/board.toml",
+        "sw/shipped/*/*.safetensors",
+        "sw/data/*.npz",
+    ],
 )
 def test_the_wheel_has_rtl_boards_weights_and_images(wheel, kind):
     inside = [
