@@ -40,11 +40,14 @@ module xf_depth_to_space #(
 );
 
   if (Rows < 1 || Pixels < 1 || Block < 1 || Chunk < 1 || Width < 1) begin : gen_bad_size
-    $error("xf_depth_to_space: Rows, Pixels, Block, Chunk, Width must be at least 1; %0d %0d %0d %0d %0d",
+    $error("xf_depth_to_space: Rows, Pixels, Block, Chunk, Width must be at least 1; got %0d, %0d, %0d, %0d, %0d",
            Rows, Pixels, Block, Chunk, Width);
-  end else if (Kept < 1 || Kept > Pixels * Chunk || LastRows < 1 || LastRows > Block) begin : gen_bad_cut
-    $error("xf_depth_to_space: Kept=%0d is not 1 .. %0d, or LastRows=%0d not 1 .. %0d",
-           Kept, Pixels * Chunk, LastRows, Block);
+  end else if (Kept < 1 || Kept > Pixels * Chunk) begin : gen_bad_kept
+    $error("xf_depth_to_space: Kept must be 1 .. Pixels * Chunk; got Kept=%0d, Pixels=%0d, Chunk=%0d",
+           Kept, Pixels, Chunk);
+  end else if (LastRows < 1 || LastRows > Block) begin : gen_bad_last_rows
+    $error("xf_depth_to_space: LastRows must be 1 .. Block; got LastRows=%0d, Block=%0d",
+           LastRows, Block);
   end
 
   logic [Width-1:0] data_q;
