@@ -36,7 +36,11 @@ CASES = [
     ("xf_axi_lite", {"AddrW": 4, "Count": 3}, "Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4"),
     ("xf_axi_split", {"AddrW": 1}, "AddrW must be at least 2; got AddrW=1"),
     ("xf_axi_regs", {"AddrW": 2}, "AddrW must be at least 3; got AddrW=2"),
-    ("xf_depth_to_space", {"Chunk": 0}, "Rows, Pixels, Block, Chunk, Width must be at least 1; got 2, 4, 2, 0, 8"),
+    (
+        "xf_depth_to_space",
+        {"Chunk": 0},
+        "Rows, Pixels, Block, Chunk, Width must be at least 1; got 2, 4, 2, 0, 8",
+    ),
     ("xf_depth_to_space", {"Kept": 9}, "Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4, Chunk=2"),
     ("xf_depth_to_space", {"LastRows": 3}, "LastRows must be 1 .. Block; got LastRows=3, Block=2"),
     ("xf_surround", {"ImageH": 0}, "ImageH, ImageW must be at least 1; got 0, 4"),
