@@ -35,7 +35,8 @@ BOX      ?=#                make demo TASK=track: where the object is in the fir
 PREFIX   ?=#                make package: what all modules begin with (default: the network's name)
 GIF      ?=#                make demo: 1: write a small GIF of a video too
 METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
-SEEDS    ?= 0 1 2#          make compare: seeds, each for every method
+SEEDS    ?= 0 1 2#          make compare: seeds, each for every method; of a bitstream 1,2,3, each a run of place and route
+PNR      ?= auto#           auto: a bitstream where its tools are found (make doctor names them); off: none
 JOBS     ?= 1#              make compare: runs in parallel
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
 
@@ -44,15 +45,15 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-STAGES := export lower fold generate hls sim synth netlist report
+STAGES := export lower fold generate hls sim synth netlist bitstream report
 .PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS PNR JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
-OTHERS := RUN PY VENV CXX XNORFORGE_CACHE XNORFORGE_PLUGINS SHELL MAKEFLAGS MAKE CURDIR
+OTHERS := RUN PY VENV CXX XNORFORGE_CACHE XNORFORGE_PLUGINS XNORFORGE_OPENXC7 SHELL MAKEFLAGS MAKE CURDIR
 STRAY  := $(strip $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$(filter-out $(VARIABLES) $(OTHERS) -%,$v))))
 # Values are taken as they stand: make would run what a $(shell …) in them says.
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
@@ -74,7 +75,8 @@ ALONE := env $(patsubst %,-u %,$(filter-out XNORFORGE_DATA,$(VARIABLES)))
 BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$METHOD" --board "$$BOARD" --backend "$$BACKEND" \
 	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --input "$$INPUT" --images-from "$$IMAGES_FROM" --labels "$$LABELS" \
 	--interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
-	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves)
+	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves) \
+	--pnr "$$PNR" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS")
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
 TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS"
 
@@ -112,6 +114,8 @@ sim: | $(VENV)  ## bit simulator and RTL against the golden scores, cycles
 synth: | $(VENV)  ## Yosys cells per operator
 	@$(RUN) build $(BUILD) --until $@
 netlist: | $(VENV)  ## the synthesised netlist against the golden scores
+	@$(RUN) build $(BUILD) --until $@
+bitstream: | $(VENV)  ## place and route for BOARD: routed clock, bitstream (docs/bitstream.md)
 	@$(RUN) build $(BUILD) --until $@
 report: | $(VENV)  ## report.html, report.md, report.json
 	@$(RUN) build $(BUILD) --show

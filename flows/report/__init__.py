@@ -16,11 +16,14 @@ from xnorforge.flows.report import collect, finn_names, hls, pages, vivado
 from xnorforge.flows.synth import cells
 
 
-def write(acc: Path) -> dict:
+def write(acc: Path, routed: bool | None = None) -> dict:
     """Write report.html, report.md, utilization.txt, metrics.json, the folder report/ and, last, report.json
     into `acc`.
 
     A project of hls4ml, of which nothing is counted here, has only report.html, report.md and report.json.
+
+    Args:
+        routed: whether place and route belongs to the build; None: where its record fits the netlist.
 
     Returns:
         The record of report.json.
@@ -30,10 +33,10 @@ def write(acc: Path) -> dict:
     """
     acc = Path(acc)
     if (acc / "hls.json").exists():
-        record = hls.report(acc)
+        record = hls.project_report(acc)
         _texts(acc, _pages(record, acc, "project"))
     else:
-        record = collect.report(acc)
+        record = collect.report(acc, routed)
         validate(record)
         _texts(acc, _pages(record, acc, "design") | {"utilization.txt": vivado.text(record)})
         with whole(acc / "report") as aside:
@@ -100,6 +103,12 @@ def metrics(record: dict) -> dict:
         flat["fold__interval__cycles"] = cycles["interval_bound"]
         flat["sim__interval__cycles"] = cycles["interval_simulated"]
         flat |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": record["fps"]["value"]}
+        if routed := record["routed"]:
+            flat |= {f"bitstream__clock__{name}_mhz": routed[f"{name}_mhz"] for name in ("least", "best")}
+            flat |= {
+                "bitstream__clock__median_mhz": routed["clock_mhz"]["value"],
+                "bitstream__throughput__fps": routed["fps"]["value"],
+            }
     for row in record["accuracy"]:
         for name, value in row.get("figures", {"top1": row.get("top1")}).items():
             flat[f"{row['stage']}__accuracy__{name}".replace(" ", "_")] = value

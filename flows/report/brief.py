@@ -60,6 +60,12 @@ def _counted(record: dict) -> list[str]:
             f"  {title:<9} {formatted(used):>7} of {formatted(has)} ({100 * part['share'][name]:.1f} %), "
             f"{part['kind']}"
         )
+    if routed := record["routed"]:
+        mhz, fps = routed["clock_mhz"], routed["fps"]["value"]
+        lines.append(
+            f"  routed    {mhz['value']:g} MHz ({mhz['kind']}; least {routed['least_mhz']:g}), "
+            f"{formatted(fps)} frames/s at it"
+        )
     return [*lines, f"  bitstream {record['bitstream']}"]
 
 

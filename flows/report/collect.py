@@ -1,8 +1,8 @@
 """The records of a build become one report: numbers are read, joined and divided, never typed.
 
 Every figure keeps its kind: `est` (formula or cost model), `sim` (counted in RTL simulation), `yosys` (cells
-before packing and routing), `target` (what the clock is set to). What nobody measured is null, with the
-reason beside it.
+before packing and routing), `routed` (after them), `target` (what the clock is set to). What nobody
+measured is null, with the reason beside it.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ import numpy as np
 from xnorforge.core.artifacts import check, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import backends, border, operators, provenance, reference
+from xnorforge.flows.route import netlist_digest
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
@@ -45,8 +46,12 @@ def paths(acc: Path) -> dict[str, Path]:
     }
 
 
-def records(acc: Path) -> dict[str, dict]:
+def records(acc: Path, routed: bool | None = None) -> dict[str, dict]:
     """The record of every stage that this board asks for.
+
+    Args:
+        routed: whether place and route belongs to the build; None where nobody says: if a bitstream of this
+            very netlist lies there.
 
     Raises:
         MismatchError: a stage left none; a report without it would show a check that did not run as if
@@ -56,6 +61,11 @@ def records(acc: Path) -> dict[str, dict]:
     fold = asked["fold"]
     if fold.exists() and not boards.load(read_json(fold)["board"]).simulates_netlists:
         del asked["netlist"]
+    there = acc / "bitstream.json"
+    if routed is None:
+        routed = there.exists() and read_json(there)["netlist"] == netlist_digest(acc)
+    if routed:
+        asked["bitstream"] = there
     return read_records(asked)
 
 
@@ -99,11 +109,14 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
     }
 
 
-def report(acc: Path) -> dict:
+def report(acc: Path, routed: bool | None = None) -> dict:
     """The whole report of one accelerator; `run` holds all that differs between two builds of the same
     inputs.
+
+    Args:
+        routed: as for `records`.
     """
-    found = records(acc)
+    found = records(acc, routed)
     ops = graph.operators(acc / "folded.onnx")
     fold, sim, synth, export = (found[name] for name in ("fold", "sim", "synth", "export"))
     board = boards.load(fold["board"])
@@ -164,17 +177,53 @@ def report(acc: Path) -> dict:
         "roofline": operators.operations(ops),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
-        "bitstream": provenance.bitstream(board),
+        "bitstream": provenance.bitstream(board, found.get("bitstream")),
+        "routed": routing_of(found.get("bitstream"), interval),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()
         },
-        "fmax": {},
-        "critical_paths": [],
+        **nextpnr_keys(found.get("bitstream")),
         "files": provenance.product_files(acc),
         "run": provenance.run_facts(found),
     }
     record["run"]["backends"] = backends.beside(acc, record)
     return record
+
+
+def routing_of(record: dict | None, interval: int) -> dict | None:
+    """The clock after place and route, and frames/s at it; null where nothing was routed.
+
+    Args:
+        record: of the stage bitstream.
+        interval: cycles per frame, simulated.
+    """
+    if record is None:
+        return None
+    clock, count = record["clock"], len(record["seeds"])
+    return {
+        **{name: record[name] for name in ("program", "timing", "shell", "seeds", "fastest", "used", "bit")},
+        "clock_mhz": {
+            "value": clock["median"],
+            "kind": f"routed, {'median of ' if count > 1 else ''}{count} seed{'s' if count > 1 else ''}",
+        },
+        "least_mhz": clock["least"],
+        "best_mhz": clock["best"],
+        "fps": {
+            "value": round(clock["median"] * 1e6 / interval, 1),
+            "kind": "cycles simulated, clock routed",
+        },
+    }
+
+
+def nextpnr_keys(record: dict | None) -> dict:
+    """`fmax` as in nextpnr's own report, and the critical paths by operator; empty where nothing was
+    routed.
+    """
+    if record is None:
+        return {"fmax": {}, "critical_paths": []}
+    clock = record["clock"]
+    fmax = {"clk": {"achieved": clock["best"], "constraint": clock["asked"]}}
+    return {"fmax": fmax, "critical_paths": record["critical_paths"]}
 
 
 def verdict(rows: list[dict], lower: dict) -> str:

@@ -12,7 +12,7 @@ NO_MATRIX = {"weights": None, "reuse_factor": None}
 STAGES = {"export": "..", "lower": "..", "fold": ".", "hls": "."}
 
 
-def report(acc: Path) -> dict:
+def project_report(acc: Path) -> dict:
     """The whole report of one hls4ml project.
 
     Raises:

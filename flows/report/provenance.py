@@ -2,13 +2,12 @@
 
 import platform
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 from xnorforge.core.artifacts import digest
 from xnorforge.core.input_format import scale_words
-from xnorforge.hw import families
+from xnorforge.hw import families, routing
 
 
 def origin(export: dict) -> str:
@@ -43,15 +42,23 @@ def netlist(board) -> str:
     return f"not simulated, no models of the {board.family} cells"
 
 
-def bitstream(board) -> str:
-    """One sentence: nothing here makes a bitstream for this part."""
-    tool = families.load(board.family).vendor_tool
-    if tool is None:
-        return "not built: place and route is not part of this build"
-    command, name = tool
-    if shutil.which(command):
-        return f"not built: {name} is on PATH, this build does not call it"
-    return f"not built, {name} not found on PATH"
+def bitstream(board, record: dict | None) -> str:
+    """One sentence: the bitstream, or why there is none and what would give one.
+
+    Args:
+        record: of the stage bitstream; None where it did not run.
+    """
+    if record:
+        return f"{record['bit']['file']}, {record['bit']['bytes']:,} bytes, for {record['part']}"
+    router = routing.load(board.family)
+    if router is None or not board.shell:
+        tool = families.load(board.family).vendor_tool
+        other = f"; {tool[1]} has one" if tool else ""
+        return f"not built, there is no place and route for this part here{other}"
+    lacking = router.missing()
+    if lacking:
+        return f"not built, {lacking[0].name} not found; `make doctor` names its source"
+    return "not built, place and route was left out (PNR=off)"
 
 
 def product_files(acc: Path) -> list[dict]:
@@ -65,6 +72,7 @@ def product_files(acc: Path) -> list[dict]:
         "rtl": "any SystemVerilog tool; file list rtl.f",
         "hls_project": "Vitis HLS",
         "netlist": "any Verilog tool with the family's cell models",
+        "bitstream": "the board's loader: docs/bitstream.md",
     }.items():
         path = acc / name
         parts = (

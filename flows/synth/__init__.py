@@ -1,8 +1,8 @@
 """Resources: every layer through Yosys, in processes side by side, cached by what went in, summed per
 operator.
 
-What is counted is the netlist that `netlist/` holds and that the netlist simulation runs. Nothing is
-estimated here, and no clock is stated: there is no place and route for the Zynq parts.
+What is counted is the netlist that `netlist/` holds, that the netlist simulation runs, and that place and
+route (flows/route) starts from. Nothing is estimated here, and no clock is stated.
 """
 
 import hashlib

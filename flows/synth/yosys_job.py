@@ -29,12 +29,12 @@ def script(job: dict) -> list[str]:
     simulated.
     """
     flags = " ".join(["-sv", "-I.", *(f"-D{name}" for name in job["defines"])])
-    stubs = [f"read_verilog -lib {flags} {_quoted(*job['stubs'])}"] if job["stubs"] else []
+    stubs = [f"read_verilog -lib {flags} {quoted(*job['stubs'])}"] if job["stubs"] else []
     inner = [name for name in job["modules"] if name != job["top"]]
     flat, own = " ".join(inner or job["modules"]), inner and job.get("own")
     return [
         *stubs,
-        f"read_verilog -defer {flags} {_quoted(*job['sources'])}",
+        f"read_verilog -defer {flags} {quoted(*job['sources'])}",
         f"{families.load(job['family']).synth} -top {job['top']}",
         f"flatten -noscopeinfo {flat}",
         *(
@@ -44,32 +44,38 @@ def script(job: dict) -> list[str]:
         ),
         "splitnets",  # a chain of carries through one vector would look like a loop to a simulator
         "opt_clean -purge",
-        f"tee -q -o {_quoted(job['folder'] + '/cells.json')} stat -json",
+        f"tee -q -o {quoted(job['folder'] + '/cells.json')} stat -json",
         *(command for name in job["modules"] for command in _written(name, job["folder"])),
     ]
 
 
 def _written(module: str, folder: str) -> tuple[str, ...]:
-    path = _quoted(f"{folder}/{module}.v")
+    path = quoted(f"{folder}/{module}.v")
     return f"select -module {module}", f"write_verilog -noattr -selected {path}", "select -clear"
 
 
-def _quoted(*paths: str) -> str:
+def quoted(*paths: str) -> str:
     """Paths as words of a Yosys command: in quotes where one would be taken for several words."""
     return " ".join(f'"{path}"' if " " in path or ";" in path or "#" in path else path for path in paths)
 
 
 def main(path: str) -> None:
     """Run the job."""
+    job = json.loads(Path(path).read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results"  # Yosys knows no quotes within quotes
+        results.symlink_to(job["folder"])
+        run_commands(script({**job, "folder": str(results)}))
+
+
+def run_commands(commands: list[str]) -> None:
+    """Run Yosys commands on a fresh design; an error of Yosys ends this process."""
     with tempfile.TemporaryDirectory() as folder:
         _through_a_plain_path(Path(folder))
         from pyosys import libyosys as yosys
 
-        job = json.loads(Path(path).read_text())
-        results = Path(folder) / "results"  # Yosys knows no quotes within quotes
-        results.symlink_to(job["folder"])
         design = yosys.Design()
-        for command in script({**job, "folder": str(results)}):
+        for command in commands:
             yosys.run_pass(command, design)
 
 

@@ -3,8 +3,9 @@
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from xnorforge.core import networks
 from xnorforge.core.errors import UserError, unknown
@@ -14,6 +15,7 @@ from xnorforge.hw import families
 MOST_BYTES = 1 << 16  # of a board.toml
 NEEDED = ("lut", "ff", "bram36", "dsp")  # of every capacity
 PART = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
+PIN = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 ADDRESS = re.compile(r"https?://[^\s\"'<>`\\]+")
 
 
@@ -31,6 +33,8 @@ class Board:
         capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts
             them.
         links: addresses of the board's and the part's documentation.
+        shell: of a bitstream: `pins` {role: pin}, `baud` of its serial line, `clock_mhz` of the oscillator
+            where the clock comes from a pin; empty where no bitstream is made.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Board:
     interval: int
     capacity: dict[str, int]
     links: dict[str, str]
+    shell: dict[str, Any] = field(default_factory=dict)
 
     @property
     def simulates_netlists(self) -> bool:
@@ -66,14 +71,16 @@ def load(name: str) -> Board:
     """
     path = place("hw.boards", name) / "board.toml"
     data = _read(path)
-    for field, (words, fits) in FIELDS.items():
-        table, _, key = field.rpartition(".")
+    for name_of, (words, fits) in FIELDS.items():
+        table, _, key = name_of.rpartition(".")
         given = data.get(table, {}) if table else data
         if not isinstance(given, dict) or key not in given:
-            raise UserError(f"{path}: has no {field}; give {words}.")
+            if name_of in OPTIONAL:
+                continue
+            raise UserError(f"{path}: has no {name_of}; give {words}.")
         if not fits(given[key]):
-            raise UserError(f"{path}: {field} = {given[key]!r} cannot be; give {words}.")
-    there = {field.partition(".")[0] for field in FIELDS}
+            raise UserError(f"{path}: {name_of} = {given[key]!r} cannot be; give {words}.")
+    there = {name_of.partition(".")[0] for name_of in FIELDS}
     if stray := [*(set(data) - there), *(f"clock.{key}" for key in set(data["clock"]) - {"mhz", "kind"})]:
         raise UserError(f"{path}: {min(stray)} is no field of a board; it has {', '.join(FIELDS)}.")
     if data["family"] not in families.names():
@@ -111,6 +118,17 @@ def _count(value) -> bool:
     return type(value) is int and 0 < value < 1 << 53
 
 
+def _shell(value) -> bool:
+    """Whether a table is of the shell of a bitstream: pins by role, a rate, maybe an oscillator."""
+    if not isinstance(value, dict) or set(value) - {"pins", "baud", "clock_mhz"}:
+        return False
+    pins, clock = value.get("pins"), value.get("clock_mhz", 1)
+    named = isinstance(pins, dict) and all(
+        isinstance(pin, str) and PIN.fullmatch(pin) for pin in pins.values()
+    )
+    return named and _count(value.get("baud")) and isinstance(clock, int | float) and 0 < clock <= 10_000
+
+
 # {field: (what it holds, whether a value is that)}
 FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "title": ("a line of text, name and maker", _line),
@@ -136,4 +154,9 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
             and all(isinstance(one, str) and ADDRESS.fullmatch(one) for one in value.values())
         ),
     ),
+    "shell": (
+        "what a bitstream needs: pins, letters and digits by role, baud, and clock_mhz where a pin has the clock",
+        _shell,
+    ),
 }
+OPTIONAL = ("shell",)  # a board without it gets no bitstream

@@ -50,6 +50,8 @@ OPTIONS = (
     click.option("--images", help="Images simulated in RTL without stalls.  [default: 100]"),
     click.option("--stalled", help="Of these, again with random stalls (back-pressure).  [default: 20]"),
     click.option("--waves", is_flag=True, help="Write waveforms of the first frames."),
+    click.option("--pnr", help="Place and route: auto, where its tools are found, or off.  [default: auto]"),
+    click.option("--seeds", help="Of place and route, each a run.  [default: 1,2,3]"),
 )
 
 
@@ -77,7 +79,7 @@ def resolve(given: dict) -> Request:
     """The request that the options of a command line make; empty values count as not given.
 
     Raises:
-        UserError: a value that is no number, or a network of another task.
+        UserError: a value that is no number or none that is allowed, or a network of another task.
     """
     found = {name: value for name, value in given.items() if value not in (None, "", False)}
     task = found.pop("task", None)
@@ -89,6 +91,8 @@ def resolve(given: dict) -> Request:
         if kind in found:
             request.number(kind, found[kind])
             found[kind] = int(found[kind])
+    if "seeds" in found:
+        found["seeds"] = request.seeds(found["seeds"])
     if "scale" in found:
         found["scale"], found["offset"] = scale_of(found["scale"])
     return Request(**found)

@@ -176,3 +176,12 @@ def synth(acc, jobs) -> None:
 def netlist(acc, images) -> None:
     """Simulate the synthesised netlist of ACC against the golden scores."""
     one("netlist", acc.parent, acc, images=images)
+
+
+@cli.command(short_help="Place and route, a bitstream, and the clock that it has.")
+@click.argument("acc", type=FOLDER)
+@click.option("--seeds", default="1,2,3", show_default=True, help="Each a run of place and route.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs in parallel.")
+def bitstream(acc, seeds, jobs) -> None:
+    """Place and route the netlist of ACC and write its bitstream."""
+    one("bitstream", acc.parent, acc, seeds=request.seeds(seeds), jobs=jobs)

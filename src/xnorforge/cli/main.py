@@ -32,6 +32,7 @@ VERBS_OF = {
         "sim",
         "synth",
         "netlist",
+        "bitstream",
     ),
     "modules": ("import",),
     "results": ("report", "demo", "package", "bench"),

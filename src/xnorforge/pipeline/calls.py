@@ -122,12 +122,19 @@ def netlist(net_dir: Path, acc: Path, images=2) -> None:
     simulate_netlist(acc, net_dir, images, lambda text: say(f"netlist     {text}"))
 
 
-def report(_net_dir: Path, acc: Path) -> None:
+def bitstream(net_dir: Path, acc: Path, seeds, jobs=2) -> None:
+    """Place and route, a bitstream, and the clock that it has."""
+    from xnorforge.flows.route import place_and_route
+
+    place_and_route(acc, net_dir, seeds, jobs)
+
+
+def report(_net_dir: Path, acc: Path, routed) -> None:
     """report.html, report.md, report.json; the short form goes to standard output."""
     from xnorforge.core.artifacts import read_json
     from xnorforge.flows.report import brief, write
 
-    write(acc)
+    write(acc, routed)
     try:
         print(brief.as_text(read_json(acc / "report.json")), flush=True)
     except BrokenPipeError:  # nobody reads it any more; the files are written

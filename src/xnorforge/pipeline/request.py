@@ -20,6 +20,8 @@ from xnorforge.sw.training import runs
 
 NET = "mnist-cnn"
 OUTPUTS = ("scores", "labels")
+PNR = ("auto", "off")
+SEEDS = (1, 2, 3)
 READ = {
     "model": "a QONNX file",
     "folding": "a JSON file",
@@ -52,6 +54,8 @@ class Request:
         folding: JSON file with Pe, Simd and depths; the rest is searched.
         images, stalled: images simulated in RTL without stalls, and how many of these again with random ones.
         waves: write waveforms of the first frames.
+        pnr: place and route: "auto" where its tools are found, or "off".
+        seeds: of place and route, each a run.
         folder: of the network; by default out/<its name>.
         begin: the first stage; the artefacts of those before it exist already.
         jobs: layers that are synthesised in parallel.
@@ -76,6 +80,8 @@ class Request:
     images: int = 100
     stalled: int = 20
     waves: bool = False
+    pnr: str = "auto"
+    seeds: tuple[int, ...] = SEEDS
     folder: Path | None = None
     begin: str = "export"
     jobs: int = 2
@@ -111,9 +117,14 @@ class Request:
 
     def plan(self) -> list[stages.Stage]:
         """The stages of this build, in their order."""
-        found = stages.stages_of(self.backend, self.board)
+        found = stages.stages_of(self.backend, self.board, self.pnr)
         first = next(index for index, stage in enumerate(found) if stage.name == self.begin)
         return found[first:]
+
+    @property
+    def routed(self) -> bool:
+        """Whether place and route is part of this build."""
+        return not stages.no_bitstream(self.backend, self.board, self.pnr)
 
     def options(self, stage: stages.Stage) -> dict:
         """The options that a stage reads."""
@@ -169,6 +180,8 @@ def names(asked: Request) -> None:
             raise unknown(kind.upper(), name, known(kind))
     if asked.output not in OUTPUTS:
         raise unknown("OUTPUT", asked.output, OUTPUTS)
+    if asked.pnr not in PNR:
+        raise unknown("PNR", asked.pnr, PNR)
 
 
 def plain(asked: Request) -> None:
@@ -213,6 +226,22 @@ def number(kind: str, given: str) -> None:
         raise UserError(
             f"{kind.upper()}: '{given}' is no whole number of {least} or more; give one, as {example}."
         )
+
+
+def seeds(given: str) -> tuple[int, ...]:
+    """The numbers of `1,2,3`.
+
+    Raises:
+        UserError: it names none, one twice, or something else than whole numbers of 0 to 2^31 - 1.
+    """
+    words = given.replace(",", " ").split()
+    fit = words and all(word.isdecimal() and int(word) < 1 << 31 for word in words)
+    if not fit or len(set(map(int, words))) < len(words):
+        raise UserError(
+            f"SEEDS: '{given}' is no list of different whole numbers of 0 to 2147483647; "
+            "give some, as SEEDS=1,2,3."
+        )
+    return tuple(map(int, words))
 
 
 def assignment(text: str) -> tuple[str, str]:

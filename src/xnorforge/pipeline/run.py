@@ -13,7 +13,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import say
 from xnorforge.pipeline import reads, record
 from xnorforge.pipeline.request import Request
-from xnorforge.pipeline.stages import STAGES, Stage, path_of
+from xnorforge.pipeline.stages import STAGES, Stage, no_bitstream, path_of
 
 JOBS = 2
 
@@ -37,6 +37,9 @@ def wanted(asked: Request, until: str = "report") -> list[Stage]:
         UserError: no such stage in this build.
     """
     stages = {stage.name: stage for stage in asked.plan()}
+    if until == "bitstream" and until not in stages:
+        why = no_bitstream(asked.backend, asked.board, asked.pnr).rstrip(".")
+        raise UserError(f"bitstream: {why}.")
     if until not in stages:
         raise UserError(
             f"{until}: no stage of a build with BACKEND={asked.backend} for {asked.board}; "

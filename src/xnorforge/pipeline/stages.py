@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.hw import boards
+from xnorforge.hw import boards, routing
 
 CALLS = "xnorforge.pipeline.calls"
 
@@ -97,6 +97,14 @@ STAGES = (
         handed=("acc/rtl",),
     ),
     Stage(
+        "bitstream",
+        ("generate", "synth"),
+        ("acc/bitstream.json", "acc/bitstream"),
+        ("seeds",),
+        environment=("XNORFORGE_OPENXC7",),
+        pace=("jobs",),
+    ),
+    Stage(
         "hls",
         ("export", "lower", "fold"),
         ("acc/hls.json", "acc/hls_project"),
@@ -113,6 +121,7 @@ STAGES = (
             "acc/metrics.json",
             "acc/utilization.txt",
         ),
+        ("routed",),
         times=True,
     ),
 )
@@ -126,8 +135,11 @@ OPTIONAL = (
 NAMES = tuple(stage.name for stage in STAGES)
 
 
-def stages_of(backend: str, board: str) -> list[Stage]:
+def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
     """The stages of a build in an order in which they can run, the report last.
+
+    Args:
+        pnr: "off" leaves place and route out, which is done otherwise where its tools are found.
 
     Raises:
         UserError: no such back end or board.
@@ -138,6 +150,8 @@ def stages_of(backend: str, board: str) -> list[Stage]:
         if name == "netlist" and not simulates_netlists(board):
             continue
         found.append(declared.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
+    if not no_bitstream(backend, board, pnr):
+        found.append(declared["bitstream"])
     inputs = tuple(stage.name for stage in found)
     return [*found, replace(declared["report"], inputs=inputs)]
 
@@ -177,6 +191,20 @@ def following(backend: str) -> tuple[str, ...]:
 def simulates_netlists(board: str) -> bool:
     """Whether the netlist of a board's part can be simulated: its family has models of its cells."""
     return boards.load(board).simulates_netlists
+
+
+def no_bitstream(backend: str, board: str, pnr: str) -> str:
+    """Why a build makes no bitstream, and what would give one, as the end of a sentence; "" where it does."""
+    if "synth" not in following(backend):
+        return f"BACKEND={backend} maps no netlist; BACKEND=rtl does"
+    if pnr == "off":
+        return "PNR=off; without it, place and route is done where its tools are found"
+    where = boards.load(board)
+    router = routing.load(where.family)
+    if router is None or not where.shell:
+        return f"there is no place and route for {board} ({where.part}) here"
+    lacking = router.missing()
+    return routing.lacking(lacking) if lacking else ""
 
 
 def path_of(name: str, net_dir: Path, acc: Path) -> Path:

@@ -1,0 +1,255 @@
+"""Place and route: the netlist that was counted and proven, in a shell, becomes a bitstream and a clock.
+
+The family's `route.py` runs the tools (hw/routing.py); nothing here knows a family. Each seed's run is kept
+by the content of its netlist, so that asking for more seeds runs only those that are new.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.progress import say
+from xnorforge.flows.route import netlist_job, paths
+from xnorforge.flows.synth import cache_dir
+from xnorforge.hw import boards, routing, shells
+from xnorforge.hw.boards import Board
+from xnorforge.hw.routing import Hop, Routed, Router, TimingPath
+
+NETLIST, RESULT, TOP_FILE = "netlist.json", "routed.json", f"{routing.TOP}.v"
+WORST = 5  # paths that the record keeps
+
+
+def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), jobs: int = 2) -> dict:
+    """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
+
+    Args:
+        acc: folder of one board's accelerator, with `synth.json`, `netlist/` and `rtl/rtl.json`.
+        net_dir: folder of the network; named in the record.
+        seeds: of the placement, each a run.
+        jobs: runs at a time.
+
+    Returns:
+        The record: `clock` (MHz: asked, least, median and best of the seeds), `seeds` (a row each), `used`
+        (sites of the part, of the fastest), `critical_paths` (slowest first, by operator), `timing` (whose
+        delays), `shell`, `bit`, `checks`.
+
+    Raises:
+        UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
+        ToolMissing: a tool is not found.
+    """
+    acc = Path(acc)
+    synth, rtl = (artifacts.read_json(acc / name) for name in ("synth.json", "rtl/rtl.json"))
+    board = boards.load(synth["board"])
+    router = _router(board)
+    if "control" in rtl:
+        raise UserError(
+            f"bitstream: {Path(net_dir).name} is given templates over AXI4-Lite, which the shell of a serial "
+            "line does not have; build it with PNR=off, or put rtl/ into a design of your own."
+        )
+    with artifacts.measured("pyosys") as run:
+        netlist, text, given = joined(acc, rtl["border"], board, router)
+        lines = [text, *router.identity(board)]
+        with ThreadPoolExecutor(jobs) as pool:
+            found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed), seeds))
+    runs = dict(zip(seeds, found))
+    best = max(runs, key=lambda seed: runs[seed][1].mhz)
+    layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
+    slowest = [paths.row(path, seed, layers) for seed, (_, one) in runs.items() for path in one.paths]
+    slowest = sorted(slowest, key=lambda row: -row["ns"])[:WORST]
+    clocks = sorted(one.mhz for _, one in runs.values())
+    folder, fastest = runs[best]
+    if fastest.mhz < board.clock_mhz:
+        raise UserError(missed(board, runs[best][1], list(runs), layers))
+    counted = Counter[str]()
+    for part in (*synth["operators"], synth["top"]):
+        counted.update(part["cells"])
+    with artifacts.whole(acc / "bitstream") as aside:
+        aside.mkdir()
+        shutil.copyfile(folder / fastest.bit, aside / fastest.bit)
+        (aside / TOP_FILE).write_text(text)
+        for path in shells.shell_sources():
+            shutil.copyfile(path, aside / path.name)
+    record = {
+        "stage": "bitstream",
+        "checks": [
+            placed_check(given, counted),
+            *router.checks(json.loads(netlist), folder, fastest),
+        ],
+        "net": Path(net_dir).name,
+        "board": board.name,
+        "part": board.part,
+        "program": router.program,
+        "timing": router.timing,
+        "shell": "a serial line of "
+        f"{board.shell['baud']:,} baud, 8N1: bytes of a frame in, bytes of its result out",
+        "netlist": netlist_digest(acc),
+        "clock": {
+            "kind": "routed",
+            "asked": board.clock_mhz,
+            "least": round(clocks[0], 2),
+            "median": round(median(clocks), 2),
+            "best": round(clocks[-1], 2),
+        },
+        "seeds": [
+            {"seed": seed, "mhz": round(one.mhz, 2), "ns": round(1e3 / one.mhz, 3)}
+            for seed, (_, one) in runs.items()
+        ],
+        "fastest": best,
+        "used": {kind: {"used": has[0], "available": has[1]} for kind, has in fastest.used.items()},
+        "critical_paths": slowest,
+        "bit": {
+            "file": f"bitstream/{fastest.bit}",
+            "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
+            "sha256": artifacts.digest(acc / "bitstream" / fastest.bit),
+        },
+        "run": run,
+    }
+    artifacts.write_json(acc / "bitstream.json", record)
+    return record
+
+
+def netlist_digest(acc: Path) -> str:
+    """SHA-256 over the accelerator's netlist: what a bitstream was made of."""
+    return artifacts.digest(*sorted((acc / "netlist").glob("*.v")))
+
+
+def _router(board: Board) -> Router:
+    router = routing.load(board.family)
+    if router is None or not board.shell:
+        raise UserError(
+            f"bitstream: no place and route for {board.name} ({board.part}); "
+            f"there is one for the families {', '.join(routing.routers())}."
+        )
+    lacking = router.missing()
+    if lacking:
+        raise ToolMissing(f"bitstream: {routing.lacking(lacking)}")
+    return router
+
+
+def joined(
+    acc: Path, border: Mapping[str, Any], board: Board, router: Router
+) -> tuple[bytes, str, Counter[str]]:
+    """Put the netlist of `acc` into a shell, or find that in the cache.
+
+    Args:
+        border: of `rtl.json`: bytes of a beat in and out.
+
+    Returns:
+        The whole design as Yosys' JSON (bytes), in the form that the router takes; the text of its top; the
+        accelerator's cells in it by kind, before the router writes any in another form.
+
+    Raises:
+        UserError: Yosys cannot read the netlist.
+    """
+    bytes_in, bytes_out = border["input"]["bytes"], border["output"]["bytes"]
+    text = router.top(board, bytes_in, bytes_out)
+    netlist = sorted((acc / "netlist").glob("*.v"))
+    job = {
+        "family": board.family,
+        "sources": [*(path.name for path in shells.shell_sources()), TOP_FILE],
+        "ports": "ports.v",
+        "netlist": [f"mapped_{path.name}" for path in netlist],
+        "out": NETLIST,
+    }
+    copied = [*shells.shell_sources(), *shells.included(), *netlist]
+    stated = [*netlist_job.script(job), version("pyosys"), text, artifacts.digest(*copied)]
+    kept = _cache() / f"netlist-{hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:32]}"
+    if not (kept / NETLIST).is_file():
+        with artifacts.whole(kept) as aside, tempfile.TemporaryDirectory() as name:
+            aside.mkdir()
+            folder = Path(name)
+            (folder / TOP_FILE).write_text(text)
+            (folder / "ports.v").write_text(shells.black_box(bytes_in, bytes_out))
+            for path in copied:
+                shutil.copyfile(path, folder / (f"mapped_{path.name}" if path in netlist else path.name))
+            _yosys(folder, job)
+            shutil.copyfile(folder / NETLIST, aside / NETLIST)
+    design = json.loads((kept / NETLIST).read_text())
+    cells = design["modules"][routing.TOP]["cells"]
+    own = (cell for name, cell in cells.items() if name.startswith(f"{routing.ACCELERATOR}."))
+    given = Counter(cell["type"] for cell in own)
+    return json.dumps(router.adapted(design)).encode(), text, given
+
+
+def _yosys(folder: Path, job: dict[str, Any]) -> None:
+    (folder / "job.json").write_text(json.dumps(job))
+    command = [sys.executable, "-m", "xnorforge.flows.route.netlist_job", "job.json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
+        raise UserError(f"bitstream: Yosys cannot join shell and netlist: {(said or ['no message'])[0]}")
+
+
+def _cache() -> Path:
+    """Where joined netlists and the runs of seeds are kept."""
+    return cache_dir().parent / "route"
+
+
+def _kept(
+    netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int
+) -> tuple[Path, Routed]:
+    """The run of one seed and the folder of what it left, from the cache or from the tools."""
+    key = hashlib.sha256("\n".join([*lines, str(seed)]).encode() + netlist).hexdigest()[:32]
+    kept = _cache() / key
+    if not (kept / RESULT).is_file():
+        with artifacts.whole(kept) as aside:
+            aside.mkdir()
+            (aside / NETLIST).write_bytes(netlist)
+            try:
+                routed = router.run(aside, board, seed)
+            except UserError as error:
+                raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error
+            (aside / NETLIST).unlink()
+            (aside / RESULT).write_text(json.dumps(_as_json(routed)))
+    one = _of_json(artifacts.read_json(kept / RESULT))
+    say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz routed by {router.program}")
+    return kept, one
+
+
+def _as_json(routed: Routed) -> dict[str, Any]:
+    hops = [[[hop.kind, hop.ns, hop.name] for hop in path.hops] for path in routed.paths]
+    used = {kind: list(has) for kind, has in routed.used.items()}
+    return {"mhz": routed.mhz, "used": used, "paths": hops, "bit": routed.bit}
+
+
+def _of_json(kept: Mapping[str, Any]) -> Routed:
+    found = [TimingPath(tuple(Hop(*hop) for hop in path)) for path in kept["paths"]]
+    used = {kind: (has[0], has[1]) for kind, has in kept["used"].items()}
+    return Routed(kept["mhz"], used, found, kept["bit"])
+
+
+def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:
+    """The accelerator's cells in the design that is placed against those that synthesis counted, by kind."""
+    kinds = sorted({*given, *counted})
+    wrong = sum(given.get(kind, 0) != counted.get(kind, 0) for kind in kinds)
+    what = "cells handed to place and route against those that were counted"
+    return artifacts.check("placed = counted cells", 0, wrong, sum(counted.values()), what)
+
+
+def missed(board: Board, best: Routed, seeds: Sequence[int], layers: Mapping[str, str]) -> str:
+    """One sentence: by how much the board's clock is missed, where, and what helps."""
+    short = 1e3 / best.mhz - 1e3 / board.clock_mhz
+    runs = f"the best of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
+    text = f"bitstream: {runs} reaches {best.mhz:.1f} MHz and {board.name} runs at {board.clock_mhz:g} MHz"
+    if not best.paths:
+        return f"{text}, missed by {short:.2f} ns; give more seeds (SEEDS=), or a larger INTERVAL."
+    row = paths.row(best.paths[0], 0, layers)
+    where = " → ".join(row["operators"])
+    text += f", missed by {short:.2f} ns in {where} ({row['routing_ns']:.1f} of {row['ns']:.1f} ns in wires)"
+    if len(row["operators"]) > 1:
+        last = row["operators"][-1]
+        cut = f'FOLDING= with {{"{last}": {{"depth": 2}}}}'
+        return f"{text}; a FIFO in front of one of them cuts the path ({cut})."
+    return f"{text}; fewer pe or simd there (FOLDING=), or a larger INTERVAL, shorten it."

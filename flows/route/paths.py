@@ -1,0 +1,48 @@
+"""Critical paths by operator: names of cells survive synthesis, and the first parts name the layer."""
+
+import re
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from xnorforge.hw.routing import TimingPath
+
+# The instance of a layer in a name of a cell or net; Yosys' own names have a backslash in front.
+LAYER = re.compile(r"(?:^|[.\\])u_(layer_\d+_\w+)")
+SHELL = re.compile(r"(?:^|[.\\])u_shell\b")
+
+
+def operator(name: str, layers: Mapping[str, str]) -> str:
+    """The operator that a cell or net belongs to.
+
+    Args:
+        name: as the tool gives it.
+        layers: {module of a layer: its operator}.
+
+    Returns:
+        The operator's name, "shell", or "top" for what joins operators.
+    """
+    found = LAYER.search(name)
+    if found and found[1] in layers:
+        return layers[found[1]]
+    return "shell" if SHELL.search(name) else "top"
+
+
+def row(path: TimingPath, seed: int, layers: Mapping[str, str]) -> dict[str, Any]:
+    """A path for the record: which operators its cells are in, in their order, and where the time goes.
+
+    Nets do not count for the operators: one between two operators is called after either of them.
+    """
+    cells = [hop for hop in path.hops if hop.kind != "routing"]
+    named = [operator(hop.name, layers) for hop in cells]
+    inside = [name for name in named if name != "top"] or named
+    return {
+        "seed": seed,
+        "ns": round(path.ns, 3),
+        "logic_ns": round(path.delay(routing=False), 3),
+        "routing_ns": round(path.delay(routing=True), 3),
+        "operators": [name for name, _ in groupby(inside)],
+        "cells": len(cells),
+        "from": cells[0].name if cells else "",
+        "to": cells[-1].name if cells else "",
+    }

@@ -1,0 +1,258 @@
+"""AMD/Xilinx 7 series by openXC7's tools: nextpnr-xilinx, fasm2frames, xc7frames2bit.
+
+They are in no package registry; users install them as openXC7 publishes them. They are looked for in the
+folder that XNORFORGE_OPENXC7 names and on PATH, the chip database and Project X-Ray's in that folder or where
+openXC7's own variables CHIPDB and PRJXRAY_DB_DIR say.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.hw import routing
+from xnorforge.hw.boards import Board
+from xnorforge.hw.families.xc7 import block_rams, leaves, log
+from xnorforge.hw.routing import ACCELERATOR, Routed, Router, Tool, ToolFailed
+
+VARIABLE = "XNORFORGE_OPENXC7"
+SOURCE = (
+    "openXC7 (github.com/openXC7: a snap, nix, or apio's package tools-openxc7; on PATH, or its folder in "
+    f"{VARIABLE})"
+)
+PART = re.compile(r"(xc7([askz])\d+t?)(\w+)(-\d\w?)")
+FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
+DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
+PINS, BIT, LOG = ("rxd", "txd", "lost"), f"{routing.TOP}.bit", "nextpnr.log"
+
+
+@dataclass(frozen=True)
+class Database(Tool):
+    """A file that belongs to the tools.
+
+    Attributes:
+        file: its name, at the end of a path.
+        variable: of openXC7, names a folder that it lies in or below.
+    """
+
+    file: str = ""
+    variable: str = ""
+
+    def path(self) -> str | None:
+        """Where it is; None where it is not found."""
+        given = [os.environ.get(name) for name in (self.variable, self.folder)]
+        return next((str(found) for root in filter(None, given) for found in self._below(Path(root))), None)
+
+    def _below(self, root: Path) -> Iterator[Path]:
+        for depth in range(DEPTH):
+            yield from sorted(root.glob("/".join(["*"] * depth + [self.file])))
+
+
+def chip_database(part: str) -> Database:
+    """nextpnr-xilinx's own of a part, without speed grade: xc7z020clg400.bin."""
+    name = f"{_parsed(part)[0]}{_parsed(part)[2]}.bin"
+    return Database(f"chip database {name}", SOURCE, VARIABLE, file=name, variable="CHIPDB")
+
+
+def frame_database(part: str) -> Database:
+    """Project X-Ray's of a part: part.yaml, in the folder of the part."""
+    file = f"{FABRICS[_parsed(part)[1]]}/{part}/part.yaml"
+    return Database(f"Project X-Ray's {file}", SOURCE, VARIABLE, file=file, variable="PRJXRAY_DB_DIR")
+
+
+def _parsed(part: str) -> tuple[str, str, str]:
+    """Device, letter of the fabric, package.
+
+    Raises:
+        UserError: it is no part of the 7 series.
+    """
+    known = PART.fullmatch(part)
+    if known is None:
+        raise UserError(f"'{part}' is no part of the 7 series; it is spelled as xc7z020clg400-1.")
+    return known[1], known[2], known[3]
+
+
+PLACE = Tool("nextpnr-xilinx", SOURCE, VARIABLE)
+FRAMES = Tool("fasm2frames", SOURCE, VARIABLE)
+PACK = Tool("xc7frames2bit", SOURCE, VARIABLE)
+
+
+class Xc7(Router):
+    """nextpnr-xilinx, its log, FASM, frames and the bitstream."""
+
+    tools = (PLACE, FRAMES, PACK)
+    program = "nextpnr-xilinx"
+    timing = (
+        "delays of nextpnr-xilinx for one speed grade, pins of the processor without delay; "
+        "no sign-off of AMD, and no silicon was measured"
+    )
+    synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
+
+    def top(self, board: Board, in_bytes: int, out_bytes: int) -> str:
+        """The processor's clock FCLK0 and reset, and the shell of a serial line."""
+        return TEXT.format(
+            top=routing.TOP,
+            accelerator=ACCELERATOR,
+            mhz=f"{board.clock_mhz:g}",
+            in_bytes=in_bytes,
+            out_bytes=out_bytes,
+            in_high=8 * in_bytes - 1,
+            out_high=8 * out_bytes - 1,
+            clocks=round(board.clock_mhz * 1e6 / board.shell["baud"]),
+        )
+
+    def identity(self, board: Board) -> list[str]:
+        """The content of the tools and the pins; the databases are known by path and size."""
+        found = [tool.path() for tool in (*self.tools, chip_database(board.part), frame_database(board.part))]
+        paths = [Path(path) for path in found if path]
+        programs = [artifacts.digest(path) for path in paths[: len(self.tools)]]
+        databases = [f"{path} {path.stat().st_size}" for path in paths[len(self.tools) :]]
+        return [*programs, *databases, pins(board), f"{board.clock_mhz:g} MHz"]
+
+    def adapted(self, netlist: dict[str, Any]) -> dict[str, Any]:
+        """Without LUT6_2 and SRL16E, for versions that do not take them."""
+        return leaves.rewritten(netlist)
+
+    def run(self, folder: Path, board: Board, seed: int) -> Routed:
+        """nextpnr-xilinx, then frames, then the bitstream, which is read back."""
+        chip, frames = chip_database(board.part), frame_database(board.part)
+        absent = [one for one in (chip, frames) if one.path() is None]
+        if absent:
+            raise UserError(routing.lacking(absent))
+        (folder / "pins.xdc").write_text(pins(board))
+        files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm"]
+        wanted = ["--seed", str(seed), "--freq", f"{board.clock_mhz:g}", "--timing-allow-fail"]
+        try:
+            said = routing.call(PLACE, ["--chipdb", str(chip.path()), *files, *wanted], folder, LOG)
+        except ToolFailed as failed:
+            raise UserError(log.failure(failed.said, failed.reason, seed)) from failed
+        mhz, used, path = log.read(said, seed)
+        asked = _read(folder / "out.fasm", PLACE).strip()
+        if not asked:
+            raise UserError(
+                f"nextpnr-xilinx (seed {seed}) left an empty FASM; give other seeds (SEEDS=4,5,6)."
+            )
+        lines = [line for line in asked.splitlines() if line.strip()]  # fasm2frames took no empty line once
+        (folder / "design.fasm").write_text("\n".join(lines) + "\n")
+        yaml = Path(str(frames.path()))
+        root, part = yaml.parents[1], board.part
+        for tool, words in (
+            (FRAMES, ["--part", part, "--db-root", str(root), "design.fasm", "out.frames"]),
+            (PACK, ["--part_file", str(yaml), "--part_name", part, "--frm_file", "out.frames",
+                    "--output_file", BIT]),
+        ):  # fmt: skip
+            try:
+                routing.call(tool, words, folder, f"{tool.name}.log")
+            except ToolFailed as failed:
+                raise UserError(f"{tool.name}: {failed.reason} (seed {seed}); {AGAIN}.") from failed
+        block_rams.frames_of(_read(folder / BIT, PACK, binary=True))
+        return Routed(mhz, used, [path], BIT)
+
+    def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
+        """Block RAMs of the bitstream and of the FASM against those of the netlist."""
+        cells = netlist["modules"][routing.TOP]["cells"].values()
+        asked = block_rams.of_netlist(cells)
+        data = (folder / routed.bit).read_bytes()
+        holding = {
+            "FASM": block_rams.of_fasm((folder / "design.fasm").read_text()),
+            "bitstream": block_rams.of_bitstream(data, _layout(data)),
+        }
+        memories = sum(cell["type"] in ("RAMB18E1", "RAMB36E1") for cell in cells)
+        if not memories:
+            return []
+        return [
+            artifacts.check(
+                f"{name}'s block RAMs = netlist's",
+                0,
+                sum(((found - asked) + (asked - found)).values()),
+                memories,
+                "block RAMs, compared by what they hold",
+            )
+            for name, found in holding.items()
+        ]
+
+
+AGAIN = "install openXC7's tools and databases of one release"
+
+
+def _layout(data: bytes) -> dict[str, Any]:
+    """Project X-Ray's part.json of the part that a bitstream's head names."""
+    named = re.search(rb"b\x00.(xc7[\w-]+)\x00c", data[:400], re.DOTALL)
+    if named is None:
+        raise UserError(f"{BIT}: its head names no part; {AGAIN}.")
+    yaml = frame_database(named[1].decode()).path()
+    return json.loads(Path(str(yaml)).with_name("part.json").read_text())
+
+
+def _read(path: Path, tool: Tool, binary: bool = False) -> Any:
+    """A file that a tool was to write.
+
+    Raises:
+        UserError: it wrote none.
+    """
+    if not path.is_file():
+        raise UserError(f"{tool.name} ended well and left no {path.name}; {AGAIN}.")
+    return path.read_bytes() if binary else path.read_text()
+
+
+def pins(board: Board) -> str:
+    """The constraints file: a place and a level for every pin.
+
+    Raises:
+        UserError: the board's file names no pin for one.
+    """
+    lines = []
+    for role in PINS:
+        if role not in board.shell["pins"]:
+            raise UserError(
+                f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
+                f"it names the pins of {', '.join(PINS)}."
+            )
+        lines.append(f"set_property PACKAGE_PIN {board.shell['pins'][role]} [get_ports {role}]")
+        lines.append(f"set_property IOSTANDARD LVCMOS33 [get_ports {role}]")
+    return "\n".join(lines) + "\n"
+
+
+TEXT = """// The bitstream's top, generated: the processor's clock of {mhz} MHz, a serial line, the
+// accelerator.
+
+module {top} (
+  input  rxd,
+  output txd,
+  output lost
+);
+
+  wire [3:0] clocks, resets;
+  wire clk;
+
+  PS7 u_ps7 (.FCLKCLK(clocks), .FCLKRESETN(resets));
+  BUFG u_clock (.I(clocks[0]), .O(clk));
+
+  reg [2:0] reset_q = 3'b111;
+  always @(posedge clk) reset_q <= {{reset_q[1:0], ~resets[0]}};
+  wire rst_n = ~reset_q[2];
+
+  wire [{in_high}:0] in_data;
+  wire [{out_high}:0] out_data;
+  wire in_valid, in_ready, out_valid, out_ready;
+
+  xf_uart_shell #(.InBytes({in_bytes}), .OutBytes({out_bytes}), .Clocks({clocks})) u_shell (
+    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o(lost),
+    .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
+    .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
+  );
+
+  xf_top {accelerator} (
+    .aclk(clk), .aresetn(rst_n),
+    .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
+    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast()
+  );
+
+endmodule
+"""
+ROUTER = Xc7()

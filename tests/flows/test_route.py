@@ -1,0 +1,246 @@
+"""Place and route: a counted netlist through stand-ins of openXC7's tools, and through nextpnr-ecp5."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.flows import synth
+from xnorforge.flows.route import joined, netlist_digest, place_and_route
+from xnorforge.hw import boards, routing
+from xnorforge.hw.families.xc7.route import ROUTER
+from xnorforge.pipeline import request, stages
+
+sys.path.insert(0, str(Path(__file__).parent))
+import openxc7
+from test_synth import PARITY, TOP
+
+BORDER = {side: {"bytes": 1} for side in ("input", "output")}
+
+
+def accelerator(folder: Path, board: str) -> Path:
+    """A hand-written layer (the parity of six bits) in a top, synthesised for a board."""
+    acc = folder / "parity" / f"rtl-{board}"
+    (acc / "rtl").mkdir(parents=True)
+    (acc / "rtl" / "layer_00_parity.sv").write_text(PARITY)
+    (acc / "rtl" / "top.sv").write_text(TOP.replace("u_layer ", "u_layer_00_parity "))
+    layer = {
+        "module": "layer_00_parity",
+        "file": "layer_00_parity.sv",
+        "node": "parity",
+        "op": "Parity",
+        "memories": [],
+        "generated": [],
+    }
+    rtl = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [layer]}
+    (acc / "rtl" / "rtl.json").write_text(json.dumps(rtl | {"border": BORDER}))
+    (acc / "fold.json").write_text(json.dumps({"board": board, "interval": 1}))
+    synth.synthesise(acc, acc.parent)
+    return acc
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The accelerator for a Zynq board, synthesised once."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XNORFORGE_CACHE", str(folder / "cache"))
+        acc = accelerator(folder, "pynq-z2")
+        joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)  # into the cache, which each test copies
+        return acc
+
+
+@pytest.fixture
+def acc(made, tmp_path, monkeypatch):
+    """A copy of it, with caches of its own and none of the tools."""
+    shutil.copytree(made.parent.parent / "cache/route", tmp_path / "cache/route")
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
+    for name in ("CHIPDB", "PRJXRAY_DB_DIR", "XNORFORGE_OPENXC7"):
+        monkeypatch.delenv(name, raising=False)
+    return Path(shutil.copytree(made, tmp_path / "parity" / "rtl-pynq-z2"))
+
+
+def with_tools(monkeypatch, folder: Path, **how) -> None:
+    monkeypatch.setenv("XNORFORGE_OPENXC7", str(openxc7.install(folder, **how)))
+
+
+def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, monkeypatch):
+    with_tools(monkeypatch, tmp_path / "tools")
+    record = place_and_route(acc, acc.parent, (1, 2))
+    assert record == read_json(acc / "bitstream.json")
+    assert [(check["name"], check["mismatches"]) for check in record["checks"]] == [
+        ("placed = counted cells", 0),
+        ("FASM's block RAMs = netlist's", 0),
+        ("bitstream's block RAMs = netlist's", 0),
+    ]
+    assert (
+        record["checks"][0]["integers"] == 6
+    )  # LUT6, INV and two FDRE of the layer, LUT2 and FDRE of the top
+    assert all(check["integers"] for check in record["checks"])
+    clock = {"kind": "routed", "asked": 100.0, "least": 119.7, "median": 119.7, "best": 119.7}
+    assert record["clock"] == clock
+    assert [row["seed"] for row in record["seeds"]] == [1, 2] and record["fastest"] == 1
+    assert record["used"]["SLICE_LUTX"] == {"used": 4861, "available": 106400}
+    assert len(record["critical_paths"]) == 2 and "no silicon was measured" in record["timing"]
+    assert (acc / record["bit"]["file"]).read_bytes() == openxc7.blank_bit()
+    assert "xf_top u_accelerator" in (acc / "bitstream/xf_board_top.v").read_text()
+    assert record["netlist"] == netlist_digest(acc)
+
+
+def test_a_seed_that_was_routed_is_not_routed_again(acc, tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    with_tools(monkeypatch, tmp_path / "tools", placed=f"open({str(ran)!r}, 'a').write('x')")
+    place_and_route(acc, acc.parent, (1, 2))
+    first = (acc / "bitstream.json").read_text().partition('"run"')[0]
+    place_and_route(acc, acc.parent, (1, 2))
+    assert (acc / "bitstream.json").read_text().partition('"run"')[0] == first
+    assert ran.read_text() == "xx"
+    place_and_route(acc, acc.parent, (1, 2, 3))
+    assert ran.read_text() == "xxx"
+
+
+def test_a_bitstream_of_another_design_fails_its_check(acc, tmp_path, monkeypatch):
+    with_tools(monkeypatch, tmp_path / "tools", bit=openxc7.recorded_bit())
+    checks = {check["name"]: check for check in place_and_route(acc, acc.parent, (1,))["checks"]}
+    assert checks["FASM's block RAMs = netlist's"]["mismatches"] == 0
+    assert checks["bitstream's block RAMs = netlist's"]["mismatches"] == 10
+
+
+def test_a_netlist_that_is_not_the_counted_one_fails_its_check(acc, tmp_path, monkeypatch):
+    with_tools(monkeypatch, tmp_path / "tools")
+    record = read_json(acc / "synth.json")
+    record["operators"][0]["cells"]["FDRE"] += 1
+    (acc / "synth.json").write_text(json.dumps(record))
+    (check, *_) = place_and_route(acc, acc.parent, (1,))["checks"]
+    assert (check["name"], check["mismatches"], check["integers"]) == ("placed = counted cells", 1, 7)
+
+
+SLOW = openxc7.log().replace("119.70 MHz (PASS", "80.00 MHz (FAIL")
+STUCK = openxc7.log()[: openxc7.log().index("Info:     iter=3")]
+SHORT = openxc7.log()[: openxc7.log().index("Info: Critical path report")]
+KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
+FAILURES = {
+    "clock missed": (
+        {"said": SLOW},
+        "bitstream: the best of 2 seeds reaches 80.0 MHz and pynq-z2 runs at 100 MHz, missed by 2.50 ns in "
+        "top (7.2 of 8.5 ns in wires); fewer pe or simd there (FOLDING=), or a larger INTERVAL, shorten it.",
+    ),
+    "overuse left": (
+        {"said": STUCK, "placed": "print('ERROR: Routing design failed.'); sys.exit(1)"},
+        "bitstream: nextpnr-xilinx (seed 1) leaves 28 wires that several nets claim after 2 iterations; "
+        "give other seeds (SEEDS=4,5,6), or a larger INTERVAL.",
+    ),
+    "crash": (
+        {"said": "Info: Packing LUTs..\n", "placed": KILLED},
+        "bitstream: nextpnr-xilinx (seed 1): it ended with signal 9 and named no error; "
+        "give other seeds (SEEDS=4,5,6), or another of its versions.",
+    ),
+    "log cut short": (
+        {"said": SHORT},
+        "bitstream: the log of nextpnr-xilinx (seed 1) ends before the clock after routing; "
+        "it was ended from outside, or is of another version than docs/bitstream.md names.",
+    ),
+    "no room": (
+        {"said": "", "placed": "print('ERROR: Unable to place cell u_x, no BELs remaining'); sys.exit(255)"},
+        "bitstream: nextpnr-xilinx (seed 1) cannot place the design: Unable to place cell u_x, no BELs "
+        "remaining; it does not fit the part after packing, so ask for more cycles per frame (INTERVAL=).",
+    ),
+    "FASM empty": (
+        {"fasm": ""},
+        "bitstream: nextpnr-xilinx (seed 1) left an empty FASM; give other seeds (SEEDS=4,5,6).",
+    ),
+    "frames refused": (
+        {"framed": "sys.exit('ERROR: segment DB has no CLBLM_R')"},
+        "bitstream: fasm2frames: segment DB has no CLBLM_R (seed 1); "
+        "install openXC7's tools and databases of one release.",
+    ),
+    "bitstream cut short": (
+        {"bit": openxc7.blank_bit()[:300_000]},
+        "bitstream: the bitstream ends after 300,000 bytes, in the middle of a packet; it is cut short.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_a_failure_is_one_sentence_and_leaves_nothing(how, acc, tmp_path, monkeypatch):
+    tools, text = FAILURES[how]
+    with_tools(monkeypatch, tmp_path / "tools", **tools)
+    before = sorted(path.name for path in acc.rglob("*"))
+    with pytest.raises(UserError) as refused:
+        place_and_route(acc, acc.parent, (1, 2), jobs=1)
+    assert str(refused.value) == text
+    assert sorted(path.name for path in acc.rglob("*")) == before
+    runs = [path.name for path in (tmp_path / "cache/route").glob("*") if "netlist-" not in path.name]
+    assert len(runs) == (2 if how == "clock missed" else 0)  # a slow run is a run all the same
+
+
+def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(
+        ToolMissing, match=r"^bitstream: nextpnr-xilinx, fasm2frames, xc7frames2bit not found; openXC7"
+    ):
+        place_and_route(acc, acc.parent, (1,))
+    with_tools(monkeypatch, tmp_path / "tools")
+    (tmp_path / "tools/chipdb/xc7z020clg400.bin").unlink()
+    with pytest.raises(UserError, match=r"^bitstream: chip database xc7z020clg400.bin not found; openXC7"):
+        place_and_route(acc, acc.parent, (1,))
+    rtl = read_json(acc / "rtl/rtl.json")
+    (acc / "rtl/rtl.json").write_text(json.dumps(rtl | {"control": {}}))
+    with pytest.raises(
+        UserError, match=r"^bitstream: parity is given templates over AXI4-Lite, which the sh"
+    ):
+        place_and_route(acc, acc.parent, (1,))
+    record = read_json(acc / "synth.json")
+    (acc / "synth.json").write_text(json.dumps(record | {"board": "ultra96"}))
+    with pytest.raises(UserError, match=r"^bitstream: no place and route for ultra96 .*ecp5, xc7\.$"):
+        place_and_route(acc, acc.parent, (1,))
+
+
+def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("XNORFORGE_OPENXC7", raising=False)
+
+    def names(**asked) -> list[str]:
+        return [stage.name for stage in request.Request(**asked).plan()]
+
+    without = names()
+    assert "bitstream" not in without and not request.Request().routed
+    assert "XNORFORGE_OPENXC7" in stages.no_bitstream("rtl", "pynq-z2", "auto")
+    with_tools(monkeypatch, tmp_path / "tools")
+    assert names() == [*without[:-1], "bitstream", "report"] and request.Request().routed
+    assert names(pnr="off") == without
+    assert names(board="ultra96")[-2:] != ["bitstream", "report"]
+    assert stages.no_bitstream("hls4ml", "pynq-z2", "auto").startswith("BACKEND=hls4ml maps no netlist")
+    assert stages.no_bitstream("rtl", "ultra96", "auto") == (
+        "there is no place and route for ultra96 (xczu3eg-sbva484-1-i) here"
+    )
+
+
+@pytest.mark.parametrize("given", ["", "1,,x", "1 2 1", "-1", "2147483648"])
+def test_seeds_are_different_whole_numbers(given):
+    assert request.seeds("1,2 3") == (1, 2, 3)
+    with pytest.raises(UserError, match=rf"^SEEDS: '{given}' is no list of different whole numbers"):
+        request.seeds(given)
+
+
+@pytest.mark.full
+def test_nextpnr_ecp5_routes_the_counted_netlist_into_a_bitstream(tmp_path, monkeypatch):
+    router = routing.load("ecp5")
+    if router.missing():
+        pytest.skip(routing.lacking(router.missing()))
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
+    acc = accelerator(tmp_path, "ulx3s")
+    record = place_and_route(acc, acc.parent, (1, 2), jobs=1)
+    assert [check["mismatches"] for check in record["checks"]] == [0] and record["checks"][0]["integers"]
+    assert record["clock"]["least"] >= 50.0
+    assert record["used"]["EHXPLLL"] == {"used": 1, "available": 4}
+    assert (acc / record["bit"]["file"]).read_bytes()[:13] == b"\xff\x00Part: LFE5U"
+    assert {name for path in record["critical_paths"] for name in path["operators"]} <= {
+        "shell",
+        "top",
+        "parity",
+    }

@@ -1,0 +1,151 @@
+"""What place and route tools left, recorded: reports, logs, FASM and a bitstream are read as they are."""
+
+import json
+import lzma
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.route import paths
+from xnorforge.hw.families.ecp5 import route as ecp5
+from xnorforge.hw.families.xc7 import block_rams, log
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def recorded(name: str) -> bytes:
+    """A recorded file, unpacked."""
+    data = (RECORDED / name).read_bytes()
+    return lzma.decompress(data) if name.endswith(".xz") else data
+
+
+def test_a_report_of_nextpnr_ecp5_gives_clock_sites_and_the_path_by_operator():
+    routed = ecp5.read_report(recorded("ecp5-mnist-tfc.json").decode(), 1)
+    assert round(routed.mhz, 2) == 122.93
+    assert routed.used["TRELLIS_COMB"] == (1954, 83640) and routed.used["DP16KD"] == (4, 208)
+    assert "DCSC" not in routed.used  # none is used
+    (path,) = routed.paths
+    assert path.ns == pytest.approx(1e3 / routed.mhz, abs=0.001)
+    row = paths.row(path, 1, {"layer_02_dense0": "dense0"})
+    assert row["operators"] == ["dense0"] and row["cells"] == 5
+    assert (row["logic_ns"], row["routing_ns"]) == (6.252, 1.883)
+    assert row["from"].endswith("u_weights.gen_block.mem.0.1")
+
+
+@pytest.mark.parametrize("keep", [0, 100, 3000])
+def test_a_report_that_is_cut_short_is_one_sentence(keep):
+    with pytest.raises(UserError, match=r"^the report of nextpnr-ecp5 \(seed 4\) is cut short or of another"):
+        ecp5.read_report(recorded("ecp5-mnist-tfc.json").decode()[:keep], 4)
+
+
+def test_the_pll_divides_as_its_oscillator_allows():
+    for wanted in (25.0, 50.0, 62.5, 75.0, 100.0, 125.0, 200.0):
+        reference, fed_back, divided = ecp5.pll(25.0, wanted)
+        assert 25.0 / reference * fed_back == wanted
+        assert 400 <= wanted * divided <= 800 and 25.0 / reference >= 3.125
+    with pytest.raises(
+        UserError, match=r"^bitstream: the PLL of an ECP5 makes no 33\.3 MHz of 25 MHz exactly"
+    ):
+        ecp5.pll(25.0, 33.3)
+
+
+def test_a_log_of_nextpnr_xilinx_gives_the_routed_clock_and_not_that_before_routing():
+    mhz, used, path = log.read(recorded("xc7-mnist-cnn.log.xz").decode(), 1)
+    assert mhz == 119.70  # 112.75 was estimated after placement
+    assert used["SLICE_LUTX"] == (4861, 106400) and used["RAMB36E1"] == (6, 140) and "DSP48E1" not in used
+    assert path.delay(routing=False) == pytest.approx(1.2, abs=0.15)  # printed with one decimal each
+    assert path.delay(routing=True) == pytest.approx(7.2, abs=0.3)
+    assert path.ns == pytest.approx(8.4, abs=0.3)
+    layers = {
+        f"layer_{module}": module.partition("_")[2]
+        for module in ("08_conv1", "09_width_conv1_pool", "10_conv1_pool", "11_width_conv2_window",
+                       "12_conv2_window")
+    }  # fmt: skip
+    row = paths.row(path, 1, layers)
+    assert row["operators"] == [
+        "conv2_window",
+        "width_conv2_window",
+        "conv1_pool",
+        "width_conv1_pool",
+        "conv1",
+    ]
+    assert log.read(recorded("xc7-cifar10-cnv.log.xz").decode(), 1)[0] == 100.67
+
+
+def test_a_log_that_ends_early_is_one_sentence():
+    said = recorded("xc7-mnist-cnn.log.xz").decode()
+    for end in ("Critical path report", "Max frequency for clock 'clk': 119", "Running router2"):
+        with pytest.raises(UserError) as refused:
+            log.read(said[: said.index(end)], 3)
+        assert str(refused.value) == (
+            "the log of nextpnr-xilinx (seed 3) ends before the clock after routing; "
+            "it was ended from outside, or is of another version than docs/bitstream.md names."
+        )
+
+
+def test_wires_that_several_nets_claim_are_counted_and_the_hardest_nets_named():
+    said = recorded("xc7-mnist-cnn.log.xz").decode()
+    left = said[: said.index("Info:     iter=4")] + said[said.index("Info: 1000 slowest") :]
+    with pytest.raises(UserError) as refused:
+        log.read(left, 1)
+    assert str(refused.value) == (
+        "nextpnr-xilinx (seed 1) leaves 1 wires that several nets claim after 3 iterations (slowest to "
+        "route: $PACKER_GND_NET, u_xf.u_layer_08_conv1.u_op.u_mvu.gen_dot[0].genblk1.gen_bits.u_dot.en_i, "
+        "u_xf.u_layer_08_conv1.u_op.u_mvu.addr[0]); give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
+    )
+
+
+def halves(data: int, parity: int) -> list[block_rams.Block]:
+    """A RAMB36 as two RAMB18: bits 0, 2, 4, … and bits 1, 3, 5, …, by slices of text."""
+    texts = [f"{data:032768b}"[::-1], f"{parity:04096b}"[::-1]]
+    return [(int(texts[0][side::2][::-1], 2), int(texts[1][side::2][::-1], 2)) for side in (0, 1)]
+
+
+def memory_blocks() -> Counter[block_rams.Block]:
+    """What the block RAMs of mnist-cnn hold by its memory files and the manual of the cell (UG473).
+
+    conv2: 512 words of 72 bits, every ninth a parity bit; dense3: 8,192 words of 16 bits in four block RAMs
+    of 4 bits.
+    """
+    data = parity = 0
+    for address, word in enumerate(recorded("xc7-mnist-cnn-conv2.mem.xz").split()):
+        bits = f"{int(word, 16):072b}"[::-1]
+        for byte in range(8):
+            data |= int(bits[9 * byte : 9 * byte + 8][::-1], 2) << (64 * address + 8 * byte)
+            parity |= int(bits[9 * byte + 8]) << (8 * address + byte)
+    blocks = halves(data, parity)
+    words = [word.decode() for word in recorded("xc7-mnist-cnn-dense3.mem.xz").split()]
+    for digit in range(4):
+        blocks += halves(int("".join(word[3 - digit] for word in reversed(words)), 16), 0)
+    return Counter(blocks)
+
+
+def test_block_rams_of_the_recorded_bitstream_and_fasm_hold_the_memory_files():
+    part = json.loads(recorded("xc7z020clg400-1.part.json.xz"))
+    expected = memory_blocks()
+    assert sum(expected.values()) == 10  # five RAMB36
+    asked = block_rams.of_fasm(recorded("xc7-mnist-cnn-block-rams.fasm.xz").decode())
+    found = block_rams.of_bitstream(recorded("xc7-mnist-cnn.bit.xz"), part)
+    assert found == asked == expected
+
+
+def test_one_wrong_bit_of_a_bitstream_is_seen_and_a_cut_one_is_one_sentence():
+    data, part = recorded("xc7-mnist-cnn.bit.xz"), json.loads(recorded("xc7z020clg400-1.part.json.xz"))
+    frames = block_rams.frames_of(data)
+    used = next(frame for frame in frames[7700:] if any(frame))  # block RAMs are behind all logic
+    at = data.index(used) + next(place for place, byte in enumerate(used) if byte)
+    wrong = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    assert block_rams.of_bitstream(wrong, part) != memory_blocks()
+    with pytest.raises(
+        UserError, match=r"^the bitstream ends after 2,000,000 bytes, in the middle of a pack"
+    ):
+        block_rams.frames_of(data[:2_000_000])
+    with pytest.raises(UserError, match=r"^the bitstream has no sync word"):
+        block_rams.frames_of(data[:100])
+    del part["global_clock_regions"]["bottom"]["rows"]["1"]
+    with pytest.raises(
+        UserError, match=r"^the bitstream has 10,008 frames and its part 6,672; it is of anot"
+    ):
+        block_rams.of_bitstream(data, part)

@@ -1,0 +1,80 @@
+"""The shell of a serial line: every byte arrives, in its order, at both ends, and a lost one is told."""
+
+import numpy as np
+import pytest
+
+from xnorforge.hw import shells
+from xnorforge.hw.ops.base import Stream
+from xnorforge.sim import cosim, verilate
+from xnorforge.sim.device import Device, Lane, Port, include_folders, ports_header
+
+CLOCKS = 5
+
+# The host's side of the line, and in place of an accelerator a register stage that adds 1 to every byte.
+BENCH = """
+module xf_line (
+  input  logic       clk_i,
+  input  logic       rst_ni,
+  input  logic [7:0] s_data_i,
+  input  logic       s_valid_i,
+  output logic       s_ready_o,
+  output logic [7:0] m_data_o,
+  output logic       m_valid_o,
+  input  logic       m_ready_i
+);
+  localparam int unsigned Bytes = {size};
+  logic to_fpga, from_fpga, lost, valid, ready, out_valid, out_ready, byte_valid;
+  logic [7:0] got;
+  logic [8*Bytes-1:0] data, changed;
+  xf_uart_tx #(.Clocks({clocks})) u_host_tx (
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .line_o(to_fpga)
+  );
+  xf_uart_shell #(.InBytes(Bytes), .OutBytes(Bytes), .Clocks({clocks})) u_shell (
+    .clk_i, .rst_ni, .rxd_i(to_fpga), .txd_o(from_fpga), .lost_o(lost),
+    .m_axis_tdata(data), .m_axis_tvalid(valid), .m_axis_tready(ready),
+    .s_axis_tdata(changed), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
+  );
+  for (genvar k = 0; k < Bytes; k++) begin : gen_byte
+    assign changed[8*k +: 8] = data[8*k +: 8] + 8'(k + 1);
+  end
+  assign out_valid = valid;
+  assign ready = out_ready;
+  xf_uart_rx #(.Clocks({clocks})) u_host_rx (
+    .clk_i, .rst_ni, .line_i(from_fpga), .data_o(got), .valid_o(byte_valid)
+  );
+  xf_fifo #(.Width(8), .Depth(64)) u_got (
+    .clk_i, .rst_ni, .s_data_i(got), .s_valid_i(byte_valid), .s_ready_o(), .m_data_o, .m_valid_o, .m_ready_i
+  );
+  always_ff @(posedge clk_i) if (rst_ni) assert (!lost);
+endmodule
+"""
+
+
+def device(tmp_path, size: int, frame: int) -> Device:
+    bench = tmp_path / "xf_line.sv"
+    bench.write_text(BENCH.format(size=size, clocks=CLOCKS))
+    stream = Stream((frame,), 1, 8)
+    source, sink = (
+        Port(stream, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
+        for side, way, back in (("s", "i", "o"), ("m", "o", "i"))
+    )
+    lanes = [Lane("line", "rst_ni", [source], [sink], 50_000)]
+    sources = [*shells.shell_sources(), bench]
+    header = ports_header("clk_i", lanes)
+    program = verilate.compile_model("xf_line", sources, header, include_folders(), checked=True, level="-O1")
+    return Device(program, lanes)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("stall", [(0.0, 0.0), (0.9, 0.5)], ids=["flowing", "paused"])
+def test_every_byte_goes_through_the_line_in_its_order(tmp_path, size, stall):
+    sent = np.random.default_rng(size).integers(0, 256, (4, 6 * size))
+    run = cosim.run(device(tmp_path, size, 6 * size), sent, stall=stall, seed=3)
+    added = np.tile(np.arange(1, size + 1), 6)
+    np.testing.assert_array_equal(run.output, (sent + added) % 256)
+
+
+def test_the_shell_passes_lint_without_a_warning():
+    top = [path for path in shells.shell_sources() if path.stem == "xf_uart_shell"]
+    rest = [path for path in shells.shell_sources() if path not in top]
+    verilate.lint("xf_uart_shell", [*rest, *top], include_folders())
