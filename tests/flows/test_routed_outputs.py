@@ -3,14 +3,17 @@
 import json
 import lzma
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.route import paths
+from xnorforge.flows.route import missed, paths
+from xnorforge.hw import boards
 from xnorforge.hw.families.ecp5 import route as ecp5
 from xnorforge.hw.families.xc7 import block_rams, log
+from xnorforge.hw.routing import Routed
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -72,6 +75,18 @@ def test_a_log_of_nextpnr_xilinx_gives_the_routed_clock_and_not_that_before_rout
         "conv1",
     ]
     assert log.read(recorded("xc7-cifar10-cnv.log.xz").decode(), 1)[0] == 100.67
+
+
+def test_a_missed_clock_says_by_how_much_where_and_what_helps():
+    mhz, used, path = log.read(recorded("xc7-mnist-cnn.log.xz").decode(), 1)
+    board = replace(boards.load("pynq-z2"), clock_mhz=125.0)
+    layers = {"layer_12_conv2_window": "conv2_window", "layer_08_conv1": "conv1"}
+    text = missed(board, Routed(mhz, used, [path], ""), [1, 2, 3], layers)
+    assert text == (
+        "bitstream: the best of 3 seeds reaches 119.7 MHz and pynq-z2 runs at 125 MHz, missed by 0.35 ns in "
+        "conv2_window → conv1 (7.2 of 8.5 ns in wires); a FIFO in front of one of them cuts the path "
+        '(FOLDING= with {"conv1": {"depth": 2}}).'
+    )
 
 
 def test_a_log_that_ends_early_is_one_sentence():

@@ -50,9 +50,50 @@ endmodule
 """
 
 
-def device(tmp_path, size: int, frame: int) -> Device:
+# An accelerator that takes nothing; behind each byte sent, whether one was lost.
+STUCK = """
+module xf_line (
+  input  logic       clk_i,
+  input  logic       rst_ni,
+  input  logic [7:0] s_data_i,
+  input  logic       s_valid_i,
+  output logic       s_ready_o,
+  output logic [7:0] m_data_o,
+  output logic       m_valid_o,
+  input  logic       m_ready_i
+);
+  logic line, lost, idle, sent_q;
+  xf_uart_tx #(.Clocks({clocks})) u_host_tx (
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i(s_valid_i & s_ready_o), .s_ready_o(idle), .line_o(line)
+  );
+  xf_uart_shell #(.Clocks({clocks}), .Depth(4)) u_shell (
+    .clk_i, .rst_ni, .rxd_i(line), .txd_o(), .lost_o(lost), .m_axis_tdata(), .m_axis_tvalid(),
+    .m_axis_tready(1'b0), .s_axis_tdata(8'd0), .s_axis_tvalid(1'b0), .s_axis_tready()
+  );
+  // The answer to a byte waits until all of it is on the line and the shell has seen it.
+  logic [3:0] wait_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      sent_q <= 1'b0;
+      wait_q <= '0;
+    end else begin
+      if (s_valid_i && s_ready_o) sent_q <= 1'b1;
+      else if (m_valid_o && m_ready_i) sent_q <= 1'b0;
+      wait_q <= (sent_q && idle) ? wait_q + 4'(wait_q != 4'hf) : '0;
+    end
+  end
+  assign s_ready_o = idle && !sent_q;
+  assign m_valid_o = sent_q && wait_q == 4'hf;
+  logic lost_q;
+  always_ff @(posedge clk_i) lost_q <= lost;
+  assign m_data_o = {{7'd0, lost_q}};
+endmodule
+"""
+
+
+def device(tmp_path, size: int, frame: int, text: str = BENCH) -> Device:
     bench = tmp_path / "xf_line.sv"
-    bench.write_text(BENCH.format(size=size, clocks=CLOCKS))
+    bench.write_text(text.format(size=size, clocks=CLOCKS))
     stream = Stream((frame,), 1, 8)
     source, sink = (
         Port(stream, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
@@ -72,6 +113,11 @@ def test_every_byte_goes_through_the_line_in_its_order(tmp_path, size, stall):
     run = cosim.run(device(tmp_path, size, 6 * size), sent, stall=stall, seed=3)
     added = np.tile(np.arange(1, size + 1), 6)
     np.testing.assert_array_equal(run.output, (sent + added) % 256)
+
+
+def test_the_first_byte_that_finds_no_room_is_said_to_be_lost(tmp_path):
+    run = cosim.run(device(tmp_path, 1, 8, STUCK), np.zeros((1, 8), int), seed=3)
+    assert run.output.tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]  # four wait in memory, one behind it
 
 
 def test_the_shell_passes_lint_without_a_warning():

@@ -28,7 +28,7 @@ class Ecp5(Router):
     tools = (PLACE, PACK)
     program = "nextpnr-ecp5"
     timing = (
-        "delays of nextpnr-ecp5 and Project Trellis for one speed grade, worst case of their fuzzed data; "
+        "delays of nextpnr-ecp5 (Project Trellis) for the part's speed grade; "
         "no sign-off of Lattice, and no silicon was measured"
     )
     synth = f"synth_ecp5 -top {routing.TOP}"

@@ -101,7 +101,7 @@ STAGES = (
         ("generate", "synth"),
         ("acc/bitstream.json", "acc/bitstream"),
         ("seeds",),
-        environment=("XNORFORGE_OPENXC7",),
+        environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"),
         pace=("jobs",),
     ),
     Stage(
