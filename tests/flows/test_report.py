@@ -21,6 +21,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
+from xnorforge.flows.route import netlist_digest
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
 
@@ -857,3 +858,56 @@ def test_halves_stand_side_by_side(built):
     text = pages.page(record, acc, "design", "html")
     pairs = re.findall(r'<div class="two">\n<section id="(\w+)">.*?<section id="(\w+)">', text, re.DOTALL)
     assert pairs == [("device", "roofline"), ("accuracy", "timing")]
+
+
+ROUTED = {
+    "stage": "bitstream",
+    "checks": [check("placed = counted cells", 0, 0, 99, "cells")],
+    "part": "xc7z020clg400-1",
+    "program": "nextpnr-xilinx",
+    "timing": "delays of a model",
+    "shell": "a serial line",
+    "netlist": netlist_digest(Path("/nonexistent")),  # of no file, which is what the records here lie beside
+    "clock": {"kind": "routed", "asked": 100.0, "least": 110.0, "median": 120.0, "best": 130.0},
+    "seeds": [{"seed": n, "mhz": mhz, "ns": 1e3 / mhz} for n, mhz in ((1, 120.0), (2, 130.0), (3, 110.0))],
+    "fastest": 2,
+    "used": {"SLICE_LUTX": {"used": 321, "available": 53200}},
+    "critical_paths": [
+        {"seed": 3, "ns": 9.091, "logic_ns": 2.0, "routing_ns": 7.091, "operators": ["dense0", "dense1"],
+         "cells": 4, "from": "a", "to": "b"},
+    ],
+    "bit": {"file": "bitstream/xf_board_top.bit", "bytes": 4045672, "sha256": "0" * 64},
+    "run": {"wall_s": 1.0, "cpu_s": 1.0, "peak_mb": 1, "tools": {}},
+}  # fmt: skip
+
+
+def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_paths(tmp_path):
+    acc = lay(tmp_path, records())
+    write_json(acc / "bitstream.json", ROUTED)
+    record = report.write(acc)
+    routed = record["routed"]
+    assert routed["clock_mhz"] == {"value": 120.0, "kind": "routed, median of 3 seeds"}
+    assert routed["fps"]["value"] == pytest.approx(120e6 / 24)
+    assert record["clock_mhz"]["kind"] == "target, not routed"
+    assert record["fmax"] == {"clk": {"achieved": 130.0, "constraint": 100.0}}
+    assert record["bitstream"] == "bitstream/xf_board_top.bit, 4,045,672 bytes, for xc7z020clg400-1"
+    assert "placed = counted cells" in {row["name"] for row in record["audits"]}
+    page, text = (acc / "report.html").read_text(), (acc / "report.md").read_text()
+    assert "dense0 → dense1" in page and '<span class="tag routed">routed</span>' in page
+    assert "| routed clock | 120 MHz |" in text and "SLICE_LUTX 321 of 53,200" in page
+    assert "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s at it" in (
+        brief.as_text(record).splitlines()
+    )
+    flat = json.loads((acc / "metrics.json").read_text())
+    assert flat["bitstream__clock__median_mhz"] == 120.0
+
+
+def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path):
+    acc = lay(tmp_path, records())
+    write_json(acc / "bitstream.json", {**ROUTED, "netlist": "of another"})
+    assert report.write(acc)["routed"] is None
+    write_json(acc / "bitstream.json", ROUTED)
+    assert report.write(acc, routed=False)["routed"] is None
+    (acc / "bitstream.json").unlink()
+    with pytest.raises(MismatchError, match=r"^report: bitstream left no "):
+        report.write(acc, routed=True)
