@@ -91,6 +91,17 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
     assert record["netlist"] == netlist_digest(acc)
 
 
+def test_the_design_for_nextpnr_xilinx_is_what_every_version_takes(acc):
+    text, _, _ = joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)
+    cells = json.loads(text)["modules"]["xf_board_top"]["cells"].values()
+    kinds = {cell["type"] for cell in cells}
+    assert {"PS7", "BUFG", "IBUF", "OBUF", "RAMB18E1", "LUT6", "FDRE"} <= kinds
+    assert not kinds & {"$scopeinfo", "LUT6_2", "SRL16E", "SRLC32E", "xf_top", "layer_00_parity"}
+    for cell in cells:
+        if cell["type"] in ("LUT2", "LUT3", "LUT4", "LUT5", "LUT6"):
+            assert all(isinstance(bit, int) for bits in cell["connections"].values() for bit in bits)
+
+
 def test_a_seed_that_was_routed_is_not_routed_again(acc, tmp_path, monkeypatch):
     ran = tmp_path / "ran"
     with_tools(monkeypatch, tmp_path / "tools", placed=f"open({str(ran)!r}, 'a').write('x')")
