@@ -23,9 +23,10 @@ from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import say
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.synth import cache_dir
-from xnorforge.hw import boards, routing, shells
+from xnorforge.hw import boards, routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, Routed, Router, TimingPath
+from xnorforge.hw.shells import uart
 
 NETLIST, RESULT, TOP_FILE = "netlist.json", "routed.json", f"{routing.TOP}.v"
 WORST = 5  # paths that the record keeps
@@ -79,7 +80,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
         aside.mkdir()
         shutil.copyfile(folder / fastest.bit, aside / fastest.bit)
         (aside / TOP_FILE).write_text(text)
-        for path in shells.shell_sources():
+        for path in uart.uart_sources():
             shutil.copyfile(path, aside / path.name)
     record = {
         "stage": "bitstream",
@@ -158,12 +159,12 @@ def joined(
     netlist = sorted((acc / "netlist").glob("*.v"))
     job = {
         "family": board.family,
-        "sources": [*(path.name for path in shells.shell_sources()), TOP_FILE],
+        "sources": [*(path.name for path in uart.uart_sources()), TOP_FILE],
         "ports": "ports.v",
         "netlist": [f"mapped_{path.name}" for path in netlist],
         "out": NETLIST,
     }
-    copied = [*shells.shell_sources(), *shells.included(), *netlist]
+    copied = [*uart.uart_sources(), *uart.included(), *netlist]
     stated = [*netlist_job.script(job), version("pyosys"), text, artifacts.digest(*copied)]
     kept = _cache() / f"netlist-{hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:32]}"
     if not (kept / NETLIST).is_file():
@@ -171,7 +172,7 @@ def joined(
             aside.mkdir()
             folder = Path(name)
             (folder / TOP_FILE).write_text(text)
-            (folder / "ports.v").write_text(shells.black_box(bytes_in, bytes_out))
+            (folder / "ports.v").write_text(uart.black_box(bytes_in, bytes_out))
             for path in copied:
                 shutil.copyfile(path, folder / (f"mapped_{path.name}" if path in netlist else path.name))
             _yosys(folder, job)

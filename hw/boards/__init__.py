@@ -155,7 +155,7 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         ),
     ),
     "shell": (
-        "what a bitstream needs: pins, letters and digits by role, baud, and clock_mhz where a pin has the clock",
+        "what a bitstream needs: pins by role, baud, and clock_mhz where the clock comes from a pin",
         _shell,
     ),
 }

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from xnorforge.hw import shells
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, ports_header
 
@@ -100,7 +100,7 @@ def device(tmp_path, size: int, frame: int, text: str = BENCH) -> Device:
         for side, way, back in (("s", "i", "o"), ("m", "o", "i"))
     )
     lanes = [Lane("line", "rst_ni", [source], [sink], 50_000)]
-    sources = [*shells.shell_sources(), bench]
+    sources = [*uart.uart_sources(), bench]
     header = ports_header("clk_i", lanes)
     program = verilate.compile_model("xf_line", sources, header, include_folders(), checked=True, level="-O1")
     return Device(program, lanes)
@@ -121,6 +121,6 @@ def test_the_first_byte_that_finds_no_room_is_said_to_be_lost(tmp_path):
 
 
 def test_the_shell_passes_lint_without_a_warning():
-    top = [path for path in shells.shell_sources() if path.stem == "xf_uart_shell"]
-    rest = [path for path in shells.shell_sources() if path not in top]
+    top = [path for path in uart.uart_sources() if path.stem == "xf_uart_shell"]
+    rest = [path for path in uart.uart_sources() if path not in top]
     verilate.lint("xf_uart_shell", [*rest, *top], include_folders())
