@@ -147,6 +147,12 @@ CASES = [
     ("xf_top_k", {"OutBits": 7}, "OutBits must hold a score; got OutBits=7, InBits=8"),
     ("xf_top_k", {"Count": 300}, "OutBits must hold an index; got OutBits=8, Count=300, Signed=0"),
     ("xf_unpack", {"Bytes": 0}, "Bytes, Beats must be at least 1; got 0, 1"),
+    ("xf_uart_rx", {"Clocks": 3}, "Clocks must be at least 4; got Clocks=3"),
+    (
+        "xf_uart_shell", {"InBytes": 0},
+        "InBytes, OutBytes, Depth must be at least 1; got 0, 1, 512",
+    ),
+    ("xf_uart_tx", {"Clocks": 3}, "Clocks must be at least 4; got Clocks=3"),
     ("xf_upsample", {"Beats": 0}, "Pixels, Beats, Width must be at least 1; got 4, 0, 8"),
     ("xf_upsample", {"FactorW": 0}, "FactorH, FactorW must be at least 1; got 2, 0"),
     ("xf_width", {"InWidth": 0}, "InWidth, OutWidth must be at least 1; got 0, 32"),

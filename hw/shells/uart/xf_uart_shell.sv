@@ -33,6 +33,11 @@ module xf_uart_shell #(
   output logic                  s_axis_tready
 );
 
+  if (InBytes < 1 || OutBytes < 1 || Depth < 1) begin : gen_bad_size
+    $error("xf_uart_shell: InBytes, OutBytes, Depth must be at least 1; got %0d, %0d, %0d",
+           InBytes, OutBytes, Depth);
+  end
+
   logic [7:0] rx_data;
   logic       rx_valid;
 
@@ -84,5 +89,11 @@ module xf_uart_shell #(
   assign lost_o        = lost_q;
 
   `XF_ASSERT(BytesOfOneBeat_A, out_q <= OutCountW'(OutBytes))
+  `XF_ASSERT_STABLE(ByteHeldWhileStalled_A, out_q != '0, tx_ready, bytes_q[7:0])
+`ifdef XF_CHECK
+  xf_check_beats #(.Out(OutBytes)) u_check (
+    .clk_i, .rst_ni, .taken_i(s_axis_tvalid && s_axis_tready), .given_i(out_q != '0 && tx_ready)
+  );
+`endif
 
 endmodule : xf_uart_shell

@@ -54,5 +54,11 @@ module xf_uart_tx #(
   assign line_o    = line_q;
 
   `XF_ASSERT(IdleIsHigh_A, left_q == 4'd0 |-> line_o)
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, s_valid_i, s_ready_o, s_data_i)
+`ifdef XF_CHECK
+  xf_check_beats u_check (
+    .clk_i, .rst_ni, .taken_i(s_valid_i && s_ready_o), .given_i(left_q == 4'd1 && count_q == '0)
+  );
+`endif
 
 endmodule : xf_uart_tx
