@@ -64,7 +64,7 @@ def main(path: str) -> None:
     job = json.loads(Path(path).read_text())
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"  # Yosys knows no quotes within quotes
-        results.symlink_to(job["folder"])
+        results.symlink_to(Path(job["folder"]).resolve())
         run_commands(script({**job, "folder": str(results)}))
 
 
