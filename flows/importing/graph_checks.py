@@ -64,6 +64,7 @@ def check_form(path: Path, model: ModelProto) -> None:
             _as_onnx_has_it(path, node, context)
         else:
             _as_qonnx_has_it(path, node)
+    _types(path, model, versions[""])
 
 
 def too_many(path: Path, count: int, limit: int, verb: str) -> UserError:
@@ -195,6 +196,22 @@ def _as_onnx_has_it(path: Path, node: NodeProto, context) -> None:
     except onnx.checker.ValidationError as error:
         said = str(error).split("\n")[0].split("==>")[0].strip().rstrip(".")
         raise UserError(f"{path}: {node_text(node)} is not as ONNX has it ({said}); {AGAIN}.") from error
+
+
+def _types(path: Path, model: ModelProto, version: int) -> None:
+    """Every operator of ONNX reads tensors of types it is defined for.
+
+    Nothing later would see it: an operator runs on the types it is given, not on those the file states.
+    """
+    own = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    sets = [helper.make_opsetid("", version), *(helper.make_opsetid(domain, 1) for domain in sorted(own))]
+    typed = ModelProto(ir_version=model.ir_version, graph=model.graph, opset_import=sets)
+    try:
+        onnx.shape_inference.infer_shapes(typed, check_type=True)
+    except onnx.shape_inference.InferenceError as error:
+        said = str(error).split("\n")[0].partition("] ")[2].strip().rstrip(".")
+        if "inconsistent type" in said or "unsupported type" in said:
+            raise UserError(f"{path}: an operator reads a type it has not ({said}); {AGAIN}.") from error
 
 
 def _as_qonnx_has_it(path: Path, node: NodeProto) -> None:
