@@ -13,8 +13,9 @@
 // Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency of xf_heap.svh)
 //            cycles from the first beat accepted to valid
 // Reset      synchronous, control state only; data registers never reach a handshake
-// Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator =
-//            output register. All stages stall while an output beat is not accepted.
+// Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
+//            output register. One enable moves all stages; it is a register (xf_result), and low
+//            only while a result would meet one that is not accepted.
 // Bit model  op.py of xnor_mvu, byte_mvu and int_mvu
 
 `include "xf_assert.svh"
@@ -86,10 +87,10 @@ module xf_mvu #(
   logic [Simd*Bits-1:0]     x;
   logic [Pe*Simd*WBits-1:0] w;
   logic [Pe*SumW-1:0]       sums;
-  logic [Latency:0]         valid_q, last_q;  // of the beat at each stage; its sum is at the last
-  logic                     first_q, m_valid_q;
-
-  assign en = m_ready_i | ~m_valid_q;
+  logic [Latency:0]         valid_q;       // of the beat at each stage; its sum is at the last
+  logic [Latency-1:0]       last_q;        // of its pass
+  logic                     first_q;
+  logic                     done_q, soon;  // a pass ends at the last stage, at the one before
 
   xf_replay #(.Width(Simd * Bits), .Beats(Beats), .Passes(Passes)) u_replay (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
@@ -104,28 +105,27 @@ module xf_mvu #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      valid_q   <= '0;
-      first_q   <= 1'b1;
-      m_valid_q <= 1'b0;
+      valid_q <= '0;
+      done_q  <= 1'b0;
+      first_q <= 1'b1;
     end else if (en) begin
-      valid_q   <= {valid_q[Latency-1:0], step};
-      m_valid_q <= valid_q[Latency] & last_q[Latency];
-      if (valid_q[Latency]) first_q <= last_q[Latency];
+      valid_q <= {valid_q[Latency-1:0], step};
+      done_q  <= soon;
+      if (valid_q[Latency]) first_q <= done_q;
     end
-    if (en) last_q <= {last_q[Latency-1:0], last};
+    if (en) last_q <= Latency'({last_q, last});
   end
 
   // What the rows of this pass start from; a block RAM is asked one stage earlier.
   logic [Pe*AccW-1:0] start;
   if (Start != 0) begin : gen_start
     localparam int unsigned PassW = (Passes > 1) ? $clog2(Passes) : 1;
-    localparam int unsigned Stage = (StartBlock != 0) ? Latency - 1 : Latency;
     logic [PassW-1:0] pass;
     if (Passes > 1) begin : gen_pass
       logic [PassW-1:0] pass_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni) pass_q <= '0;
-        else if (en && valid_q[Stage] && last_q[Stage]) begin
+        else if (en && ((StartBlock != 0) ? soon : done_q)) begin
           pass_q <= (pass_q == PassW'(Passes - 1)) ? '0 : pass_q + 1'b1;
         end
       end
@@ -162,18 +162,31 @@ module xf_mvu #(
     end
   end
 
+  logic [Pe*OutW-1:0] result;
   for (genvar p = 0; p < Pe; p++) begin : gen_row
-    logic [AccW-1:0] sum, acc_q;
+    logic [AccW-1:0] sum;
+    /* verilator lint_off UNUSEDSIGNAL */  // of one beat, a threshold needs the highest bit alone
+    logic [AccW-1:0] total;
+    /* verilator lint_on UNUSEDSIGNAL */
     assign sum = AccW'(sums[p*SumW +: SumW]) << Shift;
-    always_ff @(posedge clk_i) begin
-      if (en && valid_q[Latency]) acc_q <= sum + (first_q ? start[p*AccW +: AccW] : acc_q);
+    if (Beats > 1) begin : gen_accumulator
+      logic [AccW-1:0] acc_q;
+      assign total = sum + (first_q ? start[p*AccW +: AccW] : acc_q);
+      always_ff @(posedge clk_i) if (en && valid_q[Latency]) acc_q <= total;
+    end else begin : gen_one_beat
+      logic unused_first;
+      assign unused_first = first_q;
+      assign total = sum + start[p*AccW +: AccW];
     end
-    assign m_data_o[p*OutW +: OutW] = acc_q[AccW-1 -: OutW];
+    assign result[p*OutW +: OutW] = total[AccW-1 -: OutW];
   end
 
-  assign m_valid_o = m_valid_q;
+  assign soon = valid_q[Latency-1] & last_q[Latency-1];
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_result #(.Width(Pe * OutW), .Apart((Beats > 1) ? 1 : 0)) u_result (
+    .clk_i, .rst_ni, .data_i(result), .done_i(done_q), .soon_i(soon), .en_o(en),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
   // A vector gives its Passes beats when all of it is there. Two vectors are in the buffer, and as
@@ -182,7 +195,7 @@ module xf_mvu #(
     .In(Beats),
     .Out(Passes),
     .First(Beats),
-    .Most(Beats * (3 + (Latency + 2) / Depth))
+    .Most(Beats * (3 + (Latency + 2 + Beats) / Depth))
   ) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );

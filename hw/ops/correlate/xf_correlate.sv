@@ -78,10 +78,10 @@ module xf_correlate #(
   logic [Simd-1:0]     x;
   logic [WordBits-1:0] w;
   logic [Pe*SumW-1:0]  sums;
-  logic [Latency:0]    valid_q, last_q;  // of the beat at each stage; its sum is at the last
-  logic                first_q, m_valid_q;
-
-  assign en = m_ready_i | ~m_valid_q;
+  logic [Latency:0]    valid_q;       // of the beat at each stage; its sum is at the last
+  logic [Latency-1:0]  last_q;        // of its pass
+  logic                first_q;
+  logic                done_q, soon;  // a pass ends at the last stage, at the one before
 
   xf_replay #(.Width(Simd), .Beats(Beats), .Passes(Mh / Pe)) u_replay (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
@@ -158,31 +158,41 @@ module xf_correlate #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      valid_q   <= '0;
-      first_q   <= 1'b1;
-      m_valid_q <= 1'b0;
+      valid_q <= '0;
+      done_q  <= 1'b0;
+      first_q <= 1'b1;
     end else if (en) begin
-      valid_q   <= {valid_q[Latency-1:0], step};
-      m_valid_q <= valid_q[Latency] & last_q[Latency];
-      if (valid_q[Latency]) first_q <= last_q[Latency];
+      valid_q <= {valid_q[Latency-1:0], step};
+      done_q  <= soon;
+      if (valid_q[Latency]) first_q <= done_q;
     end
-    if (en) last_q <= {last_q[Latency-1:0], last};
+    if (en) last_q <= Latency'({last_q, last});
   end
 
+  logic [Pe*MatchW-1:0] result;
   for (genvar p = 0; p < Pe; p++) begin : gen_row
-    logic [MatchW-1:0] acc_q;
+    logic [MatchW-1:0] total;
     xf_popcount #(.Simd(Simd)) u_dot (
       .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sums[p*SumW +: SumW])
     );
-    always_ff @(posedge clk_i) begin
-      if (en && valid_q[Latency]) acc_q <= MatchW'(sums[p*SumW +: SumW]) + (first_q ? '0 : acc_q);
+    if (Beats > 1) begin : gen_accumulator
+      logic [MatchW-1:0] acc_q;
+      assign total = MatchW'(sums[p*SumW +: SumW]) + (first_q ? '0 : acc_q);
+      always_ff @(posedge clk_i) if (en && valid_q[Latency]) acc_q <= total;
+    end else begin : gen_one_beat
+      logic unused_first;
+      assign unused_first = first_q;
+      assign total = MatchW'(sums[p*SumW +: SumW]);
     end
-    assign m_data_o[p*MatchW +: MatchW] = acc_q;
+    assign result[p*MatchW +: MatchW] = total;
   end
 
-  assign m_valid_o = m_valid_q;
+  assign soon = valid_q[Latency-1] & last_q[Latency-1];
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_result #(.Width(Pe * MatchW), .Apart((Beats > 1) ? 1 : 0)) u_result (
+    .clk_i, .rst_ni, .data_i(result), .done_i(done_q), .soon_i(soon), .en_o(en),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
   // What holds the flags keeps them for the whole frame.
   `XF_ASSERT_STABLE(FlagsHeld_A, flags_valid_i, frame_done_o, flags_i)
@@ -194,7 +204,7 @@ module xf_correlate #(
     .In(Beats),
     .Out(Mh / Pe),
     .First(Beats),
-    .Most(Beats * (3 + (Latency + 2) / Words))
+    .Most(Beats * (3 + (Latency + 2 + Beats) / Words))
   ) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );

@@ -76,8 +76,9 @@ class TopK(HwOp):
 
     def estimate(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
-        index, place = (n - 1).bit_length(), (n + k - 1).bit_length()
-        return {"lut": 12.5 + place + index + k * bits / 2 + (k - 1) * (bits + index + 6.5), "bram36": 0.0}
+        index, place, spare = (n - 1).bit_length(), (n + k - 1).bit_length(), self.out_stream().width
+        lut = 13.5 + spare + place + index + k * bits / 2 + (k - 1) * (bits + index + 6.5)
+        return {"lut": lut, "bram36": 0.0}
 
     @classmethod
     def examples(cls):

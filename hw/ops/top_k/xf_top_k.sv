@@ -54,7 +54,6 @@ module xf_top_k #(
   logic [InBits-1:0]  key_q [Best];
   logic [IndexW-1:0]  index_q [Best];
 
-  assign go         = m_ready_i | ~valid_q;
   assign take       = go & s_valid_i & ~tail_q;
   assign last_score = pos_q == PosW'(Count - 1);
   assign last       = pos_q == PosW'(Beats - 1);
@@ -103,14 +102,16 @@ module xf_top_k #(
   end
 
   assign s_ready_o = go & ~tail_q;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // Scores go through one by one, the indices follow before the next frame is taken.
-  xf_check_beats #(.In(Count), .Out(Beats)) u_beats (
+  // Scores go through one by one, the indices follow; while the last one waits, the first score of
+  // the next frame is taken.
+  xf_check_beats #(.In(Count), .Out(Beats), .Most(Count + 1)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

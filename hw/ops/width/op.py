@@ -77,7 +77,7 @@ class Width(HwOp):
         ratio = max(into.lanes, out.lanes) // min(into.lanes, out.lanes)
         counter = (ratio - 1).bit_length()
         if out.lanes > into.lanes:
-            return {"lut": counter + 2.0, "bram36": 0.0}
+            return {"lut": counter + 4.0, "bram36": 0.0}
         return {"lut": out.width * 1.3 * (ratio - 1) / 3 + counter + 5, "bram36": 0.0}
 
     @classmethod

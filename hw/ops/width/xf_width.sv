@@ -6,6 +6,8 @@
 // Latency    InWidth < OutWidth: OutWidth / InWidth cycles, the joined beat follows its last part;
 //            equal 1 cycle, else 2 cycles
 // Reset      synchronous, control state only; data registers keep what they had
+// Ready      depends on registers only: the first part of the next wide beat has a register of its
+//            own where parts are joined, the last part of this one where they are cut
 // Bit model  op.py, Width.execute_node
 
 `include "xf_assert.svh"
@@ -42,50 +44,69 @@ module xf_width #(
     localparam int unsigned PartW = $clog2(Ratio);
 
     logic [PartW-1:0] part_q;  // of the wide beat: the next to come in, or to go out
-    logic             last, push, go, valid_q;
+    logic             last, push, valid_q;
 
     assign last      = part_q == PartW'(Ratio - 1);
     assign push      = s_valid_i & s_ready_o;
-    assign go        = m_ready_i | ~valid_q;
     assign m_valid_o = valid_q;
 
     if (Up) begin : gen_up
 
+      // A part waits in newest_q until the one behind it comes, and only then moves to the others:
+      // so the first part of a beat is taken while the beat before it is given.
+      logic [InWidth-1:0]  newest_q;
       logic [OutWidth-1:0] data_q;
+      logic                first, shift;
 
+      assign first     = part_q == '0;
+      assign s_ready_o = ~valid_q | first;
+      assign shift     = s_valid_i & ~valid_q & ~first;
       always_ff @(posedge clk_i) begin
-        if (push) data_q <= {s_data_i, data_q[OutWidth-1:InWidth]};
+        if (push) newest_q <= s_data_i;
+        if (shift) data_q[OutWidth-1 -: InWidth] <= s_data_i;
         if (!rst_ni) begin
           part_q  <= '0;
           valid_q <= 1'b0;
-        end else if (go) begin
+        end else begin
           if (push) part_q <= last ? '0 : part_q + 1'b1;
-          valid_q <= push & last;
+          valid_q <= valid_q ? ~m_ready_i : shift & last;
         end
       end
-      assign s_ready_o = go;
-      assign m_data_o  = data_q;
+      if (Ratio > 2) begin : gen_shift
+        always_ff @(posedge clk_i) begin
+          if (shift) begin
+            data_q[OutWidth-InWidth-1:0] <= {newest_q, data_q[OutWidth-InWidth-1:InWidth]};
+          end
+        end
+      end else begin : gen_two
+        always_ff @(posedge clk_i) if (shift) data_q[InWidth-1:0] <= newest_q;
+      end
+      assign m_data_o = data_q;
 
     end else begin : gen_down
 
       // A mux behind a register that stays is a third of a register that shifts.
       logic [InWidth-1:0]  wide_q;
-      logic [OutWidth-1:0] part, data_q;
-      logic                full_q, give;
+      logic [OutWidth-1:0] part, last_q, data_q;
+      logic                go, full_q, give;  // full: wide_q holds a part to be given
 
       // One mux per bit: an index times OutWidth would cost an adder where OutWidth is no power of
       // two.
       for (genvar b = 0; b < OutWidth; b++) begin : gen_bit
         logic [Ratio-1:0] choices;
-        for (genvar r = 0; r < Ratio; r++) begin : gen_part
+        for (genvar r = 0; r + 1 < Ratio; r++) begin : gen_part
           assign choices[r] = wide_q[r*OutWidth+b];
         end
+        assign choices[Ratio-1] = last_q[b];
         assign part[b] = choices[part_q];
       end
 
-      assign give = go & full_q;
+      // The last part is given from last_q, so that the next wide beat can come meanwhile.
+      assign go   = m_ready_i | ~valid_q;
+      assign give = go & (full_q | last);
       always_ff @(posedge clk_i) begin
         if (push) wide_q <= s_data_i;
+        if (!last) last_q <= wide_q[InWidth-1 -: OutWidth];
         if (go) data_q <= part;
         if (!rst_ni) begin
           part_q  <= '0;
@@ -93,12 +114,12 @@ module xf_width #(
           valid_q <= 1'b0;
         end else begin
           if (push) full_q <= 1'b1;
-          else if (give && last) full_q <= 1'b0;
+          else if (give && part_q == PartW'(Ratio - 2)) full_q <= 1'b0;
           if (give) part_q <= last ? '0 : part_q + 1'b1;
-          if (go) valid_q <= full_q;
+          if (go) valid_q <= give;
         end
       end
-      assign s_ready_o = ~full_q | (give & last);
+      assign s_ready_o = ~full_q;
       assign m_data_o  = data_q;
 
     end
@@ -106,10 +127,12 @@ module xf_width #(
     `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
-    // Every part once, in order; at most one wide beat is inside, and the part at the output.
+    // Every part once, in order. At most one wide beat is inside and, of the next one, a part that
+    // waits where parts are joined; where they are cut, of the one before, the last part and the
+    // one at the output.
     xf_check_order #(
       .Width(Up ? InWidth : OutWidth), .InParts(Up ? 1 : Ratio), .OutParts(Up ? Ratio : 1),
-      .Most(Up ? Ratio : Ratio + 1)
+      .Most(Up ? Ratio + 1 : Ratio + 2)
     ) u_order (
       .clk_i, .rst_ni, .taken_i(push), .taken_data_i(s_data_i),
       .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)

@@ -237,7 +237,7 @@ class Window(HwOp):
     def estimate(self):
         source, (y, x) = self.in_stream(), self.axes()
         if self.passes_through():
-            return {"lut": 2.0, "bram36": 0.0}
+            return {"lut": source.width + 4.0, "bram36": 0.0}
         address = self.address_bits()
         ring_memory = memory_cost(1 << address, source.width)
         rows_kept = ((1 << address) // (x.size * self.beats)).bit_length() + 1

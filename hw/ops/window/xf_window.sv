@@ -86,15 +86,6 @@ module xf_window #(
            LastRate, DilationH, DilationW);
   end
 
-  logic [Width-1:0] data_q;
-  logic             valid_q, go;
-
-  assign go        = m_ready_i | ~valid_q;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
-
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
-
   localparam bit Padded  = PadTop + PadLeft + PadBottom + PadRight != 0;
   localparam bit OnePix  = KernelH * KernelW * StrideH * StrideW * Rates == 1;
   localparam bit OneView = KernelH == ImageH && KernelW == ImageW;
@@ -102,22 +93,18 @@ module xf_window #(
   if (!Padded && (OnePix || OneView)) begin : gen_same
 
     // The windows in a row are the stream itself.
-    always_ff @(posedge clk_i) begin
-      if (go) data_q <= s_data_i;
-      if (!rst_ni) valid_q <= 1'b0;
-      else if (go) valid_q <= s_valid_i;
-    end
-    assign s_ready_o = go;
-
-`ifdef XF_CHECK
-    // Every beat once, in order; one is inside.
-    xf_check_order #(.Width(Width), .Most(1)) u_order (
-      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .taken_data_i(s_data_i),
-      .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)
-    );
-`endif
+    xf_skid #(.Width(Width)) u_skid (.*);
 
   end else begin : gen_ring
+
+    logic [Width-1:0] data_q;
+    logic             valid_q, go;
+
+    assign go        = m_ready_i | ~valid_q;
+    assign m_valid_o = valid_q;
+    assign m_data_o  = data_q;
+
+    `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
     // Extent of kernel and output, in pixels; steps of the reader, in beats. With several rates
     // these are those of the last, and First is where the first one's kernel lies within.

@@ -1,0 +1,111 @@
+"""Where ready runs through an operator without a register, found in the netlists of small examples.
+
+A path of ready from one operator to the next, and on into the enable of a unit, is what limits the clock of
+a whole network; so ready is a register in every operator but those named here.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.hw.wrap import headers
+from xnorforge.sim import device
+
+# Operators whose s_ready_o follows m_ready_i within a cycle, in some example.
+THROUGH = {
+    *("arg_max", "border", "clip", "concat", "da_mvu", "depthwise", "fork", "interact", "join", "max_pool"),
+    *("or_pool", "requantise", "sum_pool", "surround", "threshold", "upsample"),
+}
+EXAMPLES = 8  # the narrowest of an operator: paths do not depend on widths
+YOSYS = """
+import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for command in sys.argv[1:]:
+    libyosys.run_pass(command, design)
+"""
+
+
+def netlist(ops, folder) -> dict:
+    """Operators side by side as gates, flip-flops and memories, in Yosys' JSON form."""
+    sources, _, memories = device.write_bench(ops, folder)
+    for name, text in memories.items():
+        (folder / name).write_text(text)
+    for header in headers():
+        shutil.copy(header, folder)
+    commands = [
+        f"read_verilog -defer -sv -I. {' '.join(map(str, sources))}",
+        "hierarchy -top xf_bench",
+        "proc",
+        "flatten -noscopeinfo",
+        "opt_clean",
+        "memory_dff",
+        "simplemap",  # bit by bit: a vector holds the ready of several streams
+        "opt_clean",
+        "write_json netlist.json",
+    ]
+    subprocess.run(
+        [sys.executable, "-c", YOSYS, *commands], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
+    return json.loads((folder / "netlist.json").read_text())["modules"]["xf_bench"]
+
+
+def followers(module) -> dict:
+    """{bit: bits that follow it within a cycle}; registers and clocked reads of memories end a path."""
+    found: dict = {}
+    for cell in module["cells"].values():
+        kind, pins = cell["type"], cell["connections"]
+        if kind == "$memrd_v2":
+            clocked = int(cell["parameters"]["CLK_ENABLE"], 2)
+            ins, outs = ([], []) if clocked else (pins["ADDR"], pins["DATA"])
+        elif kind.startswith(("$_DFF", "$_SDFF", "$memwr", "$meminit")):
+            continue
+        else:
+            sides = {"input": [], "output": []}
+            for pin, bits in pins.items():
+                sides[cell["port_directions"][pin]] += bits
+            ins, outs = sides["input"], sides["output"]
+        for bit in ins:
+            found.setdefault(bit, []).extend(outs)
+    return found
+
+
+def reached(following: dict, starts: list) -> set:
+    """All bits that follow one of `starts` within a cycle."""
+    seen, left = set(starts), list(starts)
+    while left:
+        new = set(following.get(left.pop(), ())) - seen
+        seen |= new
+        left += new
+    return seen
+
+
+@pytest.mark.parametrize("name", plugins.names("hw.ops"))
+def test_ready_is_a_register_but_in_operators_named_here(tmp_path, name):
+    def bits(op):
+        return sum(stream.width for stream in [*op.in_streams(), *op.out_streams()])
+
+    ops = sorted(plugins.load("hw.ops", name).Op.examples(), key=bits)[:EXAMPLES]
+    module = netlist(ops, tmp_path)
+    following = followers(module)
+    assert not [kind for kind in {cell["type"] for cell in module["cells"].values()} if kind == "$mem_v2"]
+    through = []
+    for index in range(len(ops)):
+        ports = {
+            port: wires["bits"]
+            for port, wires in module["ports"].items()
+            if port.startswith(f"lane_{index}_")
+        }
+        given, taken = (
+            [bit for port, wires in ports.items() if f"_{side}" in port and port.endswith("_ready")
+             for bit in wires]
+            for side in ("m", "s")
+        )  # fmt: skip
+        assert given and taken
+        if not reached(following, given).isdisjoint(taken):
+            through.append(str(ops[index]))
+    assert bool(through) == (name in THROUGH), through
