@@ -1,5 +1,5 @@
-"""FIFO sizing: FIFOs that keep the initiation interval, and FIFOs without which branches that meet again
-would deadlock.
+"""FIFO sizing: FIFOs that keep the initiation interval, FIFOs without which branches that meet again would
+deadlock, and skids that keep a cycle's path of ready within one operator.
 
 **Behind a pool**, in front of a unit that reads the pool's pixels vector by vector. A pool gives a row of
 pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
@@ -12,6 +12,9 @@ beats before the last of these has to wait, while an operator can keep what only
 Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and writes in an
 order of its own that does not depend on time, no other order of events can deadlock either. To this come the
 beats that arrive while the slower branch works on what it has.
+
+**Between two operators whose ready follows that of their reader within the cycle** (`HwOp.ready_through`): a
+skid, where there is no FIFO yet, so that no such path runs through more than one operator.
 """
 
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4  # until the time between frames no longer changes
 VECTORS_BUFFERED = 2  # in the input buffer of a unit
+SKID = 2  # depth of a FIFO that is two registers
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,10 @@ class Branch:
 
 def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
     """{(operator, input): beats of the FIFO in front of it}, the smallest that keep the slowest operator's
-    cycles.
+    cycles, and the skids that ready needs.
     """
     before = {tensor: op for op in ops for tensor in op.results}
-    return behind_pools(ops, before) | where_streams_meet(ops, before)
+    return where_ready_runs_on(ops, before) | behind_pools(ops, before) | where_streams_meet(ops, before)
 
 
 def where_streams_meet(
@@ -116,6 +120,16 @@ def _branch(tensor: str, root: str, before: dict[str, HwOp]) -> Branch:
     if len(asked) > 1 and step < 2:
         delay += op.latency() or 0
     return Branch(asked, delay, branches[0].beats)
+
+
+def where_ready_runs_on(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
+    """The third kind."""
+    return {
+        (op.name, port): SKID
+        for op in ops
+        for port, tensor in enumerate(op.sources)
+        if op.ready_through and tensor in before and before[tensor].ready_through
+    }
 
 
 def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -148,5 +148,11 @@ class Pool(HwOp):
         else:
             counted += [depth] * (2 if beats & (beats - 1) else 1)
         rest = (rows.bit_length() + 2 if height % kh else 0) + (5 if width % kw else 0)
-        lut = 10 + 1.3 * sum((size - 1).bit_length() for size in counted) + rest + self.join_cost(line)
+        lut = (
+            10
+            + spare_cost(sink.width)
+            + 1.3 * sum((size - 1).bit_length() for size in counted)
+            + rest
+            + self.join_cost(line)
+        )
         return {"lut": lut + (line["lut"] if line else 0), "bram36": line["bram36"] if line else 0.0}

@@ -64,6 +64,11 @@ def packed(values, bits: int) -> tuple[int, int]:
     return bits * len(values), sum(value << (bits * index) for index, value in enumerate(values))
 
 
+def spare_cost(width: int) -> float:
+    """LUTs of a spare output register of `width` bits (hw/rtl/xf_spare.sv): a choice per bit, and valid."""
+    return width + 1.0
+
+
 def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 

@@ -118,6 +118,8 @@ class HwOp(CustomOp):
                     changes
         structure   how it computes a matrix: "folded", or "adders" (distributed arithmetic), which take the
                     place of folded ones where a back end asks for them, see `instead_of`
+        ready_through   True where its ready follows that of its reader within the cycle; no two such
+                    operators stand behind each other (flows/fold/fifo_sizing.py)
     and implements
         get_nodeattr_types()   attributes, snake_case
         in_stream(), out_stream()   -> Stream
@@ -147,6 +149,7 @@ class HwOp(CustomOp):
     extents: ClassVar[dict[str, str]] = {"pe": "in_shape"}
     identity: ClassVar[bool] = False
     structure: ClassVar[str] = "folded"
+    ready_through: ClassVar[bool] = False
 
     def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
         super().__init__(onnx_node, onnx_opset_version)

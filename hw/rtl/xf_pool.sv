@@ -82,7 +82,6 @@ module xf_pool #(
   assign ky_last   = ky_q == (rest_row ? KyW'(RestH - 1) : KyW'(KernelH - 1));
   assign used      = !rest_q && !rest_row;
   assign fresh     = kx_q == '0 && ky_q == '0;
-  assign go        = m_ready_i | ~valid_q;
   assign take      = go & s_valid_i;
 
   always_ff @(posedge clk_i) begin
@@ -178,10 +177,11 @@ module xf_pool #(
   end
 
   assign s_ready_o = go;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
   // Every whole window gives one beat, when its last one is there; other input is dropped.
@@ -190,7 +190,7 @@ module xf_pool #(
     .Out(OutH * OutW * Beats),
     .First(((KernelH - 1) * ImageW + KernelW - 1) * Beats + 1),
     .Needed(((OutH * KernelH - 1) * ImageW + OutW * KernelW) * Beats),
-    .Most(((OutH * KernelH - 1) * ImageW + OutW * KernelW) * Beats)
+    .Most(((OutH * KernelH - 1) * ImageW + OutW * KernelW) * Beats + 1)
   ) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );

@@ -74,8 +74,12 @@ def run(ops, folder, **how):
 
 def least(ops) -> int:
     """Beats that must fit, without those that only keep the pace."""
-    before = {tensor: op for op in ops for tensor in op.results}
-    return fifo_sizing.where_streams_meet(ops, before, keep_interval=False)["join", 1]
+    return fifo_sizing.where_streams_meet(ops, before(ops), keep_interval=False)["join", 1]
+
+
+def before(ops) -> dict:
+    """The operator that gives each tensor."""
+    return {tensor: op for op in ops for tensor in op.results}
 
 
 def test_a_shortcut_holds_the_rows_that_its_branch_waits_for():
@@ -94,7 +98,8 @@ def test_a_convolution_of_one_pixel_makes_its_shortcut_wait_for_that_pixel(tmp_p
 
 
 def test_branches_of_equal_latency_need_no_fifo():
-    assert fifo_sizing.depths(joined(3, 3)) == {}
+    ops = joined(3, 3)
+    assert fifo_sizing.where_streams_meet(ops, before(ops)) == {}
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5, (0.0, 0.8), (0.8, 0.0)])

@@ -10,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, signed_bits, value_range
+from xnorforge.hw.ops._streams import packed, signed_bits, spare_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 
@@ -97,7 +97,7 @@ class ArgMax(PerChannel):
 
     def estimate(self):
         lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds
-        lut = 8 + (lanes - 1) * bits * 1.5
+        lut = 8 + spare_cost(index) + (lanes - 1) * bits * 1.5
         if folds > 1:
             lut += bits / 2 + index * (3 if lanes > 1 else 1)
         if "offset" in self.arrays_of:

@@ -51,7 +51,6 @@ module xf_arg_max #(
   logic                      key_valid_q, valid_q;
   logic signed [KeyBits-1:0] keys_q [Pe];
 
-  assign go        = m_ready_i | ~valid_q;  // moves both stages
   assign take      = go & s_valid_i;
   assign fold_last = fold_q == FoldW'(Folds - 1);
   assign s_ready_o = go;
@@ -124,14 +123,15 @@ module xf_arg_max #(
   end
 
   // The last beat of a pixel leaves its index in index_q: no register of its own.
-  assign m_data_o  = index_q;
-  assign m_valid_o = valid_q;
-
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(index_q), .valid_i(valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // A pixel's index when all its beats are there; one more beat waits as keys.
-  xf_check_beats #(.In(Folds), .First(Folds), .Most(Folds + 1)) u_beats (
+  // A pixel's index when all its beats are there; one more beat waits as keys, or two
+  // while an index is in the spare register.
+  xf_check_beats #(.In(Folds), .First(Folds), .Most(Folds + 2)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

@@ -9,7 +9,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import memory_cost, packed, value_range
+from xnorforge.hw.ops._streams import memory_cost, packed, spare_cost, value_range
 
 LUTS_PER_BLOCK = (
     350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
@@ -170,7 +170,7 @@ class Border(PerChannel):
             terms = self.factor_bits
         else:  # the lowest bits of a multiple of a power of two are the offset's own
             terms, rest = mul.bit_count(), (mul & -mul).bit_length() - 1
-        lut = max(2, 2 * place - 8) + source.lanes * (terms * sink.bits - rest)
+        lut = spare_cost(sink.width) + max(2, 2 * place - 8) + source.lanes * (terms * sink.bits - rest)
         if not self.in_block():
             return {"lut": lut + self.table_cost(), "bram36": 0.0}
         return {"lut": float(lut), "bram36": self.blocks()}

@@ -73,7 +73,6 @@ module xf_border #(
   logic [1:0]               valid_q;
   logic                     go, fold_last, column_last;
 
-  assign go          = m_ready_i | ~valid_q[1];  // moves both stages
   assign fold_last   = fold_q == FoldW'(Folds - 1);
   assign column_last = fold_last && column_q == WidthW'(Width - 1);
 
@@ -152,17 +151,19 @@ module xf_border #(
   end
 
   assign s_ready_o = go;
-  assign m_valid_o = valid_q[1];
-  assign m_data_o  = data_q;
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q[1]), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // One beat is given for each that is taken; what is between is in the two stages.
-  xf_check_beats #(.Most(2)) u_beats (
+  // One beat is given for each that is taken; what is between is in the two stages and the spare
+  // register.
+  xf_check_beats #(.Most(3)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones(valid_q))
+  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, ~go}))
 `endif
 
 endmodule : xf_border

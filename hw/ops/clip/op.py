@@ -5,7 +5,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import value_range, wrapped
+from xnorforge.hw.ops._streams import spare_cost, value_range, wrapped
 
 
 def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -102,6 +102,7 @@ class Clip(PerChannel):
             lane = out * (1 + folds / 28) + 0.9 * source.bits
         lut = (
             2
+            + spare_cost(self.out_stream().width)
             + (folds - 1).bit_length()
             + source.lanes * (lane + (0 if self.constant() or (direction > 0).all() else 2))
         )

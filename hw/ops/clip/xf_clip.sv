@@ -54,8 +54,6 @@ module xf_clip #(
   logic [Pe*OutBits-1:0] data_q;
   logic                  valid_q, go;
 
-  assign go = m_ready_i | ~valid_q;
-
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       valid_q <= 1'b0;
@@ -91,17 +89,19 @@ module xf_clip #(
   end
 
   assign s_ready_o = go;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // One beat is given for each that is taken, and what is taken and not given is the register.
-  xf_check_beats #(.Most(1)) u_beats (
+  // One beat is given for each that is taken, and what is taken and not given is the register
+  // and the spare one.
+  xf_check_beats #(.Most(2)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones(valid_q))
+  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, ~go}))
 `endif
 
 endmodule : xf_clip

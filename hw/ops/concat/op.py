@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import check_divides, packed, wrapped
+from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, wrapped
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -93,7 +93,7 @@ class Concat(HwOp):
     def estimate(self):
         sink = self.out_stream()
         mux = -(-self.inputs // 2) if self.inputs > 1 else 0
-        return {"lut": 6 + 4 * self.inputs + sink.width * mux, "bram36": 0.0}
+        return {"lut": 6 + spare_cost(sink.width) + 4 * self.inputs + sink.width * mux, "bram36": 0.0}
 
     @classmethod
     def examples(cls):

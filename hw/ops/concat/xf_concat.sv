@@ -60,7 +60,6 @@ module xf_concat #(
     assign s_ready_o[k] = go & (from_q == SelW'(k));
   end
 
-  assign go   = m_ready_i | ~m_valid_q;
   assign take = go & s_valid_i[from_q];
 
   always_ff @(posedge clk_i) begin
@@ -81,20 +80,20 @@ module xf_concat #(
     if (go) data_q <= wide[from_q];
   end
 
-  assign m_data_o  = data_q;
-  assign m_valid_o = m_valid_q;
-
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(data_q), .valid_i(m_valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
   `XF_ASSERT_WHEN(OneStreamAtATime_A, 1'b1, $onehot0(s_ready_o))
   `XF_ASSERT_WHEN(BeatOfThePixel_A, 1'b1, beat_q < Beats[16*from_q +: 16])
 
 `ifdef XF_CHECK
   // One beat is given for each that is taken, from one stream at a time.
-  xf_check_beats #(.Most(1)) u_beats (
+  xf_check_beats #(.Most(2)) u_beats (
     .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT_WHEN(NothingLost_A, take, u_beats.ahead_q == $countones(m_valid_q))
+  `XF_ASSERT_WHEN(NothingLost_A, take, u_beats.ahead_q == $countones({m_valid_q, ~go}))
 `endif
 
 endmodule : xf_concat

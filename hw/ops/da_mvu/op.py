@@ -9,7 +9,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import check_matrix
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._streams import spare_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
 from . import adders, text
@@ -205,7 +205,12 @@ class DaMvu(HwOp):
         else:  # a LUT compares six bits with a constant, each further one five
             behind = sum(1 + -(-max(0, graph.width(end[0]) - 6) // 5) for end in ends if end)
         return {
-            "lut": float(graph.lut(ends, text.last(ends, given, not self.raw)) + behind + CONTROL),
+            "lut": float(
+                graph.lut(ends, text.last(ends, given, not self.raw))
+                + behind
+                + CONTROL
+                + spare_cost(self.out_stream().width)
+            ),
             "bram36": 0.0,
         }
 

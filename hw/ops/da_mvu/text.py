@@ -10,7 +10,7 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 // Names: x<i> input i, n<k> sum k, _<d> after d registers, y<r> row r.
 //
 // Rate       one vector per cycle
-// Latency    {stages} cycles: one enable moves all stages
+// Latency    {stages} cycles: one enable, a register, moves all stages
 // Reset      synchronous, control state only; data registers keep what they had
 // Bit model  op.py, DaMvu.execute_node
 
@@ -106,22 +106,22 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
             "    end",
             "  end",
             "",
-            f"  assign go        = m_ready_i | ~valid_q[{stages - 1}];",
             "  assign s_ready_o = go;",
-            "  assign m_data_o  = result_q;",
-            f"  assign m_valid_o = valid_q[{stages - 1}];",
             "",
-            "  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)",
+            f"  xf_spare #(.Width({rows * out_bits})) u_spare (",
+            f"    .clk_i, .rst_ni, .data_i(result_q), .valid_i(valid_q[{stages - 1}]), .go_o(go),",
+            "    .m_data_o, .m_valid_o, .m_ready_i",
+            "  );",
             "",
         ]
     )
 
 
 def _checker(stages: int) -> str:
-    """In simulations: one beat out per beat in, never more inside than there are stages."""
+    """In simulations: one beat out per beat in, never more inside than stages and the spare register hold."""
     return f"""
 `ifdef XF_CHECK
-  xf_check_beats #(.Most({stages})) u_beats (
+  xf_check_beats #(.Most({stages + 1})) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

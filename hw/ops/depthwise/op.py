@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
-from xnorforge.hw.ops._streams import check_divides, memory_cost, value_range
+from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
 MOST_INPUT_BITS = 12
@@ -183,7 +183,14 @@ class Depthwise(HwOp):
         """By the model of docs/operators-mvu.md, fitted to Yosys."""
         source, folds, beats = self.in_stream(), self.folds, self.folds * self.taps
         pe, bits = source.lanes, self.acc_bits
-        lut, bram36 = 4.0 + beats.bit_length() + folds.bit_length() // 2 + pe * (source.bits + bits), 0.0
+        lut, bram36 = (
+            4.0
+            + spare_cost(self.out_stream().width)
+            + beats.bit_length()
+            + folds.bit_length() // 2
+            + pe * (source.bits + bits),
+            0.0,
+        )
         begin = accumulator_starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
         begin = (begin[:, None] >> np.arange(bits) & 1).reshape(folds, pe * bits)
         for table, in_block in zip(

@@ -59,11 +59,10 @@ module xf_depthwise #(
   logic [FoldW-1:0]   fold;                      // of the beat in the first stage
   logic [Pe*Bits-1:0] x_q, addend_q;
   logic [Pe-1:0]      weight;
+  logic [Pe*OutW-1:0] result;
   logic [Pe*AccW-1:0] start, acc, sum;
 
-  assign en        = m_ready_i | ~m_valid_q;
   assign s_ready_o = en;
-  assign m_valid_o = m_valid_q;
 
   xf_rom #(
     .Width(Pe), .Depth(Beats), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
@@ -121,14 +120,14 @@ module xf_depthwise #(
     for (genvar p = 0; p < Pe; p++) begin : gen_out
       always_ff @(posedge clk_i) if (en) out_q[p*OutW +: OutW] <= sum[(p+1)*AccW-1 -: OutW];
     end
-    assign m_data_o = out_q;
+    assign result = out_q;
   end else begin : gen_one_fold
     logic [Pe*AccW-1:0] acc_q;
     always_ff @(posedge clk_i) if (en && valid_q[1]) acc_q <= sum;
     assign fold = '0;
     assign acc  = acc_q;
     for (genvar p = 0; p < Pe; p++) begin : gen_out
-      assign m_data_o[p*OutW +: OutW] = acc_q[(p+1)*AccW-1 -: OutW];
+      assign result[p*OutW +: OutW] = acc_q[(p+1)*AccW-1 -: OutW];
     end
   end
 
@@ -148,11 +147,14 @@ module xf_depthwise #(
                                  + AccW'(addend_q[p*Bits +: Bits]);
   end
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutW)) u_spare (
+    .clk_i, .rst_ni, .data_i(result), .valid_i(m_valid_q), .go_o(en),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // The last tap's beats are the results, in their order; two beats are between.
-  xf_check_beats #(.In(Beats), .Out(Folds), .First(Beats - Folds + 1), .Most(Beats + 2)) u_beats (
+  // The last tap's beats are the results, in their order; three beats are between.
+  xf_check_beats #(.In(Beats), .Out(Folds), .First(Beats - Folds + 1), .Most(Beats + 3)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

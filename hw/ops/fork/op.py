@@ -10,6 +10,7 @@ class Fork(HwOp):
     """
 
     module = "xf_fork"
+    ready_through = True
     identity = True
 
     def get_nodeattr_types(self):

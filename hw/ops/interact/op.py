@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import memory_cost, value_range
+from xnorforge.hw.ops._streams import memory_cost, spare_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 from . import cost, text
@@ -178,6 +178,7 @@ class Interact(PerChannel):
             steps, given = self._steps(made)
             last = (given["StepW"] + 1) // 2
         memory = memory_cost(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
+        memory += spare_cost(self.out_stream().width)
         return {"lut": memory + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
 
     def rtl(self):

@@ -76,8 +76,7 @@ module xf_interact #(
   logic                 full_q;   // a whole group is there and being read
   logic [1:0]           valid_q;
   logic                 go, take, written, read;
-
-  assign go = m_ready_i | ~valid_q[1];
+  logic [Pe*OutBits-1:0] answers;
 
   if (Span > 1) begin : gen_group
     logic [Pe*InBits-1:0] group [Span];
@@ -168,16 +167,17 @@ module xf_interact #(
       );
     end
     always_ff @(posedge clk_i) if (go) y_q <= y;
-    assign m_data_o[p*OutBits +: OutBits] = y_q;
+    assign answers[p*OutBits +: OutBits] = y_q;
   end
 
-  assign m_valid_o = valid_q[1];
-
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(answers), .valid_i(valid_q[1]), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
   // A group is given when all of it is there, in its order; the next one is taken meanwhile.
-  xf_check_beats #(.In(Span), .Out(Span), .First(Span), .Most(2 * Span + 1)) u_beats (
+  xf_check_beats #(.In(Span), .Out(Span), .First(Span), .Most(2 * Span + 2)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

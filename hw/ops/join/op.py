@@ -21,6 +21,7 @@ class Join(PerChannel):
 
     module = "xf_join"
     arrays = ("multipliers",)
+    ready_through = True
 
     def get_nodeattr_types(self):
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}

@@ -5,7 +5,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers, width_of
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._streams import spare_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 
@@ -112,7 +112,7 @@ class Requantise(PerChannel):
             + (bits - self.get_nodeattr("shift") - level) / 3
             + table
         )
-        return {"lut": 8 + source.lanes * lane, "bram36": 0.0}
+        return {"lut": 8 + spare_cost(self.out_stream().width) + source.lanes * lane, "bram36": 0.0}
 
     @classmethod
     def examples(cls):

@@ -56,8 +56,7 @@ module xf_requantise #(
 
   logic [FoldW-1:0] fold_q;
   logic             go, valid_q, m_valid_q;
-
-  assign go = m_ready_i | ~m_valid_q;
+  logic [Pe*OutBits-1:0] levels;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -101,20 +100,23 @@ module xf_requantise #(
         else                                level_q <= OutBits'(level);
       end
     end
-    assign m_data_o[p*OutBits +: OutBits] = level_q;
+    assign levels[p*OutBits +: OutBits] = level_q;
   end
 
   assign s_ready_o = go;
-  assign m_valid_o = m_valid_q;
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(levels), .valid_i(m_valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // One beat is given for each that is taken; what is between is in the two stages.
-  xf_check_beats #(.Most(2)) u_beats (
+  // One beat is given for each that is taken; what is between is in the two stages and the spare
+  // register.
+  xf_check_beats #(.Most(3)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, m_valid_q}))
+  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, m_valid_q, ~go}))
 `endif
 
 endmodule : xf_requantise

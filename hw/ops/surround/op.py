@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -130,7 +130,8 @@ class Surround(HwOp):
         counters = sum((size - 1).bit_length() for size in (height, width, channels // sink.lanes))
         bits = (values[..., None] >> np.arange(sink.bits)) & 1
         changing = int((bits != bits[:1]).any(0).sum())
-        return {"lut": 8 + 1.3 * counters + sink.width + 0.5 * changing, "bram36": 0.0}
+        lut = 8 + spare_cost(sink.width) + 1.3 * counters + sink.width + 0.5 * changing
+        return {"lut": lut, "bram36": 0.0}
 
     @classmethod
     def examples(cls):

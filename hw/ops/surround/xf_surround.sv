@@ -59,7 +59,6 @@ module xf_surround #(
   logic                  valid_q, go, in_image, give, beat_last, column_last, row_last;
   logic [Pe*OutBits-1:0] data_q, image, border;
 
-  assign go          = m_ready_i | ~valid_q;
   assign beat_last   = beat_q == BeatW'(Beats - 1);
   assign column_last = beat_last && column_q == ColumnW'(OutW - 1);
   assign row_last    = column_last && row_q == RowW'(OutH - 1);
@@ -126,17 +125,19 @@ module xf_surround #(
   always_ff @(posedge clk_i) if (go) data_q <= in_image ? image : border;
 
   assign s_ready_o = go & in_image;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  xf_spare #(.Width(Pe * OutBits)) u_spare (
+    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );
 
 `ifdef XF_CHECK
-  // Every beat that is made is given once; the one between is the register.
-  xf_check_beats #(.Most(1)) u_beats (
+  // Every beat that is made is given once; those between are in the register and the
+  // spare one.
+  xf_check_beats #(.Most(2)) u_beats (
     .clk_i, .rst_ni, .taken_i(give), .given_i(m_valid_o & m_ready_i)
   );
-  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones(valid_q))
+  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones({valid_q, ~go}))
 `endif
 
 endmodule : xf_surround

@@ -18,6 +18,7 @@ class Threshold(PerChannel):
     """
 
     module = "xf_threshold"
+    ready_through = True
     arrays = ("thresholds", "direction")
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:

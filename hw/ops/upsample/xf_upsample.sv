@@ -61,7 +61,6 @@ module xf_upsample #(
   assign meet       = write_q == read_q;
   assign final_read = copy_last && pass_last && ((Depth > 1) ? !meet : go);
   assign s_ready_o  = !ahead_q || final_read;
-  assign go         = m_ready_i | ~valid_q;
   assign push       = s_valid_i & s_ready_o;
   assign pull       = go && (ahead_q || !meet);
   assign wrote      = push && write_q == AddrW'(Depth - 1);
@@ -97,16 +96,25 @@ module xf_upsample #(
     end
   end
 
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
+  if (Depth == 1) begin : gen_spare
+    // Here what leaves makes room for what comes: go leads to s_ready_o.
+    xf_spare #(.Width(Width)) u_spare (
+      .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+      .m_data_o, .m_valid_o, .m_ready_i
+    );
+  end else begin : gen_output
+    assign go        = m_ready_i | ~valid_q;
+    assign m_valid_o = valid_q;
+    assign m_data_o  = data_q;
+    `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  end
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
   `XF_ASSERT_WHEN(AtMostOneRowAhead_A, wrote && ahead_q, done)
   `XF_ASSERT_WHEN(ReadBehindWritten_A, !ahead_q, read_q <= write_q)
 
 `ifdef XF_CHECK
   // A row is given FactorH * FactorW times; at most the next one is taken meanwhile.
-  xf_check_beats #(.In(Depth), .Out(Depth * FactorH * FactorW), .Most(2 * Depth)) u_beats (
+  xf_check_beats #(.In(Depth), .Out(Depth * FactorH * FactorW), .Most(2 * Depth + 1)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

@@ -14,6 +14,7 @@ class Absolute(PerChannel):
     """y = |x|: integers (…, C), signed or unsigned, to unsigned integers of as many bits."""
 
     module = "xf_absolute"
+    ready_through = True  # s_ready_o follows m_ready_i within the cycle
 
     def out_stream(self):
         return self.stream(self.get_nodeattr("in_bits"), False)
