@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -118,7 +118,8 @@ class DepthToSpace(HwOp):
         (height, width, _), (rows, columns) = source.shape, self.block()
         depth = 2 * source.beats // height
         if rows == 1:
-            return {"lut": 1.0 + (wide < width * columns) * (depth // 2 - 1).bit_length(), "bram36": 0.0}
+            counter = (wide < width * columns) * (depth // 2 - 1).bit_length()
+            return {"lut": spare_cost(source.width) + counter, "bram36": 0.0}
         kept, cut = wide * channels // source.lanes, tall < height * rows
         memory = memory_cost(depth, source.width)
         counters = 3 * (depth - 1).bit_length() + 2 * (kept - 1).bit_length()

@@ -53,10 +53,6 @@ module xf_depth_to_space #(
   logic [Width-1:0] data_q;
   logic             valid_q, go;
 
-  assign go        = m_ready_i | ~valid_q;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
-
   if (Block == 1) begin : gen_one_row
     logic kept;
     if (Kept < Depth) begin : gen_cut
@@ -71,6 +67,11 @@ module xf_depth_to_space #(
       assign kept = 1'b1;
     end
     assign s_ready_o = go;
+    // Here what leaves makes room for what comes: go leads to s_ready_o.
+    xf_spare #(.Width(Width)) u_spare (
+      .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+      .m_data_o, .m_valid_o, .m_ready_i
+    );
     always_ff @(posedge clk_i) begin
       if (!rst_ni) valid_q <= 1'b0;
       else if (go) valid_q <= s_valid_i & kept;
@@ -109,6 +110,9 @@ module xf_depth_to_space #(
     assign s_ready_o = full_q != 2;
     assign push      = s_valid_i & s_ready_o;
     assign pull      = go & there;
+    assign go        = m_ready_i | ~valid_q;
+    assign m_valid_o = valid_q;
+    assign m_data_o  = data_q;
 
     always_ff @(posedge clk_i) begin
       if (push) rows[write_q] <= s_data_i;
