@@ -46,7 +46,7 @@ def write_overlay(acc: Path, net_dir: Path) -> dict:
     about = {
         "stage": "overlay",
         "net": exported["net"],
-        "hash": artifacts.digest(acc / "folded.onnx")[:16],
+        "hash": f"{dma.network_hash(acc):016x}",
         "input": {
             **record["border"]["input"], **_in_memory(record["border"]["input"]), "lo": form["lo"],
             "hi": form["hi"], "scale": form["scale"], "offset": form.get("offset", 0.0),
@@ -95,6 +95,15 @@ def _write_folder(folder: Path, rtl: Path, about: dict) -> int:
     return sum(len((rtl / name).read_text().splitlines()) for name in names)
 
 
+def _template(about: dict | None) -> str:
+    """The initialiser of the C driver's `xf_template`, all 0 without a template."""
+    if about is None:
+        return "{0u, 0u, 0u, 0u, {0u, 0u}, 0u}"
+    sizes = ", ".join(f"{about['template'][name]}u" for name in ("mw", "mh", "simd", "pe"))
+    low, high = (about["window"] + bank for bank in about["banks"])
+    return f"{{{sizes}, {{{low}u, {high}u}}, {about['word_bytes']}u}}"
+
+
 def network_header(about: dict) -> str:
     """The text of xf_network.h: the description for the C driver."""
     sides = {
@@ -121,7 +130,8 @@ def network_header(about: dict) -> str:
 #define XF_CLASSES {len(about["scores"]["scale"])}u
 
 static const xf_network xf_the_network = {{
-  UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}}
+  UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
+  {_template(about.get("template"))}
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};
 static const double xf_bias[] = {{{numbers["bias"]}}};

@@ -27,7 +27,7 @@ def shell_library(acc: Path, checked=True, level="-O2") -> Path:
     """
     rtl, own = acc / "rtl", acc / "overlay" / "rtl"
     about = acc / "overlay" / "overlay.json"
-    if not about.exists() or artifacts.read_json(about)["hash"] != artifacts.digest(acc / "folded.onnx")[:16]:
+    if not about.exists() or int(artifacts.read_json(about)["hash"], 16) != dma.network_hash(acc):
         raise UserError(
             f"{about}: is not there or of another folded.onnx; `xnorforge overlay {acc}` writes it."
         )

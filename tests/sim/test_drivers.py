@@ -1,7 +1,6 @@
 """Drivers against the verilated shell: the answers of a network, every refusal, resets; Python and C."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,10 +20,12 @@ from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, Frames
-from xnorforge.sim import cosim, templates, verilate
+from xnorforge.sim import templates
 from xnorforge.sim.bits import BitSimulator
-from xnorforge.sim.device import network as network_of
 from xnorforge.sim.shell import shell_library
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import accelerator, c_program, script_of
 
 SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
 FRAMES = 4  # in most tests: the simulation is the price
@@ -82,10 +83,6 @@ def expected(acc):
     images = np.random.default_rng(3).integers(0, 256, (40, 3, 4, 4)).astype(np.uint8)
     ops = graph.operators(acc / "folded.onnx")
     return images, graph.execute(ops, images)[ops[-1].name]
-
-
-def accelerator(acc, bus, **options):
-    return Accelerator(acc / "overlay" / "overlay.json", bus, **options)
 
 
 @pytest.mark.parametrize(("batch", "pause", "count"), [(64, 0.0, 4), (3, 0.0, 8), (1, 0.3, 4), (4, 0.6, 10)])
@@ -331,21 +328,9 @@ def test_the_python_driver_needs_nothing_of_this_package(acc):
     assert (done.returncode, done.stdout) == (0, "xnorforge_driver\n"), done.stderr
 
 
-def c_program(acc: Path, library: Path, folder: Path) -> Path:
-    """driver_test.c with the C driver as C99, every warning an error, and the verilated shell."""
-    own = Path(__file__).parent / "driver_test.c"
-    compiler = os.environ.get("CC") or "gcc"
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no C compiler {compiler}")
-    flags = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1"]
-    command = [compiler, *flags, f"-I{acc / 'overlay'}", own, acc / "overlay" / "xf_driver.c", library]
-    subprocess.run([*command, f"-Wl,-rpath,{library.parent}", "-o", folder / "program"], check=True)
-    return folder / "program"
-
-
 @pytest.mark.parametrize("pause", [0.0, 0.4])
 def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause):
-    program = c_program(acc, library, tmp_path)
+    program = c_program("driver_test.c", acc, library, tmp_path)
     images, answers = (part[:FRAMES] for part in expected)
     text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
     done = subprocess.run(
@@ -430,6 +415,29 @@ def test_templates_are_learnt_and_loaded_as_in_the_bit_simulator(tracker, seed, 
     bus.close()
 
 
+@pytest.mark.parametrize(("seed", "pause"), [(0, 0.0), (1, 0.4)])
+def test_templates_of_the_c_driver_are_those_of_the_bit_simulator(tracker, tmp_path, seed, pause):
+    """100 frames as above, weights packed in C; what is no template is refused there."""
+    acc, library = tracker
+    program = c_program("tracker_test.c", acc, library, tmp_path)
+    simulator = BitSimulator(acc / "folded.onnx")
+    flags, loads = templates.random_flags(simulator.ops, 100, seed)
+    frames = np.random.default_rng(seed).integers(0, 256, (100, 2, 5, 6)).astype(np.uint8)
+    wanted = templates.responses(simulator, frames, flags, loads)
+    given = [program, acc / "rtl", "100", str(int(pause * 2**32))]
+    done = subprocess.run(given, input=script_of(frames, flags, loads), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [int(word) for word in done.stdout.split()] == wanted.ravel().tolist()
+
+
+def test_a_c_program_of_a_network_without_a_template_is_refused_one(acc, library, tmp_path):
+    program = c_program("tracker_test.c", acc, library, tmp_path)
+    script = "0 0 0 " + "0 " * 48
+    done = subprocess.run([program, acc / "rtl", "1", "0"], input=script, capture_output=True, text=True)
+    text = "a template was refused: the network must have one, bank be 0 or 1, and each weight 0 or 1"
+    assert (done.returncode, done.stderr) == (1, f"{text}\n")
+
+
 def test_batches_with_other_flags_in_a_queue_keep_their_own(tracker):
     """Four descriptors, bank 0 and 1 in turn, handed over before the first is done."""
     acc, library = tracker
@@ -463,70 +471,3 @@ def test_templates_that_are_none_are_refused(tracker, acc, open_sim):
     device.bus.close()
     with pytest.raises(UserError, match=r"^load_template: small has no template; its weights are fixed\.$"):
         accelerator(acc, open_sim()).load_template(np.zeros((3, 4), int))
-
-
-@pytest.fixture(scope="module")
-def cnn(tmp_path_factory):
-    """mnist-cnn with its overlay, made by the command line, and its simulation."""
-    folder = tmp_path_factory.mktemp("cnn")
-    cache = {"XNORFORGE_CACHE": str(verilate.cache_dir())}
-    out = Path("out/mnist-cnn/rtl-pynq-z2")
-    words = ["build", "mnist-cnn", "--board", "pynq-z2", "--until", "generate"], ["overlay", str(out)]
-    for given in words:
-        command = [sys.executable, "-m", "xnorforge", *given]
-        subprocess.run(command, cwd=folder, env=os.environ | cache, check=True)
-    return folder / out, shell_library(folder / out)
-
-
-@pytest.fixture(scope="module")
-def cnn_answers(cnn):
-    """1,000 images of MNIST, and what the bit simulator makes of them."""
-    with np.load(cnn[0].parent / "golden.npz") as golden:
-        images, scores = golden["images"], golden["scores"]
-    simulator = BitSimulator(cnn[0] / "folded.onnx")
-    return images, simulator.run(images)[simulator.ops[-1].name], scores
-
-
-@pytest.mark.full
-def test_a_thousand_images_at_the_accelerator_s_own_rate(cnn, cnn_answers):
-    """Scores are the trained network's; the shell costs less than 5 % of the rate, its start included."""
-    acc, library = cnn
-    images, answers, scores = cnn_answers
-    bus = Device("sim", library, acc / "rtl")
-    device = accelerator(acc, bus)
-    np.testing.assert_array_equal(device.predict(images), scores)
-    cycles = device.counters()["cycles"]
-    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
-    ops = graph.operators(acc / "folded.onnx")
-    alone = cosim.run(network_of(acc / "rtl", ops), graph.enter(ops[0], images[:8]), seed=1)
-    assert isinstance(alone.interval, int) and cycles <= 1000 * alone.interval / 0.95
-    bus.close()
-
-
-@pytest.mark.full
-def test_pauses_and_resets_change_no_answer_of_mnist_cnn(cnn, cnn_answers):
-    acc, library = cnn
-    images, answers, _ = cnn_answers
-    bus, rng = Device("sim", library, acc / "rtl", pause=0.5), np.random.default_rng(0)
-    device = accelerator(acc, bus)
-    np.testing.assert_array_equal(device.run(device.integers(images[:100])), answers[:100])
-    for turn in range(20):
-        cut = rng.permutation(1000)[:8]
-        device._start(device.into.pack(device.integers(images[cut])), *device.buffers[turn % 2])
-        bus.pause(int(rng.integers(1, 60_000)))
-        device.reset()
-        part = rng.permutation(1000)[:2]
-        np.testing.assert_array_equal(device.run(device.integers(images[part])), answers[part])
-    bus.close()
-
-
-@pytest.mark.full
-def test_the_c_driver_gives_a_thousand_answers_of_mnist_cnn(cnn, cnn_answers, tmp_path):
-    acc, library = cnn
-    images, answers, _ = cnn_answers
-    program = c_program(acc, library, tmp_path)
-    text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
-    done = subprocess.run([program, acc / "rtl", "1000", "0"], input=text, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = [int(word) for word in done.stdout.splitlines()[0].split()]
-    assert found == answers.ravel().tolist()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from xnorforge.core import artifacts
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.wrap import SPDX, library
@@ -43,6 +44,11 @@ def shell_sources() -> list[Path]:
     folders = [Path(inspect.getfile(op)).parent for op in (Fifo, Width)]
     parts = [path for folder in folders for path in sorted(folder.glob("*.sv"))]
     return [*library([]), *parts, *sorted(own.glob("*.sv"))]
+
+
+def network_hash(acc: Path) -> int:
+    """The 64 bits by which shell and drivers know the network of an accelerator's folder."""
+    return int(artifacts.digest(acc / "folded.onnx")[:16], 16)
 
 
 def control_bits(template_bits: int) -> int:

@@ -70,7 +70,25 @@ void xf_set_flags(const xf_device *device, int bank, int learn) {
   put(device, FLAGS, (bank ? 1u : 0u) | (learn ? 2u : 0u));
 }
 
-void xf_write(const xf_device *device, uint32_t offset, uint32_t value) { put(device, offset, value); }
+int xf_load_template(const xf_device *device, const xf_network *network, const uint8_t *weights, int bank) {
+  const xf_template *form = &network->weights;
+  const uint32_t bits = form->simd * form->pe;
+  if (!form->mw || bank < 0 || bank > 1) return XF_BAD_TEMPLATE;
+  for (size_t k = 0; k < (size_t)form->mw * form->mh; k++)
+    if (weights[k] > 1) return XF_BAD_TEMPLATE;
+  uint32_t at = form->banks[bank];
+  for (uint32_t row = 0; row < form->mh; row += form->pe)
+    for (uint32_t column = 0; column < form->mw; column += form->simd, at += form->word_bytes)
+      for (uint32_t first = 0; first < bits; first += 32) {
+        uint32_t piece = 0;
+        for (uint32_t bit = first; bit < bits && bit < first + 32; bit++) {
+          const size_t k = column + bit % form->simd, p = row + bit / form->simd;
+          piece |= (uint32_t)weights[k * form->mh + p] << (bit - first);
+        }
+        put(device, at + first / 8, piece);
+      }
+  return XF_OK;
+}
 
 uint32_t xf_batches(const xf_device *device) { return get(device, BATCHES); }
 
@@ -105,6 +123,7 @@ const char *xf_error_text(int error) {
       "the memory refused a write of answers at xf_error_address(); give addresses of memory that the device reaches",
       "the accelerator ended a frame at another beat; xf_reset() makes it ready again",
       "a descriptor was refused: 8 must divide both addresses, frames be 1 .. 65535, and four batches wait at most",
+      "a template was refused: the network must have one, bank be 0 or 1, and each weight 0 or 1",
   };
   return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
 }

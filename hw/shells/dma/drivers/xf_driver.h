@@ -20,7 +20,8 @@ enum {
   XF_READ_FAILED,     /* the memory answered SLVERR or DECERR to a read */
   XF_WRITE_FAILED,    /* the same, to a write */
   XF_FRAME_FAILED,    /* the accelerator ended a frame at another beat */
-  XF_BAD_DESCRIPTOR   /* address not divided by 8, frames out of range, or queue full */
+  XF_BAD_DESCRIPTOR,  /* address not divided by 8, frames out of range, or queue full */
+  XF_BAD_TEMPLATE     /* the network has none, a bank other than 0 and 1, or a weight other than 0 and 1 */
 };
 
 /* A frame: `beats` beats of `lanes` elements of `bits` bits, element 0 in the lowest; a beat lies in `slot`
@@ -29,9 +30,16 @@ typedef struct {
   uint32_t bytes, beats, lanes, bits, is_signed, slot, stride;
 } xf_frames;
 
+/* A template: `mw` x `mh` weights, folded into words of `simd` x `pe` bits; the first word of bank b lies at the
+ * register address `banks[b]`, the next one `word_bytes` further. All 0: the network has none. */
+typedef struct {
+  uint32_t mw, mh, simd, pe, banks[2], word_bytes;
+} xf_template;
+
 typedef struct {
   uint64_t hash;
   xf_frames in, out;
+  xf_template weights;
 } xf_network;
 
 /* Registers: memory-mapped at `registers`, or, where `read` is set, through two functions. `pause`, where it is
@@ -56,9 +64,12 @@ int xf_reset(const xf_device *device);
 int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
 
 /* Of a network with a template: which bank the frames of later xf_start are compared with, and whether each
- * becomes the template of the other one. Banks are written by xf_write at the addresses of overlay.json. */
+ * becomes the template of the other one. */
 void xf_set_flags(const xf_device *device, int bank, int learn);
-void xf_write(const xf_device *device, uint32_t offset, uint32_t value);
+
+/* Write a template into bank 0 or 1: mw rows of mh weights, each 0 or 1; nothing is written
+ * if one is neither. Not while a frame that uses the bank, or that learns, is under way. */
+int xf_load_template(const xf_device *device, const xf_network *network, const uint8_t *weights, int bank);
 
 /* Batches done since the last reset, modulo 2^32. */
 uint32_t xf_batches(const xf_device *device);
