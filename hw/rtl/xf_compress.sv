@@ -4,17 +4,19 @@
 //
 // One instance is one level, and the next level is the same module with the heights that are left.
 // bits_i carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share
-// a carry chain.
+// a carry chain. Hold = 1: registers stand before the odd levels, as whoever drives bits_i has one
+// right behind its inputs.
 //
 // Rate       one heap per cycle of clk_i with en_i high
-// Latency    heap_latency(Heights) such cycles for Level = 0
+// Latency    heap_latency(Heights) - Hold such cycles for Level = 0
 // Reset      none: data only
 
 module xf_compress #(
   parameter logic [287:0] Heights = 288'd1,
   parameter int unsigned  Bits    = 1,  // in all columns
   parameter int unsigned  SumW    = 1,  // holds the sum
-  parameter int unsigned  Level   = 0
+  parameter int unsigned  Level   = 0,
+  parameter int unsigned  Hold    = 0
 ) (
   input  logic            clk_i,
   input  logic            en_i,
@@ -29,13 +31,16 @@ module xf_compress #(
   end else if (Bits < 1 || Bits != heap_offset(Heights, 24)) begin : gen_bad_bits
     $error("xf_compress: Bits must be the bits of Heights; got Bits=%0d, Heights of %0d",
            Bits, heap_offset(Heights, 24));
+  end else if (Hold > 1) begin : gen_bad_hold
+    $error("xf_compress: Hold must be 0 or 1; got Hold=%0d", Hold);
   end
 
-  localparam bit Last = heap_highest(Heights) <= 3;
+  localparam bit Last   = heap_highest(Heights) <= 3;
+  localparam bit Before = (Hold != 0) ? (Level % 2 == 1) : (Last || Level % 2 == 0);
 
   logic [Bits-1:0] bits;
 
-  if (Last || Level % 2 == 0) begin : gen_register
+  if (Before) begin : gen_register
     logic [Bits-1:0] bits_q;
     always_ff @(posedge clk_i) if (en_i) bits_q <= bits_i;
     assign bits = bits_q;
@@ -141,7 +146,7 @@ module xf_compress #(
       end
     end
 
-    xf_compress #(.Heights(Next), .Bits(NextBits), .SumW(SumW), .Level(Level + 1)) u_next (
+    xf_compress #(.Heights(Next), .Bits(NextBits), .SumW(SumW), .Level(Level + 1), .Hold(Hold)) u_next (
       .clk_i, .en_i, .bits_i(left), .sum_o
     );
   end

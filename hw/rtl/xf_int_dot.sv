@@ -5,7 +5,7 @@
 // (xf_dsp_sum). With XF_SIM the same number of cycles around plain products.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    int_latency(..) such cycles
+// Latency    int_latency(..) - Hold such cycles
 // Reset      none: data only
 // Bit model  op.py of int_mvu
 
@@ -17,7 +17,8 @@ module xf_int_dot #(
   parameter int unsigned Rows   = 1,   // 2 with multipliers only
   parameter int unsigned Chain  = 0,   // multipliers in a chain; 0: planes
   parameter int unsigned FieldW = 1,   // bits of a chain's sum
-  parameter int unsigned SumW   = 18
+  parameter int unsigned SumW   = 18,
+  parameter int unsigned Hold   = 0    // 1: x_i and w_i are registers, see xf_mvu; Chain = 0
 ) (
   input  logic                       clk_i,
   input  logic                       en_i,
@@ -36,12 +37,14 @@ module xf_int_dot #(
   end else if (Chain == 0 && (Signed != 0 || Rows != 1)) begin : gen_bad_planes
     $error("xf_int_dot: Signed and Rows=2 need Chain > 0; got Signed=%0d, Rows=%0d, Chain=%0d",
            Signed, Rows, Chain);
+  end else if (Hold > 1 || (Hold == 1 && Chain > 0)) begin : gen_bad_hold
+    $error("xf_int_dot: Hold must be 0, or 1 with Chain=0; got Hold=%0d, Chain=%0d", Hold, Chain);
   end
 
 `ifdef XF_SIM
 `include "xf_heap.svh"
 
-  localparam int unsigned Latency = int_latency(Simd, Bits, WBits, Chain, FieldW);
+  localparam int unsigned Latency = int_latency(Simd, Bits, WBits, Chain, FieldW) - Hold;
 
   int signed            x, w, sum;
   logic [Rows*SumW-1:0] sums;
@@ -70,7 +73,7 @@ module xf_int_dot #(
   assign sum_o = sum_q[Latency-1];
 `else
   if (Chain == 0) begin : gen_planes
-    xf_plane_sum #(.Simd(Simd), .Bits(Bits), .Planes(WBits), .SumW(SumW)) u_sum (
+    xf_plane_sum #(.Simd(Simd), .Bits(Bits), .Planes(WBits), .SumW(SumW), .Hold(Hold)) u_sum (
       .clk_i, .en_i, .x_i, .w_i, .sum_o
     );
   end else begin : gen_multipliers

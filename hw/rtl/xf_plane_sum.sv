@@ -9,7 +9,7 @@
 // one heap (xf_compress).
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    int_latency(..) such cycles
+// Latency    int_latency(..) - Hold such cycles
 // Reset      none: data only
 // Bit model  op.py of int_mvu
 
@@ -17,7 +17,8 @@ module xf_plane_sum #(
   parameter int unsigned Simd   = 4,   // elements
   parameter int unsigned Bits   = 8,   // per element
   parameter int unsigned Planes = 8,   // bits of a weight, 2 or more
-  parameter int unsigned SumW   = 18
+  parameter int unsigned SumW   = 18,
+  parameter int unsigned Hold   = 0    // 1: x_i and w_i are registers, see xf_mvu
 ) (
   input  logic                   clk_i,
   input  logic                   en_i,
@@ -31,6 +32,8 @@ module xf_plane_sum #(
            Simd, Bits, SumW);
   end else if (Planes < 2) begin : gen_bad_planes
     $error("xf_plane_sum: Planes must be at least 2; got Planes=%0d", Planes);
+  end else if (Hold > 1) begin : gen_bad_hold
+    $error("xf_plane_sum: Hold must be 0 or 1; got Hold=%0d", Hold);
   end
 
 `include "xf_heap.svh"
@@ -107,7 +110,7 @@ module xf_plane_sum #(
     end
   end
 
-  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW)) u_sum (
+  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW), .Hold(Hold)) u_sum (
     .clk_i, .en_i, .bits_i(heap), .sum_o
   );
 

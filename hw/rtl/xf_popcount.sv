@@ -6,12 +6,13 @@
 // (xf_compress). With XF_SIM the same number of cycles around $countones.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    dot_latency(Simd, 1) such cycles
+// Latency    dot_latency(Simd, 1) - Hold such cycles
 // Reset      none: data only
 // Bit model  op.py of xnor_mvu
 
 module xf_popcount #(
   parameter  int unsigned Simd = 8,                 // pairs
+  parameter  int unsigned Hold = 0,                 // 1: x_i and w_i are registers, see xf_mvu
   localparam int unsigned SumW = $clog2(Simd + 1)   // holds 0 .. Simd
 ) (
   input  logic            clk_i,
@@ -23,12 +24,14 @@ module xf_popcount #(
 
   if (Simd < 1 || Simd > 12285) begin : gen_bad_simd
     $error("xf_popcount: Simd must be 1 .. 12285; got Simd=%0d", Simd);
+  end else if (Hold > 1) begin : gen_bad_hold
+    $error("xf_popcount: Hold must be 0 or 1; got Hold=%0d", Hold);
   end
 
 `include "xf_heap.svh"
 
 `ifdef XF_SIM
-  localparam int unsigned Latency = dot_latency(Simd, 1);
+  localparam int unsigned Latency = dot_latency(Simd, 1) - Hold;
   logic [Simd-1:0] equal;
   logic [SumW-1:0] sum_q [Latency];
 
@@ -61,7 +64,7 @@ module xf_popcount #(
     assign counts[Ones+Threes] = (x_i[Simd-1] ~^ w_i[Simd-1]) & (x_i[Simd-2] ~^ w_i[Simd-2]);
   end
 
-  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW)) u_sum (
+  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW), .Hold(Hold)) u_sum (
     .clk_i, .en_i, .bits_i(counts), .sum_o
   );
 `endif

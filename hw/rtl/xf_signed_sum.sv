@@ -5,16 +5,17 @@
 // An inverted element is 2**Bits - 1 - x, so that the sum is (sum of +-x) + (2**Bits - 1) *
 // (weights that are 0): the constant of a row goes into what its accumulator starts from, and a
 // sign costs nothing in the adders. Two elements share an adder (xf_add2); an odd one joins the
-// first of these sums a cycle later.
+// first of these sums a cycle later, with Hold = 1 in the same.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    dot_latency(Simd, Bits) such cycles
+// Latency    dot_latency(Simd, Bits) - Hold such cycles
 // Reset      none: data only
 // Bit model  op.py of byte_mvu
 
 module xf_signed_sum #(
   parameter  int unsigned Simd = 3,   // elements
   parameter  int unsigned Bits = 8,   // 2 or more, per element
+  parameter  int unsigned Hold = 0,   // 1: x_i and w_i are registers, see xf_mvu
   localparam int unsigned SumW = $clog2(Simd * (2**Bits - 1) + 1)
 ) (
   input  logic                 clk_i,
@@ -28,12 +29,14 @@ module xf_signed_sum #(
     $error("xf_signed_sum: Simd must be 1 .. 8191; got Simd=%0d", Simd);
   end else if (Bits < 2) begin : gen_bad_bits
     $error("xf_signed_sum: Bits must be at least 2; got Bits=%0d", Bits);
+  end else if (Hold > 1) begin : gen_bad_hold
+    $error("xf_signed_sum: Hold must be 0 or 1; got Hold=%0d", Hold);
   end
 
 `include "xf_heap.svh"
 
 `ifdef XF_SIM
-  localparam int unsigned Latency = dot_latency(Simd, Bits);
+  localparam int unsigned Latency = dot_latency(Simd, Bits) - Hold;
   logic [Bits-1:0] element;
   logic [SumW-1:0] sum;
   logic [SumW-1:0] sum_q [Latency];
@@ -71,29 +74,44 @@ module xf_signed_sum #(
         .b_i(x_i[(2*k+1)*Bits +: Bits]), .wb_i(w_i[2*k+1]), .sum_o(sum)
       );
       if (Odd) begin : gen_wait
-        logic [Bits:0] sum_q;
-        always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
+        logic [Bits:0] first;
+        if (Hold != 0) begin : gen_none
+          assign first = sum;
+        end else begin : gen_register
+          logic [Bits:0] sum_q;
+          always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
+          assign first = sum_q;
+        end
         if (k == 0) begin : gen_join
-          logic [Bits-1:0] x_q;
-          logic            w_q;
+          logic [Bits-1:0] x;
+          logic            w;
           logic [Bits:0]   low;
           logic [Bits+1:0] joined;
-          always_ff @(posedge clk_i) begin
-            if (en_i) begin
-              x_q <= x_i[(Simd-1)*Bits +: Bits];
-              w_q <= w_i[Simd-1];
+          if (Hold != 0) begin : gen_none
+            assign x = x_i[(Simd-1)*Bits +: Bits];
+            assign w = w_i[Simd-1];
+          end else begin : gen_register
+            logic [Bits-1:0] x_q;
+            logic            w_q;
+            always_ff @(posedge clk_i) begin
+              if (en_i) begin
+                x_q <= x_i[(Simd-1)*Bits +: Bits];
+                w_q <= w_i[Simd-1];
+              end
             end
+            assign x = x_q;
+            assign w = w_q;
           end
           xf_add2 #(.Width(Bits)) u_join (
-            .a_i(sum_q[Bits-1:0]), .wa_i(1'b1), .b_i(x_q), .wb_i(w_q), .sum_o(low)
+            .a_i(first[Bits-1:0]), .wa_i(1'b1), .b_i(x), .wb_i(w), .sum_o(low)
           );
-          assign joined = {sum_q[Bits] & low[Bits], sum_q[Bits] ^ low[Bits], low[Bits-1:0]};
+          assign joined = {first[Bits] & low[Bits], first[Bits] ^ low[Bits], low[Bits-1:0]};
           for (genvar c = 0; c < Bits + 2; c++) begin : gen_column
             assign heap[c*Pairs] = joined[c];
           end
         end else begin : gen_plain
           for (genvar c = 0; c < Bits + 1; c++) begin : gen_column
-            assign heap[c*Pairs+k] = sum_q[c];
+            assign heap[c*Pairs+k] = first[c];
           end
         end
       end else begin : gen_now
@@ -104,7 +122,7 @@ module xf_signed_sum #(
     end
   end
 
-  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW)) u_sum (
+  xf_compress #(.Heights(Heights), .Bits(HeapBits), .SumW(SumW), .Hold(Odd ? 0 : Hold)) u_sum (
     .clk_i, .en_i, .bits_i(heap), .sum_o
   );
 `endif
