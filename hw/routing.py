@@ -94,6 +94,23 @@ class Routed:
     bit: str
 
 
+@dataclass(frozen=True)
+class DmaTop:
+    """The module `TOP` of a board around `xf_system`, the accelerator in its DMA shell (hw/shells/dma).
+
+    Attributes:
+        text: its Verilog.
+        sources: the SystemVerilog that it and `xf_system` need, in reading order.
+        instance: of `xf_top` below it, names with `.` between.
+        about: one line for the record: where frames and registers are.
+    """
+
+    text: str
+    sources: Sequence[Path]
+    instance: str
+    about: str
+
+
 class Router(ABC):
     """How a family's designs are placed and routed.
 
@@ -123,6 +140,20 @@ class Router(ABC):
         Raises:
             UserError: the board's file lacks what the shell needs.
         """
+
+    def dma_top(self, board: Board, _template_bits: int) -> DmaTop:
+        """The same for a board whose `[shell]` is of the kind "dma".
+
+        Args:
+            _template_bits: as of `hw.shells.dma.system`.
+
+        Raises:
+            UserError: the family has no processor in front of the DMA.
+        """
+        raise UserError(
+            f'hw/boards/{board.name}/board.toml: [shell] kind = "dma" needs a top that joins it to a '
+            f'processor, which the family {board.family} does not have; give kind = "uart".'
+        )
 
     @abstractmethod
     def identity(self, board: Board) -> list[str]:

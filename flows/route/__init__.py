@@ -22,13 +22,13 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import say
 from xnorforge.flows.route import netlist_job, paths
+from xnorforge.flows.route.shells import RoutedShell, shell_of
 from xnorforge.flows.synth import cache_dir
 from xnorforge.hw import boards, routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, Routed, Router, TimingPath
-from xnorforge.hw.shells import uart
 
-NETLIST, RESULT, TOP_FILE = "netlist.json", "routed.json", f"{routing.TOP}.v"
+NETLIST, RESULT = "netlist.json", "routed.json"
 WORST = 5  # paths that the record keeps
 
 
@@ -54,14 +54,9 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
     synth, rtl = (artifacts.read_json(acc / name) for name in ("synth.json", "rtl/rtl.json"))
     board = boards.load(synth["board"])
     router = _router(board)
-    if "control" in rtl:
-        raise UserError(
-            f"bitstream: {Path(net_dir).name} is given templates over AXI4-Lite, which the shell of a serial "
-            "line does not have; build it with PNR=off, or put rtl/ into a design of your own."
-        )
     with artifacts.measured("pyosys") as run:
-        netlist, text, given = joined(acc, rtl["border"], board, router)
-        lines = [text, *router.identity(board)]
+        netlist, shell, given = joined(acc, rtl["border"], board, router)
+        lines = [*shell.texts.values(), *router.identity(board)]
         with ThreadPoolExecutor(jobs) as pool:
             found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed), seeds))
     runs = dict(zip(seeds, found))
@@ -79,8 +74,9 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
     with artifacts.whole(acc / "bitstream") as aside:
         aside.mkdir()
         shutil.copyfile(folder / fastest.bit, aside / fastest.bit)
-        (aside / TOP_FILE).write_text(text)
-        for path in uart.uart_sources():
+        for name, text in shell.texts.items():
+            (aside / name).write_text(text)
+        for path in shell.sources:
             shutil.copyfile(path, aside / path.name)
     record = {
         "stage": "bitstream",
@@ -93,8 +89,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
         "part": board.part,
         "program": router.program,
         "timing": router.timing,
-        "shell": "a serial line of "
-        f"{board.shell['baud']:,} baud, 8N1: bytes of a frame in, bytes of its result out",
+        "shell": shell.about,
         "netlist": netlist_digest(acc),
         "clock": {
             "kind": "routed",
@@ -141,47 +136,46 @@ def _router(board: Board) -> Router:
 
 def joined(
     acc: Path, border: Mapping[str, Any], board: Board, router: Router
-) -> tuple[bytes, str, Counter[str]]:
+) -> tuple[bytes, RoutedShell, Counter[str]]:
     """Put the netlist of `acc` into a shell, or find that in the cache.
 
     Args:
-        border: of `rtl.json`: bytes of a beat in and out.
+        border: of `rtl.json`: bytes of a beat and beats of a frame, in and out.
 
     Returns:
-        The whole design as Yosys' JSON (bytes), in the form that the router takes; the text of its top; the
+        The whole design as Yosys' JSON (bytes), in the form that the router takes; the shell; the
         accelerator's cells in it by kind, before the router writes any in another form.
 
     Raises:
-        UserError: Yosys cannot read the netlist.
+        UserError: Yosys cannot read the netlist, or the board's shell cannot serve the accelerator.
     """
-    bytes_in, bytes_out = border["input"]["bytes"], border["output"]["bytes"]
-    text = router.top(board, bytes_in, bytes_out)
+    shell = shell_of(acc, border, board, router)
     netlist = sorted((acc / "netlist").glob("*.v"))
     job = {
         "family": board.family,
-        "sources": [*(path.name for path in uart.uart_sources()), TOP_FILE],
-        "ports": "ports.v",
+        "sources": [*(path.name for path in shell.sources), *shell.texts],
+        "ports": "mapped_xf_top.v",
         "netlist": [f"mapped_{path.name}" for path in netlist],
         "out": NETLIST,
     }
-    copied = [*uart.uart_sources(), *uart.included(), *netlist]
-    stated = [*netlist_job.script(job), version("pyosys"), text, artifacts.digest(*copied)]
+    copied = [*shell.sources, *shell.included, *netlist]
+    stated = [*netlist_job.script(job), version("pyosys"), *shell.texts.values(), artifacts.digest(*copied)]
     kept = _cache() / f"netlist-{hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:32]}"
     if not (kept / NETLIST).is_file():
         with artifacts.whole(kept) as aside, tempfile.TemporaryDirectory() as name:
             aside.mkdir()
             folder = Path(name)
-            (folder / TOP_FILE).write_text(text)
-            (folder / "ports.v").write_text(uart.black_box(bytes_in, bytes_out))
+            for name, text in shell.texts.items():
+                (folder / name).write_text(text)
             for path in copied:
                 shutil.copyfile(path, folder / (f"mapped_{path.name}" if path in netlist else path.name))
             _yosys(folder, job)
             shutil.copyfile(folder / NETLIST, aside / NETLIST)
     design = json.loads((kept / NETLIST).read_text())
     cells = design["modules"][routing.TOP]["cells"]
-    own = (cell for name, cell in cells.items() if name.startswith(f"{routing.ACCELERATOR}."))
+    own = (cell for name, cell in cells.items() if name.startswith(f"{shell.instance}."))
     given = Counter(cell["type"] for cell in own)
-    return json.dumps(router.adapted(design)).encode(), text, given
+    return json.dumps(router.adapted(design)).encode(), shell, given
 
 
 def _yosys(folder: Path, job: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from xnorforge.hw import families
 
 MOST_BYTES = 1 << 16  # of a board.toml
 NEEDED = ("lut", "ff", "bram36", "dsp")  # of every capacity
+SHELL_KINDS = ("uart", "dma")  # the first where a board names none
 PART = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
 PIN = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 ADDRESS = re.compile(r"https?://[^\s\"'<>`\\]+")
@@ -33,8 +34,8 @@ class Board:
         capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts
             them.
         links: addresses of the board's and the part's documentation.
-        shell: of a bitstream: `pins` {role: pin}, `baud` of its serial line, `clock_mhz` of the oscillator
-            where the clock comes from a pin; empty where no bitstream is made.
+        shell: of a bitstream: `kind` (`shell_kind`), `pins` {role: pin}, `baud` of a serial line, `clock_mhz`
+            of the oscillator where the clock comes from a pin; empty where no bitstream is made.
     """
 
     name: str
@@ -52,6 +53,11 @@ class Board:
     def simulates_netlists(self) -> bool:
         """Whether the cells of the part have models, so that a mapped netlist can be simulated."""
         return families.models(self.family) is not None
+
+    @property
+    def shell_kind(self) -> str:
+        """The folder of hw/shells that a bitstream has around the accelerator: "uart" or "dma"."""
+        return self.shell.get("kind", SHELL_KINDS[0])
 
     def interval_for(self, net: str) -> int:
         """Cycles per frame to aim at for a network: its own, or the board's where its file states none.
@@ -120,13 +126,16 @@ def _count(value) -> bool:
 
 def _shell(value) -> bool:
     """Whether a table is of the shell of a bitstream: pins by role, a rate, maybe an oscillator."""
-    if not isinstance(value, dict) or set(value) - {"pins", "baud", "clock_mhz"}:
+    if not isinstance(value, dict) or set(value) - {"kind", "pins", "baud", "clock_mhz"}:
+        return False
+    kind, baud = value.get("kind", SHELL_KINDS[0]), value.get("baud")
+    if kind not in SHELL_KINDS or not (_count(baud) or (kind == "dma" and baud is None)):
         return False
     pins, clock = value.get("pins"), value.get("clock_mhz", 1)
     named = isinstance(pins, dict) and all(
         isinstance(pin, str) and PIN.fullmatch(pin) for pin in pins.values()
     )
-    return named and _count(value.get("baud")) and isinstance(clock, int | float) and 0 < clock <= 10_000
+    return named and isinstance(clock, int | float) and 0 < clock <= 10_000
 
 
 # {field: (what it holds, whether a value is that)}
@@ -155,7 +164,8 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         ),
     ),
     "shell": (
-        "what a bitstream needs: pins by role, baud, and clock_mhz where the clock comes from a pin",
+        "what a bitstream needs: kind (uart or dma), pins by role, baud of a serial line, and clock_mhz "
+        "where the clock comes from a pin",
         _shell,
     ),
 }

@@ -13,7 +13,7 @@ PLACE = """#!{python}
 import os, signal, sys
 words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 assert os.path.exists(words["--chipdb"]) and os.path.exists(words["--json"]), words
-assert "PACKAGE_PIN Y18 [get_ports rxd]" in open(words["--xdc"]).read()
+assert "PACKAGE_PIN {pin}]" in open(words["--xdc"]).read()
 sys.stdout.write(open({log!r}).read())
 sys.stdout.flush()
 {then}
@@ -61,6 +61,7 @@ def install(
     framed: str = "",
     fasm: str = "CLBLM_R_X19Y149.SLICEM_X0.AOUTMUX.XOR\n\n",
     bit: bytes | None = None,
+    pin: str = "Y18 [get_ports rxd",
 ) -> Path:
     """Write the three programs and empty databases into a folder, as XNORFORGE_OPENXC7 names it.
 
@@ -69,6 +70,7 @@ def install(
         placed, framed: Python that nextpnr-xilinx and fasm2frames run before they leave anything.
         fasm: what nextpnr-xilinx leaves.
         bit: what xc7frames2bit leaves; a blank bitstream by default.
+        pin: a pin that nextpnr-xilinx has to be given.
     """
     (folder / "bin").mkdir(parents=True)
     (folder / "said.log").write_text(log() if said is None else said)
@@ -76,7 +78,7 @@ def install(
     (folder / "left.bit").write_bytes(blank_bit() if bit is None else bit)
     given = {"python": sys.executable, "log": str(folder / "said.log"), "fasm": str(folder / "left.fasm")}
     texts = {
-        "nextpnr-xilinx": PLACE.format(**given, then=placed),
+        "nextpnr-xilinx": PLACE.format(**given, then=placed, pin=pin),
         "fasm2frames": FRAMES_OF.format(**given, then=framed),
         "xc7frames2bit": PACK.format(**given, bit=str(folder / "left.bit")),
     }

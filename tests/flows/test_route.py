@@ -3,11 +3,13 @@
 import json
 import shutil
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from xnorforge.core.artifacts import read_json
+from xnorforge.core.artifacts import digest, read_json
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows import synth
 from xnorforge.flows.route import joined, netlist_digest, place_and_route
@@ -19,7 +21,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import openxc7
 from test_synth import PARITY, TOP
 
-BORDER = {side: {"bytes": 1} for side in ("input", "output")}
+BORDER = {side: {"bytes": 1, "beats": 3} for side in ("input", "output")}
+LOAD = boards.load
+
+
+def of_a_serial_line(name: str) -> boards.Board:
+    """A board whose bitstream has a serial line."""
+    board = LOAD(name)
+    return replace(board, shell=board.shell and board.shell | {"kind": "uart"})
 
 
 def accelerator(folder: Path, board: str) -> Path:
@@ -50,13 +59,14 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XNORFORGE_CACHE", str(folder / "cache"))
         acc = accelerator(folder, "pynq-z2")
-        joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)  # into the cache, which each test copies
+        joined(acc, BORDER, of_a_serial_line("pynq-z2"), ROUTER)  # into the cache, which each test copies
         return acc
 
 
 @pytest.fixture
 def acc(made, tmp_path, monkeypatch):
-    """A copy of it, with caches of its own and none of the tools."""
+    """A copy of it for a serial line, with caches of its own and none of the tools."""
+    monkeypatch.setattr(boards, "load", of_a_serial_line)
     shutil.copytree(made.parent.parent / "cache/route", tmp_path / "cache/route")
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
     for name in ("CHIPDB", "PRJXRAY_DB_DIR", "XNORFORGE_OPENXC7"):
@@ -92,7 +102,7 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
 
 
 def test_the_design_for_nextpnr_xilinx_is_what_every_version_takes(acc):
-    text, _, _ = joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)
+    text, _, _ = joined(acc, BORDER, of_a_serial_line("pynq-z2"), ROUTER)
     cells = json.loads(text)["modules"]["xf_board_top"]["cells"].values()
     kinds = {cell["type"] for cell in cells}
     assert {"PS7", "BUFG", "IBUF", "OBUF", "RAMB18E1", "LUT6", "FDRE"} <= kinds
@@ -100,6 +110,51 @@ def test_the_design_for_nextpnr_xilinx_is_what_every_version_takes(acc):
     for cell in cells:
         if cell["type"] in ("LUT2", "LUT3", "LUT4", "LUT5", "LUT6"):
             assert all(isinstance(bit, int) for bits in cell["connections"].values() for bit in bits)
+
+
+def test_the_dma_shell_of_a_zynq_board_is_routed_around_the_same_netlist(acc, tmp_path, monkeypatch):
+    """PS7 and every cell of the accelerator; no pin but the interrupt's; the record says where frames are."""
+    monkeypatch.setattr(boards, "load", LOAD)
+    (acc / "folded.onnx").write_text("a network")
+    with_tools(monkeypatch, tmp_path / "tools", pin="R14 [get_ports irq")
+    text, shell, given = joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)
+    module = json.loads(text)["modules"]["xf_board_top"]
+    kinds = Counter(cell["type"] for cell in module["cells"].values())
+    assert kinds["PS7"] == kinds["BUFG"] == kinds["OBUF"] == 1 and kinds["IBUF"] == 0
+    assert not set(kinds) & {"$scopeinfo", "LUT6_2", "SRL16E", "SRLC32E", "xf_top", "xf_system"}
+    assert list(module["ports"]) == ["irq"] and sum(given.values()) == 6
+    ps7 = next(cell["connections"] for cell in module["cells"].values() if cell["type"] == "PS7")
+    assert len(set(ps7["SAXIHP0ARADDR"][3:])) == 29 and len(ps7["SAXIHP0WDATA"]) == 64
+    record = place_and_route(acc, acc.parent, (1,))
+    assert [check["mismatches"] for check in record["checks"]] == [0]
+    assert record["checks"][0]["integers"] == 6
+    assert record["shell"] == (
+        "DMA: frames in memory by S_AXI_HP0, registers at 0x40000000 by M_AXI_GP0 (docs/shell.md)"
+    )
+    own = int(digest(acc / "folded.onnx")[:16], 16)
+    assert f"64'h{own:016x}" in (acc / "bitstream/xf_system.sv").read_text()
+    names = {path.name for path in (acc / "bitstream").iterdir()}
+    assert {"xf_board_top.v", "xf_axi3_lite.sv", "xf_dma_read.sv", "xf_board_top.bit"} <= names
+    assert shell.instance == "u_system.u_top"
+
+
+def test_a_family_without_a_processor_has_no_dma_shell(acc):
+    def asked(name):
+        return replace(LOAD(name), shell=LOAD(name).shell | {"kind": "dma"})
+
+    (acc / "folded.onnx").write_text("a network")
+    with pytest.raises(UserError) as refused:
+        joined(acc, BORDER, asked("ulx3s"), routing.load("ecp5"))
+    assert str(refused.value) == (
+        'hw/boards/ulx3s/board.toml: [shell] kind = "dma" needs a top that joins it to a processor, which '
+        'the family ecp5 does not have; give kind = "uart".'
+    )
+    with pytest.raises(UserError) as refused:
+        joined(acc, BORDER, replace(asked("pynq-z2"), part="xc7a35tcpg236-1"), ROUTER)
+    assert str(refused.value) == (
+        'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" needs the processor of a Zynq, which '
+        'xc7a35tcpg236-1 does not have; give kind = "uart".'
+    )
 
 
 def test_a_seed_that_was_routed_is_not_routed_again(acc, tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ CASES = [
     ("xf_arg_max", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
     ("xf_arg_max", {"Shift": 2}, "KeyBits must hold InBits + Shift; got KeyBits=9, InBits=8, Shift=2"),
     ("xf_at_least", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    ("xf_axi3_lite", {"AddrW": 30}, "AddrW must be 2 .. 29; got AddrW=30"),
     ("xf_axi_lite", {"AddrW": 3}, "AddrW must be at least 4; got AddrW=3"),
     ("xf_axi_lite", {"AddrW": 4, "Count": 3}, "Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4"),
     ("xf_axi_split", {"AddrW": 1}, "AddrW must be at least 2; got AddrW=1"),

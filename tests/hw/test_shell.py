@@ -36,14 +36,15 @@ CASES = [
 ]  # of shell_cocotb.py
 
 
-def simulated(folder: Path, program: Path, failures: int = 0) -> dict[str, str]:
+def simulated(folder: Path, program: Path, failures: int = 0, bench: str = "shell") -> dict[str, str]:
     """{cocotb's test: what failed in it, or nothing}, from one run.
 
-    `failures`: after how many it ends; 0: after none.
+    `failures`: after how many it ends; 0: after none. `bench`: of the module <bench>_bench and the tests in
+    <bench>_cocotb.py.
     """
     environment = os.environ | {
-        "COCOTB_TEST_MODULES": "shell_cocotb",
-        "COCOTB_TOPLEVEL": "shell_bench",
+        "COCOTB_TEST_MODULES": f"{bench}_cocotb",
+        "COCOTB_TOPLEVEL": f"{bench}_bench",
         "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
         "COCOTB_RANDOM_SEED": "1",
         "COCOTB_MAX_FAILURES": str(failures),

@@ -18,7 +18,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
-from xnorforge.hw.routing import ACCELERATOR, Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import ACCELERATOR, DmaTop, Routed, Router, Tool, ToolFailed
 
 VARIABLE = "XNORFORGE_OPENXC7"
 SOURCE = (
@@ -28,7 +28,8 @@ SOURCE = (
 PART = re.compile(r"(xc7([askz])\d+t?)(\w+)(-\d\w?)")
 FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
 DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
-PINS, BIT, LOG = ("rxd", "txd", "lost"), f"{routing.TOP}.bit", "nextpnr.log"
+PINS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top, by the kind of shell
+BIT, LOG = f"{routing.TOP}.bit", "nextpnr.log"
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,22 @@ class Xc7(Router):
             out_high=8 * out_bytes - 1,
             clocks=round(board.clock_mhz * 1e6 / board.shell["baud"]),
         )
+
+    def dma_top(self, board: Board, template_bits: int) -> DmaTop:
+        """The processor PS7 in front of the registers, and the DMA's bursts to its memory.
+
+        Raises:
+            UserError: the part has no processor.
+        """
+        if _parsed(board.part)[1] != "z":
+            raise UserError(
+                f'hw/boards/{board.name}/board.toml: [shell] kind = "dma" needs the processor of a Zynq, '
+                f'which {board.part} does not have; give kind = "uart".'
+            )
+        from xnorforge.hw.shells import ps7  # it loads operators, which a build with nothing to do must not
+
+        about = f"DMA: frames in memory by S_AXI_HP0, registers at {ps7.BASE:#x} by M_AXI_GP0 (docs/shell.md)"
+        return DmaTop(ps7.ps7_top(routing.TOP, template_bits), ps7.ps7_sources(), ps7.INSTANCE, about)
 
     def identity(self, board: Board) -> list[str]:
         """The content of the tools and the pins; the databases are known by path and size."""
@@ -207,11 +224,12 @@ def pins(board: Board) -> str:
         UserError: the board's file names no pin for one.
     """
     lines = []
-    for role in PINS:
+    wanted = PINS[board.shell_kind]
+    for role in wanted:
         if role not in board.shell["pins"]:
             raise UserError(
                 f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
-                f"it names the pins of {', '.join(PINS)}."
+                f"it names the pins of {', '.join(wanted)}."
             )
         lines.append(f"set_property PACKAGE_PIN {board.shell['pins'][role]} [get_ports {role}]")
         lines.append(f"set_property IOSTANDARD LVCMOS33 [get_ports {role}]")

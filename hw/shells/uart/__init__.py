@@ -18,14 +18,3 @@ def uart_sources() -> list[Path]:
 def included() -> list[Path]:
     """The files that these include."""
     return sorted((Path(str(files("xnorforge.hw"))) / "rtl").glob("*.svh"))
-
-
-def black_box(bytes_in: int, bytes_out: int) -> str:
-    """Verilog of `xf_top` without what is in it, for beats of so many bytes."""
-    return f"""(* blackbox *) module xf_top (
-  input aclk, input aresetn,
-  input [{8 * bytes_in - 1}:0] s_axis_tdata, input s_axis_tvalid, output s_axis_tready,
-  output [{8 * bytes_out - 1}:0] m_axis_tdata, output m_axis_tvalid, input m_axis_tready, output m_axis_tlast
-);
-endmodule
-"""

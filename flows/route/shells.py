@@ -1,0 +1,73 @@
+"""What stands around an accelerator in a bitstream, as `[shell]` of its board's file chooses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.hw import routing
+from xnorforge.hw.boards import Board
+from xnorforge.hw.routing import Router
+from xnorforge.hw.shells import dma, uart
+
+TOP_FILE = f"{routing.TOP}.v"
+
+
+@dataclass(frozen=True)
+class RoutedShell:
+    """A shell with its top, ready for Yosys.
+
+    Attributes:
+        sources: SystemVerilog of the library, in reading order.
+        included: what these include.
+        texts: {file: text} of what is generated, read behind them; the top last.
+        instance: of `xf_top`: the first part of the names of the accelerator's cells.
+        about: one line for the record.
+    """
+
+    sources: tuple[Path, ...]
+    included: tuple[Path, ...]
+    texts: Mapping[str, str]
+    instance: str
+    about: str
+
+
+def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router) -> RoutedShell:
+    """The shell of an accelerator on a board.
+
+    Args:
+        acc: folder of the accelerator.
+        border: of `rtl.json`: bytes and beats of both streams.
+
+    Raises:
+        UserError: the family has no top for the board's shell, or the shell cannot serve the accelerator.
+    """
+    sides = border["input"], border["output"]
+    control = artifacts.read_json(acc / "rtl" / "rtl.json").get("control")
+    if board.shell_kind == "dma":
+        bits = control["address_bits"] if control else 0
+        into, out = (dma.FrameLayout(side["bytes"], side["beats"]) for side in sides)
+        top = router.dma_top(board, bits)
+        system = dma.system(into, out, dma.network_hash(acc), template_bits=bits)
+        return RoutedShell(
+            sources=tuple(path for path in top.sources if not path.stem.startswith("xf_check")),
+            included=tuple(uart.included()),
+            texts={f"{dma.TOP}.sv": system, TOP_FILE: top.text},
+            instance=top.instance,
+            about=top.about,
+        )
+    if control is not None:
+        raise UserError(
+            f"bitstream: {acc.parent.name} is given templates over AXI4-Lite, which the shell of a serial "
+            "line does not have; build it with PNR=off, or put rtl/ into a design of your own."
+        )
+    return RoutedShell(
+        sources=tuple(uart.uart_sources()),
+        included=tuple(uart.included()),
+        texts={TOP_FILE: router.top(board, *(side["bytes"] for side in sides))},
+        instance=routing.ACCELERATOR,
+        about=f"a serial line of {board.shell['baud']:,} baud, 8N1: bytes of a frame in, bytes of its result "
+        "out",
+    )

@@ -1,0 +1,99 @@
+"""The DMA shell on a Zynq-7000: its top with a stand-in for PS7, against AXI models made by others."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge.hw.shells import ps7
+from xnorforge.sim import verilate
+
+sys.path.insert(0, str(Path(__file__).parent))
+import ps7_bench
+from test_shell import COCOTB, simulated
+
+CASES = [
+    *(f"{case}/pause={pause}" for pause in (0.0, 0.4)
+      for case in ("frames_come_back_answered", "bursts_of_registers_are_single_accesses")),
+    "what_is_no_register_is_an_error_of_the_bus",
+    "a_reset_of_the_fabric_and_a_soft_one_bring_it_back",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Those of the top, assertions on."""
+    folder = tmp_path_factory.mktemp("cocotb")
+    program = ps7_bench.build(folder, COCOTB, {}, checked=True)
+    return simulated(folder, program, bench="ps7")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_zynq_top_against_a_processor_of_others(results, case):
+    assert results[case] == ""
+
+
+def test_every_case_of_the_bench_was_looked_at(results):
+    assert sorted(results) == sorted(CASES)
+
+
+def test_ports_of_the_processor_are_those_of_the_cell_library():
+    """Every port that is connected exists; every input of GP0 and HP0 is connected."""
+    library, used = ps7_bench.library_ports(), ps7_bench.used_ports()
+    assert len(set(used)) == len(used) and set(used) <= set(library)
+    driven = {name for name, (way, _) in library.items()
+              if way == "input" and name.startswith(("MAXIGP0", "SAXIHP0"))}  # fmt: skip
+    assert driven <= set(used)
+    assert library["SAXIHP0AWLEN"] == ("input", 4) and library["SAXIHP0AWSIZE"] == ("input", 2)
+    assert library["MAXIGP0AWID"] == ("output", 12) and library["SAXIHP0WID"] == ("input", 6)
+
+
+def test_verilator_has_no_warning_about_the_top(tmp_path):
+    """Widths of all ports included, as the stand-in has those of the cell library."""
+    files = ps7_bench.sources(tmp_path)
+    waived = tmp_path / "waived.vlt"
+    waived.write_text("`verilator_config\n" + "".join(
+        f'lint_off -rule {rule} -file "*/{name}"\n'
+        for name in ("ps7_bench.sv", "xf_system.sv")
+        for rule in ("UNUSEDSIGNAL", "GENUNNAMED", "DECLFILENAME")
+    ))  # fmt: skip
+    includes = sorted({path.parent for path in files if path.parent.name == "rtl"})
+    verilate.lint("ps7_bench", [waived, *files], includes)
+
+
+def test_yosys_reads_bridge_and_top(tmp_path):
+    """No latch, no loop: `check -assert` with Yosys' own PS7 and BUFG."""
+    files = [
+        str(path) for path in ps7_bench.sources(tmp_path) if not path.stem.startswith(("xf_check", "ps7_"))
+    ]
+    script = [
+        f"read_verilog -lib {ps7_bench.LIBRARY} {ps7_bench.LIBRARY.with_name('cells_sim.v')}",
+        f"read_verilog -sv -defer -I{Path(files[0]).parent} {' '.join(files)}",
+        "hierarchy -check -top xf_board_top", "proc", "flatten", "check -assert",
+    ]  # fmt: skip
+    text = f"from pyosys import libyosys as y\nd = y.Design()\nfor p in {script!r}: y.run_pass(p, d)"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+
+
+# Broken bridges and tops, each with assertions off.
+BROKEN = {
+    "an identifier of another access": ("w_id_q    <= awid_i", "w_id_q    <= w_id_q"),
+    "a burst that does not step": ("r_addr_q <= next(r_addr_q,", "r_addr_q <= next(araddr_i[29:0],"),
+    "a burst that does not wrap": ("(burst == Wrap)", "1'b0"),
+    "only the last answer of a burst": ("if (w_resp > b_resp_q) b_resp_q", "b_resp_q"),
+    "registers again and again": ("w_far       = |(w_addr_q >> AddrW)", "w_far       = 1'b0"),
+    "a burst one word short": ("rlast_o     = r_left_q == '0", "rlast_o     = r_left_q <= 4'd1"),
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_bridge_is_seen(tmp_path, name):
+    text, instead = BROKEN[name]
+    own = ps7.ps7_sources()[-1]
+    assert own.name == "xf_axi3_lite.sv" and own.read_text().count(text) == 1
+    (tmp_path / own.name).write_text(own.read_text().replace(text, instead))
+    program = ps7_bench.build(tmp_path, COCOTB, {own.name: tmp_path / own.name}, checked=False)
+    assert any(simulated(tmp_path, program, 1, "ps7").values())
