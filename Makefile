@@ -45,7 +45,7 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-STAGES := export lower fold generate hls sim synth netlist bitstream report
+STAGES := export lower fold generate hls sim synth netlist bitstream overlay report
 .PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
@@ -116,6 +116,8 @@ synth: | $(VENV)  ## Yosys cells per operator
 netlist: | $(VENV)  ## the synthesised netlist against the golden scores
 	@$(RUN) build $(BUILD) --until $@
 bitstream: | $(VENV)  ## place and route for BOARD: routed clock, bitstream (docs/bitstream.md)
+	@$(RUN) build $(BUILD) --until $@
+overlay: | $(VENV)  ## shell, description and drivers for BOARD, with its bitstream (docs/shell.md)
 	@$(RUN) build $(BUILD) --until $@
 report: | $(VENV)  ## report.html, report.md, report.json
 	@$(RUN) build $(BUILD) --show

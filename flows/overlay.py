@@ -4,6 +4,7 @@ overlay.json             hash, frames in memory, scales, registers: what a drive
 xnorforge_driver.py      the Python driver
 xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
 rtl/                     xf_system.sv, the shell's files, system.f: all files in order, seen from ../rtl
+overlay.bit, overlay.bin the bitstream of this accelerator in this shell, where there is one
 """
 
 import shutil
@@ -15,18 +16,20 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import lint_folder
+from xnorforge.hw import boards, routing
 from xnorforge.hw.shells import dma
-from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION, as_bin
 
 DRIVERS = ("xnorforge_driver.py", "xf_driver.h", "xf_driver.c")
 
 
-def write_overlay(acc: Path, net_dir: Path) -> dict:
+def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     """Write the folder `overlay/` of an accelerator; an earlier one is replaced when the new one is complete.
 
     Args:
-        acc: folder with `folded.onnx` and `rtl/`.
+        acc: folder with `fold.json`, `folded.onnx` and `rtl/`.
         net_dir: folder with `export.json` and `lowered.npz`.
+        routed: whether `bitstream/` belongs to it; None: if it is of this netlist in this shell.
 
     Returns:
         The description, also in `overlay/overlay.json`; see docs/shell.md.
@@ -34,7 +37,8 @@ def write_overlay(acc: Path, net_dir: Path) -> dict:
     Raises:
         UserError: a file of an earlier stage is missing, or Verilator warns about the design.
     """
-    for path in (acc / "rtl" / "rtl.json", net_dir / "export.json", net_dir / "lowered.npz"):
+    needed = (acc / "fold.json", acc / "rtl" / "rtl.json", net_dir / "export.json", net_dir / "lowered.npz")
+    for path in needed:
         if not path.exists():
             raise UserError(f"overlay: {path} is missing; `make generate` writes all that it needs.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
@@ -59,10 +63,48 @@ def write_overlay(acc: Path, net_dir: Path) -> dict:
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
             lines = _write_folder(aside, acc / "rtl", about)
+            about["bitstream"] = _bitstream(aside, acc, routed)
         what = "lines of SystemVerilog under verilator -Wall"
         about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
         artifacts.write_json(aside / "overlay.json", {**about, "run": run})
     return artifacts.read_json(acc / "overlay" / "overlay.json")
+
+
+def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
+    """Copy the accelerator's bitstream into the folder, as .bit and as the .bin of fpga_manager.
+
+    Returns:
+        `about`: one sentence; with a bitstream also `bit`, `bin`, their `sha256`, `part` and `clock_mhz`.
+    """
+    record = acc / "bitstream.json"
+    there = artifacts.read_json(record) if record.exists() and routed is not False else None
+    if there and routed is None:
+        shell, own = acc / "bitstream" / f"{dma.TOP}.sv", folder / "rtl" / f"{dma.TOP}.sv"
+        netlist = artifacts.digest(*sorted((acc / "netlist").glob("*.v")))
+        if there["netlist"] != netlist or not shell.exists() or shell.read_text() != own.read_text():
+            return {"about": "not here, bitstream/ is of another netlist or shell; `make bitstream` makes it"}
+    if not there:
+        return {"about": f"not here, {_why(boards.load(artifacts.read_json(acc / 'fold.json')['board']))}"}
+    raw = (acc / there["bit"]["file"]).read_bytes()
+    (folder / "overlay.bit").write_bytes(raw)
+    (folder / "overlay.bin").write_bytes(as_bin(raw, f"overlay: {there['bit']['file']}"))
+    return {
+        "about": f"overlay.bit and overlay.bin, {len(raw):,} bytes, for {there['part']}",
+        "bit": "overlay.bit",
+        "bin": "overlay.bin",
+        "sha256": {name: artifacts.digest(folder / name) for name in ("overlay.bit", "overlay.bin")},
+        "part": there["part"],
+        "clock_mhz": there["clock"]["asked"],
+    }
+
+
+def _why(board: boards.Board) -> str:
+    """Why a board has no bitstream, and what would give one."""
+    router = routing.load(board.family)
+    if router is None or board.shell_kind != "dma":
+        return f"as the bitstream of {board.name} has no shell with a DMA"
+    lacking = router.missing()
+    return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` makes it"
 
 
 def _in_memory(border: dict) -> dict:

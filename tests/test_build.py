@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods"))
 WANTED = ["make", "build", "NET=mnist-tfc", "IMAGES=4", "STALLED=2"]
 ACC = Path("out/mnist-tfc/rtl-pynq-z2")
-STAGES = ("export", "lower", "fold", "generate", "sim", "synth", "netlist", "report")
+STAGES = ("export", "lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report")
 AWAY = shutil.ignore_patterns("__pycache__", "*.part")
 
 
@@ -207,8 +207,9 @@ CHANGES = [  # a file, the stages that read it; where there are several of a kin
     ("flows/report/views/timing.j2", ["report"]),
     ("flows/synth/yosys_job.py", ["fold", "synth"]),
     ("sw/shipped/mnist-tfc-ste/card.json", ["export"]),
-    ("hw/boards/pynq-z2/board.toml", ["fold", "synth", "report"]),
-    ("hw/rtl/xf_popcount.sv", ["generate", "sim", "synth", "netlist"]),
+    ("hw/boards/pynq-z2/board.toml", ["fold", "synth", "overlay", "report"]),
+    ("hw/rtl/xf_popcount.sv", ["generate", "sim", "synth", "netlist", "overlay"]),
+    ("hw/shells/dma/xf_pack.sv", ["overlay"]),
     ("sw/draw/boxes.py", []),
 ]
 

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 AWAY = shutil.ignore_patterns("__pycache__", "*.part")
-STAGES = ["export", "lower", "fold", "generate", "sim", "synth", "netlist", "report"]
+STAGES = ["export", "lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report"]
 
 STUB = '''
 """Stages that read what plan.json says and leave a record that is always the same."""

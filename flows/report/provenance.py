@@ -73,6 +73,7 @@ def product_files(acc: Path) -> list[dict]:
         "hls_project": "Vitis HLS",
         "netlist": "any Verilog tool with the family's cell models",
         "bitstream": "the board's loader: docs/bitstream.md",
+        "overlay": "its drivers in Python and C: docs/shell.md",
     }.items():
         path = acc / name
         parts = (

@@ -1,13 +1,44 @@
-"""What tests of the drivers share: the Python driver on an overlay, and a C program with the C driver."""
+"""What tests of the drivers share: a small network, the Python driver on its overlay, C programs."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import write_json
+from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator
+
+SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
+
+
+def small_network(net: Path, chain) -> Path:
+    """A network's folder as the stages leave it before the overlay; that of its accelerator.
+
+    Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest.
+
+    Args:
+        net: empty.
+        chain: the fixture.
+    """
+    rng, acc = np.random.default_rng(0), net / "acc"
+    make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
+    weights = {"weights": rng.integers(0, 2, (48, 4))}
+    sums = make["byte_mvu"](arrays=weights, mw=48, mh=4, simd=3, in_shape=[4, 4, 3], out_shape=[4])
+    stream = sums.out_stream()
+    largest = make["top_k"](n=4, in_bits=stream.bits, in_signed=int(stream.signed))
+    acc.mkdir()
+    chain([sums, largest]).save(str(acc / "folded.onnx"))
+    generate(acc / "folded.onnx", acc / "rtl")
+    values = {"lo": 0, "hi": 255, "scale": 0.5, "offset": -1.0}
+    write_json(acc / "fold.json", {"board": "pynq-z2"})
+    write_json(net / "export.json", {"net": "small", "input": values})
+    np.savez(net / "lowered.npz", scale=SCALE, bias=BIAS)
+    return acc
 
 
 def accelerator(acc: Path, bus, **options) -> Accelerator:
@@ -36,3 +67,12 @@ def script_of(frames, flags, loads) -> str:
         words += [] if load is None else load.weights.ravel().tolist()
         words += frames[number].transpose(1, 2, 0).ravel().tolist()
     return " ".join(map(str, words))
+
+
+def bit_file(data: bytes) -> bytes:
+    """A .bit by its format: 13 bytes, fields a to d with 16-bit lengths, e with a 32-bit one."""
+    fields = b"".join(key + len(text).to_bytes(2, "big") + text for key, text in (
+        (b"a", b"net;UserID=0\0"), (b"b", b"7z020clg400\0"), (b"c", b"2026/01/01\0"), (b"d", b"00:00:00\0"),
+    ))  # fmt: skip
+    head = bytes.fromhex("0009 0ff00ff00ff00ff000 0001")
+    return head + fields + b"e" + len(data).to_bytes(4, "big") + data

@@ -25,35 +25,16 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import accelerator, c_program, script_of
+from driving import BIAS, SCALE, accelerator, bit_file, c_program, script_of, small_network
 
-SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
 FRAMES = 4  # in most tests: the simulation is the price
-
-
-def network():
-    """Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest."""
-    rng = np.random.default_rng(0)
-    make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
-    weights = {"weights": rng.integers(0, 2, (48, 4))}
-    sums = make["byte_mvu"](arrays=weights, mw=48, mh=4, simd=3, in_shape=[4, 4, 3], out_shape=[4])
-    stream = sums.out_stream()
-    return [sums, make["top_k"](n=4, in_bits=stream.bits, in_signed=int(stream.signed))]
 
 
 @pytest.fixture(scope="module")
 def acc(tmp_path_factory, chain):
     """A network's folder with rtl/ and overlay/, as the stages leave it."""
-    net = tmp_path_factory.mktemp("net")
-    acc = net / "acc"
-    acc.mkdir()
-    chain(network()).save(str(acc / "folded.onnx"))
-    generate(acc / "folded.onnx", acc / "rtl")
-    write_json(
-        net / "export.json", {"net": "small", "input": {"lo": 0, "hi": 255, "scale": 0.5, "offset": -1.0}}
-    )
-    np.savez(net / "lowered.npz", scale=SCALE, bias=BIAS)
-    write_overlay(acc, net)
+    acc = small_network(tmp_path_factory.mktemp("net"), chain)
+    write_overlay(acc, acc.parent)
     return acc
 
 
@@ -258,15 +239,6 @@ def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, ac
         Accelerator(read_json(acc / "overlay" / "overlay.json"), bus)
 
 
-def bit_file(data: bytes) -> bytes:
-    """A .bit by its format: 13 bytes, fields a to d with 16-bit lengths, e with a 32-bit one."""
-    fields = b"".join(key + len(text).to_bytes(2, "big") + text for key, text in (
-        (b"a", b"net;UserID=0\0"), (b"b", b"7z020clg400\0"), (b"c", b"2026/01/01\0"), (b"d", b"00:00:00\0"),
-    ))  # fmt: skip
-    head = bytes.fromhex("0009 0ff00ff00ff00ff000 0001")
-    return head + fields + b"e" + len(data).to_bytes(4, "big") + data
-
-
 def test_a_bitstream_goes_to_the_kernel_with_its_bytes_swapped(tmp_path):
     manager, file = tmp_path / "sys/class/fpga_manager/fpga0", tmp_path / "net.bit"
     file.write_bytes(bit_file(bytes.fromhex("ffffffff aa995566 20000000")))
@@ -388,6 +360,7 @@ def tracker(tmp_path_factory, chain):
     (net / "acc").mkdir()
     chain(correlator()).save(str(net / "acc" / "folded.onnx"))
     generate(net / "acc" / "folded.onnx", net / "acc" / "rtl")
+    write_json(net / "acc" / "fold.json", {"board": "pynq-z2"})
     write_json(net / "export.json", {"net": "tracker", "input": {"lo": 0, "hi": 255, "scale": 1.0}})
     np.savez(net / "lowered.npz", scale=[2.0], bias=[-12.0])
     write_overlay(net / "acc", net)

@@ -8,7 +8,6 @@ from xnorforge.cli import asked as builds
 from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
-from xnorforge.core.progress import say
 from xnorforge.pipeline import job, model_request, request, run, stages
 from xnorforge.pipeline.request import Request
 
@@ -122,11 +121,10 @@ def generate(acc) -> None:
 @cli.command(short_help="Shell with DMA, description and drivers for a board.")
 @click.argument("acc", type=FOLDER)
 def overlay(acc) -> None:
-    """Write the accelerator in ACC with its shell, its description and the drivers, into ACC/overlay."""
-    from xnorforge.flows.overlay import write_overlay
-
-    about = write_overlay(acc, acc.parent)
-    say(f"overlay   {acc}/overlay: {about['net']}, hash {about['hash']}")
+    """Write the accelerator in ACC with its shell, its description and the drivers, into ACC/overlay, and the
+    bitstream where ACC has one of it.
+    """
+    one("overlay", acc.parent, acc)
 
 
 @cli.command(short_help="The Vitis HLS project, emulated on all golden images.")

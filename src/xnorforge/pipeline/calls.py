@@ -129,6 +129,15 @@ def bitstream(net_dir: Path, acc: Path, seeds, jobs=2) -> None:
     place_and_route(acc, net_dir, seeds, jobs)
 
 
+def overlay(net_dir: Path, acc: Path, routed=None) -> None:
+    """The accelerator in its shell, its description and drivers, with the bitstream where there is one."""
+    from xnorforge.flows.overlay import write_overlay
+
+    about = write_overlay(acc, net_dir, routed)
+    say(f"overlay     {about['net']}, hash {about['hash']}")
+    say(f"overlay     bitstream {about['bitstream']['about']}")
+
+
 def report(_net_dir: Path, acc: Path, routed) -> None:
     """report.html, report.md, report.json; the short form goes to standard output."""
     from xnorforge.core.artifacts import read_json

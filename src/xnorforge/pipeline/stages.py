@@ -98,11 +98,17 @@ STAGES = (
     ),
     Stage(
         "bitstream",
-        ("generate", "synth"),
+        ("fold", "generate", "synth"),
         ("acc/bitstream.json", "acc/bitstream"),
         ("seeds",),
         environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"),
         pace=("jobs",),
+    ),
+    Stage(
+        "overlay",
+        ("export", "lower", "fold", "generate"),  # and bitstream where there is one, see `stages_of`
+        ("acc/overlay/overlay.json", "acc/overlay"),
+        ("routed",),
     ),
     Stage(
         "hls",
@@ -152,6 +158,9 @@ def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
         found.append(declared.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
     if not no_bitstream(backend, board, pnr):
         found.append(declared["bitstream"])
+    if "generate" in following(backend) and boards.load(board).shell_kind == "dma":
+        routed = tuple(stage.name for stage in found if stage.name == "bitstream")
+        found.append(replace(declared["overlay"], inputs=(*declared["overlay"].inputs, *routed)))
     inputs = tuple(stage.name for stage in found)
     return [*found, replace(declared["report"], inputs=inputs)]
 

@@ -99,30 +99,41 @@ def Device(kind: str, *given, **options) -> Bus:
     return kinds[kind](*given, **options)
 
 
+def as_bin(bit: bytes, name: str = "this file") -> bytes:
+    """The .bin that the kernel's fpga_manager takes: the data of a .bit, bytes of each word swapped.
+
+    Args:
+        bit: content of the .bit.
+        name: of its file, for the message.
+
+    Raises:
+        UserError: it is no .bit.
+    """
+    at, fields = 13, dict[bytes, bytes]()
+    while at + 5 <= len(bit) and bit[at : at + 1] in (b"a", b"b", b"c", b"d"):
+        size = int.from_bytes(bit[at + 1 : at + 3], "big")
+        fields[bit[at : at + 1]] = bit[at + 3 : at + 3 + size]
+        at += 3 + size
+    data = bit[at + 5 :]
+    whole = bit[at : at + 1] == b"e" and int.from_bytes(bit[at + 1 : at + 5], "big") == len(data)
+    if len(fields) != 4 or not whole or len(data) % 4:
+        raise UserError(f"{name} is no whole .bit; give the one that place and route wrote.")
+    return np.frombuffer(data, ">u4").astype("<u4").tobytes()
+
+
 def load_bitstream(bitstream, root="/") -> None:
     """Load a .bit into the programmable logic by the kernel's fpga_manager, without pynq.
 
-    The file goes to lib/firmware as the .bin that the kernel wants: its data, bytes of each word swapped.
+    The .bin of it goes to lib/firmware.
 
     Raises:
         UserError: it is no .bit, or the kernel does not take it.
     """
-    raw, at = Path(bitstream).read_bytes(), 13
-    fields: dict[bytes, bytes] = {}
-    while at + 5 <= len(raw) and raw[at : at + 1] in (b"a", b"b", b"c", b"d"):
-        size = int.from_bytes(raw[at + 1 : at + 3], "big")
-        fields[raw[at : at + 1]] = raw[at + 3 : at + 3 + size]
-        at += 3 + size
-    data = raw[at + 5 :]
-    whole = raw[at : at + 1] == b"e" and int.from_bytes(raw[at + 1 : at + 5], "big") == len(data)
-    if len(fields) != 4 or not whole or len(data) % 4:
-        raise UserError(
-            f"load_bitstream: {bitstream} is no whole .bit; give the one that place and route wrote."
-        )
+    data = as_bin(Path(bitstream).read_bytes(), str(bitstream))
     manager, name = Path(root) / "sys/class/fpga_manager/fpga0", Path(bitstream).stem + ".bin"
     try:
         (Path(root) / "lib/firmware").mkdir(parents=True, exist_ok=True)
-        (Path(root) / "lib/firmware" / name).write_bytes(np.frombuffer(data, ">u4").astype("<u4").tobytes())
+        (Path(root) / "lib/firmware" / name).write_bytes(data)
         (manager / "flags").write_text("0")
         (manager / "firmware").write_text(name)
         state = (manager / "state").read_text().strip()

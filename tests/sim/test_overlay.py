@@ -1,0 +1,94 @@
+"""The folder of an overlay: what of a bitstream is in it, and what says why there is none."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core.artifacts import digest, read_json, write_json
+from xnorforge.core.errors import UserError
+from xnorforge.flows.overlay import write_overlay
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import bit_file, small_network
+
+DATA = bytes.fromhex("ffffffff aa995566 20000000 30008001")
+NOT_HERE = "not here, bitstream/ is of another netlist or shell; `make bitstream` makes it"
+
+
+@pytest.fixture
+def acc(tmp_path, chain, monkeypatch):
+    """A network before its overlay; none of the tools of its board is found."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    for name in ("CHIPDB", "PRJXRAY_DB_DIR", "XNORFORGE_OPENXC7"):
+        monkeypatch.delenv(name, raising=False)
+    return small_network(tmp_path, chain)
+
+
+def routed(acc) -> None:
+    """What the stage bitstream leaves."""
+    (acc / "netlist").mkdir()
+    (acc / "netlist/xf_top.v").write_text("module xf_top; endmodule")
+    (acc / "bitstream").mkdir()
+    (acc / "bitstream/xf_board_top.bit").write_bytes(bit_file(DATA))
+    system = (acc / "overlay/rtl/xf_system.sv").read_text()
+    (acc / "bitstream/xf_system.sv").write_text(system)
+    bit = {"file": "bitstream/xf_board_top.bit"}
+    clock, part = {"asked": 100.0}, "xc7z020clg400-1"
+    netlist = digest(acc / "netlist/xf_top.v")
+    write_json(acc / "bitstream.json", {"bit": bit, "netlist": netlist, "clock": clock, "part": part})
+
+
+def test_an_overlay_has_the_bitstream_of_its_own_netlist_and_shell_alone(acc):
+    about = write_overlay(acc, acc.parent)
+    assert about["bitstream"]["about"].startswith("not here, nextpnr-xilinx, fasm2frames, xc7frames2bit not")
+    assert about["bitstream"]["about"].endswith("gives what a bitstream needs")
+    assert not list((acc / "overlay").glob("overlay.bi*"))
+    routed(acc)
+    for asked in (None, True):
+        about = write_overlay(acc, acc.parent, asked)
+        found = about["bitstream"]
+        assert (acc / "overlay/overlay.bit").read_bytes() == bit_file(DATA)
+        assert (acc / "overlay/overlay.bin").read_bytes().hex(" ", 4) == "ffffffff 665599aa 00000020 01800030"
+        assert found["sha256"] == {
+            name: digest(acc / "overlay" / name) for name in (found["bit"], found["bin"])
+        }
+        assert (found["part"], found["clock_mhz"]) == ("xc7z020clg400-1", 100.0)
+        size = len(bit_file(DATA))
+        assert found["about"] == f"overlay.bit and overlay.bin, {size} bytes, for xc7z020clg400-1"
+    assert write_overlay(acc, acc.parent, routed=False)["bitstream"]["about"].startswith("not here, nextpnr")
+    (acc / "netlist/xf_top.v").write_text("module xf_top; wire other; endmodule")
+    assert write_overlay(acc, acc.parent)["bitstream"] == {"about": NOT_HERE}
+    write_json(acc / "bitstream.json", read_json(acc / "bitstream.json") | {
+        "netlist": digest(acc / "netlist/xf_top.v")})  # fmt: skip
+    assert "bit" in write_overlay(acc, acc.parent)["bitstream"]
+    (acc / "bitstream/xf_system.sv").write_text("module xf_system; endmodule")
+    assert write_overlay(acc, acc.parent)["bitstream"] == {"about": NOT_HERE}
+    assert not list((acc / "overlay").glob("overlay.bi*"))
+
+
+def test_a_bitstream_that_is_none_leaves_the_earlier_overlay(acc):
+    write_overlay(acc, acc.parent)
+    routed(acc)
+    before = sorted(os.listdir(acc / "overlay"))
+    (acc / "bitstream/xf_board_top.bit").write_bytes(bit_file(DATA)[:-1])
+    with pytest.raises(UserError, match=r"^overlay: bitstream/xf_board_top.bit is no whole \.bit; "):
+        write_overlay(acc, acc.parent)
+    assert sorted(os.listdir(acc / "overlay")) == before
+
+
+def test_a_file_that_is_missing_is_named(acc):
+    (acc / "fold.json").unlink()
+    with pytest.raises(UserError) as error:
+        write_overlay(acc, acc.parent)
+    assert str(error.value) == (
+        f"overlay: {acc}/fold.json is missing; `make generate` writes all that it needs."
+    )
+
+
+def test_words_of_a_bin_are_those_of_the_bit_with_their_bytes_swapped():
+    data = np.random.default_rng(0).integers(0, 256, 4096, np.uint8).tobytes()
+    assert as_bin(bit_file(data)) == b"".join(data[k : k + 4][::-1] for k in range(0, 4096, 4))
