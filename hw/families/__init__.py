@@ -1,7 +1,8 @@
 """Part families: how Yosys maps for one, what its cells take of a part, and what its resources are called.
 
 A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to the name `FAMILY`. Where the
-folder has models of the mapped cells, `cells.v`, the netlists of the family's boards are simulated.
+folder has models of the mapped cells, `cells.v`, the netlists of the family's boards are simulated; with
+`placed.v`, models of the cells as its tool places them, so are the placed netlists.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 
 KIND = "hw.families"
-MODELS = "cells.v"
+MODELS, PLACED = "cells.v", "placed.v"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,12 @@ def load(name: str) -> Family:
 def models(name: str) -> Path | None:
     """The family's models of its mapped cells, for simulating a netlist; None where it has none."""
     own = plugins.place(KIND, name) / MODELS
+    return own if own.is_file() else None
+
+
+def placed_models(name: str) -> Path | None:
+    """The family's models of cells as they are placed; None where it has none."""
+    own = plugins.place(KIND, name) / PLACED
     return own if own.is_file() else None
 
 
