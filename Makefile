@@ -10,7 +10,7 @@ NET      ?= mnist-cnn#      network of sw/shipped; with TASK, its name without t
 TASK     ?=#                mnist, cifar10, pedestrian, segment, track or detect: TASK=cifar10 NET=cnv is NET=cifar10-cnv
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
-BACKEND  ?= rtl#            rtl: folded units; da4ml: distributed arithmetic; auto: the smaller of both, per layer; hls4ml: a Vitis HLS project
+BACKEND  ?= rtl#            rtl: folded units; da4ml: distributed arithmetic; auto: the smaller of both, per layer; hls4ml: a Vitis HLS project; finn: a FINN build
 WEIGHTS  ?=#                folder of a training run, or of one of its prefixes, instead of shipped weights
 MODEL    ?=#                a QONNX file instead of NET
 SCALE    ?=#                with MODEL: value of one input integer, as 1/255 or 2/255-1, if the file has none
@@ -20,7 +20,7 @@ LABELS   ?=#                with IMAGES_FROM: a file of labels, or last: the las
 INTERVAL ?=#                initiation interval to reach, in cycles per frame (default: the network's or the board's)
 APPROXIMATE ?=#             1: round sums of branches of more than 24 bits; the report says what that changes
 OUTPUT   ?= scores#         of a map: all scores, or labels, only the index of each cell's largest score
-FOLDING  ?=#                JSON {operator: {pe, simd, depth of input FIFO}}; the rest is searched
+FOLDING  ?=#                JSON {operator: {pe, simd, depth of input FIFO}}, or a folding file of FINN's; the rest is searched
 IMAGES   ?= 100#            images simulated in RTL without stalls (2 or more)
 STALLED  ?= 20#             how many of these again with random stalls (back-pressure)
 WAVES    ?=#                1: write the waveforms of the first frames, waves.vcd

@@ -16,6 +16,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.core.errors import ToolMissing
 from xnorforge.flows.indexed_model import IndexedModel, indexed
 from xnorforge.flows.qonnx_execution import execution_of
 from xnorforge.hw.any_width import FLOAT32_BITS
@@ -32,6 +33,40 @@ def start_finn() -> None:
     from finn.util.settings import initialize_dummy_settings
 
     initialize_dummy_settings()
+
+
+class VivadoSimulator:
+    """Stands where FINN's build steps import Vivado's simulator by name; none of those run here uses it."""
+
+    def __init__(self, *_given, **_named):
+        raise ToolMissing(
+            "finn: this step of FINN needs Vivado's simulator; run it where Vivado is installed."
+        )
+
+
+@cache
+def start_finn_builder() -> None:
+    """Make FINN's build steps (`finn.builder`) importable without Vivado; calls after the first do
+    nothing.
+    """
+    start_finn()
+    import finn.xsi
+
+    for name in finn.xsi._LAZY_NAMES:
+        setattr(finn.xsi, name, VivadoSimulator)
+
+
+def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
+    """{name that FINN gives a node once it is HLS or RTL for a part: its name in a lowered graph}; nodes that
+    FINN does not have are left out.
+    """
+    start_finn()
+    from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+    from qonnx.transformation.general import GiveUniqueNodeNames
+
+    of = {node.output[0]: node.name for node in model.graph.node}
+    made = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
+    return {node.name: of[node.output[0]] for node in made.graph.node}
 
 
 def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:

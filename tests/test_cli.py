@@ -36,7 +36,11 @@ def call(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("option", "given", "answer"),
     [
-        ("--backend", "hls4m", "BACKEND: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?"),
+        (
+            "--backend",
+            "hls4m",
+            "BACKEND: no 'hls4m' among auto, da4ml, finn, hls4ml, rtl. Did you mean 'hls4ml'?",
+        ),
         (
             "--board",
             "pynq-z3",

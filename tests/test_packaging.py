@@ -129,7 +129,7 @@ def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(installed, tm
         (["--images", "1"], "IMAGES: '1' is no whole number of 2 or more; give one, as IMAGES=100."),
         (
             ["--backend", "hls4m"],
-            "BACKEND: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?",
+            "BACKEND: no 'hls4m' among auto, da4ml, finn, hls4ml, rtl. Did you mean 'hls4ml'?",
         ),
         (
             ["--until", "hls"],

@@ -23,8 +23,8 @@ class Backend:
         stages: stages that follow fold, in their order; those that compare integers prove the design. A stage
             that the part's family cannot run (netlist, without models of its cells) is left out by the
             pipeline.
-        report: form of the report: "design" with cycles and cells, or "project" with what another tool is
-            given.
+        report: form of the report: "design" with cycles and cells, "project" with what another tool is
+            given, or "handover" with that tool's estimates beside ours.
     """
 
     about: str

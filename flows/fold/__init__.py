@@ -23,6 +23,7 @@ from xnorforge.flows import synth
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
+from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.search import Part, put_before, search
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import stored
@@ -48,14 +49,15 @@ def fold(
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
         folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched.
-            `depth` puts a FIFO of so many beats in front of the operator.
+            `depth` puts a FIFO of so many beats in front of the operator. Or a folding file of FINN's
+            (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
         output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
             else.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
-        the back end per matrix, the check.
+        the back end per matrix, `not_taken` of a folding file of FINN's, the check.
 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate is larger than the part,
@@ -69,7 +71,12 @@ def fold(
     tools = [] if base.load(backend).matrices == "folded" else ["da4ml"]
     with artifacts.measured("qonnx", "numpy", *tools) as run:
         lowered = np.load(net_dir / "lowered.npz")
-        bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
+        model = ModelWrapper(str(net_dir / "lowered.onnx"))
+        bounds = bind(model, lowered["scale"], lowered["bias"], output)
+        left: list[str] = []
+        if folding and is_of_finn(given):
+            taken = read_finn_folding(given, model, bounds, folding, target.part)
+            given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
         part = Part(*(target.capacity[name] for name in ("lut", "bram36", "dsp")))
         fixed = {
@@ -102,6 +109,7 @@ def fold(
         "backend": backend,
         "output": output,
         "decisions": decisions,
+        "not_taken": left,
         "interval": interval,
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
@@ -147,7 +155,7 @@ def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
 
 
 def _given(path: Path | None) -> dict[str, dict[str, int]]:
-    """The user's folding, checked for form."""
+    """The user's folding, checked for form; a file of FINN's as it is."""
     if path is None:
         return {}
     try:
@@ -162,6 +170,8 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         ) from error
     if not isinstance(given, dict):
         raise UserError(f'{path}: holds no object of operators; write {{"conv0": {{"pe": 4, "simd": 9}}}}.')
+    if is_of_finn(given):
+        return given
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
             if key not in GIVEN or type(value) is not int:

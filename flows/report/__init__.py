@@ -12,15 +12,19 @@ import jsonschema
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.report import collect, finn_names, hls, pages, vivado
+from xnorforge.flows.report import collect, finn, finn_names, hls, pages, vivado
 from xnorforge.flows.synth import cells
+
+# What another tool is given, by the record of its stage: the form of the report, and what makes its record.
+FOR_OTHERS = {"hls.json": ("project", hls.project_report), "finn.json": ("handover", finn.handover_report)}
 
 
 def write(acc: Path, routed: bool | None = None) -> dict:
     """Write report.html, report.md, utilization.txt, metrics.json, the folder report/ and, last, report.json
     into `acc`.
 
-    A project of hls4ml, of which nothing is counted here, has only report.html, report.md and report.json.
+    A project of hls4ml and a FINN build, of which nothing is counted here, have only report.html, report.md
+    and report.json.
 
     Args:
         routed: whether place and route belongs to the build; None: where its record fits the netlist.
@@ -32,9 +36,11 @@ def write(acc: Path, routed: bool | None = None) -> dict:
         MismatchError: a check failed or did not run; the files are written all the same, report.json is not.
     """
     acc = Path(acc)
-    if (acc / "hls.json").exists():
-        record = hls.project_report(acc)
-        _texts(acc, _pages(record, acc, "project"))
+    other = next((name for name in FOR_OTHERS if (acc / name).exists()), None)
+    if other:
+        form, record_of = FOR_OTHERS[other]
+        record = record_of(acc)
+        _texts(acc, _pages(record, acc, form))
     else:
         record = collect.report(acc, routed)
         validate(record)

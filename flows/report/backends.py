@@ -33,7 +33,7 @@ def _read(path: Path) -> dict | None:
 
 
 def _row(backend: str, record: dict) -> dict:
-    resources, cycles = record.get("resources", {}), record.get("cycles", {})
+    resources, cycles = record.get("resources") or record.get("estimate", {}), record.get("cycles", {})
     ran = [row for row in record["run"]["stages"] if row["stage"] not in SHARED]
     return {
         "backend": backend,

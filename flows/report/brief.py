@@ -41,8 +41,24 @@ def _why(said: str | None) -> str:
 
 
 def _project(record: dict) -> list[str]:
+    if "make" in record:
+        return _handover(record)
     forms = ", ".join(record["layers"])
     return [f"  project   {record['project']} ({forms}), synthesised: {record['synthesised']}"]
+
+
+def _handover(record: dict) -> list[str]:
+    finn, ours = record["estimate"], record["ours"]
+    amounts = [
+        f"{formatted(one['cycles'])} cycles per frame, {formatted(one['lut'])} LUT, "
+        f"{formatted(one['bram36'])} BRAM36, {formatted(one['dsp'])} DSP"
+        for one in (finn, ours)
+    ]
+    return [
+        f"  FINN      {amounts[0]} by FINN's estimates",
+        f"  ours      {amounts[1]} by the cost model of BACKEND=rtl",
+        f"  build     where Vivado is: cd {record['folder']} && {record['make']}",
+    ]
 
 
 def _counted(record: dict) -> list[str]:

@@ -30,7 +30,7 @@ STAGES = {
     "netlist": ".",
 }
 # Stages that must have compared images; the others count, and compare what they counted.
-COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls")
+COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
 # A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All
 # networks shipped and nearly all random graphs are equal to it; where branches of very different length
 # meet, a few cycles per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the

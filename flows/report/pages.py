@@ -198,7 +198,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
     Args:
         record: of report.json; read and never changed.
         acc: folder that holds the example pictures.
-        form: "design" or "project", see flows/backends/base.py.
+        form: "design", "project" or "handover", see flows/backends/base.py.
         kind: "html" or "md".
     """
     env = _environment(kind)

@@ -71,6 +71,7 @@ def product_files(acc: Path) -> list[dict]:
         "folded.onnx": "Netron, qonnx",
         "rtl": "any SystemVerilog tool; file list rtl.f",
         "hls_project": "Vitis HLS",
+        "finn": "FINN+ and Vivado: its README.md",
         "netlist": "any Verilog tool with the family's cell models",
         "bitstream": "the board's loader: docs/bitstream.md",
         "overlay": "its drivers in Python and C: docs/shell.md",

@@ -11,14 +11,14 @@ from xnorforge.flows.backends import base
 STAGES = {"generate", "sim", "synth", "netlist", "hls"}
 
 
-def test_the_four_back_ends_exist():
-    assert base.names() == ["auto", "da4ml", "hls4ml", "rtl"]
+def test_the_five_back_ends_exist():
+    assert base.names() == ["auto", "da4ml", "finn", "hls4ml", "rtl"]
 
 
 @pytest.mark.parametrize("name", base.names())
 def test_a_back_end_declares_what_the_others_go_by(name):
     backend = base.load(name)
-    assert backend.about and backend.report in {"design", "project"}
+    assert backend.about and backend.report in {"design", "project", "handover"}
     assert backend.matrices in get_args(base.Matrices)
     assert backend.stages
     for stage in set(backend.stages) - STAGES:  # its own: the function that the pipeline calls
@@ -28,4 +28,5 @@ def test_a_back_end_declares_what_the_others_go_by(name):
 def test_an_unknown_back_end_names_those_that_exist_and_the_nearest():
     with pytest.raises(UserError) as error:
         base.load("hls4m")
-    assert str(error.value) == "backend: no 'hls4m' among auto, da4ml, hls4ml, rtl. Did you mean 'hls4ml'?"
+    known = "auto, da4ml, finn, hls4ml, rtl"
+    assert str(error.value) == f"backend: no 'hls4m' among {known}. Did you mean 'hls4ml'?"

@@ -83,7 +83,9 @@ def fold(net_dir: Path, acc: Path, board, backend, interval, folding, output) ->
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
 
-    fold(net_dir, board, acc, interval, folding and Path(folding), backend, output)
+    record = fold(net_dir, board, acc, interval, folding and Path(folding), backend, output)
+    if record["not_taken"]:
+        say(f"fold        {folding}: not taken: {'; '.join(record['not_taken'])}")
 
 
 def generate(_net_dir: Path, acc: Path) -> None:

@@ -1,0 +1,67 @@
+"""The FINN back end: a folded network as a FINN build, whose last steps run where Vivado is.
+
+finn/       the build: model, FINN's configuration and folding, images with their integers, FINN's estimates
+finn.json   the record: checks, every operator with FINN's nodes and both estimates
+"""
+
+from pathlib import Path
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core import artifacts
+from xnorforge.flows.backends.base import Backend
+from xnorforge.flows.backends.finn import handover, known, same, steps
+from xnorforge.hw import boards, graph
+from xnorforge.hw.any_width import whole_numbers
+
+BACKEND = Backend(
+    about="a FINN build: graph, folding and estimates here, hardware where Vivado is",
+    stages=("finn",),
+    report="handover",
+)
+
+
+def finn(net_dir: Path, acc: Path) -> dict:
+    """Take a lowered network through FINN's steps as far as they go without Vivado, and write the rest of the
+    build as a folder.
+
+    Args:
+        net_dir: folder of the network, with `lowered.onnx`, `lowered.npz`, `golden.npz`.
+        acc: folder with `folded.onnx` and `fold.json`; `finn/` and `finn.json` go there.
+
+    Returns:
+        The record, also in `finn.json`.
+
+    Raises:
+        UserError: FINN has no such node, or makes nothing for the board's part, or one of its steps stops.
+        MismatchError: FINN's graph gives other integers than ours; the text names its first such node.
+    """
+    net_dir, acc = Path(net_dir), Path(acc)
+    fold, lowered = artifacts.read_json(acc / "fold.json"), ModelWrapper(str(net_dir / "lowered.onnx"))
+    board = boards.load(fold["board"])
+    known.check_board(board)
+    known.check_nodes(lowered)
+    with artifacts.measured("finn-plus", "qonnx") as run, artifacts.whole(acc / "finn") as aside:
+        aside.mkdir()
+        config = handover.build_config(board)
+        made = steps.run_steps(lowered, fold, config, aside)
+        with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as results:
+            images, integers = golden["images"], whole_numbers(results["integers"])
+        ops = graph.operators(acc / "folded.onnx")
+        check = same.check_graph(made.graph, lowered, ops, images)
+        handover.write_build(aside, net_dir, config, made, graph.enter(ops[0], images), integers)
+    record = {
+        "stage": "finn",
+        "checks": [check, same.check_written(made.written)],
+        "net": net_dir.name,
+        "board": board.name,
+        "part": board.part,
+        "clock_mhz": board.clock_mhz,
+        "folder": "finn",
+        "command": handover.COMMAND,
+        **made.record(fold),
+        "run": run,
+    }
+    artifacts.write_json(acc / "finn.json", record)
+    return record

@@ -1,0 +1,88 @@
+"""Our folding as FINN's: PE and SIMD of each of its nodes.
+
+Matrices have exactly the Pe and Simd of ours. FINN's other nodes are at least as wide as the operator that
+they belong to, and wider where their formula for cycles would otherwise be above the interval: a window in
+front of a pool, say, takes more beats in FINN than here.
+"""
+
+from math import gcd
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+MATRICES = ("MVAU", "VVAU")
+CHANNELS = ("IFMChannels", "NumChannels", "Channels")  # what FINN's nodes call the last axis
+
+
+def set_folding(model: ModelWrapper, origin: dict[str, str], fold: dict) -> dict[str, dict[str, int]]:
+    """Give every node of a specialised FINN graph its PE and SIMD.
+
+    Args:
+        model: of FINN's nodes `<type>_hls` and `<type>_rtl`, changed in place.
+        origin: {name of its node: name of the lowered node}.
+        fold: the record of the stage fold.
+
+    Returns:
+        FINN's folding file: {name of a node: {"PE", "SIMD"}}, as far as a node has them.
+    """
+    rows = {node: row for row in fold["operators"] for node in row["lowered"]}
+    interval, found = fold["interval_bound"], {}
+    for node in model.graph.node:
+        inst, row = getCustomOp(node), rows.get(origin[node.name])
+        has = [name for name in ("PE", "SIMD") if name in inst.get_nodeattr_types()]
+        main = row is not None and row["name"] == origin[node.name]
+        for name in has:
+            own = row[name.lower()] if main and row else None
+            if node.op_type.startswith(MATRICES):
+                inst.set_nodeattr(name, 1 if own is None or _taps(node, name) else own)
+                continue
+            side = "in" if name == "SIMD" else "out"
+            inst.set_nodeattr(name, _next(inst, own or (row[side]["lanes"] if row else 1)))
+            _widen(inst, name, interval)
+        _as_its_windows(model, node, inst)
+    for node in model.graph.node:
+        inst = getCustomOp(node)
+        has = [name for name in ("PE", "SIMD") if name in inst.get_nodeattr_types()]
+        found[node.name] = {name: inst.get_nodeattr(name) for name in has}
+    return found
+
+
+def _channels(inst) -> int:
+    """Elements of a pixel: what PE or SIMD of a node without a matrix divides."""
+    has = inst.get_nodeattr_types()
+    for name in CHANNELS:
+        if name in has:
+            return inst.get_nodeattr(name)
+    if "ChannelsPerStream" in has:
+        return gcd(*inst.get_nodeattr("ChannelsPerStream"))
+    return inst.get_normal_output_shape()[-1]
+
+
+def _next(inst, least: int) -> int:
+    """The smallest divisor of the channels that is not below `least`; all channels where none is."""
+    channels = _channels(inst)
+    return next((n for n in range(least, channels + 1) if channels % n == 0), channels)
+
+
+def _widen(inst, name: str, interval: int) -> None:
+    """Make a node wider as long as it needs more cycles than the interval and has channels left."""
+    while inst.get_exp_cycles() > interval and inst.get_nodeattr(name) < _channels(inst):
+        inst.set_nodeattr(name, _next(inst, inst.get_nodeattr(name) + 1))
+
+
+def _taps(node, name: str) -> bool:
+    """Whether an attribute counts the taps of a channel's own kernel: FINN's windows give one at a time."""
+    return name == "SIMD" and node.op_type.startswith("VVAU")
+
+
+def _as_its_windows(model: ModelWrapper, node, inst) -> None:
+    """FINN wants a pool, or a kernel per channel, as wide as the windows in front: the wider of both."""
+    before = model.find_producer(node.input[0])
+    if not node.op_type.startswith(("Pool", "VVAU")) or before is None:
+        return
+    windows = getCustomOp(before)
+    if "SIMD" not in windows.get_nodeattr_types() or not before.op_type.startswith("ConvolutionInput"):
+        return
+    width = max(inst.get_nodeattr("PE"), windows.get_nodeattr("SIMD"))
+    inst.set_nodeattr("PE", width)
+    windows.set_nodeattr("SIMD", width)

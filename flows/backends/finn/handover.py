@@ -1,0 +1,106 @@
+"""The folder for a machine with Vivado: FINN's configuration, its folding, the model, and images to check by.
+
+The steps begin at the partition: the lowered network is of FINN's nodes already. FINN's passes that narrow
+accumulators are not among them: they take matches for sums of -1 and +1, and the widths are exact as they
+are (tests/flows/test_finn_traps.py).
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.flows.finn_execution import start_finn
+from xnorforge.hw.boards import Board
+
+CONFIG, FOLDING, MODEL = "dataflow_build_config.json", "folding_config.json", "model.onnx"
+COMMAND = f"finn build {CONFIG} {MODEL}"
+CHECKED = 5  # images that FINN simulates in the stitched design
+HERE = (
+    "step_create_dataflow_partition",
+    "step_specialize_layers",
+    "step_apply_folding_config",
+    "step_generate_estimate_reports",
+)
+THERE = (
+    "step_generate_hardware",
+    "step_create_stitched_ip",
+    "step_measure_rtlsim_performance",
+    "step_out_of_context_synthesis",
+)
+ON_A_BOARD = ("step_synthesize_bitfile", "step_make_driver", "step_deployment_package")
+
+
+def build_config(board: Board) -> dict:
+    """FINN's configuration for a board: a bitstream where FINN knows the board, else a stitched design."""
+    start_finn()
+    from finn.util.basic import pynq_part_map
+
+    alike = [name for name, part in pynq_part_map.items() if part == board.part]
+    known = next((name for name in alike if name.lower().startswith(board.name)), None)
+    outputs = ["estimate_reports", "stitched_ip", "rtlsim_performance", "out_of_context_synth"]
+    target: dict = {"fpga_part": board.part}
+    if known:
+        outputs += ["bitfile", "pynq_driver", "deployment_package"]
+        target = {"board": known, "shell_flow_type": "vivado_zynq"}
+    return {
+        "output_dir": "build",
+        "steps": [*HERE, *THERE, *(ON_A_BOARD if known else ())],
+        "synth_clk_period_ns": 1000 / board.clock_mhz,
+        **target,
+        "folding_config_file": FOLDING,
+        "generate_outputs": outputs,
+        "standalone_thresholds": True,
+        "minimize_bit_width": False,
+        "verify_steps": ["stitched_ip_rtlsim"],
+        "verify_input_npy": "input.npy",
+        "verify_expected_output_npy": "expected_output.npy",
+    }
+
+
+def write_build(
+    folder: Path, net_dir: Path, config: dict, made, frames: np.ndarray, integers: np.ndarray
+) -> None:
+    """Fill the folder; FINN's folding and estimates are in it already.
+
+    Args:
+        made: `steps.Made`.
+        frames: golden images as the accelerator takes them, (N, *shape); integers: what it gives for them.
+    """
+    (folder / MODEL).write_bytes((net_dir / "lowered.onnx").read_bytes())
+    artifacts.write_json(folder / CONFIG, config)
+    out_shape = made.graph.get_tensor_shape(made.graph.graph.output[0].name)
+    in_shape = made.graph.get_tensor_shape(made.graph.graph.input[0].name)
+    for name, values, shape in (("input", frames, in_shape), ("expected_output", integers, out_shape)):
+        if values[:1].size != np.prod(shape):
+            raise UserError(f"finn: {name} has frames of {values[:1].size} numbers, FINN's graph of {shape}.")
+        rows = values[:CHECKED].astype(np.float32).reshape(-1, *shape[1:])
+        np.save(folder / f"{name}.npy", rows)
+    (folder / "README.md").write_text(_readme(net_dir.name, config))
+
+
+def _readme(net: str, config: dict) -> str:
+    target = config.get("board") or config["fpga_part"]
+    return f"""# {net} for {target}: a FINN build
+
+On a machine with Vivado and FINN+ (PyPI `finn-plus`, {_version()} wrote this), in this folder:
+
+    {COMMAND}
+
+| file | content |
+|---|---|
+| `{MODEL}` | the network on integers, channels last, of FINN's nodes |
+| `{CONFIG}` | FINN's configuration; the folder `build/` is what it leaves |
+| `{FOLDING}` | PE and SIMD of every node |
+| `input.npy`, `expected_output.npy` | images and their integers, with which FINN compares the design |
+| `report/` | FINN's estimates, made without Vivado |
+
+The output is the integers in front of the largest score; which class that is the host finds.
+"""
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("finn-plus")

@@ -1,0 +1,57 @@
+"""What FINN can make: its nodes, and parts of AMD."""
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.finn_execution import start_finn, within_float32
+from xnorforge.flows.lower.emit import FINN
+from xnorforge.hw.boards import Board
+
+
+def check_board(board: Board) -> None:
+    """FINN writes for parts of AMD.
+
+    Raises:
+        UserError: the board has another one.
+    """
+    if not board.part.startswith("xc"):
+        raise UserError(
+            f"finn: {board.name} has the part {board.part}, and FINN builds for parts of AMD; give another "
+            "BOARD, or build with BACKEND=rtl."
+        )
+
+
+def check_nodes(lowered: ModelWrapper) -> None:
+    """FINN has hardware for every node of a lowered network, and its execution holds their numbers.
+
+    Raises:
+        UserError: it does not; the text names the first such node and counts the others.
+    """
+    strange = unknown_nodes(lowered)
+    if strange:
+        first, others = strange[0], strange[1:]
+        kinds = ", ".join(dict.fromkeys(node.op_type for node in strange))
+        more = f" and {len(others):,} more ({kinds})" if others else ""
+        raise UserError(
+            f"finn: FINN has no node {first.op_type}, which {first.name} is{more}; build with BACKEND=rtl or "
+            "BACKEND=hls4ml."
+        )
+    wide = within_float32(lowered)[1]
+    if wide:
+        raise UserError(
+            f"finn: {wide[0]} has numbers that FINN's float32 execution does not hold, so that nothing could "
+            f"be compared ({len(wide):,} such nodes); build with BACKEND=rtl."
+        )
+
+
+def unknown_nodes(lowered: ModelWrapper) -> list:
+    """The nodes of a lowered network for which FINN has neither HLS nor RTL, in their order."""
+    start_finn()
+    from finn.custom_op.fpgadataflow.hls import custom_op as hls
+    from finn.custom_op.fpgadataflow.rtl import custom_op as rtl
+
+    return [
+        node
+        for node in lowered.graph.node
+        if node.domain != FINN or not (f"{node.op_type}_hls" in hls or f"{node.op_type}_rtl" in rtl)
+    ]

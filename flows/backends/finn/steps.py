@@ -1,0 +1,187 @@
+"""FINN's own build steps, run as far as they go without Vivado."""
+
+import shutil
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.general import GiveUniqueNodeNames
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.finn import handover
+from xnorforge.flows.backends.finn.folding import set_folding
+from xnorforge.flows.finn_execution import start_finn_builder
+
+AMOUNTS = {"LUT": "lut", "BRAM_18K": "bram18", "URAM": "uram", "DSP": "dsp"}
+
+
+@dataclass
+class Made:
+    """What FINN made of a lowered network.
+
+    Attributes:
+        graph: specialised, folded, with its width converters and FIFOs.
+        origin: {name of a node of FINN's: name of its lowered node}; converters and FIFOs have none.
+        folding: {name of a node: {"PE", "SIMD"}}, FINN's folding file.
+        estimates: {name of a node: {"cycles", "lut", "bram18", "uram", "dsp"}} by FINN's formulas, of those
+            with an origin.
+        between: the same sums, without cycles, of width converters and FIFOs, with their `converters` and
+            `fifos`.
+        written: {name of a node: files that FINN's code generation wrote for it}.
+    """
+
+    graph: ModelWrapper
+    origin: dict[str, str]
+    folding: dict[str, dict[str, int]]
+    estimates: dict[str, dict]
+    between: dict
+    written: dict[str, int]
+
+    def record(self, fold: dict) -> dict:
+        """The part of the stage's record that speaks of estimates: per operator FINN's nodes and sums beside
+        those of the fold, and both in all.
+
+        Args:
+            fold: the record of the stage fold.
+        """
+        rows = {node: row["name"] for row in fold["operators"] for node in row["lowered"]}
+        parts: dict[str, list[str]] = {}
+        for name, lowered in self.origin.items():
+            parts.setdefault(rows.get(lowered, lowered), []).append(name)
+        ours = {row["name"]: row for row in fold["operators"]}
+        operators = [
+            {
+                "name": name,
+                "nodes": [{"name": one, **self.folding[one], **self.estimates[one]} for one in nodes],
+                "ours": _ours(ours[name]) if name in ours else None,
+                "finn": _together([self.estimates[one] for one in nodes]),
+            }
+            for name, nodes in parts.items()
+        ]
+        every = [*self.estimates.values(), self.between]
+        slowest = max(self.estimates, key=lambda name: self.estimates[name]["cycles"])
+        return {
+            "operators": operators,
+            "between": self.between,
+            "estimate": {
+                **{name: sum(one[name] for one in every) for name in AMOUNTS.values()},
+                "cycles": self.estimates[slowest]["cycles"],
+                "slowest": slowest,
+                "kind": "FINN's estimates, not a count",
+            },
+            "ours": {**fold["estimate"], "cycles": fold["interval_bound"]},
+        }
+
+
+def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> Made:
+    """Partition, specialise, fold as ours, estimate, insert width converters and FIFOs, and generate code, of
+    which nothing is kept: FINN does it again where Vivado is, and it is seen here whether it can.
+
+    Args:
+        lowered: of FINN's nodes only.
+        fold: the record of the stage fold.
+        config: FINN's build configuration, as the user gets it.
+        folder: where FINN's estimates go, as `report/`, and its folding, as `folding_config.json`.
+
+    Raises:
+        UserError: one of FINN's steps stops; the text says which, and FINN's reason.
+    """
+    start_finn_builder()
+    from finn.builder import build_dataflow_steps as finn
+    from finn.builder.build_dataflow_config import DataflowBuildConfig
+    from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
+    from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
+
+    with TemporaryDirectory(prefix="xnorforge-finn-build-") as inside, redirect_stdout(StringIO()):
+        asked = DataflowBuildConfig.from_dict(config)
+        asked.output_dir, asked.folding_config_file = inside, folder / handover.FOLDING
+        model = lowered
+        for name in ("step_create_dataflow_partition", "step_specialize_layers"):
+            with _named(name):
+                model = getattr(finn, name)(model, asked)
+        origin = _origin(model, lowered)
+        artifacts.write_json(folder / handover.FOLDING, {"Defaults": {}} | set_folding(model, origin, fold))
+        for name in ("step_apply_folding_config", "step_generate_estimate_reports"):
+            with _named(name):
+                model = getattr(finn, name)(model, asked)
+        folding = artifacts.read_json(folder / handover.FOLDING)
+        del folding["Defaults"]
+        part = asked._resolve_fpga_part()
+        estimates = {node.name: _estimate(node, part) for node in model.graph.node}
+        with _named("InsertDWC and InsertFIFO"):
+            whole = model.transform(InsertDWC()).transform(InsertFIFO(create_shallow_fifos=True))
+            whole = whole.transform(finn.SpecializeLayers(part)).transform(GiveUniqueNodeNames())
+        written = {}
+        for node in whole.graph.node:
+            which = f"{node.name} ({origin[node.name]})" if node.name in origin else node.name
+            with _named(f"code generation for {which}"):
+                written[node.name] = _files_of(whole, node, part, asked.synth_clk_period_ns, Path(inside))
+        shutil.copytree(Path(inside) / "report", folder / "report", ignore=_but_estimates)
+    return Made(whole, origin, folding, estimates, _between(whole, origin, part), written)
+
+
+def _origin(model: ModelWrapper, lowered: ModelWrapper) -> dict[str, str]:
+    """The lowered node of each of FINN's: both graphs have the same tensors."""
+    of = {node.output[0]: node.name for node in lowered.graph.node}
+    return {node.name: of[node.output[0]] for node in model.graph.node}
+
+
+@contextmanager
+def _named(step: str):
+    """What FINN says when it stops, as a sentence."""
+    try:
+        yield
+    except Exception as error:  # FINN's own, assertions and plain ones alike
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"finn: FINN's {step} stops ({said}); give another FOLDING or build with BACKEND=rtl."
+        ) from error
+
+
+def _but_estimates(_folder: str, names: list[str]) -> list[str]:
+    """What of FINN's reports is left behind: a file that names folders of this machine may be among it."""
+    return [name for name in names if not name.startswith(("estimate_", "op_and_param"))]
+
+
+def _files_of(model: ModelWrapper, node, part: str, clock_ns: float, inside: Path) -> int:
+    """How many files FINN's code generation writes for a node; they are removed."""
+    inst = getCustomOp(node)
+    with TemporaryDirectory(dir=inside) as folder:
+        inst.set_nodeattr("code_gen_dir_ipgen", folder)
+        inst.code_generation_ipgen(model, part, clock_ns)
+        return sum(path.is_file() for path in Path(folder).rglob("*"))
+
+
+def _estimate(node, part: str) -> dict:
+    inst = getCustomOp(node)
+    return {"cycles": int(inst.get_exp_cycles()), **_amounts(inst, part)}
+
+
+def _amounts(inst, part: str) -> dict[str, int]:
+    found = inst.node_res_estimation(part)
+    return {ours: round(found[theirs]) for theirs, ours in AMOUNTS.items()}
+
+
+def _between(model: ModelWrapper, origin: dict[str, str], part: str) -> dict:
+    """Width converters and FIFOs: how many, and their sums."""
+    nodes = [node for node in model.graph.node if node.name not in origin]
+    counts = [sum(node.op_type.startswith(f"Streaming{kind}") for node in nodes) for kind in ("Data", "FIFO")]
+    amounts = [_amounts(getCustomOp(node), part) for node in nodes]
+    sums = {name: sum(one[name] for one in amounts) for name in AMOUNTS.values()}
+    return {"converters": counts[0], "fifos": counts[1], **sums}
+
+
+def _ours(row: dict) -> dict:
+    names = ("lut", "bram36", "dsp")
+    return {"op": row["op"], "cycles": row["cycles"], **{n: row["estimate"].get(n, 0.0) for n in names}}
+
+
+def _together(rows: list[dict]) -> dict:
+    """Several nodes of one operator: they work side by side, so that the slowest counts."""
+    sums = {name: sum(row[name] for row in rows) for name in AMOUNTS.values()}
+    return {"cycles": max(row["cycles"] for row in rows), **sums}

@@ -1,0 +1,179 @@
+"""The FINN back end: FINN's steps on a lowered network, its graph equal to ours, the folder for Vivado."""
+
+import shutil
+
+import numpy as np
+import pytest
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.custom_op.registry import getCustomOp
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows.backends.finn import finn, handover, known, same, steps
+from xnorforge.flows.fold import fold
+from xnorforge.flows.lower.nodes import DOMAIN
+from xnorforge.hw import boards, graph
+
+
+def saved(chain, folder):
+    """A network's folder; its thresholds have the narrow type that the lowering gives them."""
+    chain.save(folder)
+    model = ModelWrapper(str(folder / "lowered.onnx"))
+    for node in model.get_nodes_by_op_type("Thresholding"):
+        model.set_tensor_datatype(node.input[1], DataType["INT17"])
+        getCustomOp(node).set_nodeattr("weightDataType", "INT17")
+    model.save(str(folder / "lowered.onnx"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(chains, tmp_path_factory):
+    """Folders of two small networks after the stage, by name."""
+    found = {}
+    for name in ("small", "flat"):
+        net = saved(chains[name](5), tmp_path_factory.mktemp("finn") / name)
+        fold(net, "pynq-z2", net / "acc", interval=600)
+        finn(net, net / "acc")
+        found[name] = net
+    return found
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["small", "flat"])
+def test_every_tensor_of_finn_s_graph_is_ours(built, name):
+    record = artifacts.read_json(built[name] / "acc/finn.json")
+    check, code = record["checks"]
+    frame = {"small": 8 * 8 * 3, "flat": 24}[name]
+    assert (check["images"], check["mismatches"]) == (10, 0)
+    assert check["integers"] > 10 * frame
+    nodes = sum(len(operator["nodes"]) for operator in record["operators"])
+    assert code["integers"] == nodes + record["between"]["converters"] + record["between"]["fifos"]
+
+
+@pytest.mark.parametrize("name", ["small", "flat"])
+def test_matrices_have_our_pe_and_simd_and_finn_s_own_formula_gives_our_cycles(built, name):
+    rows = {row["name"]: row for row in artifacts.read_json(built[name] / "acc/fold.json")["operators"]}
+    found = 0
+    for operator in artifacts.read_json(built[name] / "acc/finn.json")["operators"]:
+        for node in operator["nodes"]:
+            if node["name"].startswith("MVAU"):
+                ours = rows[operator["name"]]
+                assert (node["PE"], node["SIMD"], node["cycles"]) == (
+                    ours["pe"],
+                    ours["simd"],
+                    ours["cycles"],
+                )
+                found += 1
+    assert found == {"small": 4, "flat": 2}[name]
+
+
+def test_finn_itself_gives_the_expected_output_for_the_input_that_goes_along(built):
+    for net in built.values():
+        folder = net / "acc/finn"
+        model = ModelWrapper(str(folder / "model.onnx"))
+        wanted = np.load(net / "lowered.npz")["integers"]
+        given, expected = np.load(folder / "input.npy"), np.load(folder / "expected_output.npy")
+        assert len(given) == len(expected) == handover.CHECKED
+        for number, frame in enumerate(given):
+            got = execute_onnx(model, {model.graph.input[0].name: frame[None]})
+            np.testing.assert_array_equal(got[model.graph.output[0].name].reshape(-1), wanted[number])
+            np.testing.assert_array_equal(expected[number].reshape(-1), wanted[number])
+
+
+def test_finn_takes_the_configuration_and_has_all_its_steps(built):
+    from finn.builder.build_dataflow_config import DataflowBuildConfig
+    from finn.builder.build_dataflow_steps import build_dataflow_step_lookup
+
+    folder = built["small"] / "acc/finn"
+    read = DataflowBuildConfig.construct_from(folder / handover.CONFIG)
+    assert (read.board, read._resolve_fpga_part()) == ("Pynq-Z2", "xc7z020clg400-1")
+    assert read.synth_clk_period_ns == 10.0
+    assert read.folding_config_file == folder / handover.FOLDING
+    assert set(read.steps) <= set(build_dataflow_step_lookup)
+    assert "step_minimize_bit_width" not in read.steps  # wrong of matches: test_finn_traps.py
+    assert handover.COMMAND.split()[2:] == [handover.CONFIG, handover.MODEL]
+    assert all((folder / name).is_file() for name in handover.COMMAND.split()[2:])
+
+
+def test_boards_are_finn_s_where_it_knows_them():
+    assert handover.build_config(boards.load("pynq-z1"))["board"] == "Pynq-Z1"
+    assert handover.build_config(boards.load("ultra96"))["board"] == "Ultra96-V2"
+
+
+def test_equal_inputs_give_equal_bytes(built):
+    acc = built["flat"] / "acc"
+    before, record = files(acc / "finn"), artifacts.read_json(acc / "finn.json")
+    again = finn(built["flat"], acc)
+    assert files(acc / "finn") == before
+    assert {**again, "run": 0} == {**record, "run": 0}
+
+
+def test_finn_s_folding_read_back_is_ours(built):
+    for net in built.values():
+        ours = artifacts.read_json(net / "acc/fold.json")
+        again = fold(net, "pynq-z2", net / "again", interval=600, folding=net / "acc/finn" / handover.FOLDING)
+        assert [(row["name"], row["pe"], row["simd"]) for row in again["operators"] if row["lowered"]] == [
+            (row["name"], row["pe"], row["simd"]) for row in ours["operators"] if row["lowered"]
+        ]
+
+
+def test_another_weight_is_found_at_its_node_and_nothing_is_written(built, tmp_path):
+    net = shutil.copytree(built["small"], tmp_path / "small")
+    shutil.rmtree(net / "acc/finn")
+    (net / "acc/finn.json").unlink()
+    model = ModelWrapper(str(net / "lowered.onnx"))
+    weights = model.get_initializer("conv1_weights").copy()
+    weights[0, 2] = 1 - weights[0, 2]
+    model.set_initializer("conv1_weights", weights)
+    model.save(str(net / "lowered.onnx"))
+    with pytest.raises(
+        MismatchError, match=r"^finn: (MVAU_hls_1|Thresholding_rtl_1) of FINN's graph differs"
+    ):
+        finn(net, net / "acc")
+    assert not (net / "acc/finn").exists() and not (net / "acc/finn.json").exists()
+
+
+def test_a_number_outside_of_finn_s_data_type_is_found(built):
+    net = built["flat"]
+    lowered, record = ModelWrapper(str(net / "lowered.onnx")), artifacts.read_json(net / "acc/fold.json")
+    made = steps.run_steps(lowered, record, handover.build_config(boards.load("pynq-z2")), net / "narrow")
+    scores = next(node for node in made.graph.graph.node if node.name == "MVAU_hls_1").output[0]
+    made.graph.set_tensor_datatype(scores, DataType["UINT2"])
+    images = np.load(net / "golden.npz")["images"]
+    with pytest.raises(MismatchError, match="MVAU_hls_1 of FINN's graph leaves its data type UINT2 on image"):
+        same.check_graph(made.graph, lowered, graph.operators(net / "acc/folded.onnx"), images)
+
+
+def test_a_node_that_finn_has_not_is_named_with_the_number_of_others(chains, tmp_path):
+    chain = chains["small"](2)
+    for number in range(3):
+        chain.put("Clip", f"clip{number}", chain.x, chain.kind, domain=DOMAIN, mul=1)
+    with pytest.raises(UserError) as error:
+        known.check_nodes(chain.model())
+    assert str(error.value) == (
+        "finn: FINN has no node Clip, which clip0 is and 2 more (Clip); build with BACKEND=rtl or "
+        "BACKEND=hls4ml."
+    )
+
+
+def test_a_part_of_another_maker_is_refused(built):
+    net = built["flat"]
+    fold(net, "ulx3s", net / "ulx3s", interval=600)
+    with pytest.raises(UserError, match=r"^finn: ulx3s has the part LFE5U-.* builds for parts of AMD"):
+        finn(net, net / "ulx3s")
+    assert not (net / "ulx3s/finn").exists()
+
+
+def test_a_step_that_stops_is_one_sentence(built, tmp_path):
+    net = built["flat"]
+    lowered, record = ModelWrapper(str(net / "lowered.onnx")), artifacts.read_json(net / "acc/fold.json")
+    config = handover.build_config(boards.load("pynq-z2")) | {"board": "no-such-board"}
+    with pytest.raises(
+        UserError, match=r"^finn: FINN's step_specialize_layers stops \(.*no-such-board.*\); "
+    ):
+        steps.run_steps(lowered, record, config, tmp_path)
