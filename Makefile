@@ -28,6 +28,9 @@ EPOCHS   ?=#                make train, compare: epochs (default: the network's 
 SEED     ?= 0#              make train: seed
 SET      ?=#                make train: hyper-parameters of METHOD, as SET="kernel=1e-7 nu=1"
 LR       ?=#                make train: largest learning rate (default: the recipe's)
+RECIPE   ?= ours#           make train, train-float: ours, paper, or a method for its paper's, as RECIPE="paper,epochs=60"
+INIT     ?=#                make train: folder of a run to start from
+GUIDE    ?=#                make train: folder of the train-float run that is the guide of rbcn
 THREADS  ?= 1#              make train, compare: threads of torch; the last bits of the result depend on them
 IMAGE    ?=#                make demo: a picture, or a folder of pictures
 VIDEO    ?=#                make demo: a video, or a folder of frames
@@ -49,7 +52,7 @@ STAGES := export lower fold generate hls sim synth netlist bitstream overlay rep
 .PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS PNR JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS PNR JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
@@ -78,7 +81,7 @@ BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$
 	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves) \
 	--pnr "$$PNR" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS")
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
-TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS"
+TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS" --recipe "$$RECIPE"
 
 help:  ## list targets, variables, and what is found on disk
 	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -123,7 +126,8 @@ report: | $(VENV)  ## report.html, report.md, report.json
 	@$(RUN) build $(BUILD) --show
 
 train: | $(VENV)  ## train NET with METHOD; the next build uses these weights
-	@set -f; $(RUN) train $(WHICH) --method "$$METHOD" $$(printf -- '--set %s ' $$SET | sed 's|^--set *$$||') $(TRAIN)
+	@set -f; $(RUN) train $(WHICH) --method "$$METHOD" $$(printf -- '--set %s ' $$SET | sed 's|^--set *$$||') $(TRAIN) \
+		$(if $(INIT),--init "$$INIT") $(if $(GUIDE),--guide "$$GUIDE")
 demo: | $(VENV)  ## draw what NET finds in IMAGE=, or in VIDEO= with BOX= where an object is followed
 	@$(RUN) demo $(BUILD) --image "$$IMAGE" --video "$$VIDEO" --box "$$BOX" $(if $(GIF),--gif)
 package: | $(VENV)  ## NET for other flows: top in Verilog-2001, FuseSoC, Bender, Vivado, LiteX

@@ -5,6 +5,7 @@ A method is one file `sw/methods/<name>.py` whose class is bound to the module n
 epoch and random generator:
 
     build     the network that trains, from the method's own layers
+    warm_started  where latents come from another run (INIT)
     phases    stages with their own epochs and learning rate, one after the other
     begin     once per phase: freeze layers, make teachers, register forward hooks to see activations
     optimiser once per phase
@@ -21,6 +22,7 @@ Everything a method carries from step to step beyond network and optimiser goes 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -49,9 +51,43 @@ def total(summands: Iterable[torch.Tensor]) -> torch.Tensor:
     return first
 
 
+def optimiser_of(run, parameters: Iterable) -> torch.optim.Optimizer:
+    """The optimiser of the recipe, for the phase that begins.
+
+    Args:
+        parameters: to move, or groups of them (`params`, and what differs in a group) as torch takes them.
+    """
+    recipe, lr = run.recipe, run.phase.lr
+    groups = list(parameters)
+    if recipe.weight_decay:
+        groups = [part for group in groups for part in _decaying(run, group)]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, fused=True)
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, lr=lr, weight_decay=0, fused=True)
+
+
+def _decaying(run, group) -> list[dict[str, Any]]:
+    """A group in two, the second of weights that decay: matrices and kernels, latents only where asked."""
+    given = group if isinstance(group, dict) else {"params": [group]}
+    latent = {id(weight) for weight in binary.latents(run.network).values()}
+    parts: tuple[list, list] = ([], [])
+    for one in given["params"]:
+        parts[one.dim() > 1 and (run.recipe.decay_latents or id(one) not in latent)].append(one)
+    still, moved = ({**given, "params": part} for part in parts)
+    return [one for one in (still, moved | {"weight_decay": run.recipe.weight_decay}) if one["params"]]
+
+
 @dataclass
 class Method:
-    """Plain straight-through training."""
+    """Plain straight-through training.
+
+    Attributes:
+        RECIPES: recipes by name, beside the networks' own: per pattern of network names the attributes of
+            `Recipe` that differ (`sw/training/recipes.py`).
+    """
+
+    RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
 
     def layers(self) -> binary.Plain:
         """The layers the network trains with."""
@@ -60,6 +96,11 @@ class Method:
     def build(self, net: str) -> nn.Module:
         """The network that trains; raw pixels in, scores out."""
         return networks.build(net, self.layers())
+
+    def warm_started(self, network: nn.Module) -> None:
+        """Set what depends on latents anew, as they have come from another run (INIT); called before
+        `phases`.
+        """
 
     def phases(self, recipe: Recipe) -> list[Phase]:
         """The stages; their epochs together are the recipe's."""
@@ -72,7 +113,7 @@ class Method:
         """The optimiser of a phase; the loop sets the learning rate of its groups at each step, times a
         group's "rate".
         """
-        return torch.optim.Adam(run.network.parameters(), lr=run.phase.lr, fused=True)
+        return optimiser_of(run, run.network.parameters())
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         """The summands of the loss by name; weights are in `run.network`, activations come from hooks."""
@@ -133,12 +174,16 @@ def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:
     for key, given in hyper.items():
         if key not in types:
             raise unknown(f"{name}, hyper-parameter", key, types)
-        values[key] = _value(f"{name}, hyper-parameter {key}", given, types[key])
+        values[key] = value_of(f"{name}, hyper-parameter {key}", given, types[key])
     return kind(**values)
 
 
-def _value(where: str, given, kind: type):
-    """`given` as a value of the type."""
+def value_of(where: str, given, kind: type):
+    """`given` as a value of the type.
+
+    Raises:
+        UserError: it is none; `where` begins the sentence, its last word is what is to be given.
+    """
     words = {"true": True, "1": True, "false": False, "0": False}
     try:
         return words[given.lower()] if kind is bool and isinstance(given, str) else kind(given)

@@ -18,7 +18,7 @@ left: docs/methods/ci_bcnn.md says why the paper's mean |W| needs no line of cod
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -141,6 +141,14 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
 class Method(base.Method):
     """Weights and graph in turns, then batch norms alone."""
 
+    RECIPES: ClassVar = {
+        "paper": {
+            "cifar10-*": {
+                "epochs": 100, "batch": 128, "lr": 1e-3, "schedule": "step", "drops": "0.5 0.9", "shift": 4,
+            }
+        }
+    }  # fmt: skip
+
     unit: float = 0.01  # U0: height of a step of the stair, relative to N0
     density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0 leaves the graph empty
     space: int = 2  # K0: |K| is 3 .. 2 K0 + 1
@@ -178,7 +186,7 @@ class Method(base.Method):
             {id(latent) for latent in binary.latents(run.network).values()} if run.phase.name == NORMS else ()
         )
         moving = [parameter for parameter in run.network.parameters() if id(parameter) not in resting]
-        return torch.optim.Adam(moving, lr=run.phase.lr, fused=True)
+        return base.optimiser_of(run, moving)
 
     def on_epoch(self, run):
         done, epochs = run.epoch + 1, run.phase.epochs

@@ -16,6 +16,7 @@ docs/methods/group_net.md tells what is published, what is read in the authors' 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -100,7 +101,7 @@ class Layers(binary.Plain):
     def linear(self, *sizes):
         return self._told(super().linear(*sizes))
 
-    def sign(self):
+    def sign(self, _channels=None):
         return Sign()
 
     def _told(self, layer):
@@ -118,6 +119,11 @@ def make_real(network: nn.Module, real: bool) -> None:
 @dataclass
 class Method(base.Method):
     """A structured network, trained in two stages."""
+
+    # Of the binary stage, in the authors' code for ImageNet; there the real stage is SGD's.
+    RECIPES: ClassVar = {
+        "paper": {"*": {"epochs": 80, "batch": 256, "lr": 5e-4, "schedule": "step", "drops": "0.5 0.75"}}
+    }
 
     bases: int = 3  # K, branches of a group or weights of a sum
     decomposition: str = "v1"  # groups of one block (v1), two (v2), all (v3), or each layer a sum (lbd)

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,7 @@ from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
-from xnorforge.sw.methods import base
+from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import BiReal, Block
@@ -95,7 +96,7 @@ class Rectified(binary.Plain):
     def linear(self, *sizes):
         return self._with_scale(super().linear(*sizes))
 
-    def sign(self):
+    def sign(self, _channels=None):
         return Sign()
 
     def _with_scale(self, layer):
@@ -109,8 +110,11 @@ class Real(binary.Plain):
 
     conv_type, linear_type = nn.Conv2d, nn.Linear
 
-    def sign(self):
+    def sign(self, _channels=None):
         return nn.Hardtanh()
+
+    def eight_act(self, _limit):
+        return nn.Identity()
 
 
 class Discriminator(nn.Sequential):
@@ -177,6 +181,9 @@ def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
 class Method(base.Method):
     """A fifth of the epochs for the guide, the rest for the network."""
 
+    # No recipe was found in the text; this is that of BONN, of the same laboratory and year.
+    RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
+
     granularity: str = "layer"  # of C; "spatial" and "filter" train, but are no XNOR and popcount
     lambda1: float = 1e-4  # weight of the kernel loss
     adversarial: float = 0.1  # weight of what the discriminators say
@@ -212,6 +219,12 @@ class Method(base.Method):
         self.batches: deque = deque(maxlen=self.kept)
         return network
 
+    @torch.no_grad()
+    def warm_started(self, network):
+        """C starts where L_Kernel is smallest for the latents there are now."""
+        for layer in rectified(network):
+            layer.scale.copy_(best_scale(layer.weight, self.granularity))
+
     def phases(self, recipe):
         if recipe.epochs < 2:
             raise UserError(f"rbcn: epochs={recipe.epochs} leaves none for guide or network; use 2 or more.")
@@ -227,9 +240,7 @@ class Method(base.Method):
         """Of the guide; then of W and all that is not C."""
         moving = self.guide if run.phase.name == GUIDE else run.network
         named = moving.named_parameters()
-        return torch.optim.Adam(
-            [p for name, p in named if not name.endswith(".scale")], lr=run.phase.lr, fused=True
-        )
+        return base.optimiser_of(run, [p for name, p in named if not name.endswith(".scale")])
 
     def losses(self, run, scores, labels):
         kernels = (

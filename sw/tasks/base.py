@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from xnorforge.core import networks, plugins
+from xnorforge.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Task:
         together: so many pictures of a batch in a row belong together.
         pipeline_tag: the kind of task in the words of Hugging Face's model cards.
         follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
+        reach: pixels by which `augment` moves an image each way, at most; None where it does something else.
+        moved_words: `recipe_words` with {} for that number.
     """
 
     shape: tuple[int, int, int]
@@ -52,6 +55,23 @@ class Task:
     pipeline_tag = "image-classification"
     together = 1
     follows = False
+    reach: int | None = None
+    moved_words = ""
+
+    def move_by(self, shift: int) -> None:
+        """Let `augment` move images by up to `shift` pixels; by as many as ever where it is -1.
+
+        Raises:
+            UserError: this task does not move images by pixels.
+        """
+        if shift < 0:
+            return
+        if self.reach is None:
+            raise UserError(
+                f"RECIPE: shift={shift}, but {type(self).__module__.rpartition('.')[2]} does not vary its "
+                "pictures by moving them; leave shift out."
+            )
+        self.reach, self.recipe_words = shift, self.moved_words.format(shift)
 
     def train_sets(self) -> tuple[Images, Images]:
         """Images to train on, and images to watch the training by, which no step is made on unless `what`

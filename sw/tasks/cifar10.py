@@ -22,7 +22,9 @@ class Task(base.Task):
     """
 
     shape = (3, 32, 32)
-    recipe_words = "each image moved by up to 2 pixels each way and mirrored half the time"
+    reach = 2
+    moved_words = "each image moved by up to {} pixels each way and mirrored half the time"
+    recipe_words = moved_words.format(reach)
 
     def train_sets(self):
         images, labels, pixels = cifar10_images.images("train")
@@ -58,7 +60,7 @@ class Task(base.Task):
             return Images(images, np.full(len(images), -1), what)
 
     def augment(self, images, rng):
-        return base.shifted(images, reach=2, mirrored=True, fill=128, rng=rng)
+        return base.shifted(images, reach=self.reach, mirrored=True, fill=128, rng=rng)
 
     def _first(self, count=None):
         images, labels, _ = cifar10_images.images("test", "exact")

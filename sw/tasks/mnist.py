@@ -14,6 +14,8 @@ class Task(base.Task):
     """
 
     shape = (1, 28, 28)
+    reach = 1
+    moved_words = "each image moved by up to {} pixels each way"
     recipe_words = "each image moved by up to 1 pixel each way"
 
     def train_sets(self):
@@ -32,4 +34,4 @@ class Task(base.Task):
         return Images(images, labels, f"the first {len(images):,} test images of MNIST")
 
     def augment(self, images, rng):
-        return base.shifted(images, reach=1, mirrored=False, fill=0, rng=rng)
+        return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)

@@ -4,8 +4,10 @@ padding.
 It says how much of a figure is lost by being binary. It is no method: nothing here builds it.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -16,9 +18,9 @@ from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.building_blocks import Correlation
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import curves, train
+from xnorforge.sw.training import curves, recipes, train, warm_start
 
-NAME = "full precision"
+NAME = warm_start.REAL
 RATE = 2e-3  # largest learning rate: Adam with that of signs, 5e-3, is too fast for real weights
 
 
@@ -36,8 +38,11 @@ class Real(binary.Plain):
         nn.init.normal_(layer.weight, std=inputs**-0.5)
         return layer
 
-    def sign(self):
+    def sign(self, _channels=None):
         return nn.ReLU()
+
+    def eight_act(self, _limit):
+        return nn.Identity()
 
 
 def _started(layer):
@@ -48,6 +53,16 @@ def _started(layer):
 @dataclass
 class FullPrecision(base.Method):
     """Plain training of real layers."""
+
+    # S. Zagoruyko, N. Komodakis, "Wide Residual Networks", BMVC 2016, on CIFAR.
+    RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
+        "paper": {
+            "*": {
+                "epochs": 200, "batch": 128, "optimiser": "sgd", "lr": 0.1, "weight_decay": 5e-4,
+                "schedule": "step", "drops": "0.3 0.6 0.8", "drop": 0.2, "shift": 4,
+            }
+        }
+    }  # fmt: skip
 
     def build(self, net):
         network = networks.build(net, Real())
@@ -60,27 +75,37 @@ class FullPrecision(base.Method):
 
 
 def train_full_precision(
-    net: str, out_dir, epochs: int | None = None, lr: float = RATE, seed: int = 0, threads: int = 1
+    net: str,
+    out_dir,
+    epochs: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    recipe: str = recipes.OURS,
 ) -> dict:
     """Train the full-precision model of a network, or continue, and write card.json and the curve into
     `out_dir`; returns the card.
 
     Args:
         epochs: the recipe's by default, so as many steps as a method has.
-        lr, seed, threads: as for `train.train`.
+        lr: the recipe's by default, of ours `RATE`.
+        seed, threads, recipe: as for `train.train`.
 
     Raises:
         UserError: as `train.train`.
     """
     task, method, out_dir = task_of(net), FullPrecision(), Path(out_dir)
-    usual = networks.recipe(net)
-    recipe = replace(usual, epochs=epochs or usual.epochs, lr=lr)
-    settings = {"net": net, "method": NAME, "seed": seed, "threads": threads, "recipe": asdict(recipe)}
+    usual = recipes.recipe_of(net, method, recipe)
+    if usual.lr == networks.recipe(net).lr:
+        usual = replace(usual, lr=RATE)
+    taken = replace(usual, epochs=epochs or usual.epochs, lr=lr or usual.lr)
+    settings = {"net": net, "method": NAME, "seed": seed, "threads": threads, "recipe": taken.stated()}
+    if recipe != recipes.OURS:
+        settings["recipe_name"] = recipe
+    task.move_by(taken.shift)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    run = train.Run(
-        net, task, recipe, method, method.build(net), torch.Generator().manual_seed(seed), out_dir
-    )
+    run = train.Run(net, task, taken, method, method.build(net), torch.Generator().manual_seed(seed), out_dir)
     curve = train.fit(run, settings)
     network = task.prepared(run.network.cpu().eval())
     card = settings | {

@@ -11,6 +11,7 @@ A run folder holds
 import csv
 import io
 import math
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -31,9 +32,10 @@ from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Images, Task, main_figure, task_of
-from xnorforge.sw.training import curves, distributed, divergence, weights
+from xnorforge.sw.training import curves, distributed, divergence, recipes, warm_start, weights
 
-USUAL = {"ranks": 1, "device": "cpu"}  # settings that a card leaves out
+# settings that a card leaves out
+USUAL = {"ranks": 1, "device": "cpu", "recipe_name": recipes.OURS, "init": "none"}
 BEFORE = Phase("before the first phase", 0, 0.0)
 ON_GRID = 20  # one epoch in 20, the last ones, trains with the constants of `Affine2d` on their grid
 
@@ -103,6 +105,8 @@ def train(
     threads: int = 1,
     hyper: Mapping[str, object] | None = None,
     lr: float | None = None,
+    recipe: str = recipes.OURS,
+    init: str | None = None,
 ) -> dict | None:
     """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
 
@@ -117,6 +121,8 @@ def train(
         threads: of torch; the last bits of sums depend on them, and so does the result.
         hyper: hyper-parameters of the method that are not its defaults.
         lr: largest learning rate; the recipe's by default.
+        recipe: its name, and what is to be different (`recipes.recipe_of`).
+        init: a run folder to start from (`warm_start.warm_start`).
 
     Raises:
         UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
@@ -124,21 +130,27 @@ def train(
     task = task_of(net)
     chosen = create(method, hyper)
     given: dict[str, Any] = {"epochs": epochs, "lr": lr}
-    recipe = replace(
-        networks.recipe(net), **{key: value for key, value in given.items() if value is not None}
+    taken = replace(
+        recipes.recipe_of(net, chosen, recipe),
+        **{key: value for key, value in given.items() if value is not None},
     )
     settings = {"net": net, "method": method, "hyper": asdict(chosen), "seed": seed, "threads": threads}
-    settings["recipe"] = asdict(recipe)
+    settings["recipe"] = taken.stated()
+    if recipe != recipes.OURS:
+        settings["recipe_name"] = recipe
+    task.move_by(taken.shift)
     if distributed.ranks() > 1:
         settings["ranks"] = distributed.ranks()
     sets = task.train_sets()
 
     torch.set_num_threads(threads)
-    with distributed.group(recipe.batch, task.together):
+    with distributed.group(taken.batch, task.together):
         torch.manual_seed(seed)
-        run = Run(
-            net, task, recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed), Path(out_dir)
-        )
+        network = chosen.build(net)
+        if init:
+            settings["init"] = f"{init}: {warm_start.warm_start(network, init)}"
+            chosen.warm_started(network)
+        run = Run(net, task, taken, chosen, network, torch.Generator().manual_seed(seed), Path(out_dir))
         run.sets = sets
         if run.device.type == "cuda":
             settings["device"] = "cuda"
@@ -238,12 +250,8 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
             now = run.epoch * steps + step
             rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
             for group in run.optimiser.param_groups:
-                group["lr"] = (
-                    rate
-                    * 0.5
-                    * (1 + math.cos(math.pi * now / (run.phase.epochs * steps)))
-                    * group.get("rate", 1)
-                )
+                part = now / (run.phase.epochs * steps)
+                group["lr"] = rate * run.recipe.rate_at(part) * group.get("rate", 1)
             given = distributed.local_slice(*sample(at, run.rng))
             try:
                 loss = run.method.step(run, *given)
@@ -322,6 +330,8 @@ def _command(settings: dict) -> str:
     command += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
     lr = settings["recipe"]["lr"]
     command += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
+    command += f" --recipe {shlex.quote(settings['recipe_name'])}" if "recipe_name" in settings else ""
+    command += f" --init {shlex.quote(settings['init'].partition(': ')[0])}" if "init" in settings else ""
     command += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
     return f"{command} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
 

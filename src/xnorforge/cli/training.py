@@ -9,6 +9,13 @@ from xnorforge.core.progress import say
 from xnorforge.pipeline import request
 from xnorforge.pipeline.job import stage
 
+RECIPE = click.option(
+    "--recipe",
+    default="ours",
+    show_default=True,
+    metavar="NAME[,KEY=VALUE…]",
+    help="ours, paper, or a method's name for its paper's; what differs behind commas.",
+)
 TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may then leave out this prefix.")
 
 
@@ -37,17 +44,23 @@ TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may the
 @click.option(
     "--set", "hyper", multiple=True, metavar="NAME=VALUE", help="A hyper-parameter of the method; repeatable."
 )
-def train(net, task, method, out, epochs, lr, seed, threads, hyper):
+@RECIPE
+@click.option("--init", type=FOLDER, help="Start from the latents and norms of the run in this folder.")
+@click.option("--guide", type=FOLDER, help="Of METHODs with a guide: the run of train-float that it is.")
+def train(net, task, method, out, epochs, lr, seed, threads, hyper, recipe, init, guide):
     """Train NET, or continue the run in the same folder."""
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
 
     net = request.network_name(net, task)
     given: dict[str, object] = dict(request.assignment(text) for text in hyper)
+    if guide is not None:
+        given["guide"] = str(guide)
     looked = request.Request(net=net, method=method).net_dir / "train"  # where a build looks for weights
     out = out or looked
     with stage("train", out):
-        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr)
+        more = {"recipe": recipe, "init": str(init) if init else None}
+        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr, **more)
     build = f"make build NET={net} METHOD={method}"
     if runs.own(out) is None:
         use = f"; trained on made-up pictures: only `{build} WEIGHTS={out}` takes these weights"
@@ -63,7 +76,11 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
     "-o", "--out", type=FOLDER, help="Folder for checkpoint, curve and card; default: out/<net>-float."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs; default: the network's recipe.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Largest learning rate; default: 0.002.")
+@click.option(
+    "--lr",
+    type=click.FloatRange(0, min_open=True),
+    help="Largest learning rate; default: the recipe's, of ours 0.002.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--threads",
@@ -72,16 +89,17 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper):
     show_default=True,
     help="Threads of torch; the last bits depend on it.",
 )
-def train_float(net, task, out, epochs, lr, seed, threads):
+@RECIPE
+def train_float(net, task, out, epochs, lr, seed, threads, recipe):
     """Train NET in full precision (real weights and ReLU), as a reference; it cannot be built."""
     from xnorforge.core.accuracy import row_text
-    from xnorforge.sw.training.full_precision import RATE, train_full_precision
+    from xnorforge.sw.training.full_precision import train_full_precision
 
     net = request.network_name(net, task)
     before = Path("out") / f"{net}-twin"  # the folder's name until 0.1; a run in it goes on there
     out = out or (before if before.exists() else Path("out") / f"{net}-float")
     with stage("train-float", out):
-        card = train_full_precision(net, out, epochs, lr or RATE, seed, threads)
+        card = train_full_precision(net, out, epochs, lr, seed, threads, recipe)
     for row in card["accuracy"]:
         say(f"train-float  {row_text(row)}: {row['set']}")
 

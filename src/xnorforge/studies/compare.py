@@ -19,7 +19,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import torch
 from safetensors.numpy import load_file
@@ -171,7 +171,7 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
         source = exported["source"]
     except (OSError, ValueError, KeyError):
         return False
-    recipe = asdict(replace(networks.recipe(asked.net), epochs=asked.epochs))
+    recipe = replace(networks.recipe(asked.net), epochs=asked.epochs).stated()
     same = found == [asked.net, variant.method, seed, asked.threads, recipe]
     return same and source.endswith(card["weights"]["sha256"][:16])
 

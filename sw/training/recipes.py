@@ -1,0 +1,78 @@
+"""Recipes by name: how a method trains a network, in its paper or here.
+
+A recipe is written as its name and what is different, with commas between: "paper", "paper,epochs=60",
+"ours,optimiser=sgd,lr=0.05". "ours" is the recipe of the network's file. Every other name is a key of the
+method's `RECIPES`: per pattern of network names (as of a shell), the attributes of `Recipe` that differ from
+ours. A method's name stands for the recipe of its paper, so that others can be trained by it for comparison.
+"""
+
+from dataclasses import fields, replace
+from fnmatch import fnmatch
+from typing import Any
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError, unknown
+from xnorforge.sw import networks
+from xnorforge.sw.methods import base
+from xnorforge.sw.networks.base import OPTIMISERS, SCHEDULES, Recipe
+
+OURS, PAPER = "ours", "paper"
+
+
+def recipe_of(net: str, method: base.Method, words: str = OURS) -> Recipe:
+    """The recipe of a network and a method that `words` ask for.
+
+    Raises:
+        UserError: no such recipe or attribute, or a value that it cannot have.
+    """
+    name, *settings = words.split(",")
+    named = {OURS: {"*": {}}} | _of_papers() | dict(method.RECIPES)
+    if name not in named:
+        raise unknown("RECIPE", name, named)
+    changes: dict[str, Any] = {}
+    for pattern, attributes in named[name].items():
+        if fnmatch(net, pattern):
+            changes |= attributes
+    kinds: dict[str, Any] = {field.name: field.type for field in fields(Recipe)}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if key not in kinds or not equals:
+            raise unknown("RECIPE, attribute", key, kinds)
+        changes[key] = base.value_of(f"RECIPE, attribute {key}", value, kinds[key])
+    return checked(replace(networks.recipe(net), **changes))
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """The recipe itself.
+
+    Raises:
+        UserError: an attribute has a value that it cannot have.
+    """
+    if recipe.optimiser not in OPTIMISERS:
+        raise unknown("RECIPE, optimiser", recipe.optimiser, OPTIMISERS)
+    if recipe.schedule not in SCHEDULES:
+        raise unknown("RECIPE, schedule", recipe.schedule, SCHEDULES)
+    try:
+        places = [float(place) for place in recipe.drops.split()]
+    except ValueError:
+        places = [-1.0]
+    if not all(0 < place < 1 for place in places) or (recipe.schedule == "step" and not places):
+        raise UserError(
+            f"RECIPE: drops='{recipe.drops}' are no places of a phase at which the rate falls; write parts "
+            "of it, as drops=0.5 0.9."
+        )
+    least = {"epochs": 1, "batch": 1, "warmup": 1, "passes": 1, "shift": -1, "weight_decay": 0, "momentum": 0}
+    low = [key for key, value in least.items() if not getattr(recipe, key) >= value]
+    if low or not recipe.lr > 0 or not 0 < recipe.drop <= 1:
+        key = [*low, "drop" if recipe.lr > 0 else "lr"][0]
+        raise UserError(
+            f"RECIPE: {key}={getattr(recipe, key)} is out of range; give "
+            f"{f'{least[key]} or more' if key in least else 'a number above 0, and of drop at most 1'}."
+        )
+    return recipe
+
+
+def _of_papers() -> dict:
+    """The recipes of the methods' papers by the methods' names."""
+    every = {name: plugins.load("sw.methods", name).Method.RECIPES for name in plugins.names("sw.methods")}
+    return {name: recipes[PAPER] for name, recipes in every.items() if PAPER in recipes}

@@ -1,0 +1,74 @@
+"""A training that starts from another run: the latents, norms and other numbers of its checkpoint."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.nn import binary
+
+REAL = "full precision"  # what `train-float` writes as the method of a run
+# Mean size of latents that come from real weights: that of latents which start at random. The size of real
+# weights says nothing about how far a sign is from turning.
+SIZE = binary.LATENT_START / 2
+
+
+def saved_run(folder, device: torch.device | str = "cpu") -> dict:
+    """The checkpoint of a run folder.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    path = Path(folder) / "checkpoint.pt"
+    try:
+        saved = torch.load(path, weights_only=True, map_location=device)
+        saved["network"], saved["settings"]["method"], saved["settings"]["net"]
+    except Exception as error:  # a damaged file is answered in many ways
+        raise UserError(
+            f"{path}: cannot be read ({type(error).__name__}); name the folder of a run, with its "
+            "checkpoint.pt."
+        ) from error
+    return saved
+
+
+@torch.no_grad()
+def warm_start(network: nn.Module, folder, what: str = "INIT") -> str:
+    """Give a fresh network the numbers of a run that have the same name and shape.
+
+    Latents that come from the full-precision model (`train-float`) are scaled, layer by layer, to a mean
+    size of `SIZE`. What the run lacks stays as it is, but for latents: all of them must be there.
+
+    Args:
+        network: of any method; changed in place.
+        folder: the run's, with its checkpoint.
+        what: the name of the setting, for messages.
+
+    Returns:
+        Which run it is, for the record: network, method, epochs and a hash of the numbers.
+
+    Raises:
+        UserError: no checkpoint, or one of another network.
+    """
+    saved = saved_run(folder)
+    numbers, settings = saved["network"], saved["settings"]
+    latents = {f"{name}.weight" for name in binary.latents(network)}
+    own = network.state_dict()
+    for name in sorted(latents):
+        if name not in numbers or numbers[name].shape != own[name].shape:
+            raise UserError(
+                f"{what}: {folder} is a run of {settings['net']} by {settings['method']}, and {name} of this "
+                "network is not in it in this size; give a run of the same network and structure."
+            )
+    for name, tensor in own.items():
+        found = numbers.get(name)
+        if found is None or found.shape != tensor.shape or name.endswith("num_batches_tracked"):
+            continue
+        if name in latents and settings["method"] == REAL:
+            found = found * (SIZE / found.abs().mean().clamp(min=1e-12))
+        tensor.copy_(found.clamp(-1, 1) if name in latents else found)
+    content = b"".join(numbers[name].contiguous().numpy().tobytes() for name in sorted(numbers))
+    epochs = len(saved.get("curve", ()))
+    mark = hashlib.sha256(content).hexdigest()[:16]
+    return f"{settings['net']}, {settings['method']}, {epochs} epochs, SHA-256 {mark}"

@@ -1,0 +1,206 @@
+"""Recipes: the default trains as ever, each attribute does what it says, and runs can start from others."""
+
+import hashlib
+import math
+
+import pytest
+import torch
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw import networks
+from xnorforge.sw.methods import base, bonn, ci_bcnn, group_net, rbcn, ste
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary
+from xnorforge.sw.tasks import cifar10, mnist
+from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import full_precision, recipes, train, warm_start
+
+from . import digits
+
+NET = "mnist-tfc"
+
+
+@pytest.fixture
+def few(monkeypatch):
+    return digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 384), epochs=2)
+
+
+def latents_of(folder) -> dict[str, torch.Tensor]:
+    numbers = torch.load(folder / "checkpoint.pt", weights_only=True)["network"]
+    return {name: numbers[name] for name in numbers if name.endswith("dot.weight")}
+
+
+def test_the_default_is_adam_with_a_linear_start_and_half_a_cosine(few, tmp_path):
+    """The same steps written down here give the same bits."""
+    train.train(NET, "ste", tmp_path)
+    torch.manual_seed(0)
+    rng, task, network = torch.Generator().manual_seed(0), task_of(NET), ste.Method().build(NET)
+    images, labels = (torch.from_numpy(part.copy()) for part in (few[0].images, few[0].labels))
+    adam, now = torch.optim.Adam(network.parameters(), lr=5e-3, fused=True), 0
+    for _ in range(2):
+        for at in torch.randperm(256, generator=rng).split(64):
+            adam.param_groups[0]["lr"] = (
+                5e-3 * min(1, (now + 1) / 4) * 0.5 * (1 + math.cos(math.pi * now / 8))
+            )
+            scores = network(task.augment(images[at], rng).float().contiguous())
+            adam.zero_grad()
+            torch.nn.functional.cross_entropy(scores, labels[at]).backward()
+            adam.step()
+            with torch.no_grad():
+                for latent in binary.latents(network).values():
+                    latent.clamp_(-1, 1)
+            now += 1
+    for name, found in latents_of(tmp_path).items():
+        assert torch.equal(found, network.state_dict()[name]), name
+
+
+def test_what_is_usual_is_not_stated_so_older_cards_and_checkpoints_stay_as_they_are():
+    first = {"epochs": 1, "batch": 2, "lr": 0.5, "warmup": 200, "bf16": True, "passes": 1}
+    assert Recipe(1, 2, 0.5).stated() == first
+    assert Recipe(1, 2, 0.5, optimiser="sgd", drop=0.2).stated() == first | {"optimiser": "sgd", "drop": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "wanted"),
+    [
+        ({"schedule": "linear"}, [1, 0.75, 0.5, 0.25]),
+        ({"schedule": "step", "drops": "0.5", "drop": 0.1}, [1, 1, 0.1, 0.1]),
+        ({"schedule": "step", "drops": "0.25 0.75", "drop": 0.5}, [1, 0.5, 0.5, 0.25]),
+        ({}, [1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4]),
+    ],
+)
+def test_schedules_at_the_quarters_of_a_phase(attributes, wanted):
+    recipe = Recipe(1, 1, 1.0, **attributes)
+    assert [recipe.rate_at(part / 4) for part in range(4)] == pytest.approx(wanted)
+
+
+def run_of(recipe: Recipe) -> train.Run:
+    torch.manual_seed(0)
+    method = ste.Method()
+    run = train.Run(NET, task_of(NET), recipe, method, method.build(NET), torch.Generator().manual_seed(0))
+    run.phase = base.Phase("train", 1, recipe.lr)
+    run.optimiser = method.optimiser(run)
+    return run
+
+
+def test_sgd_steps_by_momentum_and_decay_as_its_equation_says():
+    """v = g + decay w, w -= lr v; then v = 0.5 v + g + decay w. Latents do not decay unless asked."""
+    for latents in (False, True):
+        recipe = Recipe(1, 1, 0.1, optimiser="sgd", momentum=0.5, weight_decay=0.25, decay_latents=latents)
+        run = run_of(recipe)
+        run.network[1].real = torch.nn.Parameter(torch.full((2, 2), 4.0))
+        optimiser = base.optimiser_of(run, run.network.parameters())
+        latent, norm = run.network[1].dot.weight, run.network[1].norm.weight
+        before = latent.detach().clone()
+        for _ in range(2):
+            for one in (latent, norm, run.network[1].real):
+                one.grad = torch.ones_like(one)
+            optimiser.step()
+        # 4: v = 1 + 1 = 2, w = 3.8; v = 1 + 1 + 0.95 = 2.95, w = 3.505
+        assert torch.allclose(run.network[1].real, torch.tensor(3.505))
+        # 1, without decay: v = 1, w = 0.9; v = 1.5, w = 0.75
+        assert torch.allclose(norm, torch.tensor(0.75))
+        moved = before - 0.25 if not latents else before * (1 - 0.025) - 0.1
+        if latents:
+            moved = moved - 0.1 * (0.5 * (1 + 0.25 * before) + 1 + 0.25 * moved)
+        assert torch.allclose(latent, moved, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
+def test_the_optimiser_is_the_one_named(name, kind):
+    assert type(run_of(Recipe(1, 1, 0.1, optimiser=name)).optimiser).__name__ == kind
+
+
+def test_recipes_of_papers_by_method_and_network():
+    paper = recipes.recipe_of("cifar10-wrn22", bonn.Method(), "paper")
+    assert (paper.optimiser, paper.lr, paper.epochs, paper.shift) == ("sgd", 0.01, 200, 4)
+    assert [paper.rate_at(epoch / 200) for epoch in (59, 60, 120, 180)] == pytest.approx([1, 0.2, 0.04, 8e-3])
+    assert recipes.recipe_of("cifar10-wrn22", ste.Method(), "bonn") == paper
+    assert recipes.recipe_of("cifar10-wrn22", rbcn.Method(), "paper") == paper
+    other = recipes.recipe_of("cifar10-cnv", ci_bcnn.Method(), "paper,epochs=60,bf16=false")
+    assert (other.epochs, other.lr, other.drops, other.bf16) == (60, 1e-3, "0.5 0.9", False)
+    assert recipes.recipe_of("mnist-tfc", ci_bcnn.Method(), "paper") == networks.recipe("mnist-tfc")
+    assert recipes.recipe_of("cifar10-cnv", group_net.Method(), "ours") == networks.recipe("cifar10-cnv")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("papre", "RECIPE: no 'papre' among"),
+        ("ours,optimizer=sgd", "RECIPE, attribute: no 'optimizer' among"),
+        ("ours,optimiser=lion", "RECIPE, optimiser: no 'lion' among adam, adamw, sgd."),
+        ("ours,schedule=step", "RECIPE: drops='' are no places of a phase at which the rate falls; "),
+        ("ours,drops=0.5 x", "RECIPE: drops='0.5 x' are no places"),
+        ("ours,batch=0", "RECIPE: batch=0 is out of range; give 1 or more."),
+        ("ours,batch=many", "RECIPE, attribute batch: 'many' is not a whole number; give batch=VALUE"),
+        ("ours,lr=0", "RECIPE: lr=0.0 is out of range; give a number above 0"),
+    ],
+)
+def test_what_no_recipe_is_is_said_in_one_sentence(words, said):
+    with pytest.raises(UserError) as error:
+        recipes.recipe_of(NET, ste.Method(), words)
+    assert str(error.value).startswith(said)
+
+
+def test_images_are_moved_as_far_as_the_recipe_says():
+    """A single bright pixel in the middle lands in a square of 2 * 4 + 1 places; the card says how far."""
+    task = cifar10.Task()
+    task.move_by(4)
+    images = torch.full((2000, 3, 32, 32), 128, dtype=torch.uint8)
+    images[:, :, 16, 16] = 255
+    at = (task.augment(images, torch.Generator().manual_seed(0))[:, 0] == 255).nonzero()[:, 1]
+    assert (at.min(), at.max()) == (12, 20) and "up to 4 pixels" in task.recipe_words
+    untouched = mnist.Task()
+    untouched.move_by(-1)
+    assert untouched.reach == 1 and untouched.recipe_words == "each image moved by up to 1 pixel each way"
+    with pytest.raises(UserError, match="shift=4, but track does not vary its pictures by moving them"):
+        task_of("track-tinytrk").move_by(4)
+
+
+def test_a_run_starts_from_another_and_its_card_says_from_which(few, tmp_path):
+    train.train(NET, "ste", tmp_path / "first")
+    started = {}
+
+    class Seen(ste.Method):
+        def begin(self, run):
+            started.update({name: value.clone() for name, value in run.network.state_dict().items()})
+
+    with pytest.MonkeyPatch.context() as once:
+        once.setattr(ste, "Method", Seen)
+        card = train.train(NET, "ste", tmp_path / "second", init=tmp_path / "first", recipe="ours,batch=32")
+    numbers = torch.load(tmp_path / "first/checkpoint.pt", weights_only=True)["network"]
+    for name in numbers:
+        assert torch.equal(started[name], numbers[name]) or name.endswith("num_batches_tracked"), name
+    content = b"".join(numbers[name].numpy().tobytes() for name in sorted(numbers))
+    mark = hashlib.sha256(content).hexdigest()[:16]
+    assert card["init"] == f"{tmp_path}/first: {NET}, ste, 2 epochs, SHA-256 {mark}"
+    assert card["recipe_name"] == "ours,batch=32" and card["recipe"]["batch"] == 32
+    assert f"--recipe ours,batch=32 --init {tmp_path}/first -o" in card["command"]
+    with pytest.raises(UserError, match=r"holds a run with init .*asked is none"):
+        train.train(NET, "ste", tmp_path / "second", recipe="ours,batch=32")
+
+
+def test_latents_from_real_weights_keep_their_signs_and_get_the_size_of_fresh_ones(few, tmp_path):
+    full_precision.train_full_precision(NET, tmp_path / "real", epochs=1)
+    real = latents_of(tmp_path / "real")
+    for method in (ste.Method(), bonn.Method(), rbcn.Method()):
+        network = method.build(NET)
+        warm_start.warm_start(network, tmp_path / "real")
+        method.warm_started(network)
+        for name, latent in binary.latents(network).items():
+            source = real[f"{name}.weight"]
+            torch.testing.assert_close(latent.detach(), source * (0.05 / source.abs().mean()))
+    for layer in bonn.modulated(method.build(NET)):
+        torch.testing.assert_close(layer.log_mu.exp(), layer.weight.abs().mean(1))
+
+
+def test_a_run_of_another_structure_is_refused_as_a_start(few, tmp_path):
+    train.train(NET, "ste", tmp_path, epochs=1)
+    with pytest.raises(UserError) as error:
+        warm_start.warm_start(networks.build("mnist-cnn", binary.Plain()), tmp_path)
+    assert str(error.value) == (
+        f"INIT: {tmp_path} is a run of mnist-tfc by ste, and 0.dot.weight of this network is not in it in "
+        "this size; give a run of the same network and structure."
+    )
+    with pytest.raises(UserError, match=r"nowhere/checkpoint\.pt: cannot be read"):
+        warm_start.warm_start(networks.build(NET, binary.Plain()), tmp_path / "nowhere")
