@@ -19,6 +19,7 @@
 //            Behind weights in block RAM the first register of the dot product stands in front of
 //            its gates and not behind them, as the RAM takes most of a cycle to give a word (5.8 ns
 //            on ECP5); on 7-series it takes 2.5 ns, and counts are a third fewer bits than weights.
+//            Starts in block RAM are asked a stage earlier, and there two.
 // Bit model  op.py of xnor_mvu, byte_mvu and int_mvu
 
 `include "xf_assert.svh"
@@ -86,9 +87,11 @@ module xf_mvu #(
                                            : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
 `ifdef XF_XC7
-  localparam bit Hold = 1'b0;
+  localparam bit Hold      = 1'b0;
+  localparam bit HoldStart = 1'b0;
 `else
-  localparam bit Hold = (WeightBlock != 0) && (Chain == 0);
+  localparam bit Hold      = (WeightBlock != 0) && (Chain == 0);
+  localparam bit HoldStart = StartBlock != 0;
 `endif
 
   logic                     en, step, last;
@@ -141,16 +144,23 @@ module xf_mvu #(
     if (en) last_q <= Latency'({last_q, last});
   end
 
-  // What the rows of this pass start from; a block RAM is asked one stage earlier.
+  // What the rows of this pass start from; a block RAM is asked one stage earlier, or two.
   logic [Pe*AccW-1:0] start;
   if (Start != 0) begin : gen_start
     localparam int unsigned PassW = (Passes > 1) ? $clog2(Passes) : 1;
-    logic [PassW-1:0] pass;
+    logic [PassW-1:0]   pass;
+    logic [Pe*AccW-1:0] start_read;
     if (Passes > 1) begin : gen_pass
       logic [PassW-1:0] pass_q;
+      logic             ended;
+      if (HoldStart) begin : gen_two_earlier
+        assign ended = valid_q[Latency-2] & last_q[Latency-2];
+      end else begin : gen_now
+        assign ended = (StartBlock != 0) ? soon : done_q;
+      end
       always_ff @(posedge clk_i) begin
         if (!rst_ni) pass_q <= '0;
-        else if (en && ((StartBlock != 0) ? soon : done_q)) begin
+        else if (en && ended) begin
           pass_q <= (pass_q == PassW'(Passes - 1)) ? '0 : pass_q + 1'b1;
         end
       end
@@ -161,8 +171,15 @@ module xf_mvu #(
     xf_rom #(
       .Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : 0), .File(StartFile)
     ) u_start (
-      .clk_i, .en_i(en), .addr_i(pass), .data_o(start)
+      .clk_i, .en_i(en), .addr_i(pass), .data_o(start_read)
     );
+    if (HoldStart) begin : gen_hold
+      logic [Pe*AccW-1:0] start_q;
+      always_ff @(posedge clk_i) if (en) start_q <= start_read;
+      assign start = start_q;
+    end else begin : gen_direct
+      assign start = start_read;
+    end
   end else begin : gen_zero
     assign start = '0;
   end

@@ -369,6 +369,9 @@ UNITS = [
     mvu(5, 3, 1, 1, bits=1, weight=2, shift=1),
     # Weights in block RAM have a register in front of the gates: heaps of one to four levels, odd elements.
     mvu(26, 2, 13, 1), mvu(72, 2, 36, 2), mvu(288, 2, 144, 1, raw=True), mvu(600, 2, 300, 1),
+    # Starts in block RAM, with passes of one beat and of several.
+    mvu(12, 12, 4, 2, blocks=(1, 1)), mvu(8, 12, 8, 1, raw=True, blocks=(1, 1)),
+    mvu(9, 6, 3, 2, blocks=(0, 1)),
     mvu(14, 2, 7, 1, bits=3), mvu(16, 2, 8, 1, bits=4, raw=True), mvu(10, 2, 5, 1, bits=3, weight=3),
     pool(4, 4, 4, 2, 1, 0, (2, 2), False), pool(5, 7, 3, 1, 4, 1, (2, 3), False, 0b101),
     pool(5, 7, 3, 3, 4, 1, (2, 3), True), pool(3, 3, 2, 1, 5, 0, (1, 2), True),

@@ -32,6 +32,10 @@ UNITS = [
     ByteMvu.seeded(3, 27, 2, 27, 1),
     ByteMvu.seeded(4, 24, 2, 12, 1, raw=True),
     ByteMvu.seeded(5, 15, 2, 5, 1, in_bits=3, in_signed=1),
+    # Weights in block RAM: heaps of no level to four, an odd number of elements.
+    *(XnorMvu.seeded(simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
+    ByteMvu.seeded(6, 15, 2, 5, 1, rom="block"),
+    ByteMvu.seeded(7, 8, 4, 4, 2, rom="block"),
 ]
 
 
