@@ -39,6 +39,7 @@ PREFIX   ?=#                make package: what all modules begin with (default: 
 GIF      ?=#                make demo: 1: write a small GIF of a video too
 METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method; of a bitstream 1,2,3, each a run of place and route
+FREQ     ?= board#          the bitstream's clock: board, of its file, or search: the highest that was routed
 PNR      ?= auto#           auto: a bitstream where its tools are found (make doctor names them); off: none
 JOBS     ?= 1#              make compare: runs in parallel
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
@@ -52,7 +53,7 @@ STAGES := export lower fold generate hls sim synth netlist bitstream overlay rep
 .PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS PNR JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
@@ -79,7 +80,7 @@ BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$
 	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --input "$$INPUT" --images-from "$$IMAGES_FROM" --labels "$$LABELS" \
 	--interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
 	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves) \
-	--pnr "$$PNR" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS")
+	--pnr "$$PNR" --freq "$$FREQ" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS")
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
 TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS" --recipe "$$RECIPE"
 

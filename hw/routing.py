@@ -5,6 +5,7 @@ The stage `bitstream` (flows/route) calls it and knows no family; a family witho
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from xnorforge.hw.boards import Board
 
 KIND = "hw.families"
 PART = "route"
+RAISED = re.compile(r"^\w+(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
 TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 ACCELERATOR = "u_accelerator"  # the instance of xf_top in it: the first part of the names of its cells
 
@@ -78,6 +80,23 @@ class TimingPath:
 
 
 @dataclass(frozen=True)
+class LateNet:
+    """A net that drives registers, and when its last register has it.
+
+    Attributes:
+        ns: from the clock edge to the input of that register, without the register's own setup time.
+        net, driver, last: names of the net, of the cell that drives it, and of the cell of that register.
+        ends: how many inputs of registers it drives.
+    """
+
+    ns: float
+    net: str
+    driver: str
+    last: str
+    ends: int
+
+
+@dataclass(frozen=True)
 class Routed:
     """What one run gave.
 
@@ -86,12 +105,14 @@ class Routed:
         used: sites of the part: {kind: (used, available)}.
         paths: slowest first, of the accelerator's clock.
         bit: name of the bitstream in the folder of the run.
+        late: the nets in front of registers that come last, slowest first; empty where the tool tells none.
     """
 
     mhz: float
     used: Mapping[str, tuple[int, int]]
     paths: Sequence[TimingPath]
     bit: str
+    late: Sequence[LateNet] = ()
 
 
 @dataclass(frozen=True)
@@ -119,12 +140,15 @@ class Router(ABC):
         program: the one that places and routes, for messages.
         timing: whose delays the clock stands on, and what they leave out; one sentence.
         synth: the Yosys command for the shell, which leaves `xf_top` a black box.
+        unsearched: why a bitstream cannot be made for the highest clock that is routed, as the end of a
+            sentence "…, as …"; empty where it can.
     """
 
     tools: tuple[Tool, ...]
     program: str
     timing: str
     synth: str
+    unsearched: str = ""
 
     def missing(self) -> list[Tool]:
         """The tools that are not found."""
@@ -154,6 +178,12 @@ class Router(ABC):
             f'hw/boards/{board.name}/board.toml: [shell] kind = "dma" needs a top that joins it to a '
             f'processor, which the family {board.family} does not have; give kind = "uart".'
         )
+
+    def clocks(self, _board: Board) -> list[float]:
+        """The clocks that a bitstream can give the accelerator of a board, MHz, rising; none where
+        `unsearched` says why.
+        """
+        return []
 
     @abstractmethod
     def identity(self, board: Board) -> list[str]:
@@ -225,8 +255,31 @@ def call(tool: Tool, arguments: Sequence[str], folder: Path, log: str, **environ
         )
     text = (folder / log).read_text(errors="replace")
     if done.returncode:
-        raise ToolFailed(tool.name, done.returncode, text)
+        raise ToolFailed(tool, done.returncode, text)
     return text
+
+
+def left(path: Path, tool: Tool) -> bytes:
+    """A file that a tool was to write.
+
+    Raises:
+        UserError: it wrote none, or an empty one.
+    """
+    data = path.read_bytes() if path.is_file() else b""
+    if not data:
+        what = "an empty" if path.is_file() else "no"
+        raise UserError(
+            f"{tool.name} ended well and left {what} {path.name}; install it anew ({tool.source})."
+        )
+    return data
+
+
+def other_part(tool: Tool, bit: str, board: Board) -> str:
+    """One sentence: a bitstream that is for another part than the board's."""
+    return (
+        f"{tool.name} made {bit} for another part than {board.part} of {board.name}; nothing of it is kept, "
+        f"as that board would not take it: install tools and databases of one release ({tool.source})."
+    )
 
 
 class ToolFailed(UserError):
@@ -237,9 +290,10 @@ class ToolFailed(UserError):
         reason: its own message, or how it ended where it has none.
     """
 
-    def __init__(self, tool: str, code: int, said: str):
+    def __init__(self, tool: Tool, code: int, said: str):
         errors = [line.partition("ERROR:")[2].strip() for line in said.splitlines() if "ERROR:" in line]
+        errors = errors or RAISED.findall(said)[-1:]  # of a tool in Python: the exception that ended it
         ended = f"signal {-code}" if code < 0 else f"exit code {code}"
         self.said = said
         self.reason = errors[0].rstrip(".") if errors else f"it ended with {ended} and named no error"
-        super().__init__(f"{tool}: {self.reason}.")
+        super().__init__(f"{tool.name}: {self.reason}; install it anew ({tool.source}).")

@@ -147,7 +147,8 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     [
         (
             ["BOARD=pynq-z3"],
-            "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, ultra96, ulx3s. Did you mean 'pynq-z2'?",
+            "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, tangnano20k, ultra96, ulx3s. "
+            "Did you mean 'pynq-z2'?",
         ),
         (
             ["NET=mnist-tfk"],
@@ -250,5 +251,5 @@ def test_help_names_targets_variables_and_what_is_on_disk():
     ):
         assert re.search(rf"^  make {target} +\S", said, re.MULTILINE), target
     assert re.search(r"^  NET +mnist-cnn +", said, re.MULTILINE)
-    assert re.search(r"^  BOARD +pynq-z1 pynq-z2 ultra96 ulx3s$", said, re.MULTILINE)
+    assert re.search(r"^  BOARD +pynq-z1 pynq-z2 tangnano20k ultra96 ulx3s$", said, re.MULTILINE)
     assert re.search(r"^  METHOD +.*\bste\b", said, re.MULTILINE)

@@ -93,6 +93,12 @@ FIELDS = {
     "a clock that is no table": ("[clock]", "clock = 3\n[other]", "has no clock.mhz"),
     "a field too many": ("title = ", "colour = 3\ntitle = ", "colour is no field of a board"),
     "a field of the clock too many": ("mhz = ", "volts = 3\nmhz = ", "clock.volts is no field"),
+    **{
+        f"a shell with low = {value}": (
+            "[clock]", f"[shell]\nbaud = 9\nlow = {value}\n[shell.pins]\nrxd = \"A1\"\n[clock]", "shell = "
+        )
+        for value in ('"rxd"', '["txd"]', '[3]', '[["rxd"]]')
+    },
     "a field twice": ("title = ", 'title = "x"\ntitle = ', "no board can be read"),
 }  # fmt: skip
 

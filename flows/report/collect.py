@@ -29,6 +29,8 @@ STAGES = {
     "synth": ".",
     "netlist": ".",
 }
+# Of the record of the stage bitstream, what the report repeats.
+ROUTED = ("program", "timing", "shell", "seeds", "fastest", "used", "bit", "search", "slowest_nets")
 # Stages that must have compared images; the others count, and compare what they counted.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
 # A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All
@@ -201,7 +203,7 @@ def routing_of(record: dict | None, interval: int) -> dict | None:
         return None
     clock, count = record["clock"], len(record["seeds"])
     return {
-        **{name: record[name] for name in ("program", "timing", "shell", "seeds", "fastest", "used", "bit")},
+        **{name: record[name] for name in ROUTED},
         "clock_mhz": {
             "value": clock["median"],
             "kind": f"routed, {'median of ' if count > 1 else ''}{count} seed{'s' if count > 1 else ''}",

@@ -49,7 +49,8 @@ def bitstream(board, record: dict | None) -> str:
         record: of the stage bitstream; None where it did not run.
     """
     if record:
-        return f"{record['bit']['file']}, {record['bit']['bytes']:,} bytes, for {record['part']}"
+        bit, mhz = record["bit"], record["clock"]["asked"]
+        return f"{bit['file']}, {bit['bytes']:,} bytes, for {record['part']} at {mhz:g} MHz"
     router = routing.load(board.family)
     if router is None or not board.shell:
         tool = families.load(board.family).vendor_tool

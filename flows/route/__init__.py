@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -26,25 +27,71 @@ from xnorforge.flows.route.shells import RoutedShell, shell_of
 from xnorforge.flows.synth import cache_dir
 from xnorforge.hw import boards, routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import Hop, Routed, Router, TimingPath
+from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
 
 NETLIST, RESULT = "netlist.json", "routed.json"
 WORST = 5  # paths that the record keeps
+TRIES = 4  # clocks that a search asks for beside the board's
 
 
-def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), jobs: int = 2) -> dict:
+@dataclass(frozen=True)
+class Attempt:
+    """The runs of all seeds for one clock.
+
+    Attributes:
+        board: with that clock.
+        shell: around the accelerator, with the top.
+        netlist: what was placed, Yosys' JSON.
+        given: the accelerator's cells in it, by kind.
+        runs: folder and result of each seed.
+    """
+
+    board: Board
+    shell: RoutedShell
+    netlist: bytes
+    given: Counter[str]
+    runs: dict[int, tuple[Path, Routed]]
+
+    @property
+    def fastest(self) -> int:
+        """The seed with the highest clock."""
+        return max(self.runs, key=lambda seed: self.runs[seed][1].mhz)
+
+    @property
+    def mhz(self) -> float:
+        """The highest clock of all seeds."""
+        return self.runs[self.fastest][1].mhz
+
+    def clocks(self) -> dict[str, float]:
+        """MHz: asked, least, median and best of the seeds."""
+        clocks = [one.mhz for _, one in self.runs.values()]
+        found = {
+            "asked": self.board.clock_mhz,
+            "least": min(clocks),
+            "median": median(clocks),
+            "best": self.mhz,
+        }
+        return {name: round(mhz, 2) for name, mhz in found.items()}
+
+
+def place_and_route(
+    acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), freq: str = "board", jobs: int = 2
+) -> dict:
     """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
 
     Args:
         acc: folder of one board's accelerator, with `synth.json`, `netlist/` and `rtl/rtl.json`.
         net_dir: folder of the network; named in the record.
         seeds: of the placement, each a run.
+        freq: "board": the bitstream runs at the clock of the board's file; "search": at the highest that its
+            PLL makes and that the fastest seed reaches.
         jobs: runs at a time.
 
     Returns:
-        The record: `clock` (MHz: asked, least, median and best of the seeds), `seeds` (a row each), `used`
-        (sites of the part, of the fastest), `critical_paths` (slowest first, by operator), `timing` (whose
-        delays), `shell`, `bit`, `checks`.
+        The record: `clock` (MHz: asked, least, median and best of the seeds), `search` (the same of every
+        clock that was tried), `seeds` (a row each), `used` (sites of the part, of the fastest),
+        `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, those that reach a
+        register last), `timing` (whose delays), `shell`, `bit`, `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
@@ -54,17 +101,22 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
     synth, rtl = (artifacts.read_json(acc / name) for name in ("synth.json", "rtl/rtl.json"))
     board = boards.load(synth["board"])
     router = _router(board)
+    if freq == "search" and router.unsearched:
+        raise UserError(
+            f"FREQ=search: no clock can be searched for {board.name}, as {router.unsearched}; leave FREQ out."
+        )
     with artifacts.measured("pyosys") as run:
-        netlist, shell, given = joined(acc, rtl["border"], board, router)
-        lines = [*shell.texts.values(), *router.identity(board)]
-        with ThreadPoolExecutor(jobs) as pool:
-            found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed), seeds))
-    runs = dict(zip(seeds, found))
-    best = max(runs, key=lambda seed: runs[seed][1].mhz)
+        tried = [_attempt(acc, rtl["border"], board, router, seeds, jobs)]
+        if freq == "search":
+            tried += _search(
+                tried[0], router, lambda one: _attempt(acc, rtl["border"], one, router, seeds, jobs)
+            )
+    chosen = max((one for one in tried if one.mhz >= one.board.clock_mhz), key=_asked, default=tried[0])
+    board, shell, runs, best = chosen.board, chosen.shell, chosen.runs, chosen.fastest
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
     slowest = [paths.row(path, seed, layers) for seed, (_, one) in runs.items() for path in one.paths]
     slowest = sorted(slowest, key=lambda row: -row["ns"])[:WORST]
-    clocks = sorted(one.mhz for _, one in runs.values())
+    nets = [paths.net_row(net, seed, layers) for seed, (_, one) in runs.items() for net in one.late]
     folder, fastest = runs[best]
     if fastest.mhz < board.clock_mhz:
         raise UserError(missed(board, runs[best][1], list(runs), layers))
@@ -81,8 +133,8 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
     record = {
         "stage": "bitstream",
         "checks": [
-            placed_check(given, counted),
-            *router.checks(json.loads(netlist), folder, fastest),
+            placed_check(chosen.given, counted),
+            *router.checks(json.loads(chosen.netlist), folder, fastest),
         ],
         "net": Path(net_dir).name,
         "board": board.name,
@@ -91,13 +143,8 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
         "timing": router.timing,
         "shell": shell.about,
         "netlist": netlist_digest(acc),
-        "clock": {
-            "kind": "routed",
-            "asked": board.clock_mhz,
-            "least": round(clocks[0], 2),
-            "median": round(median(clocks), 2),
-            "best": round(clocks[-1], 2),
-        },
+        "clock": {"kind": "routed", **chosen.clocks()},
+        "search": [one.clocks() for one in tried] if freq == "search" else [],
         "seeds": [
             {"seed": seed, "mhz": round(one.mhz, 2), "ns": round(1e3 / one.mhz, 3)}
             for seed, (_, one) in runs.items()
@@ -105,6 +152,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
         "fastest": best,
         "used": {kind: {"used": has[0], "available": has[1]} for kind, has in fastest.used.items()},
         "critical_paths": slowest,
+        "slowest_nets": nets,
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
@@ -114,6 +162,40 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), 
     }
     artifacts.write_json(acc / "bitstream.json", record)
     return record
+
+
+def _attempt(
+    acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Sequence[int], jobs: int
+) -> Attempt:
+    """All seeds at the board's clock."""
+    netlist, shell, given = joined(acc, border, board, router)
+    lines = [*shell.texts.values(), *router.identity(board)]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed), seeds))
+    return Attempt(board, shell, netlist, given, dict(zip(seeds, found)))
+
+
+def _search(first: Attempt, router: Router, attempt: Callable[[Board], Attempt]) -> list[Attempt]:
+    """Attempts at the highest clock that was reached, then at lower ones, until a seed reaches what was
+    asked; none where that is the board's own.
+    """
+    tried, reached = list[Attempt](), first.mhz
+    least = first.board.clock_mhz if first.mhz >= first.board.clock_mhz else 0.0
+    while len(tried) < TRIES:
+        steps = [mhz for mhz in router.clocks(first.board) if mhz <= reached]
+        if not steps or steps[-1] <= least:
+            break
+        one = attempt(replace(first.board, clock_mhz=steps[-1]))
+        say(f"bitstream   {steps[-1]:g} MHz asked: {one.mhz:.1f} MHz reached")
+        tried.append(one)
+        if one.mhz >= steps[-1]:
+            break
+        reached = one.mhz
+    return tried
+
+
+def _asked(one: Attempt) -> float:
+    return one.board.clock_mhz
 
 
 def netlist_digest(acc: Path) -> str:
@@ -216,13 +298,14 @@ def _kept(
 def _as_json(routed: Routed) -> dict[str, Any]:
     hops = [[[hop.kind, hop.ns, hop.name] for hop in path.hops] for path in routed.paths]
     used = {kind: list(has) for kind, has in routed.used.items()}
-    return {"mhz": routed.mhz, "used": used, "paths": hops, "bit": routed.bit}
+    late = [[net.ns, net.net, net.driver, net.last, net.ends] for net in routed.late]
+    return {"mhz": routed.mhz, "used": used, "paths": hops, "bit": routed.bit, "late": late}
 
 
 def _of_json(kept: Mapping[str, Any]) -> Routed:
     found = [TimingPath(tuple(Hop(*hop) for hop in path)) for path in kept["paths"]]
     used = {kind: (has[0], has[1]) for kind, has in kept["used"].items()}
-    return Routed(kept["mhz"], used, found, kept["bit"])
+    return Routed(kept["mhz"], used, found, kept["bit"], [LateNet(*net) for net in kept["late"]])
 
 
 def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:

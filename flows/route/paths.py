@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from xnorforge.hw.routing import TimingPath
+from xnorforge.hw.routing import LateNet, TimingPath
 
 # The instance of a layer in a name of a cell or net; Yosys' own names have a backslash in front.
 LAYER = re.compile(r"(?:^|[.\\])u_(layer_\d+_\w+)")
@@ -45,4 +45,18 @@ def row(path: TimingPath, seed: int, layers: Mapping[str, str]) -> dict[str, Any
         "cells": len(cells),
         "from": cells[0].name if cells else "",
         "to": cells[-1].name if cells else "",
+    }
+
+
+def net_row(net: LateNet, seed: int, layers: Mapping[str, str]) -> dict[str, Any]:
+    """A net that reaches a register late, for the record: the operators of its driver and of that
+    register.
+    """
+    named = [operator(cell, layers) for cell in (net.driver, net.last)]
+    return {
+        "seed": seed,
+        "ns": round(net.ns, 3),
+        "operators": [name for name, _ in groupby(named)],
+        "ends": net.ends,
+        "net": net.net,
     }

@@ -34,8 +34,9 @@ class Board:
         capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts
             them.
         links: addresses of the board's and the part's documentation.
-        shell: of a bitstream: `kind` (`shell_kind`), `pins` {role: pin}, `baud` of a serial line, `clock_mhz`
-            of the oscillator where the clock comes from a pin; empty where no bitstream is made.
+        shell: of a bitstream: `kind` (`shell_kind`), `pins` {role: pin}, `low` (roles whose pin is low when
+            it says yes), `baud` of a serial line, `clock_mhz` of the oscillator where the clock comes from a
+            pin; empty where no bitstream is made.
     """
 
     name: str
@@ -125,17 +126,20 @@ def _count(value) -> bool:
 
 
 def _shell(value) -> bool:
-    """Whether a table is of the shell of a bitstream: pins by role, a rate, maybe an oscillator."""
-    if not isinstance(value, dict) or set(value) - {"kind", "pins", "baud", "clock_mhz"}:
+    """Whether a table is of the shell of a bitstream: its kind, pins by role, those of them that are active
+    low, a rate, maybe an oscillator.
+    """
+    if not isinstance(value, dict) or set(value) - {"kind", "pins", "low", "baud", "clock_mhz"}:
         return False
     kind, baud = value.get("kind", SHELL_KINDS[0]), value.get("baud")
     if kind not in SHELL_KINDS or not (_count(baud) or (kind == "dma" and baud is None)):
         return False
-    pins, clock = value.get("pins"), value.get("clock_mhz", 1)
-    named = isinstance(pins, dict) and all(
-        isinstance(pin, str) and PIN.fullmatch(pin) for pin in pins.values()
-    )
-    return named and isinstance(clock, int | float) and 0 < clock <= 10_000
+    pins, low, clock = value.get("pins"), value.get("low", []), value.get("clock_mhz", 1)
+    if not isinstance(pins, dict) or not isinstance(low, list):
+        return False
+    named = all(isinstance(pin, str) and PIN.fullmatch(pin) for pin in pins.values())
+    known = all(isinstance(role, str) and role in pins for role in low)
+    return named and known and isinstance(clock, int | float) and 0 < clock <= 10_000
 
 
 # {field: (what it holds, whether a value is that)}
@@ -164,8 +168,8 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         ),
     ),
     "shell": (
-        "what a bitstream needs: kind (uart or dma), pins by role, baud of a serial line, and clock_mhz "
-        "where the clock comes from a pin",
+        "what a bitstream needs: kind (uart or dma), pins by role, low (roles of these), baud of a serial "
+        "line, and clock_mhz where the clock comes from a pin",
         _shell,
     ),
 }

@@ -876,6 +876,11 @@ ROUTED = {
         {"seed": 3, "ns": 9.091, "logic_ns": 2.0, "routing_ns": 7.091, "operators": ["dense0", "dense1"],
          "cells": 4, "from": "a", "to": "b"},
     ],
+    "search": [{"asked": 125.0, "least": 109.0, "median": 119.0, "best": 126.5}],
+    "slowest_nets": [
+        {"seed": 2, "ns": 8.5, "operators": ["conv1", "conv2"], "ends": 77, "net": "n"},
+        {"seed": 3, "ns": 9.0, "operators": ["conv3"], "ends": 55, "net": "n"},
+    ],
     "bit": {"file": "bitstream/xf_board_top.bit", "bytes": 4045672, "sha256": "0" * 64},
     "run": {"wall_s": 1.0, "cpu_s": 1.0, "peak_mb": 1, "tools": {}},
 }  # fmt: skip
@@ -890,10 +895,17 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert routed["fps"]["value"] == pytest.approx(120e6 / 24)
     assert record["clock_mhz"]["kind"] == "target, not routed"
     assert record["fmax"] == {"clk": {"achieved": 130.0, "constraint": 100.0}}
-    assert record["bitstream"] == "bitstream/xf_board_top.bit, 4,045,672 bytes, for xc7z020clg400-1"
+    assert (
+        record["bitstream"] == "bitstream/xf_board_top.bit, 4,045,672 bytes, for xc7z020clg400-1 at 100 MHz"
+    )
     assert "placed = counted cells" in {row["name"] for row in record["audits"]}
     page, text = (acc / "report.html").read_text(), (acc / "report.md").read_text()
     assert "dense0 → dense1" in page and '<span class="tag routed">routed</span>' in page
+    assert (
+        "8.5 ns from the clock to the last of 77 register inputs, their setup left out: conv1 → conv2" in page
+    )
+    assert "conv3" not in page  # of another seed than the fastest
+    assert "126.5 MHz reached" in page
     assert "| routed clock | 120 MHz |" in text and "SLICE_LUTX 321 of 53,200" in page
     assert "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s at it" in (
         brief.as_text(record).splitlines()

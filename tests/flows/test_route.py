@@ -1,4 +1,4 @@
-"""Place and route: a counted netlist through stand-ins of openXC7's tools, and through nextpnr-ecp5."""
+"""Place and route: a counted netlist through stand-ins of openXC7's tools, and through those of PyPI."""
 
 import json
 import shutil
@@ -217,7 +217,16 @@ FAILURES = {
     ),
     "FASM empty": (
         {"fasm": ""},
-        "bitstream: nextpnr-xilinx (seed 1) left an empty FASM; give other seeds (SEEDS=4,5,6).",
+        "bitstream: nextpnr-xilinx ended well and left an empty out.fasm; install it anew (openXC7 "
+        "(github.com/openXC7: a snap, nix, or apio's package tools-openxc7; on PATH, or its folder in "
+        "XNORFORGE_OPENXC7)).",
+    ),
+    "another part": (
+        {"bit": openxc7.blank_bit().replace(b"xc7z020clg400-1\0", b"xc7z010clg400-1\0")},
+        "bitstream: xc7frames2bit made xf_board_top.bit for another part than xc7z020clg400-1 of pynq-z2; "
+        "nothing of it is kept, as that board would not take it: install tools and databases of one release "
+        "(openXC7 (github.com/openXC7: a snap, nix, or apio's package tools-openxc7; on PATH, or its folder "
+        "in XNORFORGE_OPENXC7)).",
     ),
     "frames refused": (
         {"framed": "sys.exit('ERROR: segment DB has no CLBLM_R')"},
@@ -262,7 +271,7 @@ def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monk
         place_and_route(acc, acc.parent, (1,))
     record = read_json(acc / "synth.json")
     (acc / "synth.json").write_text(json.dumps(record | {"board": "ultra96"}))
-    with pytest.raises(UserError, match=r"^bitstream: no place and route for ultra96 .*ecp5, xc7\.$"):
+    with pytest.raises(UserError, match=r"^bitstream: no place and route for ultra96 .*ecp5, gw2a, xc7\.$"):
         place_and_route(acc, acc.parent, (1,))
 
 
@@ -287,6 +296,18 @@ def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkey
     )
 
 
+def test_a_clock_that_nobody_can_know_is_not_searched(acc, tmp_path, monkeypatch):
+    with_tools(monkeypatch, tmp_path / "tools")
+    with pytest.raises(UserError) as refused:
+        place_and_route(acc, acc.parent, (1,), "search")
+    assert str(refused.value) == (
+        "FREQ=search: no clock can be searched for pynq-z2, as the image that boots its processor sets it, "
+        "and not the bitstream; leave FREQ out."
+    )
+    with pytest.raises(UserError, match=r"^FREQ: no 'serch' among board, search. Did you mean 'search'\?$"):
+        request.names(request.Request(freq="serch"))
+
+
 @pytest.mark.parametrize("given", ["", "1,,x", "1 2 1", "-1", "2147483648"])
 def test_seeds_are_different_whole_numbers(given):
     assert request.seeds("1,2 3") == (1, 2, 3)
@@ -294,20 +315,48 @@ def test_seeds_are_different_whole_numbers(given):
         request.seeds(given)
 
 
+# {board: (site of the PLL, used and available; what the bitstream begins with)}
+ROUTED = {
+    "ulx3s": ("EHXPLLL", {"used": 1, "available": 4}, b"\xff\x00Part: LFE5U"),
+    "tangnano20k": ("rPLL", {"used": 1, "available": 2}, b"1" * 160),
+}
+
+
 @pytest.mark.full
-def test_nextpnr_ecp5_routes_the_counted_netlist_into_a_bitstream(tmp_path, monkeypatch):
-    router = routing.load("ecp5")
+@pytest.mark.parametrize("board", ROUTED)
+def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp_path, monkeypatch):
+    router = routing.load(boards.load(board).family)
+    assert router is not None
+    if router.missing():
+        pytest.skip(routing.lacking(router.missing()))
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
+    acc = accelerator(tmp_path, board)
+    record = place_and_route(acc, acc.parent, (1, 2), jobs=1)
+    assert [check["mismatches"] for check in record["checks"]] == [0] and record["checks"][0]["integers"]
+    assert record["clock"]["least"] >= boards.load(board).clock_mhz == record["clock"]["asked"]
+    site, used, head = ROUTED[board]
+    assert record["used"][site] == used
+    assert (acc / record["bit"]["file"]).read_bytes().startswith(head)
+    inside = {"shell", "top", "parity"}
+    assert {name for path in record["critical_paths"] for name in path["operators"]} <= inside
+    late = record["slowest_nets"]
+    assert [net["seed"] for net in late] == [1] * 5 + [2] * 5
+    assert {name for net in late for name in net["operators"]} <= inside
+    for seed in (1, 2):  # an arrival lacks the setup time that the path has at its end
+        (path,) = (path["ns"] for path in record["critical_paths"] if path["seed"] == seed)
+        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + 0.3
+
+
+@pytest.mark.full
+def test_a_search_gives_a_bitstream_for_a_clock_that_was_reached(tmp_path, monkeypatch):
+    router, board = routing.load("ecp5"), boards.load("ulx3s")
+    assert router is not None
     if router.missing():
         pytest.skip(routing.lacking(router.missing()))
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
     acc = accelerator(tmp_path, "ulx3s")
-    record = place_and_route(acc, acc.parent, (1, 2), jobs=1)
-    assert [check["mismatches"] for check in record["checks"]] == [0] and record["checks"][0]["integers"]
-    assert record["clock"]["least"] >= 50.0
-    assert record["used"]["EHXPLLL"] == {"used": 1, "available": 4}
-    assert (acc / record["bit"]["file"]).read_bytes()[:13] == b"\xff\x00Part: LFE5U"
-    assert {name for path in record["critical_paths"] for name in path["operators"]} <= {
-        "shell",
-        "top",
-        "parity",
-    }
+    record = place_and_route(acc, acc.parent, (1,), "search", jobs=1)
+    assert len(record["search"]) >= 2 and record["search"][0]["asked"] == board.clock_mhz
+    asked = record["clock"]["asked"]
+    assert asked in router.clocks(board) and board.clock_mhz < asked <= record["clock"]["best"]
+    assert f"25 MHz to {asked:g} MHz" in (acc / "bitstream/xf_board_top.v").read_text()

@@ -11,6 +11,7 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.route import missed, paths
 from xnorforge.hw import boards
+from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import route as ecp5
 from xnorforge.hw.families.xc7 import block_rams, log
 from xnorforge.hw.routing import Routed
@@ -25,7 +26,7 @@ def recorded(name: str) -> bytes:
 
 
 def test_a_report_of_nextpnr_ecp5_gives_clock_sites_and_the_path_by_operator():
-    routed = ecp5.read_report(recorded("ecp5-mnist-tfc.json").decode(), 1)
+    routed = _nextpnr.read_report(recorded("ecp5-mnist-tfc.json"), 1, "nextpnr-ecp5", "a.bit")
     assert round(routed.mhz, 2) == 122.93
     assert routed.used["TRELLIS_COMB"] == (1954, 83640) and routed.used["DP16KD"] == (4, 208)
     assert "DCSC" not in routed.used  # none is used
@@ -40,7 +41,7 @@ def test_a_report_of_nextpnr_ecp5_gives_clock_sites_and_the_path_by_operator():
 @pytest.mark.parametrize("keep", [0, 100, 3000])
 def test_a_report_that_is_cut_short_is_one_sentence(keep):
     with pytest.raises(UserError, match=r"^the report of nextpnr-ecp5 \(seed 4\) is cut short or of another"):
-        ecp5.read_report(recorded("ecp5-mnist-tfc.json").decode()[:keep], 4)
+        _nextpnr.read_report(recorded("ecp5-mnist-tfc.json")[:keep], 4, "nextpnr-ecp5", "a.bit")
 
 
 def test_the_pll_divides_as_its_oscillator_allows():

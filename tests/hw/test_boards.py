@@ -11,8 +11,8 @@ from xnorforge.hw import boards, families
 ALL = names("hw.boards")
 
 
-def test_the_four_boards_exist():
-    assert {"pynq-z1", "pynq-z2", "ultra96", "ulx3s"} <= set(ALL)
+def test_the_five_boards_exist():
+    assert {"pynq-z1", "pynq-z2", "tangnano20k", "ultra96", "ulx3s"} <= set(ALL)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -10,7 +10,7 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
 from xnorforge.flows.synth import cells
-from xnorforge.hw import boards, families
+from xnorforge.hw import boards, families, routing
 from xnorforge.hw.ops import base
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +18,8 @@ NAMES = families.names()
 PERIPHERAL = {"GND", "VCC"}
 
 
-def test_the_three_families_exist():
-    assert {"ecp5", "xc7", "xcup"} <= set(NAMES)
+def test_the_four_families_exist():
+    assert {"ecp5", "gw2a", "xc7", "xcup"} <= set(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +65,28 @@ def test_an_unknown_family_names_those_that_exist():
         families.load("xc6")
 
 
+def test_every_board_with_a_shell_has_a_router_that_writes_its_top():
+    shown = [board for board in map(boards.load, plugins.names("hw.boards")) if board.shell]
+    assert {"ecp5", "gw2a", "xc7"} <= {board.family for board in shown}
+    for board in shown:
+        router = routing.load(board.family)
+        assert router is not None
+        text = router.top(board, 3, 2)
+        assert f"module {routing.TOP} (" in text and f"xf_top {routing.ACCELERATOR} (" in text
+        assert "wire [23:0] in_data;" in text and "wire [15:0] out_data;" in text
+
+
 def test_every_board_is_of_a_known_family():
     assert {boards.load(name).family for name in plugins.names("hw.boards")} <= set(NAMES)
 
 
 def sources() -> Iterator[Path]:
-    """Python files of the package outside hw/families."""
+    """Python files, schemas and templates of the package outside hw/families."""
     for folder in ("hw", "sw", "flows", "sim", "src"):
-        for path in (ROOT / folder).rglob("*.py"):
-            if path.relative_to(ROOT).parts[:2] != ("hw", "families"):
-                yield path
+        for kind in ("*.py", "*.json", "*.j2"):
+            for path in (ROOT / folder).rglob(kind):
+                if path.relative_to(ROOT).parts[:2] != ("hw", "families"):
+                    yield path
 
 
 def test_no_file_outside_hw_families_names_a_family():

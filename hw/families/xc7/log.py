@@ -1,17 +1,15 @@
-"""What nextpnr-xilinx prints, as it has no JSON report: sites, overuse of wires, critical path, clock."""
+"""What nextpnr-xilinx prints, as it has no JSON report: critical path and clock."""
 
 import re
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.families._nextpnr_log import claimed_twice, overused, sites_used
 from xnorforge.hw.routing import Hop, TimingPath
 
-SITE = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
-ITERATION = re.compile(r"^Info: +iter=(\d+) wires=\d+ overused=(\d+)", re.MULTILINE)
-SLOW = re.compile(r"^ +(\S+) +\d+ [\d.]+ms$", re.MULTILINE)
 CLOCK = re.compile(r"^Info: Max frequency for clock '(.+)': ([\d.]+) MHz", re.MULTILINE)
 REPORT = "Info: Critical path report for clock "
 STEP = re.compile(r"^Info: +([\d.]+) +[\d.]+ +(Source|Net|Setup) (\S+)", re.MULTILINE)
-NAMED = 3  # nets that a message names
+PROGRAM = "nextpnr-xilinx"
 
 
 def read(said: str, seed: int) -> tuple[float, dict[str, tuple[int, int]], TimingPath]:
@@ -20,9 +18,8 @@ def read(said: str, seed: int) -> tuple[float, dict[str, tuple[int, int]], Timin
     Raises:
         UserError: wires are left that two nets claim, or the log ends before the clock after routing.
     """
-    iterations = ITERATION.findall(said)
-    if iterations and int(iterations[-1][1]):
-        raise UserError(overused(said, seed))
+    if claimed_twice(said):
+        raise UserError(overused(PROGRAM, said, seed))
     _, begun, report = said.rpartition(REPORT)
     clock = CLOCK.search(report) if begun else None
     if clock is None:
@@ -31,11 +28,6 @@ def read(said: str, seed: int) -> tuple[float, dict[str, tuple[int, int]], Timin
             "it was ended from outside, or is of another version than docs/bitstream.md names."
         )
     return float(clock[2]), sites_used(said), critical_path(report[: clock.start()])
-
-
-def sites_used(said: str) -> dict[str, tuple[int, int]]:
-    """Sites used and available, those of which none is used left out."""
-    return {name: (int(used), int(has)) for name, used, has in SITE.findall(said) if int(used)}
 
 
 def critical_path(report: str) -> TimingPath:
@@ -47,34 +39,3 @@ def critical_path(report: str) -> TimingPath:
         plain = name.replace("\\", "").removeprefix("$flatten")
         hops.append(Hop(kind, float(ns), plain if kind == "routing" else plain.rpartition(".")[0]))
     return TimingPath(tuple(hops))
-
-
-def overused(said: str, seed: int) -> str:
-    """One sentence: how many wires are left that several nets claim, and which nets were hardest."""
-    last, wires = ITERATION.findall(said)[-1]
-    nets = SLOW.findall(said)[:NAMED]
-    hardest = f" (slowest to route: {', '.join(nets)})" if nets else ""
-    return (
-        f"nextpnr-xilinx (seed {seed}) leaves {int(wires):,} wires that several nets claim after {last} "
-        f"iterations{hardest}; give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
-    )
-
-
-def failure(said: str, reason: str, seed: int) -> str:
-    """One sentence for a run that ended with an error.
-
-    Args:
-        said: all it printed.
-        reason: its own message, or how it ended.
-    """
-    iterations = ITERATION.findall(said)
-    if iterations and int(iterations[-1][1]):
-        return overused(said, seed)
-    if "Unable to place" in reason or "unable to find" in reason.lower():
-        return (
-            f"nextpnr-xilinx (seed {seed}) cannot place the design: {reason}; "
-            "it does not fit the part after packing, so ask for more cycles per frame (INTERVAL=)."
-        )
-    return (
-        f"nextpnr-xilinx (seed {seed}): {reason}; give other seeds (SEEDS=4,5,6), or another of its versions."
-    )

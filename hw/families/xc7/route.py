@@ -17,6 +17,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
+from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
 from xnorforge.hw.routing import ACCELERATOR, DmaTop, Routed, Router, Tool, ToolFailed
 
@@ -87,11 +88,12 @@ class Xc7(Router):
     """nextpnr-xilinx, its log, FASM, frames and the bitstream."""
 
     tools = (PLACE, FRAMES, PACK)
-    program = "nextpnr-xilinx"
+    program = log.PROGRAM
     timing = (
         "delays of nextpnr-xilinx for one speed grade, pins of the processor without delay; "
         "no sign-off of AMD, and no silicon was measured"
     )
+    unsearched = "the image that boots its processor sets it, and not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
     def top(self, board: Board, in_bytes: int, out_bytes: int) -> str:
@@ -147,13 +149,10 @@ class Xc7(Router):
         try:
             said = routing.call(PLACE, ["--chipdb", str(chip.path()), *files, *wanted], folder, LOG)
         except ToolFailed as failed:
-            raise UserError(log.failure(failed.said, failed.reason, seed)) from failed
+            said = _nextpnr_log.failure(log.PROGRAM, failed.said, failed.reason, seed)
+            raise UserError(said) from failed
         mhz, used, path = log.read(said, seed)
-        asked = _read(folder / "out.fasm", PLACE).strip()
-        if not asked:
-            raise UserError(
-                f"nextpnr-xilinx (seed {seed}) left an empty FASM; give other seeds (SEEDS=4,5,6)."
-            )
+        asked = routing.left(folder / "out.fasm", PLACE).decode()
         lines = [line for line in asked.splitlines() if line.strip()]  # fasm2frames took no empty line once
         (folder / "design.fasm").write_text("\n".join(lines) + "\n")
         yaml = Path(str(frames.path()))
@@ -167,7 +166,10 @@ class Xc7(Router):
                 routing.call(tool, words, folder, f"{tool.name}.log")
             except ToolFailed as failed:
                 raise UserError(f"{tool.name}: {failed.reason} (seed {seed}); {AGAIN}.") from failed
-        block_rams.frames_of(_read(folder / BIT, PACK, binary=True))
+        made = routing.left(folder / BIT, PACK)
+        block_rams.frames_of(made)
+        if f"{part}\0".encode() not in made[:400]:
+            raise UserError(routing.other_part(PACK, BIT, board))
         return Routed(mhz, used, [path], BIT)
 
     def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
@@ -204,17 +206,6 @@ def _layout(data: bytes) -> dict[str, Any]:
         raise UserError(f"{BIT}: its head names no part; {AGAIN}.")
     yaml = frame_database(named[1].decode()).path()
     return json.loads(Path(str(yaml)).with_name("part.json").read_text())
-
-
-def _read(path: Path, tool: Tool, binary: bool = False) -> Any:
-    """A file that a tool was to write.
-
-    Raises:
-        UserError: it wrote none.
-    """
-    if not path.is_file():
-        raise UserError(f"{tool.name} ended well and left no {path.name}; {AGAIN}.")
-    return path.read_bytes() if binary else path.read_text()
 
 
 def pins(board: Board) -> str:

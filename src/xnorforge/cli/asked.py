@@ -52,6 +52,10 @@ OPTIONS = (
     click.option("--waves", is_flag=True, help="Write waveforms of the first frames."),
     click.option("--pnr", help="Place and route: auto, where its tools are found, or off.  [default: auto]"),
     click.option("--seeds", help="Of place and route, each a run.  [default: 1,2,3]"),
+    click.option(
+        "--freq",
+        help="The bitstream's clock: board, or search, the highest that was routed.  [default: board]",
+    ),
 )
 
 

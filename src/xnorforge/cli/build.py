@@ -179,7 +179,8 @@ def netlist(acc, images) -> None:
 @cli.command(short_help="Place and route, a bitstream, and the clock that it has.")
 @click.argument("acc", type=FOLDER)
 @click.option("--seeds", default="1,2,3", show_default=True, help="Each a run of place and route.")
+@click.option("--freq", type=click.Choice(request.FREQ), default="board", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs in parallel.")
-def bitstream(acc, seeds, jobs) -> None:
+def bitstream(acc, seeds, freq, jobs) -> None:
     """Place and route the netlist of ACC and write its bitstream."""
-    one("bitstream", acc.parent, acc, seeds=request.seeds(seeds), jobs=jobs)
+    one("bitstream", acc.parent, acc, seeds=request.seeds(seeds), freq=freq, jobs=jobs)

@@ -124,11 +124,11 @@ def netlist(net_dir: Path, acc: Path, images=2) -> None:
     simulate_netlist(acc, net_dir, images, lambda text: say(f"netlist     {text}"))
 
 
-def bitstream(net_dir: Path, acc: Path, seeds, jobs=2) -> None:
+def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs=2) -> None:
     """Place and route, a bitstream, and the clock that it has."""
     from xnorforge.flows.route import place_and_route
 
-    place_and_route(acc, net_dir, seeds, jobs)
+    place_and_route(acc, net_dir, seeds, freq, jobs)
 
 
 def overlay(net_dir: Path, acc: Path, routed=None) -> None:

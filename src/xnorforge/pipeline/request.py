@@ -21,6 +21,7 @@ from xnorforge.sw.training import runs
 NET = "mnist-cnn"
 OUTPUTS = ("scores", "labels")
 PNR = ("auto", "off")
+FREQ = ("board", "search")
 SEEDS = (1, 2, 3)
 READ = {
     "model": "a QONNX file",
@@ -56,6 +57,7 @@ class Request:
         waves: write waveforms of the first frames.
         pnr: place and route: "auto" where its tools are found, or "off".
         seeds: of place and route, each a run.
+        freq: the bitstream's clock: "board", of its file, or "search", the highest that was routed.
         folder: of the network; by default out/<its name>.
         begin: the first stage; the artefacts of those before it exist already.
         jobs: layers that are synthesised in parallel.
@@ -82,6 +84,7 @@ class Request:
     waves: bool = False
     pnr: str = "auto"
     seeds: tuple[int, ...] = SEEDS
+    freq: str = "board"
     folder: Path | None = None
     begin: str = "export"
     jobs: int = 2
@@ -182,6 +185,8 @@ def names(asked: Request) -> None:
         raise unknown("OUTPUT", asked.output, OUTPUTS)
     if asked.pnr not in PNR:
         raise unknown("PNR", asked.pnr, PNR)
+    if asked.freq not in FREQ:
+        raise unknown("FREQ", asked.freq, FREQ)
 
 
 def plain(asked: Request) -> None:

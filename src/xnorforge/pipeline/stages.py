@@ -100,7 +100,7 @@ STAGES = (
         "bitstream",
         ("fold", "generate", "synth"),
         ("acc/bitstream.json", "acc/bitstream"),
-        ("seeds",),
+        ("seeds", "freq"),
         environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"),
         pace=("jobs",),
     ),

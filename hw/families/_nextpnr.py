@@ -1,0 +1,214 @@
+"""What the families have in common whose boards give a clock by a pin and that nextpnr routes: a board's top
+of PLL, shell and accelerator, the pins of it, and nextpnr's JSON report.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw import routing
+from xnorforge.hw.boards import Board
+from xnorforge.hw.routing import ACCELERATOR, Hop, LateNet, Routed, TimingPath
+
+INPUTS, OUTPUTS = ("clock", "reset", "rxd"), ("txd", "lost")
+REPORT = "nextpnr.json"
+MOST_MHZ, STEPS = 400, 8  # highest clock that is tried, and parts of the oscillator between two
+LATE = 5  # nets of a run that are kept
+
+
+def board_top(board: Board, pll: str, in_bytes: int, out_bytes: int) -> str:
+    """The Verilog of the top: a PLL, the shell of a serial line, the accelerator.
+
+    Args:
+        pll: Verilog that drives the wires `clk` and `locked` from the port `clock`.
+        in_bytes, out_bytes: of a beat of either AXI-Stream port.
+    """
+    low = board.shell.get("low", ())
+    return TEXT.format(
+        top=routing.TOP,
+        accelerator=ACCELERATOR,
+        pll=pll,
+        pressed="~reset" if "reset" in low else "reset",
+        lit="~was_lost" if "lost" in low else "was_lost",
+        source=f"{board.shell['clock_mhz']:g}",
+        mhz=f"{board.clock_mhz:g}",
+        in_bytes=in_bytes,
+        out_bytes=out_bytes,
+        in_high=8 * in_bytes - 1,
+        out_high=8 * out_bytes - 1,
+        clocks=round(board.clock_mhz * 1e6 / board.shell["baud"]),
+    )
+
+
+def pins(board: Board) -> Iterable[tuple[str, str, str]]:
+    """Port, pin and pull ("UP", "DOWN", "NONE") of every port of that top.
+
+    Raises:
+        UserError: the board's file names no pin for one.
+    """
+    pulls = {"rxd": "UP", "reset": "UP" if "reset" in board.shell.get("low", ()) else "DOWN"}
+    for role in (*INPUTS, *OUTPUTS):
+        if role not in board.shell["pins"]:
+            raise UserError(
+                f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
+                f"it names the pins of {', '.join((*INPUTS, *OUTPUTS))}."
+            )
+        yield role, board.shell["pins"][role], pulls.get(role, "NONE")
+
+
+def dividers(
+    source: float,
+    wanted: float,
+    compared: float,
+    most: int,
+    divisors: Iterable[int],
+    oscillator: tuple[float, float],
+) -> tuple[int, int, int] | None:
+    """Dividers (reference, feedback, output) of a PLL whose feedback is its output, for exactly that clock.
+
+    Args:
+        source, wanted: MHz.
+        compared: least MHz of its phase comparison.
+        most: largest divider of the feedback.
+        divisors: dividers of the output.
+        oscillator: least and most MHz of its oscillator, which is the output times its divider.
+
+    Returns:
+        None where there are none.
+    """
+    for reference in range(1, math.floor(source / compared) + 1):
+        fed_back = wanted * reference / source
+        if fed_back >= 1 and fed_back == round(fed_back) <= most:
+            fits = [n for n in divisors if oscillator[0] <= wanted * n <= oscillator[1]]
+            if fits:
+                return reference, round(fed_back), fits[len(fits) // 2]
+    return None
+
+
+def clocks(board: Board, pll: Callable[[float, float], object]) -> list[float]:
+    """The clocks (MHz, rising) that a PLL makes exactly of the board's oscillator, in steps of it / 8, and
+    of which the baud rate is a whole part but for 2 %.
+
+    Args:
+        pll: dividers for source and wanted MHz; raises UserError where there are none.
+    """
+    source, found = board.shell["clock_mhz"], list[float]()
+    for step in range(1, STEPS * MOST_MHZ):
+        mhz = source * step / STEPS
+        cycles = mhz * 1e6 / board.shell["baud"]
+        if mhz > MOST_MHZ:
+            break
+        if cycles < 4 or abs(round(cycles) / cycles - 1) > 0.02:
+            continue
+        with suppress(UserError):
+            pll(source, mhz)
+            found.append(mhz)
+    return found
+
+
+def installed(package: str) -> str:
+    """The version of a Python package; "none" where it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def reporting() -> list[str]:
+    """Arguments of nextpnr for the report that `read_report` reads."""
+    return ["--report", f"/run/{REPORT}", "--detailed-timing-report"]
+
+
+def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:
+    """What nextpnr's JSON report says of the accelerator's clock.
+
+    Args:
+        seed, program: of the run, for messages.
+        bit: name of the bitstream that follows.
+
+    Raises:
+        UserError: it is cut short, or has no clock.
+    """
+    try:
+        report: dict[str, Any] = json.loads(text)
+        clocks, used = report["fmax"], report["utilization"]
+        # The accelerator's is the clock behind the PLL; the pin's own drives nothing but that.
+        name = next(clock for clock in clocks if clock.endswith("clk"))
+        paths = [
+            TimingPath(tuple(map(_hop, one["path"])))
+            for one in report["critical_paths"]
+            if one["from"] == one["to"] == f"posedge {name}"
+        ]
+        sites = {kind: (int(one["used"]), int(one["available"])) for kind, one in used.items()}
+        mhz = float(clocks[name]["achieved"])
+        late = _late(report.get("detailed_net_timings", []), f"posedge {name}")
+    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        raise UserError(
+            f"the report of {program} (seed {seed}) is cut short or of another form ({error!r}); "
+            "install the version of nextpnr that docs/bitstream.md names."
+        ) from error
+    return Routed(mhz, {kind: one for kind, one in sites.items() if one[0]}, paths, bit, late)
+
+
+def _hop(one: dict[str, Any]) -> Hop:
+    name = one["net"] if one["type"] == "routing" else one["to"]["cell"]
+    return Hop(one["type"], float(one["delay"]), name)
+
+
+def _late(nets: list[dict[str, Any]], clock: str) -> list[LateNet]:
+    """Those nets that reach a register last, of one clock."""
+    found = []
+    for net in nets:
+        ends = [(_latest(end["delay"]), end["cell"]) for end in net["endpoints"] if end["event"] == clock]
+        if net["event"] == clock and ends:
+            ns, last = max(ends)
+            found.append(LateNet(ns, net["net"], net["driver"], last, len(ends)))
+    return sorted(found, key=lambda one: -one.ns)[:LATE]
+
+
+def _latest(delay: float | list[float]) -> float:
+    """The later of least and most, where a delay is given as both."""
+    return float(max(delay) if isinstance(delay, list) else delay)
+
+
+TEXT = """// The bitstream's top, generated: {source} MHz to {mhz} MHz, a serial line, the accelerator.
+
+module {top} (
+  input  clock,
+  input  reset,
+  input  rxd,
+  output txd,
+  output lost
+);
+
+  wire clk, locked;
+
+{pll}
+  reg [2:0] reset_q = 3'b111;
+  always @(posedge clk) reset_q <= {{reset_q[1:0], {pressed} | ~locked}};
+  wire rst_n = ~reset_q[2];
+
+  wire [{in_high}:0] in_data;
+  wire [{out_high}:0] out_data;
+  wire in_valid, in_ready, out_valid, out_ready, was_lost;
+
+  xf_uart_shell #(.InBytes({in_bytes}), .OutBytes({out_bytes}), .Clocks({clocks})) u_shell (
+    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o(was_lost),
+    .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
+    .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
+  );
+
+  assign lost = {lit};
+
+  xf_top {accelerator} (
+    .aclk(clk), .aresetn(rst_n),
+    .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
+    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast()
+  );
+
+endmodule
+"""

@@ -1,0 +1,59 @@
+"""What every nextpnr prints: sites of the part, wires that several nets claim, and why it stopped."""
+
+import re
+
+SITE = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
+ITERATION = re.compile(r"^Info: +iter=(\d+) wires=\d+ overused=(\d+)", re.MULTILINE)
+SLOW = re.compile(r"^ +(\S+) +\d+ [\d.]+ms$", re.MULTILINE)
+UNROUTED = re.compile(r"[Ff]ailed to (?:find a route for|route) arc \S+ of net '?([^\s',]+)")
+FULL = ("unable to place", "unable to find", "failed to place", "no bels remaining", "legal placement")
+NAMED = 3  # nets that a message names
+
+
+def sites_used(said: str) -> dict[str, tuple[int, int]]:
+    """Sites used and available, those of which none is used left out."""
+    return {name: (int(used), int(has)) for name, used, has in SITE.findall(said) if int(used)}
+
+
+def claimed_twice(said: str) -> int:
+    """How many wires several nets claim at the end of the routing that a log shows; 0 where it shows none."""
+    iterations = ITERATION.findall(said)
+    return int(iterations[-1][1]) if iterations else 0
+
+
+def overused(program: str, said: str, seed: int) -> str:
+    """One sentence: how many wires are left that several nets claim, and which nets were hardest."""
+    last, wires = ITERATION.findall(said)[-1]
+    nets = SLOW.findall(said)[:NAMED]
+    hardest = f" (slowest to route: {', '.join(nets)})" if nets else ""
+    return (
+        f"{program} (seed {seed}) leaves {int(wires):,} wires that several nets claim after {last} "
+        f"iterations{hardest}; give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
+    )
+
+
+def failure(program: str, said: str, reason: str, seed: int) -> str:
+    """One sentence for a run that ended with an error.
+
+    Args:
+        said: all it printed.
+        reason: its own message, or how it ended.
+    """
+    if claimed_twice(said):
+        return overused(program, said, seed)
+    if nets := list(dict.fromkeys(net.rstrip(".") for net in UNROUTED.findall(said))):
+        more = f" and {len(nets) - NAMED:,} more" if len(nets) > NAMED else ""
+        return (
+            f"{program} (seed {seed}) finds no route for {', '.join(nets[:NAMED])}{more}; "
+            "give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
+        )
+    if any(words in reason.lower() for words in FULL):
+        short = [
+            f"{kind} {used:,} of {has:,}" for kind, (used, has) in sites_used(said).items() if used > has
+        ]
+        over = f" ({', '.join(short)})" if short else ""
+        return (
+            f"{program} (seed {seed}) cannot place the design: {reason}; "
+            f"it does not fit the part after packing{over}, so ask for more cycles per frame (INTERVAL=)."
+        )
+    return f"{program} (seed {seed}): {reason}; give other seeds (SEEDS=4,5,6), or another of its versions."

@@ -1,0 +1,1 @@
+"""Gowin GW2A, GW2AR and GW2ANR."""

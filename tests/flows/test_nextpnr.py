@@ -1,0 +1,182 @@
+"""What the families that nextpnr routes have in common: reports, failures, pins, PLLs, and the search of a
+clock.
+"""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows import route
+from xnorforge.flows.route import paths
+from xnorforge.hw import boards, routing
+from xnorforge.hw.families import _nextpnr, _nextpnr_log
+from xnorforge.hw.families.gw2a import route as gw2a
+from xnorforge.hw.routing import Routed
+
+PACKED = """Info: Device utilisation:
+Info: \t        TRELLIS_COMB: 90123/ 83640   107%
+Info: \t              DP16KD:     4/   208     1%
+"""
+
+
+def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
+    """Arrivals as nextpnr writes them: a number, or least and most; those of other clocks do not count."""
+
+    def net(name, event, *ends):
+        ends = [{"cell": cell, "port": "D", "event": to, "delay": delay} for cell, to, delay in ends]
+        return {"net": name, "driver": f"u_layer_01_b.{name}", "port": "F", "event": event, "endpoints": ends}
+
+    clk, other = "posedge clk", "<async>"
+    nets = [
+        net(
+            "slow",
+            clk,
+            ("x.u_layer_02_c.q", clk, 3.0),
+            ("x.u_layer_01_b.q", clk, [1.0, 7.5]),
+            ("p", other, 9.0),
+        ),
+        net("pin", other, ("x", clk, 20.0)),
+        *(net(f"n{number}", clk, ("x.u_layer_02_c.r", clk, number / 2)) for number in range(9)),
+    ]
+    report = {
+        "fmax": {"clk": {"achieved": 125.0, "constraint": 50.0}},
+        "utilization": {"LUT4": {"used": 5, "available": 9}},
+        "critical_paths": [],
+        "detailed_net_timings": nets,
+    }
+    routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
+    assert [(net.ns, net.ends) for net in routed.late] == [(7.5, 2), (4.0, 1), (3.5, 1), (3.0, 1), (2.5, 1)]
+    layers = {"layer_01_b": "conv", "layer_02_c": "dense"}
+    assert [paths.net_row(net, 3, layers)["operators"] for net in routed.late[:2]] == [
+        ["conv"],
+        ["conv", "dense"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "text"),
+    [
+        (
+            "Warning: Failed to find a route for arc 3 of net u_a.b.\nERROR: Routing design failed.\n",
+            "Routing design failed",
+            "nextpnr (seed 7) finds no route for u_a.b; give other seeds (SEEDS=4,5,6), "
+            "or a larger INTERVAL.",
+        ),
+        (
+            "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
+            "Failed to route arc",
+            "nextpnr (seed 7) finds no route for n0, n1, n2 and 2 more; give other seeds (SEEDS=4,5,6), "
+            "or a larger INTERVAL.",
+        ),
+        (
+            PACKED,
+            "Unable to place cell 'q', no BELs remaining to implement cell type 'TRELLIS_COMB'",
+            "nextpnr (seed 7) cannot place the design: Unable to place cell 'q', no BELs remaining to "
+            "implement cell type 'TRELLIS_COMB'; it does not fit the part after packing (TRELLIS_COMB 90,123 "
+            "of 83,640), so ask for more cycles per frame (INTERVAL=).",
+        ),
+        (
+            "Info:     iter=1 wires=9 overused=4 overuse=4\n",
+            "killed",
+            "nextpnr (seed 7) leaves 4 wires that several nets claim after 1 iterations; "
+            "give other seeds (SEEDS=4,5,6), or a larger INTERVAL.",
+        ),
+        (
+            "Info: Packing\n",
+            "it ended with signal 9 and named no error",
+            "nextpnr (seed 7): it ended with signal 9 and named no error; "
+            "give other seeds (SEEDS=4,5,6), or another of its versions.",
+        ),
+    ],
+)
+def test_a_run_that_stopped_is_one_sentence(said, reason, text):
+    assert _nextpnr_log.failure("nextpnr", said, reason, 7) == text
+
+
+def test_an_exception_of_a_tool_in_python_is_its_reason():
+    said = "Traceback (most recent call last):\n  File \"x.py\", line 1\nKeyError: 'top'\n"
+    failed = routing.ToolFailed(gw2a.PACK, 1, said)
+    assert failed.reason == "KeyError: 'top'"
+    assert str(failed).startswith(
+        "gowin_pack: KeyError: 'top'; install it anew (the Python package yowasp-nextpnr-"
+    )
+
+
+def test_the_clocks_of_a_search_are_made_by_the_pll_and_keep_the_baud_rate():
+    board, router = boards.load("ulx3s"), routing.load("ecp5")
+    assert router is not None and not router.unsearched
+    clocks = router.clocks(board)
+    assert clocks == sorted(set(clocks)) and {25.0, 50.0, 75.0, 100.0, 103.125} <= set(clocks)
+    for mhz in clocks:
+        cycles = round(mhz * 1e6 / board.shell["baud"])
+        assert abs(mhz * 1e6 / cycles / board.shell["baud"] - 1) < 0.02 and cycles >= 4
+        assert "u_pll" in router.top(replace(board, clock_mhz=mhz), 1, 1)
+
+
+def test_a_family_whose_clocks_cannot_be_searched_says_why():
+    for family, router in routing.routers().items():
+        name = next(
+            name for name in ("ulx3s", "tangnano20k", "pynq-z2") if boards.load(name).family == family
+        )
+        assert bool(router.clocks(boards.load(name))) != bool(router.unsearched)
+
+
+def test_the_pll_of_a_gw2a_keeps_to_its_data_sheet():
+    for wanted in (27.0, 54.0, 81.0, 108.0, 67.5):
+        reference, fed_back, divided = gw2a.pll(27.0, wanted)
+        assert 27.0 / reference * fed_back == wanted and 27.0 / reference >= 3 and fed_back <= 64
+        assert 500 <= wanted * divided <= 1250 and (divided == 2 or divided % 4 == 0)
+    with pytest.raises(
+        UserError, match=r"^bitstream: the PLL of a GW2A makes no 50 MHz of 27 MHz exactly; set"
+    ):
+        gw2a.pll(27.0, 50.0)
+
+
+def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
+    nano = boards.load("tangnano20k")
+    text = gw2a.ROUTER.top(nano, 1, 1)
+    assert "assign lost = ~was_lost;" in text and "reset | ~locked}" in text
+    assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=DOWN;' in gw2a.pins(nano)
+    low = replace(nano, shell=nano.shell | {"low": ["reset"]})
+    assert "~reset | ~locked}" in gw2a.ROUTER.top(low, 1, 1) and "assign lost = was_lost;" in gw2a.ROUTER.top(
+        low, 1, 1
+    )
+    assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
+
+
+@pytest.mark.parametrize("family", ["ecp5", "gw2a"])
+def test_a_part_that_no_tool_knows_is_refused(family):
+    name = {"ecp5": "ulx3s", "gw2a": "tangnano20k"}[family]
+    router = routing.load(family)
+    assert router is not None
+    with pytest.raises(UserError, match=rf"^{name}: 'XYZ-1' is no part that nextpnr-\S+ knows"):
+        router.identity(replace(boards.load(name), part="XYZ-1"))
+
+
+@pytest.mark.parametrize(
+    ("reached", "asked"),
+    [
+        ([103.0, 104.0], [50.0, 100.0]),  # what was asked is reached
+        ([103.0, 98.0, 99.0], [50.0, 100.0, 96.875]),  # missed, and a lower one is reached
+        ([50.5], [50.0]),  # no step between the board's clock and what was reached
+        ([40.0, 41.0], [50.0, 37.5]),  # the board's is missed: a lower one is found
+    ],
+)
+def test_a_search_asks_for_the_highest_clock_that_was_reached(reached, asked, monkeypatch):
+    """Clocks of a PLL in steps of an eighth of 25 MHz."""
+    monkeypatch.setattr(route, "say", lambda text: None)
+    ulx3s = boards.load("ulx3s")
+    router = routing.load("ecp5")
+    assert router is not None
+    given = iter(reached)
+    seen = []
+
+    def attempt(board):
+        seen.append(board.clock_mhz)
+        return route.Attempt(board, "", b"", Counter(), {1: ((), Routed(next(given), {}, [], "a.bit"))})
+
+    tried = route._search(attempt(ulx3s), router, attempt)
+    assert seen == asked and len(tried) == len(asked) - 1
