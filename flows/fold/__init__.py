@@ -113,7 +113,7 @@ def fold(
         "interval": interval,
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
-        "estimate": {**estimate, "kind": "cost model of the operators, not a count"},
+        "estimate": {**estimate, "kind": "cost model of the operators, fitted on the 7 series, not a count"},
         "operators": [_row(op, nodes.get(op.name, [])) for op in ops],
         "run": run,
     }
