@@ -40,6 +40,7 @@ GIF      ?=#                make demo: 1: write a small GIF of a video too
 METHODS  ?=#                make compare: methods (default: all), as METHODS="ste bonn,nu=1"
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method; of a bitstream 1,2,3, each a run of place and route
 FREQ     ?= board#          the bitstream's clock: board, of its file, or search: the highest that was routed
+PLACED_IMAGES ?= 2#         images simulated in the placed netlist, behind the bitstream
 PNR      ?= auto#           auto: a bitstream where its tools are found (make doctor names them); off: none
 JOBS     ?= 1#              make compare: runs in parallel
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
@@ -49,11 +50,11 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-STAGES := export lower fold generate hls sim synth netlist bitstream overlay report
+STAGES := export lower fold generate hls sim synth netlist bitstream placed overlay report
 .PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
@@ -80,7 +81,7 @@ BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$
 	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --input "$$INPUT" --images-from "$$IMAGES_FROM" --labels "$$LABELS" \
 	--interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
 	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves) \
-	--pnr "$$PNR" --freq "$$FREQ" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS")
+	--pnr "$$PNR" --freq "$$FREQ" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS") --placed-images "$$PLACED_IMAGES"
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
 TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS" --recipe "$$RECIPE"
 
@@ -120,6 +121,8 @@ synth: | $(VENV)  ## Yosys cells per operator
 netlist: | $(VENV)  ## the synthesised netlist against the golden scores
 	@$(RUN) build $(BUILD) --until $@
 bitstream: | $(VENV)  ## place and route for BOARD: routed clock, bitstream (docs/bitstream.md)
+	@$(RUN) build $(BUILD) --until $@
+placed: | $(VENV)  ## the placed netlist of that bitstream against the golden scores
 	@$(RUN) build $(BUILD) --until $@
 overlay: | $(VENV)  ## shell, description and drivers for BOARD, with its bitstream (docs/shell.md)
 	@$(RUN) build $(BUILD) --until $@

@@ -106,6 +106,8 @@ class Routed:
         paths: slowest first, of the accelerator's clock.
         bit: name of the bitstream in the folder of the run.
         late: the nets in front of registers that come last, slowest first; empty where the tool tells none.
+        placed: name of the placed netlist there, Verilog of the module `TOP` in cells that the family's
+            `placed.v` models (docs/bitstream.md); "" where the family has none.
     """
 
     mhz: float
@@ -113,6 +115,7 @@ class Routed:
     paths: Sequence[TimingPath]
     bit: str
     late: Sequence[LateNet] = ()
+    placed: str = ""
 
 
 @dataclass(frozen=True)

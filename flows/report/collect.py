@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.core.artifacts import check, read_json
+from xnorforge.core.artifacts import check, digest, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import backends, border, operators, provenance, reference
 from xnorforge.flows.route import netlist_digest
@@ -32,7 +32,7 @@ STAGES = {
 # Of the record of the stage bitstream, what the report repeats.
 ROUTED = ("program", "timing", "shell", "seeds", "fastest", "used", "bit", "search", "slowest_nets")
 # Stages that must have compared images; the others count, and compare what they counted.
-COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
+COMPARING = ("export", "lower", "fold", "sim", "netlist", "placed", "hls", "finn")
 # A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All
 # networks shipped and nearly all random graphs are equal to it; where branches of very different length
 # meet, a few cycles per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the
@@ -63,12 +63,21 @@ def records(acc: Path, routed: bool | None = None) -> dict[str, dict]:
     fold = asked["fold"]
     if fold.exists() and not boards.load(read_json(fold)["board"]).simulates_netlists:
         del asked["netlist"]
-    there = acc / "bitstream.json"
+    there, everything = acc / "bitstream.json", routed
     if routed is None:
         routed = there.exists() and read_json(there)["netlist"] == netlist_digest(acc)
     if routed:
         asked["bitstream"] = there
+        board = read_json(fold)["board"] if fold.exists() else None
+        if board and boards.load(board).simulates_placed and (everything or _of_placed(acc, there)):
+            asked["placed"] = acc / "placed.json"
     return read_records(asked)
+
+
+def _of_placed(acc: Path, routed: Path) -> bool:
+    """Whether a simulation of the placed netlist lies there, and was of the netlist that lies there."""
+    own, netlist = acc / "placed.json", read_json(routed).get("placed") or ""
+    return netlist != "" and own.exists() and read_json(own)["netlist"] == digest(acc / netlist)
 
 
 def read_records(asked: dict[str, Path]) -> dict[str, dict]:

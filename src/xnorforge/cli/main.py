@@ -32,6 +32,7 @@ VERBS_OF = {
         "synth",
         "netlist",
         "bitstream",
+        "placed",
         "overlay",
     ),
     "modules": ("import",),

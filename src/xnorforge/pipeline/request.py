@@ -33,7 +33,12 @@ READ = {
 PLAIN = re.compile(r"[^\W_][\w.+-]*")  # what a folder of out/ may be called
 LONGEST = 200  # bytes of such a name; file systems take 255, with what is written around it
 OF_MODEL = ("offset", "input_format", "images_from", "labels", "task")  # mean nothing without `model`
-LEAST = {"images": (2, "IMAGES=100"), "stalled": (1, "STALLED=20"), "interval": (1, "INTERVAL=32768")}
+LEAST = {
+    "images": (2, "IMAGES=100"),
+    "stalled": (1, "STALLED=20"),
+    "interval": (1, "INTERVAL=32768"),
+    "placed_images": (1, "PLACED_IMAGES=2"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Request:
         pnr: place and route: "auto" where its tools are found, or "off".
         seeds: of place and route, each a run.
         freq: the bitstream's clock: "board", of its file, or "search", the highest that was routed.
+        placed_images: images that the placed netlist is simulated on.
         folder: of the network; by default out/<its name>.
         begin: the first stage; the artefacts of those before it exist already.
         jobs: layers that are synthesised in parallel.
@@ -85,6 +91,7 @@ class Request:
     pnr: str = "auto"
     seeds: tuple[int, ...] = SEEDS
     freq: str = "board"
+    placed_images: int = 2
     folder: Path | None = None
     begin: str = "export"
     jobs: int = 2
