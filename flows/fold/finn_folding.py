@@ -28,7 +28,7 @@ OLD_TYPES = {  # of earlier releases of FINN
     "StreamingMaxPool": "Pool",
     "AddStreams": "ElementwiseAdd",
 }
-MATRICES, WINDOWS, LEVELS = ("MVAU", "VVAU"), "ConvolutionInputGenerator", "Thresholding"
+MATRICES, WINDOWS = ("MVAU", "VVAU"), "ConvolutionInputGenerator"
 ATTRIBUTES = {"PE": "pe", "SIMD": "simd"}
 DEFAULTS = ("auto", "", 0)  # of FINN's other attributes: nothing is asked
 
@@ -134,8 +134,9 @@ def _of_type(kind: str, named: list[tuple[str, str | None, int]], model: ModelWr
     """The lowered nodes of a type in the order of the file's numbers, none where these are not known.
 
     Windows of pools count only where a file names pools, or more windows than there are others: earlier
-    releases of FINN made pools without them. Thresholds count only where it names as many as there are: FINN
-    may have some in its matrices, and one at its input.
+    releases of FINN made pools without them. Other nodes than matrices, windows and pools count only where it
+    names as many as there are: FINN may have thresholds in its matrices and one at its input, and further
+    products.
     """
     nodes = [node for node in model.graph.node if node.op_type == kind]
     if kind == WINDOWS:
@@ -144,6 +145,6 @@ def _of_type(kind: str, named: list[tuple[str, str | None, int]], model: ModelWr
         most = max(number for each, _, number in named if each == kind)
         if most < len(alone) and not any(each == "Pool" for each, _, _ in named):
             nodes = alone
-    if kind == LEVELS and sum(each == kind for each, _, _ in named) != len(nodes):
+    if kind not in (*MATRICES, WINDOWS, "Pool") and sum(each == kind for each, _, _ in named) != len(nodes):
         return []
     return [node.name for node in nodes]

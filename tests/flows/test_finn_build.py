@@ -161,6 +161,26 @@ def test_a_node_that_finn_has_not_is_named_with_the_number_of_others(chains, tmp
     )
 
 
+def test_bits_that_count_0_and_1_enter_a_matrix_as_numbers_of_two_bits(chains, tmp_path):
+    """FINN's code generation refuses them as bits."""
+    chain = chains["Chain"]((24,), 7).sign("sign0").dense("fc0", 10)
+    weights = chain.rng.integers(-7, 8, (10, 3))
+    chain.put(
+        "MVAU", "fc1", chain.x @ weights, "INT8", [("fc1_weights", weights, "INT4")], MW=10, MH=3, SIMD=1,
+        PE=1, inputDataType="BINARY", weightDataType="INT4", outputDataType="INT8", accDataType="INT8",
+        noActivation=1, binaryXnorMode=0, numInputVectors=[1],
+    )  # fmt: skip
+    net = saved(chain, tmp_path / "counted")
+    fold(net, "pynq-z2", net / "acc", interval=600)
+    record = finn(net, net / "acc")
+    assert [operator["name"] for operator in record["operators"]] == ["sign0", "fc0", "fc1_bits", "fc1"]
+    model = ModelWrapper(str(net / "acc/finn/model.onnx"))
+    given = np.load(net / "acc/finn/input.npy")
+    for frame, wanted in zip(given, chain.x, strict=False):
+        got = execute_onnx(model, {model.graph.input[0].name: frame[None]})
+        np.testing.assert_array_equal(got[model.graph.output[0].name].reshape(-1), wanted)
+
+
 def test_a_part_of_another_maker_is_refused(built):
     net = built["flat"]
     fold(net, "ulx3s", net / "ulx3s", interval=600)

@@ -540,6 +540,50 @@ def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):
     assert [row["backend"] for row in report.write(acc)["run"]["backends"]] == ["rtl"]
 
 
+def test_estimates_of_finn_stand_beside_ours_and_are_called_so(tmp_path):
+    acc = lay(tmp_path, records())
+    report.write(acc)
+    other = acc.parent / "finn-pynq-z2"
+    write_json(other / "fold.json", records()["fold"] | {"run": {"wall_s": 2.0}})
+    amounts = {"lut": 300, "bram18": 3, "uram": 0, "dsp": 2}
+    node = {"name": "MVAU_hls_0", "PE": 4, "SIMD": 2, "cycles": 77, **amounts}
+    finn = {
+        "checks": [check("FINN's graph = folded", 10, 0, 600)],
+        "folder": "finn", "command": "finn build config model",
+        "operators": [
+            {"name": "dense0", "nodes": [node],
+             "ours": {"op": "XnorMvu", "cycles": 66, "lut": 120.5, "bram36": 1.0,
+             "dsp": 0.0}, "finn": {"cycles": 77, **amounts}},
+            {"name": "window1", "nodes": [node], "ours": None, "finn": {"cycles": 5, **amounts}},
+        ],
+        "between": {"converters": 3, "fifos": 9, **amounts},
+        "estimate": {"cycles": 77, **{key: 3 * value for key, value in amounts.items()},
+        "slowest": "MVAU_hls_0",
+        "kind": "FINN's estimates, not a count"},
+        "ours": {"cycles": 66, "lut": 120.5, "bram36": 1.0, "dsp": 0.0},
+        "run": {"wall_s": 5.0},
+    }  # fmt: skip
+    write_json(other / "finn.json", finn)
+    record = report.write(other)
+    assert record["verdict"] == "PASS" and " BACKEND=finn" in record["command"]
+    mine, _ = record["run"]["backends"]
+    assert (mine["backend"], mine["lut"], mine["bram36"]) == ("finn", 900, 4.5)
+    assert mine["synthesised"] == "FINN's estimates, not a count"
+    text = (other / "report.md").read_text()
+    assert "| dense0 | MVAU_hls_0 | 66 | 77 | 120.5 | 300 | 1 | 1.5 | 0 | 2 |" in text
+    assert "| window1 | MVAU_hls_0 | --- | 5 | --- | 300 | --- | 1.5 | --- | 2 |" in text
+    assert "| all | | 66 | 77 | 120.5 | 900 | 1 | 4.5 | 0 | 6 |" in text
+    page = (other / "report.html").read_text()
+    assert "MVAU_hls_0 PE=4 SIMD=2" in page and "cd finn &amp;&amp; finn build config model" in page
+    short = brief.as_text(record)
+    assert "77 cycles per frame, 900 LUT, 4.5 BRAM36, 6 DSP by FINN's estimates" in short
+    assert "66 cycles per frame, 120.5 LUT, 1 BRAM36, 0 DSP by the cost model of BACKEND=rtl" in short
+    finn["checks"][0]["mismatches"] = 3
+    write_json(other / "finn.json", finn)
+    with pytest.raises(MismatchError, match=r"^report: FINN's graph = folded failed"):
+        report.write(other)
+
+
 def spoiled(stage: str, **change) -> dict[str, dict]:
     """The records with one check of a stage changed."""
     given = records()

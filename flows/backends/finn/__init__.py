@@ -12,6 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import artifacts
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.finn import handover, known, same, steps
+from xnorforge.flows.backends.finn.bits import with_wide_bits
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import whole_numbers
 
@@ -42,15 +43,16 @@ def finn(net_dir: Path, acc: Path) -> dict:
     board = boards.load(fold["board"])
     known.check_board(board)
     known.check_nodes(lowered)
+    theirs = with_wide_bits(lowered)
     with artifacts.measured("finn-plus", "qonnx") as run, artifacts.whole(acc / "finn") as aside:
         aside.mkdir()
         config = handover.build_config(board)
-        made = steps.run_steps(lowered, fold, config, aside)
+        made = steps.run_steps(theirs, fold, config, aside)
         with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as results:
             images, integers = golden["images"], whole_numbers(results["integers"])
         ops = graph.operators(acc / "folded.onnx")
         check = same.check_graph(made.graph, lowered, ops, images)
-        handover.write_build(aside, net_dir, config, made, graph.enter(ops[0], images), integers)
+        handover.write_build(aside, net_dir.name, theirs, config, made, graph.enter(ops[0], images), integers)
     record = {
         "stage": "finn",
         "checks": [check, same.check_written(made.written)],

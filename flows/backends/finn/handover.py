@@ -8,6 +8,7 @@ are (tests/flows/test_finn_traps.py).
 from pathlib import Path
 
 import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
@@ -60,15 +61,22 @@ def build_config(board: Board) -> dict:
 
 
 def write_build(
-    folder: Path, net_dir: Path, config: dict, made, frames: np.ndarray, integers: np.ndarray
+    folder: Path,
+    net: str,
+    model: ModelWrapper,
+    config: dict,
+    made,
+    frames: np.ndarray,
+    integers: np.ndarray,
 ) -> None:
     """Fill the folder; FINN's folding and estimates are in it already.
 
     Args:
+        net: its name; model: what FINN is given.
         made: `steps.Made`.
         frames: golden images as the accelerator takes them, (N, *shape); integers: what it gives for them.
     """
-    (folder / MODEL).write_bytes((net_dir / "lowered.onnx").read_bytes())
+    model.save(str(folder / MODEL))
     artifacts.write_json(folder / CONFIG, config)
     out_shape = made.graph.get_tensor_shape(made.graph.graph.output[0].name)
     in_shape = made.graph.get_tensor_shape(made.graph.graph.input[0].name)
@@ -77,7 +85,7 @@ def write_build(
             raise UserError(f"finn: {name} has frames of {values[:1].size} numbers, FINN's graph of {shape}.")
         rows = values[:CHECKED].astype(np.float32).reshape(-1, *shape[1:])
         np.save(folder / f"{name}.npy", rows)
-    (folder / "README.md").write_text(_readme(net_dir.name, config))
+    (folder / "README.md").write_text(_readme(net, config))
 
 
 def _readme(net: str, config: dict) -> str:
