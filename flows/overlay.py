@@ -3,6 +3,9 @@
 overlay.json             hash, frames in memory, scales, registers: what a driver has to know
 xnorforge_driver.py      the Python driver
 xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
+xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness over the C driver
+overlay.ipynb            a notebook; examples.npz: frames and scores that it looks at
+xnorforge_measure.py     measures frames/s, latency and power on the board
 rtl/                     xf_system.sv, the shell's files, system.f: all files in order, seen from ../rtl
 overlay.bit, overlay.bin the bitstream of this accelerator in this shell, where there is one
 """
@@ -20,7 +23,11 @@ from xnorforge.hw import boards, routing
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION, as_bin
 
-DRIVERS = ("xnorforge_driver.py", "xf_driver.h", "xf_driver.c")
+EXAMPLES = 16  # frames
+DRIVERS = (
+    "xnorforge_driver.py", "xnorforge_measure.py", "overlay.ipynb", "xf_driver.h", "xf_driver.c",
+    "xf_mlperf.h", "xf_mlperf.c",
+)  # fmt: skip
 
 
 def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
@@ -28,7 +35,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
 
     Args:
         acc: folder with `fold.json`, `folded.onnx` and `rtl/`.
-        net_dir: folder with `export.json` and `lowered.npz`.
+        net_dir: folder with `export.json`, `golden.npz` and `lowered.npz`.
         routed: whether `bitstream/` belongs to it; None: if it is of this netlist in this shell.
 
     Returns:
@@ -37,7 +44,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     Raises:
         UserError: a file of an earlier stage is missing, or Verilator warns about the design.
     """
-    needed = (acc / "fold.json", acc / "rtl" / "rtl.json", net_dir / "export.json", net_dir / "lowered.npz")
+    own, of_net = ("fold.json", "rtl/rtl.json"), ("export.json", "golden.npz", "lowered.npz")
+    needed = [*(acc / name for name in own), *(net_dir / name for name in of_net)]
     for path in needed:
         if not path.exists():
             raise UserError(f"overlay: {path} is missing; `make generate` writes all that it needs.")
@@ -63,11 +71,20 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
             lines = _write_folder(aside, acc / "rtl", about)
+            _examples(aside, net_dir / "golden.npz", about["output"]["shape"])
             about["bitstream"] = _bitstream(aside, acc, routed)
         what = "lines of SystemVerilog under verilator -Wall"
         about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
         artifacts.write_json(aside / "overlay.json", {**about, "run": run})
     return artifacts.read_json(acc / "overlay" / "overlay.json")
+
+
+def _examples(folder: Path, golden: Path, shape: list[int]) -> None:
+    """Some golden frames, with the scores that the drivers give where answers are scores and no labels."""
+    with np.load(golden) as given:
+        images, scores = given["images"][:EXAMPLES], given["scores"][:EXAMPLES]
+    labels = len(shape) == 3 and shape[-1] < scores.shape[1]
+    np.savez_compressed(folder / "examples.npz", images=images, **({} if labels else {"scores": scores}))
 
 
 def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
@@ -167,6 +184,7 @@ def network_header(about: dict) -> str:
 
 #define XF_IN_COUNT {counts[0]}u   /* integers of a frame, {about["input"]["lo"]} .. {about["input"]["hi"]} */
 #define XF_OUT_COUNT {counts[1]}u
+#define XF_IN_BITS {about["input"]["bits"]}u
 #define XF_IN_STRIDE {about["input"]["stride"]}u  /* bytes of a frame in memory */
 #define XF_OUT_STRIDE {about["output"]["stride"]}u
 #define XF_CLASSES {len(about["scores"]["scale"])}u

@@ -67,6 +67,7 @@ def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
         "hw/ops/*/*.sv",
         "hw/shells/*/*.sv",
         "hw/shells/*/drivers/*.[ch]",
+        "hw/shells/*/drivers/*.ipynb",
         "hw/boards/*/board.toml",
         "sw/shipped/*/*.safetensors",
         "sw/data/*.npz",

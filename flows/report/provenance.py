@@ -5,9 +5,15 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from xnorforge.core.artifacts import digest
+from xnorforge.core.artifacts import digest, read_json
+from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_words
 from xnorforge.hw import families, routing
+
+# Of measured.json, what the report shows.
+MEASURED = (
+    "kind", "device", "frames", "batch", "cycles_per_frame", "frames_per_s", "latency_us", "power_w",
+)  # fmt: skip
 
 
 def origin(export: dict) -> str:
@@ -60,6 +66,31 @@ def bitstream(board, record: dict | None) -> str:
     if lacking:
         return f"not built, {lacking[0].name} not found; `make doctor` names its source"
     return "not built, place and route was left out (PNR=off)"
+
+
+def measured(acc: Path) -> dict | None:
+    """What a user measured on the board (measured.json, docs/shell.md); None where nobody did.
+
+    Raises:
+        UserError: it cannot be read, or is of another network.
+    """
+    path = acc / "measured.json"
+    if not path.exists():
+        return None
+    own = digest(acc / "folded.onnx")[:16]
+    try:
+        found = read_json(path)
+        of_network, values = found["hash"], {name: found[name] for name in MEASURED}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"report: {path} is no measurement; remove it, or copy the one that xnorforge_measure.py wrote."
+        ) from error
+    if of_network != own:
+        raise UserError(
+            f"report: {path} is of another network (hash {of_network}) than this accelerator ({own}); "
+            "remove it, or measure with this build's overlay."
+        )
+    return values
 
 
 def product_files(acc: Path) -> list[dict]:

@@ -11,6 +11,7 @@ import pytest
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import generate
+from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator
 
 SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
@@ -38,6 +39,9 @@ def small_network(net: Path, chain) -> Path:
     write_json(acc / "fold.json", {"board": "pynq-z2"})
     write_json(net / "export.json", {"net": "small", "input": values})
     np.savez(net / "lowered.npz", scale=SCALE, bias=BIAS)
+    images = rng.integers(0, 256, (20, 3, 4, 4)).astype(np.uint8)
+    scores = SCALE * sums.run(graph.enter(sums, images))[:, :4] + BIAS
+    np.savez(net / "golden.npz", images=images, scores=scores)
     return acc
 
 
@@ -46,15 +50,27 @@ def accelerator(acc: Path, bus, **options) -> Accelerator:
     return Accelerator(acc / "overlay" / "overlay.json", bus, **options)
 
 
-def c_program(name: str, acc: Path, library: Path, folder: Path) -> Path:
-    """A file beside this one with the C driver as C99, every warning an error, and the verilated shell."""
+def c_program(name: str, acc: Path, library: Path, folder: Path, *more: str, standard="c99") -> Path:
+    """A file beside this one with the C driver, every warning an error, and the verilated shell.
+
+    Args:
+        more: further files of the overlay.
+        standard: of the file and of `more`; the driver itself is C99.
+    """
     compiler = os.environ.get("CC") or "gcc"
     if shutil.which(compiler) is None:
         pytest.skip(f"no C compiler {compiler}")
-    flags = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1"]
-    sources = [Path(__file__).with_name(name), acc / "overlay" / "xf_driver.c", library]
-    command = [compiler, *flags, f"-I{acc / 'overlay'}", *sources, f"-Wl,-rpath,{library.parent}"]
-    subprocess.run([*command, "-o", folder / "program"], check=True)
+    own, flags = acc / "overlay", ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1"]
+    flags += [f"-I{own}", "-c"]
+    language = "c++" if "++" in standard else "c"
+    parts = {"xf_driver.c": (own, "c", "c99"), name: (Path(__file__).parent, language, standard)}
+    parts |= dict.fromkeys(more, (own, language, standard))
+    for file, (place, kind, form) in parts.items():
+        command = [compiler, "-x", kind, f"-std={form}", *flags, place / file, "-o", folder / f"{file}.o"]
+        subprocess.run(command, check=True)
+    objects = [folder / f"{file}.o" for file in parts]
+    command = [compiler, *objects, library, f"-Wl,-rpath,{library.parent}", "-o", folder / "program"]
+    subprocess.run(command, check=True)
     return folder / "program"
 
 

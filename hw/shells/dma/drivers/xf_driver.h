@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
   XF_OK = 0,
   XF_NO_SHELL,        /* there is no shell of this version at the registers */
@@ -88,5 +92,9 @@ const char *xf_error_text(int error);
 /* One frame: beats * lanes integers, channels last, to `stride` bytes and back. */
 void xf_pack(const xf_frames *form, const int32_t *integers, uint8_t *memory);
 void xf_unpack(const xf_frames *form, const uint8_t *memory, int64_t *integers);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

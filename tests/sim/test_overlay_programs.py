@@ -1,0 +1,199 @@
+"""What lies beside the drivers, with the verilated shell: notebook, MLPerf Tiny's functions, measurement."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.flows.overlay import write_overlay
+from xnorforge.hw import graph
+from xnorforge.hw.shells.dma.drivers import xnorforge_measure
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
+from xnorforge.sim.shell import shell_library
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import BIAS, SCALE, accelerator, c_program, small_network
+
+# The notebook format 4.5 as nbformat.readthedocs.io states it, for code and markdown.
+SOURCE = {"type": ["string", "array"], "items": {"type": "string"}}
+CELL = {
+    "type": "object",
+    "required": ["id", "cell_type", "metadata", "source"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[a-zA-Z0-9-_]{1,64}$"},
+        "cell_type": {"enum": ["code", "markdown"]},
+        "metadata": {"type": "object"},
+        "source": SOURCE,
+        "outputs": {"type": "array"},
+        "execution_count": {"type": ["integer", "null"]},
+    },
+    "additionalProperties": False,
+    "if": {"properties": {"cell_type": {"const": "code"}}},
+    "then": {"required": ["outputs", "execution_count"]},
+    "else": {"not": {"anyOf": [{"required": ["outputs"]}, {"required": ["execution_count"]}]}},
+}
+NOTEBOOK = {
+    "type": "object",
+    "required": ["metadata", "nbformat", "nbformat_minor", "cells"],
+    "properties": {
+        "metadata": {"type": "object"},
+        "nbformat": {"const": 4},
+        "nbformat_minor": {"type": "integer", "minimum": 5},
+        "cells": {"type": "array", "items": CELL},
+    },
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def acc(tmp_path_factory, chain):
+    acc = small_network(tmp_path_factory.mktemp("net"), chain)
+    write_overlay(acc, acc.parent)
+    return acc
+
+
+@pytest.fixture(scope="module")
+def library(acc):
+    return shell_library(acc, level="-O1")
+
+
+def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:
+    """A Python program in the folder of the overlay."""
+    return subprocess.run(
+        [sys.executable, *command], cwd=acc / "overlay", capture_output=True, text=True, check=False,
+        env=os.environ | {"XF_SIMULATION": str(library)},
+    )  # fmt: skip
+
+
+def test_the_examples_are_the_first_golden_frames(acc):
+    with np.load(acc / "overlay/examples.npz") as found, np.load(acc.parent / "golden.npz") as golden:
+        assert found["images"].shape == (16, 3, 4, 4)
+        for name in ("images", "scores"):
+            np.testing.assert_array_equal(found[name], golden[name][:16])
+
+
+def test_the_notebook_is_one_and_its_cells_run_in_their_order(acc, library):
+    notebook = json.loads((acc / "overlay/overlay.ipynb").read_text())
+    jsonschema.validate(notebook, NOTEBOOK)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    done = in_overlay(acc, library, "-c", "\n".join(cells))
+    assert done.returncode == 0, done.stderr
+    ops = graph.operators(acc / "folded.onnx")
+    with np.load(acc / "overlay/examples.npz") as given:
+        answers = graph.execute(ops, given["images"])[ops[-1].name]
+    best = (SCALE * answers[:, :4] + BIAS).argmax(1)
+    assert done.stdout.splitlines()[:2] == [
+        f"small {read_json(acc / 'overlay/overlay.json')['hash']}",
+        str(best),
+    ]
+    assert re.search(r"^\d+ cycles per frame; ", done.stdout, re.MULTILINE)
+
+
+def test_the_notebook_says_so_where_a_score_is_another(acc, library, tmp_path):
+    notebook = json.loads((acc / "overlay/overlay.ipynb").read_text())
+    with np.load(acc / "overlay/examples.npz") as given:
+        np.savez(tmp_path / "other.npz", images=given["images"], scores=given["scores"] + 0.5)
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    program = "\n".join(cells).replace("examples.npz", str(tmp_path / "other.npz"))
+    done = in_overlay(acc, library, "-c", program)
+    assert done.returncode == 1 and "gives other scores than the trained network" in done.stderr
+
+
+@pytest.mark.parametrize("language", ["c99", "c++11"])
+def test_mlperf_tiny_s_functions_give_the_scores(acc, library, tmp_path, language):
+    """Without a device, of a frame that is too short, and of six frames; the stamps are 10 ns per cycle."""
+    program = c_program("mlperf_test.c", acc, library, tmp_path, "xf_mlperf.c", standard=language)
+    ops = graph.operators(acc / "folded.onnx")
+    images = np.random.default_rng(1).integers(0, 256, (6, 3, 4, 4)).astype(np.uint8)
+    sent = bytes(5) + images.transpose(0, 2, 3, 1).tobytes()
+    done = subprocess.run([program, acc / "rtl", "6"], input=sent, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.decode().split("\r\n")
+    assert said[0] == (
+        "e-[there is no shell of this version at the registers; load the bitstream of this overlay first]"
+    )
+    assert said[1] == "e-[5 bytes were sent, a frame has 48]" and said[-1] == ""
+    answers = graph.execute(ops, images)[ops[-1].name][:, :4]
+    stamps = [int(line.removeprefix("m-lap-us-")) for line in said[2:-1] if line.startswith("m-lap")]
+    results = [line for line in said[2:-1] if line.startswith("m-results")]
+    assert len(said) == 3 + 3 * 6 and len(stamps) == 12 and stamps == sorted(stamps)
+    assert results == [
+        f"m-results-[{','.join(f'{score:0.3f}' for score in row)}]" for row in SCALE * answers + BIAS
+    ]
+
+
+def test_a_measurement_of_a_simulation_has_cycles_and_no_time(acc, library, tmp_path):
+    out = tmp_path / "measured.json"
+    words = ["--device", "sim", "--library", str(library), "--frames", "20", "--singles", "2", "-o", str(out)]
+    done = in_overlay(acc, library, "xnorforge_measure.py", *words)
+    assert done.returncode == 0, done.stderr
+    found = read_json(out)
+    assert json.loads(done.stdout) == found
+    assert (found["kind"], found["net"], found["frames"], found["device"]) == (
+        "simulated",
+        "small",
+        20,
+        "sim",
+    )
+    assert found["hash"] == read_json(acc / "overlay/overlay.json")["hash"]
+    assert found["frames_per_s"] is None and found["latency_us"] is None
+    assert 16 <= found["cycles_per_frame"] < 100  # 16 beats in
+    done = in_overlay(acc, library, "xnorforge_measure.py", *words[:4], "--frames", "0")
+    assert (done.returncode, done.stdout) == (
+        2, "measure: --frames must be at least 1, --singles at least 0.\n"
+    )  # fmt: skip
+
+
+class Board:
+    """Another class around the simulation: to the measurement it is a board."""
+
+    def __init__(self, bus):
+        self.bus = bus
+
+    def __getattr__(self, name):
+        return getattr(self.bus, name)
+
+
+def test_a_measurement_on_a_board_has_rate_latency_and_the_mean_of_each_sensor(acc, library, tmp_path):
+    chips = tmp_path / "sys/class/hwmon"
+    for chip, values in (("hwmon0", {"power1_input": "2500000\n"}), ("hwmon1", {"temp1_input": "40000\n"}),
+                         ("hwmon2", {"power2_input": "750000\n", "power2_label": "PL\n"})):  # fmt: skip
+        (chips / chip).mkdir(parents=True)
+        (chips / chip / "name").write_text(f"ina{chip[-1]}\n")
+        for name, text in values.items():
+            (chips / chip / name).write_text(text)
+    bus = Device("sim", library, acc / "rtl")
+    network = accelerator(acc, Board(bus), batch=4)
+    with np.load(acc / "overlay/examples.npz") as given:
+        found = xnorforge_measure.measure(network, given["images"], 10, 3, tmp_path)
+    bus.close()
+    assert found["power_w"] == {"ina0": {"idle": 2.5, "busy": 2.5}, "ina2 PL": {"idle": 0.75, "busy": 0.75}}
+    assert (found["kind"], found["frames"], found["batch"]) == ("measured", 10, 4)
+    assert found["frames_per_s"] > 0
+    latency = found["latency_us"]
+    assert 0 < latency["least"] <= latency["median"] <= latency["most"]
+
+
+def test_another_network_s_bitstream_ends_a_measurement_with_a_sentence(
+    acc, library, monkeypatch, tmp_path, capsys
+):
+    about = read_json(acc / "overlay/overlay.json")
+    (tmp_path / "overlay.json").write_text(json.dumps({**about, "hash": "0123456789abcdef"}))
+    monkeypatch.chdir(tmp_path)
+    bus = Device("sim", library, acc / "rtl")
+    monkeypatch.setattr(xnorforge_measure, "_device", lambda _asked: bus)
+    assert xnorforge_measure.main(["--device", "sim"]) == 2
+    assert capsys.readouterr().out == (
+        f"Accelerator: the device holds another network (hash {about['hash']}) than small (0123456789abcdef)"
+        "; load the bitstream that lies beside its description.\n"
+    )
+    assert not (tmp_path / "measured.json").exists()
+    bus.close()
