@@ -189,7 +189,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),
-        "measured": provenance.measured(acc),
+        "measured": provenance.board_measurement(acc),
         "routed": routing_of(found.get("bitstream"), interval),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()

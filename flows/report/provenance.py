@@ -68,7 +68,7 @@ def bitstream(board, record: dict | None) -> str:
     return "not built, place and route was left out (PNR=off)"
 
 
-def measured(acc: Path) -> dict | None:
+def board_measurement(acc: Path) -> dict | None:
     """What a user measured on the board (measured.json, docs/shell.md); None where nobody did.
 
     Raises:

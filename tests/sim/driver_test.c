@@ -1,7 +1,7 @@
 /* What a user's program does with the C driver, against the verilated shell: test_drivers.py compiles and runs it.
  *
  * Usage: <program> <folder of memory files> <frames> <pause, of 2^32>; integers on standard input, answers on standard output.
- * Last line: what happens to a batch whose target is no memory, then whether the device runs again.
+ * Descriptors that cannot be are refused. Last line: what happens to a batch whose target is no memory, then whether the device runs again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +54,10 @@ int main(int argc, char **argv) {
     xf_unpack(&xf_the_network.out, memory + (TARGET - BASE) + n * XF_OUT_STRIDE, answers);
     for (uint32_t k = 0; k < XF_OUT_COUNT; k++) printf("%" PRId64 " ", answers[k]);
   }
+  if (xf_run(&device, BASE + 4, TARGET, 1) != XF_BAD_DESCRIPTOR) return 3;
+  check(xf_reset(&device));
+  if (xf_run(&device, BASE, TARGET, 0) != XF_BAD_DESCRIPTOR) return 3;
+  check(xf_reset(&device));
   const int failed = xf_run(&device, BASE, 0, 1);
   printf("\n%s at %" PRIu64, failed == XF_WRITE_FAILED ? "write failed" : xf_error_text(failed), xf_error_address(&device));
   check(xf_reset(&device));

@@ -135,6 +135,47 @@ def test_an_error_of_the_memory_is_one_sentence_and_a_reset_helps(
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
 
 
+def test_a_descriptor_that_cannot_be_is_one_sentence_and_a_reset_helps(acc, open_sim, expected):
+    device = accelerator(acc, open_sim())
+    images, answers = (part[:2] for part in expected)
+    given = device.buffers[0]
+    device.buffers[0] = driver.Buffer(given[0].data[4:], given[0].address + 4), given[1]
+    with pytest.raises(UserError) as error:
+        device.run(device.integers(images))
+    assert str(error.value) == (
+        "DMA: a descriptor was refused after 0 frames: 8 does not divide an address, frames are out of "
+        "range, or the queue is full; reset() makes it ready again."
+    )
+    device.buffers[0] = given
+    device.reset()
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+
+
+class Failed:
+    """A shell that has stopped with an error: registers by address, all others are the simulation's."""
+
+    def __init__(self, bus, **registers: int):
+        self.bus, self.now = bus, bus.now
+        self.registers = {driver.REGISTERS[name]: value for name, value in registers.items()}
+
+    def __getattr__(self, name):
+        return getattr(self.bus, name)
+
+    def read(self, offset):
+        return self.registers.get(offset, self.bus.read(offset))
+
+
+def test_a_frame_that_ends_at_another_beat_is_one_sentence(acc, open_sim):
+    """The accelerator here does not: what the shell says of one that does is in tests/hw/test_shell.py."""
+    device = accelerator(acc, open_sim())
+    device.bus = Failed(device.bus, status=driver.FAILED, error=3, frames_done=7)
+    with pytest.raises(UserError) as error:
+        device.run(np.zeros((1, 4, 4, 3), int))
+    assert str(error.value) == (
+        "Accelerator: it ended a frame at another beat than 5 after 7 frames; reset() makes it ready again."
+    )
+
+
 def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expected):
     bus, rng = open_sim(pause=0.3), np.random.default_rng(5)
     device = accelerator(acc, bus, batch=8)
