@@ -19,7 +19,7 @@ from xnorforge.flows.bind import OPS
 from xnorforge.flows.bind.network import Bound
 from xnorforge.flows.finn_execution import specialised_names
 
-NAME = re.compile(r"(?P<type>[A-Za-z_]+?)(?:_Batch)?(?:_(?P<style>hls|rtl))?_(?P<number>\d+)")
+NAME = re.compile(r"(?P<type>[A-Za-z_]+?)(?:_Batch)?(?:_(?P<style>hls|rtl))?_(?P<number>[0-9]{1,9})")
 OLD_TYPES = {  # of earlier releases of FINN
     "MatrixVectorActivation": "MVAU",
     "StreamingFCLayer": "MVAU",
@@ -69,7 +69,7 @@ def read_finn_folding(
             no whole number from 1 on, or defaults are given.
     """
     if given.get("Defaults"):
-        raise UserError(f"{path}: has Defaults ({', '.join(given['Defaults'])}); give PE and SIMD per node.")
+        raise UserError(f"{path}: has Defaults; give PE and SIMD per node.")
     rows = {name: row for name, row in given.items() if name != "Defaults"}
     numbered = _numbered(rows, model, path, part)
     working = {one.name: one for one in bounds}
