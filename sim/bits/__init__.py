@@ -18,7 +18,12 @@ from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
 from xnorforge.hw.ops._loadable import loadable_of
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim.bits.kernels import channels_last
+from xnorforge.sim.bits.matrices import reads_patches
 from xnorforge.sim.bits.packed import as_integers, as_stream
+from xnorforge.sim.bits.patches import Patches
+
+BLOCK = 64  # images that a thread takes through all operators, so that they stay in its caches
 
 
 class BitSimulator:
@@ -33,6 +38,7 @@ class BitSimulator:
         self.ops = folded if isinstance(folded, list) else operators(folded)
         self.plain = [op.name for op in self.ops if not op.identity and part(op, "bits") is None]
         self.steps = [step_of(op) for op in self.ops]
+        self.tensors = [(op.sources, op.results, op.out_streams()) for op in self.ops]
 
     def load_template(self, weights) -> None:
         """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py.
@@ -43,30 +49,44 @@ class BitSimulator:
         template = loadable_of(self.ops)
         self.steps[self.ops.index(template)] = step_of(template.holding(weights))
 
-    def run(self, images, keep=(), block: int = 64) -> dict[str, np.ndarray]:
+    def run(self, images, keep=(), block: int = BLOCK, workers: int | None = None) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept
-        operators.
+        operators. Blocks of images run in `workers` threads, as many as `threads()` says if None.
         """
         wanted = {op.name for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]}
         blocks = [images[start : start + block] for start in range(0, len(images), block)]
-        with ThreadPoolExecutor(threads()) as pool:
+        with ThreadPoolExecutor(workers or threads()) as pool:
             parts = list(pool.map(lambda part: self.walk(part, wanted), blocks))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def walk(self, images, wanted) -> dict[str, np.ndarray]:
         """One block of images: {operator name: integers} of the wanted operators, in their order."""
-        found, kept = (
-            {self.ops[0].sources[0]: as_stream(enter(self.ops[0], images), self.ops[0].in_stream())},
-            {},
-        )
-        for op, step in zip(self.ops, self.steps):
-            results = step(*(found.pop(tensor) for tensor in op.sources))  # read once, so not needed any more
-            results = results if isinstance(results, list) else [results]
-            given = zip(op.results, results, op.out_streams(), strict=True)
-            found.update((tensor, as_stream(x, stream)) for tensor, x, stream in given)
+        found, kept = {self.ops[0].sources[0]: entered(self.ops[0], images)}, {}
+        for op, step, (sources, results, streams) in zip(self.ops, self.steps, self.tensors):
+            if op.identity and op.name not in wanted:
+                found.update(dict.fromkeys(results, found.pop(sources[0])))
+                continue
+            values = [found.pop(tensor) for tensor in sources]  # read once, so not needed any more
+            if not getattr(step, "reads_patches", False):
+                values = [x.cut() if isinstance(x, Patches) else x for x in values]
+            given = step(*values)
+            given = given if isinstance(given, list) else [given]
+            for tensor, x, stream in zip(results, given, streams, strict=True):
+                found[tensor] = as_stream(x, stream)
             if op.name in wanted:
-                kept[op.name] = as_integers(found[op.results[0]], op.out_stream())
+                kept[op.name] = as_integers(found[results[0]], streams[0])
         return kept
+
+
+def entered(op: HwOp, images):
+    """Images as the first operator takes them, see `hw.graph.enter`; bytes stay bytes."""
+    stream, images = op.in_stream(), np.asarray(images)
+    if images.dtype == np.uint8 and images.ndim == 4 and not stream.signed:
+        frames, channels, height, width = images.shape
+        pixels = np.empty((frames, height * width, channels), np.uint8)
+        channels_last(np.ascontiguousarray(images).reshape(frames, channels, -1), pixels)
+        return as_stream(pixels.reshape(-1, *stream.shape), stream)
+    return as_stream(enter(op, images), stream)
 
 
 def step_of(op: HwOp) -> Callable:
@@ -75,7 +95,7 @@ def step_of(op: HwOp) -> Callable:
     if module is not None:
         return module.step(op)
     if op.identity:
-        return lambda x: [x] * op.outputs  # nothing changes a value in place
+        return reads_patches(lambda x: [x] * op.outputs)  # nothing changes a value in place
     return lambda *inputs: op.run_all(*(as_integers(x, stream) for x, stream in zip(inputs, op.in_streams())))
 
 

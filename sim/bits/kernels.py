@@ -1,82 +1,249 @@
-"""The compiled kernels: binary matrix products on packed words. They run beside each other in threads.
+"""The compiled kernels. They run beside each other in threads, and no network needs another one.
 
 numba keeps compiled code beside the sources by default and does not notice an edit in another file, so the
-cache lies in a folder named by the hash of this one.
+cache lies in a folder named by the hash of the files that the code is made of.
+
+Windows lie on a *grid*: int64 (3, 3), per axis how many there are, and how many bytes one is behind the other
+among the windows and among the results. The windows of the last axis are taken several at a time.
 """
 
 import numba
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from xnorforge.core.artifacts import digest
+from xnorforge.sim.bits import vectors
 from xnorforge.sim.verilate import cache_dir
 
-numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
+SOURCES = (__file__, vectors.__file__)
+numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(*SOURCES)[:16]}")  # type: ignore[attr-defined]
 
-
-@intrinsic
-def popcount(_typing_context, _word):
-    """Number of ones in a uint64."""
-
-    def code(_context, builder, _signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), code
+_1, _2, _3, _4, _5, _6, _7, _8 = (vectors.unequal_bits(positions) for positions in range(1, 9))
+_a1, _a2, _a4, _a8 = (vectors.sums(positions, 1) for positions in (1, 2, 4, 8))
+_b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
+_d1, _d2, _d4, _d5 = (vectors.sums(positions, 4) for positions in (1, 2, 4, 5))
+_compare = vectors.compared()
+_peak = vectors.peak_loop()
 
 
 @njit(cache=True, nogil=True)
-def unequal(rows, weights, out):
-    """Count unequal bits: out[r, o] = Σ popcount(rows[r, w] ^ weights[w, o]).
+def count_windows(bits, weights, limits, length, runs, grid, out):
+    """Binary dot products of windows: the number of equal bits, or whether few enough are unequal.
 
     Args:
-        rows: uint64 (R, W).
-        weights: uint64 (W, O); outputs are the inner axis, so that the processor counts several at once.
-        out: int32 (R, O), overwritten.
+        bits: uint64 (any,), where the windows lie.
+        weights: uint64 (O / 16, words of a window, 16), 64-byte aligned.
+        limits: int64 (O,): bit o of a result is unequal bits <= limits[o]; negative: never. Of length 0: a
+            result is the numbers `length` - unequal bits.
+        runs: int64 (R, 2), see `vectors`.
+        grid: int64 (3, 3), see above.
+        out: uint8 (any,): results of O bits or int32, overwritten.
     """
-    count = np.empty(weights.shape[1], np.uint64)
-    for r in range(rows.shape[0]):
-        count[:] = 0
-        for w in range(rows.shape[1]):
-            word = rows[r, w]
-            for o in range(weights.shape[1]):
-                count[o] += popcount(word ^ weights[w, o])  # type: ignore[call-arg]
-        for o in range(weights.shape[1]):
-            out[r, o] = count[o]
+    compared = len(limits) > 0
+    step = 2 if compared else 64
+    words, size = weights.shape[1] * 128, grid[2, 0]
+    wide = -(-size // (-(-size // 8)))
+    stride, out_stride, table, count = grid[2, 1], grid[2, 2], runs.ctypes.data, len(runs)
+    for i in range(grid[0, 0]):
+        for block in range(len(weights)):
+            w = weights.ctypes.data + block * words
+            limit = limits.ctypes.data + block * 128 if compared else 0
+            for j in range(grid[1, 0]):
+                x = bits.ctypes.data + i * grid[0, 1] + j * grid[1, 1]
+                y = out.ctypes.data + i * grid[0, 2] + j * grid[1, 2] + block * step
+                for k in range(0, size, wide):
+                    many, a, b = min(wide, size - k), x + k * stride, y + k * out_stride
+                    if many == 8:
+                        _8(a, w, limit, length, table, count, stride, b, out_stride)
+                    elif many == 7:
+                        _7(a, w, limit, length, table, count, stride, b, out_stride)
+                    elif many == 6:
+                        _6(a, w, limit, length, table, count, stride, b, out_stride)
+                    elif many == 5:
+                        _5(a, w, limit, length, table, count, stride, b, out_stride)
+                    elif many == 4:
+                        _4(a, w, limit, length, table, count, stride, b, out_stride)
+                    elif many == 3:
+                        _3(a, w, limit, length, table, count, stride, b, out_stride)
+                    elif many == 2:
+                        _2(a, w, limit, length, table, count, stride, b, out_stride)
+                    else:
+                        _1(a, w, limit, length, table, count, stride, b, out_stride)
 
 
 @njit(cache=True, nogil=True)
-def unequal_at_most(rows, weights, limit, out):
-    """As `unequal`, each count compared at once: bit o of out[r] is count[r, o] <= limit[o].
+def sum_windows(short, image, weights, limits, offsets, runs, grid, out):
+    """Integer dot products of windows, or whether they reach a limit.
 
     Args:
-        limit: int64 (O,); negative: never.
-        out: uint64 (R, words of O bits), overwritten.
+        short: 1 of signed 16-bit numbers, 0 of unsigned bytes, which needs `vectors.byte_products()`.
+        image: uint8 (any,), where the numbers of the windows lie, and 3 bytes more.
+        weights: int32 (O / wide, words of 4 bytes of a window, wide), 64-byte aligned; wide is 16, 32 or
+            64.
+        limits: int32 (O,): bit o of a result is sum >= limits[o]. Of length 0: a result is the sums.
+        offsets: int32 (O,), what the sums start from.
+        runs: int64 (R, 2), in words of 4 bytes.
+        grid: int64 (3, 3).
+        out: uint8 (any,): results of O bits or int32, overwritten.
     """
-    count = np.empty(weights.shape[1], np.int64)
-    for r in range(rows.shape[0]):
-        count[:] = 0
-        for w in range(rows.shape[1]):
-            word = rows[r, w]
-            for o in range(weights.shape[1]):
-                count[o] += np.int64(popcount(word ^ weights[w, o]))  # type: ignore[call-arg]
-        for k in range(out.shape[1]):
-            bits = np.uint64(0)
-            for o in range(64 * k, min(64 * k + 64, weights.shape[1])):
-                bits |= np.uint64(count[o] <= limit[o]) << np.uint64(o - 64 * k)
-            out[r, k] = bits
+    compared, wide = len(limits) > 0, weights.shape[2]
+    step = wide // 8 if compared else wide * 4
+    words, size, largest = weights.shape[1] * wide * 4, grid[2, 0], 5 if wide == 64 else 8
+    stride, out_stride, table, count = grid[2, 1], grid[2, 2], runs.ctypes.data, len(runs)
+    for i in range(grid[0, 0]):
+        for block in range(len(weights)):
+            w, start = weights.ctypes.data + block * words, offsets.ctypes.data + block * wide * 4
+            limit = limits.ctypes.data + block * wide * 4 if compared else 0
+            for j in range(grid[1, 0]):
+                x = image.ctypes.data + i * grid[0, 1] + j * grid[1, 1]
+                y = out.ctypes.data + i * grid[0, 2] + j * grid[1, 2] + block * step
+                k = 0
+                while k < size:
+                    a, b, left = x + k * stride, y + k * out_stride, size - k
+                    many = largest if left >= largest else 4 if left >= 4 else 2 if left >= 2 else 1
+                    if wide == 64:
+                        if many == 5:
+                            _d5(short, a, w, limit, start, table, count, stride, b, out_stride)
+                        elif many == 4:
+                            _d4(short, a, w, limit, start, table, count, stride, b, out_stride)
+                        elif many == 2:
+                            _d2(short, a, w, limit, start, table, count, stride, b, out_stride)
+                        else:
+                            _d1(short, a, w, limit, start, table, count, stride, b, out_stride)
+                    elif wide == 32:
+                        if many == 8:
+                            _b8(short, a, w, limit, start, table, count, stride, b, out_stride)
+                        elif many == 4:
+                            _b4(short, a, w, limit, start, table, count, stride, b, out_stride)
+                        elif many == 2:
+                            _b2(short, a, w, limit, start, table, count, stride, b, out_stride)
+                        else:
+                            _b1(short, a, w, limit, start, table, count, stride, b, out_stride)
+                    elif many == 8:
+                        _a8(short, a, w, limit, start, table, count, stride, b, out_stride)
+                    elif many == 4:
+                        _a4(short, a, w, limit, start, table, count, stride, b, out_stride)
+                    elif many == 2:
+                        _a2(short, a, w, limit, start, table, count, stride, b, out_stride)
+                    else:
+                        _a1(short, a, w, limit, start, table, count, stride, b, out_stride)
+                    k += many
 
 
 @njit(cache=True, nogil=True)
-def products(rows, signs, out):
-    """Integer matrix product: out[r, o] = Σ rows[r, k] * signs[k, o], all of one integer type that holds the
-    sums.
+def reach(x, thresholds, falls, out):
+    """Bits of numbers that reach their channel's threshold: bit c of a pixel is (x[c] >= thresholds[c]),
+    inverted where `falls` says so.
 
-    A library's matrix product would start threads of its own inside ours.
+    Args:
+        x: int32 (pixels, C).
+        thresholds: int32 (C rounded up to 16,).
+        falls: uint8 (bytes of as many bits,), 1 where the bit is inverted; bits beyond C are 0.
+        out: uint8 (pixels, bytes of whole words), overwritten where there are channels.
     """
-    for r in range(rows.shape[0]):
-        out[r, :] = 0
-        for k in range(rows.shape[1]):
-            value = rows[r, k]
-            for o in range(signs.shape[1]):
-                out[r, o] += value * signs[k, o]
+    channels = x.shape[1]
+    whole = channels // 16 * 16
+    for pixel in range(len(x)):
+        a, b = x.ctypes.data + pixel * channels * 4, out.ctypes.data + pixel * out.shape[1]
+        for c in range(0, whole, 16):
+            least, inverted = thresholds.ctypes.data + 4 * c, falls.ctypes.data + c // 8
+            _compare(a + 4 * c, least, inverted, b + c // 8)
+        for c in range(whole, channels, 8):
+            bits = np.uint8(0)
+            for k in range(c, min(c + 8, channels)):
+                bits |= np.uint8(x[pixel, k] >= thresholds[k]) << np.uint8(k - c)
+            out[pixel, c // 8] = bits ^ falls[c // 8]
+
+
+@njit(cache=True, nogil=True)
+def levels(x, thresholds, falls, out):
+    """How many thresholds numbers reach: out = sum over steps s of (x >= thresholds[s]) != falls.
+
+    Args:
+        x: int32 (rows, K).
+        thresholds: int32 (steps, K).
+        falls: uint8 (K,), 0 or 1.
+        out: uint8 (rows, K), overwritten.
+    """
+    for row in range(len(x)):
+        for c in range(x.shape[1]):
+            out[row, c] = 0
+        for s in range(len(thresholds)):
+            for c in range(x.shape[1]):
+                out[row, c] += np.uint8(x[row, c] >= thresholds[s, c]) ^ falls[c]
+
+
+@njit(cache=True, nogil=True)
+def add_times(x, factors, low, mask, out):
+    """out[r, k] += x[r, k] * factors[k], then modulo mask + 1, a power of two, to low .. low + mask; int32
+    (rows, K) and (K,).
+    """
+    for row in range(len(x)):
+        for c in range(x.shape[1]):
+            out[row, c] = ((out[row, c] + x[row, c] * factors[c] - low) & mask) + low
+
+
+@njit(cache=True, nogil=True)
+def sum_of_two(x, factors, y, others, low, mask, out):
+    """out[r, k] = x[r, k] * factors[k] + y[r, k] * others[k], modulo mask + 1, a power of two, to low .. low
+    + mask; int32 (rows, K) and (K,).
+    """
+    for row in range(len(x)):
+        for c in range(x.shape[1]):
+            total = x[row, c] * factors[c] + y[row, c] * others[c]
+            out[row, c] = ((total - low) & mask) + low
+
+
+@njit(cache=True, nogil=True)
+def sum_pixels(image, height, width, out):
+    """Sums over windows (height, width) that do not overlap, of image int32 (N, H, W, C); out int32 (N, H //
+    height, W // width, C), overwritten.
+    """
+    images, rows, columns, channels = out.shape
+    for n in range(images):
+        for row in range(rows):
+            for column in range(columns):
+                for c in range(channels):
+                    out[n, row, column, c] = 0
+                for y in range(row * height, row * height + height):
+                    for x in range(column * width, column * width + width):
+                        for c in range(channels):
+                            out[n, row, column, c] += image[n, y, x, c]
+
+
+@njit(cache=True, nogil=True)
+def pool_words(image, height, width, every, out):
+    """OR, or with `every` AND, of the words of windows that do not overlap.
+
+    Args:
+        image: uint64 (N, H, W, words).
+        height, width: of a window.
+        out: uint64 (N, H // height, W // width, words), overwritten.
+    """
+    images, rows, columns, words = out.shape
+    for n in range(images):
+        for row in range(rows):
+            for column in range(columns):
+                for word in range(words):
+                    bits = image[n, row * height, column * width, word]
+                    for y in range(height):
+                        for x in range(width):
+                            tap = image[n, row * height + y, column * width + x, word]
+                            bits = bits & tap if every else bits | tap
+                    out[n, row, column, word] = bits
+
+
+@njit(cache=True, nogil=True)
+def channels_last(planes, out):
+    """Planes uint8 (N, C, H * W) to pixels uint8 (N, H * W, C), overwritten."""
+    images, channels, pixels = planes.shape
+    for n in range(images):
+        for pixel in range(pixels):
+            for c in range(channels):
+                out[n, pixel, c] = planes[n, c, pixel]
+
+
+@njit(cache=True, nogil=True)
+def peak(words, weights, rounds, out):
+    """`vectors.peak_loop` on arrays: 2 * 512 * 8 operations per round."""
+    _peak(words.ctypes.data, weights.ctypes.data, rounds, out.ctypes.data)  # type: ignore

@@ -1,9 +1,48 @@
-"""Steps of matrix-vector units, shared by the operators that are ones."""
+"""Steps of matrix-vector units, shared by the operators that are ones. Windows are read where they lie."""
+
+from math import prod
 
 import numpy as np
 
-from xnorforge.sim.bits.kernels import products, unequal, unequal_at_most
-from xnorforge.sim.bits.packed import Packed, as_integers, pack
+from xnorforge.hw.ops._streams import value_range
+from xnorforge.sim.bits.kernels import count_windows, sum_windows
+from xnorforge.sim.bits.packed import Packed, pack
+from xnorforge.sim.bits.patches import Patches, rows_grid
+from xnorforge.sim.bits.vectors import LANES, byte_products
+
+SHORT = 2**15
+LONGEST = 2**31 - 1
+NONE = {kind: np.zeros(0, kind) for kind in (np.int32, np.int64)}
+
+
+def reads_patches(step):
+    """Mark a step that takes `Patches` as they are; others get them cut out."""
+    step.reads_patches = True
+    return step
+
+
+def aligned(values: np.ndarray) -> np.ndarray:
+    """A copy that starts at a multiple of 64 bytes."""
+    room = np.zeros(values.nbytes + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    copy = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+def rounded_up(number: int, to: int) -> int:
+    """The next multiple."""
+    return -(-number // to) * to
+
+
+def padded(values: np.ndarray, length: int, value: int) -> np.ndarray:
+    """A row of numbers, as many more as are missing, each `value`."""
+    return np.concatenate([values, np.full(length - len(values), value, values.dtype)])
+
+
+def bits_out(frames: int, vectors: int, mh: int) -> Packed:
+    """Room for results of mh bits, still 0: the kernels write whole bytes of some of them only."""
+    return Packed(np.zeros((frames, vectors, -(-mh // 64)), np.uint64), mh)
 
 
 def matches(op):
@@ -13,59 +52,147 @@ def matches(op):
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape
-    limit = None if thresholds is None else mw - np.asarray(thresholds).astype(np.int64)
-    packed = {}
+    rows = rounded_up(mh, LANES)
+    limits = NONE[np.int64]
+    if thresholds is not None:
+        limits = padded(mw - np.asarray(thresholds).astype(np.int64), rows, -1)
+    columns: dict[int, np.ndarray] = {}
 
-    def step(x: Packed):
-        x = x.rows(mw)
-        if x.bits not in packed:  # a column of weights, cut into the segments of a row
-            columns = pack(weights.T.reshape(mh, -1, x.bits)).words
-            packed[x.bits] = np.ascontiguousarray(columns.reshape(mh, -1).T)
-        frames = len(x.words)
-        rows = np.ascontiguousarray(x.words).reshape(-1, len(packed[x.bits]))
-        if limit is None:
-            out = np.empty((len(rows), mh), np.int32)
-            unequal(rows, packed[x.bits], out)
-            return (mw - out).reshape(frames, *shape)
-        out = np.empty((len(rows), -(-mh // 64)), np.uint64)
-        unequal_at_most(rows, packed[x.bits], limit, out)
-        return Packed(out.reshape(frames, -1, out.shape[1]), mh)
+    def packed_columns(bits: int) -> np.ndarray:
+        """The weights for rows of segments of that many bits."""
+        if bits not in columns:
+            cut = pack(weights.T.reshape(mh, -1, bits)).words.reshape(mh, -1)
+            cut = np.concatenate([cut, np.zeros((rows - mh, cut.shape[1]), np.uint64)])
+            columns[bits] = aligned(cut.reshape(-1, LANES, cut.shape[1]).transpose(0, 2, 1))
+        return columns[bits]
+
+    vectors = prod(shape) // mh
+
+    @reads_patches
+    def step(x: Packed | Patches):
+        frames = len(x)
+        found = bits_out(frames, vectors, mh) if len(limits) else np.empty((frames, vectors, rows), np.int32)
+        out = found.words if isinstance(found, Packed) else found
+        result = out.shape[2] * out.itemsize
+        if isinstance(x, Patches) and direct(x, mw):
+            taken, words = x.image, packed_columns(x.bits)
+            runs, grid = np.array(x.runs(8), np.int64), x.grid(8, result)
+            runs[:, 1] //= 8
+        else:
+            cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
+            taken, words = np.ascontiguousarray(cut.words), packed_columns(cut.bits)
+            runs = np.array([[0, words.shape[1]]], np.int64)
+            grid = rows_grid(frames * vectors, words.shape[1] * 8, result)
+        view = out.reshape(-1).view(np.uint8)
+        count_windows(taken.reshape(-1), words, limits, mw, runs, grid, view)
+        return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
 
     return step
 
 
-def signed_sums(op):
-    """Of units that sum +x or -x by weights of 1 and 0, maybe against thresholds; in 32 bits where they
-    fit.
-    """
-    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
-    thresholds = op.arrays_of.get("thresholds")
-    kind = np.int32 if len(weights) << op.in_stream().bits < 1 << 31 else np.int64
-    signs, shape = (2 * weights - 1).astype(kind), op.out_stream().shape
+def direct(x: Patches, mw: int) -> bool:
+    """Whether vectors of mw bits are windows of whole segments."""
+    segments = x.image.shape[3] // -(-x.bits // 64)
+    return len(x.taps) * segments * x.bits == mw
 
+
+class Columns:
+    """Integer weights (mw, mh) in the form of `kernels.sum_windows`.
+
+    Args:
+        short: as there.
+        weights: int64; they fit signed bytes, or 16 bits where short.
+        runs: how many numbers of a vector each run of windows holds.
+    """
+
+    def __init__(self, short: bool, weights: np.ndarray, runs: list[int]):
+        mh = weights.shape[1]
+        rows = rounded_up(mh, LANES)
+        self.wide = next(wide for wide in (64, 32, 16) if rows % wide == 0)
+        per_word = 2 if short else 4
+        parts, at = [], 0
+        for length in runs:
+            part = np.zeros((rounded_up(length, per_word), rows), np.int16 if short else np.int8)
+            part[:length, :mh] = weights[at : at + length]
+            parts.append(part)
+            at += length
+        words = np.concatenate(parts).reshape(-1, per_word, rows // self.wide, self.wide)
+        self.words = aligned(np.ascontiguousarray(words.transpose(2, 0, 3, 1)).view(np.int32)[..., 0])
+
+
+def of_matrix(op):
+    """`products` of units that state themselves as a matrix."""
+    matrix = op.matrix()
+    return products(op, matrix.weights, matrix.bias)
+
+
+def products(op, weights, bias):
+    """Of units that compute x @ weights + bias, of integers x (…, mw), weights (mw, mh) and bias (mh,), maybe
+    against thresholds.
+    """
+    weights, bias = (np.asarray(values).astype(np.int64) for values in (weights, bias))
+    source, shape, thresholds = op.in_stream(), op.out_stream().shape, op.arrays_of.get("thresholds")
+    thresholds = None if thresholds is None else np.asarray(thresholds).astype(np.int64)
+    mw, mh = weights.shape
+    low, high = value_range(source.bits, source.signed)
+    most = int((abs(weights).sum(axis=0) * max(-low, high) + abs(bias)).max())
+    as_bytes = byte_products() and low >= 0 and high < 256 and abs(2 * weights + 1).max() < 256
+    fits = as_bytes or max(-low, high, int(abs(weights).max())) < SHORT
+    if not fits or most >= LONGEST:
+        return wide_products(weights, bias, thresholds, shape, float if most < 2**53 else np.int64)
+    kind, per_word = (np.uint8, 4) if as_bytes else (np.int16, 2)
+    rows, vectors = rounded_up(mh, LANES), prod(shape) // mh
+    offsets = padded(bias.astype(np.int32), rows, 0)
+    limits = NONE[np.int32]
+    if thresholds is not None:
+        reached = np.clip(thresholds, -LONGEST, LONGEST)
+        limits = padded(reached.astype(np.int32), rows, LONGEST)
+    columns: dict[tuple[int, ...], Columns] = {}
+
+    @reads_patches
     def step(x):
-        rows = as_integers(x, op.in_stream()).astype(kind).reshape(-1, len(signs))
-        sums = np.empty((len(rows), signs.shape[1]), kind)
-        products(rows, signs, sums)
-        if thresholds is None:
-            return sums.reshape(-1, *shape)
-        bits = sums.reshape(len(x), -1, signs.shape[1]) >= np.asarray(thresholds).astype(np.int64)
-        return pack(bits)
+        if isinstance(x, Patches) and (x.bits or len(x.taps) * x.image.shape[3] != mw):
+            x = x.cut()
+        frames, item = len(x), np.dtype(kind).itemsize
+        found = bits_out(frames, vectors, mh) if len(limits) else np.empty((frames, vectors, rows), np.int32)
+        out = found.words if isinstance(found, Packed) else found
+        result = out.shape[2] * out.itemsize
+        if isinstance(x, Patches):
+            taken, runs, grid = x.image, x.runs(item), x.grid(item, result)
+        else:
+            taken = x.unpack() if isinstance(x, Packed) else x
+            runs, grid = [[0, mw * item]], rows_grid(frames * vectors, mw * item, result)
+        key = tuple(length // item for _, length in runs)
+        if key not in columns:
+            columns[key] = Columns(not as_bytes, weights, list(key))
+        table = np.array([[start, -(-length // (item * per_word))] for start, length in runs], np.int64)
+        numbers = with_room(taken, kind, any(length % per_word for length in key))
+        view, words = out.reshape(-1).view(np.uint8), columns[key].words
+        sum_windows(int(not as_bytes), numbers, words, limits, offsets, table, grid, view)
+        return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
 
     return step
 
 
-def integer_sums(op):
-    """Of units whose `result(x, weights)` is a product of integers: as `execute_node`, from bits without a
-    detour over wide integers.
+def with_room(x: np.ndarray, kind, more: bool) -> np.ndarray:
+    """Integers as bytes of numbers of that type, one behind the other; with `more`, 4 bytes behind the
+    last.
     """
-    weights = np.asarray(op.arrays_of["weights"])
-    kind = np.float32 if len(weights) << (op.in_bits + op.weight_bits - 1) < 2**24 else np.float64
-    weights, thresholds, shape = weights.astype(kind), op.arrays_of.get("thresholds"), op.out_stream().shape
+    if not more:
+        return np.ascontiguousarray(x, kind).reshape(-1).view(np.uint8)
+    room = np.zeros(x.size + 4 // np.dtype(kind).itemsize, kind)
+    room[: x.size].reshape(x.shape)[...] = x
+    return room.view(np.uint8)
+
+
+def wide_products(weights: np.ndarray, bias: np.ndarray, thresholds, shape: tuple[int, ...], exact):
+    """As `products`, for numbers or sums too wide for the kernel, in a type that holds every sum."""
+    weights, bias = weights.astype(exact), bias.astype(exact)
 
     def step(x):
         rows = x.unpack() if isinstance(x, Packed) else x
-        result = op.result(rows.reshape(-1, len(weights)).astype(kind), weights).reshape(len(rows), *shape)
-        return result.astype(np.int64) if thresholds is None else pack(result >= np.asarray(thresholds))
+        sums = rows.reshape(-1, len(weights)).astype(exact) @ weights + bias
+        sums = sums.astype(np.int64).reshape(len(rows), *shape)
+        return sums if thresholds is None else pack(sums >= thresholds)
 
     return step

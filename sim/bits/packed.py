@@ -22,6 +22,9 @@ class Packed:
     words: np.ndarray
     bits: int
 
+    def __len__(self) -> int:
+        return len(self.words)
+
     def rows(self, length: int) -> "Packed":
         """The same bits, with rows of `length` bits made of whole segments; cut anew where that does not
         divide.
@@ -44,14 +47,34 @@ def pack(bits) -> Packed:
     return Packed(raw.view("<u8"), bits.shape[-1])
 
 
-def as_stream(x, stream) -> "Packed | np.ndarray":
-    """A value in the form its stream asks for: `Packed` of single unsigned bits, else integers."""
+def side_by_side(parts) -> Packed:
+    """Segments of several tensors (N, segments) joined to one segment each."""
+    total = sum(part.bits for part in parts)
+    out = np.zeros((*parts[0].words.shape[:2], -(-total // 64)), np.uint64)
+    at = 0
+    for part in parts:
+        first, shift = divmod(at, 64)
+        for k in range(part.words.shape[2]):
+            out[:, :, first + k] |= part.words[:, :, k] << np.uint64(shift)
+            if shift and first + k + 1 < out.shape[2]:
+                out[:, :, first + k + 1] |= part.words[:, :, k] >> np.uint64(64 - shift)
+        at += part.bits
+    return Packed(out, total)
+
+
+def as_stream(x, stream):
+    """A value in the form its stream asks for: `Packed` of single unsigned bits, else integers of any type
+    that holds them. Windows that are not cut out stay so.
+    """
+    if hasattr(x, "cut"):
+        return x
     if stream.bits > 1 or stream.signed:
-        return as_integers(x, stream)
+        return x.unpack().reshape(-1, *stream.shape) if isinstance(x, Packed) else x
     return x if isinstance(x, Packed) else pack(x.reshape(-1, *stream.shape))
 
 
 def as_integers(x, stream) -> np.ndarray:
     """A value as integers (N, *shape), packed or not, in the form of their width (`hw/any_width.py`)."""
+    x = x.cut() if hasattr(x, "cut") else x
     plain = x.unpack() if isinstance(x, Packed) else x
     return as_width(plain, stream.bits).reshape(-1, *stream.shape)

@@ -1,0 +1,132 @@
+"""Steps of operators that work element by element, in 32 bits where every number fits."""
+
+from math import prod
+
+import numpy as np
+
+from xnorforge.hw.ops._streams import divisors, value_range
+from xnorforge.sim.bits.kernels import add_times, levels, reach, sum_of_two, sum_pixels
+from xnorforge.sim.bits.packed import Packed, as_integers
+
+WIDEST = 30  # bits of numbers, signed or not, that 32 bits compare with any threshold that they can miss
+ROW = 1024  # elements that a kernel takes in a row, a few pixels of few channels
+
+
+def as_int32(x, stream) -> np.ndarray:
+    """A value as int32 (N, *shape), modulo 2^32."""
+    plain = x.unpack() if isinstance(x, Packed) else x
+    return np.ascontiguousarray(plain, np.int32).reshape(-1, *stream.shape)
+
+
+def pixels_in_a_row(shape: tuple[int, ...]) -> int:
+    """How many pixels of a frame a kernel takes at once; they divide the frame."""
+    return max(count for count in divisors(prod(shape[:-1])) if count == 1 or count * shape[-1] <= ROW)
+
+
+def reached(op, thresholds: np.ndarray, direction: np.ndarray):
+    """Levels: how many of its channel's thresholds (C, steps) a number reaches, times direction (C,) of +-1;
+    packed bits where there is one step.
+    """
+    source, (channels, steps) = op.in_stream(), thresholds.shape
+    if source.bits > WIDEST:
+        return wide_levels(op, thresholds, direction)
+    low, high = value_range(WIDEST, True)
+    falls = direction < 0  # -x >= t: not x >= 1 - t
+    least = np.where(falls[:, None], 1 - thresholds, thresholds)
+    least = np.clip(least, 2 * low, 2 * high + 1).astype(np.int32)
+
+    if steps == 1:
+        words = -(-channels // 64)
+        row = np.zeros(64 * words, np.int32)
+        row[:channels] = least[:, 0]
+        inverted = np.zeros(64 * words, np.uint8)
+        inverted[:channels] = falls
+        inverted = np.packbits(inverted, bitorder="little")
+
+        def bits(x):
+            numbers = as_int32(x, source).reshape(-1, channels)
+            out = np.zeros((len(x), len(numbers) // len(x), words), np.uint64)
+            reach(numbers, row, inverted, out.view(np.uint8).reshape(len(numbers), -1))
+            return Packed(out, channels)
+
+        return bits
+
+    count = pixels_in_a_row(source.shape)
+    rows, inverted = np.tile(least.T, (1, count)), np.tile(falls.astype(np.uint8), count)
+
+    def step(x):
+        numbers = as_int32(x, source).reshape(-1, count * channels)
+        out = np.empty(numbers.shape, np.uint8)
+        levels(numbers, np.ascontiguousarray(rows), inverted, out)
+        return out.reshape(-1, *source.shape)
+
+    return step
+
+
+def wide_levels(op, thresholds: np.ndarray, direction: np.ndarray):
+    """As `reached`, of numbers of any width."""
+
+    def step(x):
+        x = as_integers(x, op.in_stream()) * direction
+        level = np.zeros(x.shape, np.int64)
+        for step_of_channel in thresholds.T:
+            level += x >= step_of_channel
+        return level
+
+    return step
+
+
+def weighted(op, factors: np.ndarray):
+    """The sum of the streams, each times its row of factors (streams, C), modulo 2**bits of the result: 32
+    bits hold that whatever the terms are. None where the result, or a stream, is too wide.
+    """
+    sources, sink = op.in_streams(), op.out_stream()
+    if sink.bits > WIDEST or max(source.bits for source in sources) > 62:
+        return None
+    low, _ = value_range(sink.bits, sink.signed)
+    count = pixels_in_a_row(sink.shape)
+    mask = (1 << sink.bits) - 1
+    rows = [np.tile((row % 2**32).astype(np.uint32).view(np.int32), count) for row in factors]
+
+    def step(*given):
+        terms = [as_int32(x, source).reshape(-1, len(rows[0])) for x, source in zip(given, sources)]
+        out = np.zeros(terms[0].shape, np.int32)
+        if len(terms) == 2:
+            sum_of_two(terms[0], rows[0], terms[1], rows[1], low, mask, out)
+        else:
+            for term, row in zip(terms, rows):
+                add_times(term, row, low, mask, out)
+        return out.reshape(-1, *sink.shape)
+
+    return step
+
+
+def pooled(op):
+    """Of pools that state what becomes of the pixels of a window (`Pool.reduced`)."""
+    source, sink = op.in_stream(), op.out_stream()
+    height, width, channels, kh, kw = op.pixels()
+    rows, columns = height // kh * kh, width // kw * kw
+
+    def step(x):
+        x = as_int32(x, source) if max(source.bits, sink.bits) <= WIDEST else as_integers(x, source)
+        image = x.reshape(-1, height, width, channels)
+        taps = [image[:, y:rows:kh, c:columns:kw] for y in range(kh) for c in range(kw)]
+        return op.reduced(taps).reshape(-1, *sink.shape)
+
+    return step
+
+
+def summed(op):
+    """Of pools that add up the pixels of a window."""
+    source, sink = op.in_stream(), op.out_stream()
+    if max(source.bits, sink.bits) > WIDEST:
+        return pooled(op)
+    height, width, channels, kh, kw = op.pixels()
+
+    def step(x):
+        image = as_int32(x, source).reshape(-1, height, width, channels)
+        out = np.empty((len(image), height // kh, width // kw, channels), np.int32)
+        sum_pixels(image, kh, kw, out)
+        return out.reshape(-1, *sink.shape)
+
+    return step

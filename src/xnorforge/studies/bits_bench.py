@@ -1,0 +1,139 @@
+"""How near the bit simulator is to this machine's limit, and how far from onnxruntime: one thread, processor
+time, all measured turn by turn.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from xnorforge.core.artifacts import whole, write_json
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.bits.kernels import peak
+from xnorforge.sim.bits.matrices import aligned
+
+ROUNDS = 200_000  # of the peak, a fraction of a second
+TURNS = 7  # the best of so many counts: others may be busy on the machine
+IMAGES = 256
+SINGLY = 16  # images that onnxruntime gets in a turn, one by one, as the file has them
+
+
+def measure(acc: Path, images: int = IMAGES) -> dict:
+    """Measure the accelerator in a folder and write `bench.json` and `bench.md` into it.
+
+    Returns:
+        `ratio` (images per second over onnxruntime's), `share` (of `peak`), `operations` of matrices per
+        image, two per weight and position; `peak` and `reached` in 10^12 operations per second; images per
+        second of both, by processor time of one thread.
+    """
+    import onnxruntime
+
+    simulator = BitSimulator(acc / "folded.onnx")
+    golden = np.load(acc.parent / "golden.npz")["images"]
+    pictures = np.resize(golden, (images, *golden.shape[1:]))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = floating(onnx.load(acc.parent / "model.onnx"))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    name = session.get_inputs()[0].name
+    singles = [picture[None].astype(np.float32) for picture in pictures[:SINGLY]]
+    words, weights, out = (aligned(np.ones(shape, np.uint64)) for shape in ((512,), (8, 8, 8), (8,)))
+    works = {
+        "peak": lambda: peak(words, weights, ROUNDS, out),
+        "bits": lambda: simulator.run(pictures, workers=1),
+        "onnxruntime": lambda: [session.run(None, {name: single}) for single in singles],
+    }
+    for work in works.values():
+        work()  # compiles the kernels, fills the caches
+    best = dict.fromkeys(works, np.inf)
+    for _ in range(TURNS):
+        for key, work in works.items():
+            best[key] = min(best[key], _seconds(work))
+    limit = ROUNDS * 2 * 512 * 8 / best["peak"] / 1e12
+    ours, theirs = images / best["bits"], SINGLY / best["onnxruntime"]
+    operations = sum(
+        2 * int(np.prod(op.arrays_of["weights"].shape)) * int(op.get_nodeattr("vectors"))
+        for op in simulator.ops
+        if "weights" in op.arrays_of and "vectors" in op.get_nodeattr_types()
+    )
+    reached = operations * ours / 1e12
+    record = {
+        "ratio": ours / theirs, "share": reached / limit, "peak": limit, "reached": reached,
+        "operations": operations, "bits_images_per_s": ours, "onnxruntime_images_per_s": theirs,
+        "images": images, "threads": 1, "time": "processor",
+    }  # fmt: skip
+    write_json(acc / "bench.json", record)
+    with whole(acc / "bench.md") as aside:
+        aside.write_text(as_markdown(record))
+    return record
+
+
+def as_markdown(record: dict) -> str:
+    """The record as a table, the ratio first."""
+    rows = [
+        ("bit simulator over onnxruntime", f"x{record['ratio']:.1f}"),
+        ("share of the peak", f"{record['share']:.1%}"),
+        ("peak, xor and population count", f"{record['peak']:.2f} T op/s"),
+        ("bit simulator", f"{record['bits_images_per_s']:,.0f} images/s, {record['reached']:.2f} T op/s"),
+        ("onnxruntime, float32, image by image", f"{record['onnxruntime_images_per_s']:,.0f} images/s"),
+        ("matrices, per image", f"{record['operations'] / 1e6:,.1f} M operations"),
+    ]
+    lines = [f"| {what} | {value} |" for what, value in rows]
+    return "\n".join(["| one thread, processor time | |", "|---|---|", *lines, ""])
+
+
+def floating(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A QONNX graph in operators of ONNX alone, for speed: BipolarQuant is Sign times its scale (which gives 0
+    at 0), Quant a rounding between two bounds; of constants both are computed here.
+    """
+    graph = model.graph
+    known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    nodes = []
+    for node in graph.node:
+        if node.op_type not in ("BipolarQuant", "Quant"):
+            nodes.append(node)
+            continue
+        x, result = node.input[0], node.output[0]
+        constants = [known[name].astype(np.float32) for name in node.input[1:]]
+        scale = constants[0]
+        if node.op_type == "BipolarQuant":
+            if x in known:
+                known[result] = np.where(known[x] >= 0, scale, -scale).astype(np.float32)
+                continue
+            chain = [("Sign", None)] + ([] if (scale == 1).all() else [("Mul", scale)])
+        else:
+            low, high = _bounds(node, int(constants[2]))
+            if x in known:
+                known[result] = np.clip(np.round(known[x] / scale), low, high).astype(np.float32) * scale
+                continue
+            chain = [("Div", scale), ("Round", None), ("Clip", (low, high)), ("Mul", scale)]
+        for k, (kind, values) in enumerate(chain):
+            out = result if k == len(chain) - 1 else f"{result}_{k}"
+            values = () if values is None else values if isinstance(values, tuple) else (values,)
+            names = [f"{result}_{k}_{i}" for i in range(len(values))]
+            known.update((name, np.asarray(value, np.float32)) for name, value in zip(names, values))
+            nodes.append(helper.make_node(kind, [x, *names], [out]))
+            x = out
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    graph.initializer.extend(numpy_helper.from_array(known[name], name) for name in known if name in used)
+    del graph.value_info[:]
+    return model
+
+
+def _bounds(node: onnx.NodeProto, bits: int) -> tuple[int, int]:
+    """Least and greatest integer of a Quant."""
+    flags = {attribute.name: attribute.i for attribute in node.attribute}
+    if flags.get("signed", 1):
+        return -(1 << (bits - 1)) + flags.get("narrow", 0), (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1 - flags.get("narrow", 0)
+
+
+def _seconds(work) -> float:
+    """Processor time of a call."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
