@@ -29,6 +29,7 @@ from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
+from xnorforge.sw.nn.eight_bit import Features
 
 # The operator of the exported graph: hw/ops/interact/lower.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
@@ -129,7 +130,7 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     Sums of pixels, scores and projected shortcuts stay as they are.
     """
     for part in network.modules():
-        if isinstance(part, building_blocks.BiReal) or (
+        if isinstance(part, (building_blocks.BiReal, Features)) or (
             isinstance(part, building_blocks.Block) and not part.pixels
         ):
             norm: AnyModule = part.norm

@@ -18,14 +18,14 @@ docs/methods/group_net.md tells what is published, what is read in the authors' 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, branches, splitting, threshold_folding
-from xnorforge.sw.nn.binary import TriangularSign, signs
+from xnorforge.sw.nn.binary import TriangularSign
+from xnorforge.sw.nn.scaled import Scaled, ScaledConv, ScaledLinear
 
 REAL, BINARY = "real", "binary"
 CHOICES = {
@@ -37,22 +37,6 @@ CHOICES = {
 }
 
 
-class WeightSign(torch.autograd.Function):
-    """sign(W) in units of alpha: the gradient of alpha * sign(W), which is 1 / alpha times that of sign(W),
-    goes to W.
-    """
-
-    @staticmethod
-    def forward(ctx, weight, alpha):
-        ctx.save_for_backward(alpha)
-        return signs(weight)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (alpha,) = ctx.saved_tensors
-        return gradient / alpha, None
-
-
 class Sign(nn.Module):
     """Activations to -1 and +1, or their tanh in the real stage."""
 
@@ -60,31 +44,6 @@ class Sign(nn.Module):
 
     def forward(self, x):
         return x.tanh() if self.real else TriangularSign.apply(x)
-
-
-class _Scaled:
-    """A layer with alpha * sign(W), or W in the real stage, in units of alpha."""
-
-    real, per_channel = False, False
-    weight: torch.Tensor
-
-    def alpha(self) -> torch.Tensor:
-        """The mean |W|, of the layer or of each output channel; no gradient goes through it."""
-        size = self.weight.detach().abs()
-        found = size.flatten(1).mean(1) if self.per_channel else size.mean().view(1)
-        return found.clamp(min=1e-6).view(-1, *[1] * (self.weight.dim() - 1))
-
-    def values(self) -> torch.Tensor:
-        """The weights the layer multiplies with."""
-        return self.weight / self.alpha() if self.real else WeightSign.apply(self.weight, self.alpha())
-
-
-class ScaledConv(_Scaled, binary.BinaryConv):
-    """Convolution."""
-
-
-class ScaledLinear(_Scaled, binary.BinaryLinear):
-    """Dense layer."""
 
 
 class Layers(binary.Plain):
@@ -112,7 +71,7 @@ class Layers(binary.Plain):
 def make_real(network: nn.Module, real: bool) -> None:
     """Real weights and tanh in all layers, or signs."""
     for part in network.modules():
-        if isinstance(part, (Sign, _Scaled)):
+        if isinstance(part, (Sign, Scaled)):
             part.real = real
 
 

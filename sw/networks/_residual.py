@@ -3,17 +3,38 @@
 from torch import nn
 
 from xnorforge.sw.nn.binary import Plain
-from xnorforge.sw.nn.building_blocks import BiReal, Network, Pooled, Scores, Stem
+from xnorforge.sw.nn.building_blocks import BiReal, Copied, Network, Pooled, Projected, Scores, Stem
+from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores, EightShortcut
+
+STAGE = 6  # convolutions
 
 
 def residual(layers: Plain, widths: tuple[int, int, int, int], scale: float, copied: bool) -> Network:
     """A stem and three stages of six 3x3 convolutions on maps of 32, 16 and 8, a shortcut around each; the
     mean; dense.
     """
-    parts: list[nn.Module] = [Stem(layers, 3, widths[0])]
+    stem, stages = Stem(layers, 3, widths[0]), _stages(layers, widths, Copied if copied else Projected)
+    return Network(stem, *stages, Pooled(layers, 8), Scores(layers, widths[3], 10, scale))
+
+
+def residual_with_8_bit_ends(
+    layers: Plain, widths: tuple[int, int, int, int], copied: bool, prelu: bool, size: int = 32
+) -> Network:
+    """The same with stem, 1x1 shortcuts and classifier in 8 bits, for pictures of `size` x `size` pixels;
+    with PReLU in front of each sum if asked.
+    """
+    stem = EightConv(layers, 3, widths[0], 3, pad=1)
+    stages = _stages(layers, widths, Copied if copied else EightShortcut, prelu)
+    return Network(stem, *stages, EightPooled(layers, size // 4), EightScores(layers, widths[3], 10))
+
+
+def _stages(layers: Plain, widths: tuple[int, int, int, int], wider, prelu: bool = False) -> list[nn.Module]:
+    """Three stages, the second and third of half the height and width."""
+    parts: list[nn.Module] = []
     inputs = widths[0]
     for stage, outputs in enumerate(widths[1:]):
-        for at in range(6):
-            parts.append(BiReal(layers, inputs, outputs, 2 if stage and not at else 1, copied))
+        for at in range(STAGE):
+            stride = 2 if stage and not at else 1
+            parts.append(BiReal(layers, inputs, outputs, stride, wider=wider, prelu=prelu))
             inputs = outputs
-    return Network(*parts, Pooled(layers, 8), Scores(layers, inputs, 10, scale))
+    return parts

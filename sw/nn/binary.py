@@ -9,7 +9,8 @@ float32:
 
 This is the straight-through estimator (Hubara et al., "Binarized Neural Networks", NIPS 2016, equations 1 and
 4). A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`,
-`linear(inputs, outputs)`, `sign()`, and `head(inputs, outputs)` with 8-bit weights.
+`linear(inputs, outputs)`, `sign()`, `head(inputs, outputs)` with 8-bit weights, and what `Plain` has beside
+them: 8-bit layers and activations of the ends of a network, and what stands between a batch norm and a sum.
 """
 
 from typing import Any, ClassVar, TypeAlias
@@ -19,8 +20,10 @@ import torch.nn.functional as F
 from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
-from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
+from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
 from torch import nn
+
+from xnorforge.sw.nn.rectifiers import Rectifier, TrainedRectifier
 
 # A module that is used by its attributes: torch's stubs let each attribute of a module be a tensor or a
 # module,
@@ -140,9 +143,55 @@ class Plain:
         nn.init.normal_(layer.weight, std=inputs**-0.5)
         return layer
 
-    def sign(self) -> nn.Module:
-        """The activation."""
+    def sign(self, _channels: int | None = None) -> nn.Module:
+        """The activation; of so many channels where it reads a stream of real numbers."""
         return Sign()
+
+    def eight_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+        """A square convolution without padding and bias, real here, of 8-bit weights once deployed."""
+        layer = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
+        nn.init.kaiming_normal_(layer.weight)
+        return layer
+
+    def eight_linear(self, inputs: int, outputs: int) -> nn.Linear:
+        """A dense layer without bias, real here, of 8-bit weights once deployed."""
+        layer = nn.Linear(inputs, outputs, bias=False)
+        nn.init.normal_(layer.weight, std=inputs**-0.5)
+        return layer
+
+    def eight_act(self, limit: float) -> nn.Module:
+        """Real numbers to the nearest of 256 that are limit / 128 apart, from -limit on; a power of two."""
+        return EightAct(limit)
+
+    def rectifier(self, channels: int, prelu: bool) -> nn.Module:
+        """What stands between a batch norm of so many channels and a sum: nothing, or a PReLU."""
+        return TrainedRectifier(channels, shifted=False) if prelu else nn.Identity()
+
+
+class _EightBits(torch.autograd.Function):
+    """The nearest multiple of limit / 128 in [-limit, limit), with a hard-tanh gradient."""
+
+    @staticmethod
+    def forward(ctx, x, limit):
+        ctx.save_for_backward(x)
+        ctx.limit = limit
+        return x.mul(128 / limit).round_().clamp_(-128, 127).mul_(limit / 128)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, x, -ctx.limit, ctx.limit), None
+
+
+class EightAct(nn.Module):
+    """Real numbers to 8 bits; bfloat16 would not hold what comes in."""
+
+    def __init__(self, limit: float):
+        super().__init__()
+        self.limit = limit
+
+    def forward(self, x):
+        return _EightBits.apply(x.float(), self.limit)
 
 
 class EightWeights(Int8WeightPerTensorFixedPoint):
@@ -153,6 +202,13 @@ class EightWeights(Int8WeightPerTensorFixedPoint):
         RestrictValueType.FP,
         127 / 128,
     )
+
+
+class EightActivations(Int8ActPerTensorFixedPoint):
+    """k / 128 times `scaling_init`, k in -128..127."""
+
+    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 1.0
+    narrow_range = False
 
 
 class Brevitas(Plain):
@@ -168,9 +224,20 @@ class Brevitas(Plain):
         """The same in Brevitas."""
         return QuantConv2d(inputs, outputs, 1, weight_quant=EightWeights)
 
-    def sign(self) -> nn.Module:
-        """The activation."""
+    def sign(self, _channels=None) -> nn.Module:
         return QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
+
+    def eight_conv(self, inputs, outputs, kernel, stride=1):
+        return QuantConv2d(inputs, outputs, kernel, stride=stride, bias=False, weight_quant=EightWeights)
+
+    def eight_linear(self, inputs, outputs):
+        return QuantLinear(inputs, outputs, bias=False, weight_quant=EightWeights)
+
+    def eight_act(self, limit):
+        return QuantIdentity(act_quant=EightActivations, scaling_init=limit)
+
+    def rectifier(self, channels, prelu):
+        return Rectifier(channels) if prelu else nn.Identity()
 
 
 def _started(layer):

@@ -11,10 +11,13 @@ grid steps and float32, ONNX and integers agree with `==`.
 A convolution that keeps its size is padded with -1, which is a bit; 0 is none.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from xnorforge.sw.nn import rectifiers
 from xnorforge.sw.nn.binary import AnyModule, Plain
 
 # Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 5
@@ -46,6 +49,7 @@ class Affine2d(nn.BatchNorm2d):
         channels: of x, (N, C, H, W).
         reach: largest |x|; it bounds the gain.
         fraction: fraction bits of gain and shift.
+        never_flat: no gain is rounded to 0, as a function with a kink follows that is to have a place.
     """
 
     on_grid = False
@@ -54,16 +58,18 @@ class Affine2d(nn.BatchNorm2d):
     running_mean: torch.Tensor
     running_var: torch.Tensor
 
-    def __init__(self, channels: int, reach: int, fraction: int = FRACTION):
+    def __init__(self, channels: int, reach: int, fraction: int = FRACTION, never_flat: bool = False):
         super().__init__(channels)
-        self.limit, self.step = GAIN_LIMIT / reach, 2.0**-fraction
+        self.limit, self.step, self.never_flat = GAIN_LIMIT / reach, 2.0**-fraction, never_flat
 
     def constants(self, scale=1.0) -> tuple[torch.Tensor, torch.Tensor]:
         """Gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) + beta."""
         gain = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * gain
-        gain = (gain * scale).clamp(-self.limit, self.limit)
-        return _Round.apply(gain, self.step), _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
+        gain = _Round.apply((gain * scale).clamp(-self.limit, self.limit), self.step)
+        if self.never_flat:
+            gain = torch.where(gain == 0, self.step, gain)
+        return gain, _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
 
     def forward(self, x):
         if not self.on_grid:
@@ -196,29 +202,40 @@ class Stem(nn.Module):
 
 
 class BiReal(nn.Module):
-    """x + norm(conv3x3(sign(x))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV 2018).
+    """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
+    2018). f is what `layers.rectifier` gives: nothing, or PReLU where `prelu`.
 
-    Where the shape changes the shortcut is a 1x1 binary convolution of the bits with a norm of its own, or,
-    `copied`, every second pixel of x, its channels repeated. Both papers that use the former keep it
-    real-valued; here it is binary.
+    Where the shape changes the shortcut is `wider`; without one, every second pixel of x, its channels
+    repeated, if `copied`, else a 1x1 binary convolution of the bits with a norm of its own. Both papers that
+    use the latter keep it real-valued; here it is binary (in `sw/nn/eight_bit.py` of 8 bits).
     """
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int = 1, copied: bool = False):
+    def __init__(
+        self,
+        layers: Plain,
+        inputs: int,
+        outputs: int,
+        stride: int = 1,
+        copied: bool = False,
+        wider: Callable[[Plain, int, int, int], nn.Module] | None = None,
+        prelu: bool = False,
+    ):
         super().__init__()
-        self.sign = layers.sign()
+        self.sign = layers.sign(inputs)
         self.pad = nn.ConstantPad2d(1, -1.0)
         self.dot = layers.conv(inputs, outputs, 3, stride=stride)
         self.mix: nn.Module = nn.Identity()
-        self.norm = Affine2d(outputs, 9 * inputs)
+        self.rectifier = layers.rectifier(outputs, prelu)
+        bent = not isinstance(self.rectifier, nn.Identity)
+        self.norm = Affine2d(outputs, 9 * inputs, rectifiers.FRACTION if bent else FRACTION, bent)
         self.shortcut = None
         if (inputs, stride) != (outputs, 1):
-            self.shortcut = (
-                Copied(outputs // inputs, stride) if copied else Projected(layers, inputs, outputs, stride)
-            )
+            kind = wider or (Copied if copied else Projected)
+            self.shortcut = kind(layers, inputs, outputs, stride)
 
     def forward(self, x):
         bits = self.sign(x)
-        return self.norm(self.mix(self.dot(self.pad(bits)))) + (
+        return self.rectifier(self.norm(self.mix(self.dot(self.pad(bits))))) + (
             self.shortcut(x, bits) if self.shortcut else x
         )
 
@@ -236,11 +253,11 @@ class Projected(nn.Module):
 
 
 class Copied(nn.Module):
-    """The shortcut without weights: pixels at multiples of `stride`, channels `times` over."""
+    """The shortcut without weights: pixels at multiples of `stride`, the channels repeated."""
 
-    def __init__(self, times: int, stride: int):
+    def __init__(self, _: Plain, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.times, self.stride = times, stride
+        self.times, self.stride = outputs // inputs, stride
 
     def forward(self, x, _):
         return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)

@@ -22,14 +22,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 import torch
-from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
-from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint
 from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw.nn import binary, building_blocks, threshold_folding
-from xnorforge.sw.nn.binary import AnyModule
+from xnorforge.sw.nn.binary import AnyModule, EightActivations
+from xnorforge.sw.nn.rectifiers import InPlaceOf
 
 STEP = 2.0**-7  # of 8-bit weights and activations
 # the scores' real and 8-bit weights times this are of the size of bits: latents start at 1/20 on average
@@ -158,18 +157,6 @@ class _Eight(torch.autograd.Function):
         return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
 
 
-class _InPlaceOf(torch.autograd.Function):
-    """`other` in place of the latents, with the gradient of the identity."""
-
-    @staticmethod
-    def forward(_ctx, _latents, other):
-        return other.view_as(other)
-
-    @staticmethod
-    def backward(_ctx, gradient):
-        return gradient, None
-
-
 class Activation(binary.Sign):
     """Sign, or 8 bits while `eight`."""
 
@@ -211,7 +198,7 @@ class _Formed:
         """The weights of the forward pass."""
         if self.form is Form.REAL:
             return self.weight if self.norms else self.weight * GAIN
-        weights = _InPlaceOf.apply(self.weight, self.standing_in())
+        weights = InPlaceOf.apply(self.weight, self.standing_in())
         return weights * GAIN if self.form is Form.EIGHT and not self.norms else weights
 
     @torch.no_grad()
@@ -275,7 +262,7 @@ class Layers(binary.Plain):
 
     conv_type, linear_type = Conv, Linear
 
-    def sign(self):
+    def sign(self, _channels=None):
         return Activation()
 
 
@@ -353,13 +340,6 @@ def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 # Deployment
-
-
-class EightActivations(Int8ActPerTensorFixedPoint):
-    """k / 128, k in -128..127."""
-
-    scaling_impl_type, restrict_scaling_type, scaling_init = ScalingImplType.CONST, RestrictValueType.FP, 1.0
-    narrow_range = False
 
 
 def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], eights: bool) -> nn.Module:

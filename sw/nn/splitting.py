@@ -35,6 +35,7 @@ from xnorforge.sw.nn.building_blocks import (
     added_in,
     length_of,
 )
+from xnorforge.sw.nn.eight_bit import EightShortcut
 
 HALF = 1 / 2
 # A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight; a gate in eighths adds three
@@ -138,7 +139,18 @@ class Splitter:
         return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, self.layers.sign())
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
-        """K times the convolutions, the shortcuts once."""
+        """K times the convolutions, the shortcuts once.
+
+        Raises:
+            UserError: a shortcut or a rectifier that branches cannot share.
+        """
+        for part in parts:
+            if isinstance(part.shortcut, EightShortcut) or not isinstance(part.rectifier, nn.Identity):
+                raise UserError(
+                    "group_net: 1x1 shortcuts of 8 bits and PReLU in front of a sum are no linear part of a "
+                    "branch, so a mean of branches cannot pass them; take a network without, such as "
+                    "cifar10-resnet20_8bit."
+                )
         branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
         return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), self.layers.sign())
 

@@ -107,6 +107,8 @@ def transfer(
             head.bias.copy_((own.bias * 128).round() / 128)
         if isinstance(part, Correlation):
             into(name).template.copy_(part.template)
+        if hasattr(part, "write_to"):
+            part.write_to(into(name))
     return deployed.eval()
 
 

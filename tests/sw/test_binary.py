@@ -55,7 +55,8 @@ def test_bfloat16_signs_are_exact():
     assert binary.Sign()(torch.tensor([-3.0, 0.0, 5.0], dtype=torch.bfloat16)).tolist() == [-1, 1, 1]
 
 
-@pytest.mark.parametrize("net", networks.names())
+# Ends of 8 bits are real until they are deployed (test_eight_bit.py).
+@pytest.mark.parametrize("net", [net for net in networks.names() if not net.endswith("_8bit")])
 def test_plain_twin_gives_the_scores_of_brevitas_bit_for_bit(net):
     plain = shaken(net, binary.Plain())
     exported = networks.build(net)

@@ -21,7 +21,7 @@ from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Layers, Method
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, branches, building_blocks, splitting
+from xnorforge.sw.nn import binary, branches, building_blocks, scaled, splitting
 from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Pooled, Scores, Stem
@@ -447,7 +447,7 @@ def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
 def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
     run = started(Method(), "projected")
     group_net.make_real(run.network, True)
-    layer, x = of_kind(run.network, group_net.ScaledConv)[1], torch.randn(2, 8, 5, 5)
+    layer, x = of_kind(run.network, scaled.ScaledConv)[1], torch.randn(2, 8, 5, 5)
     torch.testing.assert_close(layer(x) * layer.alpha().item(), F.conv2d(x, layer.weight))
     sign = of_kind(run.network, group_net.Sign)[0]
     assert torch.equal(sign(x), x.tanh())
@@ -668,7 +668,7 @@ def test_only_the_first_stage_is_real():
     for phase, real in zip(run.method.phases(run.recipe), (True, False), strict=True):
         run.phase = phase
         run.method.begin(run)
-        assert {part.real for part in of_kind(run.network, (group_net.Sign, group_net.ScaledConv))} == {real}
+        assert {part.real for part in of_kind(run.network, (group_net.Sign, scaled.ScaledConv))} == {real}
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
@@ -783,7 +783,7 @@ def test_every_line_the_page_quotes_is_in_the_source():
     quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
     source = [
         line.strip()
-        for file in (binary, branches, group_net, splitting)
+        for file in (binary, branches, group_net, scaled, splitting)
         for line in inspect.getsource(file).splitlines()
     ]
     assert len(quoted) > 8 and set(quoted) <= set(source)

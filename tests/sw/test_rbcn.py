@@ -13,9 +13,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.nn import binary, building_blocks, threshold_folding
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import train, weights
+from xnorforge.sw.training import full_precision, train, weights
 
 from .digits import in_place_of_mnist
 from .maps import pictures, targets
@@ -436,6 +436,7 @@ def with_scales(net: str, seed: int = 0) -> nn.Module:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_scales_of_both_signs_vanish_in_thresholds_bit_for_bit(net, seed):
     network = with_scales(net, seed)
+    building_blocks.set_on_grid(network, True)  # where a classifier of 8 bits reads the last sums
     deployed = rbcn.Method().deploy(net, network)
     images = pictures(net, 8 if net.startswith("cifar10") else 64)
     with torch.no_grad():

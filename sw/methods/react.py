@@ -1,0 +1,121 @@
+"""ReActNet: Z. Liu, Z. Shen, M. Savvides, K.-T. Cheng, "ReActNet: Towards Precise Binary Neural Network with
+Generalized Activation Functions", ECCV 2020 (arXiv 2003.03488).
+
+    weights       alpha_c sign(W), alpha_c the mean |W| of filter c; the gradient goes to W as it is
+    RSign         sign(x - alpha), alpha per channel, learned; gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1)
+    RPReLU        x - gamma + zeta above gamma, slope (x - gamma) + zeta below; all three per channel, learned
+    loss          cross entropy with the scores of a real-valued network (`guide`) in place of labels
+
+RSign stands where a stream of real numbers is binarised; in a chain the shift is batch norm's own. RPReLU
+stands between a batch norm and the sum: behind the sum, as in the authors' code, each slope would add its
+fraction bits to the stream, 18 times over. docs/methods/react.md tells what else is our reading.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw import networks
+from xnorforge.sw.methods import base
+from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
+from xnorforge.sw.nn.scaled import ScaledConv, ScaledLinear
+from xnorforge.sw.training.guides import guide_of
+
+
+class Sign(nn.Module):
+    """Activations to -1 and +1, with the gradient of Bi-Real Net."""
+
+    def forward(self, x):
+        return binary.TriangularSign.apply(x)
+
+
+class Layers(binary.Plain):
+    """The layers a network trains with."""
+
+    conv_type, linear_type = ScaledConv, ScaledLinear
+
+    def conv(self, *sizes, **options):
+        return self._per_channel(super().conv(*sizes, **options))
+
+    def linear(self, *sizes):
+        return self._per_channel(super().linear(*sizes))
+
+    def sign(self, channels=None):
+        return TrainedShifted(channels, Sign()) if channels else Sign()
+
+    def rectifier(self, channels, _prelu):
+        return TrainedRectifier(channels, shifted=True)
+
+    def _per_channel(self, layer):
+        layer.per_channel = True
+        return layer
+
+
+class Deployed(binary.Brevitas):
+    """The same in Brevitas."""
+
+    def sign(self, channels=None):
+        return Shifted(channels, super().sign()) if channels else super().sign()
+
+    def rectifier(self, channels, _prelu):
+        return Rectifier(channels)
+
+
+def distribution_loss(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of the guide's classes and ours, the mean over images [eq. 6].
+
+    Args:
+        scores, wanted: the network's and the guide's, (N, classes).
+    """
+    own, other = scores.log_softmax(1), wanted.log_softmax(1)
+    return F.kl_div(own, other, log_target=True, reduction="batchmean")
+
+
+@dataclass
+class Method(base.Method):
+    """Plain training of those layers."""
+
+    # Of ImageNet: 256 epochs in each of two steps, the first with real weights; these are the second's.
+    RECIPES: ClassVar = {"paper": {"*": {"epochs": 256, "batch": 256, "lr": 5e-4, "schedule": "linear"}}}
+
+    guide: str = "none"  # folder of a train-float run of the network: its scores in place of labels
+
+    def __post_init__(self):
+        self.teacher: nn.Module | None = None
+
+    def layers(self):
+        return Layers()
+
+    def build(self, net):
+        if self.guide != "none":
+            self.teacher = guide_of(net, self.guide)
+        return super().build(net)
+
+    def begin(self, run):
+        if self.teacher is not None:
+            if not run.task.classifies:
+                raise UserError(
+                    f"react: guide={self.guide}, but {run.net} gives maps, whose scores are no distribution "
+                    "over classes; leave guide out."
+                )
+            self.teacher.to(run.device)
+
+    def step(self, run, images, labels):
+        self.images = images
+        return super().step(run, images, labels)
+
+    def losses(self, run, scores, labels):
+        if self.teacher is None:
+            return super().losses(run, scores, labels)
+        pictures = self.images.to(run.device, torch.float32)
+        with torch.no_grad(), torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bf16):
+            wanted = self.teacher(pictures).float()
+        return {"distribution": distribution_loss(scores, wanted)}
+
+    def skeleton(self, net):
+        return networks.build(net, Deployed()).eval()

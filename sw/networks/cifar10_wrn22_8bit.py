@@ -1,0 +1,15 @@
+"""BONN's WRN-22, stages 16-16-32-64, Bi-Real style with PReLU; stem, 1x1 shortcuts and classifier of 8
+bits.
+"""
+
+from xnorforge.sw.networks._residual import residual_with_8_bit_ends
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.building_blocks import Network
+
+RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
+
+
+def build(layers: Plain) -> Network:
+    """The network of these layers."""
+    return residual_with_8_bit_ends(layers, (16, 16, 32, 64), copied=False, prelu=True)

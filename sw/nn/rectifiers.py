@@ -1,0 +1,132 @@
+"""Functions of one channel that rise but are no straight line: PReLU with shifts, and the sign of a shifted
+number.
+
+RPReLU and RSign are those of ReActNet (Z. Liu, Z. Shen, M. Savvides, K.-T. Cheng, "ReActNet: Towards Precise
+Binary Neural Network with Generalized Activation Functions", ECCV 2020, equations 3 and 4):
+
+    RPReLU(x) = x - gamma + zeta  for x > gamma,  slope (x - gamma) + zeta  elsewhere
+    RSign(x)  = +1  for x >= alpha,  -1  elsewhere
+
+Where training ends, and deployed, slopes are eighths in [0, 1] (a function that falls has no thresholds) and
+shifts multiples of 2^-11: a sum of which the input has 11 fraction bits has 14 behind it, exactly.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+SLOPE_STEP, SHIFT_STEP = 2.0**-3, 2.0**-11
+SHIFT_LIMIT = 32.0  # largest |shift|
+FRACTION = 11  # of the norm in front of a rectifier
+
+
+class InPlaceOf(torch.autograd.Function):
+    """`other` in place of x, with the gradient of the identity."""
+
+    @staticmethod
+    def forward(_ctx, _x, other):
+        return other.view_as(other)
+
+    @staticmethod
+    def backward(_ctx, gradient):
+        return gradient, None
+
+
+def on_steps(x: torch.Tensor, step: float, low: float, high: float) -> torch.Tensor:
+    """The nearest multiple of `step` in [low, high]."""
+    return (x / step).round().mul(step).clamp(low, high)
+
+
+class Rectifier(nn.Module):
+    """RPReLU as it is deployed; x and the result are (N, C, H, W).
+
+    Attributes:
+        slope: (C,), below `before`; before: gamma; after: zeta.
+    """
+
+    slope: torch.Tensor
+    before: torch.Tensor
+    after: torch.Tensor
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.slope = nn.Parameter(torch.full((channels,), 0.25))
+        self.before, self.after = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+
+    def numbers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Slope, gamma and zeta of the forward pass, (C,) each."""
+        return self.slope, self.before, self.after
+
+    def forward(self, x):
+        slope, before, after = self.numbers()
+        return F.prelu(x.float() - before[:, None, None], slope) + after[:, None, None]
+
+    @torch.no_grad()
+    def rounded(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The numbers on their grids."""
+        before, after = (
+            on_steps(x, SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT) for x in (self.before, self.after)
+        )
+        return on_steps(self.slope, SLOPE_STEP, 0, 1), before, after
+
+    @torch.no_grad()
+    def write_to(self, deployed: "Rectifier") -> None:
+        """Give the deployed module the numbers on their grids."""
+        for own, value in zip((deployed.slope, deployed.before, deployed.after), self.rounded()):
+            own.copy_(value)
+
+
+class TrainedRectifier(Rectifier):
+    """RPReLU as it trains: slopes stay in [0, 1], and `on_grid` all numbers are those that are deployed.
+
+    Args:
+        shifted: learn gamma and zeta; otherwise they stay 0, and this is PReLU.
+    """
+
+    on_grid = False
+
+    def __init__(self, channels: int, shifted: bool):
+        super().__init__(channels)
+        self.before.requires_grad_(shifted)
+        self.after.requires_grad_(shifted)
+
+    def numbers(self):
+        if self.on_grid:
+            found = self.rounded()
+            return tuple(map(InPlaceOf.apply, (self.slope, self.before, self.after), found))
+        return InPlaceOf.apply(self.slope, self.slope.detach().clamp(0, 1)), self.before, self.after
+
+
+class Shifted(nn.Module):
+    """RSign as it is deployed: a sign of x - alpha, alpha (C,)."""
+
+    alpha: torch.Tensor
+
+    def __init__(self, channels: int, sign: nn.Module):
+        super().__init__()
+        self.alpha, self.sign = nn.Parameter(torch.zeros(channels)), sign
+
+    def number(self) -> torch.Tensor:
+        """alpha of the forward pass."""
+        return self.alpha
+
+    def forward(self, x):
+        return self.sign(x.float() - self.number()[:, None, None])
+
+    @torch.no_grad()
+    def write_to(self, deployed: "Shifted") -> None:
+        """Give the deployed module alpha on its grid."""
+        deployed.alpha.copy_(on_steps(self.alpha, SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT))
+
+
+class TrainedShifted(Shifted):
+    """RSign as it trains, alpha rounded `on_grid`."""
+
+    on_grid = False
+
+    def number(self):
+        if not self.on_grid:
+            return self.alpha
+        return InPlaceOf.apply(
+            self.alpha, on_steps(self.alpha.detach(), SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT)
+        )

@@ -1,0 +1,73 @@
+"""Networks with 8-bit ends go exactly through export, lowering, folding, the bit simulator and RTL."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.export import export
+from xnorforge.flows.fold import fold
+from xnorforge.flows.lower import lower
+from xnorforge.sim.stage import simulate
+from xnorforge.sw.methods import group_net, react
+from xnorforge.sw.nn import branches, splitting
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sw"))
+from eight_bit_nets import EVERY, RESIDUAL, deployed, drawn
+
+REACT, BRANCHES = "react", "group_net, K = 3"
+
+
+def branched(trained: bool):
+    """The network with copied shortcuts, its convolutions in three branches."""
+    shape = splitting.Shape(bases=3)
+    return lambda layers: splitting.structured(RESIDUAL["copied"](layers), layers, shape, trained)
+
+
+def module_of(name: str):
+    """A small network with 8-bit ends as it is deployed, its numbers drawn."""
+    if name == REACT:
+        build = RESIDUAL["copied"]
+        return deployed(drawn(build, react.Layers()), build, react.Deployed())
+    if name == BRANCHES:
+        trained = drawn(branched(True), group_net.Layers())
+        return branches.finish(trained, deployed(trained, branched(False)))
+    return deployed(drawn(EVERY[name]), EVERY[name])
+
+
+def lowered(name: str, folder: Path) -> dict:
+    """The record of the lowering of a small network; its files up to the integers in `folder`."""
+    module = module_of(name)
+    images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
+    meta = {"net": "small", "method": "ste", "source": "a test", "images": "64 random images"}
+    (same,) = export(module, images, np.full(64, -1), folder, meta)["checks"]
+    assert (same["images"], same["integers"], same["mismatches"]) == (64, 640, 0)
+    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    return read_json(folder / "lower.json")
+
+
+@pytest.mark.parametrize("name", [*EVERY, REACT, BRANCHES])
+def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
+    record = lowered(name, tmp_path)
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
+    assert not record["reference_rounds"] and not record.get("ties")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "convolutions",
+        REACT,
+        *(pytest.param(name, marks=pytest.mark.full) for name in (*RESIDUAL, "dense", BRANCHES)),
+    ],
+)
+def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):
+    lowered(name, tmp_path)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4000)
+    generate(tmp_path / "acc/folded.onnx", tmp_path / "acc/rtl")
+    proven = simulate(tmp_path / "acc", tmp_path, images=6, stalled=2)
+    assert all(check["mismatches"] == 0 for check in proven["checks"])
+    assert proven["interval"] == proven["interval_bound"]

@@ -1,0 +1,118 @@
+"""ReActNet: the functions of the paper by hand, and what is deployed computes what was trained."""
+
+import numpy as np
+import pytest
+import torch
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.methods import react
+from xnorforge.sw.nn import building_blocks
+from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
+from xnorforge.sw.training import full_precision, train
+
+from . import digits
+from .eight_bit_nets import RESIDUAL, deployed, drawn
+
+
+def rectifier(slope, before, after, on_grid=False) -> TrainedRectifier:
+    found = TrainedRectifier(1, shifted=True)
+    with torch.no_grad():
+        for tensor, value in zip((found.slope, found.before, found.after), (slope, before, after)):
+            tensor.fill_(value)
+    found.on_grid = on_grid
+    return found
+
+
+def test_rprelu_by_hand():
+    """gamma 1, slope 0.25, zeta -0.5: 3 becomes 2 - 0.5, -3 becomes -4 / 4 - 0.5, and 1 becomes -0.5."""
+    x = torch.tensor([3.0, 1.0, -3.0]).view(1, 1, 3, 1)
+    assert rectifier(0.25, 1.0, -0.5)(x).flatten().tolist() == [1.5, -0.5, -1.5]
+
+
+def test_rprelu_has_the_gradients_of_its_equation():
+    """d slope = x - gamma below it, d gamma = -1 above and -slope below, d zeta = 1."""
+    found = rectifier(0.25, 1.0, -0.5)
+    x = torch.tensor([3.0, -3.0]).view(1, 1, 2, 1).requires_grad_()
+    found(x).sum().backward()
+    assert (found.slope.grad, found.before.grad, found.after.grad) == (-4.0, -1.25, 2.0)
+    assert x.grad.flatten().tolist() == [1, 0.25]
+
+
+def test_on_the_grid_slopes_are_eighths_from_0_to_1_and_still_learn():
+    for slope, wanted in ((0.3, 0.25), (-0.4, 0.0), (1.7, 1.0), (0.19, 0.25)):
+        found = rectifier(slope, 0.3, 0.0, on_grid=True)
+        rounded, before, _ = found.numbers()
+        assert rounded == wanted and before * 2048 == 614
+        found(torch.tensor(-1.0).view(1, 1, 1, 1)).backward()
+        assert found.slope.grad != 0
+
+
+def test_rsign_is_the_sign_of_what_is_left_above_alpha():
+    found = TrainedShifted(2, react.Sign())
+    with torch.no_grad():
+        found.alpha.copy_(torch.tensor([0.5, -1.0]))
+    x = torch.tensor([[0.5, -1.5], [0.4, -1.0]]).view(2, 2, 1, 1).requires_grad_()
+    assert found(x).flatten().tolist() == [1, -1, -1, 1]
+    found(x).sum().backward()  # of 2 - 2 |x - alpha|: 2, 1, 1.8, 2
+    torch.testing.assert_close(x.grad.flatten(), torch.tensor([2.0, 1.0, 1.8, 2.0]))
+    torch.testing.assert_close(found.alpha.grad, torch.tensor([-3.8, -3.0]))
+
+
+def test_the_gradient_of_a_filter_is_that_of_its_mean_size_times_the_signs():
+    """Behind a batch norm alpha sign(W) and sign(W) are the same, and dL/dW = dL/d(sign W) / alpha."""
+    layer = react.Layers().conv(2, 3, 3)
+    bits = layer.values()
+    bits.sum().backward()
+    assert set(bits.flatten().tolist()) == {-1.0, 1.0}
+    wanted = 1 / layer.weight.detach().abs().mean((1, 2, 3), keepdim=True)
+    torch.testing.assert_close(layer.weight.grad, wanted.expand_as(layer.weight))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_deployed_is_what_was_trained_bit_for_bit(seed):
+    network = drawn(RESIDUAL["copied"], react.Layers(), seed)
+    kinds = [type(part) for part in network.modules()]
+    assert kinds.count(TrainedShifted) == kinds.count(TrainedRectifier) == 3
+    found = deployed(network, RESIDUAL["copied"], react.Deployed())
+    images = np.random.default_rng(seed).integers(0, 256, (100, 3, 8, 8), np.uint8)
+    scores = train.scores(network, images)
+    assert len(np.unique(scores)) > 500
+    np.testing.assert_array_equal(train.scores(found, images), scores)
+    assert any(isinstance(part, Rectifier) for part in found.modules())
+    assert any(isinstance(part, Shifted) for part in found.modules())
+
+
+def test_with_a_guide_labels_are_not_looked_at(monkeypatch, tmp_path):
+    """Equal scores give no loss; other labels give the same weights."""
+    scores = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
+    assert react.distribution_loss(scores, scores + 3).item() == pytest.approx(0, abs=1e-6)
+    p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])
+    by_hand = 0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)
+    assert react.distribution_loss(q.log()[None], p.log()[None]).item() == pytest.approx(by_hand, rel=1e-5)
+    sets = digits.in_place_of_mnist(monkeypatch, (0, 128), (128, 192), epochs=1)
+    full_precision.train_full_precision("mnist-tfc", tmp_path / "guide")
+    hyper = {"guide": str(tmp_path / "guide")}
+    first = train.train("mnist-tfc", "react", tmp_path / "a", hyper=hyper)
+    sets[0].labels[:] = 0
+    second = train.train("mnist-tfc", "react", tmp_path / "b", hyper=hyper)
+    assert first["weights"]["sha256"] == second["weights"]["sha256"]
+
+
+def test_a_guide_is_a_run_of_train_float_of_the_network(monkeypatch, tmp_path):
+    digits.in_place_of_mnist(monkeypatch, (0, 64), (64, 128), epochs=1)
+    train.train("mnist-tfc", "ste", tmp_path)
+    with pytest.raises(UserError) as error:
+        react.Method(guide=str(tmp_path)).build("mnist-tfc")
+    assert str(error.value) == (
+        f"GUIDE: {tmp_path} is a run of mnist-tfc by ste; give one that train-float made of mnist-tfc."
+    )
+
+
+def test_the_building_blocks_know_no_rectifier_by_themselves():
+    """Plain networks have nothing between norm and sum, so their sums are as before."""
+    from xnorforge.sw.nn import binary
+
+    part = building_blocks.BiReal(binary.Plain(), 4, 4)
+    assert isinstance(part.rectifier, torch.nn.Identity) and part.norm.step == 2.0**-12
+    bent = building_blocks.BiReal(react.Layers(), 4, 4)
+    assert bent.norm.step == 2.0**-11 and bent.norm.never_flat
