@@ -39,15 +39,11 @@ def recipe_of(net: str, method: base.Method, words: str = OURS) -> Recipe:
         if key not in kinds or not equals:
             raise unknown("RECIPE, attribute", key, kinds)
         changes[key] = base.value_of(f"RECIPE, attribute {key}", value, kinds[key])
-    return checked(replace(networks.recipe(net), **changes))
+    return _checked(replace(networks.recipe(net), **changes))
 
 
-def checked(recipe: Recipe) -> Recipe:
-    """The recipe itself.
-
-    Raises:
-        UserError: an attribute has a value that it cannot have.
-    """
+def _checked(recipe: Recipe) -> Recipe:
+    """The recipe itself; raises where an attribute has a value that it cannot have."""
     if recipe.optimiser not in OPTIMISERS:
         raise unknown("RECIPE, optimiser", recipe.optimiser, OPTIMISERS)
     if recipe.schedule not in SCHEDULES:

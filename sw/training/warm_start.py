@@ -34,7 +34,7 @@ def saved_run(folder, device: torch.device | str = "cpu") -> dict:
 
 
 @torch.no_grad()
-def warm_start(network: nn.Module, folder, what: str = "INIT") -> str:
+def warm_start(network: nn.Module, folder) -> str:
     """Give a fresh network the numbers of a run that have the same name and shape.
 
     Latents that come from the full-precision model (`train-float`) are scaled, layer by layer, to a mean
@@ -43,7 +43,6 @@ def warm_start(network: nn.Module, folder, what: str = "INIT") -> str:
     Args:
         network: of any method; changed in place.
         folder: the run's, with its checkpoint.
-        what: the name of the setting, for messages.
 
     Returns:
         Which run it is, for the record: network, method, epochs and a hash of the numbers.
@@ -58,7 +57,7 @@ def warm_start(network: nn.Module, folder, what: str = "INIT") -> str:
     for name in sorted(latents):
         if name not in numbers or numbers[name].shape != own[name].shape:
             raise UserError(
-                f"{what}: {folder} is a run of {settings['net']} by {settings['method']}, and {name} of this "
+                f"INIT: {folder} is a run of {settings['net']} by {settings['method']}, and {name} of this "
                 "network is not in it in this size; give a run of the same network and structure."
             )
     for name, tensor in own.items():
