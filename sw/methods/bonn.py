@@ -119,6 +119,9 @@ class _Modulated(nn.Module):
     """A binary layer with w, mu and sigma."""
 
     weight: torch.Tensor
+    log_w: torch.Tensor
+    log_mu: torch.Tensor
+    log_sigma: torch.Tensor
     scaled: bool
 
     def start(self):

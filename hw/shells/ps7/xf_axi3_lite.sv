@@ -181,4 +181,13 @@ module xf_axi3_lite #(
   `XF_ASSERT_STABLE(AnswerHeldWhileStalled_A, bvalid_o, bready_i, {bid_o, bresp_o})
   `XF_ASSERT_STABLE(WordHeldWhileStalled_A, rvalid_o, rready_i, {rid_o, rdata_o, rresp_o, rlast_o})
 
+`ifdef XF_CHECK
+  xf_check_beats u_writes (
+    .clk_i, .rst_ni, .taken_i(awvalid_i && awready_o), .given_i(bvalid_o && bready_i)
+  );
+  xf_check_beats u_reads (
+    .clk_i, .rst_ni, .taken_i(arvalid_i && arready_o), .given_i(rvalid_o && rready_i && rlast_o)
+  );
+`endif
+
 endmodule : xf_axi3_lite
