@@ -84,7 +84,8 @@ class LateNet:
     """A net that drives registers, and when its last register has it.
 
     Attributes:
-        ns: from the clock edge to the input of that register, without the register's own setup time.
+        ns: from the clock's source to the input of that register: with the clock's own wire where the tool
+            gives it a delay, without the register's setup time.
         net, driver, last: names of the net, of the cell that drives it, and of the cell of that register.
         ends: how many inputs of registers it drives.
     """

@@ -342,9 +342,9 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
     late = record["slowest_nets"]
     assert [net["seed"] for net in late] == [1] * 5 + [2] * 5
     assert {name for net in late for name in net["operators"]} <= inside
-    for seed in (1, 2):  # an arrival lacks the setup time that the path has at its end
+    for seed in (1, 2):  # an arrival lacks the setup time of the path's end, and may have the clock's wire
         (path,) = (path["ns"] for path in record["critical_paths"] if path["seed"] == seed)
-        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + 0.3
+        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + 1.0
 
 
 @pytest.mark.full
