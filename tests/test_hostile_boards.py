@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core import plugins
+from xnorforge.hw import boards
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_files import listing
@@ -110,6 +111,37 @@ def test_a_field_of_a_board_that_cannot_be(mine, call, tmp_path, case):
     (mine / "boards/mine/board.toml").write_text(BOARD.replace(line, instead, 1))
     said = refused(call, tmp_path, *ASKED)
     assert said.startswith(f"{mine}/boards/mine/board.toml: ") and words in said
+
+
+SHELLS = {
+    "no baud": "pins = {}",
+    "a serial line without a baud": 'kind = "uart"\npins = {}',
+    "another kind": 'kind = "pcie"\nbaud = 9600\npins = {}',
+    "a kind that is no text": 'kind = ["dma"]\npins = {}',
+    "a baud that is none": 'kind = "dma"\nbaud = 0\npins = {}',
+    "no pins": 'kind = "dma"',
+    "a pin that is no name": 'kind = "dma"\npins = {irq = "R14; exec x"}',
+    "a field too many": 'kind = "dma"\nvolts = 3\npins = {}',
+}
+
+
+@pytest.mark.parametrize("case", SHELLS)
+def test_a_shell_that_no_board_can_have(mine, call, tmp_path, case):
+    path = mine / "boards/mine/board.toml"
+    path.write_text(f"{BOARD}[shell]\n{SHELLS[case]}\n")
+    said = refused(call, tmp_path, *ASKED)
+    assert (
+        said.startswith(f"{path}: shell = ") and "give what a bitstream needs: kind (uart or dma), " in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("baud = 9600", "uart"), ('kind = "uart"\nbaud = 9600', "uart"), ('kind = "dma"', "dma")],
+)
+def test_the_kind_of_a_board_s_shell(mine, text, kind):
+    (mine / "boards/mine/board.toml").write_text(f'{BOARD}[shell]\n{text}\npins = {{irq = "R14"}}\n')
+    assert boards.load("mine").shell_kind == kind
 
 
 FILES = {
