@@ -59,8 +59,8 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper, recipe, init
     looked = request.Request(net=net, method=method).net_dir / "train"  # where a build looks for weights
     out = out or looked
     with stage("train", out):
-        more = {"recipe": recipe, "init": str(init) if init else None}
-        train(net, method, out, epochs=epochs, seed=seed, threads=threads, hyper=given, lr=lr, **more)
+        start = str(init) if init else None
+        train(net, method, out, epochs, seed, threads, given, lr, recipe, start)
     build = f"make build NET={net} METHOD={method}"
     if runs.own(out) is None:
         use = f"; trained on made-up pictures: only `{build} WEIGHTS={out}` takes these weights"
@@ -110,7 +110,8 @@ def train_float(net, task, out, epochs, lr, seed, threads, recipe):
 @click.option(
     "--methods",
     default="",
-    help="Methods, separated by spaces; hyper-parameters after commas: 'ste bonn,nu=1'; default: all.",
+    help="Methods, separated by spaces; hyper-parameters, recipe= and init= after commas: 'ste bonn,nu=1'; "
+    "default: all.",
 )
 @click.option(
     "--seeds",

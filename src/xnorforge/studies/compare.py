@@ -28,12 +28,12 @@ from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.flows.export import export
-from xnorforge.pipeline.request import assignment
 from xnorforge.studies import cost_figures, costs
 from xnorforge.studies.compare_figures import Request, Result, Variant, write_comparison
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
-from xnorforge.sw.training import distributed, train, weights
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.training import distributed, recipes, train, weights
 
 
 def compare_request(
@@ -59,6 +59,8 @@ def compare_request(
     if board is not None and board not in plugins.names("hw.boards"):
         raise unknown("BOARD", board, plugins.names("hw.boards"))
     variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
+    for one in variants:
+        recipe_of_variant(net, one)
     numbers = seeds.replace(",", " ").split()
     if not numbers or not all(number.isdecimal() for number in numbers):
         raise UserError(f"SEEDS: '{seeds}' are no whole numbers from 0; give some, as SEEDS=\"0 1 2\".")
@@ -71,6 +73,7 @@ def compare_request(
 
 def variant(word: str) -> Variant:
     """ "group_net,bases=3,dilations=1,2,3" as a variant: a part without "=" belongs to the value before it.
+    `recipe=` and `init=` are those of `make train` (a recipe by its name alone).
 
     Raises:
         UserError: no such method or hyper-parameter, or no value for one.
@@ -82,8 +85,9 @@ def variant(word: str) -> Variant:
             settings.append(part)
         else:
             settings[-1] += f",{part}"
-    base.create(method, dict(map(assignment, settings)))
-    return Variant(method, tuple(settings))
+    found = Variant(method, tuple(settings))
+    base.create(method, found.hyper)
+    return found
 
 
 def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
@@ -168,12 +172,24 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
     try:
         card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
         found = [card[key] for key in ("net", "method", "seed", "threads", "recipe")]
+        found.append(card.get("init", "").partition(": ")[0])
         source = exported["source"]
     except (OSError, ValueError, KeyError):
         return False
-    recipe = replace(networks.recipe(asked.net), epochs=asked.epochs).stated()
-    same = found == [asked.net, variant.method, seed, asked.threads, recipe]
+    recipe = replace(recipe_of_variant(asked.net, variant), epochs=asked.epochs).stated()
+    init = variant.training.get("init", "")
+    same = found == [asked.net, variant.method, seed, asked.threads, recipe, init]
     return same and source.endswith(card["weights"]["sha256"][:16])
+
+
+def recipe_of_variant(net: str, variant: Variant) -> Recipe:
+    """How a variant is trained, but for the epochs.
+
+    Raises:
+        UserError: there is no such recipe.
+    """
+    method = base.create(variant.method, variant.hyper)
+    return recipes.recipe_of(net, method, variant.training.get("recipe", recipes.OURS))
 
 
 def read_run(asked: Request, variant: Variant, seed: int) -> Result:
@@ -235,9 +251,16 @@ def _failure(make, *what) -> Exception | None:
 
 def _here(asked: Request, variant: Variant, seed: int) -> None:
     folder = asked.run_folder(variant, seed)
-    hyper: dict[str, object] = dict(map(assignment, variant.settings))
     train.train(
-        asked.net, variant.method, folder, epochs=asked.epochs, seed=seed, threads=asked.threads, hyper=hyper
+        asked.net,
+        variant.method,
+        folder,
+        epochs=asked.epochs,
+        seed=seed,
+        threads=asked.threads,
+        hyper=variant.hyper,
+        recipe=variant.training.get("recipe", recipes.OURS),
+        init=variant.training.get("init"),
     )
     module, meta = zoo.load(asked.net, variant.method, folder)
     images, labels, which = zoo.golden(asked.net)
@@ -247,7 +270,8 @@ def _here(asked: Request, variant: Variant, seed: int) -> None:
 def _apart(asked: Request, variant: Variant, seed: int) -> None:
     folder = str(asked.run_folder(variant, seed))
     arguments = [asked.net, "--method", variant.method]
-    conditions = [word for setting in variant.settings for word in ("--set", setting)]
+    conditions = [word for key, value in variant.hyper.items() for word in ("--set", f"{key}={value}")]
+    conditions += [word for key, value in variant.training.items() for word in (f"--{key}", value)]
     conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
     for command in (
         ["train", *arguments, *conditions, "-o", folder],

@@ -8,17 +8,35 @@ from textwrap import fill
 
 from xnorforge.core import accuracy
 from xnorforge.core.artifacts import whole, write_csv
+from xnorforge.pipeline.request import assignment
 from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
 DOT = "#9db8d2"
+TRAINING = ("recipe", "init")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with the hyper-parameters that are not its defaults, as text "name=value"."""
+    """A method with the hyper-parameters that are not its defaults, and how it is trained where that is not
+    as usual (`recipe`, `init`), as text "name=value".
+    """
 
     method: str
     settings: tuple[str, ...] = ()
+
+    @property
+    def hyper(self) -> dict[str, object]:
+        """The hyper-parameters."""
+        return {key: value for key, value in self._pairs.items() if key not in TRAINING}
+
+    @property
+    def training(self) -> dict[str, str]:
+        """What is said of `recipe` and `init`."""
+        return {key: value for key, value in self._pairs.items() if key in TRAINING}
+
+    @property
+    def _pairs(self) -> dict[str, str]:
+        return dict(map(assignment, self.settings))
 
     def __str__(self):
         return ",".join((self.method, *self.settings))
@@ -49,7 +67,7 @@ class Request:
 
     def run_folder(self, variant: Variant, seed: int) -> Path:
         """Where a run goes."""
-        return self.folder / f"{variant}-{seed}"
+        return self.folder / f"{str(variant).replace('/', ':')}-{seed}"
 
     def command(self, jobs: int = 1) -> str:
         """The command line that makes the same table."""
