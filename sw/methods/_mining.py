@@ -20,6 +20,7 @@ TILE, WIDTH = 16, 64
 # standard deviation of a sampled influence weight; at 0.1 a fresh policy, whose means are near 0, gives K
 # = +-3 only
 SPREAD = 0.5
+NEVER = -100.0  # logit of stopping
 MEMORY = 0.9  # of the running mean reward that is subtracted from rewards
 SEEN = 16  # images on which saturation is compared
 
@@ -85,12 +86,19 @@ class Miner:
     Args:
         shapes: (tiles, g, g) per layer, g at most 16.
         space: K0; density: rho_max, of edges in each tile; discount: gamma; rate: of Adam.
+        uniform: propose any edge and any weight alike, and learn nothing: what a policy is to be better than.
     """
 
     def __init__(
-        self, shapes: list[tuple[int, int, int]], space: int, density: float, discount: float, rate: float
+        self,
+        shapes: list[tuple[int, int, int]],
+        space: int,
+        density: float,
+        discount: float,
+        rate: float,
+        uniform: bool = False,
     ):
-        self.shapes, self.space, self.discount = shapes, space, discount
+        self.shapes, self.space, self.discount, self.uniform = shapes, space, discount, uniform
         self.most = [int(density * g * g) for _, g, _ in shapes]
         self.policy = Policy()
         self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=rate)
@@ -103,6 +111,9 @@ class Miner:
         stop logit.
         """
         logits, means, stop = self.policy(torch.cat([self._state(layer) for layer in graph]))
+        if self.uniform:
+            logits, means, stop = (torch.zeros_like(part) for part in (logits, means, stop))
+            stop = stop + NEVER
         create, weights, at = [], [], 0
         for tiles, g, _ in self.shapes:
             cut = slice(at, at + tiles), slice(g), slice(g)
@@ -141,9 +152,10 @@ class Miner:
                 kept += taken
             surplus = self.discount**step * (rewards - self.mean)
             factors = [surplus.mean(), *surplus][: len(surprises)]
-            self.optimiser.zero_grad()
-            sum(factor * surprise for factor, surprise in zip(factors, surprises, strict=True)).backward()
-            self.optimiser.step()
+            if not self.uniform:
+                self.optimiser.zero_grad()
+                sum(factor * surprise for factor, surprise in zip(factors, surprises, strict=True)).backward()
+                self.optimiser.step()
             if stopped:
                 break
             self.mean = MEMORY * self.mean + (1 - MEMORY) * rewards

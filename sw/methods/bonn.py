@@ -27,9 +27,11 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule, signs
+from xnorforge.sw.nn.eight_bit import EightScores
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
 KERNEL, FEATURE = 1e-7, 1e-3  # lambda and theta, the weights of the two losses
@@ -46,6 +48,7 @@ WRN_RECIPE = {
     "epochs": 200, "batch": 128, "optimiser": "sgd", "lr": 0.01, "weight_decay": 5e-4, "decay_latents": True,
     "schedule": "step", "drops": "0.3 0.6 0.9", "drop": 0.2, "shift": 4,
 }  # fmt: skip
+CLASSIFIERS = (building_blocks.Scores, EightScores)
 FINE = 10  # one epoch in so many is fine-tuning, with the feature loss, at a tenth of the learning rate
 
 
@@ -158,11 +161,28 @@ class _Modulated(nn.Module):
         sums = super().forward(x)
         return sums.float() * self.scale() if self.scaled else sums
 
-    def kernel_loss(self, nu: float) -> torch.Tensor:
-        """The kernel loss of this layer."""
+    def kernel_loss(self, nu: float, latents: bool = True) -> torch.Tensor:
+        """The kernel loss of this layer; its gradient goes to the latents too if asked."""
+        weight = self.weight if latents else self.weight.detach()
         return KernelLoss.apply(
-            self.weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu
+            weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu
         )
+
+    @torch.no_grad()
+    def way_to_modes(self, nu: float) -> torch.Tensor:
+        """The gradient of the kernel loss in the latents over the mean w^2 of the layer, so that it counts in
+        latents, not in units that differ between layers: X - X^ / w where w is the same everywhere and nu 0.
+        """
+        x, w = self.weight.flatten(1), self.log_w.exp()
+        bits, mu, sigma = signs(x), self.log_mu.exp()[:, None], self.log_sigma.exp()[:, None]
+        gradient = w * (w * x - bits) + bits * (nu * (x.abs() - mu) / sigma**2)
+        return (gradient / w.square().mean()).view_as(self.weight)
+
+    @torch.no_grad()
+    def stay_in_band(self) -> None:
+        """Latents to the nearest place at which w lets the task's gradient pass, at most 1 from 0."""
+        most = (1 / self.log_w.exp()).clamp(max=1).view(self.weight.shape[1:])
+        self.weight.clamp_(-most, most)
 
     def effective(self) -> torch.Tensor:
         """The weights as the layer's output has them: two values, -1 / wbar and +1 / wbar."""
@@ -206,8 +226,19 @@ class Method(base.Method):
     kernel: float = KERNEL
     feature: float = FEATURE  # theta; 0 leaves the fine-tuning phase out
     nu: float = NU  # variance of the reconstruction error
+    # The kernel loss moves latents in a step of its own behind the optimiser's, as decay in AdamW: learning
+    # rate * pull of the way to where it is smallest; `kernel` then moves w, mu and sigma alone. 0: one loss.
+    pull: float = 0.0
+    band: bool = (
+        True  # latents stay where |w X| <= 1; otherwise in [-1, 1], where the task may not reach them
+    )
 
     def __post_init__(self):
+        if self.pull and not self.kernel:
+            raise UserError(
+                f"bonn: pull={self.pull} with kernel=0, which leaves w, mu and sigma where they start; give "
+                "a kernel above 0, or pull=0."
+            )
         self._forget()
         self.classifies = True  # else there are no class centres
 
@@ -223,11 +254,10 @@ class Method(base.Method):
 
     def build(self, net):
         network = super().build(net)
-        scores: list[AnyModule] = [
-            part.dot for part in network.modules() if isinstance(part, building_blocks.Scores)
-        ]
+        scores: list[AnyModule] = [part for part in network.modules() if isinstance(part, CLASSIFIERS)]
         self.classifies = bool(scores)
-        for layer in [*scores, *building_blocks.whole_sums(network)]:
+        last: list[AnyModule] = [part.dot for part in scores if isinstance(part, building_blocks.Scores)]
+        for layer in [*last, *building_blocks.whole_sums(network)]:
             layer.scaled = False
         if not self.kernel:
             for layer in modulated(network):
@@ -248,16 +278,19 @@ class Method(base.Method):
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 
     def begin(self, run):
-        """While fine-tuning, keep what comes before the last sign: the bits the classifier reads, still
-        real-valued.
+        """While fine-tuning, keep what the classifier reads; where it reads bits, what comes before the last
+        sign.
         """
         if self.hook:
             self.hook.remove()
         self._forget()
         if run.phase.name == "fine":
-            (scores,) = [part for part in run.network.modules() if isinstance(part, building_blocks.Scores)]
+            (scores,) = [part for part in run.network.modules() if isinstance(part, CLASSIFIERS)]
             self.centres = torch.zeros(scores.dot.weight.shape, device=run.device)
             self.variances = torch.ones_like(self.centres)
+            if isinstance(scores, EightScores):
+                self.hook = scores.register_forward_pre_hook(self._keep)
+                return
             last: AnyModule = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
             self.hook = last.register_forward_pre_hook(self._keep)
 
@@ -287,7 +320,7 @@ class Method(base.Method):
         losses = super().losses(run, scores, labels)
         if self.kernel:
             losses["kernel"] = self.kernel * base.total(
-                layer.kernel_loss(self.nu) for layer in modulated(run.network)
+                layer.kernel_loss(self.nu, latents=not self.pull) for layer in modulated(run.network)
             )
         if self.centres is not None:
             losses["feature"] = self.feature * feature_loss(
@@ -297,13 +330,33 @@ class Method(base.Method):
 
     @torch.no_grad()
     def step(self, run, images, labels):
+        before = [layer.weight.clone() for layer in modulated(run.network)] if self.pull else []
         with torch.enable_grad():
             loss = super().step(run, images, labels)
+        self.pull_latents(run, before)
         for layer in modulated(run.network):
+            if self.band:
+                layer.stay_in_band()
             layer.log_sigma.clamp_(min=layer.log_mu + math.log(SIGMA_FLOOR))
         if self.centres is not None:
             self.follow(self.features.detach(), labels)
         return loss
+
+    @torch.no_grad()
+    def pull_latents(self, run, before: list[torch.Tensor]) -> None:
+        """The step of the kernel loss itself; its size over that of the optimiser's goes to the curve.
+
+        Args:
+            before: the latents of `modulated` before the optimiser's step; empty without `pull`.
+        """
+        names = {id(weight): name for name, weight in binary.latents(run.network).items()}
+        rate = self.pull * run.optimiser.param_groups[0]["lr"]
+        for layer, old in zip(modulated(run.network) if before else (), before):
+            way = rate * layer.way_to_modes(self.nu)
+            if run.summands.steps < 2:
+                moved = (layer.weight - old).norm().item()
+                run.summands.note("pull", names[id(layer.weight)], way.norm().item() / max(moved, 1e-30))
+            layer.weight.sub_(way)
 
     def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:
         """Class means and variances move towards a batch: c -= rate * sum(c - f) / (1 + count), as the center

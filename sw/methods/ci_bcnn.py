@@ -154,6 +154,9 @@ class Method(base.Method):
     density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0 leaves the graph empty
     space: int = 2  # K0: |K| is 3 .. 2 K0 + 1
     rounds: int = 2  # how often edges are mined
+    mining: float = (
+        0.0  # share of the epochs, the last ones, after each of which edges are mined; 0: `rounds`
+    )
     batches: int = 8  # of training images per round, no image twice
     steps: int = 24  # T: most steps of the policy on a batch, each one action per layer
     images: int = (
@@ -162,11 +165,16 @@ class Method(base.Method):
     band: float = 0.003  # h: changes of the cross entropy up to it count as none
     discount: float = 0.99  # gamma
     rate: float = 1e-3  # alpha: learning rate of the policy
+    uniform: bool = False  # edges proposed at random in place of the policy, for comparison
+
+    def __post_init__(self):
+        if not 0 <= self.mining <= 1:
+            raise UserError(f"ci_bcnn: mining={self.mining} is a share of the epochs; give 0 to 1.")
 
     def build(self, net):
         network = with_interactions(super().build(net), self.unit)
         shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]
-        self.miner = Miner(shapes, self.space, self.density, self.discount, self.rate)
+        self.miner = Miner(shapes, self.space, self.density, self.discount, self.rate, self.uniform)
         return network
 
     def phases(self, recipe):
@@ -192,6 +200,8 @@ class Method(base.Method):
     def on_epoch(self, run):
         done, epochs = run.epoch + 1, run.phase.epochs
         turns = {turn * epochs // (self.rounds + 1) for turn in range(1, self.rounds + 1)}
+        if self.mining:  # the last epoch is left to get used to the last edges
+            turns = set(range(epochs - max(1, round(self.mining * epochs)), epochs))
         if run.phase.name == WEIGHTS and done in turns and self.density and self.batches and self.steps:
             self.mine(run)
 

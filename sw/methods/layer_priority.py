@@ -121,9 +121,9 @@ class Method(base.Method):
     target_ratio: float = (
         0.0  # stop once 8-bit and binary weights together are so many times smaller than float32
     )
-    rho: float = 1e-4  # weight of the discrepancy
+    rho: float = 0.0  # weight of the discrepancy; under Adam its steady pull freezes signs
     float_share: float = 0.1  # of the epochs, before the first layer is binarised
-    polish_share: float = 0.6  # of the epochs, behind the last
+    polish_share: float = 0.8  # of the epochs, behind the last
     step_rate: float = 0.4  # learning rate of the steps, times the recipe's
 
     def __post_init__(self):

@@ -37,6 +37,7 @@ from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import BiReal, Block
+from xnorforge.sw.training.guides import guide_of
 
 GUIDE, RECTIFY = "guide", "rectify"
 WIDTH, SLOPE = 128, 0.2
@@ -118,18 +119,23 @@ class Real(binary.Plain):
 
 
 class Discriminator(nn.Sequential):
-    """Tells maps of the guide from maps of the network: (B, C, H, W) or (B, C) to the logit of D, (B, 1)."""
+    """Tells maps of the guide from maps of the network: (B, C, H, W) or (B, C) to the logit of D, (B, 1);
+    with `pixels` one for each place of a map, (B H W, 1).
+    """
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, pixels: bool = False):
         super().__init__(
             nn.Linear(channels, WIDTH), nn.LeakyReLU(SLOPE),
             nn.Linear(WIDTH, WIDTH), nn.LeakyReLU(SLOPE),
             nn.Linear(WIDTH, 1),
         )  # fmt: skip
+        self.pixels = pixels
 
     def forward(self, maps):
         maps = maps.float()
-        return super().forward(maps.mean((2, 3)) if maps.dim() == 4 else maps)
+        if maps.dim() == 4:
+            maps = maps.movedim(1, -1).flatten(0, 2) if self.pixels else maps.mean((2, 3))
+        return super().forward(maps)
 
 
 def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
@@ -179,7 +185,9 @@ def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
 
 @dataclass
 class Method(base.Method):
-    """A fifth of the epochs for the guide, the rest for the network."""
+    """A fifth of the epochs for the guide, the rest for the network; all for the network where a guide is
+    given.
+    """
 
     # No recipe was found in the text; this is that of BONN, of the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
@@ -190,6 +198,11 @@ class Method(base.Method):
     scale_rate: float = 0.1  # rate of C, eta2, per rate of W, eta1
     guess_rate: float = 2e-5  # of the discriminators: at 2e-4 they win and the network hears nothing
     kept: int = 100  # batches of an epoch that the pass behind it sees again
+    guide: str = (
+        "none"  # folder of a train-float run of the network; without, a fifth of the epochs makes one
+    )
+    pixels: bool = False  # discriminators look at each place of a map, not at the mean over the map
+    guess_schedule: bool = False  # the discriminators' rate falls with the network's
 
     def build(self, net):
         """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two
@@ -208,14 +221,15 @@ class Method(base.Method):
             whole: AnyModule
             for whole in building_blocks.whole_sums(network):  # one C cancels in the batch norm behind it
                 whole.scaled = False
-        self.guide = networks.build(net, Real())
+        given = self.guide != "none"
+        self.teacher_network = guide_of(net, self.guide) if given else networks.build(net, Real())
         norms: Iterator[AnyModule] = (getattr(part, "norm", part) for part in stage_ends(network))
-        self.discriminators = nn.ModuleList(Discriminator(norm.num_features) for norm in norms)
+        self.discriminators = nn.ModuleList(Discriminator(norm.num_features, self.pixels) for norm in norms)
         self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
         self.guess = torch.optim.Adam(
             self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999)
         )
-        self.real, self.fake = _maps(self.guide), _maps(network, training=True)
+        self.real, self.fake = _maps(self.teacher_network), _maps(network, training=True)
         self.batches: deque = deque(maxlen=self.kept)
         return network
 
@@ -226,19 +240,22 @@ class Method(base.Method):
             layer.scale.copy_(best_scale(layer.weight, self.granularity))
 
     def phases(self, recipe):
-        if recipe.epochs < 2:
+        if recipe.epochs < 2 and self.guide == "none":
             raise UserError(f"rbcn: epochs={recipe.epochs} leaves none for guide or network; use 2 or more.")
+        if self.guide != "none":
+            return [base.Phase(RECTIFY, recipe.epochs, recipe.lr)]
         guide = max(1, recipe.epochs // 5)
         return [base.Phase(GUIDE, guide, recipe.lr), base.Phase(RECTIFY, recipe.epochs - guide, recipe.lr)]
 
     def begin(self, run):
-        self.teacher = replace(run, network=self.guide)
+        self.teacher = replace(run, network=self.teacher_network)
         self.discriminators.to(run.device)
-        self.guide.train(run.phase.name == GUIDE).requires_grad_(run.phase.name == GUIDE)
+        trains = run.phase.name == GUIDE
+        self.teacher_network.train(trains).requires_grad_(trains)
 
     def optimiser(self, run):
         """Of the guide; then of W and all that is not C."""
-        moving = self.guide if run.phase.name == GUIDE else run.network
+        moving = self.teacher_network if run.phase.name == GUIDE else run.network
         named = moving.named_parameters()
         return base.optimiser_of(run, [p for name, p in named if not name.endswith(".scale")])
 
@@ -261,6 +278,9 @@ class Method(base.Method):
         with torch.no_grad():
             self.teacher.forward(images)
         scores = run.forward(images)
+        if self.guess_schedule:
+            for group in self.guess.param_groups:
+                group["lr"] = self.guess_rate * run.optimiser.param_groups[0]["lr"] / run.phase.lr
         self.step_discriminators()
         loss = self.step_weights(run, scores, labels)
         self.step_scales(run, images, labels)
@@ -314,7 +334,9 @@ class Method(base.Method):
             part.load_state_dict(state[name])
 
     def _parts(self):
-        return [(name, getattr(self, name)) for name in ("guide", "discriminators", "scales", "guess")]
+        names = {"guide": "teacher_network"}
+        parts = ("guide", "discriminators", "scales", "guess")
+        return [(name, getattr(self, names.get(name, name))) for name in parts]
 
     def scale(self, dot):
         return dot.scale.detach().reshape(()) if getattr(dot, "scaled", False) else 1.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import bonn, ste
@@ -397,3 +398,77 @@ def test_neither_loss_costs_accuracy_nor_was_a_gain_seen(ablated):
     """
     none, *others = (row[0] for row in ablated.values())
     assert all(abs(accuracy - none) < 2 for accuracy in others)
+
+
+def one_layer(latents, w, mu=0.5, sigma=0.5):
+    """A dense layer with given numbers."""
+    layer = bonn.Layers().linear(len(latents[0]), len(latents))
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(latents))
+        for tensor, value in ((layer.log_w, w), (layer.log_mu, mu), (layer.log_sigma, sigma)):
+            tensor.fill_(math.log(value))
+    return layer
+
+
+def test_the_way_to_the_modes_is_the_distance_from_them_and_the_gradient_over_w_squared():
+    """w = 2: the modes lie at 0.5 and -0.5, whatever w is in other layers."""
+    layer = one_layer([[0.3, -0.75, 0.5]], 2.0)
+    torch.testing.assert_close(layer.way_to_modes(0.0), torch.tensor([[-0.2, -0.25, 0.0]]))
+    x, w, mu, sigma, nu = (part.float() if torch.is_tensor(part) else part for part in random_case())
+    layer = one_layer(x.tolist(), 1.0)
+    with torch.no_grad():
+        for tensor, value in ((layer.log_w, w), (layer.log_mu, mu), (layer.log_sigma, sigma)):
+            tensor.copy_(value.log())
+    _, gradients = kernel_loss(x, w, mu, sigma, nu)
+    wanted = gradients["X"] / w.square().mean()
+    torch.testing.assert_close(layer.way_to_modes(nu), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_pull_is_a_step_of_its_own_behind_the_optimisers():
+    """Against the same step with the kernel loss in no latent's gradient: lr * pull * way less."""
+    found, ways = [], []
+    for pull in (1e-30, 0.5):
+        run = started(bonn.Method(pull=pull, feature=0.0, band=False))
+        for group in run.optimiser.param_groups:
+            group["lr"] = 0.01
+        optimised = run.optimiser.step
+
+        def step(run=run, optimised=optimised):
+            optimised()
+            ways[:] = [layer.way_to_modes(bonn.NU) for layer in bonn.modulated(run.network)]
+
+        run.optimiser.step = step
+        steps(run, 1)
+        found.append([layer.weight.detach().clone() for layer in bonn.modulated(run.network)])
+    for without, pulled, way in zip(*found, ways, strict=True):
+        torch.testing.assert_close(pulled, without - 0.01 * 0.5 * way, rtol=0, atol=1e-7)
+
+
+def test_latents_in_the_band_are_all_reached_by_the_task_and_those_outside_are_not():
+    """After 60 steps at a high rate some latents are beyond the edge 1 / w, unless the clamp is there too."""
+    beyond = {}
+    for band in (False, True):
+        run = started(bonn.Method(band=band, feature=0.0))
+        for group in run.optimiser.param_groups:
+            group["lr"] = 0.01
+        steps(run, 60)
+        with torch.no_grad():
+            sizes = [(layer.weight * layer.log_w.exp()).abs() for layer in bonn.modulated(run.network)]
+        beyond[band] = sum((size > 1).sum() for size in sizes) / sum(size.numel() for size in sizes)
+    assert beyond[False] > 0.05 and beyond[True] == 0
+
+
+def test_features_are_what_an_8_bit_classifier_reads():
+    method = bonn.Method()
+    run = started(method, "cifar10-cnv_half_8bit", epochs=10, phase=1)
+    assert run.phase.name == "fine" and method.centres.shape == (10, 256)
+    seen = []
+    run.network[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    losses = method.losses(run, run.forward(images), torch.tensor([1, 2, 3, 4]))
+    assert torch.equal(method.features, seen[0].flatten(1)) and losses["feature"].requires_grad
+
+
+def test_a_pull_without_the_kernel_loss_is_refused():
+    with pytest.raises(UserError, match=r"^bonn: pull=0.1 with kernel=0, which leaves w, mu and sigma"):
+        bonn.Method(pull=0.1, kernel=0.0)

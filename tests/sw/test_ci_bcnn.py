@@ -705,3 +705,38 @@ def test_the_page_quotes_lines_of_the_code():
     source = inspect.getsource(ci_bcnn) + inspect.getsource(_mining)
     quoted = re.findall(r"\| `([^`\n]+)` \|$", page, re.MULTILINE)
     assert len(quoted) >= 8 and all(line.replace("\\|", "|") in source for line in quoted)
+
+
+@pytest.mark.parametrize(
+    ("settings", "turns"),
+    [({}, [3, 6]), ({"rounds": 1}, [4]), ({"mining": 0.5}, [5, 6, 7, 8]), ({"mining": 0.1}, [8])],
+)
+def test_edges_are_mined_between_rounds_or_after_each_of_the_last_epochs(monkeypatch, settings, turns):
+    """Of ten epochs nine are the weights', counted from 1; the ninth is left to get used to the edges."""
+    method, mined = ci_bcnn.Method(**settings), []
+    run = started(method, epochs=10)
+    monkeypatch.setattr(method, "mine", lambda run: mined.append(run.epoch + 1))
+    for epoch in range(run.phase.epochs):
+        run.epoch = epoch
+        method.on_epoch(run)
+    assert mined == turns
+
+
+def test_without_a_policy_every_edge_is_proposed_alike_and_nothing_is_learned():
+    torch.manual_seed(0)
+    found = _mining.Miner([(2, 16, 16), (1, 8, 8)], 2, 0.1, 0.99, 1e-3, uniform=True)
+    graph = [torch.zeros(2, 16, 16), torch.zeros(1, 8, 8)]
+    before = [p.detach().clone() for p in found.policy.parameters()]
+    create, means, stop = found.transitions(graph)
+    assert torch.allclose(create[0][create[0] > 0], torch.tensor(1 / 480)) and (create[0] > 0).sum() == 480
+    assert not means[0].any() and stop.sigmoid() < 1e-6
+    judged = []
+
+    def judge(layer, proposed):
+        judged.append(layer)
+        graph[layer].copy_(proposed)
+        return 1.0, True
+
+    found.episode(graph, judge, 20, torch.Generator().manual_seed(0))
+    assert judged == [0, 1] * 20 and graph[0].any()
+    assert all(torch.equal(a, b) for a, b in zip(before, found.policy.parameters(), strict=True))

@@ -65,7 +65,7 @@ def hashes(run) -> dict[str, str]:
         "C": [layer.scale for layer in rbcn.rectified(network)],
         "affine": [p for norm in rbcn._norms(network) for p in norm.parameters()],
         "statistics": [b for norm in rbcn._norms(network) for b in norm.buffers()],
-        "guide": method.guide.state_dict().values(),
+        "guide": method.teacher_network.state_dict().values(),
         "D": method.discriminators.state_dict().values(),
     }
     return {
@@ -319,7 +319,7 @@ def test_each_part_of_a_step_moves_its_own_numbers_only(net, granularity):
     assert moved(after, pulled) == {"W", "affine"}
     method.step_scales(run, images, labels)
     assert moved(pulled, hashes(run)) == {"C"}
-    assert all(p.grad is None for p in method.guide.parameters())
+    assert all(p.grad is None for p in method.teacher_network.parameters())
     assert all(norm.num_batches_tracked == 1 for norm in rbcn._norms(run.network)), (
         "one look at a batch per step"
     )
@@ -401,14 +401,16 @@ def test_the_first_phase_moves_the_guide_alone_and_the_second_leaves_it():
     before = hashes(run)
     run.method.step(run, *batch())
     run.method.on_epoch(run)
-    assert moved(before, hashes(run)) == {"guide"} and run.method.guide.training
+    assert moved(before, hashes(run)) == {"guide"} and run.method.teacher_network.training
     run.phase = run.method.phases(run.recipe)[1]
     run.method.begin(run)
     run.optimiser = run.method.optimiser(run)
     before = hashes(run)
     run.method.step(run, *batch())
     assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}
-    assert not run.method.guide.training and not any(p.requires_grad for p in run.method.guide.parameters())
+    assert not run.method.teacher_network.training and not any(
+        p.requires_grad for p in run.method.teacher_network.parameters()
+    )
 
 
 def test_one_epoch_is_too_few():
@@ -547,3 +549,54 @@ def test_a_run_killed_in_every_epoch_ends_with_the_same_bytes(tmp_path, monkeypa
 def test_a_run_learns(tmp_path):
     card = train.train("mnist-tfc", "rbcn", tmp_path, epochs=15)
     assert card["method"] == "rbcn" and card["accuracy"][0]["top1"] > 40
+
+
+# A guide that is given
+
+
+def test_with_a_guide_all_epochs_are_the_networks_and_the_guide_rests(monkeypatch, tmp_path):
+    in_place_of_mnist(monkeypatch, (0, 128), (128, 192), epochs=2)
+    full_precision.train_full_precision("mnist-tfc", tmp_path)
+    trained = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]
+    method = rbcn.Method(guide=str(tmp_path))
+    torch.manual_seed(0)
+    network = method.build("mnist-tfc")
+    recipe = Recipe(epochs=1, batch=16, lr=1e-3, bf16=False)
+    run = train.Run("mnist-tfc", task_of("mnist-tfc"), recipe, method, network, torch.Generator())
+    (run.phase,) = method.phases(recipe)
+    assert (run.phase.name, run.phase.epochs) == (rbcn.RECTIFY, 1)
+    method.begin(run)
+    run.optimiser = method.optimiser(run)
+    before = hashes(run)
+    method.step(run, *batch())
+    assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}
+    for name, value in method.teacher_network.state_dict().items():
+        assert torch.equal(value, trained[name]), name
+    assert method.real and all(maps.shape[0] == 16 for maps in method.real.values())
+
+
+def test_a_guide_does_not_change_how_the_network_starts(monkeypatch, tmp_path):
+    in_place_of_mnist(monkeypatch, (0, 64), (64, 128), epochs=1)
+    full_precision.train_full_precision("mnist-tfc", tmp_path)
+    found = []
+    for guide in ("none", str(tmp_path)):
+        torch.manual_seed(3)
+        found.append(binary.latents(rbcn.Method(guide=guide).build("mnist-tfc")))
+    assert all(torch.equal(one, other) for one, other in zip(*(f.values() for f in found), strict=True))
+
+
+def test_discriminators_of_pixels_look_at_each_place_as_at_a_vector():
+    torch.manual_seed(0)
+    tell, maps = rbcn.Discriminator(3, pixels=True), torch.randn(2, 3, 4, 5)
+    found = tell(maps).view(2, 4, 5)
+    for n, y, x in ((0, 0, 0), (1, 3, 4), (0, 2, 1)):
+        torch.testing.assert_close(found[n, y, x], tell(maps[n : n + 1, :, y, x]).squeeze())
+    assert rbcn.Discriminator(3)(maps).shape == (2, 1)
+
+
+def test_the_rate_of_discriminators_falls_with_the_networks_if_asked():
+    for schedule, wanted in ((False, 2e-5), (True, 1e-5)):
+        run = begun(guess_schedule=schedule)
+        run.optimiser.param_groups[0]["lr"] = run.phase.lr / 2
+        run.method.step(run, *batch())
+        assert run.method.guess.param_groups[0]["lr"] == pytest.approx(wanted)
