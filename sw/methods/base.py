@@ -116,12 +116,16 @@ class Method:
         return optimiser_of(run, run.network.parameters())
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The summands of the loss by name; weights are in `run.network`, activations come from hooks."""
+        """The summands of the loss by name, the task's first; weights are in `run.network`, activations come
+        from hooks.
+        """
         return {"task": run.task.loss(scores, labels)}
 
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         """One update from one batch (uint8 images, int64 labels); returns the loss."""
-        loss = total(self.losses(run, run.forward(images), labels).values())
+        losses = self.losses(run, run.forward(images), labels)
+        run.summands.add(losses, binary.latents(run.network))
+        loss = total(losses.values())
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         run.optimiser.step()

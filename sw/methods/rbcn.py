@@ -294,7 +294,9 @@ class Method(base.Method):
 
     def step_weights(self, run, scores: torch.Tensor, labels: torch.Tensor) -> float:
         """W, and batch norms with it, by eta1; returns the loss."""
-        loss = sum(self.losses(run, scores, labels).values())
+        losses = self.losses(run, scores, labels)
+        run.summands.add(losses, binary.latents(run.network))
+        loss = sum(losses.values())
         _move(run.optimiser, loss)
         with torch.no_grad():
             for latent in binary.latents(run.network).values():

@@ -15,6 +15,7 @@ from xnorforge.core.errors import UserError
 
 TABLE, PICTURE = "curve.csv", "curve.svg"
 FLIPPED = "flipped "
+SUMMAND = ("loss ", "share ")
 INK, SHADE = "#1f4e79", "#f1f1f1"
 NAMED = 12  # with more layers than this, a legend would be longer than the picture
 # Without these, identifiers and text of an SVG differ from run to run, or from one font on disk to another.
@@ -28,7 +29,8 @@ NO_DATE = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
 def read_curve(path) -> list[dict]:
-    """The rows of a curve.csv: `epoch`, `phase`, `loss`, `held_out_accuracy`, `flipped <layer>`.
+    """The rows of a curve.csv: `epoch`, `phase`, `loss`, `held_out_accuracy`, `flipped <layer>`, and of the
+    summands of a loss `loss <name>`, `share <name> <layer>`, no number in epochs that had no such summand.
 
     Raises:
         UserError: there is none, or it is not such a table.
@@ -37,7 +39,7 @@ def read_curve(path) -> list[dict]:
         with Path(path).open(newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            row.update({key: float(value) for key, value in row.items() if key != "phase"})
+            row.update({key: _number(key, value) for key, value in row.items() if key != "phase"})
         if not rows or not {"epoch", "phase", "loss", "held_out_accuracy"} <= set(rows[0]):
             raise ValueError("it has no row, or not these columns: epoch, phase, loss, held_out_accuracy")
     except (OSError, ValueError, TypeError) as error:
@@ -45,6 +47,11 @@ def read_curve(path) -> list[dict]:
             f"{path}: no training curve can be read ({error}); `make train` writes one."
         ) from error
     return rows
+
+
+def _number(key: str, text: str) -> float:
+    """A cell; only of summands some are empty."""
+    return float("nan" if text == "" and key.startswith(SUMMAND) else text)
 
 
 def draw_curves(rows: list[dict], heading: str, path) -> None:

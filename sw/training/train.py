@@ -2,7 +2,8 @@
 
 A run folder holds
     checkpoint.pt   after each epoch: everything the next step depends on, random generators included
-    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs not as at the start
+    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs not as at the start,
+                    and the summands of the loss where it has several (`sw/training/summands.py`)
     curve.svg       the same as a picture (`sw/training/curves.py`), at the end
     weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the network with its
                     thresholds folded, and its card
@@ -33,6 +34,7 @@ from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Images, Task, main_figure, task_of
 from xnorforge.sw.training import curves, distributed, divergence, recipes, warm_start, weights
+from xnorforge.sw.training.summands import Summands
 
 # settings that a card leaves out
 USUAL = {"ranks": 1, "device": "cpu", "recipe_name": recipes.OURS, "init": "none"}
@@ -59,6 +61,7 @@ class Run:
     phase: Phase = BEFORE
     optimiser: Any = None  # of the phase
     epoch: int = 0
+    summands: Summands = field(default_factory=Summands)  # of the epoch
 
     def __post_init__(self):
         network: AnyModule = self.network
@@ -213,7 +216,7 @@ def _loop(run: Run, settings: dict) -> list[dict]:
                 run.restore(saved)
                 run.optimiser.load_state_dict(saved["optimiser"])
         building_blocks.set_on_grid(run.network, len(curve) >= len(plan) - max(1, len(plan) // ON_GRID))
-        began = time.perf_counter()
+        began, run.summands = time.perf_counter(), Summands()
         loss = distributed.mean(_epoch(run, sample, count))
         distributed.agree(run)
         run.method.on_epoch(run)
@@ -222,7 +225,7 @@ def _loop(run: Run, settings: dict) -> list[dict]:
         row["held_out_accuracy"] = round(evaluate_network(run.network, held_out, run.task), 5)
         for name, weight in binary.latents(run.network).items():
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
-        curve.append(row)
+        curve.append(row | run.summands.row())
         seconds += time.perf_counter() - began
         if not distributed.first():
             continue
@@ -372,7 +375,8 @@ def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:
 
 def _write_curve(path: Path, curve: list[dict]) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, curve[0])
+    columns = dict.fromkeys(key for row in curve for key in row)  # phases may have other summands
+    writer = csv.DictWriter(text, list(columns), restval="")
     writer.writeheader()
     writer.writerows(curve)
     with whole(path) as aside:
