@@ -15,7 +15,7 @@ from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, threshold_folding
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import train, weights
+from xnorforge.sw.training import full_precision, train, weights
 
 from .digits import in_place_of_mnist
 from .maps import pictures, targets
