@@ -3,6 +3,7 @@ run.
 """
 
 import csv
+import json
 import shlex
 import statistics
 import subprocess
@@ -239,3 +240,29 @@ def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch
     assert cli.main() == 2
     assert capsys.readouterr().err == f"{answer}\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_variant_may_say_its_recipe_and_where_it_starts(tmp_path):
+    """They are no hyper-parameters; a slash in a folder's name would make two of it."""
+    found = compare.variant("bonn,nu=0.5,recipe=paper,init=out/first")
+    assert found.hyper == {"nu": "0.5"} and found.training == {"recipe": "paper", "init": "out/first"}
+    asked = compare.compare_request(NET, "bonn,recipe=paper,init=out/first", "0", 3, out=tmp_path)
+    folder = asked.run_folder(asked.variants[0], 0)
+    assert folder == asked.folder / "bonn,recipe=paper,init=out:first-0"
+    assert compare.recipe_of_variant(NET, found).optimiser == "sgd"
+    with pytest.raises(UserError, match="RECIPE: no 'papre' among"):
+        compare.compare_request(NET, "bonn,recipe=papre")
+
+
+def test_a_run_by_another_recipe_or_start_is_not_taken_for_a_finished_one(done):
+    this, _, _ = done
+    variant, seed = this.variants[0], this.seeds[0]
+    assert compare.run_finished(this, variant, seed)
+    path = this.run_folder(variant, seed) / "card.json"
+    before = path.read_text()
+    card = json.loads(before)
+    for change in ({"recipe": card["recipe"] | {"optimiser": "sgd"}}, {"init": "out/first: mnist-tfc"}):
+        path.write_text(json.dumps(card | change))
+        assert not compare.run_finished(this, variant, seed)
+    path.write_text(before)
+    assert compare.run_finished(this, variant, seed)
