@@ -889,7 +889,7 @@ def test_a_view_has_a_block_for_each_of_its_places_and_is_rendered_there(name, b
     acc, record = built
     one = pages.view(name, plugins.place("flows.report.views", name))
     blocks = set(re.findall(r"\{%-? block (\w+)", one.text))
-    assert blocks - {"css"} == set(one.places) and one.forms <= {"design", "project"}
+    assert blocks - {"css"} == set(one.places) and one.forms <= {"design", "project", "handover"}
     if "design" in one.forms:
         for (
             kind
