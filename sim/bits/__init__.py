@@ -23,7 +23,7 @@ from xnorforge.sim.bits.matrices import reads_patches
 from xnorforge.sim.bits.packed import as_integers, as_stream
 from xnorforge.sim.bits.patches import Patches
 
-BLOCK = 64  # images that a thread takes through all operators, so that they stay in its caches
+BLOCK = 32  # images that a thread takes through all operators, so that they stay in its caches
 
 
 class BitSimulator:

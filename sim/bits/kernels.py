@@ -27,7 +27,7 @@ _peak = vectors.peak_loop()
 
 
 @njit(cache=True, nogil=True)
-def count_windows(bits, weights, limits, length, runs, grid, out):
+def count_windows(bits, weights, limits, length, places, grid, out):
     """Binary dot products of windows: the number of equal bits, or whether few enough are unequal.
 
     Args:
@@ -35,7 +35,7 @@ def count_windows(bits, weights, limits, length, runs, grid, out):
         weights: uint64 (O / 16, words of a window, 16), 64-byte aligned.
         limits: int64 (O,): bit o of a result is unequal bits <= limits[o]; negative: never. Of length 0: a
             result is the numbers `length` - unequal bits.
-        runs: int64 (R, 2), see `vectors`.
+        places: int64 (words of a window,), see `vectors`.
         grid: int64 (3, 3), see above.
         out: uint8 (any,): results of O bits or int32, overwritten.
     """
@@ -43,7 +43,7 @@ def count_windows(bits, weights, limits, length, runs, grid, out):
     step = 2 if compared else 64
     words, size = weights.shape[1] * 128, grid[2, 0]
     wide = -(-size // (-(-size // 8)))
-    stride, out_stride, table, count = grid[2, 1], grid[2, 2], runs.ctypes.data, len(runs)
+    stride, out_stride, table, count = grid[2, 1], grid[2, 2], places.ctypes.data, len(places)
     for i in range(grid[0, 0]):
         for block in range(len(weights)):
             w = weights.ctypes.data + block * words
@@ -72,7 +72,7 @@ def count_windows(bits, weights, limits, length, runs, grid, out):
 
 
 @njit(cache=True, nogil=True)
-def sum_windows(short, image, weights, limits, offsets, runs, grid, out):
+def sum_windows(short, image, weights, limits, offsets, places, grid, out):
     """Integer dot products of windows, or whether they reach a limit.
 
     Args:
@@ -82,14 +82,14 @@ def sum_windows(short, image, weights, limits, offsets, runs, grid, out):
             64.
         limits: int32 (O,): bit o of a result is sum >= limits[o]. Of length 0: a result is the sums.
         offsets: int32 (O,), what the sums start from.
-        runs: int64 (R, 2), in words of 4 bytes.
+        places: int64 (words of a window,), of words of 4 bytes.
         grid: int64 (3, 3).
         out: uint8 (any,): results of O bits or int32, overwritten.
     """
     compared, wide = len(limits) > 0, weights.shape[2]
     step = wide // 8 if compared else wide * 4
     words, size, largest = weights.shape[1] * wide * 4, grid[2, 0], 5 if wide == 64 else 8
-    stride, out_stride, table, count = grid[2, 1], grid[2, 2], runs.ctypes.data, len(runs)
+    stride, out_stride, table, count = grid[2, 1], grid[2, 2], places.ctypes.data, len(places)
     for i in range(grid[0, 0]):
         for block in range(len(weights)):
             w, start = weights.ctypes.data + block * words, offsets.ctypes.data + block * wide * 4
@@ -238,12 +238,18 @@ def channels_last(planes, out):
     """Planes uint8 (N, C, H * W) to pixels uint8 (N, H * W, C), overwritten."""
     images, channels, pixels = planes.shape
     for n in range(images):
-        for pixel in range(pixels):
-            for c in range(channels):
-                out[n, pixel, c] = planes[n, c, pixel]
+        if channels == 3:  # written out, so that several pixels are moved at once
+            for pixel in range(pixels):
+                out[n, pixel, 0] = planes[n, 0, pixel]
+                out[n, pixel, 1] = planes[n, 1, pixel]
+                out[n, pixel, 2] = planes[n, 2, pixel]
+        else:
+            for pixel in range(pixels):
+                for c in range(channels):
+                    out[n, pixel, c] = planes[n, c, pixel]
 
 
 @njit(cache=True, nogil=True)
 def peak(words, weights, rounds, out):
     """`vectors.peak_loop` on arrays: 2 * 512 * 8 operations per round."""
-    _peak(words.ctypes.data, weights.ctypes.data, rounds, out.ctypes.data)  # type: ignore
+    _peak(words.ctypes.data, weights.ctypes.data, rounds, out.ctypes.data)

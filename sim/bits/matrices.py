@@ -57,6 +57,7 @@ def matches(op):
     if thresholds is not None:
         limits = padded(mw - np.asarray(thresholds).astype(np.int64), rows, -1)
     columns: dict[int, np.ndarray] = {}
+    tables: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
 
     def packed_columns(bits: int) -> np.ndarray:
         """The weights for rows of segments of that many bits."""
@@ -76,15 +77,17 @@ def matches(op):
         result = out.shape[2] * out.itemsize
         if isinstance(x, Patches) and direct(x, mw):
             taken, words = x.image, packed_columns(x.bits)
-            runs, grid = np.array(x.runs(8), np.int64), x.grid(8, result)
-            runs[:, 1] //= 8
+            if x.image.shape not in tables:
+                tables[x.image.shape] = places(x.runs(8), 8), x.grid(8, result)
+            at, grid = tables[x.image.shape]
         else:
             cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
             taken, words = np.ascontiguousarray(cut.words), packed_columns(cut.bits)
-            runs = np.array([[0, words.shape[1]]], np.int64)
-            grid = rows_grid(frames * vectors, words.shape[1] * 8, result)
-        view = out.reshape(-1).view(np.uint8)
-        count_windows(taken.reshape(-1), words, limits, mw, runs, grid, view)
+            row = words.shape[1] * 8
+            if (frames, row) not in tables:
+                tables[frames, row] = places([[0, row]], 8), rows_grid(frames * vectors, row, result)
+            at, grid = tables[frames, row]
+        count_windows(taken.reshape(-1), words, limits, mw, at, grid, out.reshape(-1).view(np.uint8))
         return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
 
     return step
@@ -148,6 +151,7 @@ def products(op, weights, bias):
         reached = np.clip(thresholds, -LONGEST, LONGEST)
         limits = padded(reached.astype(np.int32), rows, LONGEST)
     columns: dict[tuple[int, ...], Columns] = {}
+    tables: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray, np.ndarray, bool]] = {}
 
     @reads_patches
     def step(x):
@@ -158,20 +162,29 @@ def products(op, weights, bias):
         out = found.words if isinstance(found, Packed) else found
         result = out.shape[2] * out.itemsize
         if isinstance(x, Patches):
-            taken, runs, grid = x.image, x.runs(item), x.grid(item, result)
+            taken, key = x.image, x.image.shape
         else:
-            taken = x.unpack() if isinstance(x, Packed) else x
-            runs, grid = [[0, mw * item]], rows_grid(frames * vectors, mw * item, result)
-        key = tuple(length // item for _, length in runs)
-        if key not in columns:
-            columns[key] = Columns(not as_bytes, weights, list(key))
-        table = np.array([[start, -(-length // (item * per_word))] for start, length in runs], np.int64)
-        numbers = with_room(taken, kind, any(length % per_word for length in key))
-        view, words = out.reshape(-1).view(np.uint8), columns[key].words
-        sum_windows(int(not as_bytes), numbers, words, limits, offsets, table, grid, view)
+            taken, key = x.unpack() if isinstance(x, Packed) else x, (frames,)
+        if key not in tables:
+            runs = x.runs(item) if isinstance(x, Patches) else [[0, mw * item]]
+            lengths = tuple(length // item for _, length in runs)
+            if lengths not in columns:
+                columns[lengths] = Columns(not as_bytes, weights, list(lengths))
+            rest = any(length % per_word for length in lengths)
+            rows_of = rows_grid(frames * vectors, mw * item, result)
+            grid = x.grid(item, result) if isinstance(x, Patches) else rows_of
+            tables[key] = columns[lengths].words, places(runs, 4), grid, rest
+        words, at, grid, rest = tables[key]
+        numbers, view = with_room(taken, kind, rest), out.reshape(-1).view(np.uint8)
+        sum_windows(int(not as_bytes), numbers, words, limits, offsets, at, grid, view)
         return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
 
     return step
+
+
+def places(runs: list[list[int]], unit: int) -> np.ndarray:
+    """Distances of the words of `unit` bytes of runs [distance, bytes] from the first byte, int64."""
+    return np.array([at for start, size in runs for at in range(start, start + size, unit)], np.int64)
 
 
 def with_room(x: np.ndarray, kind, more: bool) -> np.ndarray:

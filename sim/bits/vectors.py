@@ -4,8 +4,8 @@ Loops that numba's compiler vectorises by itself keep the sums in memory and rea
 here is the same for every processor: LLVM cuts its vectors into those the target has. One instruction is
 asked for by name, where the target has it: AVX512-VNNI's products of four bytes.
 
-All addresses are int64. A *run* is what lies side by side in a row of a window: a table of runs holds, for
-each, its distance in bytes from the first byte of the window, and its length in words.
+All addresses are int64. The *places* of a window are a table of int64: the distance, in bytes, of each of its
+words from its first byte.
 """
 
 from llvmlite import ir
@@ -47,20 +47,14 @@ def _everywhere(builder, value, kind):
     return builder.shuffle_vector(first, undefined, lanes)
 
 
-def _walk(builder, window, weights, runs, count, unit: int, step: int, visit) -> None:
-    """Call visit(address of a word of the window, address of its weights) for every word of every run.
-
-    A word has `unit` bytes, its weights `step`.
+def _walk(builder, window, weights, places, count, step: int, visit) -> None:
+    """Call visit(address of a word of the window, address of its weights) for every word; its weights have
+    `step` bytes.
     """
-    at = cgutils.alloca_once_value(builder, weights)
-    builder.store(weights, at)
-    with cgutils.for_range(builder, count) as run:
-        entry = builder.add(runs, builder.shl(run.index, _number(4)))
-        start = builder.add(window, builder.load(_pointer(builder, entry, I64)))
-        words = builder.load(_pointer(builder, builder.add(entry, _number(8)), I64))
-        with cgutils.for_range(builder, words) as word:
-            visit(builder.add(start, builder.mul(word.index, _number(unit))), builder.load(at))
-            builder.store(builder.add(builder.load(at), _number(step)), at)
+    with cgutils.for_range(builder, count) as word:
+        entry = builder.add(places, builder.shl(word.index, _number(3)))
+        address = builder.add(window, builder.load(_pointer(builder, entry, I64)))
+        visit(address, builder.add(weights, builder.mul(word.index, _number(step))))
 
 
 def _cleared(builder, kind, rows: int, columns: int) -> list[list]:
@@ -81,15 +75,15 @@ def unequal_bits(positions: int):
         weights: address, 64-byte aligned, of uint64 (words of a window, 16).
         limits: address of int64 (16,). A result is bit 1 where the number of unequal bits is at most that.
             Where the address is 0, a result is the number of equal bits, `length` less the unequal ones.
-        runs, count: address of the table of runs, uint64 words, and how many there are.
+        places, count: address of the places of the words, uint64, and how many there are.
         out: address of the first window's results, 2 bytes or int32 (16,); `out_stride` bytes on are those of
             the next.
     """
 
     @intrinsic
-    def tile(_context, window, weights, limits, length, runs, count, stride, out, out_stride):  # noqa: ARG001
+    def tile(_context, window, weights, limits, length, places, count, stride, out, out_stride):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
-            window, weights, limits, length, runs, count, stride, out, out_stride = arguments
+            window, weights, limits, length, places, count, stride, out, out_stride = arguments
             sums = _cleared(builder, WORDS, positions, 2)
             ones = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(WORDS, [WORDS]), "llvm.ctpop.v8i64"
@@ -107,7 +101,7 @@ def unequal_bits(positions: int):
                         found = builder.call(ones, [builder.xor(bits, half)])
                         builder.store(builder.add(builder.load(total), found), total)
 
-            _walk(builder, window, weights, runs, count, 8, 128, visit)
+            _walk(builder, window, weights, places, count, 128, visit)
             with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
                 for branch, finish in ((as_bits, compare), (as_counts, subtract)):
                     with branch:
@@ -117,11 +111,17 @@ def unequal_bits(positions: int):
             return context.get_dummy_value()
 
         def compare(builder, halves, limits, _length, to):
-            for k, half in enumerate(halves):
-                address = builder.add(limits, _number(64 * k))
-                limit = builder.load(_pointer(builder, address, WORDS), align=8)
-                mask = builder.bitcast(builder.icmp_signed("<=", builder.load(half), limit), I8)
-                builder.store(mask, _pointer(builder, builder.add(to, _number(k)), I8))
+            masks = [
+                builder.icmp_signed(
+                    "<=",
+                    builder.load(half),
+                    builder.load(_pointer(builder, builder.add(limits, _number(64 * k)), WORDS), align=8),
+                )
+                for k, half in enumerate(halves)
+            ]
+            lanes = ir.Constant(ir.VectorType(I32, LANES), list(range(LANES)))
+            bits = builder.bitcast(builder.shuffle_vector(*masks, lanes), ir.IntType(16))
+            builder.store(bits, _pointer(builder, to, ir.IntType(16)), align=1)
 
         def subtract(builder, halves, _limits, length, to):
             half_sums = ir.VectorType(I32, 8)
@@ -156,16 +156,17 @@ def sums(positions: int, blocks: int):
     """An intrinsic: windows of integers against 16 * `blocks` rows of weights, `positions` windows at once.
 
     Four bytes of a window, and of a row of weights, are one word: two signed 16-bit numbers each where
-    `short` is 1; where it is 0, which needs `byte_products()`, four unsigned bytes and four signed ones. The other
-    arguments are those of `unequal_bits`, with weights int32 (words, 16 * blocks). `limits` is the address of
-    int32 (16 * blocks,), and a result is bit 1 where the sum is at least that; where the address is 0, a
-    result is the sum, int32. `starts` is the address of int32 (16 * blocks,), what the sums start from.
+    `short` is 1; where it is 0, which needs `byte_products()`, four unsigned bytes and four signed ones. The
+    other arguments are those of `unequal_bits`, with weights int32 (words, 16 * blocks). `limits` is the
+    address of int32 (16 * blocks,), and a result is bit 1 where the sum is at least that; where the address
+    is 0, a result is the sum, int32. `starts` is the address of int32 (16 * blocks,), what the sums start
+    from.
     """
 
     @intrinsic
-    def tile(_context, short, x, weights, limits, starts, runs, count, step, out, out_step):  # noqa: ARG001
+    def tile(_context, short, x, w, limits, starts, places, count, step, out, out_step):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
-            short, window, weights, limits, starts, runs, count, stride, out, out_stride = arguments
+            short, window, weights, limits, starts, places, count, stride, out, out_stride = arguments
             totals = _cleared(builder, SUMS, positions, blocks)
             for k in range(blocks):
                 place = _pointer(builder, builder.add(starts, _number(64 * k)), SUMS)
@@ -186,7 +187,7 @@ def sums(positions: int, blocks: int):
                         for total, row in zip(totals[p], rows):
                             builder.store(product(builder, builder.load(total), x, row), total)
 
-                _walk(builder, window, weights, runs, count, 4, 64 * blocks, visit)
+                _walk(builder, window, weights, places, count, 64 * blocks, visit)
 
             with builder.if_else(builder.icmp_signed("!=", short, _number(0))) as (shorts, four_bytes):
                 with shorts:
@@ -262,7 +263,9 @@ def peak_loop():
                 bits = _everywhere(builder, word, WORDS)
                 row = builder.add(weights, builder.shl(builder.and_(turn.index, _number(7)), _number(9)))
                 for k, total in enumerate(totals):
-                    weight = builder.load(_pointer(builder, builder.add(row, _number(64 * k)), WORDS), align=64)
+                    weight = builder.load(
+                        _pointer(builder, builder.add(row, _number(64 * k)), WORDS), align=64
+                    )
                     found = builder.call(ones, [builder.xor(bits, weight)])
                     builder.store(builder.add(builder.load(total), found), total)
             for total in totals[1:]:

@@ -10,13 +10,14 @@ from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
+from xnorforge.studies import bits_bench
 
 WALKED = 4  # images through the reference walk, which is slow and needs no more to be timed
 
 
 def table(acc: Path, images: int) -> str:
-    """Lines of text: images per second of the reference walk, the bit simulator and the RTL, and the stages'
-    times.
+    """Lines of text: the bit simulator beside onnxruntime and the machine's limit; images per second of the
+    reference walk, the bit simulator and the RTL; the stages' times.
     """
     ops = graph.operators(acc / "folded.onnx")
     pictures = np.load(acc.parent / "golden.npz")["images"]
@@ -36,7 +37,8 @@ def table(acc: Path, images: int) -> str:
         ("bit simulator", len(pictures), _timed(lambda: simulator.run(pictures))[1], ""),
         ("RTL, Verilator", images, rtl, f"{cycles / rtl:,.0f} cycles/s"),
     ]
-    lines = [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
+    lines = [bits_bench.as_markdown(bits_bench.measure(acc))]
+    lines += [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
     lines += [
         f"{name:<32}{count:>8,}{took:>10.2f}{count / took:>12,.1f}  {more}".rstrip()
         for name, count, took, more in rows

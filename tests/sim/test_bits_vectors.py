@@ -1,0 +1,94 @@
+"""Kernels of explicit vectors: sums by hand, windows of any kind, and a processor without extensions."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from xnorforge.hw.ops.byte_mvu.op import ByteMvu
+from xnorforge.hw.ops.int_mvu.op import IntMvu
+from xnorforge.hw.ops.window.op import Window
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.bits.patches import Patches
+
+KINDS = {"xnor": (XnorMvu, 1), "byte": (ByteMvu, 8), "wide": (ByteMvu, 12), "int": (IntMvu, 4)}
+
+
+def layer(kind, channels, rows, compared, seed, **window):
+    """A convolution of 7 x 9 pixels as its two operators, weights and thresholds at random."""
+    rng = np.random.default_rng(seed)
+    unit, bits = KINDS[kind]
+    cut = Window.make("window", ifm=[7, 9, channels], bits=bits, **window)
+    *size, mw = cut.out_stream().shape
+    low, high = (-8, 8) if kind == "int" else (0, 2)
+    arrays = {"weights": rng.integers(low, high, (mw, rows))}
+    if compared:
+        near = mw // 2 if kind == "xnor" else 0
+        arrays["thresholds"] = rng.integers(near - 3, near + 4, rows)
+    given = {} if kind == "xnor" else {"in_bits": bits}
+    sizes = {"mw": mw, "mh": rows, "vectors": size[0] * size[1]}
+    sizes |= {"in_shape": [*size, mw], "out_shape": [*size, rows]}
+    matrix = unit.make("matrix", arrays, **sizes, **given)
+    matrix.onnx_node.input[0] = cut.onnx_node.output[0]
+    return [cut, matrix]
+
+
+WINDOWS = {
+    "plain": {"kernel": [3, 3]},
+    "padded": {"kernel": [3, 3], "pads": [1, 1, 1, 1], "pad_value": 1},
+    "strided": {"kernel": [3, 2], "stride": [2, 3]},
+    "dilated": {"kernel": [3, 3], "dilation": [2, 3], "pads": [1, 0, 2, 0]},
+    "several dilations": {"kernel": [3, 3], "rates": [1, 2], "pads": [2, 2, 2, 2]},
+}
+
+
+def wrong(kinds=tuple(KINDS), frames=9):
+    """Layers of every kind, window and odd size whose results are not those of their contracts."""
+    found = []
+    for seed, (kind, (name, window)) in enumerate((k, w) for k in kinds for w in WINDOWS.items()):
+        for channels, rows, compared in ((3, 64, True), (70, 33, True), (64, 10, False), (16, 32, False)):
+            ops = layer(kind, channels, rows, compared, seed, **window)
+            x = ops[0].random_input(seed, frames=frames)
+            images = x.transpose(0, 3, 1, 2).astype(np.int64 if kind == "wide" else np.uint8)
+            got = BitSimulator(ops).run(images, block=8)["matrix"]
+            if not np.array_equal(got, ops[1].run(ops[0].run(x))):
+                found.append((kind, name, channels, rows))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_of_every_window_and_odd_size_equal_their_contracts(kind):
+    assert wrong([kind]) == []
+
+
+def test_sums_by_hand():
+    """Two pixels of 1 and 2, 3 and 4; rows of weights +1 +1, -1 +1."""
+    sizes = {"mw": 2, "mh": 2, "vectors": 2, "in_shape": [2, 2], "out_shape": [2, 2]}
+    op = ByteMvu.make("sums", {"weights": np.array([[1, 0], [1, 1]])}, **sizes)
+    got = BitSimulator([op]).run(np.array([[[1, 2], [3, 4]]], np.uint8))["sums"]
+    assert got.tolist() == [[[3, 1], [7, 1]]]
+
+
+def test_windows_name_their_runs_and_are_cut_out_as_numpy_cuts_them():
+    image = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
+    patches = Patches(image, 0, ((0, 0), (0, 1), (2, 0), (2, 1)), (1, 2), (2, 2))
+    assert patches.runs(1) == [[0, 6], [30, 6]]
+    view = np.lib.stride_tricks.sliding_window_view(image, (3, 2), (1, 2))[:, :, ::2, :, ::2]
+    np.testing.assert_array_equal(patches.cut(), np.moveaxis(view, 3, 5).reshape(2, 2, 2, 12))
+
+
+@pytest.mark.full
+def test_a_processor_without_vector_extensions_gives_the_same():
+    """Compiled anew for LLVM's `generic`, which has neither AVX nor population counts."""
+    code = (
+        f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import vectors; "
+        "print(vectors.byte_products(), run['wrong']())"
+    )
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "False []\n"
