@@ -13,6 +13,7 @@ from xnorforge.flows import route
 from xnorforge.flows.route import paths
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
+from xnorforge.hw.families.gw2a import block_rams
 from xnorforge.hw.families.gw2a import route as gw2a
 from xnorforge.hw.routing import Routed
 
@@ -180,3 +181,23 @@ def test_a_search_asks_for_the_highest_clock_that_was_reached(reached, asked, mo
 
     tried = route._search(attempt(ulx3s), router, attempt)
     assert seen == asked and len(tried) == len(asked) - 1
+
+
+def test_block_rams_of_a_gw2a_are_found_by_the_bits_that_are_set_in_a_bitstream():
+    """One bit in line 23 of 256, from the bottom, of the middle row: words of INIT_RAM_05, 15, 25 or 35."""
+    end = b"0" * 16 + b"1" * 48
+    lines = [b"0" * 3376 + end] * (1342 + 3 * 256)
+    lines[7] = b"1" * 3376 + end  # of the fabric
+    lines[1342 + 256 + 255 - 23] = b"0" * 1000 + b"1" + b"0" * 2375 + end
+    asked = [
+        {"parameters": {"INIT_RAM_15": "0" * 99 + "1" + "0" * 156, "BIT_WIDTH": "1"}},
+        {"parameters": {}},
+    ]
+    ones = [0] * 5 + [1] + [0] * 10
+    assert block_rams.ones_of_netlist(asked) == ones
+    assert block_rams.ones_of_bitstream(b"\n".join([b"1" * 160, b"0" * 64, *lines, b"0" * 64])) == ones
+    assert block_rams.ones_of_bitstream(b"\n".join(lines[:1342])) == [0] * 16
+    with pytest.raises(
+        UserError, match=r"^the bitstream has 2,000 lines and a GW2A-18 takes 1,342 or 2,110; it"
+    ):
+        block_rams.ones_of_bitstream(b"\n".join(lines[:2000]))
