@@ -169,6 +169,7 @@ async def what_is_no_register_is_an_error_of_the_bus(dut):
         assert (await gp.read(BASE + address, 4)).resp == answered
         assert (await gp.write(BASE + address, bytes(4))).resp == answered
     assert (await gp.write(BASE + 0x78, bytes(8))).resp == AxiResp.SLVERR
+    assert (await gp.write(BASE + 0x34, bytes(8))).resp == AxiResp.SLVERR  # the second of both is a register
     assert (await gp.write(BASE + 0x50, bytes(2))).resp == AxiResp.SLVERR
     assert (await gp.write(BASE + 0xF8, bytes(16))).resp == AxiResp.DECERR
     assert (await gp.read(BASE + 0xF8, 16)).resp != AxiResp.OKAY
