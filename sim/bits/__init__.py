@@ -18,7 +18,7 @@ from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
 from xnorforge.hw.ops._loadable import loadable_of
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.sim.bits.kernels import channels_last
+from xnorforge.sim.bits.kernels import interleave_planes
 from xnorforge.sim.bits.matrices import reads_patches
 from xnorforge.sim.bits.packed import as_integers, as_stream
 from xnorforge.sim.bits.patches import Patches
@@ -82,9 +82,9 @@ def entered(op: HwOp, images):
     """Images as the first operator takes them, see `hw.graph.enter`; bytes stay bytes."""
     stream, images = op.in_stream(), np.asarray(images)
     if images.dtype == np.uint8 and images.ndim == 4 and not stream.signed:
-        frames, channels, height, width = images.shape
-        pixels = np.empty((frames, height * width, channels), np.uint8)
-        channels_last(np.ascontiguousarray(images).reshape(frames, channels, -1), pixels)
+        frames, channels, height, breadth = images.shape
+        pixels = np.empty((frames, height * breadth, channels), np.uint8)
+        interleave_planes(np.ascontiguousarray(images).reshape(frames, channels, -1), pixels)
         return as_stream(pixels.reshape(-1, *stream.shape), stream)
     return as_stream(enter(op, images), stream)
 

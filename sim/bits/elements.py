@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._streams import divisors, value_range
-from xnorforge.sim.bits.kernels import add_times, levels, reach, sum_of_two, sum_pixels
+from xnorforge.sim.bits.kernels import add_times, count_levels, reach, sum_of_two, sum_pixels
 from xnorforge.sim.bits.packed import Packed, as_integers
 
 WIDEST = 30  # bits of numbers, signed or not, that 32 bits compare with any threshold that they can miss
@@ -23,7 +23,7 @@ def pixels_in_a_row(shape: tuple[int, ...]) -> int:
     return max(count for count in divisors(prod(shape[:-1])) if count == 1 or count * shape[-1] <= ROW)
 
 
-def reached(op, thresholds: np.ndarray, direction: np.ndarray):
+def level_step(op, thresholds: np.ndarray, direction: np.ndarray):
     """Levels: how many of its channel's thresholds (C, steps) a number reaches, times direction (C,) of +-1;
     packed bits where there is one step.
     """
@@ -57,14 +57,14 @@ def reached(op, thresholds: np.ndarray, direction: np.ndarray):
     def step(x):
         numbers = as_int32(x, source).reshape(-1, count * channels)
         out = np.empty(numbers.shape, np.uint8)
-        levels(numbers, np.ascontiguousarray(rows), inverted, out)
+        count_levels(numbers, np.ascontiguousarray(rows), inverted, out)
         return out.reshape(-1, *source.shape)
 
     return step
 
 
 def wide_levels(op, thresholds: np.ndarray, direction: np.ndarray):
-    """As `reached`, of numbers of any width."""
+    """As `level_step`, of numbers of any width."""
 
     def step(x):
         x = as_integers(x, op.in_stream()) * direction
@@ -101,31 +101,31 @@ def weighted(op, factors: np.ndarray):
     return step
 
 
-def pooled(op):
+def pool_step(op):
     """Of pools that state what becomes of the pixels of a window (`Pool.reduced`)."""
     source, sink = op.in_stream(), op.out_stream()
-    height, width, channels, kh, kw = op.pixels()
-    rows, columns = height // kh * kh, width // kw * kw
+    height, breadth, channels, kh, kw = op.pixels()
+    rows, columns = height // kh * kh, breadth // kw * kw
 
     def step(x):
         x = as_int32(x, source) if max(source.bits, sink.bits) <= WIDEST else as_integers(x, source)
-        image = x.reshape(-1, height, width, channels)
+        image = x.reshape(-1, height, breadth, channels)
         taps = [image[:, y:rows:kh, c:columns:kw] for y in range(kh) for c in range(kw)]
         return op.reduced(taps).reshape(-1, *sink.shape)
 
     return step
 
 
-def summed(op):
+def sum_pool_step(op):
     """Of pools that add up the pixels of a window."""
     source, sink = op.in_stream(), op.out_stream()
     if max(source.bits, sink.bits) > WIDEST:
-        return pooled(op)
-    height, width, channels, kh, kw = op.pixels()
+        return pool_step(op)
+    height, breadth, channels, kh, kw = op.pixels()
 
     def step(x):
-        image = as_int32(x, source).reshape(-1, height, width, channels)
-        out = np.empty((len(image), height // kh, width // kw, channels), np.int32)
+        image = as_int32(x, source).reshape(-1, height, breadth, channels)
+        out = np.empty((len(image), height // kh, breadth // kw, channels), np.int32)
         sum_pixels(image, kh, kw, out)
         return out.reshape(-1, *sink.shape)
 

@@ -22,7 +22,7 @@ _1, _2, _3, _4, _5, _6, _7, _8 = (vectors.unequal_bits(positions) for positions 
 _a1, _a2, _a4, _a8 = (vectors.sums(positions, 1) for positions in (1, 2, 4, 8))
 _b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
 _d1, _d2, _d4, _d5 = (vectors.sums(positions, 4) for positions in (1, 2, 4, 5))
-_compare = vectors.compared()
+_compare = vectors.compare_sixteen()
 _peak = vectors.peak_loop()
 
 
@@ -156,7 +156,7 @@ def reach(x, thresholds, falls, out):
 
 
 @njit(cache=True, nogil=True)
-def levels(x, thresholds, falls, out):
+def count_levels(x, thresholds, falls, out):
     """How many thresholds numbers reach: out = sum over steps s of (x >= thresholds[s]) != falls.
 
     Args:
@@ -195,9 +195,9 @@ def sum_of_two(x, factors, y, others, low, mask, out):
 
 
 @njit(cache=True, nogil=True)
-def sum_pixels(image, height, width, out):
-    """Sums over windows (height, width) that do not overlap, of image int32 (N, H, W, C); out int32 (N, H //
-    height, W // width, C), overwritten.
+def sum_pixels(image, height, breadth, out):
+    """Sums over windows (height, breadth) that do not overlap, of image int32 (N, H, W, C); out int32 (N,
+    H // height, W // breadth, C), overwritten.
     """
     images, rows, columns, channels = out.shape
     for n in range(images):
@@ -206,35 +206,35 @@ def sum_pixels(image, height, width, out):
                 for c in range(channels):
                     out[n, row, column, c] = 0
                 for y in range(row * height, row * height + height):
-                    for x in range(column * width, column * width + width):
+                    for x in range(column * breadth, column * breadth + breadth):
                         for c in range(channels):
                             out[n, row, column, c] += image[n, y, x, c]
 
 
 @njit(cache=True, nogil=True)
-def pool_words(image, height, width, every, out):
+def pool_words(image, height, breadth, every, out):
     """OR, or with `every` AND, of the words of windows that do not overlap.
 
     Args:
         image: uint64 (N, H, W, words).
-        height, width: of a window.
-        out: uint64 (N, H // height, W // width, words), overwritten.
+        height, breadth: of a window.
+        out: uint64 (N, H // height, W // breadth, words), overwritten.
     """
     images, rows, columns, words = out.shape
     for n in range(images):
         for row in range(rows):
             for column in range(columns):
                 for word in range(words):
-                    bits = image[n, row * height, column * width, word]
+                    bits = image[n, row * height, column * breadth, word]
                     for y in range(height):
-                        for x in range(width):
-                            tap = image[n, row * height + y, column * width + x, word]
+                        for x in range(breadth):
+                            tap = image[n, row * height + y, column * breadth + x, word]
                             bits = bits & tap if every else bits | tap
                     out[n, row, column, word] = bits
 
 
 @njit(cache=True, nogil=True)
-def channels_last(planes, out):
+def interleave_planes(planes, out):
     """Planes uint8 (N, C, H * W) to pixels uint8 (N, H * W, C), overwritten."""
     images, channels, pixels = planes.shape
     for n in range(images):
@@ -250,6 +250,6 @@ def channels_last(planes, out):
 
 
 @njit(cache=True, nogil=True)
-def peak(words, weights, rounds, out):
+def run_peak_loop(words, weights, rounds, out):
     """`vectors.peak_loop` on arrays: 2 * 512 * 8 operations per round."""
     _peak(words.ctypes.data, weights.ctypes.data, rounds, out.ctypes.data)

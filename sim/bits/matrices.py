@@ -78,14 +78,14 @@ def matches(op):
         if isinstance(x, Patches) and direct(x, mw):
             taken, words = x.image, packed_columns(x.bits)
             if x.image.shape not in tables:
-                tables[x.image.shape] = places(x.runs(8), 8), x.grid(8, result)
+                tables[x.image.shape] = word_places(x.runs(8), 8), x.grid(8, result)
             at, grid = tables[x.image.shape]
         else:
             cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
             taken, words = np.ascontiguousarray(cut.words), packed_columns(cut.bits)
             row = words.shape[1] * 8
             if (frames, row) not in tables:
-                tables[frames, row] = places([[0, row]], 8), rows_grid(frames * vectors, row, result)
+                tables[frames, row] = word_places([[0, row]], 8), rows_grid(frames * vectors, row, result)
             at, grid = tables[frames, row]
         count_windows(taken.reshape(-1), words, limits, mw, at, grid, out.reshape(-1).view(np.uint8))
         return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
@@ -173,7 +173,7 @@ def products(op, weights, bias):
             rest = any(length % per_word for length in lengths)
             rows_of = rows_grid(frames * vectors, mw * item, result)
             grid = x.grid(item, result) if isinstance(x, Patches) else rows_of
-            tables[key] = columns[lengths].words, places(runs, 4), grid, rest
+            tables[key] = columns[lengths].words, word_places(runs, 4), grid, rest
         words, at, grid, rest = tables[key]
         numbers, view = with_room(taken, kind, rest), out.reshape(-1).view(np.uint8)
         sum_windows(int(not as_bytes), numbers, words, limits, offsets, at, grid, view)
@@ -182,7 +182,7 @@ def products(op, weights, bias):
     return step
 
 
-def places(runs: list[list[int]], unit: int) -> np.ndarray:
+def word_places(runs: list[list[int]], unit: int) -> np.ndarray:
     """Distances of the words of `unit` bytes of runs [distance, bytes] from the first byte, int64."""
     return np.array([at for start, size in runs for at in range(start, start + size, unit)], np.int64)
 

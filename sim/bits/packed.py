@@ -47,7 +47,7 @@ def pack(bits) -> Packed:
     return Packed(raw.view("<u8"), bits.shape[-1])
 
 
-def side_by_side(parts) -> Packed:
+def joined_segments(parts) -> Packed:
     """Segments of several tensors (N, segments) joined to one segment each."""
     total = sum(part.bits for part in parts)
     out = np.zeros((*parts[0].words.shape[:2], -(-total // 64)), np.uint64)

@@ -59,11 +59,11 @@ class Patches:
         """The grid (`kernels`) of all windows, of elements of `item` bytes, results of `result` bytes side by
         side; the longest of the axes that allow it is last.
         """
-        (images, height, width, channels), (rows, columns) = self.image.shape, self.size
+        (images, height, breadth, channels), (rows, columns) = self.image.shape, self.size
         pixel = channels * item
         axes = [
-            [images, height * width * pixel, rows * columns * result],
-            [rows, self.stride[0] * width * pixel, columns * result],
+            [images, height * breadth * pixel, rows * columns * result],
+            [rows, self.stride[0] * breadth * pixel, columns * result],
             [columns, self.stride[1] * pixel, result],
         ]
         if columns < 5 and images > columns:

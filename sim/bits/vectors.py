@@ -47,13 +47,13 @@ def _everywhere(builder, value, kind):
     return builder.shuffle_vector(first, undefined, lanes)
 
 
-def _walk(builder, window, weights, places, count, step: int, visit) -> None:
+def _walk(builder, first, weights, places, count, step: int, visit) -> None:
     """Call visit(address of a word of the window, address of its weights) for every word; its weights have
     `step` bytes.
     """
     with cgutils.for_range(builder, count) as word:
         entry = builder.add(places, builder.shl(word.index, _number(3)))
-        address = builder.add(window, builder.load(_pointer(builder, entry, I64)))
+        address = builder.add(first, builder.load(_pointer(builder, entry, I64)))
         visit(address, builder.add(weights, builder.mul(word.index, _number(step))))
 
 
@@ -71,7 +71,7 @@ def unequal_bits(positions: int):
     """An intrinsic: windows of bits against 16 rows of weights, `positions` windows at once.
 
     Its arguments, all int64:
-        window: address of the first of the windows; `stride` bytes on is the next.
+        first: address of the first of the windows; `stride` bytes on is the next.
         weights: address, 64-byte aligned, of uint64 (words of a window, 16).
         limits: address of int64 (16,). A result is bit 1 where the number of unequal bits is at most that.
             Where the address is 0, a result is the number of equal bits, `length` less the unequal ones.
@@ -81,9 +81,9 @@ def unequal_bits(positions: int):
     """
 
     @intrinsic
-    def tile(_context, window, weights, limits, length, places, count, stride, out, out_stride):  # noqa: ARG001
+    def tile(_context, first, weights, limits, length, places, count, stride, out, out_stride):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
-            window, weights, limits, length, places, count, stride, out, out_stride = arguments
+            first, weights, limits, length, places, count, stride, out, out_stride = arguments
             sums = _cleared(builder, WORDS, positions, 2)
             ones = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(WORDS, [WORDS]), "llvm.ctpop.v8i64"
@@ -101,7 +101,7 @@ def unequal_bits(positions: int):
                         found = builder.call(ones, [builder.xor(bits, half)])
                         builder.store(builder.add(builder.load(total), found), total)
 
-            _walk(builder, window, weights, places, count, 128, visit)
+            _walk(builder, first, weights, places, count, 128, visit)
             with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
                 for branch, finish in ((as_bits, compare), (as_counts, subtract)):
                     with branch:
@@ -166,7 +166,7 @@ def sums(positions: int, blocks: int):
     @intrinsic
     def tile(_context, short, x, w, limits, starts, places, count, step, out, out_step):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
-            short, window, weights, limits, starts, places, count, stride, out, out_stride = arguments
+            short, first, weights, limits, starts, places, count, stride, out, out_stride = arguments
             totals = _cleared(builder, SUMS, positions, blocks)
             for k in range(blocks):
                 place = _pointer(builder, builder.add(starts, _number(64 * k)), SUMS)
@@ -187,7 +187,7 @@ def sums(positions: int, blocks: int):
                         for total, row in zip(totals[p], rows):
                             builder.store(product(builder, builder.load(total), x, row), total)
 
-                _walk(builder, window, weights, places, count, 64 * blocks, visit)
+                _walk(builder, first, weights, places, count, 64 * blocks, visit)
 
             with builder.if_else(builder.icmp_signed("!=", short, _number(0))) as (shorts, four_bytes):
                 with shorts:
@@ -221,7 +221,7 @@ def sums(positions: int, blocks: int):
     return tile
 
 
-def compared():
+def compare_sixteen():
     """An intrinsic: 16 bits, whether int32 (16,) at an address reach those at another, xor the 2 bytes at a
     third; written to a fourth.
     """

@@ -76,7 +76,7 @@ def test_a_layer_is_too_large_by_its_weights_and_a_network_by_all_its_layers(cha
         "built for 10,000 at most; leave the layer to a folded unit); take BACKEND=rtl."
     )
     with pytest.raises(
-        UserError, match=r"backend: no 'da4m' among auto, da4ml, hls4ml, rtl\. Did you mean 'da4ml'\?"
+        UserError, match=r"backend: no 'da4m' among auto, da4ml, finn, hls4ml, rtl\. Did you mean 'da4ml'\?"
     ):
         distributed_arithmetic.choose([], "da4m", "xc7", PART, 1, {})
 

@@ -219,11 +219,12 @@ Op = Flip
 '''
 OUTSIDE_BITS = """
 from xnorforge.hw.ops.threshold.bits import step as threshold
+from xnorforge.sim.bits.packed import as_integers
 
 
 def step(op):
     inner = threshold(op)
-    return lambda x: 1 - inner(x)
+    return lambda x: 1 - as_integers(inner(x), op.out_stream())
 """
 USE = """
 import numpy as np

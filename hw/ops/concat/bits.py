@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range, wrapped
-from xnorforge.sim.bits.packed import Packed, as_integers, side_by_side
+from xnorforge.sim.bits.packed import Packed, as_integers, joined_segments
 
 
 def step(op):
@@ -15,7 +15,7 @@ def step(op):
 
     def run(*given):
         if all(isinstance(x, Packed) for x in given) and sink.bits == 1 and not sink.signed:
-            return side_by_side(given)
+            return joined_segments(given)
         plain = [x.unpack().reshape(-1, *stream.shape) if isinstance(x, Packed) else x
                  for x, stream in zip(given, streams)]  # fmt: skip
         if fits and sink.bits < 32:

@@ -146,7 +146,7 @@ module xf_correlate #(
   /* verilator lint_on UNUSEDSIGNAL */
   assign unused = ^load_data_i;
   for (genvar p = 0; p < Pieces; p++) begin : gen_write
-    assign write[p] = learn | (load_valid_i & ~load_error_o & (load_piece == PieceW'(p)));
+    assign write[p] = rst_ni & (learn | (load_valid_i & ~load_error_o & (load_piece == PieceW'(p))));
   end
 
   xf_template #(

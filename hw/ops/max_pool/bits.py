@@ -1,5 +1,5 @@
 """The operator on integers, for the bit simulator."""
 
-from xnorforge.sim.bits.elements import pooled as step
+from xnorforge.sim.bits.elements import pool_step as step
 
 __all__ = ["step"]

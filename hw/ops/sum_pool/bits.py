@@ -1,5 +1,5 @@
 """The operator on integers, for the bit simulator."""
 
-from xnorforge.sim.bits.elements import summed as step
+from xnorforge.sim.bits.elements import sum_pool_step as step
 
 __all__ = ["step"]

@@ -35,7 +35,7 @@ def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
 @click.option("-o", "--out", type=FOLDER, help="Output folder, replaced whole; default: demo beside ACC.")
 def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
     """Draw what the network in ACC finds in pictures or a video; without ACC, build it as the options say."""
-    from xnorforge.demo import inputs, render
+    from xnorforge.demo import inputs
 
     image, video, box = image or None, video or None, box or None
     if acc is None:
@@ -44,6 +44,8 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
         inputs.demo_request(None if asked.model else asked.net, image, video, box)
         builds.claim(asked)
         run.run_stages(asked, "fold")
+    from xnorforge.demo import render  # whose kernels make a cache below out/
+
     out = out or acc.parent / "demo"
     reads = (
         (acc.parent / "export.json", "export"),

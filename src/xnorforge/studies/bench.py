@@ -37,7 +37,7 @@ def table(acc: Path, images: int) -> str:
         ("bit simulator", len(pictures), _timed(lambda: simulator.run(pictures))[1], ""),
         ("RTL, Verilator", images, rtl, f"{cycles / rtl:,.0f} cycles/s"),
     ]
-    lines = [bits_bench.as_markdown(bits_bench.measure(acc))]
+    lines = [bits_bench.speed_table(bits_bench.measure_speed(acc))]
     lines += [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
     lines += [
         f"{name:<32}{count:>8,}{took:>10.2f}{count / took:>12,.1f}  {more}".rstrip()

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.sim.bits import BitSimulator
-from xnorforge.sim.bits.kernels import peak
+from xnorforge.sim.bits.kernels import run_peak_loop
 from xnorforge.sim.bits.matrices import aligned
 
 ROUNDS = 200_000  # of the peak, a fraction of a second
@@ -20,7 +20,7 @@ IMAGES = 256
 SINGLY = 16  # images that onnxruntime gets in a turn, one by one, as the file has them
 
 
-def measure(acc: Path, images: int = IMAGES) -> dict:
+def measure_speed(acc: Path, images: int = IMAGES) -> dict:
     """Measure the accelerator in a folder and write `bench.json` and `bench.md` into it.
 
     Returns:
@@ -40,7 +40,7 @@ def measure(acc: Path, images: int = IMAGES) -> dict:
     singles = [picture[None].astype(np.float32) for picture in pictures[:SINGLY]]
     words, weights, out = (aligned(np.ones(shape, np.uint64)) for shape in ((512,), (8, 8, 8), (8,)))
     works = {
-        "peak": lambda: peak(words, weights, ROUNDS, out),
+        "peak": lambda: run_peak_loop(words, weights, ROUNDS, out),
         "bits": lambda: simulator.run(pictures, workers=1),
     }
     if runs:
@@ -75,11 +75,11 @@ def measure(acc: Path, images: int = IMAGES) -> dict:
     }
     write_json(acc / "bench.json", record)
     with whole(acc / "bench.md") as aside:
-        aside.write_text(as_markdown(record))
+        aside.write_text(speed_table(record))
     return record
 
 
-def as_markdown(record: dict) -> str:
+def speed_table(record: dict) -> str:
     """The record as a table, the ratio first."""
     other = record["onnxruntime_images_per_s"]
     rows = [
@@ -117,9 +117,11 @@ def floating(model: onnx.ModelProto) -> onnx.ModelProto:
         else:
             low, high = _bounds(node, int(constants[2]))
             if x in known:
-                known[result] = np.clip(np.round(known[x] / scale), low, high).astype(np.float32) * scale
+                known[result] = (
+                    np.float32(np.minimum(np.maximum(np.round(known[x] / scale), low), high)) * scale
+                )
                 continue
-            chain = [("Div", [scale]), ("Round", []), ("Clip", [low, high]), ("Mul", [scale])]
+            chain = [("Div", [scale]), ("Round", []), ("Max", [low]), ("Min", [high]), ("Mul", [scale])]
         for k, (kind, values) in enumerate(chain):
             out = result if k == len(chain) - 1 else f"{result}_{k}"
             names = [f"{result}_{k}_{i}" for i in range(len(values))]
