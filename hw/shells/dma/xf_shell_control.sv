@@ -129,7 +129,7 @@ module xf_shell_control #(
     end
   end
 
-  assign core_rst_no = core_rst_nq;
+  assign core_rst_no = core_rst_nq & rst_ni;  // a register of its own holds nothing yet at the first edges
 
   // Descriptors.
   logic [15:0] waiting_q;  // batches started and not done
