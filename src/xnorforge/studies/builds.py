@@ -58,6 +58,7 @@ class Build:
             interval=self.interval,
             images=self.images,
             stalled=self.stalled,
+            pnr="off",
         )
         if self.weights is None:
             return asked
