@@ -16,6 +16,7 @@ from xnorforge.flows.route import joined, netlist_digest, place_and_route
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families.xc7.route import ROUTER
 from xnorforge.pipeline import request, stages
+from xnorforge.studies.route_table import route_row
 
 sys.path.insert(0, str(Path(__file__).parent))
 import openxc7
@@ -360,3 +361,19 @@ def test_a_search_gives_a_bitstream_for_a_clock_that_was_reached(tmp_path, monke
     asked = record["clock"]["asked"]
     assert asked in router.clocks(board) and board.clock_mhz < asked <= record["clock"]["best"]
     assert f"25 MHz to {asked:g} MHz" in (acc / "bitstream/xf_board_top.v").read_text()
+
+
+def test_a_row_of_the_table_of_all_networks():
+    record = {
+        "clock": {"least": 103.68, "median": 106.1, "best": 107.9},
+        "seeds": [{"seed": 1, "mhz": 103.68}, {"seed": 2, "mhz": 107.9}, {"seed": 3, "mhz": 106.1}],
+        "used": {
+            kind: {"used": used, "available": 9999}
+            for kind, used in (("IO", 6), ("FF", 4310), ("COMB", 8382), ("PLL", 1), ("BRAM", 15))
+        },
+        "critical_paths": [{"ns": 9.645, "operators": ["conv2", "conv2_window"]}],
+    }
+    assert route_row("mnist-cnn, ste", 8192, record) == (
+        "| mnist-cnn, ste | 8,192 | 103.7, 107.9, 106.1 | 103.7, 106.1 | 12,952 | 8,382 COMB, "
+        "4,310 FF, 15 BRAM, 6 IO | 9.6 ns: conv2 → conv2_window |"
+    )

@@ -1,0 +1,85 @@
+"""Place and route of every shipped network for one board: clocks of its seeds, sites, the slowest operators.
+
+python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [FOLDER]   prints a table in Markdown
+
+What lies in FOLDER already, from an earlier run, is taken from there; so it goes on where it was stopped.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import fold
+from xnorforge.flows.route import place_and_route
+from xnorforge.flows.synth import synthesise
+from xnorforge.pipeline.request import seeds as seeds_of
+from xnorforge.studies.finn_table import lowered_network
+from xnorforge.sw import zoo
+
+HEAD = "| network, method | cycles | MHz by seed | least, median | frames/s, median | sites | slowest path |"
+RULE = "|---|---:|---|---|---:|---|---|"
+IMAGES = 20  # golden ones, which an export needs
+SITES = 4  # kinds of sites that a row names, those of which most are used
+
+
+def route_rows(board: str, seeds: Sequence[int], folder: Path) -> Iterator[str]:
+    """A row of the table for every shipped network.
+
+    Args:
+        seeds: of the placement, each a run.
+        folder: where the networks go.
+    """
+    for net, method in zoo.shipped():
+        net_dir = folder / f"{net}-{method}"
+        lowered_network(net, method, IMAGES, net_dir)
+        acc = net_dir / f"rtl-{board}"
+        try:
+            if not (acc / "synth.json").exists():
+                fold(net_dir, board, acc)
+                generate(acc / "folded.onnx", acc / "rtl")
+                synthesise(acc, net_dir)
+            record = place_and_route(acc, net_dir, seeds)
+        except UserError as error:
+            yield f"| {net}, {method} | refused: {error} | | | | | |"
+            continue
+        yield route_row(f"{net}, {method}", artifacts.read_json(acc / "fold.json")["interval_bound"], record)
+
+
+def route_row(name: str, cycles: int, record: dict) -> str:
+    """The row of a record of the stage.
+
+    Args:
+        cycles: between two results, by formula.
+    """
+    clock, slowest = record["clock"], record["critical_paths"][0]
+    found = sorted(record["used"].items(), key=lambda item: -item[1]["used"])[:SITES]
+    cells = [
+        f"{cycles:,}",
+        ", ".join(f"{one['mhz']:.1f}" for one in record["seeds"]),
+        f"{clock['least']:.1f}, {clock['median']:.1f}",
+        f"{round(clock['median'] * 1e6 / cycles):,}",
+        ", ".join(f"{sites['used']:,} {kind}" for kind, sites in found),
+        f"{slowest['ns']:.1f} ns: {' → '.join(slowest['operators'])}",
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """The command."""
+    given = argparse.ArgumentParser(prog="xnorforge.studies.route_table", description=__doc__)
+    given.add_argument("folder", nargs="?", type=Path)
+    given.add_argument("--board", default="ulx3s")
+    given.add_argument("--seeds", default="1,2,3")
+    asked = given.parse_args()
+    with TemporaryDirectory(prefix="xnorforge-route-table-") as inside:
+        print(HEAD, RULE, sep="\n", flush=True)
+        for row in route_rows(asked.board, seeds_of(asked.seeds), asked.folder or Path(inside)):
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
