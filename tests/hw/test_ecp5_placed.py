@@ -14,7 +14,7 @@ from xnorforge.hw.routing import ACCELERATOR, TOP
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, ports_header
 
-BENCH = Path(__file__).parent / "ecp5_cells.sv"
+BENCH = Path(__file__).parent / "ecp5_cells.sv.in"
 BEATS = 4000
 # Of the bench: widths of ports A and B, and whether a port that writes shows what was there, what comes, or
 # neither.
