@@ -113,7 +113,7 @@ def test_the_stage_follows_a_bitstream_whose_cells_have_models(monkeypatch):
         return [stage.name for stage in request.Request(**asked).plan()]
 
     assert names(board="ulx3s")[-3:] == ["bitstream", "placed", "report"]
-    assert names(board="pynq-z2")[-2:] == ["bitstream", "report"]
+    assert names(board="pynq-z2")[-3:] == ["bitstream", "overlay", "report"]
     assert "placed" not in names(board="ulx3s", pnr="off")
 
 
