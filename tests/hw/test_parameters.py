@@ -16,6 +16,7 @@ HW = Path(str(files("xnorforge.hw")))
 SOURCES = sorted(HW.glob("*/**/*.sv"))
 MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
+    "xf_dma_bursts": "xf_dma_read and xf_dma_write, which refuse, hand it their own",
     "xf_count3": "it has no parameter",
     "xf_xnor_mvu": "it hands all of them to xf_mvu, which refuses",
 }
@@ -35,6 +36,7 @@ CASES = [
     ("xf_axi3_lite", {"AddrW": 30}, "AddrW must be 2 .. 29; got AddrW=30"),
     ("xf_axi_lite", {"AddrW": 3}, "AddrW must be at least 4; got AddrW=3"),
     ("xf_axi_lite", {"AddrW": 4, "Count": 3}, "Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4"),
+    ("xf_axi_write", {"AddrW": 2}, "AddrW must be at least 3; got AddrW=2"),
     ("xf_axi_split", {"AddrW": 1}, "AddrW must be at least 2; got AddrW=1"),
     ("xf_axi_regs", {"AddrW": 2}, "AddrW must be at least 3; got AddrW=2"),
     (

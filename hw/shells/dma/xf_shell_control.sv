@@ -129,7 +129,8 @@ module xf_shell_control #(
     end
   end
 
-  assign core_rst_no = core_rst_nq & rst_ni;  // a register of its own holds nothing yet at the first edges
+  // At the first edges the register holds nothing yet.
+  assign core_rst_no = core_rst_nq & rst_ni;
 
   // Descriptors.
   logic [15:0] waiting_q;  // batches started and not done
