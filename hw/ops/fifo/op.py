@@ -6,14 +6,16 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
-KINDS = {"auto": 0, "lut": 1, "block": 2}
+MEMORIES = {"lut": 1, "block": 2}
+KINDS = ("auto", *MEMORIES)
 
 
 class Fifo(HwOp):
     """Identity. Up to `depth` beats wait; a depth of 2 or less is a skid, which holds two.
 
-    With memory, `depth` counts the beats in the memory; one more waits in the output register.
-    `kind`: memory of LUTs, block RAM, or "auto", which leaves it to synthesis.
+    With memory, `depth` counts the beats in the memory; one more waits in the output register, and behind a
+    block RAM another one in the RAM's own. `kind`: memory of LUTs, block RAM, or "auto", what costs less on a
+    7-series part.
     """
 
     module = "xf_fifo"
@@ -42,6 +44,13 @@ class Fifo(HwOp):
     def out_stream(self) -> Stream:
         return self.in_stream()
 
+    @property
+    def memory(self) -> str:
+        """What it is built of, where it is no skid: "lut" or "block"."""
+        kind = self.get_nodeattr("kind")
+        cost = memory_cost(self.get_nodeattr("depth"), self.in_stream().width, kind)
+        return "block" if cost["bram36"] else "lut"
+
     def execute_node(self, context, _graph):
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
@@ -50,22 +59,22 @@ class Fifo(HwOp):
         return self.in_stream().beats
 
     def input_buffer(self) -> int:
-        """Beats in its memory; one more waits in the output register."""
+        """Beats in its memory, not those in the registers behind it."""
         return self.get_nodeattr("depth")
 
     def latency(self) -> int:
-        """Through the memory and its output register, or the skid's register."""
-        return 1 if self.get_nodeattr("depth") <= 2 else 2
+        """Through the memory and the registers behind it, or the skid's register."""
+        return 1 if self.get_nodeattr("depth") <= 2 else 1 + MEMORIES[self.memory]
 
     def rtl(self):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
-        return self.module, {"Width": width, "Depth": depth, "Kind": KINDS[self.get_nodeattr("kind")]}
+        return self.module, {"Width": width, "Depth": depth, "Kind": MEMORIES[self.memory]}
 
     def estimate(self):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
             return {"lut": width + 4.0, "bram36": 0.0}
-        memory = memory_cost(depth, width, self.get_nodeattr("kind"))
+        memory = memory_cost(depth, width, self.memory)
         return {"lut": memory["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": memory["bram36"]}
 
     @classmethod

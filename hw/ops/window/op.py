@@ -215,9 +215,9 @@ class Window(HwOp):
         return np.repeat(np.array(rows.need) * rows.write * self.beats, rows.read * self.beats)
 
     def latency(self) -> int:
-        """All rows of the first window must be there."""
+        """All rows of the first window must be there; a word passes the ring's register and the output's."""
         rows = self.rows()
-        return 1 if self.passes_through() else rows.need[0] * rows.write * self.beats + 1
+        return 1 if self.passes_through() else rows.need[0] * rows.write * self.beats + 2
 
     def rtl(self):
         y, x = self.axes()
@@ -245,7 +245,7 @@ class Window(HwOp):
         counters = 2 * address + 2 * rows_kept + sum(span.bit_length() for span in spans)
         counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
         counters += 3 * (len(self.dilations()) - 1)
-        return {"lut": ring_memory["lut"] + counters + 17, "bram36": ring_memory["bram36"]}
+        return {"lut": ring_memory["lut"] + counters + 19, "bram36": ring_memory["bram36"]}
 
     @classmethod
     def examples(cls):
@@ -279,6 +279,7 @@ class Window(HwOp):
             # a single row, and rows of padding
             ((1, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 1),
             ((1, 1, 2), (3, 3), (1, 1), (2, 2, 2, 2), (2, 2), 1, 0, 1, 2),
+            ((9, 1, 2), (1, 1), (2, 1), no, (1, 1), 1, 0, 0, 2),        # each row a beat
         ]  # fmt: skip
         several = [  # ifm, kernel, stride, pads, rates, bits, signed, pad_value, simd
             ((7, 8, 4), (3, 3), (1, 1), (2, 2, 2, 2), (1, 2), 1, 0, 0, 4),

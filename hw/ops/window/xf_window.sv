@@ -12,9 +12,11 @@
 //
 // Rate       initiation interval of max(input beats, output beats) cycles per frame with the AddrW
 //            that op.py chooses
-// Latency    (rows of the first window) * ImageW * Beats + 1 cycles; 1 cycle where the windows are
+// Latency    (rows of the first window) * ImageW * Beats + 2 cycles; 1 cycle where the windows are
 //            the stream itself
-// Reset      synchronous, control state only; data register and ring keep their values
+// Reset      synchronous, control state only; data registers and ring keep their values
+// Pipeline   ring | output register: a ring in block RAM takes most of a cycle to give a word
+//            (5.8 ns on ECP5), and the way to the reader would come on top
 // Bit model  op.py, Window.execute_node
 
 `include "xf_assert.svh"
@@ -97,10 +99,11 @@ module xf_window #(
 
   end else begin : gen_ring
 
-    logic [Width-1:0] data_q;
-    logic             valid_q, go;
+    logic [Width-1:0] word_q, data_q;  // as the ring gives it, at the output
+    logic             full_q, valid_q, give, go;
 
-    assign go        = m_ready_i | ~valid_q;
+    assign give      = m_ready_i | ~valid_q;
+    assign go        = give | ~full_q;
     assign m_valid_o = valid_q;
     assign m_data_o  = data_q;
 
@@ -255,7 +258,8 @@ module xf_window #(
 
     always_ff @(posedge clk_i) begin
       if (push) ring[write_q] <= s_data_i;
-      if (go) data_q <= in_image ? ring[read_q] : {Lanes{Bits'(PadValue)}};
+      if (go) word_q <= in_image ? ring[read_q] : {Lanes{Bits'(PadValue)}};
+      if (give) data_q <= word_q;
     end
 
     always_ff @(posedge clk_i) begin
@@ -270,13 +274,15 @@ module xf_window #(
         ky_q    <= '0;
         x_q     <= XW'(FirstW - PadLeft);
         y_q     <= YW'(FirstH - PadTop);
+        full_q  <= 1'b0;
         valid_q <= 1'b0;
       end else begin
         if (push) begin
           write_q <= write_q + 1'b1;
           col_q   <= row_written ? '0 : col_q + 1'b1;
         end
-        if (go) valid_q <= step;
+        if (go) full_q <= step;
+        if (give) valid_q <= full_q;
         ahead_q <= ahead_q + RowsW'(row_written) - ((step && row_end) ? need : '0);
         room_q  <= room_q - RowsW'(row_written) + ((step && row_end) ? free : '0);
         if (step) begin
@@ -309,13 +315,17 @@ module xf_window #(
     `XF_ASSERT_WHEN(NoRowReadBeforeItIsWritten_A, step, ahead_q >= 0)
 
 `ifdef XF_CHECK
-    // All windows, none before its rows; beyond what is read there is a ring of rows.
+    localparam int RowOut = OutW * KernelH * KernelW * Rates * Beats;  // beats of an output row
+
+    // All windows, none before its rows; beyond what is read there is a ring of rows. While the last
+    // beat of a frame waits at the output, the next is read: where that is a whole row, it frees
+    // some.
     xf_check_beats #(
       .In(ImageH * RowBeats),
-      .Out(OutH * OutW * KernelH * KernelW * Rates * Beats),
+      .Out(OutH * RowOut),
       .First(FirstNeed * RowBeats),
       .Needed(LastNeed * RowBeats),
-      .Most((ImageH + Rows) * RowBeats)
+      .Most((ImageH + Rows + ((RowOut == 1) ? ImageH : 0)) * RowBeats)
     ) u_beats (
       .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
     );
