@@ -6,7 +6,6 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops._streams import spare_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -77,15 +76,8 @@ class TopK(HwOp):
 
     def estimate(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
-        index, place = (n - 1).bit_length(), (n + k - 1).bit_length()
-        lut = (
-            12.5
-            + spare_cost(self.out_stream().width)
-            + place
-            + index
-            + k * bits / 2
-            + (k - 1) * (bits + index + 6.5)
-        )
+        index, place, width = (n - 1).bit_length(), (n + k - 1).bit_length(), self.out_stream().width
+        lut = 14 + place + width + k * bits / 2 + (k - 1) * (bits + index + 6.5)
         return {"lut": lut, "bram36": 0.0}
 
     @classmethod

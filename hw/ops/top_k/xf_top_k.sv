@@ -4,11 +4,14 @@
 // ties.
 //
 // Every score is compared with all kept ones at once, so that no cycle holds more than one
-// comparison and a shift.
+// comparison and a shift. A score that is taken while the output register holds another waits in
+// spare_q; it is the score that waits and not the output beat, so that the choice of it and the one
+// of an index are one LUT per bit.
 //
 // Rate       Count + Best cycles per frame, one beat per cycle
 // Latency    1 cycle
 // Reset      synchronous, control state only; data registers keep what they had
+// Ready      depends on registers only
 // Bit model  op.py, TopK.execute_node
 
 `include "xf_assert.svh"
@@ -46,7 +49,8 @@ module xf_top_k #(
 
   logic [PosW-1:0]    pos_q;   // output beat of this frame
   logic               tail_q;  // scores are through, indices follow
-  logic               valid_q, go, take, last_score, last;
+  logic               valid_q, spare_valid_q, move, take, give_index, last_score, last;
+  logic [InBits-1:0]  spare_q, passed;
   logic [OutBits-1:0] data_q, score;
   logic [InBits-1:0]  key;     // the score in an order that unsigned comparison keeps
   logic [Best-1:0]    kept_q;  // entries that hold a score of this frame
@@ -54,15 +58,19 @@ module xf_top_k #(
   logic [InBits-1:0]  key_q [Best];
   logic [IndexW-1:0]  index_q [Best];
 
-  assign take       = go & s_valid_i & ~tail_q;
+  assign s_ready_o  = ~tail_q & ~spare_valid_q;
+  assign take       = s_valid_i & s_ready_o;
+  assign move       = m_ready_i | ~valid_q;
+  assign give_index = move & tail_q & ~spare_valid_q;
+  assign passed     = spare_valid_q ? spare_q : s_data_i;
   assign last_score = pos_q == PosW'(Count - 1);
   assign last       = pos_q == PosW'(Beats - 1);
 
   if (Signed != 0) begin : gen_signed
-    assign score = OutBits'($signed(s_data_i));
+    assign score = OutBits'($signed(passed));
     assign key   = s_data_i ^ (InBits'(1) << (InBits - 1));
   end else begin : gen_unsigned
-    assign score = OutBits'(s_data_i);
+    assign score = OutBits'(passed);
     assign key   = s_data_i;
   end
 
@@ -77,36 +85,38 @@ module xf_top_k #(
           key_q[k]   <= key;
           index_q[k] <= IndexW'(pos_q);
         end
-      end else if (go && tail_q && k + 1 < Best) begin
+      end else if (give_index && k + 1 < Best) begin
         index_q[k] <= index_q[(k + 1 < Best) ? k+1 : k];
       end
       if (!rst_ni) kept_q[k] <= 1'b0;
       else if (take) kept_q[k] <= (k == 0) ? 1'b1 : kept_q[(k > 0) ? k-1 : 0];
-      else if (go && tail_q) kept_q[k] <= 1'b0;
+      else if (give_index) kept_q[k] <= 1'b0;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      pos_q   <= '0;
-      tail_q  <= 1'b0;
-      valid_q <= 1'b0;
+      pos_q         <= '0;
+      tail_q        <= 1'b0;
+      valid_q       <= 1'b0;
+      spare_valid_q <= 1'b0;
     end else begin
-      if (go) valid_q <= s_valid_i | tail_q;
-      if (take || (go && tail_q)) begin
+      if (move) valid_q <= s_valid_i | tail_q | spare_valid_q;
+      spare_valid_q <= ~move & (take | spare_valid_q);
+      if (take || give_index) begin
         pos_q  <= last ? '0 : pos_q + 1'b1;
         tail_q <= (tail_q & ~last) | last_score;
       end
     end
-    if (go) data_q <= tail_q ? OutBits'(index_q[0]) : score;
+    if (move) data_q <= (tail_q && !spare_valid_q) ? OutBits'(index_q[0]) : score;
+    if (s_ready_o) spare_q <= s_data_i;
   end
 
-  assign s_ready_o = go & ~tail_q;
+  assign m_valid_o = valid_q;
+  assign m_data_o  = data_q;
 
-  xf_spare #(.Width(OutBits)) u_spare (
-    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
-    .m_data_o, .m_valid_o, .m_ready_i
-  );
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+  `XF_ASSERT_WHEN(SpareOnlyBehindValid_A, spare_valid_q, valid_q)
 
 `ifdef XF_CHECK
   // Scores go through one by one, the indices follow; while the last one waits, the first score of
