@@ -15,6 +15,7 @@ from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import wrap
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
+from xnorforge.hw.ops.correlate.op import Correlate
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device
 
@@ -36,6 +37,8 @@ UNITS = [
     *(XnorMvu.seeded(simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
     ByteMvu.seeded(6, 15, 2, 5, 1, rom="block"),
     ByteMvu.seeded(7, 8, 4, 4, 2, rom="block"),
+    # Templates in block RAM.
+    *(Correlate.seeded(simd, 2 * simd, 2, simd, 1, 2, True, ram="block") for simd in (4, 13, 64)),
 ]
 
 

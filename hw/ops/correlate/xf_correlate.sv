@@ -18,6 +18,8 @@
 //            frame of one beat takes two cycles, the second to store what it learns
 // Latency    Mw/Simd + 2 + dot_latency(Simd, 1) cycles from the first beat taken to valid
 // Reset      synchronous, also in mid-stream; the banks keep what they hold
+// Pipeline   behind banks in block RAM the first register of the dot product stands in front of its
+//            gates, but on 7-series (as in xf_mvu)
 // Memories   TemplateFile: both banks one behind the other, each as WeightFile of xf_xnor_mvu
 // Bit model  op.py, Correlate.execute_node; sim/templates.py for frames with flags
 
@@ -73,10 +75,16 @@ module xf_correlate #(
   localparam int unsigned Latency = dot_latency(Simd, 1);
   localparam int unsigned SumW    = $clog2(Simd + 1);
 
+`ifdef XF_XC7
+  localparam bit Hold = 1'b0;
+`else
+  localparam bit Hold = Block != 0;
+`endif
+
   logic                en, step, last, read;
   logic [WordW-1:0]    addr;
-  logic [Simd-1:0]     x;
-  logic [WordBits-1:0] w;
+  logic [Simd-1:0]     x_read, x;
+  logic [WordBits-1:0] w_read, w;
   logic [Pe*SumW-1:0]  sums;
   logic [Latency:0]    valid_q;       // of the beat at each stage; its sum is at the last
   logic [Latency-1:0]  last_q;        // of its pass
@@ -85,7 +93,7 @@ module xf_correlate #(
 
   xf_replay #(.Width(Simd), .Beats(Beats), .Passes(Mh / Pe)) u_replay (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
-    .en_i(read), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x)
+    .en_i(read), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x_read)
   );
 
   // Where the frame is.
@@ -139,7 +147,7 @@ module xf_correlate #(
   assign load_error_o = (32'(load_word) >= Words) | (32'(load_piece) >= Pieces);
   assign write_addr   = learn ? {learn_bank_q, learn_addr_q} : load_addr_i[LoadW-1:PieceW];
   for (genvar b = 0; b < WordBits; b++) begin : gen_data
-    assign write_data[b] = learn ? x[b % Simd] : load_data_i[b % 32];
+    assign write_data[b] = learn ? x_read[b % Simd] : load_data_i[b % 32];
   end
   /* verilator lint_off UNUSEDSIGNAL */  // a word may be narrower than a piece
   logic unused;
@@ -153,8 +161,24 @@ module xf_correlate #(
     .Width(WordBits), .Depth(2 * 2**WordW), .Block(Block), .File(TemplateFile)
   ) u_template (
     .clk_i, .write_i(write), .write_addr_i(write_addr), .write_data_i(write_data),
-    .en_i(en), .addr_i({flags_i[0], addr}), .data_o(w)
+    .en_i(en), .addr_i({flags_i[0], addr}), .data_o(w_read)
   );
+
+  if (Hold) begin : gen_hold
+    logic [Simd-1:0]     x_q;
+    logic [WordBits-1:0] w_q;
+    always_ff @(posedge clk_i) begin
+      if (en) begin
+        x_q <= x_read;
+        w_q <= w_read;
+      end
+    end
+    assign x = x_q;
+    assign w = w_q;
+  end else begin : gen_direct
+    assign x = x_read;
+    assign w = w_read;
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -172,7 +196,7 @@ module xf_correlate #(
   logic [Pe*MatchW-1:0] result;
   for (genvar p = 0; p < Pe; p++) begin : gen_row
     logic [MatchW-1:0] total;
-    xf_popcount #(.Simd(Simd)) u_dot (
+    xf_popcount #(.Simd(Simd), .Hold(32'(Hold))) u_dot (
       .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sums[p*SumW +: SumW])
     );
     if (Beats > 1) begin : gen_accumulator
