@@ -317,9 +317,9 @@ module xf_window #(
 `ifdef XF_CHECK
     localparam int RowOut = OutW * KernelH * KernelW * Rates * Beats;  // beats of an output row
 
-    // All windows, none before its rows; beyond what is read there is a ring of rows. While the last
-    // beat of a frame waits at the output, the next is read: where that is a whole row, it frees
-    // some.
+    // All windows, none before its rows; beyond what is read there is a ring of rows. While the
+    // last beat of a frame waits at the output, the next is read: where that is a whole row, it
+    // frees some.
     xf_check_beats #(
       .In(ImageH * RowBeats),
       .Out(OutH * RowOut),
