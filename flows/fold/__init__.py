@@ -25,7 +25,7 @@ from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.search import Part, put_before, search
-from xnorforge.hw import boards, graph
+from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
@@ -87,6 +87,9 @@ def fold(
             bounds, backend, target.family, part, interval, fixed
         )
         ops = search(bounds, interval, part, fixed)
+        for op in ops:
+            if "rom_rows" in op.get_nodeattr_types():
+                op.set_nodeattr("rom_rows", families.load(target.family).rom_rows)
         ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
         _check_streams(ops)
         estimate = {

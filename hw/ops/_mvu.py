@@ -59,6 +59,7 @@ class Mvu(HwOp):
             "out_shape": ("ints", True, []),
             "variant": ("s", False, "folded", {"folded"}),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
+            "rom_rows": ("i", False, 0),
         }
 
     @property
@@ -194,20 +195,38 @@ class Mvu(HwOp):
         weights = rom == "block" or (rom == "auto" and deep)
         return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
 
+    def weight_rows(self) -> int:
+        """Words in a column of the weight memory; 0 where it is one column: in logic, or not deeper than
+        `rom_rows`, the depth at which a block RAM of the part is widest.
+        """
+        mw, mh, simd, pe = self.folding()
+        rows = self.get_nodeattr("rom_rows")
+        return rows if self.in_block()[0] and 0 < rows < mw // simd * (mh // pe) else 0
+
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant."""
         mw, mh, simd, pe = self.folding()
         weights, starts = self.in_block()
         return self.module, {
             "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Thresholds": int(not self.raw),
-            "WeightBlock": int(weights), "StartBlock": int(starts),
+            "WeightBlock": int(weights), "WeightRows": self.weight_rows(), "StartBlock": int(starts),
         }  # fmt: skip
 
     def memories(self) -> dict:
-        """Weights, word pass * (mw/simd) + beat; starts of the accumulators, one word per pass."""
+        """Weights, word pass * (mw/simd) + beat; with `weight_rows`, words so far apart lie in one row.
+        Starts of the accumulators, one word per pass.
+        """
         _, _, simd, pe = self.folding()
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
-        files = {"WeightFile": (pe * simd * self.weight_bits, self.weight_words(weights))}
+        words, bits = self.weight_words(weights), pe * simd * self.weight_bits
+        if rows := self.weight_rows():
+            columns = -(-len(words) // rows)
+            words = [
+                sum(word << (bits * column) for column, word in enumerate(words[row::rows]))
+                for row in range(rows)
+            ]
+            bits *= columns
+        files = {"WeightFile": (bits, words)}
         if self.has_starts():
             files["StartFile"] = (
                 pe * self.acc_bits,

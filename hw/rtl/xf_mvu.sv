@@ -39,6 +39,7 @@ module xf_mvu #(
   parameter  int unsigned OutW        = 1,
   parameter  int unsigned Start       = 1,   // 0: all rows start from 0, no StartFile
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
+  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
   parameter  int unsigned StartBlock  = 0,
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -109,11 +110,22 @@ module xf_mvu #(
     .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x_read)
   );
 
-  xf_rom #(
-    .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
-  ) u_weights (
-    .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
-  );
+  if (WeightRows != 0) begin : gen_columns
+    logic unused_addr;
+    assign unused_addr = ^addr;
+    xf_rom_columns #(
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
+    ) u_weights (
+      .clk_i, .rst_ni, .step_i(step), .data_o(w_read)
+    );
+  end else begin : gen_words
+    xf_rom #(
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1),
+      .File(WeightFile)
+    ) u_weights (
+      .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
+    );
+  end
 
   if (Hold) begin : gen_hold
     logic [Simd*Bits-1:0]     x_q;

@@ -134,15 +134,38 @@ module xf_pool #(
 
   end
 
-  // A line of one beat is the output register itself.
-  logic [Pe*OutBits-1:0] line [Depth];
-  assign partial = (Depth > 1) ? line[addr] : data_q;
-  always_ff @(posedge clk_i) begin
-    if (take && used) line[addr] <= joined;
-    if ((Depth > 1) ? go : take && used) data_q <= joined;
+  // A line of one beat is the output register itself. Into a longer one a partial result goes from
+  // there, a cycle later: no path leads from the memory through the gates to the memory.
+  always_ff @(posedge clk_i) if ((Depth > 1) ? go : take && used) data_q <= joined;
+  if (Depth > 1) begin : gen_line
+    logic [Pe*OutBits-1:0] read;
+    logic [AddrW-1:0]      addr_q;
+    logic                  write_q;
+    always_ff @(posedge clk_i) begin
+      write_q <= rst_ni & take & used;
+      addr_q  <= addr;
+    end
+    // Of pixels of one beat the one before may be of the same window, and its result on its way.
+    assign partial = (Beats == 1 && write_q && kx_q != '0) ? data_q : read;
+    // An attribute takes no parameter, hence two memories of which one is built. A pixel of three
+    // beats is read where none is written, even a cycle ahead, as block RAM is.
+    if (Beats > 2) begin : gen_apart
+      (* no_rw_check *) logic [Pe*OutBits-1:0] line [Depth];
+      always_ff @(posedge clk_i) if (write_q) line[addr_q] <= data_q;
+      assign read = line[addr];
+    end else begin : gen_near
+      logic [Pe*OutBits-1:0] line [Depth];
+      always_ff @(posedge clk_i) if (write_q) line[addr_q] <= data_q;
+      assign read = line[addr];
+    end
+    `XF_ASSERT_WHEN(AddressInLine_A, write_q, 32'(addr_q) < Depth)
+    `XF_ASSERT_WHEN(NoneOnItsWay_A, take && used && !fresh && (Beats > 1 || kx_q == '0),
+                    !(write_q && addr_q == addr))
+  end else begin : gen_no_line
+    logic unused_addr;
+    assign unused_addr = ^addr;
+    assign partial     = data_q;
   end
-
-  `XF_ASSERT_WHEN(AddressInLine_A, take && used, 32'(addr) < Depth)
 
   if (Sum != 0) begin : gen_sum
 

@@ -102,6 +102,18 @@ def test_weight_words_lie_as_the_architecture_says():
                     assert words[nf * 3 + sf] >> (p * 4 + s) & 1 == weights[sf * 4 + s, nf * 3 + p]
 
 
+def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
+    one = XnorMvu.seeded(1, 12, 6, 4, 3, rom="block")
+    many = XnorMvu.seeded(1, 12, 6, 4, 3, rom="block", rom_rows=4)
+    (_, words), (bits, rows) = one.memories()["WeightFile"], many.memories()["WeightFile"]
+    assert (one.rtl()[1]["WeightRows"], many.rtl()[1]["WeightRows"]) == (0, 4)
+    assert bits == 2 * 12 and len(words) == 6 and len(rows) == 4
+    apart = [[row & 0xFFF, row >> 12] for row in rows]
+    assert apart == [[words[0], words[4]], [words[1], words[5]], [words[2], 0], [words[3], 0]]
+    assert XnorMvu.seeded(1, 12, 6, 4, 3, rom="block", rom_rows=8).weight_rows() == 0  # one column
+    assert XnorMvu.seeded(1, 12, 6, 4, 3, rom="logic", rom_rows=4).weight_rows() == 0
+
+
 @pytest.mark.parametrize(
     "op", [XnorMvu.seeded(1, 9, 4, 3, 2), ByteMvu.seeded(1, 9, 4, 3, 2, in_signed=1)], ids=str
 )

@@ -138,6 +138,12 @@ CASES = [
     ("xf_requantise", {"Shift": 14}, "SumBits must be more than Shift; got SumBits=14, Shift=14"),
     ("xf_result", {"Width": 0}, "Width must be at least 1; got Width=0"),
     ("xf_result", {"Apart": 2}, "Apart must be 0 or 1; got Apart=2"),
+    ("xf_rom_columns", {"Width": 0}, "Width must be at least 1; got Width=0"),
+    (
+        "xf_rom_columns", {"Rows": 6},
+        "Rows must be a power of two, 2 .. Depth - 1; got Rows=6, Depth=16",
+    ),
+    ("xf_rom_columns", {"Rows": 16}, "Rows must be a power of two, 2 .. Depth - 1; got Rows=16, Depth=16"),
     ("xf_rom", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
     ("xf_rom", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
     ("xf_shell", {"InBeats": 0}, "InBytes, InBeats must be at least 1; got 1, 0"),

@@ -29,4 +29,5 @@ FAMILY = Family(
         Site("MULT18X18D", ("dsp",), "dsp"),
     ),
     renamed={"RAMB18": "EBR"},
+    rom_rows=2048,
 )

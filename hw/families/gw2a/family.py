@@ -48,4 +48,5 @@ FAMILY = Family(
         Site("MULT18X18", ("dsp",), "dsp"),
     ),
     renamed={"RAMB18": "BSRAM"},
+    rom_rows=2048,
 )

@@ -113,7 +113,8 @@ class ByteMvu(Mvu):
         made = []
         for seed, (mw, mh, simd, pe, vectors, raw, bits, signed) in enumerate(points):
             made.append(cls.seeded(seed, mw, mh, simd, pe, vectors, raw, in_bits=bits, in_signed=signed))
-        return made + [cls.seeded(90, 27, 16, 3, 4, rom=rom) for rom in ("block", "logic")]
+        made += [cls.seeded(90, 27, 16, 3, 4, rom=rom) for rom in ("block", "logic")]
+        return [*made, cls.seeded(91, 27, 16, 3, 4, rom="block", rom_rows=16)]
 
 
 Op = ByteMvu

@@ -24,6 +24,7 @@ module xf_byte_mvu #(
   parameter  int unsigned InSigned    = 0,   // two's complement
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
+  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
   parameter  int unsigned StartBlock  = 0,   // starts in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -58,7 +59,7 @@ module xf_byte_mvu #(
 
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(InBits), .AccW(AccW), .OutW(OutW), .Start(1),
-    .WeightBlock(WeightBlock), .StartBlock(StartBlock),
+    .WeightBlock(WeightBlock), .WeightRows(WeightRows), .StartBlock(StartBlock),
     .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i(offset), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i

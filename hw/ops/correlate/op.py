@@ -30,7 +30,7 @@ class Correlate(XnorMvu, Loadable):
     arrays = ("weights",)
 
     def get_nodeattr_types(self):
-        kept = {key: kind for key, kind in super().get_nodeattr_types().items() if key != "rom"}
+        kept = {key: kind for key, kind in super().get_nodeattr_types().items() if not key.startswith("rom")}
         return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
 
     @property

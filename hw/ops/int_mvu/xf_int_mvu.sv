@@ -33,6 +33,7 @@ module xf_int_mvu #(
   parameter  int unsigned SumW        = 20,  // holds every sum, signed
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
+  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
   parameter  int unsigned StartBlock  = 0,   // starts in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -71,7 +72,7 @@ module xf_int_mvu #(
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(InBits), .Signed((Chain > 0) ? InSigned : 0),
     .WBits(WBits), .Chain(Chain), .Rows(Rows), .Shift(Shift), .AccW(AccW), .OutW(OutW), .Start(1),
-    .WeightBlock(WeightBlock), .StartBlock(StartBlock),
+    .WeightBlock(WeightBlock), .WeightRows(WeightRows), .StartBlock(StartBlock),
     .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i(offset), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i

@@ -154,7 +154,8 @@ module xf_window #(
     localparam int unsigned YW    = $clog2(PadTop + ImageH + PadBottom + 1);
     localparam int unsigned RowsW = $clog2(Most + 1) + 1;
 
-    logic [Width-1:0] ring [1 << AddrW];
+    // No word of the image is read in the cycle in which it is written.
+    (* no_rw_check *) logic [Width-1:0] ring [1 << AddrW];
 
     // Writer.
     logic [AddrW-1:0] write_q;

@@ -79,6 +79,9 @@ class XnorMvu(Mvu):
             *made,
             cls.seeded(91, 36, 12, 12, 4, 3, rom="block"),
             cls.seeded(92, 100, 10, 4, 1, raw=True, rom="block"),
+            cls.seeded(93, 36, 12, 4, 2, 3, rom="block", rom_rows=8),  # 54 words in columns of 8
+            cls.seeded(94, 16, 8, 4, 1, 3, raw=True, rom="block", rom_rows=16),  # two whole columns
+            cls.seeded(95, 9, 1, 1, 1, 4, rom="block", rom_rows=2),
         ]
 
 

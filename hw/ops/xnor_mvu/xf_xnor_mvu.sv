@@ -22,6 +22,7 @@ module xf_xnor_mvu #(
   parameter  int unsigned Pe          = 1,   // rows per output beat; divides Mh
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
+  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
   parameter  int unsigned StartBlock  = 0,   // thresholds in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -41,7 +42,7 @@ module xf_xnor_mvu #(
 
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(1), .AccW(AccW), .OutW(OutW), .Start(Thresholds),
-    .WeightBlock(WeightBlock), .StartBlock(StartBlock),
+    .WeightBlock(WeightBlock), .WeightRows(WeightRows), .StartBlock(StartBlock),
     .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
