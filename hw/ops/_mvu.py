@@ -158,7 +158,7 @@ class Mvu(HwOp):
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""
         mw, _, simd, _ = self.folding()
-        return mw // simd + 2 + self.dot().latency
+        return mw // simd + 2 + self.dot().latency + (self.weight_rows() > 0)
 
     def dot(self) -> cost.Dot:
         """Cost and latency of one row's dot product."""
@@ -196,12 +196,10 @@ class Mvu(HwOp):
         return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
 
     def weight_rows(self) -> int:
-        """Words in a column of the weight memory; 0 where it is one column: in logic, or not deeper than
-        `rom_rows`, the depth at which a block RAM of the part is widest.
+        """Words in a column of weights in block RAM, with a register behind them; 0 of weights in logic, and
+        where the part's family does not ask for it (`rom_rows`).
         """
-        mw, mh, simd, pe = self.folding()
-        rows = self.get_nodeattr("rom_rows")
-        return rows if self.in_block()[0] and 0 < rows < mw // simd * (mh // pe) else 0
+        return self.get_nodeattr("rom_rows") if self.in_block()[0] else 0
 
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant."""
@@ -219,7 +217,7 @@ class Mvu(HwOp):
         _, _, simd, pe = self.folding()
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
         words, bits = self.weight_words(weights), pe * simd * self.weight_bits
-        if rows := self.weight_rows():
+        if 0 < (rows := self.weight_rows()) < len(words):
             columns = -(-len(words) // rows)
             words = [
                 sum(word << (bits * column) for column, word in enumerate(words[row::rows]))

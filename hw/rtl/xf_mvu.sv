@@ -11,7 +11,7 @@
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
 // Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency of xf_heap.svh)
-//            cycles from the first beat accepted to valid
+//            cycles from the first beat accepted to valid, one more with WeightRows
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
 //            output register. One enable moves all stages; it is a register (xf_result), and low
@@ -39,7 +39,7 @@ module xf_mvu #(
   parameter  int unsigned OutW        = 1,
   parameter  int unsigned Start       = 1,   // 0: all rows start from 0, no StartFile
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
-  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
+  parameter  int unsigned WeightRows  = 0,   // > 0: they lie in xf_rom_columns, so many per column
   parameter  int unsigned StartBlock  = 0,
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -80,8 +80,9 @@ module xf_mvu #(
   localparam bit          Binary  = WBits == 1;
   localparam int unsigned LargeX  = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
   localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
-  localparam int unsigned Latency = Binary ? dot_latency(Simd, Bits)
+  localparam int unsigned DotLate = Binary ? dot_latency(Simd, Bits)
                                            : int_latency(Simd, Bits, WBits, Chain, FieldW);
+  localparam int unsigned Latency = DotLate + ((WeightRows != 0) ? 1 : 0);
   localparam int unsigned Depth   = Beats * Passes;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned SumW    = Binary ? $clog2(Simd * (2**Bits - 1) + 1)
@@ -97,7 +98,7 @@ module xf_mvu #(
 
   logic                     en, step, last;
   logic [AddrW-1:0]         addr;
-  logic [Simd*Bits-1:0]     x_read, x;
+  logic [Simd*Bits-1:0]     x_read, x_there, x;
   logic [Pe*Simd*WBits-1:0] w_read, w;
   logic [Pe*SumW-1:0]       sums;
   logic [Latency:0]         valid_q;       // of the beat at each stage; its sum is at the last
@@ -111,14 +112,16 @@ module xf_mvu #(
   );
 
   if (WeightRows != 0) begin : gen_columns
-    logic unused_addr;
-    assign unused_addr = ^addr;
+    logic [Simd*Bits-1:0] x_later_q;
+    always_ff @(posedge clk_i) if (en) x_later_q <= x_read;
+    assign x_there = x_later_q;
     xf_rom_columns #(
       .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
     ) u_weights (
-      .clk_i, .rst_ni, .step_i(step), .data_o(w_read)
+      .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
     );
   end else begin : gen_words
+    assign x_there = x_read;
     xf_rom #(
       .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1),
       .File(WeightFile)
@@ -132,14 +135,14 @@ module xf_mvu #(
     logic [Pe*Simd*WBits-1:0] w_q;
     always_ff @(posedge clk_i) begin
       if (en) begin
-        x_q <= x_read;
+        x_q <= x_there;
         w_q <= w_read;
       end
     end
     assign x = x_q;
     assign w = w_q;
   end else begin : gen_direct
-    assign x = x_read;
+    assign x = x_there;
     assign w = w_read;
   end
 

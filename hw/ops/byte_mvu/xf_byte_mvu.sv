@@ -24,7 +24,7 @@ module xf_byte_mvu #(
   parameter  int unsigned InSigned    = 0,   // two's complement
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
-  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
+  parameter  int unsigned WeightRows  = 0,   // see xf_mvu
   parameter  int unsigned StartBlock  = 0,   // starts in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",

@@ -33,6 +33,10 @@ class Correlate(XnorMvu, Loadable):
         kept = {key: kind for key, kind in super().get_nodeattr_types().items() if not key.startswith("rom")}
         return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
 
+    def weight_rows(self) -> int:
+        """0: the templates lie in a memory of their own."""
+        return 0
+
     @property
     def bank_words(self) -> int:
         """Words of a bank."""

@@ -33,7 +33,7 @@ module xf_int_mvu #(
   parameter  int unsigned SumW        = 20,  // holds every sum, signed
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
-  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
+  parameter  int unsigned WeightRows  = 0,   // see xf_mvu
   parameter  int unsigned StartBlock  = 0,   // starts in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",

@@ -82,6 +82,7 @@ class XnorMvu(Mvu):
             cls.seeded(93, 36, 12, 4, 2, 3, rom="block", rom_rows=8),  # 54 words in columns of 8
             cls.seeded(94, 16, 8, 4, 1, 3, raw=True, rom="block", rom_rows=16),  # two whole columns
             cls.seeded(95, 9, 1, 1, 1, 4, rom="block", rom_rows=2),
+            cls.seeded(96, 64, 32, 8, 8, rom="block", rom_rows=64),  # one column
         ]
 
 

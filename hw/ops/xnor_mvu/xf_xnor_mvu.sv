@@ -22,7 +22,7 @@ module xf_xnor_mvu #(
   parameter  int unsigned Pe          = 1,   // rows per output beat; divides Mh
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
-  parameter  int unsigned WeightRows  = 0,   // their words per column there, 0: one column
+  parameter  int unsigned WeightRows  = 0,   // see xf_mvu
   parameter  int unsigned StartBlock  = 0,   // thresholds in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
