@@ -19,7 +19,8 @@
 //            Behind weights in block RAM the first register of the dot product stands in front of
 //            its gates and not behind them, as the RAM takes most of a cycle to give a word (5.8 ns
 //            on ECP5); on 7-series it takes 2.5 ns, and counts are a third fewer bits than weights.
-//            Starts in block RAM are asked a stage earlier, and there two.
+//            Starts in block RAM are asked a stage earlier, and there two. There, starts in logic have
+//            a register too, as adders of many rows lie apart.
 // Bit model  op.py of xnor_mvu, byte_mvu and int_mvu
 
 `include "xf_assert.svh"
@@ -89,11 +90,13 @@ module xf_mvu #(
                                            : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
 `ifdef XF_XC7
-  localparam bit Hold      = 1'b0;
-  localparam bit HoldStart = 1'b0;
+  localparam bit Hold       = 1'b0;
+  localparam bit HoldStart  = 1'b0;
+  localparam bit EarlyStart = StartBlock != 0;
 `else
-  localparam bit Hold      = (WeightBlock != 0) && (Chain == 0);
-  localparam bit HoldStart = StartBlock != 0;
+  localparam bit Hold       = (WeightBlock != 0) && (Chain == 0);
+  localparam bit HoldStart  = StartBlock != 0;
+  localparam bit EarlyStart = 1'b1;
 `endif
 
   logic                     en, step, last;
@@ -171,7 +174,7 @@ module xf_mvu #(
       if (HoldStart) begin : gen_two_earlier
         assign ended = valid_q[Latency-2] & last_q[Latency-2];
       end else begin : gen_now
-        assign ended = (StartBlock != 0) ? soon : done_q;
+        assign ended = EarlyStart ? soon : done_q;
       end
       always_ff @(posedge clk_i) begin
         if (!rst_ni) pass_q <= '0;
@@ -184,7 +187,8 @@ module xf_mvu #(
       assign pass = 1'b0;
     end
     xf_rom #(
-      .Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : 0), .File(StartFile)
+      .Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : EarlyStart ? 1 : 0),
+      .File(StartFile)
     ) u_start (
       .clk_i, .en_i(en), .addr_i(pass), .data_o(start_read)
     );

@@ -160,6 +160,29 @@ def test_a_block_ram_is_a_plain_memory(ran, block):
     assert written > BEATS // 8 and compared >= BEATS
 
 
+@pytest.mark.parametrize("block, widths", [(7, (9, 18)), (8, (36, 36))])
+def test_an_output_register_gives_the_word_read_before_where_it_is_enabled(ran, block, widths):
+    x, got, contents = ran
+    memory = contents.reshape(-1)
+    for side in (0, 1):
+        width = widths[side]
+        if side == 0 and width == 36:
+            continue  # both halves are read by the other port
+        base = 128 + 36 * block + (0 if width == 36 else 18 * side)
+        read, late = None, None
+        seen = 0
+        for beat in range(BEATS):
+            if x[beat, 6 + side]:
+                late = read
+            if x[beat, 3 * side]:
+                address = int(x[beat, 8 + 16 * side : 22 + 16 * side] @ (1 << np.arange(14)))
+                read = memory[np.arange(width) + place(width, address)]
+            if late is not None:
+                np.testing.assert_array_equal(got[beat, base : base + width], late, f"beat {beat}")
+                seen += 1
+        assert seen > BEATS // 2
+
+
 def test_a_cell_without_a_model_and_an_inverted_clock_are_one_sentence():
     def design(kind: str, **cell) -> tuple[dict, dict]:
         cell = {"type": kind, "parameters": {}, "connections": {}, "port_directions": {}, **cell}

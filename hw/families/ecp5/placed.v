@@ -109,8 +109,9 @@ module DP16KD #(
   integer w;
   initial begin
     for (w = 0; w < 512; w = w + 1) words[w] = {INITVAL[w*40+20 +: 18], INITVAL[w*40 +: 18]};
-    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" || CSDECODE_A != "0b000" || CSDECODE_B != "0b000")
-      $fatal(1, "%m: REGMODE or CSDECODE is not modelled");
+    if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") $fatal(1, "%m: CSDECODE is not modelled");
+    if (DATA_WIDTH_B == 36 && REGMODE_A != REGMODE_B)
+      $fatal(1, "%m: an output register of one half alone is not modelled");
   end
 
   // Bits of a word in front of those that a port of a width sees.
@@ -169,8 +170,24 @@ module DP16KD #(
     else if (chosen_b && WRITEMODE_B == "WRITETHROUGH") b_q <= new_b >> at_b;
   end
 
-  assign DOA = (DATA_WIDTH_B == 36) ? b_q[17:0] : a_q[17:0];
-  assign DOB = (DATA_WIDTH_B == 36) ? b_q[35:18] : b_q[17:0];
+  // Output registers: the word of before the edge, where OCE is high.
+  localparam LateA = REGMODE_A == "OUTREG", LateB = REGMODE_B == "OUTREG";
+  reg [35:0] late_a_q, late_b_q;
+  always @(posedge CLKA) begin
+    if (OCEA) late_a_q <= a_q;
+    if (LateA && RSTA) $fatal(1, "%m: a reset of an output register is not modelled");
+  end
+  always @(posedge CLKB) begin
+    if (OCEB) late_b_q <= b_q;
+    if (LateB && RSTB) $fatal(1, "%m: a reset of an output register is not modelled");
+    if (LateB && DATA_WIDTH_B == 36 && OCEA != OCEB)
+      $fatal(1, "%m: an output register of one half alone is not modelled");
+  end
+  wire [35:0] out_a = LateA ? late_a_q : a_q;
+  wire [35:0] out_b = LateB ? late_b_q : b_q;
+
+  assign DOA = (DATA_WIDTH_B == 36) ? out_b[17:0] : out_a[17:0];
+  assign DOB = (DATA_WIDTH_B == 36) ? out_b[35:18] : out_b[17:0];
 endmodule
 
 // A multiplier without its registers; SOURCEA and SOURCEB, which take the neighbour's operand, stay 0.

