@@ -86,12 +86,7 @@ def beat_bytes(stream: Stream) -> int:
 def line_cycles(ops: list[HwOp], board: Board) -> int:
     """Cycles in which the serial line carries a frame."""
     stream = ops[0].in_stream()
-    return stream.beats * beat_bytes(stream) * 10 * clocks_per_bit(board)
-
-
-def clocks_per_bit(board: Board) -> int:
-    """Of the serial line, at the board's clock."""
-    return round(board.clock_mhz * 1e6 / board.shell["baud"])
+    return stream.beats * beat_bytes(stream) * 10 * uart.clocks_per_bit(board)
 
 
 def netlist_cells(netlist: Path) -> int:
@@ -130,7 +125,7 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
         Port(one, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", width)
         for one, width, side, way, back in zip((source, sink), widths, "sm", "io", "oi")
     ]
-    clocks = clocks_per_bit(board)
+    clocks = uart.clocks_per_bit(board)
     lanes = [Lane("the placed netlist", "rst_ni", ports[:1], ports[1:], patience(ops) + 100 * clocks)]
     with tempfile.TemporaryDirectory() as name:
         bench = Path(name) / f"{BENCH}.sv"

@@ -13,6 +13,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import ACCELERATOR, Hop, LateNet, Routed, TimingPath
+from xnorforge.hw.shells import uart
 
 INPUTS, OUTPUTS = ("clock", "reset", "rxd"), ("txd", "lost")
 REPORT = "nextpnr.json"
@@ -40,7 +41,7 @@ def board_top(board: Board, pll: str, in_bytes: int, out_bytes: int) -> str:
         out_bytes=out_bytes,
         in_high=8 * in_bytes - 1,
         out_high=8 * out_bytes - 1,
-        clocks=round(board.clock_mhz * 1e6 / board.shell["baud"]),
+        clocks=uart.clocks_per_bit(board),
     )
 
 

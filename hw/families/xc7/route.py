@@ -20,6 +20,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
 from xnorforge.hw.routing import ACCELERATOR, DmaTop, Routed, Router, Tool, ToolFailed
+from xnorforge.hw.shells import uart
 
 VARIABLE = "XNORFORGE_OPENXC7"
 SOURCE = (
@@ -106,7 +107,7 @@ class Xc7(Router):
             out_bytes=out_bytes,
             in_high=8 * in_bytes - 1,
             out_high=8 * out_bytes - 1,
-            clocks=round(board.clock_mhz * 1e6 / board.shell["baud"]),
+            clocks=uart.clocks_per_bit(board),
         )
 
     def dma_top(self, board: Board, template_bits: int) -> DmaTop:

@@ -7,12 +7,19 @@ start and end in registers: a shell gives both.
 from importlib.resources import files
 from pathlib import Path
 
+from xnorforge.hw.boards import Board
+
 
 def uart_sources() -> list[Path]:
     """SystemVerilog of the shell, in reading order."""
     hw = Path(str(files("xnorforge.hw")))
     own = sorted((hw / "shells" / "uart").glob("*.sv"))
     return [hw / "rtl" / "xf_skid.sv", hw / "ops" / "fifo" / "xf_fifo.sv", *own]
+
+
+def clocks_per_bit(board: Board) -> int:
+    """Clock cycles of a bit on a board's serial line, at the board's clock."""
+    return round(board.clock_mhz * 1e6 / board.shell["baud"])
 
 
 def included() -> list[Path]:
