@@ -12,7 +12,7 @@ from typing import Any
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import ACCELERATOR, Hop, LateNet, Routed, TimingPath
+from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath
 from xnorforge.hw.shells import uart
 
 INPUTS, OUTPUTS = ("clock", "reset", "rxd"), ("txd", "lost")
@@ -29,20 +29,11 @@ def board_top(board: Board, pll: str, in_bytes: int, out_bytes: int) -> str:
         in_bytes, out_bytes: of a beat of either AXI-Stream port.
     """
     low = board.shell.get("low", ())
-    return TEXT.format(
-        top=routing.TOP,
-        accelerator=ACCELERATOR,
-        pll=pll,
-        pressed="~reset" if "reset" in low else "reset",
-        lit="~was_lost" if "lost" in low else "was_lost",
-        source=f"{board.shell['clock_mhz']:g}",
-        mhz=f"{board.clock_mhz:g}",
-        in_bytes=in_bytes,
-        out_bytes=out_bytes,
-        in_high=8 * in_bytes - 1,
-        out_high=8 * out_bytes - 1,
-        clocks=uart.clocks_per_bit(board),
-    )
+    pressed = "~reset" if "reset" in low else "reset"
+    lit = "~was_lost" if "lost" in low else "was_lost"
+    source, mhz = f"{board.shell['clock_mhz']:g}", f"{board.clock_mhz:g}"
+    head = HEAD.format(top=routing.TOP, pll=pll, source=source, mhz=mhz)
+    return head + uart.top_body(board, in_bytes, out_bytes, f"{pressed} | ~locked", lit)
 
 
 def pins(board: Board) -> Iterable[tuple[str, str, str]]:
@@ -176,7 +167,7 @@ def _latest(delay: float | list[float]) -> float:
     return float(max(delay) if isinstance(delay, list) else delay)
 
 
-TEXT = """// The bitstream's top, generated: {source} MHz to {mhz} MHz, a serial line, the accelerator.
+HEAD = """// The bitstream's top, generated: {source} MHz to {mhz} MHz, a serial line, the accelerator.
 
 module {top} (
   input  clock,
@@ -189,27 +180,4 @@ module {top} (
   wire clk, locked;
 
 {pll}
-  reg [2:0] reset_q = 3'b111;
-  always @(posedge clk) reset_q <= {{reset_q[1:0], {pressed} | ~locked}};
-  wire rst_n = ~reset_q[2];
-
-  wire [{in_high}:0] in_data;
-  wire [{out_high}:0] out_data;
-  wire in_valid, in_ready, out_valid, out_ready, was_lost;
-
-  xf_uart_shell #(.InBytes({in_bytes}), .OutBytes({out_bytes}), .Clocks({clocks})) u_shell (
-    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o(was_lost),
-    .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
-    .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
-  );
-
-  assign lost = {lit};
-
-  xf_top {accelerator} (
-    .aclk(clk), .aresetn(rst_n),
-    .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
-    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast()
-  );
-
-endmodule
 """

@@ -1,8 +1,11 @@
 """The shell of a serial line: every byte arrives, in its order, at both ends, and a lost one is told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from xnorforge.hw import boards
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
@@ -118,6 +121,15 @@ def test_every_byte_goes_through_the_line_in_its_order(tmp_path, size, stall):
 def test_the_first_byte_that_finds_no_room_is_said_to_be_lost(tmp_path):
     run = cosim.run(device(tmp_path, 1, 8, STUCK), np.zeros((1, 8), int), seed=3)
     assert run.output.tolist() == [[0, 0, 0, 0, 0, 0, 1, 1]]  # four wait in memory, two behind it
+
+
+@pytest.mark.parametrize(("mhz", "baud", "clocks"), [(50.0, 1_000_000, 50), (33.3, 9600, 3469)])
+def test_a_bit_takes_the_nearest_number_of_cycles(mhz, baud, clocks):
+    """33.3e6 / 9600 = 3468.75."""
+    board = boards.load("ulx3s")
+    board = replace(board, clock_mhz=mhz, shell=board.shell | {"baud": baud})
+    assert uart.clocks_per_bit(board) == clocks
+    assert f".Clocks({clocks})" in uart.top_body(board, 1, 1, "1'b0")
 
 
 def test_the_shell_passes_lint_without_a_warning():

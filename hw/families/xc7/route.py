@@ -19,7 +19,7 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
-from xnorforge.hw.routing import ACCELERATOR, DmaTop, Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import DmaTop, Routed, Router, Tool, ToolFailed
 from xnorforge.hw.shells import uart
 
 VARIABLE = "XNORFORGE_OPENXC7"
@@ -99,16 +99,8 @@ class Xc7(Router):
 
     def top(self, board: Board, in_bytes: int, out_bytes: int) -> str:
         """The processor's clock FCLK0 and reset, and the shell of a serial line."""
-        return TEXT.format(
-            top=routing.TOP,
-            accelerator=ACCELERATOR,
-            mhz=f"{board.clock_mhz:g}",
-            in_bytes=in_bytes,
-            out_bytes=out_bytes,
-            in_high=8 * in_bytes - 1,
-            out_high=8 * out_bytes - 1,
-            clocks=uart.clocks_per_bit(board),
-        )
+        head = HEAD.format(top=routing.TOP, mhz=f"{board.clock_mhz:g}")
+        return head + uart.top_body(board, in_bytes, out_bytes, "~resets[0]")
 
     def dma_top(self, board: Board, template_bits: int) -> DmaTop:
         """The processor PS7 in front of the registers, and the DMA's bursts to its memory.
@@ -228,7 +220,7 @@ def pins(board: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-TEXT = """// The bitstream's top, generated: the processor's clock of {mhz} MHz, a serial line, the
+HEAD = """// The bitstream's top, generated: the processor's clock of {mhz} MHz, a serial line, the
 // accelerator.
 
 module {top} (
@@ -243,26 +235,5 @@ module {top} (
   PS7 u_ps7 (.FCLKCLK(clocks), .FCLKRESETN(resets));
   BUFG u_clock (.I(clocks[0]), .O(clk));
 
-  reg [2:0] reset_q = 3'b111;
-  always @(posedge clk) reset_q <= {{reset_q[1:0], ~resets[0]}};
-  wire rst_n = ~reset_q[2];
-
-  wire [{in_high}:0] in_data;
-  wire [{out_high}:0] out_data;
-  wire in_valid, in_ready, out_valid, out_ready;
-
-  xf_uart_shell #(.InBytes({in_bytes}), .OutBytes({out_bytes}), .Clocks({clocks})) u_shell (
-    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o(lost),
-    .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
-    .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
-  );
-
-  xf_top {accelerator} (
-    .aclk(clk), .aresetn(rst_n),
-    .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
-    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast()
-  );
-
-endmodule
 """
 ROUTER = Xc7()
