@@ -230,6 +230,21 @@ def routers() -> dict[str, Router]:
     return {name: module.ROUTER for name, module in plugins.parts(KIND, PART).items()}
 
 
+def shell_pins(board: Board, roles: Sequence[str]) -> dict[str, str]:
+    """The pins of a board by their role in the shell, in the order of `roles`.
+
+    Raises:
+        UserError: the board's file names no pin for one.
+    """
+    for role in roles:
+        if role not in board.shell["pins"]:
+            raise UserError(
+                f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
+                f"it names the pins of {', '.join(roles)}."
+            )
+    return {role: board.shell["pins"][role] for role in roles}
+
+
 def lacking(tools: Sequence[Tool]) -> str:
     """One sentence: what is not found and who gives it."""
     names = ", ".join(tool.name for tool in tools)

@@ -15,7 +15,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath
 from xnorforge.hw.shells import uart
 
-INPUTS, OUTPUTS = ("clock", "reset", "rxd"), ("txd", "lost")
+PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
 REPORT = "nextpnr.json"
 MOST_MHZ, STEPS = 400, 8  # highest clock that is tried, and parts of the oscillator between two
 LATE = 5  # nets of a run that are kept
@@ -43,13 +43,8 @@ def pins(board: Board) -> Iterable[tuple[str, str, str]]:
         UserError: the board's file names no pin for one.
     """
     pulls = {"rxd": "UP", "reset": "UP" if "reset" in board.shell.get("low", ()) else "DOWN"}
-    for role in (*INPUTS, *OUTPUTS):
-        if role not in board.shell["pins"]:
-            raise UserError(
-                f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
-                f"it names the pins of {', '.join((*INPUTS, *OUTPUTS))}."
-            )
-        yield role, board.shell["pins"][role], pulls.get(role, "NONE")
+    for role, pin in routing.shell_pins(board, PORTS).items():
+        yield role, pin, pulls.get(role, "NONE")
 
 
 def dividers(

@@ -148,6 +148,25 @@ def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
 
 
+@pytest.mark.parametrize(
+    ("name", "role", "all_roles"),
+    [
+        ("ulx3s", "clock", "clock, reset, rxd, txd, lost"),
+        ("tangnano20k", "lost", "clock, reset, rxd, txd, lost"),
+        ("pynq-z2", "irq", "irq"),
+    ],
+)
+def test_a_port_without_a_pin_is_refused(name, role, all_roles):
+    board, router = boards.load(name), routing.load(boards.load(name).family)
+    assert router is not None
+    fewer = {other: pin for other, pin in board.shell["pins"].items() if other != role}
+    with pytest.raises(UserError) as refused:
+        router.identity(replace(board, shell=board.shell | {"pins": fewer}))
+    assert str(refused.value) == (
+        f"hw/boards/{name}/board.toml: [shell.pins] has no '{role}'; it names the pins of {all_roles}."
+    )
+
+
 @pytest.mark.parametrize("family", ["ecp5", "gw2a"])
 def test_a_part_that_no_tool_knows_is_refused(family):
     name = {"ecp5": "ulx3s", "gw2a": "tangnano20k"}[family]

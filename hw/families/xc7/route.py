@@ -30,7 +30,7 @@ SOURCE = (
 PART = re.compile(r"(xc7([askz])\d+t?)(\w+)(-\d\w?)")
 FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
 DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
-PINS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top, by the kind of shell
+PORTS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top, by the kind of shell
 BIT, LOG = f"{routing.TOP}.bit", "nextpnr.log"
 
 
@@ -208,14 +208,8 @@ def pins(board: Board) -> str:
         UserError: the board's file names no pin for one.
     """
     lines = []
-    wanted = PINS[board.shell_kind]
-    for role in wanted:
-        if role not in board.shell["pins"]:
-            raise UserError(
-                f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
-                f"it names the pins of {', '.join(wanted)}."
-            )
-        lines.append(f"set_property PACKAGE_PIN {board.shell['pins'][role]} [get_ports {role}]")
+    for role, pin in routing.shell_pins(board, PORTS[board.shell_kind]).items():
+        lines.append(f"set_property PACKAGE_PIN {pin} [get_ports {role}]")
         lines.append(f"set_property IOSTANDARD LVCMOS33 [get_ports {role}]")
     return "\n".join(lines) + "\n"
 
