@@ -4,15 +4,17 @@ of PLL, shell and accelerator, the pins of it, and nextpnr's JSON report.
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath
+from xnorforge.hw.families import _nextpnr_log
+from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath, Tool
 from xnorforge.hw.shells import uart
 
 PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
@@ -48,24 +50,26 @@ def pins(board: Board) -> Iterable[tuple[str, str, str]]:
 
 
 def dividers(
+    device: str,
     source: float,
     wanted: float,
     compared: float,
     most: int,
     divisors: Iterable[int],
     oscillator: tuple[float, float],
-) -> tuple[int, int, int] | None:
+) -> tuple[int, int, int]:
     """Dividers (reference, feedback, output) of a PLL whose feedback is its output, for exactly that clock.
 
     Args:
+        device: what has that PLL, with its article, for the message.
         source, wanted: MHz.
         compared: least MHz of its phase comparison.
         most: largest divider of the feedback.
         divisors: dividers of the output.
         oscillator: least and most MHz of its oscillator, which is the output times its divider.
 
-    Returns:
-        None where there are none.
+    Raises:
+        UserError: there are none.
     """
     for reference in range(1, math.floor(source / compared) + 1):
         fed_back = wanted * reference / source
@@ -73,7 +77,10 @@ def dividers(
             fits = [n for n in divisors if oscillator[0] <= wanted * n <= oscillator[1]]
             if fits:
                 return reference, round(fed_back), fits[len(fits) // 2]
-    return None
+    raise UserError(
+        f"bitstream: the PLL of {device} makes no {wanted:g} MHz of {source:g} MHz exactly; "
+        f"set a clock in board.toml that is a multiple of {source:g} MHz or a simple part of one."
+    )
 
 
 def clocks(board: Board, pll: Callable[[float, float], object]) -> list[float]:
@@ -108,6 +115,27 @@ def installed(package: str) -> str:
 def reporting() -> list[str]:
     """Arguments of nextpnr for the report that `read_report` reads."""
     return ["--report", f"/run/{REPORT}", "--detailed-timing-report"]
+
+
+def mount(folder: Path) -> dict[str, str]:
+    """The environment in which a YoWASP tool sees a folder as /run, as its own /tmp hides the system's."""
+    return {"YOWASP_MOUNT": f"/run={folder.absolute()}"}
+
+
+def place_and_report(
+    tool: Tool, program: str, arguments: Sequence[str], folder: Path, seed: int, bit: str
+) -> Routed:
+    """Run a nextpnr with the arguments of `reporting`, which sees the folder as /run, and read its report.
+
+    Args:
+        program, seed: for messages.
+        bit: name of the bitstream that follows.
+
+    Raises:
+        UserError: it failed, or its report is none.
+    """
+    _nextpnr_log.call_nextpnr(tool, program, arguments, folder, seed, **mount(folder))
+    return read_report(routing.left(folder / REPORT, tool), seed, program, bit)
 
 
 def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:

@@ -1,13 +1,40 @@
-"""What every nextpnr prints: sites of the part, wires that several nets claim, and why it stopped."""
+"""A run of any nextpnr and what it prints: sites of the part, wires that several nets claim, why it stops."""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
+from xnorforge.core.errors import UserError
+from xnorforge.hw import routing
+from xnorforge.hw.routing import Tool, ToolFailed
+
+LOG = "nextpnr.log"
 SITE = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
 ITERATION = re.compile(r"^Info: +iter=(\d+) wires=\d+ overused=(\d+)", re.MULTILINE)
 SLOW = re.compile(r"^ +(\S+) +\d+ [\d.]+ms$", re.MULTILINE)
 UNROUTED = re.compile(r"[Ff]ailed to (?:find a route for|route) arc \S+ of net '?([^\s',]+)")
 FULL = ("unable to place", "unable to find", "failed to place", "no bels remaining", "legal placement")
 NAMED = 3  # nets that a message names
+
+
+def call_nextpnr(
+    tool: Tool, program: str, arguments: Sequence[str], folder: Path, seed: int, **environment: str
+) -> str:
+    """Run a nextpnr in a folder.
+
+    Args:
+        program, seed: for messages.
+
+    Returns:
+        What it said, which is also in the file `LOG` there.
+
+    Raises:
+        UserError: it ended with an error; the text is `failure`'s.
+    """
+    try:
+        return routing.call(tool, arguments, folder, LOG, **environment)
+    except ToolFailed as failed:
+        raise UserError(failure(program, failed.said, failed.reason, seed)) from failed
 
 
 def sites_used(said: str) -> dict[str, tuple[int, int]]:

