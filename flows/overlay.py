@@ -97,8 +97,8 @@ def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
     there = artifacts.read_json(record) if record.exists() and routed is not False else None
     if there and routed is None:
         shell, own = acc / "bitstream" / f"{dma.TOP}.sv", folder / "rtl" / f"{dma.TOP}.sv"
-        netlist = artifacts.digest(*sorted((acc / "netlist").glob("*.v")))
-        if there["netlist"] != netlist or not shell.exists() or shell.read_text() != own.read_text():
+        of_netlist = there["netlist"] == artifacts.netlist_digest(acc)
+        if not (of_netlist and shell.exists() and shell.read_text() == own.read_text()):
             return {"about": "not here, bitstream/ is of another netlist or shell; `make bitstream` makes it"}
     if not there:
         return {"about": f"not here, {_why(boards.load(artifacts.read_json(acc / 'fold.json')['board']))}"}

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.core.artifacts import check, digest, read_json
+from xnorforge.core.artifacts import check, digest, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import backends, border, operators, provenance, reference
-from xnorforge.flows.route import netlist_digest
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import FLOAT32_BITS

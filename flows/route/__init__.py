@@ -138,7 +138,7 @@ def place_and_route(
         "program": router.program,
         "timing": router.timing,
         "shell": shell.about,
-        "netlist": netlist_digest(acc),
+        "netlist": artifacts.netlist_digest(acc),
         "placed": fastest.placed and f"bitstream/{fastest.placed}",
         "clock": {"kind": "routed", **chosen.clocks()},
         "search": [one.clocks() for one in tried] if freq == "search" else [],
@@ -193,11 +193,6 @@ def _search(first: Attempt, router: Router, attempt: Callable[[Board], Attempt])
 
 def _asked(one: Attempt) -> float:
     return one.board.clock_mhz
-
-
-def netlist_digest(acc: Path) -> str:
-    """SHA-256 over the accelerator's netlist: what a bitstream was made of."""
-    return artifacts.digest(*sorted((acc / "netlist").glob("*.v")))
 
 
 def _router(board: Board) -> Router:

@@ -16,12 +16,11 @@ import onnx
 import pytest
 
 from xnorforge.core import plugins
-from xnorforge.core.artifacts import check, digest, read_json, write_json
+from xnorforge.core.artifacts import check, digest, netlist_digest, read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
-from xnorforge.flows.route import netlist_digest
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from xnorforge.core.artifacts import digest, read_json
+from xnorforge.core.artifacts import digest, netlist_digest, read_json
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows import synth
-from xnorforge.flows.route import joined, netlist_digest, place_and_route
+from xnorforge.flows.route import joined, place_and_route
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families.xc7.route import ROUTER
 from xnorforge.pipeline import request, stages

@@ -106,6 +106,11 @@ def digest(*paths) -> str:
     return total.hexdigest()
 
 
+def netlist_digest(acc: Path) -> str:
+    """SHA-256 over the netlist in an accelerator's folder: what a bitstream was made of."""
+    return digest(*sorted((acc / "netlist").glob("*.v")))
+
+
 @contextmanager
 def measured(*tools: str):
     """Time a stage: yields a dict that holds, after the block, the record's `run` part.
