@@ -5,7 +5,7 @@ before packing and routing), `routed` (after them), `target` (what the clock is 
 measured is null, with the reason beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import sqrt
 from pathlib import Path
 
@@ -62,13 +62,13 @@ def records(acc: Path, routed: bool | None = None) -> dict[str, dict]:
     fold = asked["fold"]
     if fold.exists() and not boards.load(read_json(fold)["board"]).simulates_netlists:
         del asked["netlist"]
-    there, everything = acc / "bitstream.json", routed
+    there, of_build = acc / "bitstream.json", routed
     if routed is None:
         routed = there.exists() and read_json(there)["netlist"] == netlist_digest(acc)
     if routed:
         asked["bitstream"] = there
         board = read_json(fold)["board"] if fold.exists() else None
-        if board and boards.load(board).simulates_placed and (everything or _of_placed(acc, there)):
+        if board and boards.load(board).simulates_placed and (of_build or _of_placed(acc, there)):
             asked["placed"] = acc / "placed.json"
     return read_records(asked)
 
@@ -117,6 +117,32 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
         "reference": reference.of_records(export, lower),
         "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
     }
+
+
+def backend_report(acc: Path, schema: str, backend: str, stage: str, own: Callable[[dict], dict]) -> dict:
+    """The whole report of a back end that hands over to other tools.
+
+    Args:
+        schema: of the report.
+        stage: the back end's own, behind `fold`.
+        own: what this report says beside others, of that stage's record.
+
+    Raises:
+        MismatchError: a stage left no record.
+    """
+    folders = {"export": "..", "lower": "..", "fold": ".", stage: "."}
+    found = read_records({name: acc / folder / f"{name}.json" for name, folder in folders.items()})
+    board = boards.load(found["fold"]["board"])
+    record = {
+        "schema": schema,
+        **common(found, board, backend),
+        "part": board.part,
+        **own(found[stage]),
+        "files": provenance.product_files(acc),
+        "run": provenance.run_facts(found),
+    }
+    record["run"]["backends"] = backends.beside(acc, record)
+    return record
 
 
 def report(acc: Path, routed: bool | None = None) -> dict:

@@ -4,11 +4,9 @@ machine with Vivado.
 
 from pathlib import Path
 
-from xnorforge.flows.report import backends, collect, provenance
-from xnorforge.hw import boards
+from xnorforge.flows.report import collect
 
 SCHEMA = "xnorforge-finn-report-1"
-STAGES = {"export": "..", "lower": "..", "fold": ".", "finn": "."}
 
 
 def handover_report(acc: Path) -> dict:
@@ -17,13 +15,13 @@ def handover_report(acc: Path) -> dict:
     Raises:
         MismatchError: a stage left no record.
     """
-    found = collect.read_records({stage: acc / folder / f"{stage}.json" for stage, folder in STAGES.items()})
-    board, finn = boards.load(found["fold"]["board"]), found["finn"]
+    return collect.backend_report(acc, SCHEMA, "finn", "finn", _own)
+
+
+def _own(finn: dict) -> dict:
+    """What the report takes from the stage's record."""
     guess = finn["estimate"]
-    record = {
-        "schema": SCHEMA,
-        **collect.common(found, board, "finn"),
-        "part": board.part,
+    return {
         "folder": finn["folder"],
         "make": finn["command"],
         "operators": finn["operators"],
@@ -32,8 +30,4 @@ def handover_report(acc: Path) -> dict:
         "ours": finn["ours"],
         "synthesised": "no, FINN's steps behind its estimates need Vivado",
         "netlist": "none, FINN's hardware is made where Vivado is",
-        "files": provenance.product_files(acc),
-        "run": provenance.run_facts(found),
     }
-    record["run"]["backends"] = backends.beside(acc, record)
-    return record

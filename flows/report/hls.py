@@ -4,12 +4,10 @@ where it was not.
 
 from pathlib import Path
 
-from xnorforge.flows.report import backends, collect, provenance
-from xnorforge.hw import boards
+from xnorforge.flows.report import collect
 
 SCHEMA = "xnorforge-hls-report-1"
 NO_MATRIX = {"weights": None, "reuse_factor": None}
-STAGES = {"export": "..", "lower": "..", "fold": ".", "hls": "."}
 
 
 def project_report(acc: Path) -> dict:
@@ -18,20 +16,16 @@ def project_report(acc: Path) -> dict:
     Raises:
         MismatchError: a stage left no record.
     """
-    found = collect.read_records({stage: acc / folder / f"{stage}.json" for stage, folder in STAGES.items()})
-    board, hls = boards.load(found["fold"]["board"]), found["hls"]
-    record = {
-        "schema": SCHEMA,
-        **collect.common(found, board, "hls4ml"),
-        "part": board.part,
+    return collect.backend_report(acc, SCHEMA, "hls4ml", "hls", _own)
+
+
+def _own(hls: dict) -> dict:
+    """What the report takes from the stage's record."""
+    return {
         "project": hls["project"],
         "top": hls["top"],
         "layers": {form: [NO_MATRIX | row for row in rows] for form, rows in hls["layers"].items()},
         "synthesised": hls["synthesised"],
         "synthesis": hls.get("report"),
         "netlist": "none, the project is C++ for Vitis HLS",
-        "files": provenance.product_files(acc),
-        "run": provenance.run_facts(found),
     }
-    record["run"]["backends"] = backends.beside(acc, record)
-    return record
