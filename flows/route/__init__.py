@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -288,24 +288,15 @@ def _kept(
 
 
 def _as_json(routed: Routed) -> dict[str, Any]:
-    hops = [[[hop.kind, hop.ns, hop.name] for hop in path.hops] for path in routed.paths]
-    used = {kind: list(has) for kind, has in routed.used.items()}
-    late = [[net.ns, net.net, net.driver, net.last, net.ends] for net in routed.late]
-    return {
-        "mhz": routed.mhz,
-        "used": used,
-        "paths": hops,
-        "bit": routed.bit,
-        "late": late,
-        "placed": routed.placed,
-    }
+    hops = [[astuple(hop) for hop in path.hops] for path in routed.paths]
+    return asdict(routed) | {"paths": hops, "late": [astuple(net) for net in routed.late]}
 
 
 def _of_json(kept: Mapping[str, Any]) -> Routed:
     found = [TimingPath(tuple(Hop(*hop) for hop in path)) for path in kept["paths"]]
     used = {kind: (has[0], has[1]) for kind, has in kept["used"].items()}
     late = [LateNet(*net) for net in kept["late"]]
-    return Routed(kept["mhz"], used, found, kept["bit"], late, kept.get("placed", ""))
+    return Routed(**{**kept, "paths": found, "used": used, "late": late})
 
 
 def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:
