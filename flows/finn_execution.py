@@ -56,6 +56,14 @@ def start_finn_builder() -> None:
         setattr(finn.xsi, name, VivadoSimulator)
 
 
+def lowered_names(made: ModelWrapper, lowered: ModelWrapper) -> dict[str, str]:
+    """{name of a node that FINN made of a lowered graph: name of its lowered node}: both have the same
+    tensors.
+    """
+    of = {node.output[0]: node.name for node in lowered.graph.node}
+    return {node.name: of[node.output[0]] for node in made.graph.node}
+
+
 def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
     """{name that FINN gives a node once it is HLS or RTL for a part: its name in a lowered graph}; nodes that
     FINN does not have are left out.
@@ -64,9 +72,8 @@ def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
     from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
     from qonnx.transformation.general import GiveUniqueNodeNames
 
-    of = {node.output[0]: node.name for node in model.graph.node}
     made = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
-    return {node.name: of[node.output[0]] for node in made.graph.node}
+    return lowered_names(made, model)
 
 
 def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:

@@ -15,7 +15,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.finn import handover
 from xnorforge.flows.backends.finn.folding import set_folding
-from xnorforge.flows.finn_execution import start_finn_builder
+from xnorforge.flows.finn_execution import lowered_names, start_finn_builder
 
 AMOUNTS = {"LUT": "lut", "BRAM_18K": "bram18", "URAM": "uram", "DSP": "dsp"}
 
@@ -104,7 +104,7 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
         for name in ("step_create_dataflow_partition", "step_specialize_layers"):
             with _named(name):
                 model = getattr(finn, name)(model, asked)
-        origin = _origin(model, lowered)
+        origin = lowered_names(model, lowered)
         artifacts.write_json(folder / handover.FOLDING, {"Defaults": {}} | set_folding(model, origin, fold))
         for name in ("step_apply_folding_config", "step_generate_estimate_reports"):
             with _named(name):
@@ -123,12 +123,6 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
                 written[node.name] = _files_of(whole, node, part, asked.synth_clk_period_ns, Path(inside))
         shutil.copytree(Path(inside) / "report", folder / "report", ignore=_but_estimates)
     return Made(whole, origin, folding, estimates, _between(whole, origin, part), written)
-
-
-def _origin(model: ModelWrapper, lowered: ModelWrapper) -> dict[str, str]:
-    """The lowered node of each of FINN's: both graphs have the same tensors."""
-    of = {node.output[0]: node.name for node in lowered.graph.node}
-    return {node.name: of[node.output[0]] for node in model.graph.node}
 
 
 @contextmanager
