@@ -329,16 +329,19 @@ class Method(base.Method):
         self.batches.clear()
 
     def state(self):
-        return {name: part.state_dict() for name, part in self._parts()}
+        return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state(self, state):
-        for name, part in self._parts():
+        for name, part in self._parts().items():
             part.load_state_dict(state[name])
 
     def _parts(self):
-        names = {"guide": "teacher_network"}
-        parts = ("guide", "discriminators", "scales", "guess")
-        return [(name, getattr(self, names.get(name, name))) for name in parts]
+        return {
+            "guide": self.teacher_network,
+            "discriminators": self.discriminators,
+            "scales": self.scales,
+            "guess": self.guess,
+        }
 
     def scale(self, dot):
         return dot.scale.detach().reshape(()) if getattr(dot, "scaled", False) else 1.0
