@@ -5,32 +5,17 @@ python -m xnorforge.studies.finn_table [--board pynq-z2] [--images 20] [FOLDER] 
 A network that lies in FOLDER, exported and lowered by an earlier run, is taken from there.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.finn import finn
-from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
-from xnorforge.flows.lower import lower
-from xnorforge.sw import zoo
+from xnorforge.studies import shipped
 
 HEAD = "| network, method | integers compared | cycles: ours, FINN | LUT: ours, FINN | BRAM36: ours, FINN |"
 RULE = "|---|---:|---:|---:|---:|"
-
-
-def lowered_network(net: str, method: str, images: int, net_dir: Path) -> None:
-    """Export and lower a shipped network with its first golden images, unless that is done."""
-    if (net_dir / "lower.json").exists():
-        return
-    net_dir.mkdir(parents=True, exist_ok=True)
-    module, known = zoo.load(net, method)
-    pictures, labels, which = zoo.golden(net, images)
-    export(module, pictures, labels, net_dir, {**known, "images": which})
-    lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
 
 
 def finn_rows(board: str, images: int, folder: Path) -> Iterator[str]:
@@ -44,17 +29,15 @@ def finn_rows(board: str, images: int, folder: Path) -> Iterator[str]:
     Raises:
         MismatchError: FINN's graph gives other integers.
     """
-    for net, method in zoo.shipped():
-        net_dir = folder / f"{net}-{method}"
-        lowered_network(net, method, images, net_dir)
+    for name, net_dir in shipped.lowered_networks(images, folder):
         acc = net_dir / f"finn-{board}"
         try:
             fold(net_dir, board, acc)
             finn(net_dir, acc)
         except UserError as error:
-            yield f"| {net}, {method} | refused: {error} | | | |"
+            yield f"| {name} | refused: {error} | | | |"
             continue
-        yield finn_row(f"{net}, {method}", artifacts.read_json(acc / "finn.json"))
+        yield finn_row(name, artifacts.read_json(acc / "finn.json"))
 
 
 def finn_row(name: str, record: dict) -> str:
@@ -69,15 +52,12 @@ def finn_row(name: str, record: dict) -> str:
 
 def main() -> None:
     """The command."""
-    given = argparse.ArgumentParser(prog="xnorforge.studies.finn_table", description=__doc__)
-    given.add_argument("folder", nargs="?", type=Path)
-    given.add_argument("--board", default="pynq-z2")
+    given = shipped.table_parser("xnorforge.studies.finn_table", __doc__, "pynq-z2")
     given.add_argument("--images", type=int, default=20)
     asked = given.parse_args()
-    with TemporaryDirectory(prefix="xnorforge-finn-table-") as inside:
-        print(HEAD, RULE, sep="\n", flush=True)
-        for row in finn_rows(asked.board, asked.images, asked.folder or Path(inside)):
-            print(row, flush=True)
+    shipped.print_table(
+        (HEAD, RULE), lambda folder: finn_rows(asked.board, asked.images, folder), asked.folder
+    )
 
 
 if __name__ == "__main__":

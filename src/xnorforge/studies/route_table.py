@@ -5,10 +5,8 @@ python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [FOLDER]
 What lies in FOLDER already, from an earlier run, is taken from there; so it goes on where it was stopped.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
@@ -17,8 +15,7 @@ from xnorforge.flows.fold import fold
 from xnorforge.flows.route import place_and_route
 from xnorforge.flows.synth import synthesise
 from xnorforge.pipeline.request import seeds as seeds_of
-from xnorforge.studies.finn_table import lowered_network
-from xnorforge.sw import zoo
+from xnorforge.studies import shipped
 
 HEAD = "| network, method | cycles | MHz by seed | least, median | frames/s, median | sites | slowest path |"
 RULE = "|---|---:|---|---|---:|---|---|"
@@ -33,9 +30,7 @@ def route_rows(board: str, seeds: Sequence[int], folder: Path) -> Iterator[str]:
         seeds: of the placement, each a run.
         folder: where the networks go.
     """
-    for net, method in zoo.shipped():
-        net_dir = folder / f"{net}-{method}"
-        lowered_network(net, method, IMAGES, net_dir)
+    for name, net_dir in shipped.lowered_networks(IMAGES, folder):
         acc = net_dir / f"rtl-{board}"
         try:
             if not (acc / "synth.json").exists():
@@ -44,9 +39,9 @@ def route_rows(board: str, seeds: Sequence[int], folder: Path) -> Iterator[str]:
                 synthesise(acc, net_dir)
             record = place_and_route(acc, net_dir, seeds)
         except UserError as error:
-            yield f"| {net}, {method} | refused: {error} | | | | | |"
+            yield f"| {name} | refused: {error} | | | | | |"
             continue
-        yield route_row(f"{net}, {method}", artifacts.read_json(acc / "fold.json")["interval_bound"], record)
+        yield route_row(name, artifacts.read_json(acc / "fold.json")["interval_bound"], record)
 
 
 def route_row(name: str, cycles: int, record: dict) -> str:
@@ -70,15 +65,11 @@ def route_row(name: str, cycles: int, record: dict) -> str:
 
 def main() -> None:
     """The command."""
-    given = argparse.ArgumentParser(prog="xnorforge.studies.route_table", description=__doc__)
-    given.add_argument("folder", nargs="?", type=Path)
-    given.add_argument("--board", default="ulx3s")
+    given = shipped.table_parser("xnorforge.studies.route_table", __doc__, "ulx3s")
     given.add_argument("--seeds", default="1,2,3")
     asked = given.parse_args()
-    with TemporaryDirectory(prefix="xnorforge-route-table-") as inside:
-        print(HEAD, RULE, sep="\n", flush=True)
-        for row in route_rows(asked.board, seeds_of(asked.seeds), asked.folder or Path(inside)):
-            print(row, flush=True)
+    seeds = seeds_of(asked.seeds)
+    shipped.print_table((HEAD, RULE), lambda folder: route_rows(asked.board, seeds, folder), asked.folder)
 
 
 if __name__ == "__main__":
