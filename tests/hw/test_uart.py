@@ -13,8 +13,7 @@ from xnorforge.sim.device import Device, Lane, Port, include_folders, ports_head
 
 CLOCKS = 5
 
-# The host's side of the line, and in place of an accelerator a register stage that adds 1 to every byte.
-BENCH = """
+HEAD = """
 module xf_line (
   input  logic       clk_i,
   input  logic       rst_ni,
@@ -25,6 +24,10 @@ module xf_line (
   output logic       m_valid_o,
   input  logic       m_ready_i
 );
+"""
+
+# The host's side of the line, and in place of an accelerator a register stage that adds 1 to every byte.
+BENCH = """\
   localparam int unsigned Bytes = {size};
   logic to_fpga, from_fpga, lost, valid, ready, out_valid, out_ready, byte_valid;
   logic [7:0] got;
@@ -54,17 +57,7 @@ endmodule
 
 
 # An accelerator that takes nothing; behind each byte sent, whether one was lost.
-STUCK = """
-module xf_line (
-  input  logic       clk_i,
-  input  logic       rst_ni,
-  input  logic [7:0] s_data_i,
-  input  logic       s_valid_i,
-  output logic       s_ready_o,
-  output logic [7:0] m_data_o,
-  output logic       m_valid_o,
-  input  logic       m_ready_i
-);
+STUCK = """\
   logic line, lost, idle, sent_q;
   xf_uart_tx #(.Clocks({clocks})) u_host_tx (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i(s_valid_i & s_ready_o), .s_ready_o(idle), .line_o(line)
@@ -96,7 +89,7 @@ endmodule
 
 def device(tmp_path, size: int, frame: int, text: str = BENCH) -> Device:
     bench = tmp_path / "xf_line.sv"
-    bench.write_text(text.format(size=size, clocks=CLOCKS))
+    bench.write_text(HEAD + text.format(size=size, clocks=CLOCKS))
     stream = Stream((frame,), 1, 8)
     source, sink = (
         Port(stream, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
