@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from xnorforge.core.errors import UserError
 from xnorforge.studies import shipped
 from xnorforge.sw import zoo
 
@@ -17,6 +18,9 @@ def test_a_network_that_was_lowered_before_is_taken_as_it_lies(tmp_path, monkeyp
         (folder / "lower.json").write_text("{}")
     found = list(shipped.lowered_networks(20, tmp_path))
     assert found == [("mnist-tfc, ste", folders[0]), ("mnist-cnn, bonn", folders[1])]
+    assert list(shipped.lowered_networks(20, tmp_path, ["mnist-cnn"])) == found[1:]
+    with pytest.raises(UserError, match=r"^studies: no 'mnist-cn' among .* Did you mean 'mnist-cnn'\?$"):
+        list(shipped.lowered_networks(20, tmp_path, ["mnist-cn"]))
 
 
 def test_rows_are_printed_behind_the_head_and_a_folder_of_nobody_is_removed(tmp_path, capsys):
@@ -35,4 +39,4 @@ def test_rows_are_printed_behind_the_head_and_a_folder_of_nobody_is_removed(tmp_
 
 def test_a_board_that_is_not_given_is_that_of_the_study():
     asked = shipped.table_parser("table", None, "ulx3s").parse_args(["nets"])
-    assert (asked.folder, asked.board) == (Path("nets"), "ulx3s")
+    assert (asked.folder, asked.board, asked.nets) == (Path("nets"), "ulx3s", [])

@@ -5,7 +5,7 @@ python -m xnorforge.studies.finn_table [--board pynq-z2] [--images 20] [FOLDER] 
 A network that lies in FOLDER, exported and lowered by an earlier run, is taken from there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xnorforge.core import artifacts
@@ -18,18 +18,19 @@ HEAD = "| network, method | integers compared | cycles: ours, FINN | LUT: ours, 
 RULE = "|---|---:|---:|---:|---:|"
 
 
-def finn_rows(board: str, images: int, folder: Path) -> Iterator[str]:
+def finn_rows(board: str, images: int, folder: Path, nets: Sequence[str] = ()) -> Iterator[str]:
     """A row of the table for every shipped network.
 
     Args:
         images: golden images that the network is exported and lowered with; the stage takes the first of
             them, and random ones.
         folder: where the networks go.
+        nets: those that are wanted; all where there are none.
 
     Raises:
         MismatchError: FINN's graph gives other integers.
     """
-    for name, net_dir in shipped.lowered_networks(images, folder):
+    for name, net_dir in shipped.lowered_networks(images, folder, nets):
         acc = net_dir / f"finn-{board}"
         try:
             fold(net_dir, board, acc)
@@ -56,7 +57,7 @@ def main() -> None:
     given.add_argument("--images", type=int, default=20)
     asked = given.parse_args()
     shipped.print_table(
-        (HEAD, RULE), lambda folder: finn_rows(asked.board, asked.images, folder), asked.folder
+        (HEAD, RULE), lambda folder: finn_rows(asked.board, asked.images, folder, asked.nets), asked.folder
     )
 
 

@@ -1,6 +1,6 @@
 """Place and route of every shipped network for one board: clocks of its seeds, sites, the slowest operators.
 
-python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [FOLDER]   prints a table in Markdown
+python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [--nets a,b] [FOLDER]   prints a table in Markdown
 
 What lies in FOLDER already, from an earlier run, is taken from there; so it goes on where it was stopped.
 """
@@ -23,14 +23,15 @@ IMAGES = 20  # golden ones, which an export needs
 SITES = 4  # kinds of sites that a row names, those of which most are used
 
 
-def route_rows(board: str, seeds: Sequence[int], folder: Path) -> Iterator[str]:
+def route_rows(board: str, seeds: Sequence[int], folder: Path, nets: Sequence[str] = ()) -> Iterator[str]:
     """A row of the table for every shipped network.
 
     Args:
         seeds: of the placement, each a run.
         folder: where the networks go.
+        nets: those that are wanted; all where there are none.
     """
-    for name, net_dir in shipped.lowered_networks(IMAGES, folder):
+    for name, net_dir in shipped.lowered_networks(IMAGES, folder, nets):
         acc = net_dir / f"rtl-{board}"
         try:
             if not (acc / "synth.json").exists():
@@ -69,7 +70,9 @@ def main() -> None:
     given.add_argument("--seeds", default="1,2,3")
     asked = given.parse_args()
     seeds = seeds_of(asked.seeds)
-    shipped.print_table((HEAD, RULE), lambda folder: route_rows(asked.board, seeds, folder), asked.folder)
+    shipped.print_table(
+        (HEAD, RULE), lambda folder: route_rows(asked.board, seeds, folder, asked.nets), asked.folder
+    )
 
 
 if __name__ == "__main__":

@@ -3,24 +3,33 @@ table in Markdown.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from xnorforge.core.errors import unknown
 from xnorforge.flows.export import export
 from xnorforge.flows.lower import lower
 from xnorforge.sw import zoo
 
 
-def lowered_networks(images: int, folder: Path) -> Iterator[tuple[str, Path]]:
+def lowered_networks(images: int, folder: Path, nets: Sequence[str] = ()) -> Iterator[tuple[str, Path]]:
     """Name and folder of every shipped network with its first golden images, exported and lowered unless that
     is done.
 
     Args:
         images: how many golden images.
         folder: where the networks go, a folder each.
+        nets: those that are wanted, in this order, with all their methods; all where there are none.
+
+    Raises:
+        UserError: no such network.
     """
-    for net, method in zoo.shipped():
+    there = zoo.shipped()
+    for net in nets:
+        if net not in dict(there):
+            raise unknown("studies", net, dict(there))
+    for net, method in [pair for net in nets for pair in there if pair[0] == net] or there:
         net_dir = folder / f"{net}-{method}"
         if not (net_dir / "lower.json").exists():
             net_dir.mkdir(parents=True, exist_ok=True)
@@ -32,7 +41,7 @@ def lowered_networks(images: int, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def table_parser(prog: str, about: str | None, board: str) -> argparse.ArgumentParser:
-    """The arguments of such a command: the folder of the networks and `--board`.
+    """The arguments of such a command: the folder of the networks, `--board` and `--nets`.
 
     Args:
         about: what `--help` says.
@@ -41,6 +50,7 @@ def table_parser(prog: str, about: str | None, board: str) -> argparse.ArgumentP
     parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--board", default=board)
+    parser.add_argument("--nets", type=lambda text: text.split(","), default=[], help="a,b: these alone")
     return parser
 
 
