@@ -163,7 +163,7 @@ lint: | $(VENV)  ## ruff and mypy
 bench: | $(VENV)  ## measure the speed of the simulators and stages of NET on this machine
 	@$(RUN) bench $(BUILD)
 
-clean:  ## remove what builds left in out/; trained weights and the cache stay
+clean:  ## remove what builds left in out/; trained weights, the history and the cache stay
 	@$(ANY) -m xnorforge.pipeline.clean
 distclean:  ## remove out/ with all that was trained (the environment stays)
 	rm -rf out

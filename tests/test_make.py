@@ -155,8 +155,9 @@ def left(out: Path) -> set[str]:
     return {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
 
 
-def test_clean_keeps_what_was_trained_and_the_cache_and_distclean_nothing(tree):
+def test_clean_keeps_what_was_trained_the_history_and_the_cache_and_distclean_nothing(tree):
     filled(tree / "out")
+    (tree / "out/history.jsonl").write_text("")
     assert make("clean", folder=tree).returncode == 0
     assert left(tree / "out") == {
         "mnist-tfc/train/weights.safetensors",
@@ -164,6 +165,7 @@ def test_clean_keeps_what_was_trained_and_the_cache_and_distclean_nothing(tree):
         "mnist-cnn-float/checkpoint.pt",
         "compare/mnist-tfc/3/ste-0/weights.safetensors",
         ".cache/yosys/one/cells.json",
+        "history.jsonl",
     }
     assert not (tree / "out/mnist-tfc/rtl-pynq-z2").exists()
     assert make("distclean", folder=tree).returncode == 0

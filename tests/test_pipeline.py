@@ -250,3 +250,15 @@ def test_a_build_with_nothing_to_do_loads_no_library():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_build_that_made_a_report_is_a_line_of_the_history_and_one_with_nothing_to_do_is_none(pipeline):
+    history = pipeline.folder / "out/history.jsonl"
+    pipeline.build()
+    assert [json.loads(line)["folder"] for line in history.read_text().splitlines()] == [
+        "mnist-tfc/rtl-pynq-z2"
+    ]
+    assert pipeline.build() == []
+    assert len(history.read_text().splitlines()) == 1
+    pipeline.build(board="pynq-z1")
+    assert len(history.read_text().splitlines()) == 2

@@ -1,6 +1,7 @@
 """Removes what builds left, and nothing else: `python -m xnorforge.pipeline.clean [STAGE] --net … --board …`.
 
-Without a stage all of out/ goes but the trained weights and the cache of built simulators and mapped layers.
+Without a stage all of out/ goes but the trained weights, the history of builds, and the cache of built
+simulators and mapped layers.
 Standard library only, as it runs where nothing is installed.
 """
 
@@ -13,11 +14,11 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import record, request, stages
 
 TRAINED = ("checkpoint.pt", "weights.safetensors")
-KEPT = (".cache", "train")
+KEPT = (".cache", "train", "history.jsonl")
 
 
 def everything(out: Path) -> None:
-    """Remove all in a folder but the cache and the folders of trainings."""
+    """Remove all in a folder but the cache, the history and the folders of trainings."""
     if _trained(out) or out.is_symlink():
         return
     for entry in sorted(out.iterdir()) if out.is_dir() else ():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import say
+from xnorforge.history import entries
 from xnorforge.pipeline import reads, record
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import STAGES, Stage, no_bitstream, path_of
@@ -59,7 +60,8 @@ def missing(asked: Request, until: str = "report") -> dict[str, str]:
 
 
 def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:
-    """Run what has to run; returns the names of these stages.
+    """Run what has to run; returns the names of these stages. A build with a new report becomes a line of
+    out/history.jsonl.
 
     Args:
         quiet: keep standard output to itself.
@@ -93,7 +95,16 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
                     done.add(stage.name)
     if failed:
         raise failed
+    if "report" in ran:
+        _remember(asked)
     return ran
+
+
+def _remember(asked: Request) -> None:
+    try:
+        entries.add_build(asked.acc)
+    except OSError as error:  # the build itself is there and whole
+        say(f"build     not noted in {entries.FILE}: {error}")
 
 
 def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[str, Stage]) -> dict:

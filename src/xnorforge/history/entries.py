@@ -1,0 +1,139 @@
+"""`out/history.jsonl`: one line of JSON per build that ended with a report, oldest first.
+
+    {"schema": "xnorforge-history-1", "when": "2026-03-01T12:00:00+00:00", "commit": "294d22e",
+     "command": "make build NET=mnist-cnn …", "folder": "mnist-cnn/rtl-pynq-z2", "report": "9f86d081884c7d65",
+     "network": "mnist-cnn", "method": "ste", "task": "mnist", "board": "pynq-z2", "backend": "rtl",
+     "verdict": "PASS", "accuracy": {"name": "top-1", "value": 0.994, "images": 1000, "set": "…"},
+     "figures": {…},                            # as in metrics.json
+     "operators": {"conv0": {"lut": 329}, …}}
+
+`folder` is relative to out/, null for a build elsewhere; `report` is the beginning of report.json's SHA-256.
+No line holds a path of the machine: of an absolute one in `command` the last part is kept.
+"""
+
+import fcntl
+import json
+import os
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from xnorforge.core.artifacts import digest, read_json
+
+SCHEMA = "xnorforge-history-1"
+OUT = Path("out")
+FILE = OUT / "history.jsonl"
+SAME = ("network", "method", "board", "backend")  # lines that agree in these are builds of one accelerator
+
+
+def build_line(acc: Path, when: datetime, out: Path = OUT) -> dict[str, Any]:
+    """The line of the build whose report lies in `acc`; what its report does not have is null or empty.
+
+    Args:
+        when: the end of the build, with its time zone.
+        out: the folder that `folder` is relative to.
+    """
+    report = read_json(acc / "report.json")
+    figures = acc / "metrics.json"
+    inside = acc.resolve().is_relative_to(out.resolve())
+    return {
+        "schema": SCHEMA,
+        "when": when.isoformat(timespec="seconds"),
+        "commit": report.get("run", {}).get("commit"),
+        "command": without_paths(report.get("command", "")),
+        "folder": str(acc.resolve().relative_to(out.resolve())) if inside else None,
+        "report": digest(acc / "report.json")[:16],
+        **build_identity(report, acc),
+        "verdict": report.get("verdict"),
+        "accuracy": main_accuracy(report),
+        "figures": read_json(figures) if figures.exists() else {},
+        "operators": {
+            row["name"]: {"lut": row["lut"]} for row in report.get("resources", {}).get("per_operator", [])
+        },
+    }
+
+
+def build_identity(report: dict, acc: Path) -> dict[str, str | None]:
+    """Network, method, task, board and back end of a report; the back end is the folder's first word."""
+    net, board = report.get("net") or "", report.get("board")
+    known = report.get("method") != "imported" and "-" in net
+    return {
+        "network": net,
+        "method": report.get("method"),
+        "task": net.partition("-")[0] if known else None,
+        "board": board,
+        "backend": acc.name.removesuffix(f"-{board}"),
+    }
+
+
+def main_accuracy(report: dict) -> dict[str, Any] | None:
+    """The main figure, 0 to 1, that the accelerator's integers reach on the golden images, by the bit
+    simulator; without one the trained network's; None where the labels are not known.
+    """
+    rows = {row["stage"]: row for row in reversed(report.get("accuracy", []))}
+    for stage in ("bit simulator", "exported", "trained"):
+        if row := rows.get(stage):
+            name, value = ("top-1", row["top1"]) if "top1" in row else next(iter(row["figures"].items()))
+            return {"name": name, "value": value, "images": row["images"], "set": row["set"]}
+    return None
+
+
+def without_paths(command: str) -> str:
+    """A command in which absolute paths are cut to their last part.
+
+    >>> without_paths("make build MODEL=net.onnx INPUT=float:/home/a/rows.npz")
+    'make build MODEL=net.onnx INPUT=float:rows.npz'
+    """
+    words = []
+    for word in shlex.split(command):
+        name, sign, value = word.partition("=")
+        kind, colon, path = value.partition(":") if value.startswith("float:") else ("", "", value)
+        path = os.path.basename(path.rstrip("/")) if path.startswith(("/", "~")) else path
+        words.append(f"{name}{sign}{shlex.quote(f'{kind}{colon}{path}')}" if sign else word)
+    return " ".join(words)
+
+
+def append_line(line: dict[str, Any], path: Path = FILE) -> None:
+    """Add a line at the end; several processes may do so at once, and none of their lines is torn.
+
+    The rest of a line that a full disk cut is left alone, and this one begins behind it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        cut = file.seek(0, os.SEEK_END) > 0
+        if cut:
+            file.seek(-1, os.SEEK_END)
+            cut = file.read(1) != b"\n"
+        file.write((b"\n" if cut else b"") + json.dumps(line).encode() + b"\n")
+
+
+def read_lines(path: Path = FILE) -> list[dict[str, Any]]:
+    """All lines, oldest first; one that is no line of ours, as the rest of a torn one, is left out."""
+    found = []
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and line.get("schema") == SCHEMA:
+            found.append(line)
+    return found
+
+
+def builds_like(lines: list[dict[str, Any]], like: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of builds of the same network, method, board and back end, oldest first."""
+    return [line for line in lines if all(line.get(name) == like.get(name) for name in SAME)]
+
+
+def add_build(acc: Path) -> None:
+    """Append the build in `acc` that has just ended.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    append_line(build_line(acc, datetime.now(UTC)))
