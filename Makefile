@@ -41,6 +41,8 @@ METHODS  ?=#                make compare: methods (default: all), as METHODS="st
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method; of a bitstream 1,2,3, each a run of place and route
 FREQ     ?= board#          the bitstream's clock: board, of its file, or search: the highest that was routed
 PLACED_IMAGES ?= 2#         images simulated in the placed netlist, behind the bitstream
+BASE     ?=#                make build: an earlier build to compare with: its folder, its report.json, or last
+RULES    ?=#                with BASE: a JSON file of rules that end the build with exit code 1, or none (docs/history.md)
 PNR      ?= auto#           auto: a bitstream where its tools are found (make doctor names them); off: none
 JOBS     ?= 1#              make compare: runs in parallel
 PYTHON   ?= python3.11#     the interpreter that .venv is made with
@@ -54,7 +56,7 @@ STAGES := export lower fold generate hls sim synth netlist bitstream placed over
 .PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
@@ -102,8 +104,8 @@ doctor:  ## name each missing tool, package, data set, and its cure
 .venv/installed: requirements.lock tools/install.sh
 	@tools/install.sh "$$PYTHON" $< $@
 
-build: | $(VENV)  ## everything up to the report for BOARD
-	@$(RUN) build $(BUILD)
+build: | $(VENV)  ## everything up to the report for BOARD; with BASE=, what changed
+	@$(RUN) build $(BUILD) $(if $(BASE),--base "$$BASE" --rules "$$RULES")
 export: | $(VENV)  ## the trained network as QONNX, with golden scores
 	@$(RUN) build $(BUILD) --until $@
 lower: | $(VENV)  ## the same network on integers only

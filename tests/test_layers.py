@@ -23,6 +23,7 @@ TOGETHER = (
     "cli/",
     "pipeline/",
     "studies/",
+    "history/",
     "demo/",
 )  # of the root: what puts the four together
 

@@ -105,6 +105,8 @@ def test_make_hands_over_every_option_of_a_build():
     assert heard[heard.index("--interval") + 1] == "7"
     assert {"--approximate", "--waves"} <= set(heard)
     assert "--net" not in make("build", SHOW, "TASK=cifar10").stdout
+    heard = shlex.split(make("build", SHOW, "BASE=out/a b", "RULES=r.json").stdout)
+    assert heard[-4:] == ["--base", "out/a b", "--rules", "r.json"]
     own = {"MODEL": "m.onnx", "SCALE": "2/255-1", "INPUT": "int8", "IMAGES_FROM": "a b.npz", "LABELS": "last"}
     heard = shlex.split(make("build", SHOW, *(f"{name}={word}" for name, word in own.items())).stdout)
     for name, word in own.items():

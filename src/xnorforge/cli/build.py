@@ -19,8 +19,10 @@ DECLARED = {stage.name: stage for stage in stages.STAGES}
 @builds.options
 @click.option("--until", default="report", show_default=True, help="The last stage to run.")
 @click.option("--show", is_flag=True, help="Print the report at the end, whether it was there or not.")
+@click.option("--base", help="An earlier build to compare with: its folder, its report.json, or last.")
+@click.option("--rules", help="With --base: a JSON file of rules, or none; `xnorforge diff --help`.")
 @click.option("--dry-run", is_flag=True, help="List the stages that would run, and why.")
-def build(network: str | None, asked: Request, until: str, show: bool, dry_run: bool) -> None:
+def build(network: str | None, asked: Request, until: str, show: bool, base, rules, dry_run: bool) -> None:
     """Build NETWORK, as mnist-tfc, into out/<network>/<back end>-<board>/, up to its report.
 
     A stage runs again when a file that it read or wrote has changed since: the result is always that of the
@@ -34,6 +36,9 @@ def build(network: str | None, asked: Request, until: str, show: bool, dry_run: 
             click.echo(f"{name:<9} {why}")
         return
     run.wanted(asked, until)  # refuses a stage that this build does not have
+    from xnorforge.cli import history
+
+    before, kept = history.base_of(base, until), history.rules_of(rules)
     builds.claim(asked)
     run.run_stages(asked, until, quiet=show)
     if show:
@@ -42,6 +47,8 @@ def build(network: str | None, asked: Request, until: str, show: bool, dry_run: 
         print_report(asked.acc)
     elif until == "report":
         click.echo(f"build     {asked.acc}/report.html (text: report.md, data: report.json)")
+    if base:
+        history.show_difference_from(before, base, asked.acc, kept)
 
 
 @cli.command(short_help="Check the options of a build; build nothing.")

@@ -1,0 +1,85 @@
+"""Verbs on several builds: diff."""
+
+import json
+from pathlib import Path
+
+import click
+
+from xnorforge.cli.main import cli
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.history import compare_builds
+from xnorforge.history.compare_builds import Build
+from xnorforge.history.rules import Rule, read_rules
+
+NO_RULES = "none"
+
+
+def rules_of(given: str | None) -> list[Rule] | None:
+    """The rules of a file; none for the word `none`; None, which stands for the shipped ones, for nothing.
+
+    Raises:
+        UserError: it is no file of rules.
+    """
+    if not given:
+        return None
+    return [] if given == NO_RULES else read_rules(Path(given))
+
+
+def show_difference(before: Build, now: Build, rules: list[Rule] | None, form: str = "text") -> None:
+    """Print what changed.
+
+    Args:
+        form: text, markdown or json.
+
+    Raises:
+        MismatchError: a rule is broken; the text names the figures, and with them the operators.
+    """
+    found = compare_builds.compared_builds(before, now, rules)
+    if form == "json":
+        click.echo(json.dumps(compare_builds.diff_object(found), indent=1))
+    else:
+        click.echo(compare_builds.FORMS[form](found))
+    if found.broken:
+        raise MismatchError(f"diff: {'; '.join(map(str, found.broken))}.")
+
+
+def base_of(base: str | None, until: str) -> Build | None:
+    """The build that the next one is compared with, as it lies there before that: it may be the same folder.
+
+    Raises:
+        UserError: it has no report, or no report is going to be made.
+    """
+    if not base:
+        return None
+    if until != "report":
+        raise UserError(f"BASE: compares reports, and the build ends with {until}; leave out one of them.")
+    return None if base == compare_builds.LAST else compare_builds.load_build(base)
+
+
+def show_difference_from(before: Build | None, base: str, acc: Path, rules: list[Rule] | None) -> None:
+    """Print how the build in `acc` differs from `before`, or from the one that `base` names by now.
+
+    Raises:
+        MismatchError: a rule is broken.
+    """
+    now = compare_builds.load_build(str(acc))
+    show_difference(before or compare_builds.load_build(base, now), now, rules)
+
+
+@cli.command(short_help="Two builds side by side: what changed, and whether rules are kept.")
+@click.argument("before")
+@click.argument("now")
+@click.option(
+    "--rules", help='JSON [{"metric", "compare", "limit"}], or none; default: LUT, BRAM, cycles, accuracy.'
+)
+@click.option("--markdown", "form", flag_value="markdown", help="A table for a pull request.")
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
+def diff(before: str, now: str, rules: str | None, form: str | None) -> None:
+    """Compare the build NOW with the one BEFORE; each is the folder of a build or its report.json, and BEFORE
+    may be the word last: the build before NOW in out/history.jsonl.
+
+    A broken rule ends with exit code 1.
+    """
+    kept = rules_of(rules)
+    new = compare_builds.load_build(now)
+    show_difference(compare_builds.load_build(before, new), new, kept, form or "text")

@@ -1,0 +1,241 @@
+"""Two builds side by side: what changed per figure and per operator, and whether the rules are kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xnorforge.core.artifacts import digest, read_json
+from xnorforge.core.errors import UserError
+from xnorforge.history import entries
+from xnorforge.history.rules import Broken, Rule, broken, known_metrics, shipped_rules
+
+LAST = "last"
+OF_OPERATOR = ("lut", "ff", "bram36", "dsp")
+SHOWN = {"LUT": "synth__lut__used", "interval": "sim__interval__cycles"}
+BARS, BUILDS = "▁▂▃▄▅▆▇█", 10
+
+
+@dataclass(frozen=True)
+class Build:
+    """The figures of one build.
+
+    Attributes:
+        name: how it was given.
+        like: network, method, board and back end, as in a line of the history.
+        figures: of the whole, as in metrics.json.
+        operators: {operator: {"lut": …}}.
+        report: the beginning of its report's SHA-256.
+    """
+
+    name: str
+    like: dict[str, Any]
+    figures: dict[str, float]
+    operators: dict[str, dict[str, float]]
+    report: str
+
+    def flat(self) -> dict[str, float]:
+        """All figures by name, an operator's as `conv1.lut`."""
+        own = {f"{name}.{key}": value for name, row in self.operators.items() for key, value in row.items()}
+        return self.figures | own
+
+
+def load_build(given: str, beside: Build | None = None) -> Build:
+    """A build by its folder, by its report.json, or by the word `last`: of the history the build of the same
+    network, method, board and back end before `beside`.
+
+    Raises:
+        UserError: there is no report, or no such build.
+    """
+    if given == LAST and beside is not None and not Path(LAST).exists():
+        return _last(beside)
+    path = Path(given)
+    path = path / "report.json" if path.is_dir() else path
+    try:
+        report = read_json(path)
+        figures = _figures(report)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"diff: '{given}' has no report that can be read; give the folder of a build, as "
+            f"out/mnist-cnn/rtl-pynq-z2, its report.json, or the word {LAST} in place of the first."
+        ) from error
+    operators = {
+        row["name"]: {key: row[key] for key in OF_OPERATOR}
+        for row in report.get("resources", {}).get("per_operator", [])
+    }
+    for row in report.get("layers", []) if operators else ():
+        operators[row["name"]]["cycles"] = row["cycles"]
+    like = entries.build_identity(report, path.resolve().parent)
+    return Build(given, like, figures, operators, digest(path)[:16])
+
+
+def _figures(report: dict) -> dict[str, float]:
+    from xnorforge.flows.report import metrics
+
+    return {name: value for name, value in metrics(report).items() if value is not None}
+
+
+def _last(beside: Build) -> Build:
+    lines = entries.builds_like(entries.read_lines(), beside.like)
+    own = [index for index, line in enumerate(lines) if line["report"] == beside.report]
+    earlier = lines[: own[-1]] if own else lines
+    if not earlier:
+        raise UserError(
+            f"diff: {entries.FILE} has no earlier build of {beside.like['network']} for "
+            f"{beside.like['board']}; give the folder of a build in place of {LAST}."
+        )
+    line = earlier[-1]
+    return Build(f"{LAST} ({line['when']})", beside.like, line["figures"], line["operators"], line["report"])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two builds, the rules, and those that are broken."""
+
+    before: Build
+    now: Build
+    rules: list[Rule]
+    broken: list[Broken]
+
+    def rows(self) -> list[tuple[str, float | None, float | None]]:
+        """(figure, before, now) of all that changed, those of the whole first; a share changes with its
+        figure, and is left out.
+
+        Of operators only what both builds know is compared, where one of them is a line of the history.
+        """
+        before, now = self.before.flat(), self.now.flat()
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        counted = [name for name in names if not name.endswith("__share") and self._both_know(name)]
+        counted.sort(key=lambda name: "." in name)
+        return [(name, before.get(name), now.get(name)) for name in counted]
+
+    def _both_know(self, name: str) -> bool:
+        kind = name.rpartition(".")[2]
+        return "." not in name or all(
+            any(kind in row for row in build.operators.values()) for build in (self.before, self.now)
+        )
+
+
+def compared_builds(before: Build, now: Build, rules: list[Rule] | None) -> Difference:
+    """Hold `now` against `before`.
+
+    Args:
+        rules: None: those that are shipped, as far as they are about figures that these builds have.
+
+    Raises:
+        UserError: a rule is about no figure of either build.
+    """
+    old, new = before.flat(), now.flat()
+    names = {*old, *new}
+    if rules is None:
+        rules = [rule for rule in shipped_rules() if _about_any(rule, names)]
+    known_metrics(rules, names)
+    return Difference(before, now, rules, broken(rules, old, new))
+
+
+def _about_any(rule: Rule, names: set[str]) -> bool:
+    try:
+        known_metrics([rule], names)
+    except UserError:
+        return False
+    return True
+
+
+def sparkline(values: list[float]) -> str:
+    """One bar per value from the least to the largest, all low where they are equal.
+
+    >>> sparkline([1, 2, 3])
+    '▁▅█'
+    """
+    low, high = min(values), max(values)
+    step = (high - low) / (len(BARS) - 1)
+    return "".join(BARS[int((value - low) / step + 0.5) if step else 0] for value in values)
+
+
+def trends(build: Build) -> list[str]:
+    """Lines on the last builds of the same network, method, board and back end; none before the second."""
+    lines = entries.builds_like(entries.read_lines(), build.like)[-BUILDS:]
+    said = []
+    for title, name in SHOWN.items():
+        values = [line["figures"][name] for line in lines if name in line["figures"]]
+        if len(values) > 1:
+            ends = f"{min(values):,g} to {max(values):,g}"
+            said.append(f"{title} of the last {len(values)} builds  {sparkline(values)}  {ends}")
+    return said
+
+
+def diff_text(found: Difference) -> str:
+    """What changed, for a terminal."""
+    rows = [_cells(*row) for row in found.rows()]
+    head = [("figure", "before", "now", "change")]
+    widths = [max(len(row[i]) for row in head + rows) for i in range(4)]
+    table = [
+        f"  {row[0]:<{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:]))
+        for row in head + rows
+    ]
+    return "\n".join(
+        [
+            f"{found.before.name} -> {found.now.name}",
+            *(table if rows else ["  no figure changed"]),
+            *(f"  {line}" for line in trends(found.now)),
+            *(f"  broken: {one}" for one in found.broken),
+            f"  {_verdict(found)}",
+        ]
+    )
+
+
+def diff_markdown(found: Difference) -> str:
+    """What changed, for a pull request."""
+    rows = [_cells(*row) for row in found.rows()]
+    listed = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    table = (
+        f"| figure | before | now | change |\n|---|--:|--:|--:|\n{listed}" if rows else "No figure changed."
+    )
+    lines = [
+        f"**{_verdict(found)}**: `{found.before.name}` → `{found.now.name}`",
+        *(["\n".join(f"- broken: {one}" for one in found.broken)] if found.broken else []),
+        table,
+        *(["\n".join(f"- {line}" for line in trends(found.now))] if trends(found.now) else []),
+    ]
+    return "\n\n".join(lines)
+
+
+def diff_object(found: Difference) -> dict[str, Any]:
+    """What changed, for a program."""
+    return {
+        "schema": "xnorforge-diff-1",
+        "verdict": "FAIL" if found.broken else "PASS",
+        "before": found.before.name,
+        "now": found.now.name,
+        "changed": [{"metric": name, "before": old, "now": new} for name, old, new in found.rows()],
+        "broken": [
+            {
+                "metric": one.name,
+                "before": one.before,
+                "now": one.now,
+                "compare": one.rule.compare,
+                "limit": one.rule.limit,
+            }
+            for one in found.broken
+        ],
+    }
+
+
+FORMS: dict[str, Callable[[Difference], str]] = {"text": diff_text, "markdown": diff_markdown}
+
+
+def _verdict(found: Difference) -> str:
+    if not found.rules:
+        return "no rules"
+    count = f"{len(found.rules)} rule{'s' if len(found.rules) > 1 else ''}"
+    return f"FAIL, {len(found.broken)} broken of {count}" if found.broken else f"PASS, {count} kept"
+
+
+def _cells(name: str, old: float | None, new: float | None) -> tuple[str, str, str, str]:
+    def written(value: float | None) -> str:
+        return "---" if value is None else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+
+    change = "new" if old is None else "gone" if new is None else f"{new - old:+,g}"
+    if old and new is not None:
+        change = f"{100 * (new / old - 1):+.1f} %"
+    return name, written(old), written(new), change

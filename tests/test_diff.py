@@ -1,0 +1,193 @@
+"""Two builds side by side: a planted change is found, named, and ends with exit code 1."""
+
+import copy
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.history import compare_builds, entries
+from xnorforge.history.rules import Rule, broken, read_rules
+
+RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
+OPERATORS = {"conv0": (200, 90), "dense3": (1000, 300), "top_k": (12, 8)}
+
+
+def report(**changed_luts):
+    """A report of three operators, of which some have other LUT."""
+    rows = []
+    for name, (lut, ff) in OPERATORS.items():
+        rows.append(
+            dict.fromkeys(RESOURCES, 0) | {"name": name, "lut": changed_luts.get(name, lut), "ff": ff}
+        )
+    total = {key: sum(row[key] for row in rows) for key in RESOURCES}
+    return {
+        "net": "mnist-cnn",
+        "method": "ste",
+        "board": "pynq-z2",
+        "verdict": "PASS",
+        "command": "make build NET=mnist-cnn",
+        "run": {"commit": "294d22e"},
+        "resources": {**total, "share": {}, "estimate": {"lut": 1, "bram36": 0}, "per_operator": rows},
+        "layers": [{"name": name, "cycles": 8192} for name in OPERATORS],
+        "cycles": {"interval_bound": 8192, "interval_simulated": 8192, "latency": 22074},
+        "fps": {"value": 12207.0},
+        "routed": None,
+        "accuracy": [{"stage": "bit simulator", "set": "all", "images": 1000, "top1": 0.98}],
+        "stages": [{"stage": "sim", "mismatches": 0}],
+    }
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder in which we are; `place(name, record)` leaves a build in it."""
+    monkeypatch.chdir(tmp_path)
+
+    def build(name, record):
+        acc = tmp_path / "out" / name / "rtl-pynq-z2"
+        acc.mkdir(parents=True, exist_ok=True)
+        (acc / "report.json").write_text(json.dumps(record))
+        return acc
+
+    return build
+
+
+def one_text(code_and_lines):
+    code, lines = code_and_lines
+    return code, "\n".join(lines)
+
+
+@pytest.mark.parametrize("form", ["--json", "--markdown", None])
+def test_five_per_cent_more_lut_in_one_operator_end_with_exit_code_1_and_its_name(place, call, form):
+    before, now = place("a", report()), place("b", report(conv0=210))
+    code, said = one_text(call("diff", before, now, *filter(None, [form])))
+    assert code == 1
+    assert said == "diff: conv0.lut is 210, was 200 (+5.0 %), allowed <= +2 %."
+    assert (
+        one_text(call("diff", now, before))
+        == (0, "")
+        == one_text(call("diff", before, now, "--rules", "none"))
+    )
+
+
+def test_what_changed_is_listed_and_nothing_else(place):
+    before = compare_builds.load_build(str(place("a", report())))
+    now = compare_builds.load_build(str(place("b", report(conv0=210) | {"fps": {"value": 12000.0}})))
+    found = compare_builds.compared_builds(before, now, [])
+    assert found.rows() == [
+        ("synth__lut__used", 1212, 1222),
+        ("sim__throughput__fps", 12207.0, 12000.0),
+        ("conv0.lut", 200, 210),
+    ]
+    assert compare_builds.diff_markdown(found).splitlines()[2:] == [
+        "| figure | before | now | change |",
+        "|---|--:|--:|--:|",
+        "| synth__lut__used | 1,212 | 1,222 | +0.8 % |",
+        "| sim__throughput__fps | 12,207 | 12,000 | -1.7 % |",
+        "| conv0.lut | 200 | 210 | +5.0 % |",
+    ]
+
+
+def test_an_operator_may_come_and_go_and_a_figure_of_the_whole_may_not(place):
+    gone = report()
+    gone["resources"]["per_operator"] = gone["resources"]["per_operator"][:2]
+    gone["layers"] = gone["layers"][:2]
+    gone["accuracy"] = []
+    before, now = (compare_builds.load_build(str(place(n, r))) for n, r in (("a", report()), ("b", gone)))
+    assert [str(one) for one in compare_builds.compared_builds(before, now, None).broken] == [
+        "bit_simulator__accuracy__top1 is missing, was 0.98, allowed >= -0.005"
+    ]
+    assert ("top_k.lut", 12, None) in compare_builds.compared_builds(before, now, []).rows()
+    assert compare_builds.compared_builds(now, before, None).broken == []
+
+
+@pytest.mark.parametrize(
+    ("compare", "limit", "kept", "not_kept"),
+    [
+        ("<=", "+2 %", [204, 203, 0], [204.1, 205]),
+        ("<=", "+0", [200, 199], [201]),
+        ("<=", 204, [204], [204.1]),
+        ("<", 204, [203], [204]),
+        (">=", "-5 %", [190, 300], [189]),
+        (">=", "-0.005", [199.995], [199.994]),
+        (">", "+1", [202], [201]),
+        ("==", 200, [200], [201, 199]),
+    ],
+)
+def test_a_rule_holds_a_figure_that_was_200(compare, limit, kept, not_kept):
+    rule = Rule("x", compare, limit)
+    assert [broken([rule], {"x": 200}, {"x": value}) for value in kept] == [[]] * len(kept)
+    assert [len(broken([rule], {"x": 200}, {"x": value})) for value in not_kept] == [1] * len(not_kept)
+
+
+def test_a_new_figure_is_held_against_numbers_and_against_no_change():
+    assert broken([Rule("a.lut", "<=", "+2 %")], {}, {"a.lut": 50}) == []
+    assert len(broken([Rule("*.lut", "<=", 40)], {}, {"a.lut": 50})) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{}", "holds no list of rules"),
+        ("[", "cannot be read as JSON"),
+        ('[{"metric": "x"}]', "rule 1 has not exactly the keys metric, compare and limit"),
+        ('[{"metric": "x", "compare": "=", "limit": 1}]', "rule 1: compare is '='; it is one of <=, <"),
+        ('[{"metric": "x", "compare": "<=", "limit": "2 %"}]', "rule 1: limit is '2 %'; give a number"),
+        ('[{"metric": "x", "compare": "<=", "limit": true}]', "rule 1: limit is True"),
+    ],
+)
+def test_a_wrong_rule_is_refused(tmp_path, text, sentence):
+    (tmp_path / "rules.json").write_text(text)
+    with pytest.raises(UserError) as refused:
+        read_rules(tmp_path / "rules.json")
+    assert sentence in str(refused.value)
+
+
+def test_a_rule_about_no_figure_is_refused_with_the_near_name(place, call, tmp_path):
+    (tmp_path / "r.json").write_text('[{"metric": "synth__luts__used", "compare": "<=", "limit": "+2 %"}]')
+    place("a", report())
+    code, said = one_text(call("diff", "out/a/rtl-pynq-z2", "out/a/rtl-pynq-z2", "--rules", "r.json"))
+    assert code == 2 and "no 'synth__luts__used'" in said
+    assert said.endswith("Did you mean 'synth__lut__used'?")
+
+
+def test_what_is_no_build_is_refused_in_one_sentence(place, call):
+    acc = place("a", report())
+    code, lines = call("diff", "nowhere", acc)
+    assert code == 2 and len(lines) == 1 and lines[0].startswith("diff: 'nowhere' has no report")
+    (acc / "report.json").write_text("[]")
+    assert call("diff", acc, acc)[0] == 2
+
+
+def remember(acc, figures):
+    """A line of the history for the build in a folder."""
+    (acc / "metrics.json").write_text(json.dumps(figures))
+    entries.append_line(entries.build_line(acc, datetime(2026, 3, 1, tzinfo=UTC)))
+
+
+def test_last_is_the_build_before_this_one_and_bars_show_the_last_ten(place, call, capfd):
+    for lut in range(200, 212):  # twelve builds in one folder, one LUT more each
+        acc = place("mnist-cnn", report(conv0=lut))
+        remember(acc, {"synth__lut__used": 1012 + lut})
+    build = compare_builds.load_build(str(acc))
+    before = compare_builds.load_build("last", build)
+    assert before.operators["conv0"] == {"lut": 210} and build.operators["conv0"]["lut"] == 211
+    assert ("conv0.lut", 210, 211) in compare_builds.compared_builds(before, build, []).rows()
+    assert compare_builds.trends(build) == ["LUT of the last 10 builds  ▁▂▃▃▄▅▆▆▇█  1,214 to 1,223"]
+    assert call("diff", "last", acc)[0] == 0
+    place("mnist-cnn", copy.deepcopy(report()) | {"board": "pynq-z1"})
+    code, lines = call("diff", "last", acc)
+    assert code == 2 and "no earlier build of mnist-cnn for pynq-z1" in lines[0]
+
+
+def test_bars_of_equal_values_are_low():
+    assert compare_builds.sparkline([3, 3]) == "▁▁"
+
+
+def test_a_base_needs_a_build_that_makes_a_report(place, call):
+    acc = place("a", report())
+    code, lines = call("build", "mnist-tfc", "--base", acc, "--until", "sim")
+    assert code == 2 and lines == [
+        "BASE: compares reports, and the build ends with sim; leave out one of them."
+    ]
