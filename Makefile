@@ -53,7 +53,7 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist bitstream placed overlay report
-.PHONY: help doctor build train train-float twin demo package compare tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
+.PHONY: help doctor build train train-float twin demo package compare gallery tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
 	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
@@ -145,6 +145,8 @@ twin: | $(VENV)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in FPGA resources
 	@$(RUN) compare $(WHICH) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
 		$(if $(filter BOARD,$(ASKED)),--board "$$BOARD")
+gallery: | $(VENV)  ## all builds below out/ on one page: accuracy, LUT, frames/s; every dot leads to its report
+	@$(RUN) gallery
 tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS wrote: a table and a plot
 	@$(RUN) tradeoff $(if $(WEIGHTS),"$$WEIGHTS",$(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK") --board "$$BOARD" \
 		$(if $(INTERVAL),--interval "$$INTERVAL") $(if $(filter IMAGES,$(ASKED)),--images "$$IMAGES") $(if $(filter STALLED,$(ASKED)),--stalled "$$STALLED")

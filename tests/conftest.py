@@ -1,5 +1,6 @@
 """What tests of hostile requests share: a command line in this process, and a small network that is built."""
 
+import json
 import shutil
 import sys
 from importlib import import_module
@@ -59,3 +60,17 @@ def place(built, tmp_path, monkeypatch):
     shutil.copytree(built, tmp_path / "place")
     monkeypatch.chdir(tmp_path / "place")
     return tmp_path / "place"
+
+
+@pytest.fixture
+def leave(tmp_path, monkeypatch):
+    """A folder in which we are; `leave(name, record)` leaves a build in it."""
+    monkeypatch.chdir(tmp_path)
+
+    def build(name, record):
+        acc = tmp_path / "out" / name / "rtl-pynq-z2"
+        acc.mkdir(parents=True, exist_ok=True)
+        (acc / "report.json").write_text(json.dumps(record))
+        return acc
+
+    return build

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,47 +12,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.history import compare_builds, entries
 from xnorforge.history.rules import Rule, broken, read_rules
 
-RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
-OPERATORS = {"conv0": (200, 90), "dense3": (1000, 300), "top_k": (12, 8)}
-
-
-def report(**changed_luts):
-    """A report of three operators, of which some have other LUT."""
-    rows = []
-    for name, (lut, ff) in OPERATORS.items():
-        rows.append(
-            dict.fromkeys(RESOURCES, 0) | {"name": name, "lut": changed_luts.get(name, lut), "ff": ff}
-        )
-    total = {key: sum(row[key] for row in rows) for key in RESOURCES}
-    return {
-        "net": "mnist-cnn",
-        "method": "ste",
-        "board": "pynq-z2",
-        "verdict": "PASS",
-        "command": "make build NET=mnist-cnn",
-        "run": {"commit": "294d22e"},
-        "resources": {**total, "share": {}, "estimate": {"lut": 1, "bram36": 0}, "per_operator": rows},
-        "layers": [{"name": name, "cycles": 8192} for name in OPERATORS],
-        "cycles": {"interval_bound": 8192, "interval_simulated": 8192, "latency": 22074},
-        "fps": {"value": 12207.0},
-        "routed": None,
-        "accuracy": [{"stage": "bit simulator", "set": "all", "images": 1000, "top1": 0.98}],
-        "stages": [{"stage": "sim", "mismatches": 0}],
-    }
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder in which we are; `place(name, record)` leaves a build in it."""
-    monkeypatch.chdir(tmp_path)
-
-    def build(name, record):
-        acc = tmp_path / "out" / name / "rtl-pynq-z2"
-        acc.mkdir(parents=True, exist_ok=True)
-        (acc / "report.json").write_text(json.dumps(record))
-        return acc
-
-    return build
+sys.path.insert(0, str(Path(__file__).parent))
+from reports import report
 
 
 def one_text(code_and_lines):
@@ -59,8 +22,8 @@ def one_text(code_and_lines):
 
 
 @pytest.mark.parametrize("form", ["--json", "--markdown", None])
-def test_five_per_cent_more_lut_in_one_operator_end_with_exit_code_1_and_its_name(place, call, form):
-    before, now = place("a", report()), place("b", report(conv0=210))
+def test_five_per_cent_more_lut_in_one_operator_end_with_exit_code_1_and_its_name(leave, call, form):
+    before, now = leave("a", report()), leave("b", report(conv0=210))
     code, said = one_text(call("diff", before, now, *filter(None, [form])))
     assert code == 1
     assert said == "diff: conv0.lut is 210, was 200 (+5.0 %), allowed <= +2 %."
@@ -71,9 +34,9 @@ def test_five_per_cent_more_lut_in_one_operator_end_with_exit_code_1_and_its_nam
     )
 
 
-def test_what_changed_is_listed_and_nothing_else(place):
-    before = compare_builds.load_build(str(place("a", report())))
-    now = compare_builds.load_build(str(place("b", report(conv0=210) | {"fps": {"value": 12000.0}})))
+def test_what_changed_is_listed_and_nothing_else(leave):
+    before = compare_builds.load_build(str(leave("a", report())))
+    now = compare_builds.load_build(str(leave("b", report(conv0=210) | {"fps": {"value": 12000.0}})))
     found = compare_builds.compared_builds(before, now, [])
     assert found.rows() == [
         ("synth__lut__used", 1212, 1222),
@@ -89,12 +52,12 @@ def test_what_changed_is_listed_and_nothing_else(place):
     ]
 
 
-def test_an_operator_may_come_and_go_and_a_figure_of_the_whole_may_not(place):
+def test_an_operator_may_come_and_go_and_a_figure_of_the_whole_may_not(leave):
     gone = report()
     gone["resources"]["per_operator"] = gone["resources"]["per_operator"][:2]
     gone["layers"] = gone["layers"][:2]
     gone["accuracy"] = []
-    before, now = (compare_builds.load_build(str(place(n, r))) for n, r in (("a", report()), ("b", gone)))
+    before, now = (compare_builds.load_build(str(leave(n, r))) for n, r in (("a", report()), ("b", gone)))
     assert [str(one) for one in compare_builds.compared_builds(before, now, None).broken] == [
         "bit_simulator__accuracy__top1 is missing, was 0.98, allowed >= -0.005"
     ]
@@ -144,16 +107,16 @@ def test_a_wrong_rule_is_refused(tmp_path, text, sentence):
     assert sentence in str(refused.value)
 
 
-def test_a_rule_about_no_figure_is_refused_with_the_near_name(place, call, tmp_path):
+def test_a_rule_about_no_figure_is_refused_with_the_near_name(leave, call, tmp_path):
     (tmp_path / "r.json").write_text('[{"metric": "synth__luts__used", "compare": "<=", "limit": "+2 %"}]')
-    place("a", report())
+    leave("a", report())
     code, said = one_text(call("diff", "out/a/rtl-pynq-z2", "out/a/rtl-pynq-z2", "--rules", "r.json"))
     assert code == 2 and "no 'synth__luts__used'" in said
     assert said.endswith("Did you mean 'synth__lut__used'?")
 
 
-def test_what_is_no_build_is_refused_in_one_sentence(place, call):
-    acc = place("a", report())
+def test_what_is_no_build_is_refused_in_one_sentence(leave, call):
+    acc = leave("a", report())
     code, lines = call("diff", "nowhere", acc)
     assert code == 2 and len(lines) == 1 and lines[0].startswith("diff: 'nowhere' has no report")
     (acc / "report.json").write_text("[]")
@@ -166,9 +129,9 @@ def remember(acc, figures):
     entries.append_line(entries.build_line(acc, datetime(2026, 3, 1, tzinfo=UTC)))
 
 
-def test_last_is_the_build_before_this_one_and_bars_show_the_last_ten(place, call, capfd):
+def test_last_is_the_build_before_this_one_and_bars_show_the_last_ten(leave, call, capfd):
     for lut in range(200, 212):  # twelve builds in one folder, one LUT more each
-        acc = place("mnist-cnn", report(conv0=lut))
+        acc = leave("mnist-cnn", report(conv0=lut))
         remember(acc, {"synth__lut__used": 1012 + lut})
     build = compare_builds.load_build(str(acc))
     before = compare_builds.load_build("last", build)
@@ -176,7 +139,7 @@ def test_last_is_the_build_before_this_one_and_bars_show_the_last_ten(place, cal
     assert ("conv0.lut", 210, 211) in compare_builds.compared_builds(before, build, []).rows()
     assert compare_builds.trends(build) == ["LUT of the last 10 builds  ▁▂▃▃▄▅▆▆▇█  1,214 to 1,223"]
     assert call("diff", "last", acc)[0] == 0
-    place("mnist-cnn", copy.deepcopy(report()) | {"board": "pynq-z1"})
+    leave("mnist-cnn", copy.deepcopy(report()) | {"board": "pynq-z1"})
     code, lines = call("diff", "last", acc)
     assert code == 2 and "no earlier build of mnist-cnn for pynq-z1" in lines[0]
 
@@ -185,8 +148,8 @@ def test_bars_of_equal_values_are_low():
     assert compare_builds.sparkline([3, 3]) == "▁▁"
 
 
-def test_a_base_needs_a_build_that_makes_a_report(place, call):
-    acc = place("a", report())
+def test_a_base_needs_a_build_that_makes_a_report(leave, call):
+    acc = leave("a", report())
     code, lines = call("build", "mnist-tfc", "--base", acc, "--until", "sim")
     assert code == 2 and lines == [
         "BASE: compares reports, and the build ends with sim; leave out one of them."

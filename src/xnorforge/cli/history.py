@@ -1,13 +1,13 @@
-"""Verbs on several builds: diff."""
+"""Verbs on several builds: diff, gallery."""
 
 import json
 from pathlib import Path
 
 import click
 
-from xnorforge.cli.main import cli
+from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.history import compare_builds
+from xnorforge.history import compare_builds, entries
 from xnorforge.history.compare_builds import Build
 from xnorforge.history.rules import Rule, read_rules
 
@@ -83,3 +83,15 @@ def diff(before: str, now: str, rules: str | None, form: str | None) -> None:
     kept = rules_of(rules)
     new = compare_builds.load_build(now)
     show_difference(compare_builds.load_build(before, new), new, kept, form or "text")
+
+
+@cli.command(short_help="All builds on one page: accuracy, LUT, frames/s.")
+@click.argument("folder", type=FOLDER, default=entries.OUT)
+@click.option("-o", "--out", type=FILE, help="The page, in FOLDER; default: gallery.html.")
+def gallery(folder: Path, out: Path | None) -> None:
+    """Write one page over all builds below FOLDER, out/ if none is given; each dot leads to a report."""
+    from xnorforge.history.gallery import write_gallery
+
+    path = out or folder / "gallery.html"
+    count = write_gallery(folder, path)
+    click.echo(f"gallery   {path} ({count} build{'s' if count > 1 else ''})")

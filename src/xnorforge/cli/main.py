@@ -38,7 +38,7 @@ VERBS_OF = {
     "modules": ("import",),
     "results": ("report", "demo", "package", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),
-    "history": ("diff",),
+    "history": ("diff", "gallery"),
     "inquire": ("list", "doctor"),
 }
 # Names that the last release had, accepted with a hint until the next one. Options: {verb: {old: new}}.

@@ -72,7 +72,8 @@ def load_build(given: str, beside: Build | None = None) -> Build:
 def _figures(report: dict) -> dict[str, float]:
     from xnorforge.flows.report import metrics
 
-    return {name: value for name, value in metrics(report).items() if value is not None}
+    found = metrics({"routed": None, **report})  # reports of 0.1 have no key for place and route
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _last(beside: Build) -> Build:
