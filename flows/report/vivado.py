@@ -1,6 +1,7 @@
 """Utilisation in the layout of Vivado's report, so that scripts written for it can read it; the first line
 says that Yosys counted.
 
+Sections have Vivado's numbers and titles, by which readers of its reports (edalize's, say) find the tables.
 Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; with those of its children they
 add up to the module's row.
 """
@@ -54,18 +55,38 @@ def _plain(value: float | None) -> str:
     return formatted(value).replace(",", "")
 
 
+def sections(resources: dict) -> dict[str, list[tuple[str, float, float | None]]]:
+    """Rows of `device_rows` by Vivado's sections: logic (Slice Logic, CLB Logic), Memory, DSP."""
+    found: dict[str, list[tuple[str, float, float | None]]] = {}
+    sites = families.load(resources["family"]).sites
+    slices = sites[0].name.partition(" ")[0]
+    logic = f"{slices} Logic" if slices in ("Slice", "CLB") else "Logic"
+    for site, row in zip(sites, device_rows(resources), strict=True):
+        memory = set(site.resources) & {"bram36", "ramb36", "ramb18"}
+        title = "Memory" if memory else "DSP" if "dsp" in site.resources else logic
+        found.setdefault(title, []).append(row)
+    return found
+
+
+def _section(number: int, title: str, table: list[str]) -> list[str]:
+    head = f"{number}. {title}"
+    return [head, "-" * len(head), "", *table, ""]
+
+
 def text(report: dict) -> str:
-    """utilization.txt: both tables."""
+    """utilization.txt: a section per kind of site, and the instances."""
     resources, tools = report["resources"], report["run"]["tools"]
     head = HEAD.format(version=tools.get("pyosys", "---"), part=resources["part"])
-    device = [
-        (site, _plain(used), _plain(has), "---" if not has else f"{100 * used / has:.2f}")
-        for site, used, has in device_rows(resources)
-    ]
+    lines = [head, ""]
+    for number, (title, rows) in enumerate(sections(resources).items(), 1):
+        cells = [
+            (site, _plain(used), _plain(has), "---" if not has else f"{100 * used / has:.2f}")
+            for site, used, has in rows
+        ]
+        lines += _section(number, title, _grid(("Site Type", "Used", "Available", "Util%"), cells, 1))
     hierarchy = [(row[0], row[1], *map(_plain, row[2:])) for row in hierarchy_rows(report)]
-    sites = _grid(("Site Type", "Used", "Available", "Util%"), device, 1)
     instances = _grid(("Instance", "Module", *columns(resources["family"])), hierarchy, 2)
-    return "\n".join([head, "", *sites, "", *instances, ""])
+    return "\n".join([*lines, *_section(number + 1, "Utilization by Hierarchy", instances)])
 
 
 def _grid(head: tuple, rows: list[tuple], left: int) -> list[str]:

@@ -336,6 +336,42 @@ def test_utilisation_is_spelled_as_in_vivado_and_says_it_is_not(built):
     assert float(rows["Block RAM Tile"]) == total["ramb36"] + total["ramb18"] / 2
 
 
+def test_edalize_reads_the_utilisation_as_the_figures_of_the_report(built):
+    """edalize's reader of Vivado's reports, as it is; its timing tables are those of a routed design."""
+    reader = pytest.importorskip("edalize.vivado_reporting").VivadoReporting
+    pandas = pytest.importorskip("pandas")
+    acc, record = built
+    tables, total = reader.report_resources(str(acc / "utilization.txt")), record["resources"]
+    assert list(tables) == ["Slice Logic", "Memory", "DSP", "Utilization by Hierarchy"]
+    clock = {"Clock": ["clk"], "Frequency(MHz)": [100.0], "Period(ns)": [10.0]}
+    timing = {
+        "Clock Summary": pandas.DataFrame(clock),
+        "Intra Clock Table": pandas.DataFrame({"Clock": ["clk"], "WNS(ns)": [0.0]}),
+    }
+    summary = reader.report_summary(tables, timing)
+    assert {name: float(summary[name]) for name in ("lut", "reg", "blkmem", "dsp")} == {
+        "lut": total["lut"],
+        "reg": total["ff"],
+        "blkmem": total["bram36"],
+        "dsp": total["dsp"],
+    }
+    instances = tables["Utilization by Hierarchy"].set_index("Instance")
+    assert {name: instances.loc[name, "Total LUTs"].item() for name in instances.index[2:]} == {
+        row["name"]: row["lut"] for row in total["per_operator"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("family", "titles"), [("xcup", ["Logic", "Memory", "DSP"]), ("ecp5", ["Logic", "Memory", "DSP"])]
+)
+def test_every_family_has_the_sections_of_its_sites_and_no_row_is_lost(built, family, titles):
+    _, record = built
+    resources = record["resources"] | {"family": family}
+    found = vivado.sections(resources)
+    assert [title.rpartition(" ")[2] for title in found] == titles
+    assert [row for rows in found.values() for row in rows] == vivado.device_rows(resources)
+
+
 def test_the_next_step_widens_the_slowest_layer_and_halves_its_cycles(built):
     _, record = built
     steps = {row["change"]: row for row in record["next_steps"] if row["layer"] == "dense0"}
