@@ -22,6 +22,7 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.progress import progress
 from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.flows.synth import cells, yosys_job
 from xnorforge.hw import boards, families
@@ -58,8 +59,11 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
         work = _jobs(acc / "rtl", rtl, board.family)
-        with ThreadPoolExecutor(jobs) as pool:
-            results = list(pool.map(lambda job: _cached(acc / "rtl", job), work))
+        with ThreadPoolExecutor(jobs) as pool, progress("synth: mapped", len(work), "parts") as advance:
+            results = []
+            for result in pool.map(lambda job: _cached(acc / "rtl", job), work):
+                results.append(result)
+                advance()
         cells_of, texts = (
             ChainMap(*(counted for counted, _ in results)),
             ChainMap(*(text for _, text in results)),

@@ -9,6 +9,7 @@ from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import job, model_request, request, run, stages
+from xnorforge.pipeline.listen import never_silent
 from xnorforge.pipeline.request import Request
 
 DECLARED = {stage.name: stage for stage in stages.STAGES}
@@ -60,7 +61,8 @@ def check(asked: Request) -> None:
 
 def one(name: str, net_dir: Path, acc: Path, **options) -> None:
     """Run one stage in this process, on what is there."""
-    job.perform(run.task(DECLARED[name], net_dir, acc, options, DECLARED))
+    with never_silent(name):
+        job.perform(run.task(DECLARED[name], net_dir, acc, options, DECLARED))
 
 
 @cli.command(short_help="The trained network as QONNX, with golden scores.")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
-from xnorforge.pipeline import record, request, stages
+from xnorforge.pipeline import record, request, run, stages
 
 TRAINED = ("checkpoint.pt", "weights.safetensors")
 KEPT = (".cache", "train", "history.jsonl")
@@ -63,6 +63,7 @@ def clean_stage(asked: request.Request, name: str) -> list[str]:
         for output in each.outputs:
             _remove(stages.path_of(output, asked.net_dir, asked.acc))
         _remove(record.record_path(each, asked))
+        _remove(run.log_path(each, asked.net_dir, asked.acc))
     return list(dict.fromkeys(gone))
 
 

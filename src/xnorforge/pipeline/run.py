@@ -12,7 +12,8 @@ from pathlib import Path
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import say
 from xnorforge.history import entries
-from xnorforge.pipeline import reads, record
+from xnorforge.pipeline import job, reads, record
+from xnorforge.pipeline.listen import Listener, hear
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import STAGES, Stage, no_bitstream, path_of
 
@@ -74,6 +75,7 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
     waiting, done, ran = wanted(asked, until), set[str](), list[str]()
     planned = {stage.name for stage in waiting}
     running: dict[Future, Stage] = {}
+    listener = Listener()
     failed: BaseException | None = None
     with ThreadPoolExecutor(JOBS) as pool:
         while (waiting and not failed) or running:
@@ -82,7 +84,7 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
                 waiting.remove(stage)
                 if record.difference(stage, asked):
                     ran.append(stage.name)
-                    running[pool.submit(process, stage, asked, quiet, heard, len(ready) > 1)] = stage
+                    running[pool.submit(process, stage, asked, quiet, heard, listener)] = stage
                 else:
                     done.add(stage.name)
             if not running:
@@ -132,8 +134,16 @@ def _task(stage: Stage, asked: Request) -> dict:
     return task(stage, asked.net_dir, asked.acc, options, earlier)
 
 
-def process(stage: Stage, asked: Request, quiet: bool, heard: bool, lines: bool) -> None:
-    """One stage in a process; its record of what it read is written when it has ended well."""
+def log_path(stage: Stage, net_dir: Path, acc: Path) -> Path:
+    """Where all is kept that a stage said when it last ran."""
+    return path_of(stage.outputs[0].partition("/")[0] + f"/log/{stage.name}.log", net_dir, acc)
+
+
+def process(stage: Stage, asked: Request, quiet: bool, heard: bool, listener: Listener) -> None:
+    """One stage in a process; its record of what it read is written when it has ended well, and its log
+    stays, unless the request was refused.
+    """
+    log = log_path(stage, asked.net_dir, asked.acc)
     record.record_path(stage, asked).unlink(missing_ok=True)
     command = [
         sys.executable,
@@ -144,35 +154,26 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, lines: bool)
     ]
     with tempfile.TemporaryDirectory(prefix="xnorforge-") as folder:
         noted = str(Path(folder) / "reads")
-        environment = (
-            os.environ | {reads.VARIABLE: noted} | ({"XNORFORGE_LINES": "1"} if lines or heard else {})
-        )
         began = time.time_ns()
         with subprocess.Popen(
             command,
-            env=environment,
+            env=os.environ | {reads.VARIABLE: noted},
             stdout=subprocess.DEVNULL if quiet or heard else None,
-            stderr=subprocess.PIPE if heard else None,
-            text=True,
-        ) as job:
-            said = _passed_on(job) if heard else ""
-        if job.returncode and heard:
-            raise _error(stage.name, said, job.returncode)
-        if job.returncode < 0:
-            say(f"{stage.name}: ended by signal {-job.returncode}; the same command goes on from here.")
-        if job.returncode:
-            raise StageFailed(max(job.returncode, 1))
+            stderr=subprocess.PIPE,
+        ) as child:
+            assert child.stderr is not None
+            said = hear(child.stderr, stage.name, listener, log)
+        code = child.returncode
+        if code == 2:  # nothing was made, and nothing is left
+            log.unlink(missing_ok=True)
+            job.prune(log.parent)
+        if code and heard:
+            raise _error(stage.name, said, code)
+        if code < 0:
+            say(f"{stage.name}: ended by signal {-code}; the same command goes on from here.")
+        if code:
+            raise StageFailed(max(code, 1))
         record.write_record(stage, asked, reads.lines(noted), began)
-
-
-def _passed_on(job) -> str:
-    """Pass on what a stage says; returns its last line."""
-    said = ""
-    for line in job.stderr:
-        said = line.strip() or said
-        sys.stderr.write(line)
-        sys.stderr.flush()
-    return said
 
 
 def _error(name: str, said: str, code: int) -> Exception:
