@@ -41,6 +41,7 @@ METHODS  ?=#                make compare: methods (default: all), as METHODS="st
 SEEDS    ?= 0 1 2#          make compare: seeds, each for every method; of a bitstream 1,2,3, each a run of place and route
 FREQ     ?= board#          the bitstream's clock: board, of its file, or search: the highest that was routed
 PLACED_IMAGES ?= 2#         images simulated in the placed netlist, behind the bitstream
+LAYER    ?=#                make explain: the name of an operator, as conv1
 BASE     ?=#                make build: an earlier build to compare with: its folder, its report.json, or last
 RULES    ?=#                with BASE: a JSON file of rules that end the build with exit code 1, or none (docs/history.md)
 PNR      ?= auto#           auto: a bitstream where its tools are found (make doctor names them); off: none
@@ -53,10 +54,10 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist bitstream placed overlay report
-.PHONY: help doctor build train train-float twin demo package compare gallery tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
+.PHONY: help doctor build train train-float twin demo package compare explain gallery tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
 VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
-	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
+	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR LAYER BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
 ASKED  := $(foreach v,$(VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
@@ -145,6 +146,8 @@ twin: | $(VENV)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in FPGA resources
 	@$(RUN) compare $(WHICH) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
 		$(if $(filter BOARD,$(ASKED)),--board "$$BOARD")
+explain: | $(VENV)  ## LAYER of what was built, in five lines: folding, what binds it, cost, next step
+	@$(RUN) explain "$$LAYER" $(BUILD)
 gallery: | $(VENV)  ## all builds below out/ on one page: accuracy, LUT, frames/s; every dot leads to its report
 	@$(RUN) gallery
 tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS wrote: a table and a plot

@@ -23,6 +23,7 @@ from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
+from xnorforge.studies.explain import explain
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from hostile_files import ODD_NAMES
@@ -1060,3 +1061,21 @@ def test_the_placed_netlist_counts_where_it_is_the_one_that_was_simulated(tmp_pa
     assert (row["name"], row["images"], row["mismatches"]) == ("placed netlist = lowered", 2, 0)
     (acc / "bitstream/placed.v").write_text("another\n")
     assert "placed" not in collect.records(acc)
+
+
+def test_an_operator_is_explained_in_five_lines(built):
+    """dense0 has 12 inputs and 8 outputs: pe 2 and simd 2 take 4 x 6 cycles; a step on, 2 x 6 or 4 x 4."""
+    acc, record = built
+    lines = explain(acc, "dense0")
+    own = next(row for row in record["resources"]["per_operator"] if row["name"] == "dense0")
+    assert len(lines) == 5
+    assert lines[1] == (
+        "folding   pe 2 of 8 outputs, simd 2 of 12 inputs: 4 x 6 cycles per vector, 24 cycles per frame"
+    )
+    assert lines[2].startswith("bound     busy 100.0 % of the 24 cycles of a frame: it sets them")
+    assert f"{own['lut']:,} LUT" in lines[3] and f"{own['ff']:,} FF" in lines[3]
+    assert "pe 2 -> 4: 12 cycles for" in lines[4] and "simd 2 -> 3: 16 cycles for" in lines[4]
+    with pytest.raises(UserError, match=r"LAYER: no 'dens0' among .*Did you mean 'dense0'"):
+        explain(acc, "dens0")
+    with pytest.raises(UserError, match=r"explain: .* has no report with counted cells"):
+        explain(acc.parent, "dense0")

@@ -39,7 +39,7 @@ VERBS_OF = {
     "results": ("report", "demo", "package", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),
     "history": ("diff", "gallery"),
-    "inquire": ("list", "doctor"),
+    "inquire": ("explain", "list", "doctor"),
 }
 # Names that the last release had, accepted with a hint until the next one. Options: {verb: {old: new}}.
 OLD_VERBS = {"twin": "train-float"}

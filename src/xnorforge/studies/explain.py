@@ -1,0 +1,90 @@
+"""One operator of an accelerator in five lines: what it is, folding, what binds it, cost, one step more."""
+
+from pathlib import Path
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError, unknown
+from xnorforge.flows.report import operators
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
+
+
+def explain(acc: Path, layer: str) -> list[str]:
+    """Five lines on the operator `layer` of the accelerator in `acc`.
+
+    Cycles and the price of a step are the formulas and the cost model of the operator; cells are Yosys'
+    count, from the report.
+
+    Raises:
+        UserError: no such operator (the text has the nearest), or no report.
+    """
+    try:
+        report = read_json(acc / "report.json")
+        total, counted = report["resources"], report["resources"]["per_operator"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"explain: {acc} has no report with counted cells; `make build` with BACKEND=rtl writes one."
+        ) from error
+    ops = {op.name: op for op in graph.operators(acc / "folded.onnx")}
+    if layer not in ops:
+        raise unknown("LAYER", layer, ops)
+    op, bound = ops[layer], max(one.cycles() for one in ops.values())
+    row = next(row for row in counted if row["name"] == layer)
+    return [
+        _what(op),
+        f"folding   {_folding(op)}",
+        f"bound     {_bound(op, list(ops.values()), bound)}",
+        f"cost      {_cost(row, total)}",
+        f"next      {_next(op, list(ops.values()), total, report['clock_mhz']['value'])}",
+    ]
+
+
+def _what(op: HwOp) -> str:
+    source, result = (
+        f"{'x'.join(map(str, one.shape))} of {one.bits} bit{'s' if one.bits > 1 else ''}"
+        for one in (op.in_stream(), op.out_stream())
+    )
+    return f"{op.name:<9} {type(op).__name__}, {source} -> {result}"
+
+
+def _folding(op: HwOp) -> str:
+    pe, simd, mh, mw = (operators.attribute(op, name) for name in ("pe", "simd", "mh", "mw"))
+    if not mw:
+        lanes = f"{op.in_stream().lanes} in, {op.out_stream().lanes} out"
+        return f"elements per beat: {lanes}; {op.cycles():,} cycles per frame"
+    if not pe:
+        return f"none, all {mh} sums of {mw} products in one cycle; {op.cycles():,} cycles per frame"
+    return (
+        f"pe {pe} of {mh} outputs, simd {simd} of {mw} inputs: {mh // pe} x {mw // simd} cycles per vector, "
+        f"{op.cycles():,} cycles per frame"
+    )
+
+
+def _bound(op: HwOp, ops: list[HwOp], bound: int) -> str:
+    slowest = [one.name for one in ops if one.cycles() == bound]
+    share = f"busy {100 * op.cycles() / bound:.1f} % of the {bound:,} cycles of a frame"
+    if op.name not in slowest:
+        return f"{share}, which {' and '.join(slowest)} set{'s' if len(slowest) == 1 else ''}"
+    others = [name for name in slowest if name != op.name]
+    return f"{share}: it sets them{', with ' + ' and '.join(others) if others else ''}"
+
+
+def _cost(row: dict, total: dict) -> str:
+    share = f" ({100 * row['lut'] / total['lut']:.1f} % of the network's)" if total["lut"] else ""
+    return f"{row['lut']:,} LUT{share}, {row['ff']:,} FF, {row['bram36']:g} BRAM36, {row['dsp']:g} DSP"
+
+
+def _next(op: HwOp, ops: list[HwOp], total: dict, clock_mhz: float) -> str:
+    steps = operators.wider(op)
+    if not steps:
+        return "no step: pe and simd are as large as they can be, or it has none"
+    said = []
+    for name, new in steps.items():
+        more = round(new.estimate()["lut"] - op.estimate()["lut"])
+        after = max(new.cycles() if one.name == op.name else one.cycles() for one in ops)
+        fits = "fits" if total["lut"] + more <= total["capacity"]["lut"] else "does not fit"
+        said.append(
+            f"{name} {operators.attribute(op, name)} -> {operators.attribute(new, name)}: {new.cycles():,} "
+            f"cycles for {more:+,} LUT (est), {fits}; the network {clock_mhz * 1e6 / after:,.0f} frames/s"
+        )
+    return " | ".join(said)
