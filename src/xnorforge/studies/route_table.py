@@ -1,6 +1,6 @@
 """Place and route of every shipped network for one board: clocks of its seeds, sites, the slowest operators.
 
-python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [--nets a,b] [FOLDER]   prints a Markdown table
+python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [--nets a,b] [FOLDER]   in Markdown
 
 What lies in FOLDER already, from an earlier run, is taken from there; so it goes on where it was stopped.
 """
