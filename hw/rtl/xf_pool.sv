@@ -147,9 +147,14 @@ module xf_pool #(
     end
     // Of pixels of one beat the one before may be of the same window, and its result on its way.
     assign partial = (Beats == 1 && write_q && kx_q != '0) ? data_q : read;
-    // An attribute takes no parameter, hence two memories of which one is built. A pixel of three
-    // beats is read where none is written, even a cycle ahead, as block RAM is.
-    if (Beats > 2) begin : gen_apart
+    // An attribute takes no parameter, hence memories of which one is built. A small line in block
+    // RAM would wait for it (5.8 ns on ECP5). A pixel of three beats is read where none is written,
+    // even a cycle ahead, as block RAM is.
+    if (Depth * Pe * OutBits <= 1024) begin : gen_small
+      (* ram_style = "distributed" *) logic [Pe*OutBits-1:0] line [Depth];
+      always_ff @(posedge clk_i) if (write_q) line[addr_q] <= data_q;
+      assign read = line[addr];
+    end else if (Beats > 2) begin : gen_apart
       (* no_rw_check *) logic [Pe*OutBits-1:0] line [Depth];
       always_ff @(posedge clk_i) if (write_q) line[addr_q] <= data_q;
       assign read = line[addr];
