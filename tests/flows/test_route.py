@@ -20,7 +20,7 @@ from xnorforge.studies.route_table import route_row
 
 sys.path.insert(0, str(Path(__file__).parent))
 import openxc7
-from test_synth import PARITY, TOP
+from test_synth import PARITY, RTL, TOP
 
 BORDER = {side: {"bytes": 1, "beats": 3} for side in ("input", "output")}
 LOAD = boards.load
@@ -38,16 +38,7 @@ def accelerator(folder: Path, board: str) -> Path:
     (acc / "rtl").mkdir(parents=True)
     (acc / "rtl" / "layer_00_parity.sv").write_text(PARITY)
     (acc / "rtl" / "top.sv").write_text(TOP.replace("u_layer ", "u_layer_00_parity "))
-    layer = {
-        "module": "layer_00_parity",
-        "file": "layer_00_parity.sv",
-        "node": "parity",
-        "op": "Parity",
-        "memories": [],
-        "generated": [],
-    }
-    rtl = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [layer]}
-    (acc / "rtl" / "rtl.json").write_text(json.dumps(rtl | {"border": BORDER}))
+    (acc / "rtl" / "rtl.json").write_text(json.dumps(RTL | {"border": BORDER}))
     (acc / "fold.json").write_text(json.dumps({"board": board, "interval": 1}))
     synth.synthesise(acc, acc.parent)
     return acc

@@ -44,6 +44,16 @@ TOP = """module xf_top (
 endmodule
 """
 
+LAYER = {
+    "module": "layer_00_parity",
+    "file": "layer_00_parity.sv",
+    "node": "parity",
+    "op": "Parity",
+    "memories": [],
+    "generated": [],
+}
+RTL = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [LAYER]}
+
 
 @pytest.fixture
 def acc(tmp_path, monkeypatch):
@@ -53,16 +63,7 @@ def acc(tmp_path, monkeypatch):
     (folder / "rtl").mkdir(parents=True)
     (folder / "rtl" / "layer_00_parity.sv").write_text(PARITY)
     (folder / "rtl" / "top.sv").write_text(TOP)
-    layer = {
-        "module": "layer_00_parity",
-        "file": "layer_00_parity.sv",
-        "node": "parity",
-        "op": "Parity",
-        "memories": [],
-        "generated": [],
-    }
-    rtl = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [layer]}
-    (folder / "rtl" / "rtl.json").write_text(json.dumps(rtl))
+    (folder / "rtl" / "rtl.json").write_text(json.dumps(RTL))
     (folder / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 1}))
     return folder
 
