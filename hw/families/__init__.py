@@ -46,7 +46,7 @@ class Family:
         simulation: Yosys' own models of the other cells, in its shared folder; of use beside `cells.v` only.
         vendor_tool: command and name of the tool that makes a bitstream, None where it is an open one.
         rom_rows: words in a column of weights in block RAM, a power of two; behind them is a register, and
-            a deeper memory has several columns. 0: neither; how blocks are stacked is left to Yosys.
+            a deeper memory has several columns and one more. 0: none; Yosys stacks the blocks.
     """
 
     synth: str

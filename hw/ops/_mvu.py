@@ -157,8 +157,10 @@ class Mvu(HwOp):
 
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""
-        mw, _, simd, _ = self.folding()
-        return mw // simd + 2 + self.dot().latency + (self.weight_rows() > 0)
+        mw, mh, simd, pe = self.folding()
+        rows = self.weight_rows()
+        late = 0 if not rows else 2 if mw // simd * (mh // pe) > rows else 1
+        return mw // simd + 2 + self.dot().latency + late
 
     def dot(self) -> cost.Dot:
         """Cost and latency of one row's dot product."""
@@ -196,7 +198,7 @@ class Mvu(HwOp):
         return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
 
     def weight_rows(self) -> int:
-        """Words in a column of weights in block RAM, with a register behind them; 0 of weights in logic, and
+        """Words in a column of weights in block RAM, with registers behind them; 0 of weights in logic, and
         where the part's family does not ask for it (`rom_rows`).
         """
         return self.get_nodeattr("rom_rows") if self.in_block()[0] else 0

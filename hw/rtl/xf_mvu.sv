@@ -11,7 +11,8 @@
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
 // Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency of xf_heap.svh)
-//            cycles from the first beat accepted to valid, one more with WeightRows
+//            cycles from the first beat accepted to valid, one more with WeightRows, two where
+//            there are more words
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
 //            output register. One enable moves all stages; it is a register (xf_result), and low
@@ -81,10 +82,11 @@ module xf_mvu #(
   localparam bit          Binary  = WBits == 1;
   localparam int unsigned LargeX  = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
   localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
+  localparam int unsigned Depth   = Beats * Passes;
   localparam int unsigned DotLate = Binary ? dot_latency(Simd, Bits)
                                            : int_latency(Simd, Bits, WBits, Chain, FieldW);
-  localparam int unsigned Latency = DotLate + ((WeightRows != 0) ? 1 : 0);
-  localparam int unsigned Depth   = Beats * Passes;
+  localparam int unsigned Late    = (WeightRows == 0) ? 0 : (Depth > WeightRows) ? 2 : 1;
+  localparam int unsigned Latency = DotLate + Late;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned SumW    = Binary ? $clog2(Simd * (2**Bits - 1) + 1)
                                            : int_bits(Simd, Bits, WBits, Chain, FieldW);
@@ -115,9 +117,9 @@ module xf_mvu #(
   );
 
   if (WeightRows != 0) begin : gen_columns
-    logic [Simd*Bits-1:0] x_later_q;
-    always_ff @(posedge clk_i) if (en) x_later_q <= x_read;
-    assign x_there = x_later_q;
+    logic [Late*Simd*Bits-1:0] x_late_q;
+    always_ff @(posedge clk_i) if (en) x_late_q <= (Late*Simd*Bits)'({x_late_q, x_read});
+    assign x_there = x_late_q[(Late-1)*Simd*Bits +: Simd*Bits];
     xf_rom_columns #(
       .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
     ) u_weights (

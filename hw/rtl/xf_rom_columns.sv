@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Read-only memory in block RAM with a register behind it, deeper than one block: words Rows apart
-// lie side by side in a row of the memory, and the choice of one of them follows the register.
-// Behind the RAM itself it would not fit into a cycle: that takes 5.8 ns on ECP5, and the blocks of
-// a deep memory lie far apart.
+// lie side by side in a row of the memory, and the choice of one of them follows two registers.
+// Behind the RAM itself it would not fit into a cycle: that takes 5.8 ns on ECP5. The first register
+// becomes the RAM's own, the second lies on the way from blocks that are as far apart as the part
+// is wide.
 //
 // Word r + Rows * c is column c of row r of the file, column 0 in the lowest bits.
 //
-// Latency    2 cycles of clk_i with en_i high, then a choice among Columns words
-// Reset      none; data_o is unknown until the second read
+// Latency    2 cycles of clk_i with en_i high; with several columns 3, and the choice of one
+// Reset      none; data_o is unknown until the first word is through
 
 module xf_rom_columns #(
   parameter  int unsigned Width   = 8,
@@ -44,14 +45,15 @@ module xf_rom_columns #(
   end
 
   if (Columns > 1) begin : gen_columns
-    logic [AddrW-RowW-1:0] column_q, column_row_q;
+    logic [Columns*Width-1:0]   near_q;
+    logic [2:0][AddrW-RowW-1:0] column_q;
     always_ff @(posedge clk_i) begin
       if (en_i) begin
-        column_q     <= addr_i[AddrW-1:RowW];
-        column_row_q <= column_q;
+        near_q   <= row_q;
+        column_q <= {column_q[1:0], addr_i[AddrW-1:RowW]};
       end
     end
-    assign data_o = row_q[32'(column_row_q)*Width +: Width];
+    assign data_o = near_q[32'(column_q[2])*Width +: Width];
   end else begin : gen_one_column
     assign data_o = row_q;
   end
