@@ -453,6 +453,29 @@ def test_a_c_program_of_a_network_without_a_template_is_refused_one(acc, library
     assert (done.returncode, done.stderr) == (1, f"{text}\n")
 
 
+def test_fifty_resets_within_frames_that_learn_leave_no_frame_and_no_template_behind(tracker):
+    """Templates loaded behind each reset, and one learnt from a frame, are what the next frames see."""
+    acc, library = tracker
+    bus, simulator = Device("sim", library, acc / "rtl", pause=0.3), BitSimulator(acc / "folded.onnx")
+    device, rng = accelerator(acc, bus, batch=8), np.random.default_rng(6)
+    for turn in range(50):
+        frames = rng.integers(0, 256, (11, 2, 5, 6)).astype(np.uint8)
+        device.put("flags", turn % 2 + 2)
+        device._start(device.into.pack(device.integers(frames[3:])), *device.buffers[turn % 2])
+        bus.pause(int(rng.integers(1, 1500)))
+        device.reset()
+        assert device.counters() == dict.fromkeys(device.counters(), 0)
+        loads = [templates.Load(0, bank, rng.integers(0, 2, (12, 1))) for bank in (0, 1)]
+        for load in loads:
+            device.load_template(load.weights, load.bank)
+        flags = rng.permutation([(0, 1), (1, 0), (0, 0)])
+        wanted = templates.responses(simulator, frames[:3], flags, loads)
+        for number, (bank, learn) in enumerate(flags.tolist()):
+            answer = device.run(device.integers(frames[number : number + 1]), bank, learn)
+            np.testing.assert_array_equal(answer[0], wanted[number])
+    bus.close()
+
+
 def test_batches_with_other_flags_in_a_queue_keep_their_own(tracker):
     """Four descriptors, bank 0 and 1 in turn, handed over before the first is done."""
     acc, library = tracker
