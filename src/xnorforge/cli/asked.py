@@ -4,16 +4,20 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from xnorforge.core.errors import UserError, all_slips
 from xnorforge.core.input_format import scale_of
-from xnorforge.pipeline import job, model_request, request
+from xnorforge.pipeline import job, model_request, request, settings
 from xnorforge.pipeline.request import Request
 
 COUNTS = ("interval", "images", "stalled", "placed_images")
 OPTIONS = (
+    click.option(
+        "--config", help="TOML of these options, as build.toml of an earlier build; others go before it."
+    ),
     click.option(
         "--net",
         help="Network of sw/shipped; with --task, its name without that prefix.  [default: mnist-cnn]",
@@ -74,6 +78,11 @@ def options(verb: Callable) -> Callable:
     return called
 
 
+def settings_name(name: str) -> str:
+    """The key of a configuration file for an argument of a verb."""
+    return "input" if name == "input_format" else name
+
+
 def _names(option: Callable) -> list[str]:
     def nothing() -> None: ...
 
@@ -86,6 +95,9 @@ def resolve(given: dict) -> Request:
     Raises:
         UserError: a value that is no number or none that is allowed, or a network of another task.
     """
+    if config := given.pop("config", None):
+        given = settings.merged({settings_name(name): value for name, value in given.items()}, Path(config))
+        given = {"input_format" if name == "input" else name: value for name, value in given.items()}
     found = {name: value for name, value in given.items() if value not in (None, "", False)}
     task = found.pop("task", None)
     if "model" not in found:

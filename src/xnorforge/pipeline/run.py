@@ -12,7 +12,7 @@ from pathlib import Path
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import say
 from xnorforge.history import entries
-from xnorforge.pipeline import job, reads, record
+from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import STAGES, Stage, no_bitstream, path_of
@@ -97,6 +97,8 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
                     done.add(stage.name)
     if failed:
         raise failed
+    if asked.acc.is_dir():
+        settings.write_settings(asked)
     if "report" in ran:
         _remember(asked)
     return ran

@@ -1,0 +1,74 @@
+"""A configuration file asks for what the same options on the command line ask for."""
+
+import tomllib
+
+import pytest
+
+from xnorforge.cli import asked as builds
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline import settings
+from xnorforge.pipeline.request import Request
+
+ASKED = [
+    {},
+    {"net": "mnist-tfc", "method": "bonn", "board": "ulx3s", "interval": "4096", "seeds": "4,5"},
+    {"task": "cifar10", "waves": True, "pnr": "off", "freq": "search", "images": "7", "placed_images": "3"},
+    {
+        "model": 'a "b"\\ü.onnx',
+        "scale": "2/255-1",
+        "input_format": "uint4",
+        "labels": "last",
+        "images_from": "x",
+    },
+    {"model": "a.onnx", "task": "segment", "approximate": True, "output": "labels", "stalled": "2"},
+    {"net": "mnist-cnn", "weights": "out/mnist-cnn/train", "folding": "f.json", "backend": "auto"},
+]
+
+
+@pytest.mark.parametrize("options", ASKED, ids=range(len(ASKED)))
+def test_the_file_beside_a_result_asks_for_the_same(tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    asked = builds.resolve(dict(options))
+    asked.acc.mkdir(parents=True)
+    settings.write_settings(asked)
+    path = asked.acc / "build.toml"
+    assert tomllib.loads(path.read_text())["board"] == asked.board
+    assert builds.resolve({"config": str(path)}) == asked
+    before = path.stat().st_mtime_ns
+    settings.write_settings(asked)
+    assert path.stat().st_mtime_ns == before
+
+
+def config(tmp_path, text):
+    (tmp_path / "c.toml").write_text(text)
+    return str(tmp_path / "c.toml")
+
+
+def test_an_option_goes_before_the_file_and_a_network_with_all_that_belongs_to_it(tmp_path):
+    path = config(tmp_path, 'model = "a.onnx"\nscale = "1/255"\nboard = "ulx3s"\nimages = 7\n')
+    assert builds.resolve({"config": path, "images": "9", "board": ""}) == Request(
+        model="a.onnx", scale=1 / 255, board="ulx3s", images=9
+    )
+    assert builds.resolve({"config": path, "net": "mnist-tfc"}) == Request(
+        net="mnist-tfc", board="ulx3s", images=7
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("board = ", "cannot be read as TOML"),
+        ('bord = "ulx3s"', "no 'bord' among approximate, backend, board"),
+        ("images = [1]", "images is [1]; give text, a whole number, true or false"),
+        ("images = 1", "IMAGES: '1' is no whole number of 2 or more"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path, text, sentence):
+    with pytest.raises(UserError) as refused:
+        builds.resolve({"config": config(tmp_path, text)})
+    assert sentence in str(refused.value)
+
+
+def test_every_option_of_a_build_is_a_key():
+    names = {name for option in builds.OPTIONS for name in builds._names(option)} - {"config"}
+    assert {builds.settings_name(name) for name in names} == set(settings.KEYS)
