@@ -7,7 +7,8 @@
 # Values reach the program through the environment, in quotes: no name is ever read as a command.
 
 NET      ?= mnist-cnn#      network of sw/shipped; with TASK, its name without that prefix
-TASK     ?=#                mnist, cifar10, pedestrian, segment, track or detect: TASK=cifar10 NET=cnv is NET=cifar10-cnv
+TASK     ?=#                mnist, cifar10, folder, pedestrian, segment, track or detect: TASK=cifar10 NET=cnv is NET=cifar10-cnv
+DATA     ?=#                with TASK=folder: your pictures, a folder that holds one per class
 METHOD   ?= ste#            training method of sw/methods
 BOARD    ?= pynq-z2#        board of hw/boards
 BACKEND  ?= rtl#            rtl: folded units; da4ml: distributed arithmetic; auto: the smaller of both, per layer; hls4ml: a Vitis HLS project; finn: a FINN build
@@ -56,7 +57,7 @@ MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist bitstream placed overlay report
 .PHONY: help doctor build train train-float twin demo package compare explain gallery tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
-VARIABLES := NET TASK METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
+VARIABLES := NET TASK DATA METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
 	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR LAYER BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
@@ -79,14 +80,16 @@ $(if $(STRAY),$(error $(or $(shell PYTHONPATH=src python3 -m xnorforge.cli.varia
 # Tests call make themselves, which must not inherit the variables that this make exports.
 ALONE := env $(patsubst %,-u %,$(filter-out XNORFORGE_DATA,$(VARIABLES)))
 
+# Of the command line only: many a shell has a DATA of its own.
+PICTURES := $(if $(filter DATA,$(ASKED)),--data "$$DATA")
 # The options of a build; an empty one counts as not given.
-BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$METHOD" --board "$$BOARD" --backend "$$BACKEND" \
+BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" $(PICTURES) --method "$$METHOD" --board "$$BOARD" --backend "$$BACKEND" \
 	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --input "$$INPUT" --images-from "$$IMAGES_FROM" --labels "$$LABELS" \
 	--interval "$$INTERVAL" $(if $(APPROXIMATE),--approximate) \
 	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves) \
 	--pnr "$$PNR" --freq "$$FREQ" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS") --placed-images "$$PLACED_IMAGES"
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"
-TRAIN := $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS" --recipe "$$RECIPE"
+TRAIN := $(PICTURES) $(if $(EPOCHS),--epochs "$$EPOCHS") $(if $(LR),--lr "$$LR") --seed "$$SEED" --threads "$$THREADS" --recipe "$$RECIPE"
 
 help:  ## list targets, variables, and what is found on disk
 	@printf 'targets\n'; awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -144,7 +147,7 @@ train-float: | $(VENV)  ## the full-precision model of NET, as a reference for w
 twin: | $(VENV)
 	@$(RUN) twin $(WHICH) $(TRAIN)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in FPGA resources
-	@$(RUN) compare $(WHICH) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
+	@$(RUN) compare $(WHICH) $(PICTURES) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
 		$(if $(filter BOARD,$(ASKED)),--board "$$BOARD")
 explain: | $(VENV)  ## LAYER of what was built, in five lines: folding, what binds it, cost, next step
 	@$(RUN) explain "$$LAYER" $(BUILD)
@@ -175,5 +178,5 @@ clean:  ## remove what builds left in out/; trained weights, the history and the
 distclean:  ## remove out/ with all that was trained (the environment stays)
 	rm -rf out
 $(STAGES:%=clean_%):
-	@$(ANY) -m xnorforge.pipeline.clean $(@:clean_%=%) $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" --method "$$METHOD" \
+	@$(ANY) -m xnorforge.pipeline.clean $(@:clean_%=%) $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" $(PICTURES) --method "$$METHOD" \
 		--board "$$BOARD" --backend "$$BACKEND" --model "$$MODEL" --weights "$$WEIGHTS"

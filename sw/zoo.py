@@ -30,7 +30,7 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     Returns:
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
         A record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures) and
-        `accuracy` as on the card, `task` (its name where labels are no classes).
+        `accuracy` as on the card, `task` (its name where labels are no classes), `class_names`.
 
     Raises:
         UserError: unknown name, no weights, or weights of another network or that cannot be read.
@@ -53,6 +53,13 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
             f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train "
             "again."
         )
+    task = task_of(net)
+    asked = task.stamp()
+    if any(card.get("data", {}).get(key) != value for key, value in asked.items()):
+        raise UserError(
+            f"{folder}: was trained on other pictures or classes than DATA holds now; remove that folder to "
+            "train on them, or give the pictures of then."
+        )
     try:
         trained_by = base.create(method, card["hyper"])
     except UserError as error:
@@ -69,12 +76,12 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
             f"({error}); train the network again."
         ) from error
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
-    task = None if task_of(net).classifies else net.partition("-")[0]
     known = {
         "source": source,
         "trained_on": trained_on,
         "accuracy": accuracy,
-        "task": task,
+        "task": None if task.classifies else net.partition("-")[0],
+        "class_names": list(task.names(trained_on)),
     }
     return module, {"net": net, "method": method, **known}
 

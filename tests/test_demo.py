@@ -82,7 +82,20 @@ def halves(rng, length):
     return np.stack([rng.permutation(np.arange(length) % 2) for _ in range(16)], 1)
 
 
-NETS = {"pedestrian-tinyped": bright_cells, "segment-tinyseg": light_and_dark, "track-tinytrk": block_signs}
+def colours():
+    """32x32 RGB to three classes: the bytes of one colour less those of the other two, a hundred-thousandth
+    each."""
+    window, shape = windows([32, 32, 3], 32, 1)
+    weights = (np.arange(3072)[:, None] % 3 == np.arange(3)).astype(int)
+    return [window, matrix("byte_mvu", weights, shape)], np.full(3, 1e-5), np.zeros(3)
+
+
+NETS = {
+    "pedestrian-tinyped": bright_cells,
+    "segment-tinyseg": light_and_dark,
+    "track-tinytrk": block_signs,
+    "folder-small": colours,
+}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +116,7 @@ def built(tmp_path_factory):
                 "source": "by hand",
                 "trained_on": "nothing",
                 "task": net.partition("-")[0],
+                "class_names": ["red", "green", "blue"] if net == "folder-small" else [],
             }
             write_json(folder / "export.json", {"stage": "export", **known})
             write_json(acc / "fold.json", {"stage": "fold"})
@@ -170,6 +184,27 @@ def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call
     drawn = np.asarray(Image.open(tmp_path / "out/a.png"))
     assert drawn.shape == (400, 640, 3)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "demo.json"]
+
+
+def test_the_likeliest_classes_of_a_picture_stand_below_it_with_a_bar_each(built, call, tmp_path):
+    """A green square in the middle of a wide red picture: 1024 pixels of 255 are a score of 2.6112 for green,
+    and as much below 0 for the others; exp(2.6112) / (exp(2.6112) + 2 exp(-2.6112)) is 98.9 %.
+    """
+    wide = np.zeros((100, 300, 3), np.uint8)
+    wide[:, :, 0] = 255
+    wide[:, 100:200] = 0, 255, 0
+    save(wide, tmp_path / "in/wide.png")
+    save(wide[:, :100], tmp_path / "in/red.bmp")
+    assert call("demo", built("folder-small"), "--image", tmp_path / "in", "-o", tmp_path / "out")[0] == 0
+    record = read_json(tmp_path / "out/demo.json")
+    assert record["checks"][0]["mismatches"] == 0 and record["checks"][0]["integers"] == 2 * 3
+    red, green = record["pictures"]
+    assert [row["class"] for row in red["likeliest"]] == ["red", "green", "blue"]  # of equal ones the first
+    assert [row["class"] for row in green["likeliest"]] == ["green", "red", "blue"]
+    assert [row["percent"] for row in green["likeliest"]] == [98.9, 0.5, 0.5]
+    assert [row["score"] for row in green["likeliest"]] == [1e-5 * 261120, -1e-5 * 261120, -1e-5 * 261120]
+    drawn = np.asarray(Image.open(tmp_path / "out/wide.png"))
+    assert drawn.shape[1] == 600 and (drawn[100, 300] == (0, 255, 0)).all()
 
 
 def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
@@ -394,22 +429,22 @@ PED, TRK = "pedestrian-tinyped", "track-tinytrk"
         (PED, ["--video", "none.mp4"],
         "VIDEO: '{root}/none.mp4' does not exist; give the path of a file or a folder."),
         (PED, ["--image", "nothing"],
-        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff); "
-        "give a folder of some, or a file."),
+        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff, "
+        ".avif, .dds, .ico, .jp2, .pcx, .qoi, .sgi, .tga); give a folder of some, or a file."),
         (PED, ["--video", "nothing"],
-        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff); "
-        "give a folder of some, or a file."),
+        "{root}/nothing: holds no picture (.jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .gif, .tif, .tiff, "
+        ".avif, .dds, .ico, .jp2, .pcx, .qoi, .sgi, .tga); give a folder of some, or a file."),
         (PED, ["--image", "zero.png"],
         "{root}/zero.png: no readable picture (the file is empty); fetch the file again."),
         (PED, ["--image", "cut.jpg"],
         "{root}/cut.jpg: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, "
-        "TIFF); fetch the file again."),
+        "TIFF, AVIF, DDS, ICO, JPEG2000, PCX, QOI, SGI, TGA); fetch the file again."),
         (PED, ["--image", "notes.txt"],
         "{root}/notes.txt: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, "
-        "TIFF); fetch the file again."),
+        "TIFF, AVIF, DDS, ICO, JPEG2000, PCX, QOI, SGI, TGA); fetch the file again."),
         (PED, ["--image", "late"],
         "{root}/late/2.png: no readable picture (it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, "
-        "GIF, TIFF); fetch the file again."),
+        "GIF, TIFF, AVIF, DDS, ICO, JPEG2000, PCX, QOI, SGI, TGA); fetch the file again."),
         (PED, ["--video", "sizes"],
         "{root}/sizes/2.png: is 64 x 50 pixels, and its annotation or first frame says 64 x 48; take both "
         "from one release of the set."),
@@ -474,17 +509,14 @@ def test_a_video_that_ends_early_is_one_sentence_and_leaves_nothing(built, call,
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-@pytest.mark.parametrize(
-    ("net", "why"),
-    [("mnist-tfc", "mnist-tfc gives one class for a picture"), (None, "a network of your own has no task")],
-)
-def test_a_network_whose_answers_are_no_drawing_is_refused(wrong, net, why):
+def test_a_network_from_a_file_is_refused_as_nobody_says_what_its_scores_mean(wrong):
+    net = inputs.network_of({"net": "mnist-cnn", "method": "imported"})
     with pytest.raises(UserError) as caught:
         inputs.demo_request(net, str(wrong / "ok.png"), None, None)
-    answer = (
-        f"demo: {why}, so there is nothing to draw; choose TASK= among detect, pedestrian, segment, track."
+    assert str(caught.value) == (
+        "demo: a file given as MODEL has no task that says what its scores mean, so there is nothing to "
+        f"draw; choose TASK= among {', '.join(plugins.names('sw.tasks'))}."
     )
-    assert str(caught.value) == answer
 
 
 def test_make_looks_at_the_pictures_before_it_builds(tmp_path):

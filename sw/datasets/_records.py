@@ -16,7 +16,9 @@ from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.metrics.segmentation import VOID
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")  # Pillow's others start programs or read fonts
+# Pillow's others start programs, read fonts, or are no pictures of a camera or a drawing program.
+_USUAL = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")
+FORMATS = (*_USUAL, "AVIF", "DDS", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "TGA")
 MOST_PIXELS = 100_000_000
 
 

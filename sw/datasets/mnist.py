@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.sw.datasets.base import checked, download, first_with, folder_of
+from xnorforge.sw.datasets.base import Absent, checked, download, first_with, folder_of
 
 SOURCE = "http://yann.lecun.com/exdb/mnist/"
 _URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -48,7 +48,13 @@ def _file(name: str) -> bytes:
     if folder is None:
         from pooch import Decompress
 
-        path = download(_URL + name + ".gz", archive, Decompress(name=name))
+        try:
+            path = download(_URL + name + ".gz", archive, Decompress(name=name))
+        except Absent as error:
+            raise Absent(
+                f"{str(error).rstrip('.')}, or train without a download on the digits that come along, "
+                "TASK=digits."
+            ) from error
     else:
         path = folder / name
     return checked(Path(path), unpacked)

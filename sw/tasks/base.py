@@ -14,6 +14,8 @@ import torch.nn.functional as F
 
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError
+from xnorforge.sw.decode.square import fitted
+from xnorforge.sw.draw import bars
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Task:
         follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
         reach: pixels by which `augment` moves an image each way, at most; None where it does something else.
         moved_words: `recipe_words` with {} for that number.
+        data_option: of a command line, where the pictures are the user's own.
     """
 
     shape: tuple[int, int, int]
@@ -57,6 +60,7 @@ class Task:
     follows = False
     reach: int | None = None
     moved_words = ""
+    data_option = ""
 
     def move_by(self, shift: int) -> None:
         """Let `augment` move images by up to `shift` pixels; by as many as ever where it is -1.
@@ -139,16 +143,26 @@ class Task:
         """The frame, uint8 (C, H, W), from which an accelerator learns the same."""
         raise NotImplementedError
 
+    def stamp(self) -> dict:
+        """What a card notes of pictures that are no published set, so that weights are not taken for others;
+        else nothing.
+        """
+        return {}
+
     def names(self, _trained_on: str) -> tuple[str, ...]:
         """What the first classes are called, for a network trained on the pictures that a card describes
         so.
         """
         return ()
 
+    def as_input(self, picture: np.ndarray) -> np.ndarray:
+        """A picture of any size, uint8 (H, W, 3), as the network sees it, uint8 `shape`."""
+        return fitted(picture, self.shape)
+
     def shown(
-        self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], box=None
+        self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], _box=None
     ) -> Iterator[tuple]:
-        """Draw what a network finds in pictures of any size; a task that draws nothing leaves this as it is.
+        """Draw what a network finds in pictures of any size; of classes the likeliest, below the picture.
 
         Args:
             run: as `judged` takes it.
@@ -159,7 +173,10 @@ class Task:
         Yields:
             For each picture the drawing, uint8 (H, W, 3), and what it shows, in numbers, for a record.
         """
-        raise NotImplementedError
+        for picture in pictures:
+            [scores] = run(self.as_input(picture)[None])
+            scores = scores.ravel()
+            yield bars.draw_bars(picture, scores, names), bars.describe_bars(scores, names)
 
     def examples(self) -> list[tuple]:
         """What a report shows of the test set: (name, pictures, box) each, as `shown` takes them; the last

@@ -11,6 +11,7 @@ from xnorforge.sw.tasks.base import Images
 
 USUAL = "cnv"
 HELD_OUT = 2500
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _PIXELS = {"exact": "exact pixels", "jpeg": "JPEG copies"}
 
 
@@ -58,6 +59,9 @@ class Task(base.Task):
                 "XNORFORGE_DATA nor downloaded"
             )
             return Images(images, np.full(len(images), -1), what)
+
+    def names(self, _trained_on):
+        return CLASSES
 
     def augment(self, images, rng):
         return base.shifted(images, reach=self.reach, mirrored=True, fill=128, rng=rng)

@@ -1,6 +1,7 @@
 """Handwritten digits: 10 classes, 28x28 grey (LeCun, Cortes, Burges, "The MNIST database", 1998)."""
 
 from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.decode.square import bright_on_dark
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images
 
@@ -32,6 +33,13 @@ class Task(base.Task):
         images, labels = mnist_images.shipped()
         images, labels = images[:count], labels[:count]
         return Images(images, labels, f"the first {len(images):,} test images of MNIST")
+
+    def names(self, _trained_on):
+        return tuple("0123456789")
+
+    def as_input(self, picture):
+        """Dark digits on light paper are inverted."""
+        return bright_on_dark(super().as_input(picture))
 
     def augment(self, images, rng):
         return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)

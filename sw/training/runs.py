@@ -10,7 +10,8 @@ WEIGHTS = "weights.safetensors"
 
 def made_up(card: dict) -> bool:
     """Whether a network was trained on pictures that a program drew, by its card."""
-    return MADE_UP in card.get("data", {}).get("trained_on", "")
+    data = card.get("data", {})
+    return "pictures" not in data and MADE_UP in data.get("trained_on", "")  # those are the user's own
 
 
 def own(folder: Path) -> Path | None:

@@ -141,6 +141,8 @@ def train(
     settings["recipe"] = taken.stated()
     if recipe != recipes.OURS:
         settings["recipe_name"] = recipe
+    if stamp := task.stamp():
+        settings["pictures"] = stamp["pictures"]
     task.move_by(taken.shift)
     if distributed.ranks() > 1:
         settings["ranks"] = distributed.ranks()
@@ -163,7 +165,7 @@ def train(
     network = task.prepared(chosen.deploy(net, run.network.cpu()))
     record = settings | {
         "hyper": asdict(chosen),
-        "command": _command(settings),
+        "command": _command(settings, task.data_option),
         **describe_run(run, network),
     }
     rows = [stated(network, images, task) for images in task.test_sets()]
@@ -190,7 +192,12 @@ def describe_run(run: Run, network: nn.Module) -> dict:
     """What a card says of a finished run: the pictures, and how many of those that watched it are right."""
     training, held_out = run.sets
     return {
-        "data": {"trained_on": training.what, "held_out": held_out.what, "varied": run.task.recipe_words},
+        "data": {
+            "trained_on": training.what,
+            "held_out": held_out.what,
+            "varied": run.task.recipe_words,
+            **run.task.stamp(),
+        },
         "held_out_accuracy": evaluate_network(network, held_out, run.task),
     }
 
@@ -319,7 +326,7 @@ def stated(network: nn.Module, images: Images, task: Task, intervals: bool = Tru
     return {"set": images.what, **task.judged(run, images, intervals)}
 
 
-def _command(settings: dict) -> str:
+def _command(settings: dict, data_option: str = "") -> str:
     """The command line that makes the same weights, where `make build` finds them; the rest of the recipe is
     the source's.
     """
@@ -336,6 +343,8 @@ def _command(settings: dict) -> str:
     command += f" --recipe {shlex.quote(settings['recipe_name'])}" if "recipe_name" in settings else ""
     command += f" --init {shlex.quote(settings['init'].partition(': ')[0])}" if "init" in settings else ""
     command += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
+    if data_option:  # the run's folder has its name from the pictures
+        return f"{command} {data_option}"
     return f"{command} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
 
 

@@ -82,7 +82,8 @@ def test_absent_digits_without_a_network_are_named(root):
         mnist_images.images("train")
     assert str(error.value) == (
         f"train-images-idx3-ubyte.gz: not in XNORFORGE_DATA ({root}) and not downloaded (ConnectionError); "
-        "set XNORFORGE_DATA to a folder that holds it."
+        "set XNORFORGE_DATA to a folder that holds it, or train without a download on the digits that come "
+        "along, TASK=digits."
     )
 
 

@@ -302,7 +302,10 @@ def test_a_sequence_without_frames_or_boxes_is_named(tmp_path):
     assert "holds no sequence" in said(lambda: tracking.sequences(tmp_path / "empty"))
 
 
-NEITHER = "it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF"
+NEITHER = (
+    "it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF, "
+    "AVIF, DDS, ICO, JPEG2000, PCX, QOI, SGI, TGA"
+)
 
 
 def test_pictures_that_cannot_be_read_are_named(root):

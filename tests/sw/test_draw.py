@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from xnorforge.core import plugins
+from xnorforge.core.networks import usual
 from xnorforge.sw import networks
-from xnorforge.sw.draw import boxes, masks, tracks
+from xnorforge.sw.draw import bars, boxes, masks, tracks
 from xnorforge.sw.draw.canvas import COLOURS, Canvas, colour, on
 from xnorforge.sw.metrics.boxes import Found
-from xnorforge.sw.tasks.base import Task, task_of
+from xnorforge.sw.tasks.base import task_of
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 100, (600, 800, 3), np.uint8)  # darker than every ink
@@ -115,15 +117,40 @@ def test_a_track_shows_where_it_is_and_the_way_it_came():
     ).mean() > 0.9
 
 
+def test_a_bar_is_as_long_as_its_class_is_likely():
+    """Scores log 6, log 3, log 1: 60, 30 and 10 % of the widest bar's room."""
+    drawn = bars.draw_bars(PICTURE, np.log([3, 6, 1]), ("a", "bb", "ccc"))
+    assert (drawn[:600] == PICTURE).all() and drawn.shape[1] == 800
+    below, found = drawn[600:], []
+    for at in (1, 0, 2):
+        rows, columns = np.nonzero((below == colour(at)).all(2))
+        found.append((rows.min(), columns.max() - columns.min() + 1, columns.min()))
+    (first, *_), (second, *_), (third, *_) = found
+    assert first < second < third and len({left for _, _, left in found}) == 1
+    room = ((below == colour(1)).all(2) | (below == 235).all(2)).sum(1).max()
+    assert [wide / room for _, wide, _ in found] == pytest.approx([0.6, 0.3, 0.1], abs=1 / room)
+
+
+def test_five_classes_of_many_are_shown_and_the_first_of_equal_ones():
+    scores = np.array([0.0, 7, 1, 7, 2, 3, 4])
+    rows = bars.describe_bars(scores, ("a", "b"))["likeliest"]
+    assert [row["class"] for row in rows] == ["b", "class 3", "class 6", "class 5", "class 4"]
+    assert [row["score"] for row in rows] == [7, 7, 4, 3, 2]
+
+
+def test_a_long_name_is_cut_and_a_video_keeps_its_size():
+    names = ("a" * 200, "b", "c")
+    sizes = {bars.draw_bars(PICTURE[:50, :70], np.roll([9.0, 1, 0], k), names).shape for k in range(3)}
+    assert len(sizes) == 1
+
+
 def test_words_can_be_read_on_every_ink():
     luma = np.array([list(ink) for ink in COLOURS]) @ [0.299, 0.587, 0.114]
     words = np.array([on(tuple(ink)) for ink in COLOURS])[:, 0]
     assert (np.abs(luma - words) > 100).all() and len(set(COLOURS)) == len(COLOURS) >= 11
 
 
-@pytest.mark.parametrize(
-    "net", [net for net in networks.names() if type(task_of(net)).shown is not Task.shown]
-)
+@pytest.mark.parametrize("net", [usual(name) for name in plugins.names("sw.tasks")])
 @pytest.mark.parametrize("size", [(97, 211), (640, 480), (30, 20)], ids=str)
 def test_every_task_that_draws_takes_pictures_of_any_size(net, size):
     """Answers of a network that knows nothing: places lie in the picture, and the record is plain JSON."""

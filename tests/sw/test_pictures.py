@@ -14,7 +14,10 @@ from PIL import Image
 from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets._records import FORMATS, pixels, size_of
 
-KINDS = "it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF"
+KINDS = (
+    "it is cut short, or none of PNG, JPEG, BMP, WEBP, PPM, GIF, TIFF, "
+    "AVIF, DDS, ICO, JPEG2000, PCX, QOI, SGI, TGA"
+)
 
 
 def stored(kind: str) -> bytes:

@@ -1,10 +1,13 @@
 """Which training run the next build takes: not one on made-up pictures, unless its folder is named."""
 
 import json
+import shutil
 
 import pytest
 
 from xnorforge.core import plugins
+from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.stages import STAGES
 from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.training import runs
 
@@ -23,6 +26,29 @@ def test_a_run_on_real_pictures_is_taken(tmp_path):
 
 def test_a_run_on_made_up_pictures_is_not(tmp_path):
     assert runs.own(card(tmp_path / "train", synthetic.pedestrians(2).what)) is None
+
+
+def test_the_next_build_takes_the_shipped_weights_where_the_run_saw_made_up_pictures(tmp_path, monkeypatch):
+    """One epoch without the data set leaves a run in the very folder that a build looks into."""
+    monkeypatch.chdir(tmp_path)
+    asked = Request(net="pedestrian-tinyped")
+    export = next(stage for stage in STAGES if stage.name == "export")
+    asked.net_dir.mkdir(parents=True)
+    card(asked.trained, synthetic.pedestrians(2).what)
+    assert asked.options(export)["weights"] is None
+    named = Request(net="pedestrian-tinyped", weights=str(asked.trained))
+    assert named.options(export)["weights"] == str(asked.trained)
+    shutil.rmtree(asked.trained)
+    card(asked.trained, "136 pictures of Penn-Fudan")
+    assert asked.options(export)["weights"] == str(asked.trained)
+
+
+def test_a_folder_of_the_users_may_be_called_made_up(tmp_path):
+    folder = card(tmp_path / "train", "the 42 pictures of made-up kept to train on (by SHA-256)")
+    assert runs.own(folder) is None
+    data = {"trained_on": "the 42 pictures of made-up kept to train on (by SHA-256)", "pictures": "0123"}
+    (folder / "card.json").write_text(json.dumps({"data": data}))
+    assert runs.own(folder) == folder
 
 
 def test_no_run_is_none(tmp_path):

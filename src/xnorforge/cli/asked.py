@@ -10,7 +10,7 @@ import click
 
 from xnorforge.core.errors import UserError, all_slips
 from xnorforge.core.input_format import scale_of
-from xnorforge.pipeline import job, model_request, request, settings
+from xnorforge.pipeline import job, model_request, pictures, request, settings
 from xnorforge.pipeline.request import Request
 
 COUNTS = ("interval", "images", "stalled", "placed_images")
@@ -38,6 +38,7 @@ OPTIONS = (
     ),
     click.option("--images-from", help="With --model: a folder of pictures, an .npz or a .csv file."),
     click.option("--labels", help="With --images-from: a file of labels, or last: the last column."),
+    click.option("--data", help="With --task folder: your pictures, a folder that holds one per class."),
     click.option(
         "--interval",
         help="Initiation interval to reach, in cycles per frame; default: the network's or board's.",
@@ -126,6 +127,7 @@ def check(asked: Request) -> None:
         lambda: request.names(asked),
         lambda: request.plain(asked),
         lambda: model_request.given_data(asked),
+        lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data),
     ]
     for kind in ("model", "folding"):
         if given := getattr(asked, kind):

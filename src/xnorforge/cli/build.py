@@ -8,7 +8,7 @@ from xnorforge.cli import asked as builds
 from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
-from xnorforge.pipeline import job, model_request, request, run, stages
+from xnorforge.pipeline import job, model_request, pictures, request, run, stages
 from xnorforge.pipeline.listen import never_silent
 from xnorforge.pipeline.request import Request
 
@@ -75,6 +75,7 @@ def one(name: str, net_dir: Path, acc: Path, **options) -> None:
 @click.option("--images-from", help="With --model: a folder of pictures, an .npz or a .csv file.")
 @click.option("--labels", help="With --images-from: a file of labels, or last: the last column.")
 @click.option("--task", help="With --model: whose images and labels it is for.")
+@click.option("--data", help="Of folder-small: your pictures, a folder that holds one per class.")
 @click.option("-o", "--out", type=FOLDER, required=True)
 def export(net, model, scale, out, **options) -> None:
     """Write NET as QONNX with golden scores."""
@@ -83,6 +84,7 @@ def export(net, model, scale, out, **options) -> None:
     scale, offset = (None, 0.0) if scale is None else scale_of(scale)
     data = {name: options[name] for name in request.OF_MODEL if name != "offset"}
     model_request.given_data(Request(model=model and str(model), scale=scale, **data))
+    pictures.given_pictures(net, options["data"])
     one("export", out, out, net=net, model=model, scale=scale, offset=offset, **options)
 
 

@@ -13,17 +13,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import job, run, stages
 from xnorforge.pipeline.request import Request
 
-DECLARED = {stage.name: stage for stage in stages.STAGES}
-
-
-def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
-    """What stages left for others, each with its stage."""
-    return tuple(
-        (stages.path_of(output, acc.parent, acc), name)
-        for name in names
-        for output in DECLARED[name].checked()
-    )
-
 
 @cli.command(short_help="Draw what a network finds in given pictures.")
 @click.argument("acc", type=FOLDER, required=False)
@@ -50,11 +39,11 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
     reads = (
         (acc.parent / "export.json", "export"),
         (acc.parent / "lowered.npz", "lower"),
-        *left_by(acc, "fold"),
+        *stages.left_by(acc, "fold"),
     )
     with job.stage("demo", out, out / render.RECORD, reads):
         exported = read_json(acc.parent / "export.json")
-        task, given = inputs.demo_request(exported["task"] and exported["net"], image, video, box)
+        task, given = inputs.demo_request(inputs.network_of(exported), image, video, box)
         render.demo(acc, task, given, out, gif)
 
 
@@ -69,29 +58,20 @@ def package(network: str | None, asked: Request, prefix, acc: Path | None, out: 
     RTL is simulated.
     """
     from xnorforge.flows.package.sources import checked_prefix
+    from xnorforge.pipeline import packaging
 
     if prefix:
         checked_prefix(prefix)
     if network and acc:
         raise UserError(f"package: give either {network} or --acc {acc}, not both.")
-    if acc is None:
-        if network:
-            asked = builds.named(asked, network)
-        builds.check(asked)
-        if "generate" not in stages.following(asked.backend):
-            raise UserError(
-                f"package: BACKEND={asked.backend} writes a project for another tool and no RTL that could "
-                "be packaged; give BACKEND=rtl, da4ml or auto."
-            )
-        acc = asked.acc
-        builds.claim(asked)
-        run.run_stages(asked, "sim")
-    out = out or acc / "package"
-    reads = (*left_by(acc, "fold", "generate"), (acc.parent / "golden.npz", "export"))
-    with job.stage("package", out.parent, out / "package.json", reads):
-        from xnorforge.flows.package import write_package
-
-        write_package(acc, out, prefix or None)
+    if acc is not None:
+        packaging.write_from(acc, out, prefix)
+        return
+    if network:
+        asked = builds.named(asked, network)
+    builds.check(asked)
+    builds.claim(asked)
+    packaging.package_rtl(asked, out, prefix)
 
 
 def print_report(acc: Path, as_json: bool = False) -> None:
@@ -152,6 +132,6 @@ def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int) -> 
     elif ctx.get_parameter_source("images") is ParameterSource.COMMANDLINE:
         old_word("--images", "--frames")
         frames = asked.images
-    for path, writer in left_by(acc, "export", "lower", "fold", "sim", "synth"):
+    for path, writer in stages.left_by(acc, "export", "lower", "fold", "sim", "synth"):
         intact(path, writer)
     click.echo(table(acc, frames))

@@ -6,7 +6,7 @@ import click
 
 from xnorforge.cli.main import FILE, FOLDER, cli
 from xnorforge.core.progress import say
-from xnorforge.pipeline import request
+from xnorforge.pipeline import pictures, request
 from xnorforge.pipeline.job import stage
 
 RECIPE = click.option(
@@ -17,11 +17,13 @@ RECIPE = click.option(
     help="ours, paper, or a method's name for its paper's; what differs behind commas.",
 )
 TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may then leave out this prefix.")
+DATA = click.option("--data", help="With --task folder: your pictures, a folder that holds one per class.")
 
 
 @cli.command()
 @click.argument("net", required=False)
 @TASK
+@DATA
 @click.option("--method", default="ste", show_default=True, help="Training method of sw/methods.")
 @click.option(
     "-o",
@@ -47,7 +49,7 @@ TASK = click.option("--task", help="mnist, cifar10, pedestrian, …: NET may the
 @RECIPE
 @click.option("--init", type=FOLDER, help="Start from the latents and norms of the run in this folder.")
 @click.option("--guide", type=FOLDER, help="Of METHODs with a guide: the run of train-float that it is.")
-def train(net, task, method, out, epochs, lr, seed, threads, hyper, recipe, init, guide):
+def train(net, task, data, method, out, epochs, lr, seed, threads, hyper, recipe, init, guide):
     """Train NET, or continue the run in the same folder."""
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
@@ -56,12 +58,13 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper, recipe, init
     given: dict[str, object] = dict(request.assignment(text) for text in hyper)
     if guide is not None:
         given["guide"] = str(guide)
-    looked = request.Request(net=net, method=method).net_dir / "train"  # where a build looks for weights
+    _pictures(net, data)
+    looked = request.Request(net=net, method=method, data=data or None).trained
     out = out or looked
     with stage("train", out):
         start = str(init) if init else None
         train(net, method, out, epochs, seed, threads, given, lr, recipe, start)
-    build = f"make build NET={net} METHOD={method}"
+    build = f"make build NET={net} METHOD={method}" + (f" DATA={data}" if data else "")
     if runs.own(out) is None:
         use = f"; trained on made-up pictures: only `{build} WEIGHTS={out}` takes these weights"
     else:
@@ -69,9 +72,17 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper, recipe, init
     say(f"train     done -> {out}{use}")
 
 
+def _pictures(net: str, data: str | None) -> str:
+    """Check DATA and hand it over; what it adds to the names of folders, with a dash in front."""
+    pictures.given_pictures(net, data)
+    pictures.hand_over(data)
+    return f"-{pictures.plain_name(data)}" if data else ""
+
+
 @cli.command("train-float")
 @click.argument("net", required=False)
 @TASK
+@DATA
 @click.option(
     "-o", "--out", type=FOLDER, help="Folder for checkpoint, curve and card; default: out/<net>-float."
 )
@@ -90,14 +101,15 @@ def train(net, task, method, out, epochs, lr, seed, threads, hyper, recipe, init
     help="Threads of torch; the last bits depend on it.",
 )
 @RECIPE
-def train_float(net, task, out, epochs, lr, seed, threads, recipe):
+def train_float(net, task, data, out, epochs, lr, seed, threads, recipe):
     """Train NET in full precision (real weights and ReLU), as a reference; it cannot be built."""
     from xnorforge.core.accuracy import row_text
     from xnorforge.sw.training.full_precision import train_full_precision
 
     net = request.network_name(net, task)
-    before = Path("out") / f"{net}-twin"  # the folder's name until 0.1; a run in it goes on there
-    out = out or (before if before.exists() else Path("out") / f"{net}-float")
+    name = net + _pictures(net, data)
+    before = Path("out") / f"{name}-twin"  # the folder's name until 0.1; a run in it goes on there
+    out = out or (before if before.exists() else Path("out") / f"{name}-float")
     with stage("train-float", out):
         card = train_full_precision(net, out, epochs, lr, seed, threads, recipe)
     for row in card["accuracy"]:
@@ -107,6 +119,7 @@ def train_float(net, task, out, epochs, lr, seed, threads, recipe):
 @cli.command()
 @click.argument("net", required=False)
 @TASK
+@DATA
 @click.option(
     "--methods",
     default="",
@@ -127,12 +140,13 @@ def train_float(net, task, out, epochs, lr, seed, threads, recipe):
 @click.option(
     "--board", help="Board of hw/boards: build each method's first run for it, and add what that costs."
 )
-@click.option("-o", "--out", type=FOLDER, default="out/compare", show_default=True)
-def compare(net, task, methods, seeds, epochs, threads, jobs, board, out):
+@click.option("-o", "--out", type=FOLDER, help="Default: out/compare, with --data its name behind a dash.")
+def compare(net, task, data, methods, seeds, epochs, threads, jobs, board, out):
     """Train NET with each method and seed, export each, write a table and a plot; finished runs are kept."""
     from xnorforge.studies import compare as study
 
     net = request.network_name(net, task)
+    out = Path(f"out/compare{_pictures(net, data)}") if out is None else out
     asked = study.compare_request(net, methods, seeds, epochs, board, threads=threads, out=out)
     with stage("compare", asked.folder):
         study.compare(asked, jobs, say)

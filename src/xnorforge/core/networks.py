@@ -60,6 +60,11 @@ def usual(task: str) -> str:
     return f"{task}-{net}"
 
 
+def takes_data(net: str) -> bool:
+    """Whether a network is trained on pictures that the user gives (DATA), by its task's file."""
+    return bool(literal(plugins.place("sw.tasks", task_name(net)), "DATA"))
+
+
 @cache
 def literal(path: Path, name: str):
     """The literal that a Python file assigns to a name at its top level; None where it assigns nothing.

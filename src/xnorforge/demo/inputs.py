@@ -20,7 +20,10 @@ from xnorforge.sw.datasets import tracking
 from xnorforge.sw.datasets._records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff")
+SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff", ".avif", ".dds",
+    ".ico", ".jp2", ".pcx", ".qoi", ".sgi", ".tga",
+)  # fmt: skip
 RATE = 25.0  # frames per second of a folder of frames
 RATES = (0.01, 1000.0)  # frames per second that a video may say to have
 MOST_PIXELS = 1 << 25  # of a video's frame, of which some are held at once; 7,680 x 4,320 are fewer
@@ -51,20 +54,25 @@ class InputFrames:
     box: np.ndarray | None = None
 
 
+def network_of(exported: dict) -> str | None:
+    """The network that a record export.json is about; None where that came from a file."""
+    return None if exported["method"] == "imported" else exported["net"]
+
+
 def demo_request(
     net: str | None, image: str | None, video: str | None, box: str | None
 ) -> tuple[Task, InputFrames]:
-    """The task of a network (None: one that is no task's), and the pictures asked for.
+    """The task of a network, and the pictures asked for.
 
     Raises:
-        UserError: the network's results are not drawn, or see `given`.
+        UserError: the network is no task's (None), or see `given`.
     """
-    task = task_of(net) if net else Task()
-    if not net or type(task).shown is Task.shown:
-        every = {name: plugins.load("sw.tasks", name).Task for name in plugins.names("sw.tasks")}
-        words = ", ".join(name for name, kind in every.items() if kind.shown is not Task.shown)
-        why = f"{net} gives one class for a picture" if net else "a network of your own has no task"
-        raise UserError(f"demo: {why}, so there is nothing to draw; choose TASK= among {words}.")
+    if not net:
+        raise UserError(
+            "demo: a file given as MODEL has no task that says what its scores mean, so there is nothing to "
+            f"draw; choose TASK= among {', '.join(plugins.names('sw.tasks'))}."
+        )
+    task = task_of(net)
     return task, given(image, video, box, net.partition("-")[0], task.follows)
 
 

@@ -44,7 +44,8 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
         with artifacts.measured("numba", "numpy", "pillow", "av") as run:
             machine = Machine.of(acc, task)
             machine.keep = CHECKED
-            shown = task.shown(machine, given.frames(), task.names(exported["trained_on"]), given.box)
+            names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])
+            shown = task.shown(machine, given.frames(), names, given.box)
             rows = _drawn(shown, given, aside, gif)
         record = {
             "stage": "demo",

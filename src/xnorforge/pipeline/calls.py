@@ -23,6 +23,7 @@ def export(
     images_from=None,
     labels=None,
     task=None,
+    data=None,
 ) -> None:
     """The trained network as QONNX, with golden scores."""
     if model:
@@ -35,8 +36,10 @@ def export(
         )
     else:
         from xnorforge.flows.export import export
+        from xnorforge.pipeline.pictures import hand_over
         from xnorforge.sw.zoo import golden, load
 
+        hand_over(data)
         module, meta = load(net, method, weights and Path(weights))
         images, labels, which = golden(net)
         export(module, images, labels, net_dir, {**meta, "images": which})

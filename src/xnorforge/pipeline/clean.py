@@ -78,7 +78,7 @@ def main(words: list[str]) -> int:
     """0, or 2 with one sentence."""
     parser = argparse.ArgumentParser(prog="make clean")
     parser.add_argument("stage", nargs="?")
-    given = ("net", "task", "method", "board", "backend", "model", "weights")
+    given = ("net", "task", "data", "method", "board", "backend", "model", "weights")
     for name in given:
         parser.add_argument(f"--{name}", default="")
     found = parser.parse_args(words)

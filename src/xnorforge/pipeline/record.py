@@ -56,7 +56,7 @@ class Places:
         ]
         self.roots = [(name, os.path.realpath(path)) for name, path in roots]
         own = (asked.images_from, asked.labels_file, asked.calibration)
-        given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, *own)
+        given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, asked.data, *own)
         self.outside = [os.path.realpath(path) for path in given if path]
 
     def name(self, path: str) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.pipeline import stages
+from xnorforge.pipeline import pictures, stages
 from xnorforge.sw.training import runs
 
 NET = "mnist-cnn"
@@ -54,6 +54,7 @@ class Request:
         input_format: the integers of its input, "int8", "q4.12" or "float:calibration.npz"; None: the file's.
         images_from, labels: a folder, .npz or .csv file, and where the labels are, instead of what fits.
         task: whose images and labels it is for.
+        data: folder of pictures, where the network's task is trained on what the user gives.
         interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
         approximate: round sums of branches of more than 24 bits.
         output: "scores", or "labels" of a map.
@@ -81,6 +82,7 @@ class Request:
     images_from: str | None = None
     labels: str | None = None
     task: str | None = None
+    data: str | None = None
     interval: int | None = None
     approximate: bool = False
     output: str = "scores"
@@ -102,6 +104,7 @@ class Request:
         if self.model:
             return Path(self.model).stem
         more = [] if self.method == "ste" else [self.method]
+        more += [pictures.plain_name(self.data)] if self.data else []
         return "-".join([self.net, *more, *([Path(self.weights).name] if self.weights else [])])
 
     @property
@@ -113,6 +116,11 @@ class Request:
     def acc(self) -> Path:
         """The accelerator's folder."""
         return self.net_dir / f"{self.backend}-{self.board}"
+
+    @property
+    def trained(self) -> Path:
+        """Where `make train` leaves weights, and a build looks for them."""
+        return self.net_dir / "train"
 
     @property
     def calibration(self) -> str | None:
@@ -143,9 +151,8 @@ class Request:
             if self.model:
                 return given | {"net": None, "method": None, "weights": None}
             given = {name: value for name, value in given.items() if name not in OF_MODEL}
-            trained = self.net_dir / "train"  # weights of `make train` go before the shipped ones
-            if not self.weights and runs.own(trained):
-                given["weights"] = str(trained)
+            if not self.weights and runs.own(self.trained):  # they go before the shipped ones
+                given["weights"] = str(self.trained)
         if stage.name == "fold" and "generate" not in stages.following(self.backend):
             given["backend"] = "rtl"  # matrices of a project for another tool are folded like those of RTL
         return given

@@ -16,6 +16,7 @@ from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import STAGES, Stage, no_bitstream, path_of
+from xnorforge.sw.training import runs
 
 JOBS = 2
 
@@ -57,7 +58,37 @@ def wanted(asked: Request, until: str = "report") -> list[Stage]:
 def missing(asked: Request, until: str = "report") -> dict[str, str]:
     """Stages that have to run as things are, and why; those behind them may have to as well."""
     found = ((stage.name, record.difference(stage, asked)) for stage in wanted(asked, until))
-    return {name: why for name, why in found if why}
+    first = {"train": f"no weights in {asked.trained}"} if untrained(asked) else {}
+    return first | {name: why for name, why in found if why}
+
+
+def untrained(asked: Request) -> bool:
+    """Whether a network of the user's own pictures has no weights yet."""
+    return bool(asked.data and not asked.weights and asked.begin == "export" and not runs.own(asked.trained))
+
+
+def train_first(asked: Request, heard: bool = False) -> None:
+    """Train a network of the user's own pictures, by its recipe; `heard` and errors as of `run_stages`."""
+    train_by(
+        [asked.net, "--method", asked.method, "--data", str(asked.data), "-o", str(asked.trained)], heard
+    )
+
+
+def train_by(words: list[str], heard: bool) -> None:
+    """The verb `train` in a process of its own; `heard` and errors as of `run_stages`."""
+    command = [sys.executable, "-m", "xnorforge", "train", *words]
+    with subprocess.Popen(
+        command,
+        env=os.environ | ({"XNORFORGE_LINES": "1"} if heard else {}),
+        stdout=subprocess.DEVNULL if heard else None,
+        stderr=subprocess.PIPE if heard else None,
+        text=True,
+    ) as job:
+        said = _passed_on(job) if heard else ""
+    if job.returncode and heard:
+        raise _error("train", said, job.returncode)
+    if job.returncode:
+        raise StageFailed(max(job.returncode, 1))
 
 
 def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:
@@ -73,6 +104,8 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
         UserError, MismatchError: with `heard`: the stage's sentence.
     """
     waiting, done, ran = wanted(asked, until), set[str](), list[str]()
+    if untrained(asked):
+        train_first(asked, heard)
     planned = {stage.name for stage in waiting}
     running: dict[Future, Stage] = {}
     listener = Listener()

@@ -69,6 +69,7 @@ STAGES = (
             "images_from",
             "labels",
             "task",
+            "data",
         ),
         _DATA,
     ),
@@ -229,3 +230,11 @@ def path_of(name: str, net_dir: Path, acc: Path) -> Path:
     """Where an output lies."""
     where, _, rest = name.partition("/")
     return {"net": net_dir, "acc": acc}[where] / rest
+
+
+def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
+    """What stages left for others in an accelerator's folder and its network's, each with its stage."""
+    declared = {stage.name: stage for stage in STAGES}
+    return tuple(
+        (path_of(output, acc.parent, acc), name) for name in names for output in declared[name].checked()
+    )

@@ -1,0 +1,53 @@
+"""DATA: the folder of pictures that a network is trained on where its task brings none.
+
+Standard library only, see `stages.py`; `sw/datasets/folder.py` reads the folder.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from xnorforge.core import networks
+from xnorforge.core.errors import UserError
+
+VARIABLE = "XNORFORGE_FOLDER"  # where the data set finds its name
+
+
+def plain_name(data: str) -> str:
+    """What the folder is called in names of folders below out/."""
+    return re.sub(r"[^\w.+-]+", "_", Path(data).resolve().name).strip("_") or "pictures"
+
+
+def given_pictures(net: str | None, data: str | None) -> None:
+    """See that pictures are given where a network needs them and nowhere else.
+
+    Args:
+        net: None for a file from elsewhere.
+
+    Raises:
+        UserError: they are missing, too many, or no folder of classes.
+    """
+    wanted = net in networks.names() and networks.takes_data(net)
+    if wanted and not data:
+        raise UserError(
+            f"DATA: {net} is trained on pictures of yours; give DATA=photos/, a folder that holds a folder "
+            "of pictures per class."
+        )
+    if data and not wanted:
+        kinds = {networks.task_name(name) for name in networks.names() if networks.takes_data(name)}
+        raise UserError(
+            f"DATA: {net or 'MODEL'} is not trained on a folder; leave it out, or choose TASK= among "
+            f"{', '.join(sorted(kinds))}."
+        )
+    if data:
+        from xnorforge.sw.datasets.folder import class_folders
+
+        class_folders(Path(data))
+
+
+def hand_over(data: str | None) -> None:
+    """Name the folder to the data set, in this process and those it starts."""
+    if data:
+        os.environ[VARIABLE] = str(data)
+    else:
+        os.environ.pop(VARIABLE, None)

@@ -1,0 +1,44 @@
+"""Handwritten digits for a first training without a download: 10 classes, 8x8 grey."""
+
+from xnorforge.sw.datasets import digits
+from xnorforge.sw.decode.square import bright_on_dark
+from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks.base import Images
+
+USUAL = "cnn"
+TRAINING, WATCHED = 1297, 100
+
+
+class Task(base.Task):
+    """1,297 images to train on, the next 100 held out, the last 400 to test."""
+
+    shape = (1, 8, 8)
+    reach = 1
+    moved_words = "each image moved by up to {} pixels each way"
+    recipe_words = "each image moved by up to 1 pixel each way"
+
+    def train_sets(self):
+        images, labels = digits.images()
+        held_out = slice(TRAINING, TRAINING + WATCHED)
+        return (
+            Images(images[:TRAINING], labels[:TRAINING], "the first 1,297 of scikit-learn's digits"),
+            Images(images[held_out], labels[held_out], "the next 100 of scikit-learn's digits"),
+        )
+
+    def test_sets(self):
+        return [self.golden()]
+
+    def golden(self, count=None):
+        images, labels = (part[TRAINING + WATCHED :] for part in digits.images())
+        first = "" if count is None else f"the first {len(images[:count])} of "
+        return Images(images[:count], labels[:count], f"{first}the last 400 of scikit-learn's digits")
+
+    def augment(self, images, rng):
+        return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)
+
+    def names(self, _trained_on):
+        return tuple("0123456789")
+
+    def as_input(self, picture):
+        """Dark digits on light paper are inverted."""
+        return bright_on_dark(super().as_input(picture))

@@ -1,0 +1,64 @@
+"""Pictures of the user's own, a folder per class (DATA=): any number of classes, 32x32 RGB."""
+
+import shlex
+from functools import cached_property
+
+from xnorforge.sw.datasets import folder
+from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks.base import Images
+
+USUAL = "small"
+DATA = True  # is trained on what DATA= names
+GOLDEN = 1000  # pictures that go with an export, at most
+
+
+class Task(base.Task):
+    """Of every class a fifth of the pictures to test, a tenth to watch the training, the others to train on;
+    without a folder, made-up shapes.
+    """
+
+    shape = (3, 32, 32)
+    reach = 3
+    moved_words = "each picture moved by up to {} pixels each way"
+    recipe_words = moved_words.format(reach)
+
+    @property
+    def data_option(self) -> str:  # type: ignore[override]
+        """The folder, as it was named."""
+        root = folder.named()
+        return f"--data {shlex.quote(str(root))}" if root else ""
+
+    @cached_property
+    def _own(self) -> folder.OwnFolder | None:
+        root = folder.named()
+        return None if root is None else folder.read_folder(root)
+
+    def _part(self, which: str) -> Images:
+        own = self._own
+        return Images(*(own.part(which, self.shape) if own else folder.made_up_shapes(which, self.shape)))
+
+    @cached_property
+    def _tested(self) -> Images:
+        return self._part("test")
+
+    def train_sets(self):
+        return self._part("training"), self._part("watched")
+
+    def test_sets(self):
+        return [self._tested]
+
+    def golden(self, count=None):
+        """In the order of their contents, which mixes the classes."""
+        most, whole = min(count or GOLDEN, GOLDEN), self._tested
+        if len(whole.images) <= most:
+            return whole
+        return Images(whole.images[:most], whole.labels[:most], f"the first {most:,} of {whole.what}")
+
+    def augment(self, images, rng):
+        return base.shifted(images, reach=self.reach, mirrored=False, fill=128, rng=rng)
+
+    def names(self, _trained_on):
+        return folder.class_names()
+
+    def stamp(self):
+        return {"classes": list(self._own.classes), "pictures": self._own.digest} if self._own else {}
