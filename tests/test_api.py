@@ -4,8 +4,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import xnorforge
+from xnorforge import accelerator
+from xnorforge.core.errors import UserError
 
 sys.path.insert(0, str(Path(__file__).parent / "flows"))
 from graphs import Graph
@@ -27,3 +30,94 @@ def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator
         f"  doubt: {doubt}",
     ]
     assert (built.scores(images).sum(1) != 1).any()  # in front of the softmax
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    """Twelve inputs worth 1/255 each, in a network from a file, and what numpy makes of them."""
+    folder = tmp_path_factory.mktemp("dense")
+    rng = np.random.default_rng(1)
+    first, last = rng.choice([-1.0, 1.0], (12, 8)), rng.choice([-1.0, 1.0], (8, 3))
+    net = Graph((12,))
+    net.real("MatMul", first).sign().real("MatMul", last)
+    net.model((3,)).save(str(folder / "dense.onnx"))
+    images = rng.integers(0, 256, (2 * accelerator.BATCH + 7, 12)).astype(np.uint8)
+    built = xnorforge.build(
+        str(folder / "dense.onnx"), images=images[:50], folder=folder / "out", until="fold", scale=1 / 255
+    )
+    sums = images.astype(np.int64) @ first.astype(np.int64)
+    return built, images, np.where(sums >= 0, 1, -1) @ last
+
+
+def test_scores_are_those_of_numpy_in_every_batch(dense):
+    built, images, wanted = dense
+    np.testing.assert_array_equal(built.scores(images), wanted)
+    np.testing.assert_array_equal(built.predict(images), wanted.argmax(1))
+    assert built.input_shape == (12,) and (built.input_format.lo, built.input_format.hi) == (0, 255)
+
+
+def test_integers_of_any_type_and_floats_of_their_values_are_the_same_input(dense):
+    built, images, wanted = dense
+    for given in (images.astype(np.int64), images.astype(np.float64) / 255, images.astype(np.float32) / 255):
+        np.testing.assert_array_equal(built.scores(given[:100]), wanted[:100])
+    nearly = images[:100] / 255 + np.random.default_rng(0).uniform(-0.49, 0.49, (100, 12)) / 255
+    np.testing.assert_array_equal(built.scores(nearly), wanted[:100])
+
+
+WANTED = "give (N, 12), integers of 0 to 255 or floats of 0 to 1"
+CUT = ", with numpy.clip where what is beyond may be cut"
+
+
+@pytest.mark.parametrize(
+    ("images", "answer"),
+    [
+        (np.zeros((2, 3, 4), np.uint8), f"predict: images are uint8 (2, 3, 4); {WANTED}."),
+        (np.zeros((0, 12), np.uint8), f"predict: images are uint8 (0, 12); {WANTED}."),
+        (np.zeros((2, 12), complex), f"predict: images are complex128 (2, 12); {WANTED}."),
+        (np.full((2, 12), 256), f"predict: images hold 256 to 256; {WANTED}."),
+        (np.full((2, 12), 255.0), f"predict: images hold 255 to 255; {WANTED}{CUT}."),
+        (np.full((2, 12), np.nan), f"predict: images hold nan to nan; {WANTED}{CUT}."),
+    ],
+)  # fmt: skip
+def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
+    with pytest.raises(UserError) as caught:
+        dense[0].predict(images)
+    assert str(caught.value) == answer
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "answer"),
+    [
+        ("mnist-cnm", {}, r"NET: no 'mnist-cnm' among .*\. Did you mean 'mnist-cnn'\?"),
+        ("none.onnx", {}, r"MODEL: 'none.onnx' does not exist; give the path of a QONNX file\."),
+        ("mnist-tfc", {"bord": 1}, r"build: has no option bord; .* can be given\."),
+        ("mnist-tfc", {"scale": 0.5}, r"build: scale cannot be given for a network by name; leave it out\."),
+        ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)},
+            r"build: images, labels or input_shape cannot be given for a network by name; leave it out\."),
+        ("none.onnx", {"data": "p"}, r"build: data cannot be given for a file or module; leave it out\."),
+        ("folder-small", {}, r"DATA: folder-small is trained on pictures of yours; .*"),
+        ("mnist-tfc", {"frames": 1}, r"IMAGES: '1' is no whole number of 2 or more; .*"),
+        ("mnist-tfc", {"board": "pynq-z9"}, r"BOARD: no 'pynq-z9' among .*"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_built_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, model, given, answer):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"^{answer}$"):
+        xnorforge.build(model, **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_networks_and_boards_are_those_of_the_command_line():
+    assert {"mnist-cnn", "digits-cnn", "folder-small"} <= set(xnorforge.networks())
+    assert {"pynq-z2", "ulx3s"} <= set(xnorforge.boards())
+    with pytest.raises(AttributeError, match="has no attribute 'builds'"):
+        _ = xnorforge.builds
+
+
+def test_training_from_python_says_what_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^NET: no 'digits' among .*"):
+        xnorforge.train_network("digits")
+    with pytest.raises(UserError, match="DATA: 'nowhere' is no folder; "):
+        xnorforge.train_network("folder-small", data="nowhere")
+    assert not (tmp_path / "out").exists()

@@ -19,6 +19,7 @@ FOLDERS = {
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
 TOGETHER = (
     "__main__.py",
+    "accelerator.py",
     "api.py",
     "cli/",
     "pipeline/",

@@ -3,11 +3,12 @@
 import os
 
 __version__ = "0.1.0"
+PUBLIC = ("build", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
 
 
 def __getattr__(name: str):
-    """`xnorforge.build` and what it gives; loaded when they are asked for, as they load numpy and more."""
-    if name in ("build", "Accelerator"):
+    """`xnorforge.build` and its like; loaded when they are asked for, as they load numpy and more."""
+    if name in PUBLIC:
         from xnorforge import api
 
         return getattr(api, name)

@@ -1,0 +1,199 @@
+"""What `xnorforge.build` gives: an accelerator to ask, to report on and to hand on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import InputFormat, of_record
+from xnorforge.pipeline import run
+from xnorforge.pipeline.request import Request
+
+BATCH = 1000  # images that are simulated at once
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report of a build; as text its short form, in a notebook a link to the page.
+
+    Attributes:
+        page: report.html.
+        record: all of it, report.json (docs/report.md names the keys).
+    """
+
+    page: Path
+    record: dict[str, Any]
+
+    def __str__(self) -> str:
+        from xnorforge.flows.report import brief
+
+        return brief.as_text(self.record)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return (
+            f'<pre>{escape(str(self))}</pre><a href="{escape(str(self.page))}">{escape(str(self.page))}</a>'
+        )
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A network that was built.
+
+    Attributes:
+        network_folder: model.onnx, golden.npz, lowered.onnx and their records.
+        folder: what was built for the board: folded.onnx, rtl/, the report where the build went that far.
+        asked: the request that it was built from.
+
+    As text it says what was built, and below it the doubts and what is left to the host.
+    """
+
+    network_folder: Path
+    folder: Path
+    asked: Request
+
+    @cached_property
+    def input_format(self) -> InputFormat:
+        """The integers that it takes: `lo` to `hi`, each standing for scale * integer + offset."""
+        return of_record(self._exported["input"])
+
+    @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input, (C, H, W), or (length,) of a vector."""
+        with np.load(self.network_folder / "golden.npz") as golden:
+            shape = golden["images"].shape[1:]
+        return shape[:1] if shape[1:] == (1, 1) else shape
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """What the classes are called, in the order of the scores; empty where nobody named them."""
+        return self._exported.get("class_names", [])
+
+    @cached_property
+    def doubts(self) -> list[str]:
+        """Sentences on what may be wrong with the network's input or labels; a person has to judge them."""
+        return self._exported.get("doubts", [])
+
+    @cached_property
+    def host_function(self) -> str | None:
+        """The function that the network ends in and the host computes of the scores, as "softmax"; None where
+        it ends in its scores. It keeps their order, so that `predict` needs none of it.
+        """
+        return self._exported.get("host_function")
+
+    @cached_property
+    def _exported(self) -> dict[str, Any]:
+        return read_json(self.network_folder / "export.json")
+
+    def __str__(self) -> str:
+        said = [f"accelerator of {self._exported['net']} in {self.folder}"]
+        if self.host_function:
+            said.append(f"  left to the host: {self.host_function} of the scores")
+        return "\n".join([*said, *(f"  doubt: {text}" for text in self.doubts)])
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The flat figures of the report (`metrics.json`); of a build that ended before it, interval_bound
+        (cycles per frame) and the estimate of fold.json (lut, bram36, dsp).
+        """
+        if (self.folder / "metrics.json").exists():
+            return read_json(self.folder / "metrics.json")
+        folded = read_json(self.folder / "fold.json")
+        return {"interval_bound": folded["interval_bound"], **folded["estimate"]}
+
+    @property
+    def report(self) -> Report:
+        """The report; stages up to it that are missing or out of date are run first (minutes).
+
+        Raises:
+            UserError, MismatchError: as of `build`.
+        """
+        run.run_stages(self.asked, "report", quiet=True, heard=True)
+        return Report(self.folder / "report.html", read_json(self.folder / "report.json"))
+
+    def package(self, prefix: str | None = None, folder: str | Path | None = None) -> Path:
+        """Write the RTL for other flows (FuseSoC, Bender, Vivado, LiteX; docs/package.md), once it is
+        simulated; the stages up to that are run first where they are missing.
+
+        Args:
+            prefix: what all modules begin with; None: the network's name.
+            folder: where, replaced whole; None: `package` in the accelerator's folder.
+
+        Returns:
+            That folder.
+
+        Raises:
+            UserError: no prefix of names, a folder with other files, or as of `build`.
+            MismatchError: as of `build`.
+        """
+        from xnorforge.pipeline.packaging import package_rtl
+
+        return package_rtl(self.asked, Path(folder) if folder else None, prefix, heard=True)
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Scores of images by the bit simulator, whose integers are those of the RTL; in front of
+        `host_function`.
+
+        Args:
+            images: (N, *input_shape), N of 1 or more; integers of the accelerator's input
+                (`input_format.lo` to `.hi`; pixels of 0 to 255 in most networks), or floats as the network
+                itself takes them, each replaced by the nearest of these integers' values.
+
+        Returns:
+            float64 (N, classes), or (N, C, H, W) of a map.
+
+        Raises:
+            UserError: another type or shape, or numbers that the input does not hold.
+        """
+        from xnorforge.sim.machine import scored
+
+        with np.load(self.network_folder / "lowered.npz") as lowered:
+            scale, bias = lowered["scale"], lowered["bias"]
+        return np.concatenate([scored(part, scale, bias) for part in self._answers(self._integers(images))])
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Index of the largest score, the first of equal ones, int64 (N,), or (N, H, W) of a map; argument
+        and errors as of `scores`.
+        """
+        return self.scores(images).argmax(1)
+
+    def _answers(self, integers: np.ndarray) -> Iterator[np.ndarray]:
+        for at in range(0, len(integers), BATCH):
+            yield self._simulator.run(integers[at : at + BATCH])[self._simulator.ops[-1].name]
+
+    def _integers(self, images: np.ndarray) -> np.ndarray:
+        """Images as integers of the input, (N, C, H, W)."""
+        images, form = np.asarray(images), self.input_format
+        low, high = (float(end) for end in form.values(np.array([form.lo, form.hi])))
+        wanted = (
+            f"(N, {', '.join(map(str, self.input_shape))}), integers of {form.lo} to {form.hi} or floats of "
+            f"{low:.6g} to {high:.6g}"
+        )
+        kind = images.dtype.kind
+        if kind not in "iubf" or images.shape[1:] != self.input_shape or not len(images):
+            raise UserError(f"predict: images are {images.dtype} {images.shape}; give {wanted}.")
+        if kind == "f":
+            half = form.scale / 2
+            if not ((images >= low - half) & (images <= high + half)).all():  # which no NaN is
+                raise UserError(
+                    f"predict: images hold {images.min():.6g} to {images.max():.6g}; give {wanted}, with "
+                    "numpy.clip where what is beyond may be cut."
+                )
+            integers = form.nearest(images)
+        else:
+            if images.min() < form.lo or images.max() > form.hi:
+                raise UserError(f"predict: images hold {images.min()} to {images.max()}; give {wanted}.")
+            integers = images
+        return form.stored(integers).reshape(*images.shape, *[1] * (4 - images.ndim))
+
+    @cached_property
+    def _simulator(self):
+        from xnorforge.sim.bits import BitSimulator
+
+        return BitSimulator(self.folder / "folded.onnx")
