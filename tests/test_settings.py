@@ -39,6 +39,16 @@ def test_the_file_beside_a_result_asks_for_the_same(tmp_path, monkeypatch, optio
     assert path.stat().st_mtime_ns == before
 
 
+def test_a_folder_of_pictures_is_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    asked = builds.resolve({"task": "folder", "data": "photos"})
+    asked.acc.mkdir(parents=True)
+    settings.write_settings(asked)
+    assert builds.resolve({"config": str(asked.acc / "build.toml")}) == asked
+
+
 def config(tmp_path, text):
     (tmp_path / "c.toml").write_text(text)
     return str(tmp_path / "c.toml")

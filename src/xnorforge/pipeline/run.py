@@ -82,13 +82,13 @@ def train_by(words: list[str], heard: bool) -> None:
         env=os.environ | ({"XNORFORGE_LINES": "1"} if heard else {}),
         stdout=subprocess.DEVNULL if heard else None,
         stderr=subprocess.PIPE if heard else None,
-        text=True,
-    ) as job:
-        said = _passed_on(job) if heard else ""
-    if job.returncode and heard:
-        raise _error("train", said, job.returncode)
-    if job.returncode:
-        raise StageFailed(max(job.returncode, 1))
+    ) as child:
+        said = hear(child.stderr, "train", Listener()) if child.stderr else ""
+    code = child.returncode
+    if code and heard:
+        raise _error("train", said, code)
+    if code:
+        raise StageFailed(max(code, 1))
 
 
 def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:

@@ -23,7 +23,7 @@ SAME = (
     "board", "backend", "interval", "approximate", "output", "folding", "images", "stalled", "waves", "pnr",
     "freq", "placed_images",
 )  # fmt: skip
-OF_NETWORK = ("net", "method", "weights")
+OF_NETWORK = ("net", "method", "weights", "data")
 OF_FILE = ("model", "scale", "input", "images_from", "labels", "task")
 KEYS = (*OF_NETWORK, *OF_FILE, *SAME, "seeds")
 
@@ -82,5 +82,6 @@ def merged(given: dict[str, Any], path: Path) -> dict[str, Any]:
     found = read_settings(path)
     own = {name: value for name, value in given.items() if value not in (None, "", False)}
     if own.keys() & {"net", "task", "model"}:
-        found = {name: value for name, value in found.items() if name not in (*OF_FILE, "net", "weights")}
+        others = {*OF_FILE, *OF_NETWORK} - {"method"}
+        found = {name: value for name, value in found.items() if name not in others}
     return found | own
