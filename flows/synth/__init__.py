@@ -1,38 +1,28 @@
-"""Resources: every layer through Yosys, in processes side by side, cached by what went in, summed per
-operator.
+"""Resources: every layer through Yosys, in processes side by side, kept by what went in (`mapping.py`) and
+summed per operator.
 
 What is counted is the netlist that `netlist/` holds, that the netlist simulation runs, and that place and
 route (flows/route) starts from. Nothing is estimated here, and no clock is stated.
 """
 
-import hashlib
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections import ChainMap, Counter
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
-from xnorforge.core.progress import progress
 from xnorforge.flows.backends.rtl import write_layer
-from xnorforge.flows.synth import cells, yosys_job
+from xnorforge.flows.synth import cells, mapping, yosys_job
+from xnorforge.flows.synth.mapping import TOP, Mapped
 from xnorforge.hw import boards, families
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
 
-TOP = "xf_top"
-# Layers with less than this many bytes of memory files and generated modules share one process with the top:
-# a process spends about 3 s before the first gate, and without a large matrix little after it.
-SMALL = 2000
 # A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
 
@@ -58,21 +48,13 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
-        work = _jobs(acc / "rtl", rtl, board.family)
-        with ThreadPoolExecutor(jobs) as pool, progress("synth: mapped", len(work), "parts") as advance:
-            results = []
-            for result in pool.map(lambda job: _cached(acc / "rtl", job), work):
-                results.append(result)
-                advance()
-        cells_of, texts = (
-            ChainMap(*(counted for counted, _ in results)),
-            ChainMap(*(text for _, text in results)),
-        )
+        modules = mapping.modules(acc / "rtl", rtl, board.family, cache_dir(), rtl["layers"])
+        mapped = mapping.map_all(acc / "rtl", rtl, board.family, modules, jobs)
         with artifacts.whole(acc / "netlist") as aside:
             aside.mkdir()
-            for module, text in texts.items():
-                (aside / f"{module}.v").write_text(text)
-    own = {module: _own(cells_of[module], rtl["modules"], board.family) for module in [*rtl["modules"], TOP]}
+            for module, one in mapped.items():
+                (aside / f"{module}.v").write_text(one.text)
+    own = {module: _own(one.cells, rtl["modules"], board.family) for module, one in mapped.items()}
     operators = [
         {"name": layer["node"], "op": layer["op"], "module": layer["module"], **own[layer["module"]]}
         for layer in rtl["layers"]
@@ -80,13 +62,15 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     total = cells.add(own.values())
     record = {
         "stage": "synth",
-        "checks": [_netlist_check(cells_of, texts), _sum_check(own, total, board.family)],
+        "checks": [_netlist_check(mapped), _sum_check(own, total, board.family)],
         "net": Path(net_dir).name,
         "board": board.name,
         "part": board.part,
         "family": board.family,
         "stage_of_figures": "Yosys cells, before packing and routing",
-        "synthesis": yosys_job.script({**work[0], "folder": "netlist"}),
+        "synthesis": yosys_job.script(
+            {**mapping.layer_job(modules[0].files, board.family), "folder": "netlist"}
+        ),
         "operators": operators,
         "top": own[TOP],
         "total": total,
@@ -118,8 +102,8 @@ def _alone(op: HwOp, family: str) -> dict:
             shutil.copyfile(path, folder / path.name)
         layer = write_layer(folder, 0, op)
         rtl = {"library": [path.name for path in own], "headers": [path.name for path in common]}
-        cells_of, _ = _cached(folder, _job(folder, rtl, family, layer["module"], [layer], []))
-        return _own(cells_of[layer["module"]], [], family)
+        found = mapping.modules(folder, rtl, family, cache_dir(), [layer])
+        return _own(mapping.map_all(folder, rtl, family, found, 1)[layer["module"]].cells, [], family)
 
 
 def _needs_yosys() -> None:
@@ -136,13 +120,13 @@ def _own(counted: dict[str, int], modules: list[str], family: str) -> dict:
     return {"cells": own, **cells.resources(own, family)}
 
 
-def _netlist_check(cells_of, texts) -> dict:
+def _netlist_check(mapped: dict[str, Mapped]) -> dict:
     """The cells that stand in the netlist files against Yosys' count of them, per module and type."""
     wrong = 0
-    for module, counted in cells_of.items():
-        present = Counter(_CELL.findall(texts[module]))
-        wrong += sum(present[kind] != counted.get(kind, 0) for kind in {*present, *counted})
-    count = sum(sum(counted.values()) for counted in cells_of.values())
+    for one in mapped.values():
+        present = Counter(_CELL.findall(one.text))
+        wrong += sum(present[kind] != one.cells.get(kind, 0) for kind in {*present, *one.cells})
+    count = sum(sum(one.cells.values()) for one in mapped.values())
     return artifacts.check(
         "netlist = counted cells", 0, wrong, count, "instances in the netlist files against Yosys' count"
     )
@@ -191,79 +175,3 @@ def cache_dir() -> Path:
 
 def _number(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
-
-
-def _jobs(folder: Path, rtl: dict, family: str) -> list[dict]:
-    """One job per large layer, longest first, and one for the top with all small ones; each with the key of
-    its result.
-    """
-    size = {
-        layer["module"]: sum(
-            (folder / name).stat().st_size for name in [*layer["memories"], *layer["generated"]]
-        )
-        for layer in rtl["layers"]
-    }
-    large = sorted(
-        (one for one in rtl["layers"] if size[one["module"]] >= SMALL), key=lambda one: -size[one["module"]]
-    )
-    small = [layer for layer in rtl["layers"] if layer not in large]
-    jobs = [_job(folder, rtl, family, layer["module"], [layer], []) for layer in large]
-    return [*jobs, _job(folder, rtl, family, TOP, small, large)]
-
-
-def _job(folder: Path, rtl: dict, family: str, top: str, layers: list[dict], stubs: list[dict]) -> dict:
-    generated = sorted({name for layer in layers for name in layer["generated"]})
-    glue = [rtl["top"]] if top == TOP else []
-    job: dict[str, Any] = {
-        "family": family,
-        "top": top,
-        "modules": [layer["module"] for layer in layers] + ([TOP] if glue else []),
-        "sources": [*rtl["library"], *generated, *(layer["file"] for layer in layers), *glue],
-        "stubs": [layer["file"] for layer in stubs],
-        "defines": list(families.load(family).defines),
-        "folder": "",
-        "own": top == TOP and "control" in rtl,
-    }
-    read = [
-        *rtl["headers"],
-        *job["sources"],
-        *job["stubs"],
-        *(name for layer in layers for name in layer["memories"]),
-    ]
-    stated = json.dumps(
-        [yosys_job.script(job), version("pyosys"), read, artifacts.digest(*(folder / name for name in read))]
-    )
-    return {**job, "key": hashlib.sha256(stated.encode()).hexdigest()[:32]}
-
-
-def _cached(folder: Path, job: dict) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
-    """Cells by type, and the netlist's text, of every module of a job, from the cache or from Yosys."""
-    kept = cache_dir() / job["key"]
-    if not kept.is_dir():
-        with artifacts.whole(kept) as aside:
-            aside.mkdir()
-            _yosys_process(folder, {**job, "folder": str(aside)})
-    counted = artifacts.read_json(kept / "cells.json")["modules"]
-    return (
-        {
-            module: dict(sorted(counted[f"\\{module}"]["num_cells_by_type"].items()))
-            for module in job["modules"]
-        },
-        {module: (kept / f"{module}.v").read_text() for module in job["modules"]},
-    )
-
-
-def _yosys_process(folder: Path, job: dict) -> None:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as stated:
-        json.dump(job, stated)
-        stated.flush()
-        command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", stated.name]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or [
-            "no message"
-        ]
-        raise UserError(
-            f"synth: Yosys cannot map {', '.join(job['modules'])} for the family {job['family']}: "
-            f"{said[0].strip()}"
-        )

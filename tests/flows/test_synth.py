@@ -4,15 +4,21 @@ message.
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+import onnx
 import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
-from xnorforge.flows.synth import cells
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.bind import OPS, bind
+from xnorforge.flows.fold import folded_graph
+from xnorforge.flows.synth import cells, content, mapping
 from xnorforge.hw import boards
+from xnorforge.hw.graph import in_a_row
 
 PORTS = """
   input logic clk_i, input logic rst_ni,
@@ -89,7 +95,7 @@ def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(ac
 def test_a_second_synthesis_takes_the_cache_and_gives_the_same_bytes(acc, monkeypatch):
     synth.synthesise(acc, acc.parent)
     first = {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()}
-    monkeypatch.setattr(synth, "_yosys_process", lambda _, job: pytest.fail(f"{job['top']} was not cached"))
+    monkeypatch.setattr(mapping, "run", lambda _, job, called: pytest.fail(f"{called} was not cached"))
     synth.synthesise(acc, acc.parent)
     assert {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()} == first
 
@@ -168,3 +174,81 @@ def test_yosys_installed_in_a_folder_that_a_shell_would_read_otherwise(acc, tmp_
     shutil.copytree(installed, strange / "pyosys")
     monkeypatch.setenv("PYTHONPATH", str(strange))
     assert synth.synthesise(acc, acc.parent)["total"]["ff"] == 3
+
+
+def test_a_layer_at_another_place_under_another_name_is_not_mapped_again(acc, monkeypatch):
+    """One more layer in front moves it: only the top and what is new are mapped, and names are restored."""
+    synth.synthesise(acc, acc.parent)
+    first = (acc / "netlist" / "layer_00_parity.v").read_text()
+    rtl = json.loads((acc / "rtl" / "rtl.json").read_text())
+    moved = PARITY.replace("layer_00_parity", "layer_01_later").replace("module ", "// moved\nmodule ", 1)
+    (acc / "rtl" / "layer_01_later.sv").write_text(moved)
+    top = TOP.replace("layer_00_parity u_layer", "layer_01_later u_later")
+    (acc / "rtl" / "top.sv").write_text(top)
+    layer = {**rtl["layers"][0], "module": "layer_01_later", "file": "layer_01_later.sv"}
+    (acc / "rtl" / "rtl.json").write_text(
+        json.dumps({**rtl, "layers": [layer], "modules": ["layer_01_later"]})
+    )
+    mapped, run = [], mapping.run
+    monkeypatch.setattr(
+        mapping, "run", lambda folder, job, called: mapped.append(called) or run(folder, job, called)
+    )
+    synth.synthesise(acc, acc.parent)
+    assert mapped == ["xf_top"]
+    assert (acc / "netlist" / "layer_01_later.v").read_text() == first.replace(
+        "layer_00_parity", "layer_01_later"
+    )
+
+
+def _places(ops, folder):
+    """Where the results of the layers of these operators are kept, by the operator's name, and the top's."""
+    onnx.save(folded_graph(ops, "network"), folder / "folded.onnx")
+    rtl = generate(folder / "folded.onnx", folder / "rtl")
+    found = mapping.modules(folder / "rtl", rtl, "xc7", Path("cache"), rtl["layers"])
+    names = {layer["module"]: layer["node"] for layer in rtl["layers"]}
+    return {names.get(one.name, one.name): one.place for one in found}
+
+
+def test_networks_share_the_results_of_equal_layers(chains, tmp_path):
+    """Of one network with a FIFO in front of its second operator, and of one with other names and one other
+    weight, the layers that are the same are kept under the same key.
+    """
+
+    def folded(flip=False, prefix=""):
+        bounds = bind(chains["flat"]().model())
+        if flip:
+            bounds[-1].arrays["weights"] = 1 - bounds[-1].arrays["weights"]
+        named = [replace(one, name=prefix + one.name) for one in bounds]
+        return in_a_row([one.make_alone() for one in named])
+
+    plain = folded()
+    fifo = OPS["Fifo"].make("between", shape=[24], lanes=plain[1].in_stream().lanes, bits=1, depth=20)
+    folders = [tmp_path / name for name in ("plain", "longer", "other")]
+    for folder in folders:
+        folder.mkdir()
+    alone = _places(plain, folders[0])
+    longer = _places(in_a_row([plain[0], fifo, *plain[1:]]), folders[1])
+    assert len(set(alone.values())) == len(alone) == 4
+    assert {name for name, place in longer.items() if place not in alone.values()} == {"between", "xf_top"}
+    other = _places(folded(flip=True, prefix="my_"), folders[2])
+    assert {name for name, place in other.items() if place not in alone.values()} == {"my_fc1", "xf_top"}
+
+
+def test_a_file_of_the_library_counts_where_it_is_used(tmp_path):
+    """By a module's name, by an include, and through another file; not where only a comment names it."""
+    for name, text in {
+        "xf_a.sv": '`include "xf_h.svh"\nmodule xf_a; xf_b u_b (); endmodule\n',
+        "xf_b.sv": "module xf_b; endmodule // as xf_c\n",
+        "xf_c.sv": "module xf_c; endmodule\n",
+        "xf_h.svh": "`define H xf_d\n",
+        "two.sv": "module xf_d; endmodule\nmodule xf_e; endmodule\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    rtl = {"library": ["two.sv", "xf_a.sv", "xf_b.sv", "xf_c.sv"], "headers": ["xf_h.svh"]}
+    assert list(content.used(tmp_path, rtl, ["module top; xf_a u_a (); endmodule"])) == [
+        "xf_h.svh",
+        "two.sv",
+        "xf_a.sv",
+        "xf_b.sv",
+    ]
+    assert list(content.used(tmp_path, rtl, ["module top; xf_c u_c (); endmodule"])) == ["xf_c.sv"]

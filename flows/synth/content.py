@@ -1,0 +1,72 @@
+"""What the synthesis of a layer depends on: texts, parameters and contents of memories, and neither its name
+nor its place in the network. Equal layers of one network or of two have one result.
+"""
+
+import hashlib
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+NAME = "xf_layer"  # of the module of every layer, while it is mapped and in the cache
+_DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(?:automatic\s+)?(\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def layer_files(folder: Path, rtl: dict, layer: dict) -> dict[str, str]:
+    """The files that the synthesis of a layer reads, {name: text} in reading order, its module called `NAME`.
+
+    Args:
+        folder: `rtl/`.
+        rtl: its record: `library`, `headers`.
+        layer: an entry of `layers`: module, file, memories, generated.
+    """
+    texts = {name: (folder / name).read_text() for name in layer["generated"]}
+    texts[f"{NAME}.sv"] = renamed(bare((folder / layer["file"]).read_text()), layer["module"])
+    texts = {**used(folder, rtl, texts.values()), **texts}
+    memories = {name: (folder / name).read_text() for name in layer["memories"]}
+    return texts | {name.replace(layer["module"], NAME, 1): text for name, text in memories.items()}
+
+
+def top_files(folder: Path, rtl: dict) -> dict[str, str]:
+    """The same of the top: of the layers in it only their ports."""
+    texts = {rtl["top"]: bare((folder / rtl["top"]).read_text())}
+    ports = {
+        layer["file"]: bare((folder / layer["file"]).read_text()).partition(");")[0]
+        for layer in rtl["layers"]
+    }
+    return used(folder, rtl, texts.values()) | texts | ports
+
+
+def used(folder: Path, rtl: dict, texts) -> dict[str, str]:
+    """The files of the library, headers included, that texts name, or that these name: {file: text}, in
+    reading order.
+    """
+    known = {name: (folder / name).read_text() for name in [*rtl["headers"], *rtl["library"]]}
+    plain = {name: bare(text) for name, text in known.items()}
+    place = {word: name for name, text in plain.items() for word in _DEFINED.findall(text)}
+    place |= {Path(name).stem: name for name in known}
+    found: set[str] = set()
+    waiting = list(texts)
+    while waiting:
+        named = {place[word] for word in re.findall(r"\w+", waiting.pop()) if word in place} - found
+        found |= named
+        waiting += [plain[name] for name in named]
+    return {name: text for name, text in known.items() if name in found}
+
+
+def bare(text: str) -> str:
+    """SystemVerilog without comments and empty lines."""
+    lines = (line.rstrip() for line in _COMMENT.sub("", text).splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def renamed(text: str, module: str, name: str = NAME) -> str:
+    """A text in which `module` is called `name`, also where it begins the name of a memory file."""
+    return re.sub(rf"\b{re.escape(module)}(?=_[A-Za-z]+\.mem\b|\b)", name, text)
+
+
+def key(files: dict[str, str], commands: list[str]) -> str:
+    """What a result is kept under: files in their order, commands and version of Yosys."""
+    stated = json.dumps([commands, version("pyosys"), list(files.items())])
+    return hashlib.sha256(stated.encode()).hexdigest()[:32]

@@ -1,0 +1,169 @@
+"""Every module of a design through Yosys, each result kept under what it depends on (`content.py`).
+
+Layers with memories or generated modules are mapped by themselves, under one name for all, so that equal ones
+give equal netlists whatever they are called. The top and the layers without memories that are not kept yet
+share one process: a process spends about 3 s before the first gate, and these layers little after it. Each of
+them is kept by itself.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.core.progress import progress
+from xnorforge.flows.synth import content, yosys_job
+from xnorforge.hw import families
+
+TOP = "xf_top"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module whose netlist is wanted.
+
+    Attributes:
+        name: in the design.
+        files: what its synthesis reads; of a layer under the name `content.NAME`.
+        place: the folder where its result is kept.
+        alone: whether it is mapped by itself.
+    """
+
+    name: str
+    files: dict[str, str]
+    place: Path
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A result: cells by type, and the netlist's text."""
+
+    cells: dict[str, int]
+    text: str
+
+
+def modules(folder: Path, rtl: dict, family: str, cache: Path, layers: list[dict]) -> list[Module]:
+    """The modules of these layers of `rtl/`, and the top's where the record names one."""
+    own = [_module(content.layer_files(folder, rtl, layer), layer, family, cache) for layer in layers]
+    if "top" not in rtl:
+        return own
+    files = content.top_files(folder, rtl)
+    commands = yosys_job.script(_job(family, TOP, [TOP], list(files), []))
+    return [*own, Module(TOP, files, cache / content.key(files, commands), False)]
+
+
+def _module(files: dict[str, str], layer: dict, family: str, cache: Path) -> Module:
+    kept = cache / content.key(files, yosys_job.script(layer_job(files, family)))
+    return Module(layer["module"], files, kept, bool(layer["memories"] or layer["generated"]))
+
+
+def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int) -> dict[str, Mapped]:
+    """Results of modules by name, from the cache or from Yosys, at most `jobs` processes at a time.
+
+    Raises:
+        UserError: Yosys cannot map one.
+    """
+    missing = {one.place: one for one in found if not one.place.is_dir()}
+    alone = [one for one in missing.values() if one.alone or "top" not in rtl]
+    alone.sort(key=lambda one: -sum(map(len, one.files.values())))  # longest first
+    shared = [one for one in missing.values() if one not in alone]
+    work: list[Callable[[], None]] = [lambda one=one: _map_alone(one, family) for one in alone]  # type: ignore[misc]
+    if shared:
+        work.append(lambda: _map_shared(folder, rtl, family, shared))
+    with ThreadPoolExecutor(jobs) as pool, progress("synth: mapped", len(work), "parts") as advance:
+        for _ in pool.map(lambda one: one(), work):
+            advance()
+    return {one.name: _kept(one) for one in found}
+
+
+def layer_job(files: dict[str, str], family: str) -> dict[str, Any]:
+    """The Yosys job of a layer by itself; `folder`, where the result goes, is left open."""
+    sources = [name for name in files if name.endswith(".sv")]
+    return _job(family, content.NAME, [content.NAME], sources, [])
+
+
+def _top_job(rtl: dict, family: str, layers: list[dict], stubs: list[dict]) -> dict[str, Any]:
+    sources = [*rtl["library"], *(layer["file"] for layer in layers), rtl["top"]]
+    found = [*(layer["module"] for layer in layers), TOP]
+    return {**_job(family, TOP, found, sources, [one["file"] for one in stubs]), "own": "control" in rtl}
+
+
+def _job(family: str, top: str, found: list[str], sources: list[str], stubs: list[str]) -> dict[str, Any]:
+    return {
+        "family": family,
+        "top": top,
+        "modules": found,
+        "sources": sources,
+        "stubs": stubs,
+        "defines": list(families.load(family).defines),
+        "folder": "",
+    }
+
+
+def _map_alone(one: Module, family: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        for file, text in one.files.items():
+            (Path(name) / file).write_text(text)
+        counted, texts = run(Path(name), layer_job(one.files, family), one.name)
+    _keep(one, counted[content.NAME], texts[content.NAME])
+
+
+def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> None:
+    """The top, whether it is kept already or not, with layers; the other layers stay black boxes."""
+    names = {one.name for one in shared}
+    layers = [layer for layer in rtl["layers"] if layer["module"] in names]
+    stubs = [layer for layer in rtl["layers"] if layer["module"] not in names]
+    job = _top_job(rtl, family, layers, stubs)
+    counted, texts = run(folder, job, ", ".join(job["modules"]))
+    for one in shared:
+        text = texts[one.name]
+        _keep(one, counted[one.name], text if one.name == TOP else content.renamed(text, one.name))
+
+
+def run(folder: Path, job: dict[str, Any], called: str) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
+    """One Yosys process in `folder`: cells by type and the netlist's text, of every module of the job.
+
+    Raises:
+        UserError: Yosys fails; the text names what was mapped by `called`.
+    """
+    with tempfile.TemporaryDirectory() as results, tempfile.NamedTemporaryFile("w", suffix=".json") as stated:
+        json.dump({**job, "folder": results}, stated)
+        stated.flush()
+        command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", stated.name]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = (done.stdout + done.stderr).splitlines()
+            said = [line for line in lines if "ERROR" in line] or ["no message"]
+            what = re.sub(rf"\b{content.NAME}\b", called, said[0].strip())
+            raise UserError(f"synth: Yosys cannot map {called} for the family {job['family']}: {what}")
+        counted = artifacts.read_json(Path(results) / "cells.json")["modules"]
+        return (
+            {
+                name: dict(sorted(counted[f"\\{name}"]["num_cells_by_type"].items()))
+                for name in job["modules"]
+            },
+            {name: (Path(results) / f"{name}.v").read_text() for name in job["modules"]},
+        )
+
+
+def _keep(one: Module, cells: dict[str, int], text: str) -> None:
+    with artifacts.whole(one.place) as aside:
+        aside.mkdir(parents=True)
+        (aside / "netlist.v").write_text(text)
+        artifacts.write_json(aside / "cells.json", cells)
+
+
+def _kept(one: Module) -> Mapped:
+    text = (one.place / "netlist.v").read_text()
+    if one.name != TOP:
+        text = content.renamed(text, content.NAME, one.name)
+    return Mapped(artifacts.read_json(one.place / "cells.json"), text)
