@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
+from threadpoolctl import threadpool_limits
 
 from xnorforge.hw.ops.base import DOMAIN, HwOp
 
@@ -51,7 +52,7 @@ def enter(op: HwOp, images) -> np.ndarray:
     return images.astype(np.int64).reshape(-1, *op.in_stream().shape)
 
 
-def execute(folded, images, keep=(), block: int = 16) -> dict[str, np.ndarray]:
+def execute(folded, images, keep=(), block: int = 8) -> dict[str, np.ndarray]:
     """Run a folded graph on images, operator by operator.
 
     Args:
@@ -65,10 +66,12 @@ def execute(folded, images, keep=(), block: int = 16) -> dict[str, np.ndarray]:
     """
     ops = folded if isinstance(folded, list) else operators(folded)
     kept: dict[str, list] = {op.name: [] for op in ops if keep == "all" or op.name in keep or op is ops[-1]}
-    for start in range(0, len(images), block):
-        for op, results in _walk(ops, enter(ops[0], images[start : start + block])):
-            if op.name in kept:
-                kept[op.name].append(results[0])
+    # One thread: the products are small, and several threads spend three times as long, mostly in waiting.
+    with threadpool_limits(1, "blas"):
+        for start in range(0, len(images), block):
+            for op, results in _walk(ops, enter(ops[0], images[start : start + block])):
+                if op.name in kept:
+                    kept[op.name].append(results[0])
     return {name: np.concatenate(parts) for name, parts in kept.items()}
 
 

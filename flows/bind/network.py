@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
@@ -131,9 +132,17 @@ class Network:
         return readers[0] if len(readers) == 1 else None
 
 
-def get(node, attribute: str):
-    """An attribute of a lowered node."""
-    return getCustomOp(node).get_nodeattr(attribute)
+def get(node, attribute: str, default=None):
+    """An attribute of a lowered node; where the node does not state it `default`, or if None the operator's
+    own.
+    """
+    for stated in node.attribute:
+        if stated.name == attribute:
+            value = helper.get_attribute_value(stated)
+            return value.decode() if isinstance(value, bytes) else value
+    if default is not None:
+        return default
+    return getCustomOp(node).get_nodeattr(attribute)  # loads FINN's operators, and torch with them: 3 s
 
 
 def ints(node, attribute: str) -> list[int]:

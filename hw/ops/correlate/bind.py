@@ -9,7 +9,7 @@ from xnorforge.flows.bind.registry import takes
 @takes("MVAU")
 def correlate(network: Network, node):
     """MVAU whose weights are writable, on bits."""
-    if not get(node, "runtime_writeable_weights"):
+    if not get(node, "runtime_writeable_weights", 0):
         return None
     unit = matrix_at(network, node)
     if not unit.xnor or len(unit.nodes) > 1:
