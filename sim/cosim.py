@@ -66,6 +66,8 @@ class Run:
         cycles: cycle of every beat of the first stream out (N, beats per frame); 0 is the first clock edge
             after reset.
         first: cycle of the first input beat.
+        taken: cycle of every input beat (beats,), per stream in.
+        given: cycle of every output beat (beats,), per stream out.
         fills: highest fill of each FIFO in the lane, {instance path: entries}.
     """
 
@@ -73,6 +75,8 @@ class Run:
     more: list[np.ndarray | None]
     cycles: np.ndarray
     first: int
+    taken: list[np.ndarray]
+    given: list[np.ndarray]
     fills: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -206,8 +210,11 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     """The next lane's result; `said` is what the simulation printed, `file` is empty where it ended early."""
     lane, own = device.lanes[index], rf"\S*\.u_lane_{index}\." if len(device.lanes) > 1 else r"\S*?"
     head = np.fromfile(file, "<u8", 5).tolist()
-    taken = np.fromfile(file, "<u8", len(lane.sources))
-    asked = sum(len(x) * port.stream.beats for x, port in zip(feed.inputs, lane.sources))
+    accepted, taken, asked = 0, [], 0
+    for x, port in zip(feed.inputs, lane.sources):
+        asked += len(x) * port.stream.beats
+        accepted += int(np.fromfile(file, "<u8", 1).sum())
+        taken.append(np.fromfile(file, "<u8", len(x) * port.stream.beats).astype(np.int64))
     found = []
     for port, frames in zip(lane.sinks, feed.frames):
         beats, words = frames * port.stream.beats, -(-port.width // 32) + (port.more is not None)
@@ -228,7 +235,7 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     if came < beats:
         return Hang(
             f"{lane.name}: hangs at cycle {stopped}: {came} of {beats} output beats arrived, "
-            f"{int(taken.sum())} of {asked} input beats were accepted."
+            f"{accepted} of {asked} input beats were accepted."
         )
     if surplus:
         return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
@@ -237,4 +244,5 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     }
     outputs = [port.stream.unpack(data[:, :-1] if port.more else data) for port, _, _, data in found]
     more = [data[:, -1] if port.more else None for port, _, _, data in found]
-    return Run(outputs, more, found[0][2].reshape(feed.frames[0], -1), first, fills)
+    given = [cycles for _, _, cycles, _ in found]
+    return Run(outputs, more, given[0].reshape(feed.frames[0], -1), first, taken, given, fills)

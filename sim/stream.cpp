@@ -6,8 +6,8 @@
 // Usage: <program> <job> <result> <seed> <probe> [waves]
 // job     per lane a Job; per stream in its beats (64 bit), then these, 32-bit words, lowest first, then its gates (64 bit) and
 //         these, by their beats; per stream out how many beats to expect and how many a frame has (64 bit)
-// result  per lane a Result; per stream in how many beats were taken; per stream out how many came, the cycle of every
-//         expected beat (64 bit), then the beats (32-bit words)
+// result  per lane a Result; per stream in how many beats were taken, then the cycle of every beat; per stream out how many
+//         came, the cycle of every expected beat (64 bit), then the beats (32-bit words)
 // probe   1: also check, each cycle, that ready and valid depend on registers as the handshake rules demand
 //
 // A cycle is one rising edge; a beat's cycle is the edge that transfers it, 0 the first edge after reset.
@@ -162,6 +162,7 @@ class Source {
   Source(const Stream& stream, FILE* file, uint64_t seed) : stream_(stream), random_{seed}, noise_(stream.words()) {
     count_ = number(file);
     beats_.resize(count_ * stream.words());
+    cycle_.resize(count_);
     if (fread(beats_.data(), 4, beats_.size(), file) != beats_.size()) exit(3);
     gates_.resize(number(file));
     if (fread(gates_.data(), sizeof(Gate), gates_.size(), file) != gates_.size()) exit(3);
@@ -169,7 +170,10 @@ class Source {
 
   void restart() { at_ = 0, gate_ = 0, offered_ = false; }
   bool done() const { return at_ == count_; }
-  uint64_t taken() const { return at_; }
+  void write(FILE* file) const {
+    fwrite(&at_, sizeof at_, 1, file);
+    fwrite(cycle_.data(), 8, cycle_.size(), file);
+  }
 
   void set(bool running, uint64_t pause, const std::vector<Sink>& sinks) {
     while (gate_ < gates_.size() && gates_[gate_].beat <= at_ && sinks[gates_[gate_].sink].came() >= gates_[gate_].count) gate_++;
@@ -180,9 +184,9 @@ class Source {
     stream_.put(offered_ ? &beats_[at_ * stream_.words()] : noise());
   }
 
-  bool transfers() {
+  bool transfers(uint64_t cycle) {
     if (!offered_ || !stream_.ready.get()) return false;
-    at_++;
+    cycle_[at_++] = cycle;
     offered_ = false;
     return true;
   }
@@ -202,6 +206,7 @@ class Source {
   Random random_;
   std::vector<uint32_t> beats_, noise_;
   std::vector<Gate> gates_;
+  std::vector<uint64_t> cycle_;
   uint64_t count_ = 0, at_ = 0, gate_ = 0;
   bool offered_ = false;
 };
@@ -244,7 +249,7 @@ class Driver {
       complete = complete && sink.done();
     }
     for (auto& source : sources_) {
-      if (source.transfers()) {
+      if (source.transfers(cycle)) {
         if (!started_) result_.first = cycle;
         started_ = moved = true;
       }
@@ -284,10 +289,7 @@ class Driver {
 
   void write(FILE* file) const {
     fwrite(&result_, sizeof result_, 1, file);
-    for (const auto& source : sources_) {
-      const uint64_t taken = source.taken();
-      fwrite(&taken, sizeof taken, 1, file);
-    }
+    for (const auto& source : sources_) source.write(file);
     for (const auto& sink : sinks_) sink.write(file);
   }
 
