@@ -141,7 +141,8 @@ class HwOp(CustomOp):
     stream.
 
     What further engines know of an operator stands in files beside its `op.py`, each only where it has that
-    form: `lower.py`, `bind.py` (from ONNX), `bits.py` (bit simulator), `hls.py` (hls4ml).
+    form: `lower.py`, `bind.py` (from ONNX), `bits.py` (bit simulator), `cycles.py` (cycle model), `hls.py`
+    (hls4ml).
     """
 
     module: str

@@ -1,0 +1,10 @@
+"""Row of the cycle model."""
+
+import numpy as np
+
+from xnorforge.hw.ops._timing import Timing, some_given
+
+
+def timing(op) -> Timing:
+    """With the last beat of a pixel, one stage of keys in front."""
+    return some_given(np.arange(op.folds) == op.folds - 1, 2)

@@ -1,0 +1,8 @@
+"""Row of the cycle model."""
+
+from xnorforge.hw.ops._timing import Stop, Timing, beat_for_beat
+
+
+def timing(op) -> Timing:
+    """One register, whose beat stays until the last reader has it."""
+    return beat_for_beat(op.latency(), Stop.READER)

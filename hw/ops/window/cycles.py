@@ -1,0 +1,17 @@
+"""Row of the cycle model."""
+
+from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work
+
+
+def timing(op) -> Timing:
+    """Reader and writer of the ring wait for each other by whole rows."""
+    if op.passes_through():
+        return SKID
+    rows = op.rows()
+    beats = rows.write * op.beats
+    room = (1 << op.address_bits()) // beats * beats
+    works = [
+        Work(steps=rows.read * op.beats, needs=need * beats, frees=freed * beats)
+        for need, freed in zip(rows.need, rows.freed)
+    ]
+    return Timing(works, 1, Stop.READER, Buffer(rows.height * beats, room))

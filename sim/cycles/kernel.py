@@ -1,0 +1,303 @@
+"""The compiled kernel of the cycle model: one for all networks, which are tables.
+
+A stream carries at most one beat that is offered and not taken, because a beat is offered after the one
+before it was taken; so its state is how many were offered and taken, and the cycles of the last ones. A node
+(operator, source or sink) that sits in the work list moves beats until it needs a cycle that is not known
+yet, and wakes its neighbours. The order in which nodes are activated changes nothing.
+
+The pipeline of an operator counts its moves: `move` + `stood` = cycle, where `stood` are the cycles in which
+it stood still. When it stands still because of an output beat is known when that beat is taken
+(`xnorforge.hw.ops._timing.Stop`).
+
+Reference counts of the arrays (`_nrt`) are switched off: counting them at every call takes longer than all
+the rest.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import njit
+
+from xnorforge.core.artifacts import digest
+from xnorforge.hw.ops._timing import Stop
+from xnorforge.sim.verilate import cache_dir
+
+numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
+
+# Columns of a stream.
+OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, WAITED, STREAM_COLUMNS = range(10)
+# Columns of a node that do not change; a source and a sink have those from BEATS on.
+(KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
+ GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, BEATS,
+ PAUSE, WORDS, PACE, FRAME, NODE_COLUMNS) = range(27)  # fmt: skip
+# Columns of a node that change.
+(MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
+ FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STATE_COLUMNS) = range(20)  # fmt: skip
+PIPELINE, SOURCE, SINK = range(3)
+SPARE, RESULT, GIVEN = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN))
+# What a node waits for, where it waits.
+NOTHING, INPUT, READERS = range(3)
+# Columns of a work, as `xnorforge.hw.ops._timing.Work.row` gives them.
+TAKES, SEES, EARLY, NEEDS, STEPS, MOVES, GIVES, FREES = range(8)
+
+UNCOUNTED: dict[str, Any] = {"_nrt": False}
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@njit(cache=True, **UNCOUNTED)
+def _drawn(state):
+    """The number that the generator of stream.cpp gives in this state."""
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64(z >> np.uint64(32))
+
+
+@njit(cache=True, **UNCOUNTED)
+def _wake(node, queue, waiting, ends):
+    if not waiting[node]:
+        waiting[node] = True
+        queue[ends[1] % len(queue)] = node
+        ends[1] += 1
+
+
+@njit(cache=True, **UNCOUNTED)
+def _take(stream, cycle, streams, log, queue, waiting, ends):
+    if streams[stream, TAKEN] < streams[stream, LOGGED]:
+        log[streams[stream, LOG] + streams[stream, TAKEN]] = cycle
+    streams[stream, TAKE] = cycle
+    streams[stream, TAKEN] += 1
+    streams[stream, WAITED] += cycle - streams[stream, OFFER]
+    _wake(streams[stream, WRITER], queue, waiting, ends)
+
+
+@njit(cache=True, **UNCOUNTED)
+def _offer(stream, cycle, streams, queue, waiting, ends):
+    streams[stream, OFFER] = cycle
+    streams[stream, OFFERED] += 1
+    _wake(streams[stream, READER], queue, waiting, ends)
+
+
+@njit(cache=True, **UNCOUNTED)
+def _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+    """Input beats into the buffer; whether any."""
+    stream = links[nodes[n, INS]]
+    if streams[stream, OFFERED] == streams[stream, TAKEN]:
+        return False
+    at = states[n, WRITTEN]
+    while states[n, ALLOWED] <= at:
+        if states[n, FREED_READ] == states[n, FREED_MADE]:
+            return False
+        place = nodes[n, FREED_AT] + 2 * (states[n, FREED_READ] & nodes[n, FREED_MASK])
+        states[n, ALLOWED], states[n, ALLOWED_FROM] = memory[place], memory[place + 1]
+        states[n, FREED_READ] += 1
+    cycle = max(streams[stream, OFFER], states[n, ALLOWED_FROM])
+    memory[nodes[n, HELD_AT] + (at & nodes[n, HELD_MASK])] = cycle
+    states[n, WRITTEN] = at + 1
+    _take(stream, cycle, streams, log, queue, waiting, ends)
+    return True
+
+
+@njit(cache=True, **UNCOUNTED)
+def _give(n, nodes, states, streams, links, memory, queue, waiting, ends):
+    """Beats that the pipeline made: offer the next one, or see when it was taken; whether anything."""
+    if states[n, UNRESOLVED] == states[n, MADE]:
+        return False
+    first, last, taken = nodes[n, OUTS], nodes[n, OUTS] + nodes[n, OUT_COUNT], np.int64(-2)
+    for k in range(first, last):
+        stream = links[k]
+        if streams[stream, OFFERED] != streams[stream, TAKEN]:
+            return False
+        if streams[stream, TAKEN]:
+            taken = max(taken, streams[stream, TAKE])
+    place = nodes[n, GIVEN_AT] + 2 * (states[n, UNRESOLVED] & nodes[n, GIVEN_MASK])
+    cycle = memory[place] + states[n, STOOD_OUT]
+    stood = 0
+    if not states[n, IS_OFFERED]:
+        if nodes[n, STOP] == RESULT:
+            stood = max(0, taken + 2 - cycle)
+            cycle += stood
+        for k in range(first, last):
+            _offer(links[k], cycle, streams, queue, waiting, ends)
+        if nodes[n, STOP] != RESULT:
+            states[n, IS_OFFERED] = 1
+            return True
+    else:
+        stood = taken - cycle + (1 if nodes[n, STOP] == GIVEN else 0)
+        states[n, IS_OFFERED] = 0
+    memory[place + 1] = stood
+    states[n, STOOD_OUT] += stood
+    states[n, UNRESOLVED] += 1
+    return True
+
+
+@njit(cache=True, **UNCOUNTED)
+def _stand(n, nodes, states, memory, least, after):
+    """The first move from `least` on whose cycle is `after` or later, or -1 where it is not known yet; what
+    stops the pipeline at or before it is then part of the clock of the steps.
+    """
+    move = max(least, after - states[n, STOOD])
+    while states[n, APPLIED] < states[n, MADE]:
+        place = nodes[n, GIVEN_AT] + 2 * (states[n, APPLIED] & nodes[n, GIVEN_MASK])
+        begin = memory[place] + (1 if nodes[n, STOP] == SPARE else -1 if nodes[n, STOP] == RESULT else 0)
+        if begin > move:
+            break
+        if states[n, APPLIED] == states[n, UNRESOLVED]:
+            return -1
+        states[n, STOOD] += memory[place + 1]
+        states[n, APPLIED] += 1
+        least = max(least, begin)
+        move = max(least, after - states[n, STOOD])
+    return move
+
+
+@njit(cache=True, **UNCOUNTED)
+def _free(n, nodes, states, w, works, memory, log):
+    """Room that the last step of a work frees."""
+    if nodes[n, PERIOD] and works[w, FREES]:
+        room = states[n, PERIODS] * nodes[n, PERIOD] + works[w, FREES] + nodes[n, ROOM]
+        place = nodes[n, FREED_AT] + 2 * (states[n, FREED_MADE] & nodes[n, FREED_MASK])
+        cycle = states[n, MOVE] + states[n, STOOD] + nodes[n, FREE]
+        memory[place], memory[place + 1] = room, cycle
+        if states[n, FREED_MADE] < nodes[n, FREED_LOGGED]:
+            place = nodes[n, FREED_LOG] + 2 * states[n, FREED_MADE]
+            log[place], log[place + 1] = room, cycle
+        states[n, FREED_MADE] += 1
+
+
+@njit(cache=True, **UNCOUNTED)
+def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+    """The next step of the pipeline; whether there was one."""
+    w = nodes[n, WORKS] + states[n, WORK]
+    if not states[n, ENDING]:
+        after = np.int64(-1)
+        if works[w, NEEDS] and states[n, STEP] == 0:
+            need = states[n, PERIODS] * nodes[n, PERIOD] + works[w, NEEDS]
+            if states[n, WRITTEN] < need:
+                states[n, WAITS] = INPUT
+                return False
+            after = memory[nodes[n, HELD_AT] + ((need - 1) & nodes[n, HELD_MASK])] + nodes[n, SEEN]
+        if works[w, TAKES] | works[w, SEES]:
+            for k in range(nodes[n, IN_COUNT]):
+                if ((works[w, TAKES] | works[w, SEES]) >> k) & 1:
+                    stream = links[nodes[n, INS] + k]
+                    if streams[stream, OFFERED] == streams[stream, TAKEN]:
+                        states[n, WAITS] = INPUT
+                        return False
+                    after = max(after, streams[stream, OFFER])
+        if works[w, EARLY]:
+            for k in range(nodes[n, IN_COUNT]):
+                if (works[w, TAKES] >> k) & 1:
+                    _take(links[nodes[n, INS] + k], after, streams, log, queue, waiting, ends)
+        else:
+            move = _stand(n, nodes, states, memory, states[n, MOVE] + 1, after)
+            if move < 0:
+                states[n, WAITS] = READERS
+                return False
+            for k in range(nodes[n, IN_COUNT]):
+                if (works[w, TAKES] >> k) & 1:
+                    cycle = move + states[n, STOOD]
+                    _take(links[nodes[n, INS] + k], cycle, streams, log, queue, waiting, ends)
+            states[n, STARVED] += move - states[n, MOVE] - 1
+            states[n, BUSY] += works[w, MOVES]
+            states[n, MOVE] = move + works[w, MOVES] - 1
+            if works[w, GIVES]:
+                place = nodes[n, GIVEN_AT] + 2 * (states[n, MADE] & nodes[n, GIVEN_MASK])
+                memory[place] = states[n, MOVE] + nodes[n, LATENCY]
+                states[n, MADE] += 1
+            states[n, ENDING] = 1
+    # The cycle of the last move of the step is known when all that stops it before is.
+    if (
+        states[n, ENDING]
+        and works[w, MOVES] > 1
+        and _stand(n, nodes, states, memory, states[n, MOVE], -1) < 0
+    ):
+        states[n, WAITS] = READERS
+        return False
+    states[n, ENDING] = 0
+    states[n, STEP] += 1
+    if states[n, STEP] == works[w, STEPS]:
+        _free(n, nodes, states, w, works, memory, log)
+        states[n, STEP] = 0
+        states[n, WORK] += 1
+        if states[n, WORK] == nodes[n, WORK_COUNT]:
+            states[n, WORK] = 0
+            states[n, PERIODS] += 1
+    return True
+
+
+@njit(cache=True, **UNCOUNTED)
+def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+    moved = True
+    while moved:
+        moved = False
+        if nodes[n, PERIOD]:
+            moved |= _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
+        moved |= _give(n, nodes, states, streams, links, memory, queue, waiting, ends)
+        states[n, WAITS] = NOTHING
+        moved |= _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
+
+
+@njit(cache=True, **UNCOUNTED)
+def _source(n, nodes, random, streams, links, queue, waiting, ends):
+    """Offers its beats in the first cycle in which it does not pause, as stream.cpp does."""
+    stream = links[nodes[n, OUTS]]
+    if streams[stream, OFFERED] != streams[stream, TAKEN] or streams[stream, TAKEN] == nodes[n, BEATS]:
+        return
+    cycle = streams[stream, TAKE] + 1 if streams[stream, TAKEN] else np.int64(0)
+    if nodes[n, PAUSE]:
+        if streams[stream, TAKEN]:
+            random[n] += GOLDEN * np.uint64(streams[stream, TAKE] - streams[stream, OFFER])
+        random[n] += GOLDEN
+        while _drawn(random[n]) < nodes[n, PAUSE]:
+            random[n] += GOLDEN * np.uint64(nodes[n, WORDS] + 1)
+            cycle += 1
+    elif nodes[n, PACE]:
+        cycle = max(cycle, streams[stream, TAKEN] * nodes[n, PACE] // nodes[n, FRAME])
+    _offer(links[nodes[n, OUTS]], cycle, streams, queue, waiting, ends)
+
+
+@njit(cache=True, **UNCOUNTED)
+def _sink(n, nodes, random, streams, links, log, queue, waiting, ends):
+    """Takes a beat in the first cycle in which it does not pause."""
+    stream = links[nodes[n, INS]]
+    if streams[stream, OFFERED] == streams[stream, TAKEN]:
+        return
+    cycle = streams[stream, OFFER]
+    if nodes[n, PAUSE]:
+        drawn = random[n] + GOLDEN * np.uint64(cycle + 1)
+        while _drawn(drawn) < nodes[n, PAUSE]:
+            drawn += GOLDEN
+            cycle += 1
+    _take(links[nodes[n, INS]], cycle, streams, log, queue, waiting, ends)
+
+
+@njit(cache=True, nogil=True, **UNCOUNTED)
+def move_beats(nodes, states, random, works, streams, links, memory, log, queue, waiting, ends):
+    """Move beats until nothing moves any more.
+
+    Args:
+        nodes: int64 (nodes, NODE_COLUMNS).
+        states: int64 (nodes, STATE_COLUMNS), overwritten.
+        random: uint64 (nodes,), the generators of sources and sinks, overwritten.
+        works: int64 (works, 8), those of all operators.
+        streams: int64 (streams, STREAM_COLUMNS), overwritten.
+        links: int64 (any,), the streams in and out of the nodes.
+        memory: int64 (any,), zeros, where the nodes keep cycles.
+        log: int64 (any,), overwritten with the cycles in which beats were taken.
+        queue: int64 (nodes,), the work list, overwritten.
+        waiting: bool (nodes,), False, whether a node is in it.
+        ends: int64 (2,), 0, how many left it and entered it.
+    """
+    for k in range(len(nodes)):
+        _wake(k, queue, waiting, ends)
+    while ends[0] != ends[1]:
+        k = queue[ends[0] % len(queue)]
+        ends[0] += 1
+        waiting[k] = False
+        if nodes[k, KIND] == PIPELINE:
+            _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
+        elif nodes[k, KIND] == SOURCE:
+            _source(k, nodes, random, streams, links, queue, waiting, ends)
+        else:
+            _sink(k, nodes, random, streams, links, log, queue, waiting, ends)

@@ -1,0 +1,173 @@
+"""The cycle model against the RTL: the cycle of every beat of every stream, one operator after the other on
+the benches of tests/hw/test_ops.py, and graphs of them, with pauses at both ends.
+"""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends import rtl
+from xnorforge.hw.ops.base import numbered
+from xnorforge.hw.ops.fifo.op import Fifo
+from xnorforge.hw.ops.fork.op import Fork
+from xnorforge.hw.ops.join.op import Join
+from xnorforge.hw.ops.width.op import Width
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.hw.wrap import headers, library
+from xnorforge.sim import cosim, device
+from xnorforge.sim.cycles import CycleModel
+
+FRAMES = 5
+PACES = [((0.0, 0.0), 0), ((0.5, 0.0), 1), ((0.0, 0.5), 2), ((0.3, 0.3), 3), ((0.1, 0.7), 4), ((0.7, 0.1), 5)]
+# Where ready comes and goes, or what another stream says decides: the model refuses them.
+WITHOUT = {"correlate": 25, "upsample": 11}
+OPS = {name: plugins.load("hw.ops", name).Op.examples() for name in plugins.names("hw.ops")}
+
+
+def models(ops) -> dict:
+    """{lane: model} of operators that stand side by side, those that have a row."""
+    found = {}
+    for lane, op in enumerate(ops):
+        try:
+            found[lane] = CycleModel([op])
+        except UserError as error:
+            assert f"{op.name}: the cycle model has no row of {type(op).__name__}" in str(error)
+    return found
+
+
+def same_beats(course, tensors, cycles):
+    """Every beat of the streams in the same cycle; how many beats."""
+    for tensor, want in zip(tensors, cycles, strict=True):
+        np.testing.assert_array_equal(course.taken[tensor], want, err_msg=tensor)
+    return sum(map(len, cycles))
+
+
+def test_every_operator_has_a_row_but_those_of_which_it_is_known():
+    without = {name: len(ops) - len(models(ops)) for name, ops in OPS.items()}
+    assert {name: count for name, count in without.items() if count} == WITHOUT
+
+
+@pytest.mark.parametrize("name", sorted(set(OPS) - {"correlate"}))
+def test_every_beat_of_an_operator_is_in_the_cycle_of_the_rtl(name):
+    ops, beats = OPS[name], 0
+    rows, bench = models(ops), device.bench(ops)
+    for stall, seed in PACES:
+        runs = cosim.attempt(bench, [op.random_inputs(seed, FRAMES) for op in ops], stall, seed)
+        for lane, model in rows.items():
+            op, run, course = ops[lane], runs[lane], model.run(FRAMES, stall, seed, lane)
+            assert not course.deadlock
+            beats += same_beats(course, [*op.sources, *op.results], [*run.taken, *run.given])
+            for fill in run.fills.values():
+                assert course.operators[op.name].fill == fill
+    assert beats > 5000
+
+
+@pytest.mark.parametrize("name", sorted(set(OPS) - {"correlate"}))
+def test_the_interval_is_the_one_that_the_operator_states(name):
+    for lane, model in models(OPS[name]).items():
+        op, course = OPS[name][lane], model.run(FRAMES)
+        assert course.interval == op.cycles()
+        assert op.latency() in (course.latency, None)
+        work = course.operators[op.name]
+        last = max(int(cycles[-1]) for cycles in course.taken.values())
+        assert work.waits == "input" and 0 < work.busy <= work.busy + work.starved + work.blocked <= last + 1
+
+
+def test_a_register_that_converts_widths_by_hand():
+    """Four parts to a beat, sink and source never pause: parts in cycles 0, 1, 2, 3, the beat in cycle 4;
+    meanwhile the first part of the next beat comes, the others behind the beat.
+    """
+    op = Width.make("dut", shape=[8], in_lanes=1, out_lanes=4)
+    course = CycleModel([op]).run(2)
+    assert course.taken["dut_in"].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+    assert course.taken["dut_out"].tolist() == [4, 8, 12, 16]
+    assert course.interval is not None and course.latency == 4
+
+
+def bypass(depth: int) -> list:
+    """A matrix of 8 x 4, a beat of one element each, and a way around it of a FIFO that meets it again."""
+    fork = Fork.make("fork", in_shape=[1, 8], readers=2, pe=1)
+    matrix = XnorMvu.seeded(3, 8, 8, 1, 1, vectors=1, raw=True)
+    matrix.onnx_node.name = "matrix"
+    fifo = Fifo.make("fifo", shape=[1, 8], lanes=1, bits=1, depth=depth)
+    bits = [matrix.out_stream().bits, 1]
+    signs = [int(matrix.out_stream().signed), 0]
+    join = Join.make(
+        "join", {"multipliers": np.ones((2, 8), np.int64)}, in_shape=[1, 8], in_bits=bits, in_signed=signs,
+        pe=1, out_bits=max(bits) + 2, out_signed=1,
+    )  # fmt: skip
+    fork.onnx_node.input[0] = "x"
+    matrix.onnx_node.input[0], fifo.onnx_node.input[0] = fork.results
+    join.onnx_node.input[0], join.onnx_node.input[1] = matrix.results[0], fifo.results[0]
+    return [fork, matrix, fifo, join]
+
+
+def test_a_bypass_that_is_too_small_is_a_deadlock():
+    """The matrix gives nothing before it has its 8 beats; so many are around it: the register of the fork,
+    the FIFO's memory and the FIFO's output register. Six in the memory are enough, and the matrix then works
+    64 cycles per frame without a gap.
+    """
+    for depth in (3, 5):
+        course = CycleModel(bypass(depth)).run(FRAMES)
+        assert course.deadlock == {"fork": "readers", "matrix": "input", "fifo": "readers", "join": "input"}
+        assert course.operators["fifo"].fill == depth and len(course.taken["join_out"]) == 0
+    for depth in (6, 9):
+        course = CycleModel(bypass(depth)).run(FRAMES)
+        assert not course.deadlock and course.interval == 64 and course.operators["fifo"].fill == depth
+
+
+def test_a_paced_source_offers_its_beats_evenly():
+    op = Fifo.make("dut", shape=[4], lanes=1, bits=1, depth=8)
+    assert CycleModel([op]).run(2, pace=40).taken["dut_in"].tolist() == [0, 10, 20, 30, 40, 50, 60, 70]
+
+
+def watched(folder, ops) -> dict[str, str]:
+    """Make the generated top write the cycle of every beat of its inner streams to beats.txt; {what it calls
+    a stream: tensor}.
+    """
+    called, lines = (
+        {},
+        ["  integer file;", "  longint cycle_q;", '  initial file = $fopen("beats.txt", "w");'],
+    )
+    lines += ["  always_ff @(posedge aclk) begin", "    cycle_q <= aresetn ? cycle_q + 1 : 0;"]
+    for index, op in enumerate(ops):
+        for tensor, name in zip(op.results, numbered(f"_{index}", op.outputs)):
+            called[name] = tensor
+            moved = f"aresetn && valid{name} && ready{name}"
+            lines.append(f'    if ({moved}) $fdisplay(file, "{name} %0d", cycle_q);')
+    text = (folder / "top.sv").read_text()
+    more = "\n".join([*lines, "  end", "endmodule : xf_top"])
+    (folder / "top.sv").write_text(text.replace("endmodule : xf_top", more))
+    return called
+
+
+@pytest.mark.parametrize("stall, seed", PACES[:1] + PACES[3:])
+def test_every_beat_of_every_stream_of_a_graph_is_in_the_cycle_of_the_rtl(graph_bench, stall, seed):
+    ops, folder, bench, called = graph_bench
+    images = ops[0].random_input(seed, 6)
+    run = cosim.run(bench, cosim.Feed([images], [6]), stall, seed)
+    found: dict[str, list[int]] = {ops[0].sources[0]: run.taken[0].tolist()}
+    for line in (folder / "beats.txt").read_text().splitlines():
+        name, cycle = line.split()
+        found.setdefault(called[name], []).append(int(cycle))
+    course = CycleModel(ops).run(6, stall, seed)
+    assert set(course.taken) == set(found)
+    same_beats(course, found, list(found.values()))
+    assert course.interval == run.interval or stall != (0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def graph_bench(tmp_path_factory):
+    """A fork, a matrix beside a FIFO that is just large enough, and a join, generated."""
+    folder, ops = tmp_path_factory.mktemp("graph"), bypass(6)
+    for path in [*library(ops), *headers()]:
+        shutil.copy(path, folder)
+    layers = [rtl.write_layer(folder, index, op) for index, op in enumerate(ops)]
+    (folder / "top.sv").write_text(rtl.top(ops, [layer["module"] for layer in layers]))
+    order = [path.name for path in library(ops)] + [layer["file"] for layer in layers] + ["top.sv"]
+    (folder / "rtl.f").write_text("".join(f"{name}\n" for name in order))
+    called = watched(folder, ops)
+    return ops, folder, device.network(folder, ops), called
