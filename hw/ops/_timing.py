@@ -28,12 +28,14 @@ class Stop(IntEnum):
     SPARE: v + 1 .. x: a spare register takes the beat meanwhile (hw/rtl/xf_spare.sv).
     RESULT: while the next beat would be made, up to x (hw/rtl/xf_result.sv, Apart = 1).
     GIVEN: v .. x: the output register is the one that collects.
+    BEHIND: a register in front of the output one moves on its own; while its beat cannot move on.
     """
 
     READER = 0
     SPARE = 1
     RESULT = 2
     GIVEN = 3
+    BEHIND = 4
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, WAITED, STREAM_COLUMNS
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
  FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STATE_COLUMNS) = range(20)  # fmt: skip
 PIPELINE, SOURCE, SINK = range(3)
-SPARE, RESULT, GIVEN = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN))
+SPARE, RESULT, GIVEN, BEHIND = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN, Stop.BEHIND))
 # What a node waits for, where it waits.
 NOTHING, INPUT, READERS = range(3)
 # Columns of a work, as `xnorforge.hw.ops._timing.Work.row` gives them.
@@ -114,12 +114,13 @@ def _give(n, nodes, states, streams, links, memory, queue, waiting, ends):
     cycle = memory[place] + states[n, STOOD_OUT]
     stood = 0
     if not states[n, IS_OFFERED]:
-        if nodes[n, STOP] == RESULT:
-            stood = max(0, taken + 2 - cycle)
+        alone = nodes[n, STOP] == RESULT or nodes[n, STOP] == BEHIND
+        if alone:
+            stood = max(0, taken + (2 if nodes[n, STOP] == RESULT else 1) - cycle)
             cycle += stood
         for k in range(first, last):
             _offer(links[k], cycle, streams, queue, waiting, ends)
-        if nodes[n, STOP] != RESULT:
+        if not alone:
             states[n, IS_OFFERED] = 1
             return True
     else:
@@ -139,7 +140,11 @@ def _stand(n, nodes, states, memory, least, after):
     move = max(least, after - states[n, STOOD])
     while states[n, APPLIED] < states[n, MADE]:
         place = nodes[n, GIVEN_AT] + 2 * (states[n, APPLIED] & nodes[n, GIVEN_MASK])
-        begin = memory[place] + (1 if nodes[n, STOP] == SPARE else -1 if nodes[n, STOP] == RESULT else 0)
+        begin = memory[place]
+        if nodes[n, STOP] == SPARE:
+            begin += 1
+        elif nodes[n, STOP] == RESULT or nodes[n, STOP] == BEHIND:
+            begin -= 1
         if begin > move:
             break
         if states[n, APPLIED] == states[n, UNRESOLVED]:

@@ -1,8 +1,11 @@
 """Row of the cycle model."""
 
-from xnorforge.hw.ops._timing import Stop, Timing, Work
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 
 
 def timing(op) -> Timing:
-    """The scores go through, then the indices leave."""
-    return Timing([Work(steps=op.get_nodeattr("n"), takes=(0,)), Work(steps=op.indices)], 1, Stop.SPARE)
+    """The scores go through a skid, then the indices leave; the next frame waits for the last of them."""
+    count = op.get_nodeattr("n")
+    scores = [Work(needs=k, frees=k) for k in range(1, count)]
+    works = [*scores, Work(needs=count), Work(steps=op.indices, frees=count)]
+    return Timing(works, 1, Stop.READER, Buffer(count, 1, seen=0))

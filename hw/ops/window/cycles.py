@@ -4,7 +4,9 @@ from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work
 
 
 def timing(op) -> Timing:
-    """Reader and writer of the ring wait for each other by whole rows."""
+    """Reader and writer of the ring wait for each other by whole rows; a register behind the ring, then the
+    one at the output.
+    """
     if op.passes_through():
         return SKID
     rows = op.rows()
@@ -14,4 +16,4 @@ def timing(op) -> Timing:
         Work(steps=rows.read * op.beats, needs=need * beats, frees=freed * beats)
         for need, freed in zip(rows.need, rows.freed)
     ]
-    return Timing(works, 1, Stop.READER, Buffer(rows.height * beats, room))
+    return Timing(works, 2, Stop.BEHIND, Buffer(rows.height * beats, room))
