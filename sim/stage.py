@@ -15,6 +15,7 @@ from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.sim import compare, cosim, examples, templates, tracking, verilate
 from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.sim.device import layers, network
 from xnorforge.sim.machine import Machine, scored
 
@@ -26,7 +27,7 @@ WAVE_IMAGES = 2  # a waveform file of more would fill the disk
 
 def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None) -> dict:
     """Prove the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
-    `sim.json`.
+    `sim.json` and `timeline.json`.
 
     Args:
         acc: folder with `folded.onnx` and `rtl/`.
@@ -68,6 +69,9 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=STALL)
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
         again = run_network(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
+        progress("cycle model")
+        moves = {"cycles of the RTL": (flowing, (0.0, 0.0)), "cycles of the RTL stalled": (paused, STALL)}
+        model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
         changing = []
         if loadable(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
@@ -108,14 +112,17 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 expected[: len(again.output)],
                 f"{what}; sent again",
             ),
+            *same_cycles,
             *changing,
         ],
         **cycle_figures(ops, flowing),
+        "model": model,
         "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),
         "examples": drawn,
         "unpacked": simulator.plain,
         "run": run,
     }
+    artifacts.write_json(acc / "timeline.json", trace)
     artifacts.write_json(acc / "sim.json", record)
     return record
 
@@ -194,16 +201,11 @@ def op_title(op) -> str:
 def cycle_figures(ops, flowing: cosim.Run) -> dict:
     """Cycles and FIFO fills of the run at full rate."""
     bound = max(op.cycles() for op in ops)
-    steady = isinstance(flowing.interval, int)
-    late = flowing.gaps[len(flowing.gaps) // 2 :]
     buffers = {index: op for index, op in enumerate(ops) if op.input_buffer()}
     return {
         "interval_bound": bound,
         "bound_by": [op.name for op in ops if op.cycles() == bound],
-        "interval": flowing.interval if steady else round(sum(late) / len(late)) if late else None,
-        "interval_constant": steady,
-        "latency": flowing.answer,
-        "first_beat": flowing.latency,
+        **cycle_record.course_figures(flowing),
         "fifos": {op.name: fill(flowing.fills, index) for index, op in buffers.items()},
         "fifo_depths": {op.name: op.input_buffer() for op in buffers.values()},
     }

@@ -169,7 +169,9 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         output = border.exit_(port["output"], lowered, fold["output"])
     record = {
         "schema": SCHEMA,
-        **common(found, board, fold["backend"], [as_predicted(interval, bound, bottleneck)]),
+        **common(
+            found, board, fold["backend"], [as_predicted(interval, bound, bottleneck), *as_modelled(sim)]
+        ),
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "control": found["generate"].get("control"),
@@ -177,7 +179,10 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "cycles": {
             "interval_bound": bound,
             "interval_simulated": interval,
+            "interval_modelled": sim["model"].get("interval"),
             "latency": sim["latency"],
+            "latency_modelled": sim["model"].get("latency"),
+            "not_modelled": sim["model"]["why_not"],
             "bottleneck": bottleneck,
         },
         "fps": {
@@ -281,6 +286,18 @@ def as_predicted(interval: float, bound: int, slowest: list[str]) -> dict:
         f"{interval:,} cycles per frame simulated, {bound:,} predicted by fold, set by {', '.join(slowest)}"
     )
     return {"stage": "sim", **check("interval = bound", 0, int(far), 1, what), "ran": True}
+
+
+def as_modelled(sim: dict) -> list[dict]:
+    """The check that the RTL simulation takes exactly as many cycles per frame as the cycle model says; none
+    where an operator has no row in it.
+    """
+    model = sim["model"]
+    if model["why_not"]:
+        return []
+    what = f"{sim['interval']:,} cycles per frame simulated, {model['interval']:,} by the cycle model"
+    wrong = int(sim["interval"] != model["interval"])
+    return [{"stage": "sim", **check("interval = cycle model", 0, wrong, 1, what), "ran": True}]
 
 
 def estimate(ops, total: dict) -> dict:
@@ -412,11 +429,12 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
     within its unit's.
     """
     mapped = {row["name"]: row for row in synth["operators"]}
-    fills = sim.get("fifos", {})
+    fills, modelled = sim.get("fifos", {}), sim["model"].get("fifos", {})
     rows = operators.buffers(ops)
     for row in rows:
         own = row["kind"] == "FIFO"
         row["fill"] = fills.get(row["name"])
+        row["least_depth"] = modelled.get(row["name"], {}).get("least_depth")
         row.update({name: mapped[row["name"]][name] if own else None for name in ("lut", "ff", "bram36")})
     return rows
 

@@ -101,6 +101,7 @@ def product_files(acc: Path) -> list[dict]:
         "../golden.npz": "numpy",
         "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
         "folded.onnx": "Netron, qonnx",
+        "timeline.json": "ui.perfetto.dev, chrome://tracing",
         "rtl": "any SystemVerilog tool; file list rtl.f",
         "hls_project": "Vitis HLS",
         "finn": "FINN+ and Vivado: its README.md",

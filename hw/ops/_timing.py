@@ -20,6 +20,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 
+RUNNING = 4  # beats beyond its latency that an operator can have made and not given, at most
+
 
 class Stop(IntEnum):
     """When the stages stand still for an output beat that is offered in cycle v and taken in cycle x.
@@ -104,6 +106,17 @@ class Timing:
     def table(self) -> np.ndarray:
         """The works, int64 (works, 8)."""
         return np.array([work.row() for work in self.works], np.int64)
+
+    def steps(self, beats: int) -> int:
+        """Steps of a frame of so many beats in."""
+        taken = sum(work.steps for work in self.works if 0 in work.takes)
+        period = self.buffer.period if self.buffer else taken
+        return beats // period * sum(work.steps for work in self.works)
+
+    def memory(self, taken: int, given: int) -> int:
+        """Frames of so many beats in and out before a step, on whose cycles its own can depend."""
+        buffered = self.buffer.room + self.buffer.period if self.buffer else 0
+        return max(-(-buffered // taken), -(-(self.latency + RUNNING) // given))
 
 
 SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))

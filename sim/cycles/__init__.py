@@ -2,18 +2,19 @@
 its RTL, without simulating it.
 
 Values decide nothing about time, so an operator is a table of steps (`cycles.py` of its folder, see
-`xnorforge.hw.ops._timing`), and one compiled kernel moves the beats of all of them.
+`xnorforge.hw.ops._timing`), and one compiled kernel moves the beats of all of them. Where nothing pauses, it
+does so until frames repeat each other; all later ones are then known.
 """
 
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from xnorforge.hw.ops import _timing, part
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.sim.cycles import kernel
-
-PAUSED = 2**32  # a chance of 1, as sim/stream.cpp draws it
+from xnorforge.sim.cycles.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -40,27 +41,47 @@ class Course:
     """What the model finds.
 
     Attributes:
-        taken: {tensor: cycle of the transfer of every beat, int64 (beats,)}; fewer than all in a deadlock.
+        moved: {tensor: cycle of the transfer of every beat, int64 (beats,)} of the frames that were moved
+            beat by beat; fewer than all in a deadlock.
+        simulated: how many frames these are.
         frames: how many were given.
+        period: cycles from any beat of the last of them to the same one of every later frame; 0 where all
+            frames were moved.
         beats: {tensor: beats of a frame}.
         result: the tensor the first stream out carries.
         given: the tensor the first stream in carries.
-        operators: {name: Work}.
+        operators: {name: Work} in all frames.
+        last: {name: cycles that the last moved frame added to Work's (busy, starved, blocked)}; where nothing
+            pauses.
     """
 
-    taken: dict[str, np.ndarray]
+    moved: dict[str, np.ndarray]
+    simulated: int
     frames: int
+    period: int
     beats: dict[str, int]
     given: str
     result: str
     operators: dict[str, Work]
+    last: dict[str, tuple[int, int, int]]
+
+    @cached_property
+    def taken(self) -> dict[str, np.ndarray]:
+        """{tensor: cycle of the transfer of every beat, int64 (beats,)}; fewer than all in a deadlock."""
+        if self.simulated == self.frames:
+            return self.moved
+        later = self.period * np.arange(1, self.frames - self.simulated + 1)[:, np.newaxis]
+        return {
+            tensor: np.concatenate([cycles, (cycles[-self.beats[tensor] :] + later).ravel()])
+            for tensor, cycles in self.moved.items()
+        }
 
     @property
     def deadlock(self) -> dict[str, str]:
         """{operator: what it waits for, "input" or "readers"} where beats are left that nothing can move any
         more; empty where every beat of every stream came.
         """
-        if all(len(cycles) == self.frames * self.beats[tensor] for tensor, cycles in self.taken.items()):
+        if all(len(cycles) == self.simulated * self.beats[tensor] for tensor, cycles in self.moved.items()):
             return {}
         return {name: work.waits for name, work in self.operators.items()}
 
@@ -68,7 +89,8 @@ class Course:
     def gaps(self) -> list[int]:
         """Cycles between the last beats of consecutive frames."""
         beats = self.beats[self.result]
-        return np.diff(self.taken[self.result][beats - 1 :: beats]).tolist()
+        moved = np.diff(self.moved[self.result][beats - 1 :: beats]).tolist()
+        return moved + [self.period] * (self.frames - self.simulated)
 
     @property
     def interval(self) -> int | list[int] | None:
@@ -81,7 +103,12 @@ class Course:
     @property
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat."""
-        return int(self.taken[self.result][0] - self.taken[self.given][0])
+        return int(self.moved[self.result][0] - self.moved[self.given][0])
+
+    @property
+    def answer(self) -> int:
+        """Cycles from the first input beat to the last output beat of the first frame."""
+        return int(self.moved[self.result][self.beats[self.result] - 1] - self.moved[self.given][0])
 
 
 class CycleModel:
@@ -99,6 +126,22 @@ class CycleModel:
         self.streams = dict(given) | dict(made)
         self.sources = [tensor for tensor, _ in given if tensor not in dict(made)]
         self.sinks = [tensor for tensor, _ in made if tensor not in dict(given)]
+        # No cycle depends on those of a frame so many frames before, or earlier.
+        self.memory = max(map(self.remembered, range(len(ops))))
+
+    def with_operator(self, index: int, op: HwOp) -> "CycleModel":
+        """The same with one operator in place of one that has the same streams."""
+        other = copy(self)
+        other.ops = [*self.ops[:index], op, *self.ops[index + 1 :]]
+        row = _timing.row_of(op, part(op, "cycles"))
+        other.timings = [*self.timings[:index], row, *self.timings[index + 1 :]]
+        other.memory = max(self.memory, other.remembered(index))
+        return other
+
+    def remembered(self, index: int) -> int:
+        """So many frames before one of its cycles, none matters to an operator."""
+        op, given = self.ops[index], min(stream.beats for stream in self.ops[index].out_streams())
+        return 1 + self.timings[index].memory(op.in_stream().beats, given)
 
     def run(self, frames: int, stall=(0.0, 0.0), seed: int = 0, lane: int = 0, pace: int = 0) -> Course:
         """Send frames back to back through the operators.
@@ -111,127 +154,31 @@ class CycleModel:
             pace: cycles per frame at which sources that do not pause offer their beats evenly; 0 as soon as
                 they can.
         """
-        tables = _Tables(self, frames, pace)
+        tables = Tables(self, frames, pace, watched=not any(stall))
         tables.pauses(stall, seed, lane)
-        kernel.move_beats(*tables.arguments())
-        return tables.course()
+        if any(stall):
+            tables.send(frames)
+            return self._course(tables, frames, 0, tables.spent())
+        # Where so many frames as matter came a period after the ones before them, so does every later one.
+        before, period, alike, sent = tables.spent(), 0, 0, 0
+        while sent < frames and alike < self.memory:
+            before, last, sent = tables.spent(), period, sent + 1
+            tables.send(sent)
+            period = tables.period(sent) if sent > 1 else -1
+            alike = 0 if period < 0 else alike + 1 if period == last else 1
+        return self._course(tables, sent, period if sent < frames else 0, before)
 
-
-class _Tables:
-    """The arrays of one run; nodes are the operators, the sources, the sinks."""
-
-    def __init__(self, model: CycleModel, frames: int, pace: int):
-        self.model, self.frames = model, frames
-        count = len(model.ops) + len(model.sources) + len(model.sinks)
-        self.nodes = np.zeros((count, kernel.NODE_COLUMNS), np.int64)
-        self.states = np.zeros((count, kernel.STATE_COLUMNS), np.int64)
-        self.states[:, kernel.MOVE] = -1
-        self.random = np.zeros(count, np.uint64)
-        self.number = {tensor: k for k, tensor in enumerate(model.streams)}
-        self.streams = np.zeros((len(self.number), kernel.STREAM_COLUMNS), np.int64)
-        self.memory = self.logged = 0
-        self.links: list[int] = []
-        self.works: list[np.ndarray] = []
-        for tensor, stream in model.streams.items():
-            row = self.streams[self.number[tensor]]
-            row[kernel.LOGGED] = frames * stream.beats
-            row[kernel.LOG] = self._log(frames * stream.beats)
-        for node, (op, timing) in enumerate(zip(model.ops, model.timings)):
-            self._pipeline(node, op, timing)
-        for node, tensor in enumerate(model.sources, len(model.ops)):
-            self._link(node, [], [tensor])
-            self.nodes[node, kernel.KIND] = kernel.SOURCE
-            beats = model.streams[tensor].beats
-            self.nodes[node, [kernel.BEATS, kernel.PACE, kernel.FRAME]] = frames * beats, pace, beats
-        for node, tensor in enumerate(model.sinks, count - len(model.sinks)):
-            self._link(node, [tensor], [])
-            self.nodes[node, kernel.KIND] = kernel.SINK
-
-    def _log(self, numbers: int) -> int:
-        """Where so many numbers of the log lie."""
-        self.logged += numbers
-        return self.logged - numbers
-
-    def _ring(self, node: int, at: int, mask: int, entries: int, size: int) -> None:
-        """Memory for at least so many entries of `size` numbers each."""
-        many = 1 << (entries - 1).bit_length()
-        self.nodes[node, [at, mask]] = self.memory, many - 1
-        self.memory += many * size
-
-    def _link(self, node: int, into: list[str], out: list[str]) -> None:
-        for tensors, at, count, end in (
-            (into, kernel.INS, kernel.IN_COUNT, kernel.READER),
-            (out, kernel.OUTS, kernel.OUT_COUNT, kernel.WRITER),
-        ):
-            self.nodes[node, [at, count]] = len(self.links), len(tensors)
-            for tensor in tensors:
-                self.links.append(self.number[tensor])
-                self.streams[self.number[tensor], end] = node
-
-    def _pipeline(self, node: int, op: HwOp, timing: _timing.Timing) -> None:
-        self._link(node, op.sources, op.results)
-        works, row = timing.table(), self.nodes[node]
-        row[[kernel.LATENCY, kernel.STOP]] = timing.latency, timing.stop
-        row[[kernel.WORKS, kernel.WORK_COUNT]] = sum(map(len, self.works)), len(works)
-        self.works.append(works)
-        self._ring(node, kernel.GIVEN_AT, kernel.GIVEN_MASK, timing.latency + 4, 2)
-        if timing.buffer is None:
-            return
-        buffer = timing.buffer
-        row[[kernel.PERIOD, kernel.ROOM]] = buffer.period, buffer.room
-        row[[kernel.SEEN, kernel.FREE]] = buffer.seen, buffer.free
-        self.states[node, kernel.ALLOWED] = buffer.room
-        self._ring(node, kernel.HELD_AT, kernel.HELD_MASK, buffer.room + buffer.period + 1, 1)
-        self._ring(node, kernel.FREED_AT, kernel.FREED_MASK, buffer.room + buffer.period + 1, 2)
-        periods = self.frames * op.in_stream().beats // buffer.period
-        row[kernel.FREED_LOGGED] = periods * int((works[:, kernel.FREES] > 0).sum())
-        row[kernel.FREED_LOG] = self._log(2 * int(row[kernel.FREED_LOGGED]))
-
-    def pauses(self, stall: tuple[float, float], seed: int, lane: int) -> None:
-        """What sources and sinks draw, see sim/stream.cpp."""
-        model, first = self.model, len(self.model.ops)
-        for tensors, chance, odd in ((model.sources, stall[0], 0), (model.sinks, stall[1], 1)):
-            for k, tensor in enumerate(tensors):
-                start = (seed * 2 + odd + (lane << 32) + (k << 56)) % 2**64
-                self.random[first + k] = np.uint64(start)
-                words = -(-model.streams[tensor].width // 32)
-                self.nodes[first + k, [kernel.PAUSE, kernel.WORDS]] = int(chance * PAUSED), words
-            first += len(tensors)
-
-    def arguments(self) -> tuple:
-        """Of `kernel.move_beats`."""
-        self.log = np.zeros(self.logged, np.int64)
-        works, links = np.concatenate(self.works), np.array(self.links, np.int64)
-        memory = np.zeros(max(self.memory, 1), np.int64)
-        queue, waiting = np.zeros(len(self.nodes), np.int64), np.zeros(len(self.nodes), np.bool_)
-        tables = (self.nodes, self.states, self.random, works, self.streams, links, memory, self.log)
-        return *tables, queue, waiting, np.zeros(2, np.int64)
-
-    def course(self) -> Course:
-        """What is in the arrays at the end."""
-        model, taken, end = self.model, {}, 0
-        for tensor, k in self.number.items():
-            start = self.streams[k, kernel.LOG]
-            taken[tensor] = self.log[start : start + self.streams[k, kernel.TAKEN]]
-            end = max(end, int(self.streams[k, kernel.TAKE]))
-        operators = {}
-        for op, node, state in zip(model.ops, self.nodes, self.states):
-            waits = ("", "input", "readers")[state[kernel.WAITS]]
-            busy, starved = int(state[kernel.BUSY]), int(state[kernel.STARVED])
-            fill = self._fill(node, state, taken[op.sources[0]], taken[op.results[0]])
-            operators[op.name] = Work(busy, starved, int(state[kernel.STOOD]), fill, waits)
-        beats = {tensor: stream.beats for tensor, stream in model.streams.items()}
-        return Course(taken, self.frames, beats, model.sources[0], model.sinks[0], operators)
-
-    def _fill(self, node, state, written: np.ndarray, given: np.ndarray) -> int | None:
-        """Most beats in a buffer right after one was written; of a skid, in both registers."""
-        if not node[kernel.PERIOD]:
-            return None
-        if not node[kernel.SEEN]:
-            before = np.searchsorted(given, written, side="left")
-            return int((np.arange(1, len(written) + 1) - before).max(initial=0))
-        start = node[kernel.FREED_LOG]
-        room, cycles = self.log[start : start + 2 * state[kernel.FREED_MADE]].reshape(-1, 2).T
-        freed = np.concatenate([[0], room - node[kernel.ROOM]])
-        before = freed[np.searchsorted(cycles, written, side="right")]
-        return int((np.arange(1, len(written) + 1) - before).max(initial=0))
+    def _course(self, tables: Tables, sent: int, period: int, before: np.ndarray) -> Course:
+        """What is in the tables when so many frames were sent, and follows for the others."""
+        spent, fills = tables.spent(), tables.fills()
+        each = spent - before
+        total = spent + (tables.frames - sent) * each
+        names = [op.name for op in self.ops]
+        operators = {
+            name: Work(busy, starved, blocked, fills.get(name), waits)
+            for name, (busy, starved, blocked), waits in zip(names, total.tolist(), tables.waits())
+        }
+        last = dict(zip(names, map(tuple, each.tolist())))
+        beats = {tensor: stream.beats for tensor, stream in self.streams.items()}
+        first = (self.sources[0], self.sinks[0])
+        return Course(tables.taken(), sent, tables.frames, period, beats, *first, operators, last)

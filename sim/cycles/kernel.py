@@ -26,14 +26,16 @@ from xnorforge.sim.verilate import cache_dir
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
 
 # Columns of a stream.
-OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, WAITED, STREAM_COLUMNS = range(10)
+(OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, OFFERS, OFFERS_MASK, FRAME_BEATS,
+ STREAM_COLUMNS) = range(12)  # fmt: skip
 # Columns of a node that do not change; a source and a sink have those from BEATS on.
 (KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
- GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, BEATS,
- PAUSE, WORDS, PACE, FRAME, NODE_COLUMNS) = range(27)  # fmt: skip
+ GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, ENDS,
+ ENDS_MASK, FRAME_STEPS, BEATS, PAUSE, WORDS, PACE, FRAME, NODE_COLUMNS) = range(30)  # fmt: skip
 # Columns of a node that change.
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
- FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STATE_COLUMNS) = range(20)  # fmt: skip
+ FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED,
+ STATE_COLUMNS) = range(21)  # fmt: skip
 PIPELINE, SOURCE, SINK = range(3)
 SPARE, RESULT, GIVEN, BEHIND = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN, Stop.BEHIND))
 # What a node waits for, where it waits.
@@ -42,10 +44,11 @@ NOTHING, INPUT, READERS = range(3)
 TAKES, SEES, EARLY, NEEDS, STEPS, MOVES, GIVES, FREES = range(8)
 
 UNCOUNTED: dict[str, Any] = {"_nrt": False}
+INLINE: dict[str, Any] = {"_nrt": False, "forceinline": True}
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _drawn(state):
     """The number that the generator of stream.cpp gives in this state."""
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -53,7 +56,7 @@ def _drawn(state):
     return np.int64(z >> np.uint64(32))
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _wake(node, queue, waiting, ends):
     if not waiting[node]:
         waiting[node] = True
@@ -61,24 +64,24 @@ def _wake(node, queue, waiting, ends):
         ends[1] += 1
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _take(stream, cycle, streams, log, queue, waiting, ends):
     if streams[stream, TAKEN] < streams[stream, LOGGED]:
         log[streams[stream, LOG] + streams[stream, TAKEN]] = cycle
     streams[stream, TAKE] = cycle
     streams[stream, TAKEN] += 1
-    streams[stream, WAITED] += cycle - streams[stream, OFFER]
     _wake(streams[stream, WRITER], queue, waiting, ends)
 
 
-@njit(cache=True, **UNCOUNTED)
-def _offer(stream, cycle, streams, queue, waiting, ends):
+@njit(cache=True, **INLINE)
+def _offer(stream, cycle, streams, log, queue, waiting, ends):
+    log[streams[stream, OFFERS] + (streams[stream, OFFERED] & streams[stream, OFFERS_MASK])] = cycle
     streams[stream, OFFER] = cycle
     streams[stream, OFFERED] += 1
     _wake(streams[stream, READER], queue, waiting, ends)
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
     """Input beats into the buffer; whether any."""
     stream = links[nodes[n, INS]]
@@ -98,8 +101,8 @@ def _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
     return True
 
 
-@njit(cache=True, **UNCOUNTED)
-def _give(n, nodes, states, streams, links, memory, queue, waiting, ends):
+@njit(cache=True, **INLINE)
+def _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
     """Beats that the pipeline made: offer the next one, or see when it was taken; whether anything."""
     if states[n, UNRESOLVED] == states[n, MADE]:
         return False
@@ -119,7 +122,7 @@ def _give(n, nodes, states, streams, links, memory, queue, waiting, ends):
             stood = max(0, taken + (2 if nodes[n, STOP] == RESULT else 1) - cycle)
             cycle += stood
         for k in range(first, last):
-            _offer(links[k], cycle, streams, queue, waiting, ends)
+            _offer(links[k], cycle, streams, log, queue, waiting, ends)
         if not alone:
             states[n, IS_OFFERED] = 1
             return True
@@ -132,7 +135,7 @@ def _give(n, nodes, states, streams, links, memory, queue, waiting, ends):
     return True
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _stand(n, nodes, states, memory, least, after):
     """The first move from `least` on whose cycle is `after` or later, or -1 where it is not known yet; what
     stops the pipeline at or before it is then part of the clock of the steps.
@@ -156,7 +159,7 @@ def _stand(n, nodes, states, memory, least, after):
     return move
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _free(n, nodes, states, w, works, memory, log):
     """Room that the last step of a work frees."""
     if nodes[n, PERIOD] and works[w, FREES]:
@@ -170,7 +173,7 @@ def _free(n, nodes, states, w, works, memory, log):
         states[n, FREED_MADE] += 1
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     """The next step of the pipeline; whether there was one."""
     w = nodes[n, WORKS] + states[n, WORK]
@@ -220,6 +223,8 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
         states[n, WAITS] = READERS
         return False
     states[n, ENDING] = 0
+    log[nodes[n, ENDS] + (states[n, STEPPED] & nodes[n, ENDS_MASK])] = states[n, MOVE] + states[n, STOOD]
+    states[n, STEPPED] += 1
     states[n, STEP] += 1
     if states[n, STEP] == works[w, STEPS]:
         _free(n, nodes, states, w, works, memory, log)
@@ -231,20 +236,20 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
     return True
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     moved = True
     while moved:
         moved = False
         if nodes[n, PERIOD]:
             moved |= _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
-        moved |= _give(n, nodes, states, streams, links, memory, queue, waiting, ends)
+        moved |= _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
         states[n, WAITS] = NOTHING
         moved |= _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
 
 
-@njit(cache=True, **UNCOUNTED)
-def _source(n, nodes, random, streams, links, queue, waiting, ends):
+@njit(cache=True, **INLINE)
+def _source(n, nodes, random, streams, links, log, queue, waiting, ends):
     """Offers its beats in the first cycle in which it does not pause, as stream.cpp does."""
     stream = links[nodes[n, OUTS]]
     if streams[stream, OFFERED] != streams[stream, TAKEN] or streams[stream, TAKEN] == nodes[n, BEATS]:
@@ -259,10 +264,10 @@ def _source(n, nodes, random, streams, links, queue, waiting, ends):
             cycle += 1
     elif nodes[n, PACE]:
         cycle = max(cycle, streams[stream, TAKEN] * nodes[n, PACE] // nodes[n, FRAME])
-    _offer(links[nodes[n, OUTS]], cycle, streams, queue, waiting, ends)
+    _offer(stream, cycle, streams, log, queue, waiting, ends)
 
 
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **INLINE)
 def _sink(n, nodes, random, streams, links, log, queue, waiting, ends):
     """Takes a beat in the first cycle in which it does not pause."""
     stream = links[nodes[n, INS]]
@@ -292,7 +297,7 @@ def move_beats(nodes, states, random, works, streams, links, memory, log, queue,
         log: int64 (any,), overwritten with the cycles in which beats were taken.
         queue: int64 (nodes,), the work list, overwritten.
         waiting: bool (nodes,), False, whether a node is in it.
-        ends: int64 (2,), 0, how many left it and entered it.
+        ends: int64 (2,), how many left it and entered it.
     """
     for k in range(len(nodes)):
         _wake(k, queue, waiting, ends)
@@ -303,6 +308,47 @@ def move_beats(nodes, states, random, works, streams, links, memory, log, queue,
         if nodes[k, KIND] == PIPELINE:
             _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
         elif nodes[k, KIND] == SOURCE:
-            _source(k, nodes, random, streams, links, queue, waiting, ends)
+            _source(k, nodes, random, streams, links, log, queue, waiting, ends)
         else:
             _sink(k, nodes, random, streams, links, log, queue, waiting, ends)
+
+
+@njit(cache=True, **INLINE)
+def _later(log, at, mask, start, numbers):
+    """By how much all of the numbers after `numbers` from `start` on are more than those, or -1."""
+    later = log[at + ((start + numbers) & mask)] - log[at + (start & mask)]
+    for k in range(start, start + numbers):
+        if log[at + ((k + numbers) & mask)] - log[at + (k & mask)] != later:
+            return np.int64(-1)
+    return later
+
+
+@njit(cache=True, nogil=True, **UNCOUNTED)
+def period(nodes, states, streams, log, frames):
+    """Cycles by which all of the last frame came later than all of the one before: every offer and transfer
+    of every stream, the end of every step; -1 where it is not one number, or something is still missing.
+
+    Args:
+        nodes, states, streams, log: of `move_beats`.
+        frames: how many have been sent, 2 or more.
+    """
+    found = np.int64(-1)
+    for k in range(len(streams)):
+        beats = streams[k, FRAME_BEATS]
+        if streams[k, TAKEN] != frames * beats or streams[k, OFFERED] != frames * beats:
+            return np.int64(-1)
+        start = (frames - 2) * beats
+        later = _later(log, streams[k, LOG], np.int64(-1), start, beats)
+        found = later if k == 0 else found
+        if later != found or later < 0:
+            return np.int64(-1)
+        if _later(log, streams[k, OFFERS], streams[k, OFFERS_MASK], start, beats) != found:
+            return np.int64(-1)
+    for n in range(len(nodes)):
+        steps = nodes[n, FRAME_STEPS]
+        if steps and (
+            states[n, STEPPED] != frames * steps
+            or _later(log, nodes[n, ENDS], nodes[n, ENDS_MASK], (frames - 2) * steps, steps) != found
+        ):
+            return np.int64(-1)
+    return found

@@ -108,7 +108,18 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
                 "output": {"shape": [4], "lanes": 1, "bits": 4, "signed": False, "bytes": 1, "beats": 4},
             }
         },
-        "sim": {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}, "examples": []},
+        "sim": {
+            "interval": 24,
+            "latency": 61,
+            "fifos": {"fifo_dense0": 9},
+            "examples": [],
+            "model": {
+                "why_not": None,
+                "interval": 24,
+                "latency": 61,
+                "fifos": {"fifo_dense0": {"fill": 9, "least_depth": 7}},
+            },
+        },
         "synth": synth,
         "netlist": {},
     }
@@ -649,7 +660,7 @@ def test_a_mismatch_is_red_and_stops_the_build(tmp_path):
 def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, interval):
     """The slowest operator of `chain` takes 24 cycles per frame."""
     given = records()
-    given["sim"]["interval"] = interval
+    given["sim"]["interval"] = given["sim"]["model"]["interval"] = interval
     acc = lay(tmp_path, given)
     with pytest.raises(MismatchError) as raised:
         report.write(acc)
@@ -659,6 +670,31 @@ def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, 
     )
     assert "# tiny on PYNQ-Z2 (TUL): FAIL" in (acc / "report.md").read_text()
     assert not (acc / "report.json").exists()
+
+
+def test_an_interval_that_is_not_the_cycle_model_s_is_red_and_stops_the_build(tmp_path):
+    """25 cycles are near enough to the bound of 24, and still not what the model says."""
+    given = records()
+    given["sim"]["interval"] = 25
+    acc = lay(tmp_path, given)
+    with pytest.raises(MismatchError) as raised:
+        report.write(acc)
+    assert str(raised.value).startswith(
+        "report: interval = cycle model (25 cycles per frame simulated, 24 by the cycle model) failed or did "
+        "not run; see"
+    )
+    assert "| sim; cycle model 24; bound 24 by dense0 |" in (acc / "report.md").read_text()
+
+
+def test_a_network_without_a_cycle_model_says_so_in_one_line(tmp_path):
+    given = records()
+    why = "conv0: the cycle model has no row of Odd; simulate its RTL, or write a cycles.py beside its op.py."
+    given["sim"] |= {"interval": 25, "model": {"why_not": why}}
+    acc = lay(tmp_path, given)
+    record = report.write(acc)
+    assert record["verdict"] == "PASS" and record["cycles"]["interval_modelled"] is None
+    assert (acc / "report.md").read_text().count(why) == 1
+    assert (acc / "report.html").read_text().count(why) == 1
 
 
 @pytest.mark.parametrize("interval, bound, wrong", [(28, 24, 0), (282, 270, 0), (284, 270, 1), (256, 270, 1)])

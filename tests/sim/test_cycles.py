@@ -18,7 +18,8 @@ from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import cosim, device
-from xnorforge.sim.cycles import CycleModel
+from xnorforge.sim.cycles import CycleModel, timeline
+from xnorforge.sim.cycles.record import least_depths
 
 FRAMES = 5
 PACES = [((0.0, 0.0), 0), ((0.5, 0.0), 1), ((0.0, 0.5), 2), ((0.3, 0.3), 3), ((0.1, 0.7), 4), ((0.7, 0.1), 5)]
@@ -117,6 +118,40 @@ def test_a_bypass_that_is_too_small_is_a_deadlock():
     for depth in (6, 9):
         course = CycleModel(bypass(depth)).run(FRAMES)
         assert not course.deadlock and course.interval == 64 and course.operators["fifo"].fill == depth
+
+
+@pytest.mark.parametrize("name", sorted(set(OPS) - {"correlate"}))
+def test_frames_that_repeat_each_other_are_known_without_moving_their_beats(name):
+    """The same run with pauses that never come moves all beats of all frames."""
+    for model in list(models(OPS[name][:6]).values()):
+        known, moved = model.run(40), model.run(40, (1e-12, 0.0))
+        assert known.simulated < moved.simulated == 40
+        assert (known.gaps, known.answer) == (moved.gaps, moved.answer)
+        for tensor, cycles in moved.taken.items():
+            np.testing.assert_array_equal(known.taken[tensor], cycles, err_msg=tensor)
+        assert known.operators == moved.operators
+        for cycles in known.last.values():
+            assert sum(cycles) == known.period
+
+
+def test_the_least_depth_of_a_bypass_is_the_one_below_which_it_is_a_deadlock():
+    for depth in (6, 9, 40):
+        assert least_depths(CycleModel(bypass(depth))) == {"fifo": 6}
+
+
+def test_a_timeline_by_hand():
+    """The widths of above: parts in cycles 0 .. 7 and 8 .. 15, beats in cycles 4, 8 and 12, 16."""
+    op = Width.make("dut", shape=[8], in_lanes=1, out_lanes=4)
+    model = CycleModel([op])
+    events = timeline.trace(model, model.run(2))["traceEvents"]
+    rows = {one["tid"]: one["args"]["name"] for one in events if one["name"] == "thread_name"}
+    assert rows == {0: "dut", 1: "to dut", 2: "dut_out"}
+    slices = [(one["tid"], one["name"], one["ts"], one["dur"]) for one in events if one["ph"] == "X"]
+    assert slices == [
+        (0, "frame 0", 0, 9), (0, "frame 1", 8, 9),
+        (1, "frame 0, 8 beats", 0, 8), (1, "frame 1, 8 beats", 8, 8),
+        (2, "frame 0, 2 beats", 4, 5), (2, "frame 1, 2 beats", 12, 5),
+    ]  # fmt: skip
 
 
 def test_a_paced_source_offers_its_beats_evenly():

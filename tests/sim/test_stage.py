@@ -66,7 +66,15 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
         (10, 0),
         (5, 0),
         (3, 0),
+        (10, 0),
+        (5, 0),
     ]
+    assert [check["integers"] for check in record["checks"][-2:]] == [10 * (64 + 5), 5 * (64 + 5)]
+    modelled = record["model"]
+    for name in ("interval", "interval_constant", "latency", "first_beat"):
+        assert modelled[name] == record[name]
+    assert {name: row["fill"] for name, row in modelled["fifos"].items()} == record["fifos"]
+    assert modelled["operators"]["bytemvu_1"] == {"busy": 1.0, "starved": 0.0, "blocked": 0.0}
     assert record["checks"][1]["integers"] == 10 * 5
     assert record["interval"] == record["interval_bound"] == 36 * 9 * 4 and record["interval_constant"]
     assert record["bound_by"] == ["bytemvu_1"]

@@ -84,7 +84,7 @@ STAGES = (
     Stage(
         "sim",
         ("export", "lower", "fold", "generate"),
-        ("acc/sim.json", "acc/examples"),
+        ("acc/sim.json", "acc/timeline.json", "acc/examples"),
         ("images", "stalled", "waves"),
         _DATA + _COMPILER,
         handed=("acc/rtl",),

@@ -1,0 +1,117 @@
+"""What the stage `sim` records of the cycle model: its cycles beside those of the RTL, and whether every beat
+of the network's streams is the same.
+"""
+
+from copy import deepcopy
+from typing import Any
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim.cosim import Run
+from xnorforge.sim.cycles import Course, CycleModel, timeline
+
+SIZING_FRAMES = 8
+SKID = 2  # beats; a FIFO of fewer is the same
+
+
+def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> tuple[dict, list[dict], dict]:
+    """Run the model as the RTL ran.
+
+    Args:
+        ops: of a folded graph.
+        runs: {name: (run of the RTL, its chances of pauses)}, the first one at full rate.
+        seed: of the runs.
+
+    Returns:
+        The key `model` of sim.json; its checks; the timeline. Where an operator has no row, `why_not` says
+        so, and there is nothing else.
+    """
+    try:
+        model = CycleModel(ops)
+    except UserError as error:
+        return {"why_not": str(error)}, [], {"traceEvents": [], "otherData": {"why_not": str(error)}}
+    checks, courses = [], []
+    for name, (run, stall) in runs.items():
+        course = model.run(len(run.outputs[0]), stall, seed)
+        checks.append(same_beats(f"{name} = cycle model", course, model, run))
+        courses.append(course)
+    course = courses[0]
+    figures = {
+        "why_not": None,
+        **course_figures(course),
+        "operators": {name: shares(cycles) for name, cycles in course.last.items()},
+        "fifos": fifos(model, course),
+    }
+    return figures, checks, timeline.trace(model, course)
+
+
+def course_figures(run: Run | Course) -> dict:
+    """Interval and latencies of a run at full rate, of the RTL or the model, as sim.json names them."""
+    steady = isinstance(run.interval, int)
+    late = run.gaps[len(run.gaps) // 2 :]
+    return {
+        "interval": run.interval if steady else round(sum(late) / len(late)) if late else None,
+        "interval_constant": steady,
+        "latency": run.answer,
+        "first_beat": run.latency,
+    }
+
+
+def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
+    """The check that all beats in and out of the network are in the same cycle."""
+    expected = [*run.taken, *run.given]
+    got = [course.taken[tensor] for tensor in (*model.sources, *model.sinks)]
+    beats = sum(map(len, expected))
+    wrong = sum(
+        len(b) if len(a) != len(b) else int((a != b).sum()) for a, b in zip(got, expected, strict=True)
+    )
+    what = "beats into and out of the network, each in the same cycle"
+    return artifacts.check(name, course.frames, wrong, beats, what)
+
+
+def shares(cycles: tuple[int, int, int]) -> dict[str, float]:
+    """Of the cycles between the last steps of two frames."""
+    names = ("busy", "starved", "blocked")
+    return {name: round(part / max(sum(cycles), 1), 5) for name, part in zip(names, cycles)}
+
+
+def fifos(model: CycleModel, course: Course) -> dict[str, dict]:
+    """{buffer: most beats in it at full rate, and of a FIFO its least depth}, as in the operators' order."""
+    depths = least_depths(model)
+    return {
+        op.name: {"fill": course.operators[op.name].fill, "least_depth": depths.get(op.name)}
+        for op in model.ops
+        if op.input_buffer()
+    }
+
+
+def least_depths(model: CycleModel) -> dict[str, int]:
+    """{FIFO: the least depth, the others as they are, with which no beat leaves the network later}, in the
+    first frames that follow each other at full rate.
+    """
+    base = model.run(SIZING_FRAMES)
+    found = {}
+    for index, op in enumerate(model.ops):
+        if "depth" not in op.get_nodeattr_types():
+            continue
+        least, most = 1, op.get_nodeattr("depth")
+        fill = base.operators[op.name].fill
+        if fill and fill < most and _in_time(model, index, fill, base):
+            most = fill
+        while least < most and most > SKID:
+            middle = (least + most) // 2
+            enough = _in_time(model, index, middle, base)
+            least, most = (least, middle) if enough else (middle + 1, most)
+        found[op.name] = most
+    return found
+
+
+def _in_time(model: CycleModel, index: int, depth: int, base: Course) -> bool:
+    """Whether a FIFO of this depth lets all beats leave as early as they do."""
+    op = deepcopy(model.ops[index])
+    op.set_nodeattr("depth", depth)
+    course = model.with_operator(index, op).run(SIZING_FRAMES)
+    if course.deadlock:
+        return False
+    return all((course.taken[tensor] <= base.taken[tensor]).all() for tensor in model.sinks)
