@@ -295,7 +295,8 @@ def as_modelled(sim: dict) -> list[dict]:
     model = sim["model"]
     if model["why_not"]:
         return []
-    what = f"{sim['interval']:,} cycles per frame simulated, {model['interval']:,} by the cycle model"
+    said = "none" if model["interval"] is None else f"{model['interval']:,}"
+    what = f"{sim['interval']:,} cycles per frame simulated, {said} by the cycle model"
     wrong = int(sim["interval"] != model["interval"])
     return [{"stage": "sim", **check("interval = cycle model", 0, wrong, 1, what), "ran": True}]
 

@@ -101,14 +101,20 @@ class Course:
         return None if not last else last[0] if len(set(last)) == 1 else self.gaps
 
     @property
-    def latency(self) -> int:
-        """Cycles from the first input beat to the first output beat."""
-        return int(self.moved[self.result][0] - self.moved[self.given][0])
+    def latency(self) -> int | None:
+        """Cycles from the first input beat to the first output beat; None where none came."""
+        return self._until(0)
 
     @property
-    def answer(self) -> int:
-        """Cycles from the first input beat to the last output beat of the first frame."""
-        return int(self.moved[self.result][self.beats[self.result] - 1] - self.moved[self.given][0])
+    def answer(self) -> int | None:
+        """Cycles from the first input beat to the last output beat of the first frame; None where it did not
+        come.
+        """
+        return self._until(self.beats[self.result] - 1)
+
+    def _until(self, beat: int) -> int | None:
+        given = self.moved[self.result]
+        return int(given[beat] - self.moved[self.given][0]) if beat < len(given) else None
 
 
 class CycleModel:

@@ -1,0 +1,47 @@
+"""The cycle model against the RTL of random networks: every beat of every stream, at full rate and with
+random pauses at both ends.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+from xnorforge.sim import cosim
+from xnorforge.sim.cycles import CycleModel
+
+from .random_networks import RandomNetwork, bench_of
+
+FRAMES = 4
+PACES = [((0.0, 0.0), 1), ((0.3, 0.3), 2), ((0.0, 0.7), 3), ((0.7, 0.1), 4)]
+
+
+def compared(seeds, folder) -> int:
+    """Beats of the networks of these seeds, each found in the cycle in which the RTL moves it."""
+    networks = [RandomNetwork(seed).ops for seed in seeds]
+    bench, beats = bench_of(networks, folder), 0
+    models = [CycleModel(ops) for ops in networks]
+    for stall, seed in PACES:
+        inputs = [[ops[0].random_input(seed, FRAMES)] for ops in networks]
+        for lane, (model, run) in enumerate(zip(models, cosim.attempt(bench.device, inputs, stall, seed))):
+            assert isinstance(run, cosim.Run), (seeds[lane], run)
+            course, want = model.run(FRAMES, stall, seed, lane), bench.beats(lane, run)
+            assert set(course.taken) == set(want)
+            for tensor, cycles in want.items():
+                message = f"network {seeds[lane]}, pauses {stall}, {tensor}"
+                np.testing.assert_array_equal(course.taken[tensor], cycles, err_msg=message)
+                beats += len(cycles)
+            for path, fill in run.fills.items():
+                name = re.search(r"\.u_layer_\d+_(\w+)\.", path)
+                assert name and course.operators[name[1]].fill == fill, (seeds[lane], path)
+    return beats
+
+
+def test_every_beat_of_random_networks_is_in_the_cycle_of_the_rtl(tmp_path):
+    assert compared(range(20), tmp_path) > 40_000
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("start", range(1000, 1300, 30))
+def test_every_beat_of_three_hundred_random_networks_is_in_the_cycle_of_the_rtl(start, tmp_path):
+    assert compared(range(start, start + 30), tmp_path) > 60_000
