@@ -157,10 +157,15 @@ class Mvu(HwOp):
 
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat, neither side stalling."""
+        mw, _, simd, _ = self.folding()
+        return mw // simd + self.beat_latency()
+
+    def beat_latency(self) -> int:
+        """Cycles from the read of a pass's last beat to the offer of its results."""
         mw, mh, simd, pe = self.folding()
         rows = self.weight_rows()
         late = 0 if not rows else 2 if mw // simd * (mh // pe) > rows else 1
-        return mw // simd + 2 + self.dot().latency + late
+        return self.dot().latency + late + 2
 
     def dot(self) -> cost.Dot:
         """Cost and latency of one row's dot product."""

@@ -45,15 +45,17 @@ module xf_rom_columns #(
   end
 
   if (Columns > 1) begin : gen_columns
-    logic [Columns*Width-1:0]   near_q;
-    logic [2:0][AddrW-RowW-1:0] column_q;
+    logic [Columns*Width-1:0] near_q;
+    logic [AddrW-RowW-1:0]    column_read_q, column_row_q, column_near_q;
     always_ff @(posedge clk_i) begin
       if (en_i) begin
-        near_q   <= row_q;
-        column_q <= {column_q[1:0], addr_i[AddrW-1:RowW]};
+        near_q        <= row_q;
+        column_read_q <= addr_i[AddrW-1:RowW];
+        column_row_q  <= column_read_q;
+        column_near_q <= column_row_q;
       end
     end
-    assign data_o = near_q[32'(column_q[2])*Width +: Width];
+    assign data_o = near_q[32'(column_near_q)*Width +: Width];
   end else begin : gen_one_column
     assign data_o = row_q;
   end

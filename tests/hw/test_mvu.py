@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from xnorforge.core.errors import UserError
+from xnorforge.flows.synth import count
 from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import wrap
 from xnorforge.hw.ops import _mvu_cost as cost
@@ -115,6 +116,14 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
         for rom in ("block", "logic")
     )
     assert alone == logic == (12, words)  # one column, and no block RAM
+
+
+def test_yosys_maps_columns_of_words_into_blocks_of_ecp5():
+    """Three columns of 256 words of 4 bits are one block, with two registers of 12 bits behind it."""
+    [unit] = count([XnorMvu.seeded(1, 60, 40, 2, 2, rom="block", rom_rows=256)], "ecp5")
+    assert unit["bram36"] == 0.5 and unit["ff"] >= 24
+    [one] = count([XnorMvu.seeded(1, 60, 40, 2, 2, rom="block", rom_rows=1024)], "ecp5")
+    assert one["bram36"] == 0.5 and 10 <= unit["ff"] - one["ff"] <= 30
 
 
 @pytest.mark.parametrize(
