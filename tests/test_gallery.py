@@ -85,7 +85,7 @@ def test_a_dot_stands_where_its_figures_say(leave, tmp_path):
     cards, _ = gallery.cards_below(tmp_path / "out")
     [panel] = gallery.panels(cards)
     left, right = sorted(dot["x"] for dot in panel["charts"][0]["dots"])
-    inner = gallery.WIDTH - gallery.LEFT - 16
+    inner = gallery.WIDTH - gallery.LEFT - gallery.RIGHT
     assert panel["charts"][0]["x_ticks"] == [
         (gallery.LEFT, "1,000"),
         (pytest.approx(gallery.LEFT + inner * log10(2) / log10(5), abs=0.1), "2,000"),

@@ -29,7 +29,7 @@ SHAPES = (
     "M-5.5,-4h11l-5.5,9.5z",
     "M-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
 )
-WIDTH, HEIGHT, LEFT, BOTTOM = 460, 280, 64, 44  # of a chart, in pixels of its own
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 460, 280, 64, 32, 44  # of a chart, in pixels of its own
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _chart(
 ) -> dict:
     """What the template draws: x is LUT, by powers of ten."""
     x_axis = log_axis([x for x, _, _ in dots])
-    inner, high = WIDTH - LEFT - 16, HEIGHT - BOTTOM - 14
+    inner, high = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - 14
 
     def x_of(value: float) -> float:
         return round(LEFT + inner * x_axis.at(value), 1)
@@ -164,6 +164,7 @@ def gallery_page(out: Path) -> str:
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
+        right=RIGHT,
         bottom=BOTTOM,
         number=lambda value: "—" if value is None else f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}",
         values=lambda card: json.dumps([card.like[key] or "" for key in KEYS]),
