@@ -78,7 +78,8 @@ def products(folder: Path) -> dict[str, object]:
     """Every file of a build without what may vary from run to run."""
     found = {}
     for path in sorted((folder / "out").rglob("*")):
-        if path.is_dir() or path.name.startswith("."):
+        said = path.parent.name == "log" or path.name == "history.jsonl"
+        if path.is_dir() or path.name.startswith(".") or said:
             continue
         if path.suffix == ".json":
             value = {key: part for key, part in json.loads(path.read_text()).items() if key != "run"}
