@@ -1,11 +1,14 @@
 """Verbs that build: `build` for all that has to run, and one per stage on folders that are there."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from xnorforge.cli import asked as builds
 from xnorforge.cli.main import FILE, FOLDER, cli
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import job, model_request, pictures, request, run, stages
@@ -13,6 +16,7 @@ from xnorforge.pipeline.listen import never_silent
 from xnorforge.pipeline.request import Request
 
 DECLARED = {stage.name: stage for stage in stages.STAGES}
+JSON = "xnorforge.json"
 
 
 @cli.command(short_help="Everything up to the report; runs the stages that have to run.")
@@ -22,8 +26,11 @@ DECLARED = {stage.name: stage for stage in stages.STAGES}
 @click.option("--show", is_flag=True, help="Print the report at the end, whether it was there or not.")
 @click.option("--base", help="An earlier build to compare with: its folder, its report.json, or last.")
 @click.option("--rules", help="With --base: a JSON file of rules, or none; `xnorforge diff --help`.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the report's, or what ran.")
 @click.option("--dry-run", is_flag=True, help="List the stages that would run, and why.")
-def build(network: str | None, asked: Request, until: str, show: bool, base, rules, dry_run: bool) -> None:
+def build(
+    network: str | None, asked: Request, until: str, show: bool, base, rules, as_json: bool, dry_run: bool
+) -> None:
     """Build NETWORK, as mnist-tfc, into out/<network>/<back end>-<board>/, up to its report.
 
     A stage runs again when a file that it read or wrote has changed since: the result is always that of the
@@ -39,13 +46,19 @@ def build(network: str | None, asked: Request, until: str, show: bool, base, rul
     run.wanted(asked, until)  # refuses a stage that this build does not have
     from xnorforge.cli import history
 
+    if base and as_json:
+        raise UserError("build: --json prints one object; leave out --base, and see `xnorforge diff --json`.")
     before, kept = history.base_of(base, until), history.rules_of(rules)
     builds.claim(asked)
-    run.run_stages(asked, until, quiet=show)
-    if show:
+    ran = run.run_stages(asked, until, quiet=show or as_json)
+    if as_json and until != "report":
+        stage = next(one for one in asked.plan() if one.name == until)
+        left = [str(stages.path_of(name, asked.net_dir, asked.acc)) for name in stage.outputs]
+        click.echo(json.dumps({"schema": "xnorforge-stages-1", "verdict": "PASS", "ran": ran, "files": left}))
+    elif show or as_json:
         from xnorforge.cli.results import print_report
 
-        print_report(asked.acc)
+        print_report(asked.acc, as_json)
     elif until == "report":
         click.echo(f"build     {asked.acc}/report.html (text: report.md, data: report.json)")
     if base:
@@ -61,8 +74,21 @@ def check(asked: Request) -> None:
 
 def one(name: str, net_dir: Path, acc: Path, **options) -> None:
     """Run one stage in this process, on what is there."""
+    task = run.task(DECLARED[name], net_dir, acc, options, DECLARED)
     with never_silent(name):
-        job.perform(run.task(DECLARED[name], net_dir, acc, options, DECLARED))
+        job.perform(task)
+    if click.get_current_context().meta.get(JSON):
+        click.echo(json.dumps(read_json(task["result"]), indent=1))
+
+
+def with_json(verb: Callable) -> Callable:
+    """Add --json to a verb of one stage: its record goes to standard output."""
+
+    def note(ctx: click.Context, _option: click.Parameter, given: bool) -> None:
+        ctx.meta[JSON] = given
+
+    what = "Print the record that the stage leaves."
+    return click.option("--json", is_flag=True, expose_value=False, callback=note, help=what)(verb)
 
 
 @cli.command(short_help="The trained network as QONNX, with golden scores.")
@@ -77,6 +103,7 @@ def one(name: str, net_dir: Path, acc: Path, **options) -> None:
 @click.option("--task", help="With --model: whose images and labels it is for.")
 @click.option("--data", help="Of folder-small: your pictures, a folder that holds one per class.")
 @click.option("-o", "--out", type=FOLDER, required=True)
+@with_json
 def export(net, model, scale, out, **options) -> None:
     """Write NET as QONNX with golden scores."""
     if (net is None) == (model is None):
@@ -91,6 +118,7 @@ def export(net, model, scale, out, **options) -> None:
 @cli.command(short_help="The same network on integers only.")
 @click.argument("net_dir", type=FOLDER)
 @click.option("--approximate", is_flag=True, help="Round sums of branches of more than 24 bits.")
+@with_json
 def lower(net_dir, approximate) -> None:
     """Write the exported network of NET_DIR as an equal one on integers only."""
     one("lower", net_dir, net_dir, approximate=approximate)
@@ -117,6 +145,7 @@ def lower(net_dir, approximate) -> None:
     help="Of a map: all scores, or only the index of each cell's largest score.",
 )
 @click.option("-o", "--out", type=FOLDER, required=True)
+@with_json
 def fold(net_dir, out, **options) -> None:
     """Choose folding (pe, simd) and FIFO depths of the network in NET_DIR for a board."""
     one("fold", net_dir, out, **options)
@@ -124,6 +153,7 @@ def fold(net_dir, out, **options) -> None:
 
 @cli.command(short_help="SystemVerilog and memory files.")
 @click.argument("acc", type=FOLDER)
+@with_json
 def generate(acc) -> None:
     """Write the SystemVerilog of the folded network in ACC."""
     one("generate", acc.parent, acc)
@@ -131,6 +161,7 @@ def generate(acc) -> None:
 
 @cli.command(short_help="Shell with DMA, description and drivers for a board.")
 @click.argument("acc", type=FOLDER)
+@with_json
 def overlay(acc) -> None:
     """Write the accelerator in ACC with its shell, its description and the drivers, into ACC/overlay, and the
     bitstream where ACC has one of it.
@@ -140,6 +171,7 @@ def overlay(acc) -> None:
 
 @cli.command(short_help="The Vitis HLS project, emulated on all golden images.")
 @click.argument("acc", type=FOLDER)
+@with_json
 def hls(acc) -> None:
     """Write the Vitis HLS project of the folded network in ACC by hls4ml, and compare its emulation with the
     bit simulator.
@@ -164,6 +196,7 @@ def hls(acc) -> None:
     help="Of these, again with random stalls (back-pressure).",
 )
 @click.option("--waves", is_flag=True, help="Write waveforms of the first frames.")
+@with_json
 def sim(acc, images, stalled, waves) -> None:
     """Run the bit simulator and the RTL of ACC against the golden scores."""
     one("sim", acc.parent, acc, images=images, stalled=stalled, waves=waves)
@@ -174,6 +207,7 @@ def sim(acc, images, stalled, waves) -> None:
 @click.option(
     "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped in parallel."
 )
+@with_json
 def synth(acc, jobs) -> None:
     """Map the RTL of ACC with Yosys and count cells per operator."""
     one("synth", acc.parent, acc, jobs=jobs)
@@ -182,6 +216,7 @@ def synth(acc, jobs) -> None:
 @cli.command(short_help="The synthesised netlist against the golden scores.")
 @click.argument("acc", type=FOLDER)
 @click.option("--images", type=click.IntRange(2), default=2, show_default=True)
+@with_json
 def netlist(acc, images) -> None:
     """Simulate the synthesised netlist of ACC against the golden scores."""
     one("netlist", acc.parent, acc, images=images)
@@ -192,6 +227,7 @@ def netlist(acc, images) -> None:
 @click.option("--seeds", default="1,2,3", show_default=True, help="Each a run of place and route.")
 @click.option("--freq", type=click.Choice(request.FREQ), default="board", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs in parallel.")
+@with_json
 def bitstream(acc, seeds, freq, jobs) -> None:
     """Place and route the netlist of ACC and write its bitstream."""
     one("bitstream", acc.parent, acc, seeds=request.seeds(seeds), freq=freq, jobs=jobs)
@@ -200,6 +236,7 @@ def bitstream(acc, seeds, freq, jobs) -> None:
 @cli.command(short_help="The placed netlist against the golden scores.")
 @click.argument("acc", type=FOLDER)
 @click.option("--images", "placed_images", type=click.IntRange(1), default=2, show_default=True)
+@with_json
 def placed(acc, placed_images) -> None:
     """Simulate the placed netlist of the bitstream in ACC against the golden scores."""
     one("placed", acc.parent, acc, placed_images=placed_images)

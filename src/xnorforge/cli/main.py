@@ -7,6 +7,7 @@ request cannot be met, 4 `doctor` misses something that every build needs, 130 i
 import os
 import sys
 import tomllib
+import traceback
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ import click
 
 import xnorforge
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.core.progress import say
+from xnorforge.core.progress import LEVELS, loudness, say, set_loudness
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -58,7 +59,10 @@ class Verbs(click.Group):
         module = next((module for module, verbs in VERBS_OF.items() if name in verbs), None)
         if module:
             import_module(f"xnorforge.cli.{module}")
-        return super().get_command(ctx, name)
+        command = super().get_command(ctx, name)
+        if command and not any(option.name in LEVELS for option in command.params):
+            command.params += of_every_verb()
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,6 +71,22 @@ class Verbs(click.Group):
         verb = renamed(args[0], OLD_VERBS)
         options = OLD_OPTIONS.get(verb, {})
         return super().resolve_command(ctx, [verb, *(renamed(word, options) for word in args[1:])])
+
+
+def of_every_verb() -> list[click.Parameter]:
+    """The options that all verbs have; they take no part in what a verb is called with."""
+
+    def choose(_ctx: click.Context, option: click.Parameter, given: bool) -> None:
+        if given and option.name:
+            set_loudness(option.name)
+
+    what = {"quiet": "On standard error only what went wrong.", "verbose": "Also why, and where in the code."}
+    return [
+        click.Option(
+            [f"-{name[0]}", f"--{name}"], is_flag=True, expose_value=False, callback=choose, help=text
+        )
+        for name, text in what.items()
+    ]
 
 
 def renamed(word: str, names: dict[str, str]) -> str:
@@ -115,11 +135,14 @@ def main() -> int:
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
+    set_loudness("usual")
     try:
         one_checkout(Path.cwd())
         cli.main(standalone_mode=False, prog_name="xnorforge")
         return 0
     except (UserError, MismatchError) as error:
+        if loudness() == "verbose":
+            traceback.print_exception(error)
         print(error, file=sys.stderr, flush=True)
         return 2 if isinstance(error, UserError) else 1
     except StageFailed as error:

@@ -9,10 +9,26 @@ import time
 from contextlib import contextmanager
 
 SILENCE = 5.0  # seconds between two lines
+LEVELS = ("quiet", "usual", "verbose")
+_loudness = "usual"
+
+
+def set_loudness(loudness: str) -> None:
+    """How much this process says on standard error: of LEVELS, quiet is nothing but what went wrong."""
+    global _loudness
+    assert loudness in LEVELS
+    _loudness = loudness
+
+
+def loudness() -> str:
+    """How much it says."""
+    return _loudness
 
 
 def speaks() -> bool:
     """Whether this process tells a person how far it is."""
+    if _loudness == "quiet":
+        return False
     return os.environ.get("TORCHELASTIC_RUN_ID") is None or os.environ.get("RANK", "0") == "0"
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-from xnorforge.core.progress import SILENCE, say
+from xnorforge.core.progress import SILENCE, loudness, say
 
 TICK = 1.0  # seconds between two looks at the clock
 QUIET = SILENCE - TICK  # a line is due after as many seconds, so that the next look is not too late
@@ -67,6 +67,8 @@ class Listener:
                     self._write(at_work(name, now - began, last) + "\n")
 
     def _write(self, text: str) -> None:
+        if loudness() == "quiet":
+            return
         out = self._out or sys.stderr
         out.write(text)
         out.flush()

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.core.progress import say
+from xnorforge.core.progress import loudness, say
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
@@ -115,7 +115,9 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
             ready = [stage for stage in waiting if not failed and done >= planned.intersection(stage.inputs)]
             for stage in ready:
                 waiting.remove(stage)
-                if record.difference(stage, asked):
+                if why := record.difference(stage, asked):
+                    if loudness() == "verbose":
+                        say(f"{stage.name:<9} runs, as {why}")
                     ran.append(stage.name)
                     running[pool.submit(process, stage, asked, quiet, heard, listener)] = stage
                 else:
@@ -204,6 +206,8 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, listener: Li
             job.prune(log.parent)
         if code and heard:
             raise _error(stage.name, said, code)
+        if code and loudness() == "quiet":
+            print(said, file=sys.stderr, flush=True)
         if code < 0:
             say(f"{stage.name}: ended by signal {-code}; the same command goes on from here.")
         if code:

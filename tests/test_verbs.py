@@ -1,0 +1,134 @@
+"""Options that verbs share: quiet, verbose, one JSON object."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+
+from xnorforge.cli.main import VERBS_OF, cli, main
+from xnorforge.core import progress
+from xnorforge.pipeline import run as pipeline_run
+from xnorforge.pipeline import stages
+
+sys.path.insert(0, str(Path(__file__).parent))  # of the small network in conftest.py
+
+STAGES = VERBS_OF["build"][2:]
+
+
+def run(*words):
+    """A command line in a process: exit code, standard output, standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "xnorforge", *words], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("verb", cli.list_commands(click.Context(cli)))
+def test_every_verb_can_be_quiet_or_verbose_and_says_so_once(verb):
+    context = click.Context(cli)
+    command = cli.get_command(context, verb)
+    assert cli.get_command(context, verb) is command
+    names = [name for option in command.params for name in option.opts]
+    assert all(names.count(name) == 1 for name in ("-q", "--quiet", "-v", "--verbose"))
+    assert verb not in STAGES or "--json" in names
+
+
+def test_a_quiet_stage_prints_one_json_object_and_nothing_else(place):
+    code, out, err = run("lower", "out/n", "-q", "--json")
+    assert (code, err) == (0, "") and json.loads(out) == json.loads((place / "out/n/lower.json").read_text())
+    code, out, err = run("lower", "out/n")
+    assert (code, out) == (0, "") and err.startswith("lower     out/n\n")
+
+
+def test_a_quiet_refusal_is_one_sentence_and_a_verbose_one_says_where(place):
+    code, out, err = run("lower", "out/nowhere", "--quiet")
+    assert (code, out, err.count("\n")) == (2, "", 1) and "out/nowhere" in err
+    code, _, long = run("lower", "out/nowhere", "--verbose")
+    assert code == 2 and "Traceback" in long and long.endswith(err)
+
+
+STUB = '''
+"""Stages that say a word and leave a record; export is refused where a file `refuse` lies."""
+import json, sys
+from pathlib import Path
+from xnorforge.core.errors import UserError
+
+def stage(name, acc):
+    if name == "export" and Path("refuse").exists():
+        raise UserError("export: refused, as it was asked for.")
+    print(f"{name}: a word", file=sys.stderr)
+    (acc / f"{name}.json").write_text(json.dumps({"stage": name}))
+
+def __getattr__(name):
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return lambda net_dir, acc, **options: stage(name, acc)
+'''
+
+
+@pytest.fixture
+def stubbed(tmp_path, monkeypatch, capfd):
+    """Call `xnorforge build mnist-tfc --until fold` with stages that are quick: code, output, error."""
+    stubs = tuple(
+        replace(one, call=f"stub:{one.name}", outputs=(f"acc/{one.name}.json",), handed=())
+        for one in stages.STAGES
+    )
+    monkeypatch.setattr(stages, "STAGES", stubs)
+    monkeypatch.setattr(pipeline_run, "STAGES", stubs)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "stub.py").write_text(STUB)
+
+    def build(*words):
+        monkeypatch.setattr(sys, "argv", ["xnorforge", "build", "mnist-tfc", "--until", "fold", *words])
+        code = main()
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return build
+
+
+ACC = "out/mnist-tfc/rtl-pynq-z2"
+
+
+def test_a_build_is_as_loud_as_asked_and_prints_one_object(stubbed, tmp_path):
+    code, out, err = stubbed("-q", "--json")
+    assert (code, err) == (0, "") and json.loads(out) == {
+        "schema": "xnorforge-stages-1",
+        "verdict": "PASS",
+        "ran": ["export", "lower", "fold"],
+        "files": [f"{ACC}/fold.json"],
+    }
+    assert "fold: a word\n" in (tmp_path / ACC / "log/fold.log").read_text()
+    (tmp_path / ACC / ".fold.reads.json").unlink()
+    code, out, err = stubbed("-v", "--json")
+    assert code == 0 and json.loads(out)["ran"] == ["fold"]
+    assert "fold      runs, as it has not run\n" in err and "fold: a word\n" in err
+    code, out, err = stubbed("--json")
+    assert code == 0 and json.loads(out)["ran"] == [] and err == ""
+
+
+def test_a_refusal_in_a_quiet_build_is_its_one_sentence_and_nothing_is_left(stubbed, tmp_path):
+    (tmp_path / "refuse").touch()
+    code, out, err = stubbed("-q")
+    assert (code, out, err) == (2, "", "export: refused, as it was asked for.\n")
+    assert not (tmp_path / "out/mnist-tfc").exists()
+
+
+def test_json_of_a_build_leaves_no_room_for_a_comparison(stubbed):
+    code, _, err = stubbed("--json", "--base", "last", "--until", "report")
+    assert code == 2 and err.startswith("build: --json prints one object; leave out --base")
+
+
+def test_quiet_is_no_word_but_that_of_an_error(capsys):
+    progress.set_loudness("quiet")
+    try:
+        progress.say("a word")
+    finally:
+        progress.set_loudness("usual")
+    progress.say("another")
+    assert capsys.readouterr().err == "another\n"
