@@ -10,6 +10,8 @@ import xnorforge
 from xnorforge import accelerator
 from xnorforge.core.errors import UserError
 
+from .sw.test_folder import photos
+
 sys.path.insert(0, str(Path(__file__).parent / "flows"))
 from graphs import Graph
 
@@ -121,3 +123,19 @@ def test_training_from_python_says_what_is_wrong(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="DATA: 'nowhere' is no folder; "):
         xnorforge.train_network("folder-small", data="nowhere")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.full
+def test_one_call_trains_on_a_folder_and_a_second_one_takes_its_weights(tmp_path, monkeypatch):
+    """Three classes, each darker than the next; what is new is seen as the class of its brightness."""
+    monkeypatch.chdir(tmp_path)
+    data = photos(tmp_path / "photos")
+    built = xnorforge.build("folder-small", data=data, until="fold")
+    assert built.class_names == ["cat", "dog", "eel"]
+    rng = np.random.default_rng(3)
+    new = [rng.integers(60 * k, 60 * k + 60, (5, 3, 32, 32)).astype(np.uint8) for k in range(3)]
+    assert built.predict(np.concatenate(new)).tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    card = tmp_path / "out/folder-small-photos/train/card.json"
+    before = card.stat().st_mtime_ns
+    again = xnorforge.build("folder-small", data=data, until="fold")
+    assert again.folder == built.folder and card.stat().st_mtime_ns == before

@@ -236,6 +236,24 @@ def test_the_network_has_a_score_for_every_class_and_lies_in_a_folder_named_afte
     assert "made-up" in task_of("folder-small").golden(3).what
 
 
+def test_a_build_trains_first_where_there_are_no_weights(own, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def stages(*more):
+        words = ["build", "--task", "folder", "--data", str(own), "--until", "fold", "--dry-run", *more]
+        monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
+        assert cli.main() == 0
+        return [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+
+    assert stages() == ["train", "export", "lower", "fold"]
+    assert stages("--weights", str(tmp_path)) == ["export", "lower", "fold"]
+    run = tmp_path / "out/folder-small-photos/train"
+    run.mkdir(parents=True)
+    write_json(run / "card.json", {"data": {"trained_on": "photos"}})
+    (run / "weights.safetensors").touch()
+    assert stages() == ["export", "lower", "fold"]
+
+
 def test_weights_of_other_pictures_are_not_taken(own, tmp_path):
     from xnorforge.sw.training import train
 
