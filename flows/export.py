@@ -35,7 +35,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         out_dir: folder of the three files.
         meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated
             elsewhere); `task`, its name in sw/tasks where labels are no classes; `trained_on`, which
-            pictures, and `class_names`, if known.
+            pictures, `class_names`, and `training` (sw/zoo.py, `history`), if known.
 
     Returns:
         The record written to export.json. Equal modules and images give equal bytes of model.onnx and
@@ -66,6 +66,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "trained_on": meta.get("trained_on", "unknown"),
         "task": task,
         "class_names": meta.get("class_names", []),
+        "training": meta.get("training"),
         "accuracy": [*meta.get("accuracy", []), *measured_now],
         "not_measured": None if measured_now else _unmeasured(scores),
         "checks": [same],

@@ -1,6 +1,7 @@
 """The trained networks at hand, and the images that go with them."""
 
 from importlib.resources import files
+from math import isfinite
 
 import numpy as np
 from torch import nn
@@ -11,7 +12,9 @@ from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import weights
+from xnorforge.sw.training import curves, weights
+
+STATED = (("seed", int), ("command", str))  # of a card, by the kind of value
 
 
 def shipped() -> list[tuple[str, str]]:
@@ -30,7 +33,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     Returns:
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
         A record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures) and
-        `accuracy` as on the card, `task` (its name where labels are no classes), `class_names`.
+        `accuracy` as on the card, `task` (its name where labels are no classes), `class_names`, `training`
+        (`history`).
 
     Raises:
         UserError: unknown name, no weights, or weights of another network or that cannot be read.
@@ -77,6 +81,7 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
         ) from error
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     known = {
+        "training": history(card, folder),
         "source": source,
         "trained_on": trained_on,
         "accuracy": accuracy,
@@ -84,6 +89,33 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
         "class_names": list(task.names(trained_on)),
     }
     return module, {"net": net, "method": method, **known}
+
+
+def history(card: dict, folder) -> dict:
+    """How a network was trained: `seed`, `epochs` and `command` of its card (None where it states none), and
+    its `curve`, per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty where no curve.csv lies in
+    the folder.
+
+    Raises:
+        UserError: the curve cannot be read.
+    """
+    recipe, table = card.get("recipe"), folder / curves.TABLE
+    rows = curves.read_curve(table) if table.is_file() else []
+    epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
+    return {
+        **{name: card[name] if type(card.get(name)) is kind else None for name, kind in STATED},
+        "epochs": epochs if type(epochs) is int else None,
+        "curve": [
+            {
+                "epoch": int(row["epoch"]),
+                "phase": row["phase"],
+                "loss": row["loss"],
+                "held_out_accuracy": row["held_out_accuracy"],
+            }
+            for row in rows
+            if isfinite(row["loss"]) and isfinite(row["held_out_accuracy"])
+        ],
+    }
 
 
 def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:

@@ -5,6 +5,7 @@ before packing and routing), `routed` (after them), `target` (what the clock is 
 measured is null, with the reason beside it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from math import sqrt
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from xnorforge.core.artifacts import check, digest, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.report import backends, border, operators, provenance, reference
+from xnorforge.flows.report import backends, border, confusion, connections, operators, provenance, reference
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
@@ -106,6 +107,8 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
         "approximate": (lower["approximate"] or {}).get("summary"),
         "net": export["net"],
         "method": export["method"],
+        "task": export.get("task"),
+        "training": export.get("training"),
         "source": provenance.origin(export),
         "board": board.name,
         "board_title": board.title,
@@ -167,6 +170,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     total, port = synth["total"], found["generate"]["border"]
     with np.load(acc.parent / "lowered.npz") as lowered:
         output = border.exit_(port["output"], lowered, fold["output"])
+        confused = confusion.of_classes(lowered, acc.parent / "golden.npz", export["images"])
     record = {
         "schema": SCHEMA,
         **common(
@@ -176,6 +180,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "output": output,
         "control": found["generate"].get("control"),
         "examples": [{name: row[name] for name in ("picture", "file")} for row in sim["examples"]],
+        "confusion": confused,
         "cycles": {
             "interval_bound": bound,
             "interval_simulated": interval,
@@ -208,8 +213,10 @@ def report(acc: Path, routed: bool | None = None) -> dict:
                 for row in synth["operators"]
             ],
             "top": {name: synth["top"][name] for name in cells.RESOURCES},
+            "cells": all_cells(synth),
         },
         "layers": rows,
+        "connections": connections.connections(ops, sim.get("fifos", {})),
         "wide": wide_numbers(ops, synth),
         "decisions": fold["decisions"],
         "streams": streams(ops, sim, synth),
@@ -373,15 +380,23 @@ def with_interval(row: dict) -> dict:
     }
 
 
+def all_cells(synth: dict) -> dict[str, int]:
+    """The mapped cells of the whole design by their type, sorted."""
+    counts: Counter[str] = Counter()
+    for part in (*synth["operators"], synth["top"]):
+        counts.update(part.get("cells", {}))
+    return dict(sorted(counts.items()))
+
+
 def layer_rows(ops, synth: dict, board) -> list[dict]:
     """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the
     others.
     """
     bound = max(op.cycles() for op in ops)
-    mapped = {row["name"]: row for row in synth["operators"]}
+    mapped, layers = {row["name"]: row for row in synth["operators"]}, connections.layer_groups(ops)
     rows = []
     for op in ops:
-        if type(op).__name__ == "Fifo":
+        if connections.is_fifo(op):
             continue
         row = operators.facts(op)
         counted = {name: mapped[op.name][name] for name in cells.RESOURCES}
@@ -389,6 +404,7 @@ def layer_rows(ops, synth: dict, board) -> list[dict]:
         rows.append(
             {
                 **row,
+                "layer": layers[op.name],
                 "bottleneck": row["cycles"] == bound,
                 "busy": round(busy, 5),
                 "efficiency": round(row["macs"] / (row["lanes"] * bound), 5) if row["lanes"] else None,

@@ -1,19 +1,29 @@
 """report.html and report.md: a frame, and in it the views (flows/report/views), each over the same record."""
 
 import re
-from base64 import b64encode
-from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from xnorforge.core import plugins
-from xnorforge.core.errors import UserError, one_line
-from xnorforge.flows.report import reference, svg, vivado
+from xnorforge.core.errors import one_line
+from xnorforge.flows.report import (
+    curve,
+    drawing,
+    layers,
+    links,
+    reference,
+    roofline,
+    sections,
+    svg,
+    thumbnails,
+    treemap,
+    vivado,
+)
 
-VIEWS = "flows.report.views"
+CHARTS = {"curve": curve, "drawing": drawing, "roofline": roofline, "svg": svg, "treemap": treemap}
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
@@ -108,51 +118,6 @@ def element(port: dict) -> str:
     return f"{port['bits']} bit{'s' if port['bits'] > 1 else ''}, {kind}"
 
 
-@dataclass(frozen=True)
-class View:
-    """A section of a report, see flows/report/views.
-
-    Attributes:
-        name: of its file.
-        text: the template.
-        forms: of the reports it is in.
-        places: {"html": its place in the page, "md": in the text}, as far as it is there.
-        half: two such in a row stand side by side.
-    """
-
-    name: str
-    text: str
-    forms: frozenset[str]
-    places: dict[str, int]
-    half: bool
-
-
-def views(form: str, kind: str) -> list[View]:
-    """The views of a report of some form in their order; `kind` is "html" or "md"."""
-    every = (view(name, path) for name, path in plugins.places(VIEWS).items())
-    shown = [one for one in every if form in one.forms and kind in one.places]
-    return sorted(shown, key=lambda one: (one.places[kind], one.name))
-
-
-def view(name: str, path: Path) -> View:
-    """A view from its file.
-
-    Raises:
-        UserError: the file does not open with the comment that says where it stands.
-    """
-    text = path.read_text()
-    opened = re.match(r"\{#-\n(.*?)\n-#\}\n", text, re.DOTALL)
-    said = dict(re.findall(r"^(form|html|md): (.*)$", opened[1] if opened else "", re.MULTILINE))
-    fields = {kind: said[kind].split() for kind in ("html", "md") if kind in said}
-    if "form" not in said or not fields or not all(given[0].isdecimal() for given in fields.values()):
-        raise UserError(
-            f"{path}: opens with no comment that gives form, and html or md as a number; "
-            "flows/report/views/__init__.py shows one."
-        )
-    places = {kind: int(given[0]) for kind, given in fields.items()}
-    return View(name, text, frozenset(said["form"].split()), places, "half" in fields.get("html", ()))
-
-
 def in_html(value):
     """A value of the record for the page, a text in one line; Jinja escapes it after that."""
     return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -173,6 +138,7 @@ def in_code(text: str) -> Markup:
     return Markup("`" * (longest + 1) + room + text + room + "`" * (longest + 1))
 
 
+@cache
 def _environment(kind: str) -> Environment:
     env = Environment(
         finalize=in_html if kind == "html" else in_markdown,
@@ -188,16 +154,23 @@ def _environment(kind: str) -> Environment:
         "factor": factor,
         "code": in_code,
     }
-    env.globals |= {"ends": ends, "tag": tag, "element": element, "svg": svg, "vivado": vivado}
+    env.globals |= {"ends": ends, "tag": tag, "element": element, "vivado": vivado, **CHARTS}
+    env.globals |= {"in_layers": layers.in_layers, "href": links.href}
     return env
 
 
+@cache
+def _template(kind: str, text: str) -> Template:
+    return _environment(kind).from_string(text)
+
+
 def page(record: dict, acc: Path, form: str, kind: str) -> str:
-    """report.html ("html") or report.md ("md"): one file, nothing fetched, no script.
+    """report.html ("html") or report.md ("md"): one file, nothing fetched; all of it is there without the
+    page's script, which sorts, folds and filters its tables.
 
     Args:
         record: of report.json; read and never changed.
-        acc: folder that holds the example pictures.
+        acc: folder of the page, with the example pictures and the files it links.
         form: "design", "project" or "handover", see flows/backends/base.py.
         kind: "html" or "md".
     """
@@ -221,22 +194,29 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
             "loading": loading(record["control"]),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
         }
-        pictures = record["examples"] if kind == "html" else []
-        given["pictures"] = [b64encode((acc / row["file"]).read_bytes()).decode() for row in pictures]
+        if kind == "html":
+            given["pictures"] = thumbnails.examples(record["examples"], acc)
+            given["wrong"] = thumbnails.wrong_images(record["confusion"], acc.parent / "golden.npz")
+    if kind == "html":
+        given["listed"] = links.listed_files(record, acc, form)
     parts: list[str] = []
+    nav: list[tuple[str, str]] = []
     css, half = (files(__package__) / "style.css").read_text(), ""
-    for one in views(form, kind):
-        template = env.from_string(one.text)
+    for one in sections.views(form, kind):
+        template = _template(kind, one.text)
         context = template.new_context(given)
         text = "".join(template.blocks[kind](context)).strip("\n")
         css += "".join(template.blocks["css"](context)) if "css" in template.blocks else ""
         if not text:
             continue
+        if one.nav and (found := sections.section_id(text)):
+            nav.append((found, one.nav))
         beside = one.half and kind == "html"
         if beside and half:
             parts[-1] = f'<div class="two">\n{half}\n\n{text}\n</div>'
         else:
             parts.append(text)
         half = text if beside and not half else ""
-    given |= {"views": Markup("\n\n".join(parts)), "css": Markup(css)}
+    script = (files(__package__) / "script.js").read_text()
+    given |= {"views": Markup("\n\n".join(parts)), "css": Markup(css), "nav": nav, "script": Markup(script)}
     return env.get_template(f"{form}.{kind}.j2").render(given)

@@ -27,6 +27,7 @@ def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
     for site in families.load(resources["family"]).sites:
         has = resources["capacity"].get(site.capacity)
         used = sum(resources[name] for name in site.resources)
+        used += sum(resources["cells"].get(cell, 0) for cell in site.cells)
         rows.append((site.name, used, has if has is None else site.per * has))
     return rows
 

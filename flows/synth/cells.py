@@ -46,5 +46,9 @@ def add(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def used(total: Mapping[str, float], name: str) -> float:
-    """The amount of a board's resource; boards name the carry cell of their family."""
+    """The amount of a board's resource; boards name the carry cell of their family, and the LUT of those
+    slices that can be memory as `lut_memory`.
+    """
+    if name == "lut_memory":
+        return total.get("lut_ram", 0) + total.get("srl", 0)
     return total.get("carry" if name.startswith("carry") else name, 0)

@@ -21,7 +21,8 @@ class Site:
 
     Attributes:
         name: as the family's maker calls it.
-        resources: the sum of these is used.
+        resources: the sum of these is used,
+        cells: and of the mapped cells of these types.
         capacity: key of a board's capacity, None where the part's figure is not stated.
         per: so many sites make one of that capacity.
     """
@@ -30,6 +31,7 @@ class Site:
     resources: tuple[str, ...]
     capacity: str | None = None
     per: int = 1
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

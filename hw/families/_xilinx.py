@@ -28,16 +28,35 @@ CELLS: dict[str, dict[str, float]] = {
     "RAM64M8": {"lut_ram": 8},
 }
 
-UNITS = {"lut": ("LUT", 1), "ff": ("FF", 1), "bram36": ("BRAM36", 1), "dsp": ("DSP", 1)}
+UNITS = {
+    "lut": ("LUT", 1),
+    "lut_memory": ("LUT as Memory", 1),
+    "ff": ("FF", 1),
+    "bram36": ("BRAM36", 1),
+    "dsp": ("DSP", 1),
+}
 
 
-def sites(carry: str) -> tuple[Site, ...]:
-    """The utilisation table in Vivado's words; `carry` is the family's carry cell."""
+def sites(carry: str, muxes: tuple[str, ...]) -> tuple[Site, ...]:
+    """The utilisation table in Vivado's words.
+
+    Args:
+        carry: the family's carry cell, of which every slice has one.
+        muxes: its wide multiplexers, "F7" and so on; a slice has one of the last and of each other twice as
+            many as of the next.
+    """
+    wide = [
+        Site(f"{name} Muxes", (), carry.lower(), 2 ** (len(muxes) - 1 - place), (f"MUX{name}",))
+        for place, name in enumerate(muxes)
+    ]
     return (
         Site("Slice LUTs", ("lut",), "lut"),
         Site("  LUT as Logic", ("lut_logic",), "lut"),
-        Site("  LUT as Memory", ("lut_ram", "srl")),
+        Site("  LUT as Memory", ("lut_ram", "srl"), "lut_memory"),
+        Site("    LUT as Distributed RAM", ("lut_ram",)),
+        Site("    LUT as Shift Register", ("srl",)),
         Site("Slice Registers", ("ff",), "ff"),
+        *wide,
         Site(carry, ("carry",), carry.lower()),
         Site("Block RAM Tile", ("bram36",), "bram36"),
         Site("  RAMB36", ("ramb36",), "bram36"),

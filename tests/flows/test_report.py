@@ -20,7 +20,7 @@ from xnorforge.core.artifacts import check, digest, netlist_digest, read_json, w
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, svg, vivado
+from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections, svg, vivado
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
 from xnorforge.studies.explain import explain
@@ -721,7 +721,7 @@ def test_a_stage_that_left_no_record_is_named(tmp_path, stage):
 
 
 class Page(HTMLParser):
-    """Counts open elements, and keeps what the page would fetch or run."""
+    """Counts open elements, and keeps what the page would fetch, or run besides its own script."""
 
     def __init__(self):
         super().__init__()
@@ -730,9 +730,10 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag not in ("meta", "br"):
             self.open.append(tag)
-        if tag in ("script", "link", "img", "iframe") or any(
-            name in ("src", "href", "onload", "onclick") for name, _ in attrs
-        ):
+        if tag in ("link", "img", "iframe") or any(name in ("src", "onload", "onclick") for name, _ in attrs):
+            self.outside.append((tag, attrs))
+        links = [value or "" for name, value in attrs if name == "href"]
+        if links and (tag != "a" or any(":" in link for link in links)):
             self.outside.append((tag, attrs))
 
     def handle_startendtag(self, tag, attrs):
@@ -740,6 +741,17 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+def rename(record, new) -> None:
+    """Give every operator of a record another name, `new` of its own; ends of the stream stay."""
+    names = {row["name"] for row in record["resources"]["per_operator"]}
+    for row in record["layers"]:
+        row |= {key: new(row[key]) for key in ("name", "layer")}
+    for row in record["connections"]:
+        row |= {key: new(row[key]) for key in ("from", "to", "fifo") if row[key] in names}
+    for row in record["resources"]["per_operator"]:
+        row["name"] = new(row["name"])
 
 
 class Elements(HTMLParser):
@@ -760,8 +772,9 @@ def test_names_of_any_characters_are_text_in_the_report(built, case):
     odd = ODD_NAMES.get(case, '"><script>alert(1)</script><img src=x onerror="alert(1)"> `<b>`')
     given = copy.deepcopy(record)
     given |= dict.fromkeys(("net", "source", "images", "command", "board_title"), odd)
-    for row in (*given["accuracy"], *given["layers"]):
-        row["set" if "set" in row else "name"] = odd
+    for row in given["accuracy"]:
+        row["set"] = odd
+    rename(given, lambda name: f"{odd} {name}")
     plain, page = (pages.page(one, acc, "design", "html") for one in (record, given))
     assert Elements(page).found == Elements(plain).found
     assert all(line.isprintable() for line in page.splitlines())
@@ -798,11 +811,8 @@ def test_the_page_is_one_small_file_that_fetches_and_runs_nothing(built):
 
 def test_names_are_escaped_in_the_page(built):
     acc, record = built
-    record = {
-        **record,
-        "net": "<b>&",
-        "layers": [{**record["layers"][0], "name": "<i>"}, *record["layers"][1:]],
-    }
+    record = copy.deepcopy(record) | {"net": "<b>&"}
+    rename(record, lambda name: f"<i>{name}")
     text = pages.page(record, acc, "design", "html")
     assert "<b>&" not in text and "<i>" not in text
     assert "&lt;b&gt;&amp;" in text
@@ -882,8 +892,13 @@ def test_the_short_form_holds_verdict_speed_and_size(built):
 
 def test_a_bar_over_the_part_is_red_and_full():
     over = svg.percent_bar(1.5, 100)
-    assert svg.RED in over and 'width="100.0"' in over
-    assert svg.RED not in svg.percent_bar(1.0, 100)
+    assert 'class="bar over"' in over and over.count('width="100.0"') == 2
+    assert 'class="bar over"' not in svg.percent_bar(1.0, 100)
+
+
+def test_a_bar_of_a_share_of_the_part_has_its_mark_at_80_percent():
+    assert '<polyline points="80.0,0.0 80.0,11.0" class="mark"/>' in svg.percent_bar(0.5, 100)
+    assert "mark" not in svg.percent_bar(0.5, 100, mark=False)
 
 
 def test_the_document_describes_every_key_of_the_schema():
@@ -959,7 +974,7 @@ def test_a_view_that_does_not_say_where_it_stands_is_refused(built, outside):
 @pytest.mark.parametrize("name", plugins.names("flows.report.views"))
 def test_a_view_has_a_block_for_each_of_its_places_and_is_rendered_there(name, built):
     acc, record = built
-    one = pages.view(name, plugins.place("flows.report.views", name))
+    one = sections.view(name, plugins.place("flows.report.views", name))
     blocks = set(re.findall(r"\{%-? block (\w+)", one.text))
     assert blocks - {"css"} == set(one.places) and one.forms <= {"design", "project", "handover"}
     if "design" in one.forms:

@@ -51,7 +51,7 @@ def test_a_familys_table_and_names_speak_of_known_resources(name):
     assert {cell for cell, cost in family.cells.items() if not cost} >= PERIPHERAL
     assert {"lut", "ff", "bram36", "dsp"} <= set(family.units)
     for site in family.sites:
-        assert set(site.resources) <= set(cells.RESOURCES)
+        assert set(site.resources) <= set(cells.RESOURCES) and set(site.cells) <= set(family.cells)
         assert site.capacity is None or site.capacity in family.units
 
 

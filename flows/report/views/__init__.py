@@ -3,6 +3,7 @@
 A file opens with a comment: what it shows, then lines that say where it stands:
 
     form: design project    in reports of these forms (flows/backends/base.py)
+    nav: Name               what the navigation of the page calls it; without this line it has no place there
     html: 40 half           its place in report.html; two halves in a row stand side by side
     md: 40                  its place in report.md
 

@@ -12,7 +12,7 @@ FAMILY = Family(
         "DSP48E1": {"dsp": 1},
     },
     units={**_xilinx.UNITS, "carry4": ("CARRY4", 1)},
-    sites=_xilinx.sites("CARRY4"),
+    sites=_xilinx.sites("CARRY4", ("F7", "F8")),
     defines=("XF_XC7",),
     simulation="xilinx/cells_sim.v",
     vendor_tool=("vivado", "Vivado"),

@@ -14,6 +14,6 @@ FAMILY = Family(
         "DSP48E2": {"dsp": 1},
     },
     units={**_xilinx.UNITS, "carry8": ("CARRY8", 1)},
-    sites=_xilinx.sites("CARRY8"),
+    sites=_xilinx.sites("CARRY8", ("F7", "F8", "F9")),
     vendor_tool=("vivado", "Vivado"),
 )

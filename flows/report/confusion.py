@@ -1,0 +1,47 @@
+"""Which classes the network takes for which, and the images it gets wrong: from the lowered integers, which
+all stages behind give too.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+CLASSES = 32  # with more of them the matrix is no longer read by a person
+
+
+def of_classes(lowered, golden: Path, images: str) -> dict | None:
+    """Labels against the classes found; None where the network gives no classes, no image has a label, or
+    there are too many classes for a matrix.
+
+    Args:
+        lowered: lowered.npz: `integers` (N, classes), `scale`, `bias` (classes,).
+        golden: golden.npz with `labels` (N,), -1 where unknown.
+        images: which images these are, in words.
+
+    Returns:
+        `set` (the words), `images` (those with a label), `matrix` (a row per label: how often each class was
+        found), `wrong` (`image`, its place counted from 0, `label`, `found`).
+    """
+    integers = lowered["integers"]
+    if integers.ndim != 2 or not golden.exists():
+        return None
+    with np.load(golden) as given:
+        labels = given["labels"]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        return None
+    places = np.flatnonzero(labels >= 0)
+    count = integers.shape[1]
+    if not len(places) or not 1 < count <= CLASSES or labels.max() >= count:
+        return None
+    found = (integers * lowered["scale"] + lowered["bias"]).argmax(1)
+    matrix = np.zeros((count, count), np.int64)
+    np.add.at(matrix, (labels[places], found[places]), 1)
+    wrong = places[found[places] != labels[places]]
+    return {
+        "set": images,
+        "images": len(places),
+        "matrix": matrix.tolist(),
+        "wrong": [
+            {"image": int(place), "label": int(labels[place]), "found": int(found[place])} for place in wrong
+        ],
+    }

@@ -1,0 +1,62 @@
+"""The files of a build as the page names and links them, all by their place beside it."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+MOST = 250  # files of a folder that are linked one by one
+BESIDE = {
+    "design": (
+        ("report.md", "a terminal, a pull request"),
+        ("report.json", "programs: all of this page"),
+        ("metrics.json", "programs: figures only"),
+        ("utilization.txt", "scripts for Vivado's tables"),
+        ("report/layers.csv", "a spreadsheet"),
+        ("report/finn", "scripts for FINN's reports"),
+    ),
+    "project": (("report.md", "a terminal, a pull request"), ("report.json", "programs: all of this page")),
+    "handover": (("report.md", "a terminal, a pull request"), ("report.json", "programs: all of this page")),
+}
+
+
+WRITTEN = ("report.json", "metrics.json")  # by the report itself
+ABOVE = ("export.json", "lower.json")  # of the network
+
+
+def href(name: str) -> str:
+    """A file's name as the target of a link."""
+    return quote(name)
+
+
+def listed_files(record: dict, acc: Path, form: str) -> list[dict]:
+    """Rows of the table of files: products with their hashes, the other forms of the report, the stages'
+    records.
+
+    Args:
+        record: of report.json.
+        acc: folder of the page.
+        form: of the report.
+
+    Returns:
+        Rows {"file", "bytes", "sha256", "opens_with", "inside"}; bytes and SHA-256 are None where they are
+        not equal for equal inputs or not known yet; `inside` are the files of a folder, and where `file` is
+        empty the records of the stages.
+    """
+    rows = [{**row, "inside": _inside(acc, row["file"])} for row in record["files"]]
+    for name, opens in BESIDE[form]:
+        if name == "report.json" and record["verdict"] == "FAIL":
+            continue  # not written then
+        rows.append(_plain(name, opens))
+    here = (path.name for path in acc.glob("[!.]*.json") if path.name not in WRITTEN)
+    above = (f"../{name}" for name in ABOVE if (acc.parent / name).exists())
+    records = [*above, *sorted(here)]
+    return [*rows, {**_plain("", "programs: what each stage found"), "inside": records}]
+
+
+def _plain(name: str, opens: str) -> dict:
+    return {"file": name, "bytes": None, "sha256": None, "opens_with": opens, "inside": []}
+
+
+def _inside(acc: Path, name: str) -> list[str]:
+    folder = acc / name
+    files = sorted(str(path.relative_to(acc)) for path in folder.rglob("*") if path.is_file())
+    return files[:MOST]
