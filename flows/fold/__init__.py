@@ -19,17 +19,19 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.core.limits import most
-from xnorforge.flows import synth
 from xnorforge.flows.backends import base
-from xnorforge.flows.bind import OPS, bind
+from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
+from xnorforge.flows.fold.aims import Aim, Search, interval_of, total
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
-from xnorforge.flows.fold.search import Part, put_before, search
+from xnorforge.flows.fold.fronts import RESOURCES
+from xnorforge.flows.fold.search import Part, TooFast, put_before, search
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 GIVEN = ("simd", "pe", "depth")
+STYLES = sorted({name for op in OPS.values() for name in op.styles})
 
 
 def fold(
@@ -40,6 +42,9 @@ def fold(
     folding: Path | None = None,
     backend: str = "rtl",
     output: str = "scores",
+    fps: str | None = None,
+    limits: dict[str, str] | None = None,
+    spare: str | None = None,
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -48,12 +53,17 @@ def fold(
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
-        folding: JSON {operator: {"pe", "simd", "depth"}}; what it names is taken, the rest is searched.
-            `depth` puts a FIFO of so many beats in front of the operator. Or a folding file of FINN's
-            (`finn_folding.py`).
+        folding: JSON {operator: {"pe", "simd", "depth", "rom", "starts"}}; what it names is taken, the rest
+            is searched. `depth` puts a FIFO of so many beats in front of the operator, `rom` and `starts` say
+            where its weights and what its accumulators start from lie, in "block" RAM or "logic". Or a
+            folding file of FINN's (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
         output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
             else.
+        fps: frames per second to reach at the board's clock, in place of `interval`; "max": as many as fit.
+        limits: {"lut", "bram", "dsp"}: the most that may be taken, "60%" of the part or a number, by the cost
+            model.
+        spare: "lut", "bram" or "dsp": take the least of this; None: the least of the part in all.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
@@ -66,7 +76,10 @@ def fold(
     """
     net_dir, out_dir = Path(net_dir), Path(out_dir)
     target = boards.load(board)
+    if fps and fps != "max":
+        interval = interval_of(fps, target.clock_mhz)
     interval = interval or target.interval_for(net_dir.name)
+    aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
     given = _given(folding)
     tools = [] if base.load(backend).matrices == "folded" else ["da4ml"]
     with artifacts.measured("qonnx", "numpy", *tools) as run:
@@ -86,17 +99,11 @@ def fold(
         bounds, decisions = distributed_arithmetic.choose(
             bounds, backend, target.family, part, interval, fixed
         )
-        ops = search(bounds, interval, part, fixed)
-        for op in ops:
-            if "rom_rows" in op.get_nodeattr_types():
-                op.set_nodeattr("rom_rows", families.load(target.family).rom_rows)
-        ops = with_fifos(ops, {name: one["depth"] for name, one in given.items() if "depth" in one})
+        depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
+        ops = _searched(bounds, target, aim, fixed, lambda ops: with_fifos(_of_family(ops, target), depths))
         _check_streams(ops)
-        estimate = {
-            name: round(sum(op.estimate().get(name, 0) for op in ops), 1) for name in ("lut", "bram36", "dsp")
-        }
+        estimate = {name: round(amount, 1) for name, amount in total(ops).items()}
         bound = max(op.cycles() for op in ops)
-        synth.over_capacity(target, estimate, bound, " by the cost model")
         images = np.load(net_dir / "golden.npz")["images"]
         check = _equal(ops, images, lowered)
         with artifacts.whole(out_dir / "folded.onnx") as aside:
@@ -113,7 +120,8 @@ def fold(
         "output": output,
         "decisions": decisions,
         "not_taken": left,
-        "interval": interval,
+        "interval": interval if fps != "max" else bound,
+        "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
         "estimate": {**estimate, "kind": "cost model of the operators, fitted on the 7 series, not a count"},
@@ -122,6 +130,32 @@ def fold(
     }
     artifacts.write_json(out_dir / "fold.json", record)
     return record
+
+
+def _of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
+    """The operators with what the part's family asks of their memories."""
+    rows = families.load(target.family).rom_rows
+    for op in ops:
+        if "rom_rows" in op.get_nodeattr_types():
+            op.set_nodeattr("rom_rows", rows)
+    return ops
+
+
+def _searched(bounds: list[Bound], target: boards.Board, aim: Aim, fixed: dict, finish) -> list[HwOp]:
+    """The folding with the smallest share of the part, FIFOs included; one that fits by other memory styles
+    where that one does not, or what an aim asks for.
+    """
+    if not aim.plain:
+        return Search(bounds, target, fixed, finish).chosen(aim)
+    part = Part(*(target.capacity[name] for name in RESOURCES))
+    try:
+        ops = finish(search(bounds, aim.interval, part, fixed))
+    except TooFast:
+        ops = []
+    taken = total(ops)
+    if not ops or any(taken[name] > target.capacity[name] for name in RESOURCES):
+        return Search(bounds, target, fixed, finish).chosen(aim)
+    return ops
 
 
 def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
@@ -177,7 +211,8 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         return given
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
-            if key not in GIVEN or type(value) is not int:
+            fits = (type(value) is int and key in GIVEN) or (type(value) is str and key in STYLES)
+            if not fits:
                 raise UserError(
                     f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers "
                     f"{', '.join(GIVEN)}."
@@ -265,6 +300,7 @@ def _row(op: HwOp, nodes: list[str]) -> dict:
         "pe": value("pe"),
         "simd": value("simd"),
         "depth": value("depth"),
+        **{style: value(style) for style in op.styles},
         "cycles": op.cycles(),
         "in": {
             "shape": list(source.shape),

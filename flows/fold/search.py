@@ -20,6 +20,10 @@ from xnorforge.hw.ops.base import HwOp, Stream
 KEPT = 200
 
 
+class TooFast(UserError):
+    """No folding of an operator is fast enough."""
+
+
 @dataclass(frozen=True)
 class Part:
     """Capacity of a part, in LUTs, block RAMs of 36 kbit and DSPs.
@@ -46,16 +50,22 @@ def extents(bound: Bound) -> dict[str, int]:
 
 
 def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
-    """A folding that somebody gave, or the reason why it cannot be.
+    """A folding that somebody gave, values of `styles` among it, or the reason why it cannot be.
 
     Raises:
         UserError: a name the operator does not have, a value that does not divide, or beats that do not fit
             the frame.
     """
-    sizes = extents(bound)
+    sizes, styles = extents(bound), OPS[bound.op].styles
     for name, value in given.items():
+        if name in styles:
+            if value not in styles[name]:
+                raise UserError(
+                    f"{bound.name}: {name}={value} is no place; use one of [{', '.join(styles[name])}]."
+                )
+            continue
         if name not in sizes:
-            has = " and ".join(sizes) or "nothing to fold"
+            has = " and ".join([*sizes, *styles]) or "nothing to fold"
             raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
         if value < 1 or sizes[name] % value:
             raise UserError(
@@ -67,13 +77,13 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
 
 def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
     """All foldings of an operator that its streams can carry, those of equal Simd in order of rising Pe."""
-    sizes = extents(bound)
+    sizes, styles = extents(bound), {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
     ranges = {name: [fixed[name]] if name in fixed else divisors(size) for name, size in sizes.items()}
     found = []
     for simd in ranges.get("simd", [None]):
         for pe in ranges.get("pe", [None]):
             folding = {name: value for name, value in (("simd", simd), ("pe", pe)) if value}
-            op = bound.make(**folding)
+            op = bound.make(**folding, **styles)
             if all(map(fits, [*op.in_streams(), *op.out_streams()])):
                 found.append(op)
     if not found:
@@ -225,7 +235,7 @@ def _reachable(options: list[list[HwOp]], interval: int) -> None:
     fastest = [min(ops, key=lambda op: op.cycles()) for ops in options]
     slowest = max(fastest, key=lambda op: op.cycles(), default=None)
     if slowest is not None and slowest.cycles() > interval:
-        raise UserError(
+        raise TooFast(
             f"{slowest.name}: {interval:,} cycles per frame cannot be met, it needs {slowest.cycles():,} at "
             f"its widest; ask for {slowest.cycles():,} or more."
         )

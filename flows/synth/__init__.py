@@ -144,13 +144,12 @@ def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> di
     )
 
 
-def over_capacity(board: boards.Board, total: dict[str, float], interval: int, note: str = "") -> None:
+def over_capacity(board: boards.Board, total: dict[str, float], interval: int) -> None:
     """Stop when a design does not fit the part.
 
     Args:
         total: resources as `cells.resources` names them.
         interval: cycles per frame of the folding, for the advice.
-        note: how the figures were found, when they are no count of cells.
 
     Raises:
         UserError: each resource that is over, with both figures, and what to change.
@@ -163,7 +162,7 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int, n
         )
         has = " and ".join(f"{_number(board.capacity[name] * unit[name][1])}" for name in over)
         raise UserError(
-            f"{board.name}: the design takes {takes} and the part has {has}{note}; "
+            f"{board.name}: the design takes {takes} and the part has {has}; "
             f"ask for more than {interval:,} cycles per frame or pick another board."
         )
 

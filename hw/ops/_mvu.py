@@ -46,6 +46,7 @@ class Mvu(HwOp):
 
     arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
+    styles: ClassVar[dict[str, tuple[str, ...]]] = {"rom": ("block", "logic"), "starts": ("block", "logic")}
     result_signed = False
 
     def get_nodeattr_types(self):
@@ -59,6 +60,7 @@ class Mvu(HwOp):
             "out_shape": ("ints", True, []),
             "variant": ("s", False, "folded", {"folded"}),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
+            "starts": ("s", False, "auto", {"auto", "block", "logic"}),
             "rom_rows": ("i", False, 0),
         }
 
@@ -194,13 +196,16 @@ class Mvu(HwOp):
     def in_block(self) -> tuple[bool, bool]:
         """Whether the weights and whether the starts lie in block RAM."""
         mw, mh, simd, pe = self.folding()
-        rom, words = self.get_nodeattr("rom"), mw // simd * (mh // pe)
+        rom, starts = self.get_nodeattr("rom"), self.get_nodeattr("starts")
+        passes = mh // pe
+        words = mw // simd * passes
         deep = (
             words > cost.SHALLOW
             and cost.logic_rom(simd * pe * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
         )
         weights = rom == "block" or (rom == "auto" and deep)
-        return weights and words > 1, mh // pe >= cost.BLOCK_STARTS
+        begin = starts == "block" or (starts == "auto" and passes >= cost.BLOCK_STARTS)
+        return weights and words > 1, begin and passes > 1
 
     def weight_rows(self) -> int:
         """Words in a column of weights in block RAM, with registers behind them; 0 of weights in logic, and

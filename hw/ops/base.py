@@ -114,6 +114,7 @@ class HwOp(CustomOp):
                     "thresholds"); optional ones last, each only with those before it
         extents     what can be folded and what it has to divide: {"simd" or "pe": attribute}, of a shape its
                     last number
+        styles      what a folding may choose beside these: {attribute: its values}, as where a memory lies
         identity    True where every output is the input itself: only when and in which beats it travels
                     changes
         structure   how it computes a matrix: "folded", or "adders" (distributed arithmetic), which take the
@@ -148,6 +149,7 @@ class HwOp(CustomOp):
     module: str
     arrays: tuple[str, ...] = ()
     extents: ClassVar[dict[str, str]] = {"pe": "in_shape"}
+    styles: ClassVar[dict[str, tuple[str, ...]]] = {}
     identity: ClassVar[bool] = False
     structure: ClassVar[str] = "folded"
     ready_through: ClassVar[bool] = False

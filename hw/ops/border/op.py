@@ -2,7 +2,7 @@
 averages that divide by the pixels that there are.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Border(PerChannel):
 
     module = "xf_border"
     arrays = ("table", "factors")
+    styles: ClassVar[dict[str, tuple[str, ...]]] = {"rom": ("block", "logic")}
 
     def get_nodeattr_types(self):
         own: dict[str, tuple] = {

@@ -2,6 +2,7 @@
 
 import copy
 from math import lcm
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,9 +29,11 @@ class Correlate(XnorMvu, Loadable):
 
     module = "xf_correlate"
     arrays = ("weights",)
+    styles: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def get_nodeattr_types(self):
-        kept = {key: kind for key, kind in super().get_nodeattr_types().items() if not key.startswith("rom")}
+        left_out = {*XnorMvu.styles, "rom_rows"}
+        kept = {key: kind for key, kind in super().get_nodeattr_types().items() if key not in left_out}
         return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
 
     def weight_rows(self) -> int:

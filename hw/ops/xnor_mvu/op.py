@@ -22,8 +22,12 @@ class XnorMvu(Mvu):
         return self.get_nodeattr("mw").bit_length()
 
     def result(self, x, weights):
-        """matches = (signed dot product + mw) / 2, of x (vectors, mw) and weights (mw, mh) of 0 and 1."""
-        return ((2 * x - 1) @ (2 * weights - 1) + len(weights)) / 2
+        """matches = (signed dot product + mw) / 2, of x (vectors, mw) and weights (mw, mh) of 0 and 1.
+
+        A one of x meets a one where the weight is 1; where the weight is 0, it takes one of the matches of
+        all zeros.
+        """
+        return x @ (2 * weights - 1) + (weights == 0).sum(axis=0, dtype=x.dtype)
 
     def result_range(self) -> tuple[int, int]:
         """No bit equal .. all equal."""
@@ -83,6 +87,9 @@ class XnorMvu(Mvu):
             cls.seeded(94, 16, 8, 4, 1, 3, raw=True, rom="block", rom_rows=16),  # two whole columns
             cls.seeded(95, 9, 1, 1, 1, 4, rom="block", rom_rows=2),
             cls.seeded(96, 64, 32, 8, 8, rom="block", rom_rows=64),  # one column
+            cls.seeded(97, 24, 6, 24, 1, 3, starts="block"),  # a pass per beat
+            cls.seeded(98, 36, 12, 12, 4, 3, starts="block"),
+            cls.seeded(99, 20, 260, 20, 1, 1, starts="logic"),
         ]
 
 

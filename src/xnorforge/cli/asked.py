@@ -43,6 +43,10 @@ OPTIONS = (
         "--interval",
         help="Initiation interval to reach, in cycles per frame; default: the network's or board's.",
     ),
+    click.option("--fps", help="Frames per second to reach instead of an interval, or max."),
+    click.option("--lut", help="The most LUTs the folding may take, by the cost model: 60% or a number."),
+    click.option("--bram", help="The same of block RAMs."),
+    click.option("--spare", help="Take the least of lut, bram or dsp.  [default: the least of the part]"),
     click.option(
         "--approximate",
         is_flag=True,
@@ -126,6 +130,7 @@ def check(asked: Request) -> None:
     looks = [
         lambda: request.names(asked),
         lambda: request.plain(asked),
+        lambda: request.aims(asked),
         lambda: model_request.given_data(asked),
         lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data),
     ]

@@ -128,6 +128,10 @@ def lower(net_dir, approximate) -> None:
 @click.argument("net_dir", type=FOLDER)
 @click.option("--board", required=True, help="Board of hw/boards.")
 @click.option("--interval", type=click.IntRange(1), help="Initiation interval to reach, cycles per frame.")
+@click.option("--fps", help="Frames per second to reach instead of an interval, or max.")
+@click.option("--lut", help="The most LUTs it may take, by the cost model: 60% or a number.")
+@click.option("--bram", help="The same of block RAMs.")
+@click.option("--spare", type=click.Choice(request.SPARE), help="Take the least of this.")
 @click.option(
     "--folding", type=FILE, help="JSON {operator: {pe, simd, depth of input FIFO}}; the rest is searched."
 )
@@ -148,6 +152,7 @@ def lower(net_dir, approximate) -> None:
 @with_json
 def fold(net_dir, out, **options) -> None:
     """Choose folding (pe, simd) and FIFO depths of the network in NET_DIR for a board."""
+    request.aims(Request(**{name: options[name] for name in ("interval", "fps", "lut", "bram")}))
     one("fold", net_dir, out, **options)
 
 

@@ -82,11 +82,26 @@ def lower_network(net_dir: str, approximate) -> None:
     lower(folder / "model.onnx", folder / "golden.npz", folder, approximate)
 
 
-def fold(net_dir: Path, acc: Path, board, backend, interval, folding, output) -> None:
+def fold(
+    net_dir: Path,
+    acc: Path,
+    board,
+    backend,
+    interval,
+    folding,
+    output,
+    fps=None,
+    lut=None,
+    bram=None,
+    spare=None,
+) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
 
-    record = fold(net_dir, board, acc, interval, folding and Path(folding), backend, output)
+    limits = {name: most for name, most in (("lut", lut), ("bram", bram)) if most}
+    record = fold(
+        net_dir, board, acc, interval, folding and Path(folding), backend, output, fps, limits, spare
+    )
     if record["not_taken"]:
         say(f"fold        {folding}: not taken: {'; '.join(record['not_taken'])}")
 

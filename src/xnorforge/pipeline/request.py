@@ -20,6 +20,7 @@ from xnorforge.sw.training import runs
 
 NET = "mnist-cnn"
 OUTPUTS = ("scores", "labels")
+SPARE = ("lut", "bram", "dsp")
 PNR = ("auto", "off")
 FREQ = ("board", "search")
 SEEDS = (1, 2, 3)
@@ -56,6 +57,9 @@ class Request:
         task: whose images and labels it is for.
         data: folder of pictures, where the network's task is trained on what the user gives.
         interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
+        fps: frames per second to reach in its place, a number or "max".
+        lut, bram: the most that the folding may take of the part, "60%" or a number, by the cost model.
+        spare: the resource of which it takes the least, "lut", "bram" or "dsp"; None: the least in all.
         approximate: round sums of branches of more than 24 bits.
         output: "scores", or "labels" of a map.
         folding: JSON file with Pe, Simd and depths; the rest is searched.
@@ -84,6 +88,10 @@ class Request:
     task: str | None = None
     data: str | None = None
     interval: int | None = None
+    fps: str | None = None
+    lut: str | None = None
+    bram: str | None = None
+    spare: str | None = None
     approximate: bool = False
     output: str = "scores"
     folding: str | None = None
@@ -197,6 +205,8 @@ def names(asked: Request) -> None:
             raise unknown(kind.upper(), name, known(kind))
     if asked.output not in OUTPUTS:
         raise unknown("OUTPUT", asked.output, OUTPUTS)
+    if asked.spare is not None and asked.spare not in SPARE:
+        raise unknown("SPARE", asked.spare, SPARE)
     if asked.pnr not in PNR:
         raise unknown("PNR", asked.pnr, PNR)
     if asked.freq not in FREQ:
@@ -245,6 +255,28 @@ def number(kind: str, given: str) -> None:
         raise UserError(
             f"{kind.upper()}: '{given}' is no whole number of {least} or more; give one, as {example}."
         )
+
+
+def aims(asked: Request) -> None:
+    """Rate and limits of a folding.
+
+    Raises:
+        UserError: one is no number above 0, a limit is more than the part, or a rate and an interval are
+            given.
+    """
+    for kind, given, example in (
+        ("FPS", asked.fps, "FPS=3000 or FPS=max"),
+        ("LUT", asked.lut, "LUT=60% or LUT=4500"),
+        ("BRAM", asked.bram, "BRAM=50% or BRAM=73"),
+    ):
+        share = kind != "FPS" and str(given).endswith("%")
+        number = str(given).removesuffix("%") if share else given
+        if number is None or (given == "max" and kind == "FPS"):
+            continue
+        if not _is(float, number) or not 0 < float(number) < (100.000001 if share else float("inf")):
+            raise UserError(f"{kind}: '{given}' is no rate or limit above 0; give one, as {example}.")
+    if asked.fps and asked.interval:
+        raise UserError("FPS: INTERVAL is given too; give one of the two.")
 
 
 def seeds(given: str) -> tuple[int, ...]:

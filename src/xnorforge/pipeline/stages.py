@@ -78,7 +78,7 @@ STAGES = (
         "fold",
         ("export", "lower"),
         ("acc/fold.json", "acc/folded.onnx"),
-        ("board", "backend", "interval", "folding", "output"),
+        ("board", "backend", "interval", "folding", "output", "fps", "lut", "bram", "spare"),
     ),
     Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
     Stage(

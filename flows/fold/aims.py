@@ -1,0 +1,232 @@
+"""What a folding is asked for beside an interval: a rate, limits, the resource to spare; and why a request
+cannot be met.
+
+The search (`fronts.py`) gives all foldings worth having within an interval and limits; here one of them is
+chosen, or the request refused with what binds, what could be reached, and what that takes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import Bound
+from xnorforge.flows.fold.fronts import (
+    NO_LIMIT,
+    RESOURCES,
+    ROUNDING,
+    Choice,
+    Option,
+    fastest,
+    front,
+    options_of,
+)
+from xnorforge.flows.fold.search import Part, checked_folding
+from xnorforge.hw import families
+from xnorforge.hw.boards import Board
+from xnorforge.hw.ops.base import HwOp
+
+SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # as a person calls them: as a capacity does
+ROUNDS = 6  # times that FIFOs, which come after the search, may ask for a smaller design
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is asked for.
+
+    Attributes:
+        interval: cycles per frame that no operator may exceed; with `fps` "max" where the search begins.
+        fps: "max": the smallest interval within the limits; else "".
+        limits: {"lut", "bram", "dsp": "60%" of the part or a number in the part's own units}.
+        spare: the resource of which the least is taken, "lut", "bram" or "dsp"; "": the least of the part,
+            shares of all added up.
+    """
+
+    interval: int
+    fps: str = ""
+    limits: dict[str, str] = field(default_factory=dict)
+    spare: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is asked for beside an interval."""
+        return not (self.fps or self.limits or self.spare)
+
+
+def interval_of(fps: str, clock_mhz: float) -> int:
+    """The largest interval, in cycles per frame, with so many frames per second at a clock.
+
+    Raises:
+        UserError: more frames than cycles.
+    """
+    interval = int(clock_mhz * 1e6 / float(fps))
+    if interval < 1:
+        raise UserError(
+            f"FPS: {float(fps):,.0f} frames per second are more than the {clock_mhz:,.0f} million cycles of "
+            "the board's clock; ask for fewer."
+        )
+    return interval
+
+
+class Search:
+    """The foldings of one graph for one board.
+
+    Args:
+        bounds: operators as `bind` gives them.
+        board: whose part, clock and units are meant.
+        fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
+        finish: puts what comes behind the search, FIFOs, between operators.
+    """
+
+    def __init__(
+        self,
+        bounds: list[Bound],
+        board: Board,
+        fixed: dict[str, dict] | None = None,
+        finish: Callable[[list[HwOp]], list[HwOp]] = list,
+    ):
+        fixed = fixed or {}
+        fixed = {b.name: checked_folding(b, fixed[b.name]) for b in bounds if b.name in fixed}
+        self.board, self.finish, self.given = board, finish, frozenset(fixed)
+        self.part = Part(*(board.capacity[name] for name in RESOURCES))
+        self.options: list[list[Option]] = [options_of(bound, fixed.get(bound.name, {})) for bound in bounds]
+        self.fastest, self.slowest_name = fastest(self.options, [b.name for b in bounds], self.given)
+
+    def limits(self, asked: dict[str, str]) -> dict[str, float]:
+        """The most of each of `RESOURCES`, as capacities count them; the part's capacity where nothing is
+        asked.
+        """
+        found = {name: float(self.board.capacity[name]) for name in RESOURCES}
+        for word, text in asked.items():
+            name = SPARE[word]
+            if text.endswith("%"):
+                found[name] *= float(text[:-1]) / 100
+            else:
+                found[name] = min(found[name], float(text) / self._units()[name][1])
+        return found
+
+    def intervals(self) -> list[int]:
+        """All intervals that some folding has and none is too slow for, ascending."""
+        cycles = {option.cycles for some in self.options for option in some}
+        return sorted({self.fastest} | {one for one in cycles if one >= self.fastest})
+
+    def chosen(self, aim: Aim) -> list[HwOp]:
+        """The operators, width converters and FIFOs in order.
+
+        Raises:
+            UserError: no folding is what is asked for; the text says what binds and what could be had.
+        """
+        limits = self.limits(aim.limits)
+        if aim.fps == "max":
+            return self._fastest_within(limits, aim.spare)
+        if self.fastest > aim.interval and self.slowest_name:
+            raise self._too_fast(aim.interval, limits, aim.spare)
+        found = self.within(aim.interval, limits, aim.spare)
+        if found is None:
+            raise self._too_small(aim.interval, limits, aim.spare)
+        return found
+
+    def within(self, interval: int, limits: dict[str, float], spare: str = "") -> list[HwOp] | None:
+        """The best folding within an interval and limits, FIFOs included; None where there is none."""
+        most = dict(limits)
+        for _ in range(ROUNDS):
+            found = front(self.options, interval, most, self.given)
+            if not found:
+                return None
+            ops = self.finish(min(found, key=lambda choice: self.price(choice, spare)).operators())
+            taken = total(ops)
+            over = {
+                name: taken[name] - limits[name]
+                for name in RESOURCES
+                if taken[name] > limits[name] + ROUNDING
+            }
+            if not over:
+                return ops
+            most = {name: most[name] - over.get(name, 0) for name in RESOURCES}
+        return None
+
+    def price(self, choice: Choice, spare: str = "") -> tuple[float, float]:
+        """What the least is taken of."""
+        share = self.part.utilisation(choice.amounts)
+        return (choice.amounts[SPARE[spare]], share) if spare else (share, 0.0)
+
+    def _fastest_within(self, limits: dict[str, float], spare: str) -> list[HwOp]:
+        found = self._bisect(self.intervals(), limits, spare)
+        if found is None:
+            raise UserError(
+                f"{self.board.name}: no folding takes at most {self.text(limits)}; "
+                f"the smallest {self._least(limits)}; raise the limit or pick another board."
+            )
+        return found[1]
+
+    def _bisect(self, intervals, limits, spare) -> tuple[int, list[HwOp]] | None:
+        """The smallest of ascending intervals that has a folding within the limits, and that folding."""
+        best, low, high = None, 0, len(intervals) - 1
+        while low <= high:
+            middle = (low + high) // 2
+            ops = self.within(intervals[middle], limits, spare)
+            if ops is None:
+                low = middle + 1
+            else:
+                best, high = (intervals[middle], ops), middle - 1
+        return best
+
+    def _too_fast(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
+        near = self._bisect(self.intervals(), limits, spare)
+        cost = f", where the design takes {self.text(total(near[1]))}" if near else ""
+        reached = near[0] if near else self.fastest
+        return UserError(
+            f"{self.slowest_name}: {self.rate(interval)} cannot be met, it needs {self.fastest:,} at its "
+            f"widest; ask for {self.rate(reached)}{cost}."
+        )
+
+    def _too_small(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
+        slower = [one for one in self.intervals() if one > interval]
+        near = self._bisect(slower, limits, spare)
+        advice = "no slower folding does; raise the limit or pick another board"
+        if near:
+            advice = f"ask for {self.rate(near[0])}, where it takes {self.text(total(near[1]))}"
+        return UserError(
+            f"{self.board.name}: {self.rate(interval)} cannot be met with {self.text(limits)}: "
+            f"{self._binding(interval, limits)}; {advice}."
+        )
+
+    def _binding(self, interval: int, limits: dict[str, float]) -> str:
+        """What the least of one resource is within the limit of the other, by the cost model."""
+        said = []
+        for name, other in (("lut", "bram36"), ("bram36", "lut")):
+            found = front(self.options, interval, {**limits, name: NO_LIMIT[name]}, self.given)
+            if found:
+                choices = {choice.amounts[name]: choice for choice in found}
+                ops = self.finish(choices[min(choices)].operators())
+                kept, least = self.text({other: limits[other]}), self.text({name: total(ops)[name]})
+                said.append(f"with {kept} it takes {least} or more")
+        return ", ".join(said) or f"the smallest {self._least(limits, interval)}"
+
+    def _least(self, limits: dict[str, float], interval: int | None = None) -> str:
+        found = front(self.options, interval or self.intervals()[-1], NO_LIMIT, self.given)
+        choice = min(found, key=lambda one: max(one.amounts[n] / max(limits[n], 1e-9) for n in RESOURCES))
+        return f"takes {self.text(choice.amounts)}"
+
+    def rate(self, interval: int) -> str:
+        """An interval in words."""
+        fps = self.board.clock_mhz * 1e6 / interval
+        return f"{interval:,} cycles per frame ({fps:,.0f} frames per second)"
+
+    def text(self, amounts: dict[str, float]) -> str:
+        """Amounts of LUT and BRAM36 in the words of the family."""
+        units = self._units()
+        said = []
+        for name in ("lut", "bram36"):
+            if name in amounts:
+                count = f"{amounts[name] * units[name][1]:,.1f}".removesuffix(".0")
+                said.append(f"{count} {units[name][0]}")
+        return " and ".join(said)
+
+    def _units(self) -> dict[str, tuple[str, int]]:
+        return families.load(self.board.family).units
+
+
+def total(ops: list[HwOp]) -> dict[str, float]:
+    """What operators take by their cost models."""
+    found = [op.estimate() for op in ops]
+    return {name: float(sum(one.get(name, 0) for one in found)) for name in RESOURCES}

@@ -1,0 +1,218 @@
+"""The search over all foldings that are worth having: of LUT, block RAM and DSP together, not of one sum.
+
+As `search.py` along the graph, but over every Simd, Pe and memory style that is fast enough, and keeping for
+each form of the open streams all choices of which none is better in LUT, BRAM36 and DSP at once. In a chain
+nothing else is left out: what comes out is the front. Where branches run side by side, `STATES` forms go on.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from xnorforge.flows.bind import OPS, Bound
+from xnorforge.flows.fold.search import candidates, converters, with_width_converters
+from xnorforge.hw.ops.base import HwOp, Stream
+
+RESOURCES = ("lut", "bram36", "dsp")
+STATES = 120  # forms of the open streams that go on where branches run side by side
+ROUNDING = 1e-6  # of a sum of estimates
+NO_LIMIT = dict.fromkeys(RESOURCES, float("inf"))
+
+
+@dataclass(frozen=True)
+class Option:
+    """A folding of one operator: what it takes, and its streams by tensor."""
+
+    op: HwOp
+    cycles: int
+    amounts: tuple[float, ...]
+    takes: dict[str, Stream]
+    gives: dict[str, Stream]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A folded graph by its options: amounts of `RESOURCES`, width converters included."""
+
+    amounts: dict[str, float]
+    options: tuple[Option, ...]
+
+    @property
+    def interval(self) -> int:
+        """Cycles of the slowest operator, width converters left out, which are never it."""
+        return max(option.cycles for option in self.options)
+
+    def operators(self) -> list[HwOp]:
+        """The operators in order, width converters between those whose beats differ."""
+        copies = [_copy(option.op) for option in self.options]
+        return with_width_converters(copies)
+
+
+def options_of(bound: Bound, fixed: dict) -> list[Option]:
+    """Every folding of an operator, in each of its memory styles; `fixed` holds for those that it names."""
+    styles = OPS[bound.op].styles
+    free = {name: values for name, values in styles.items() if name not in fixed}
+    found = []
+    for chosen in product(*free.values()):
+        for op in candidates(bound, fixed | dict(zip(free, chosen))):
+            takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
+            found.append(Option(op, op.cycles(), _amounts([op]), takes, gives))
+    return found
+
+
+def fastest(options: list[list[Option]], names: Iterable[str], fixed: Iterable[str]) -> tuple[int, str]:
+    """The smallest interval of the graph, and the operator that needs it; those with a given folding do not
+    count.
+    """
+    least = [
+        (min(option.cycles for option in some), name)
+        for some, name in zip(options, names)
+        if name not in fixed
+    ]
+    return max(least, key=lambda one: one[0], default=(1, ""))
+
+
+def front(
+    options: list[list[Option]], interval: int, limits: dict[str, float], given: frozenset[str] = frozenset()
+) -> list[Choice]:
+    """All choices within an interval and limits of which none is better in every resource.
+
+    Args:
+        options: of every operator in order, `options_of`.
+        interval: cycles per frame that no operator may exceed; one in `given` may.
+        limits: the most of each of `RESOURCES`.
+        given: names of operators whose folding somebody gave.
+
+    Returns:
+        The choices by rising BRAM36; empty where none keeps the limits.
+    """
+    most = np.array([limits[name] + ROUNDING for name in RESOURCES])
+    joins = _Joins()
+    # {lanes of the open tensors: (amounts (n, 3), their streams, where each row came from)}
+    best: dict[tuple, tuple[np.ndarray, dict[str, Stream], list]] = {(): (np.zeros((1, 3)), {}, [None])}
+    for some in options:
+        some = _worth(some, interval, given)
+        reached: dict[tuple, tuple[dict[str, Stream], list]] = {}
+        for amounts, streams, rows in best.values():
+            for option in some:
+                between = joins.between(streams, option.takes)
+                if between is None:
+                    continue
+                left = {name: stream for name, stream in streams.items() if name not in option.takes}
+                left |= option.gives
+                key = tuple(stream.lanes for stream in left.values())
+                reached.setdefault(key, (left, []))[1].append(
+                    (amounts + (np.array(option.amounts) + between), rows, option)
+                )
+        best = {}
+        for key, (left, parts) in reached.items():
+            amounts = np.concatenate([part for part, _, _ in parts])
+            kept = _undominated(amounts, most)
+            if len(kept):
+                starts = np.cumsum([0, *(len(part) for part, _, _ in parts)])
+                place = np.searchsorted(starts, kept, side="right") - 1
+                rows = [
+                    (parts[p][1][k - starts[p]], parts[p][2]) for k, p in zip(kept.tolist(), place.tolist())
+                ]
+                best[key] = amounts[kept], left, rows
+        best = _thinned(best)
+    if not best:
+        return []
+    amounts = np.concatenate([part for part, _, _ in best.values()])
+    rows = [row for _, _, some in best.values() for row in some]
+    kept = _undominated(amounts, most)
+    kept = kept[np.argsort(amounts[kept][:, 1], kind="stable")]
+    return [
+        Choice(dict(zip(RESOURCES, map(float, amounts[k]))), tuple(_options(rows[k]))) for k in kept.tolist()
+    ]
+
+
+class _Joins:
+    """What the width converters in front of an operator take."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple, np.ndarray | None] = {}
+
+    def between(self, streams: dict[str, Stream], takes: dict[str, Stream]) -> np.ndarray | None:
+        """Amounts of `RESOURCES`; None where no converter joins them."""
+        total = np.zeros(3)
+        for name, sink in takes.items():
+            source = streams.get(name, sink)
+            if source.lanes == sink.lanes:
+                continue
+            key = source.shape, source.lanes, sink.lanes, source.bits
+            if key not in self.known:
+                found = converters("any", source, sink)
+                self.known[key] = None if found is None else np.array(_amounts(found))
+            amounts = self.known[key]
+            if amounts is None:
+                return None
+            total = total + amounts
+        return total
+
+
+def _amounts(ops: list[HwOp]) -> tuple[float, ...]:
+    found = [op.estimate() for op in ops]
+    return tuple(float(sum(one.get(name, 0) for one in found)) for name in RESOURCES)
+
+
+def _worth(options: list[Option], interval: int, given: frozenset[str]) -> list[Option]:
+    """Those that are fast enough, of equal streams only those of which none is better in every resource."""
+    fast = [one for one in options if one.cycles <= interval and np.isfinite(one.amounts).all()]
+    if not fast and options[0].op.name in given:
+        fast = [min(options, key=lambda one: one.cycles)]
+    alike: dict[tuple, list[Option]] = {}
+    for one in fast:
+        lanes = (*(s.lanes for s in one.takes.values()), *(s.lanes for s in one.gives.values()))
+        alike.setdefault(lanes, []).append(one)
+    found = []
+    for some in alike.values():
+        kept = _undominated(np.array([one.amounts for one in some]), np.full(3, np.inf))
+        found += [some[k] for k in sorted(kept.tolist())]
+    return found
+
+
+def _undominated(amounts: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Rows (lut, bram36, dsp) within `most` of which no other is at most as large in all three; of equal ones
+    one.
+    """
+    within = np.flatnonzero((amounts <= most).all(axis=1))
+    order = within[np.lexsort(amounts[within].T)]  # by dsp, then bram36, then lut
+    lut, bram, dsp = amounts[order].T
+    places, place = np.unique(bram, return_inverse=True)
+    least = np.full(len(places), np.inf)  # of LUT, at this many BRAM36 or fewer and fewer DSP
+    kept = np.zeros(len(order), bool)
+    for level in np.unique(dsp):
+        of = np.flatnonzero(dsp == level)
+        before = np.concatenate([[np.inf], np.minimum.accumulate(lut[of])[:-1]])
+        kept[of] = (lut[of] < before) & (lut[of] < least[place[of]])
+        np.minimum.at(least, place[of], lut[of])
+        least = np.minimum.accumulate(least)
+    return order[kept]
+
+
+def _thinned(best: dict) -> dict:
+    """Where too many forms are open, those with the choices of least LUT and of least BRAM36."""
+    if len(best) <= STATES:
+        return best
+    by_lut = sorted(best, key=lambda key: best[key][0][:, 0].min())[: STATES // 2]
+    by_bram = sorted(best, key=lambda key: (best[key][0][:, 1].min(), best[key][0][:, 0].min()))
+    kept = set(by_lut) | set(by_bram[: STATES // 2])
+    return {key: value for key, value in best.items() if key in kept}
+
+
+def _options(row) -> list[Option]:
+    found = []
+    while row is not None:
+        row, option = row
+        found.append(option)
+    return found[::-1]
+
+
+def _copy(op: HwOp) -> HwOp:
+    """The same operator with a node of its own, which width converters are put in front of."""
+    node = type(op.onnx_node)()
+    node.CopyFrom(op.onnx_node)
+    return type(op)(node, arrays_of=op.arrays_of)

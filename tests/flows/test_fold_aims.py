@@ -1,0 +1,170 @@
+"""Foldings by rate, limits and the resource to spare: the front against all foldings there are, what is given
+keeps what was asked, and what cannot be had is refused with figures that can.
+"""
+
+import json
+import re
+import sys
+from functools import cache
+from itertools import pairwise, product
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import bind
+from xnorforge.flows.fold import fold, fronts
+from xnorforge.flows.fold.aims import Search, interval_of, total
+from xnorforge.flows.fold.search import converters
+from xnorforge.flows.lower import emit
+from xnorforge.hw import boards
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import lowered
+from random_graphs import RandomGraph
+
+BOARD = boards.load("pynq-z2")
+
+
+def tiny(chains, seed):
+    """Six numbers to bits, two dense layers: 4,608 foldings with their memory styles."""
+    chain = chains["Chain"]((6,), seed).sign("sign0").dense("fc0", 4).dense("fc1", 2, raw=True)
+    return bind(chain.model())
+
+
+def everything(bounds, interval, limits):
+    """Amounts of all foldings within an interval and limits, one by one."""
+
+    @cache
+    def between(source, sink):
+        found = converters("any", source, sink)
+        return None if found is None else amounts(found)
+
+    def amounts(ops):
+        return tuple(total(ops)[name] for name in fronts.RESOURCES)
+
+    alone = []
+    for bound in bounds:
+        ops = [option.op for option in fronts.options_of(bound, {}) if option.op.cycles() <= interval]
+        alone.append([(amounts([op]), op.in_stream(), op.out_stream()) for op in ops])
+    for combination in product(*alone):
+        parts = [own for own, _, _ in combination]
+        parts += [between(one[2], after[1]) for one, after in pairwise(combination)]
+        if None not in parts:
+            found = tuple(map(sum, zip(*parts)))
+            if all(amount <= limits[name] for amount, name in zip(found, fronts.RESOURCES)):
+                yield tuple(round(amount, 6) for amount in found)
+
+
+@pytest.mark.parametrize(
+    ("seed", "interval", "lut", "bram"),
+    [(0, 24, 9e9, 9e9), (1, 12, 9e9, 2), (2, 6, 150, 9e9), (3, 1, 9e9, 0.5)],
+)
+def test_the_front_is_what_no_other_folding_beats(chains, seed, interval, lut, bram):
+    bounds, limits = tiny(chains, seed), {"lut": lut, "bram36": bram, "dsp": 0}
+    found = fronts.front([fronts.options_of(bound, {}) for bound in bounds], interval, limits)
+    points = {tuple(round(one.amounts[name], 6) for name in fronts.RESOURCES) for one in found}
+    every = set(everything(bounds, interval, limits))
+    best = {
+        one
+        for one in every
+        if not any(other != one and all(a <= b for a, b in zip(other, one)) for other in every)
+    }
+    assert points == best and (best or seed == 3)
+    for one in found:
+        assert total(one.operators()) == pytest.approx(one.amounts) and one.interval <= interval
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_of_random_graphs_with_branches_keep_their_limits_and_none_beats_another(seed):
+    """Where branches run side by side the forms of their streams multiply."""
+    graph = lowered(RandomGraph(seed).model)
+    search = Search(bind(emit.emitted(graph)), BOARD)
+    limits = search.limits({"lut": "50%", "bram": "20"})
+    interval = 4 * search.fastest
+    found = fronts.front(search.options, interval, limits)
+    assert found
+    for one in found:
+        ops = one.operators()
+        taken = total(ops)
+        assert taken == pytest.approx(one.amounts)
+        assert taken["lut"] <= 26600 and taken["bram36"] <= 20 and max(op.cycles() for op in ops) <= interval
+    for one, other in product(found, repeat=2):
+        assert one is other or any(one.amounts[n] < other.amounts[n] for n in fronts.RESOURCES)
+
+
+@pytest.fixture
+def net(chains, tmp_path):
+    return chains["small"](3).save(tmp_path / "small")
+
+
+def folded(net, name="acc", folding=None, **aim):
+    return fold(net, "pynq-z2", net / name, folding=folding, **aim)
+
+
+def test_limits_are_kept_and_the_spared_resource_is_the_least(net):
+    lut = folded(net, interval=3000, spare="lut")["estimate"]
+    bram = folded(net, interval=3000, spare="bram")["estimate"]
+    assert lut["lut"] < bram["lut"] and bram["bram36"] < lut["bram36"]
+    between = folded(net, interval=3000, spare="lut", limits={"bram": str(bram["bram36"] + 0.5)})
+    assert between["estimate"]["bram36"] <= bram["bram36"] + 0.5
+    assert lut["lut"] <= between["estimate"]["lut"] <= bram["lut"]
+    assert between["aim"] == {"fps": None, "limits": {"bram": str(bram["bram36"] + 0.5)}, "spare": "lut"}
+
+
+def test_a_rate_is_an_interval_at_the_board_s_clock(net):
+    assert interval_of("3052", 100.0) == 32765
+    by_rate, by_interval = folded(net, fps="100000"), folded(net, interval=1000)
+    assert by_rate["interval"] == 1000 and by_rate["operators"] == by_interval["operators"]
+    with pytest.raises(UserError, match=r"^FPS: 200,000,000 frames per second are more than the 100 million"):
+        interval_of("2e8", 100.0)
+
+
+def test_the_most_frames_are_those_of_the_widest_folding_or_of_the_limit(net):
+    free = folded(net, fps="max")
+    assert free["interval_bound"] == 324  # conv0_window: 36 windows of 9 pixels
+    least = folded(net, interval=324, spare="lut")["estimate"]["lut"]
+    limit = {"lut": str(least - 50)}
+    tight = folded(net, fps="max", limits=limit)
+    assert tight["estimate"]["lut"] <= least - 50 and tight["interval_bound"] > 324
+    with pytest.raises(UserError):  # one cycle less is refused: the limit binds
+        folded(net, interval=tight["interval_bound"] - 1, limits=limit)
+
+
+def test_a_refusal_names_figures_that_can_be_had(net):
+    """What it advises is asked for next, and is given at the price that it states."""
+    spared = folded(net, interval=330, spare="lut")["estimate"]["lut"]
+    limit = {"lut": str(spared - 50)}
+    with pytest.raises(UserError) as error:
+        folded(net, interval=330, limits=limit)
+    text = str(error.value)
+    assert text.startswith("pynq-z2: 330 cycles per frame (303,030 frames per second) cannot be met with ")
+    cycles, lut = re.search(r"ask for ([\d,]+) cycles per frame .* takes ([\d,.]+) LUT and", text).groups()
+    record = folded(net, interval=int(cycles.replace(",", "")), limits=limit)
+    assert record["estimate"]["lut"] == float(lut.replace(",", ""))
+    least = re.search(r"with 140 BRAM36 it takes ([\d,.]+) LUT or more", text)[1]
+    assert spared == float(least.replace(",", ""))
+
+
+def test_a_network_that_fits_by_another_memory_style_alone_is_folded(net, monkeypatch):
+    """The smallest sum of shares lies in logic; on a part with fewer LUTs, some of it lies in block RAM."""
+    first = folded(net, interval=3000)["estimate"]
+    least = folded(net, interval=3000, spare="lut")["estimate"]
+    assert first["bram36"] < least["bram36"] and first["lut"] > least["lut"] + 1
+    capacity = {**BOARD.capacity, "lut": int(least["lut"]) + 1}
+    small = boards.Board(**{**vars(BOARD), "capacity": capacity})
+    monkeypatch.setattr(boards, "load", lambda name: small)
+    assert folded(net, "small", interval=3000)["estimate"]["lut"] <= capacity["lut"]
+
+
+def test_a_folding_file_says_where_memories_lie(net):
+    file = net / "given.json"
+    file.write_text(json.dumps({"conv1": {"simd": 9, "pe": 2, "rom": "block", "starts": "block"}}))
+    rows = {row["name"]: row for row in folded(net, folding=file)["operators"]}
+    assert (rows["conv1"]["rom"], rows["conv1"]["starts"]) == ("block", "block")
+    file.write_text(json.dumps({"conv1": {"rom": "flash"}}))
+    with pytest.raises(UserError, match=r"^conv1: rom=flash is no place; use one of \[block, logic\]\.$"):
+        folded(net, folding=file)
+    file.write_text(json.dumps({"pool1": {"rom": "logic"}}))
+    with pytest.raises(UserError, match=r"^pool1: OrPool has no rom; it has pe\.$"):
+        folded(net, folding=file)
