@@ -14,7 +14,6 @@ from typing import Any
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, Bound
-from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 
 KEPT = 200
@@ -49,6 +48,11 @@ def extents(bound: Bound) -> dict[str, int]:
     return OPS[bound.op].sizes(bound.attributes)
 
 
+def foldings(bound: Bound) -> dict[str, list[int]]:
+    """{"simd", "pe"} to the values each can have; only those that the operator has."""
+    return OPS[bound.op].foldings(bound.attributes)
+
+
 def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
     """A folding that somebody gave, values of `styles` among it, or the reason why it cannot be.
 
@@ -56,7 +60,7 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
         UserError: a name the operator does not have, a value that does not divide, or beats that do not fit
             the frame.
     """
-    sizes, styles = extents(bound), OPS[bound.op].styles
+    sizes, possible, styles = extents(bound), foldings(bound), OPS[bound.op].styles
     for name, value in given.items():
         if name in styles:
             if value not in styles[name]:
@@ -67,18 +71,18 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
         if name not in sizes:
             has = " and ".join([*sizes, *styles]) or "nothing to fold"
             raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
-        if value < 1 or sizes[name] % value:
+        if value not in possible[name]:
             raise UserError(
                 f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; "
-                f"{_use(divisors(sizes[name]))}"
+                f"{_use(possible[name])}"
             )
     return given
 
 
 def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
     """All foldings of an operator that its streams can carry, those of equal Simd in order of rising Pe."""
-    sizes, styles = extents(bound), {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
-    ranges = {name: [fixed[name]] if name in fixed else divisors(size) for name, size in sizes.items()}
+    styles = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
+    ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
     found = []
     for simd in ranges.get("simd", [None]):
         for pe in ranges.get("pe", [None]):
@@ -243,10 +247,12 @@ def _reachable(options: list[list[HwOp]], interval: int) -> None:
 
 def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
     """For every Simd the smallest Pe within the interval; the fastest where none is, which happens to given
-    foldings.
+    foldings. What an operator has only for speed is left out where it is not needed.
 
     Operators with several streams keep all: their neighbours decide which is cheapest.
     """
+    if any(op.cycles() <= interval for op in ops if not op.only_for_speed):
+        ops = [op for op in ops if not op.only_for_speed]
     if max(ops[0].inputs, ops[0].outputs) > 1:
         return [op for op in ops if op.cycles() <= interval] or [min(ops, key=lambda op: op.cycles())]
     kept, seen = [], set()

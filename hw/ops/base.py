@@ -19,6 +19,7 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
+from xnorforge.hw.ops._streams import divisors
 
 DOMAIN = "xnorforge.hw.ops"
 
@@ -130,6 +131,7 @@ class HwOp(CustomOp):
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
     and, where the default below is not true of it,
+        foldings(), only_for_speed   values of simd and pe beyond divisors, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
         latency(), input_buffer(), input_vectors(), pooling()   for FIFO sizing and the report
@@ -359,6 +361,16 @@ class HwOp(CustomOp):
         """
         given = {name: attributes[key] for name, key in cls.extents.items()}
         return {name: value[-1] if isinstance(value, list) else value for name, value in given.items()}
+
+    @classmethod
+    def foldings(cls, attributes: Mapping[str, Any]) -> dict[str, list[int]]:
+        """{"simd", "pe": values it can have, ascending}: divisors of `sizes`, and what an operator adds."""
+        return {name: divisors(size) for name, size in cls.sizes(attributes).items()}
+
+    @property
+    def only_for_speed(self) -> bool:
+        """Whether this folding is taken only where all others of the operator are too slow."""
+        return False
 
     @property
     def indices(self) -> int:

@@ -9,8 +9,9 @@ import pytest
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold
-from xnorforge.flows.fold.search import candidates, divisors, fits
+from xnorforge.flows.fold.search import candidates, fits
 from xnorforge.hw import graph
+from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Stream
 
 
@@ -164,8 +165,8 @@ def test_a_folding_of_the_wrong_form_is_one_sentence(net):
 def test_an_interval_out_of_reach_names_the_operator_and_what_it_needs(net):
     said = refused(net, interval=10)
     assert said.startswith(
-        "conv0_window: 10 cycles per frame (10,000,000 frames per second) cannot be met, it needs 324 at its "
-        "widest; ask for 324 cycles per frame (308,642 frames per second), where the design takes "
+        "conv0_window: 10 cycles per frame (10,000,000 frames per second) cannot be met, it needs 64 at its "
+        "widest; ask for 64 cycles per frame (1,562,500 frames per second), where the design takes "
     )
     record = folded(net, fps="max")
     assert said.endswith(f"{record['estimate']['lut']:,} LUT and {record['estimate']['bram36']:g} BRAM36.")
@@ -174,6 +175,27 @@ def test_an_interval_out_of_reach_names_the_operator_and_what_it_needs(net):
 def test_an_unknown_board_names_the_nearest(net):
     with pytest.raises(UserError, match=r"Did you mean 'pynq-z2'\?$"):
         fold(net, "pynq-z3", net / "acc")
+
+
+def windows(record):
+    """{window: elements it takes and gives per beat}"""
+    return {
+        row["name"]: (row["in"]["lanes"], row["out"]["lanes"])
+        for row in record["operators"]
+        if row["op"] == "Window"
+    }
+
+
+def test_a_whole_window_per_beat_is_taken_only_where_pixel_by_pixel_is_too_slow(net):
+    # conv0: 6 x 6 windows of nine pixels of three channels are 324 beats, or 36 behind 64 pixels.
+    slow, fast = (folded(net, name=f"acc{interval}", interval=interval) for interval in (324, 323))
+    assert windows(slow)["conv0_window"] == (3, 3) and slow["interval_bound"] == 324
+    assert windows(fast)["conv0_window"] == (3, 27) and fast["interval_bound"] < 324
+    given = folded(net, {"conv0_window": {"simd": 27}}, interval=324)
+    assert windows(given)["conv0_window"] == (3, 27)
+    assert refused(net, {"conv0_window": {"simd": 9}}) == (
+        "conv0_window: simd=9 does not divide channels=3; use one of [1, 3, 27]."
+    )
 
 
 def test_beats_divide_the_channels_or_gather_whole_pixels():

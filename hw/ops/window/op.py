@@ -9,6 +9,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.schedule import Rows, ring
+from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
+
+from . import examples
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class Window(HwOp):
 
     With `rates`, 1 .. 255 and ascending, it gives (OH, OW, rates * kh * kw * C), rate first: kernels of these
     dilations around one pixel. `pads` are those of the largest, which is what `dilation` is then.
+
+    `simd` elements leave per beat. It divides the channels, and as many are taken per beat; or it is
+    kh * kw * C, the whole window, and a whole pixel is taken per beat (whole.py): for kernels of more than
+    one pixel without `rates`, whose pads of an axis are together no more than the kernel reaches.
     """
 
     module = "xf_window"
@@ -106,7 +113,8 @@ class Window(HwOp):
                 )
             axes.append(axis)
         self._check_rates(axes)
-        check_divides(self.name, "simd", self.get_nodeattr("simd"), "channels", channels)
+        if not self.whole or whole_elements(self._attributes()) is None:
+            check_divides(self.name, "simd", self.get_nodeattr("simd"), "channels", channels)
         low, high = value_range(self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
         value = self.get_nodeattr("pad_value")
         if not low <= value <= high:
@@ -142,16 +150,37 @@ class Window(HwOp):
                 "odd or all even."
             )
 
-    def _stream(self, shape) -> Stream:
+    @property
+    def whole(self) -> bool:
+        """Whether a whole window of several pixels leaves per beat."""
+        return self.taps > 1 and self.get_nodeattr("simd") == self.taps * self.get_nodeattr("ifm")[2]
+
+    @property
+    def only_for_speed(self) -> bool:
+        return self.whole
+
+    @classmethod
+    def foldings(cls, attributes):
+        """Divisors of the channels, and the whole window."""
+        [(name, values)] = super().foldings(attributes).items()
+        elements = whole_elements(attributes)
+        return {name: values if elements is None else [*values, elements]}
+
+    def _attributes(self) -> dict:
+        return {name: self.get_nodeattr(name) for name in ("ifm", "kernel", "pads", "dilation", "rates")}
+
+    def _stream(self, shape, lanes: int) -> Stream:
         bits, signed = self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
-        return Stream(tuple(shape), self.get_nodeattr("simd"), bits, signed)
+        return Stream(tuple(shape), lanes, bits, signed)
 
     def in_stream(self) -> Stream:
-        return self._stream(self.get_nodeattr("ifm"))
+        ifm = self.get_nodeattr("ifm")
+        return self._stream(ifm, ifm[2] if self.whole else self.get_nodeattr("simd"))
 
     def out_stream(self) -> Stream:
         y, x = self.axes()
-        return self._stream((y.out, x.out, self.taps * self.get_nodeattr("ifm")[2]))
+        elements = self.taps * self.get_nodeattr("ifm")[2]
+        return self._stream((y.out, x.out, elements), self.get_nodeattr("simd"))
 
     def execute_node(self, context, _graph):
         y, x = self.axes()
@@ -168,9 +197,11 @@ class Window(HwOp):
         context[self.onnx_node.output[0]] = windows
 
     def passes_through(self) -> bool:
-        """Whether the windows are the stream itself: one pixel each, or one window that is the whole
-        frame.
+        """Whether the windows are the stream itself, beat by beat: one pixel each, or one window that is the
+        whole frame.
         """
+        if self.whole:
+            return False
         y, x = self.axes()
         one_pixel = self.taps * y.stride * x.stride == 1
         whole = (y.kernel, x.kernel) == (y.size, x.size)
@@ -184,8 +215,22 @@ class Window(HwOp):
 
     @property
     def beats(self) -> int:
-        """Beats per pixel."""
-        return self.get_nodeattr("ifm")[2] // self.get_nodeattr("simd")
+        """Beats per pixel that comes."""
+        return self.get_nodeattr("ifm")[2] // self.in_stream().lanes
+
+    def steps(self) -> Steps:
+        """The work of a window that is given whole, as the RTL counts it."""
+        y, x = (Line(axis.size, axis.out, axis.stride, axis.reach - axis.before) for axis in self.axes())
+        return Steps(y, x)
+
+    def input_buffer(self) -> int | None:
+        """Pixels that wait in front of whole windows; a ring of rows is no such buffer."""
+        return waiting(self.steps()) if self.whole else None
+
+    def _fifo(self) -> tuple[dict[str, float], int]:
+        """What the memory of that buffer takes, and its kind: 1 LUT, 2 block RAM."""
+        cost = memory_cost(waiting(self.steps()), self.in_stream().width)
+        return cost, 2 if cost["bram36"] else 1
 
     def rows(self) -> Rows:
         """The window's work by whole rows, as the RTL counts it."""
@@ -204,18 +249,29 @@ class Window(HwOp):
         return max(1, (ring(rows) * rows.write * self.beats - 1).bit_length())
 
     def cycles(self) -> int:
-        """The slower side's beats: max(H * W, OH * OW * taps) * C / simd."""
+        """The slower side's beats: max(H * W, OH * OW * taps) * C / simd; of whole windows a cycle per pixel,
+        and per row or column to the right of and below the image that one covers.
+        """
+        if self.whole:
+            return self.steps().interval
         return self.in_stream().beats if self.passes_through() else self.rows().interval * self.beats
 
     def needs(self, _port: int = 0) -> np.ndarray:
-        """All rows of its windows for every beat of an output row."""
+        """All rows of its windows for every beat of an output row; of whole windows their last pixel."""
+        if self.whole:
+            return self.steps().needed()
         if self.passes_through():
             return super().needs()
         rows = self.rows()
         return np.repeat(np.array(rows.need) * rows.write * self.beats, rows.read * self.beats)
 
     def latency(self) -> int:
-        """All rows of the first window must be there; a word passes the ring's register and the output's."""
+        """All rows of the first window must be there; a word passes the ring's register and the output's. A
+        whole window follows its last pixel, behind the FIFO.
+        """
+        if self.whole:
+            _, kind = self._fifo()
+            return int(self.steps().given()[0]) + 2 + kind
         rows = self.rows()
         return 1 if self.passes_through() else rows.need[0] * rows.write * self.beats + 2
 
@@ -229,13 +285,20 @@ class Window(HwOp):
             "KernelH": y.kernel, "KernelW": x.kernel, "StrideH": y.stride, "StrideW": x.stride,
             "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,
             "DilationH": y.dilation, "DilationW": x.dilation, "PadValue": self.get_nodeattr("pad_value"),
+        }  # fmt: skip
+        if self.whole:
+            del parameters["Beats"]
+            _, kind = self._fifo()
+            return "xf_window_whole", parameters | {"Depth": waiting(self.steps()), "DepthKind": kind}
+        return self.module, parameters | {
             "Rates": len(rates), "RateList": packed(rates, 8),
             "AddrW": 1 if self.passes_through() else self.address_bits(),
         }  # fmt: skip
-        return self.module, parameters
 
     def estimate(self):
         source, (y, x) = self.in_stream(), self.axes()
+        if self.whole:
+            return self._estimate_whole()
         if self.passes_through():
             return {"lut": source.width + 4.0, "bram36": 0.0}
         address = self.address_bits()
@@ -247,57 +310,23 @@ class Window(HwOp):
         counters += 3 * (len(self.dilations()) - 1)
         return {"lut": ring_memory["lut"] + counters + 19, "bram36": ring_memory["bram36"]}
 
+    def _estimate_whole(self) -> dict[str, float]:
+        """Buffer, lines, counters, and what enters the registers outside of the image."""
+        (y, x), width, steps = self.axes(), self.in_stream().width, self.steps()
+        buffer, _ = self._fifo()
+        period = x.size * y.dilation
+        nothing = {"lut": 0.0, "bram36": 0.0}
+        lines = memory_cost(period, (y.kernel - 1) * width) if y.kernel > 1 and period > 1 else nothing
+        spans = (steps.rows.steps, steps.columns.steps, y.reach, x.reach, period)
+        counters = sum(span.bit_length() for span in spans)
+        counters += 3 * (waiting(steps) - 1).bit_length() + 7
+        lut = buffer["lut"] + lines["lut"] + counters + 8 + 2 * y.kernel * (y.padded or x.padded)
+        return {"lut": lut, "bram36": buffer["bram36"] + lines["bram36"]}
+
     @classmethod
     def examples(cls):
-        """(ifm, kernel, stride, pads, dilation, bits, signed, pad_value, simd)"""
-        no = (0, 0, 0, 0)
-        points = [
-            ((5, 6, 4), (3, 3), (1, 1), no, (1, 1), 1, 0, 0, 4),        # plain
-            ((6, 5, 4), (3, 3), (1, 1), no, (1, 1), 1, 0, 0, 2),        # folded
-            ((6, 6, 3), (3, 3), (1, 1), no, (1, 1), 8, 0, 0, 3),        # bytes
-            ((5, 5, 4), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 4),
-            ((5, 5, 4), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 1, 1),
-            ((4, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 4, 1, -3, 1),
-            ((7, 7, 2), (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),
-            ((8, 8, 2), (3, 3), (2, 2), (0, 0, 1, 1), (1, 1), 1, 0, 1, 1),  # the last row of pads never used
-            ((8, 9, 2), (2, 2), (2, 2), no, (1, 1), 1, 0, 0, 2),        # a column over, as fast in as out
-            ((9, 8, 2), (2, 2), (2, 2), no, (1, 1), 2, 0, 0, 2),        # a row over
-            ((7, 8, 3), (1, 1), (2, 2), no, (1, 1), 1, 0, 0, 3),        # input is the slower side
-            ((9, 7, 1), (2, 3), (3, 2), no, (1, 1), 5, 1, 0, 1),
-            ((5, 4, 6), (1, 1), (1, 1), no, (1, 1), 1, 0, 0, 3),        # the stream itself
-            ((3, 4, 2), (3, 4), (1, 1), no, (1, 1), 1, 0, 0, 1),        # one window, the whole frame
-            ((3, 3, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),
-            ((9, 9, 2), (3, 3), (1, 1), no, (2, 2), 1, 0, 0, 2),        # dilated
-            ((8, 8, 2), (3, 3), (1, 1), (2, 2, 2, 2), (2, 2), 1, 0, 1, 1),
-            ((10, 9, 1), (3, 2), (2, 1), (3, 1, 2, 0), (2, 3), 3, 0, 5, 1),
-            ((6, 12, 1), (1, 5), (1, 2), (0, 2, 0, 2), (1, 1), 1, 0, 0, 1),
-            ((12, 3, 2), (5, 1), (1, 1), (2, 0, 2, 0), (1, 1), 1, 0, 1, 2),
-            ((2, 2, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),  # kernel larger than the image
-            ((11, 5, 2), (3, 3), (4, 1), no, (1, 1), 1, 0, 0, 2),       # rows between windows unread
-            ((2, 7, 1), (3, 3), (3, 3), (2, 2, 2, 2), (1, 1), 2, 0, 1, 1),
-            ((1, 9, 2), (1, 3), (1, 1), (0, 1, 0, 1), (1, 1), 1, 0, 0, 2),
-            # a single row, and rows of padding
-            ((1, 6, 2), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, 1),
-            ((1, 1, 2), (3, 3), (1, 1), (2, 2, 2, 2), (2, 2), 1, 0, 1, 2),
-            ((9, 1, 2), (1, 1), (2, 1), no, (1, 1), 1, 0, 0, 2),        # each row a beat
-        ]  # fmt: skip
-        several = [  # ifm, kernel, stride, pads, rates, bits, signed, pad_value, simd
-            ((7, 8, 4), (3, 3), (1, 1), (2, 2, 2, 2), (1, 2), 1, 0, 0, 4),
-            ((9, 7, 4), (3, 3), (1, 1), (4, 4, 4, 4), (1, 2, 4), 1, 0, 0, 2),
-            # taps that never meet the image
-            ((6, 5, 2), (3, 3), (1, 1), (8, 8, 8, 8), (1, 4, 8), 1, 0, 1, 1),
-            ((11, 9, 2), (3, 3), (2, 2), (4, 4, 4, 4), (1, 2, 4), 1, 0, 0, 2),
-            ((10, 11, 1), (3, 3), (2, 3), no, (1, 2, 3, 4), 2, 0, 0, 1),         # no border
-            ((9, 8, 3), (5, 3), (1, 1), (6, 3, 6, 3), (2, 3), 3, 1, -4, 3),
-            # an even kernel between pixels
-            ((8, 9, 2), (2, 2), (1, 1), (2, 1, 1, 2), (1, 3), 1, 0, 0, 2),
-            ((1, 9, 2), (1, 3), (1, 1), (0, 2, 0, 2), (1, 2), 1, 0, 0, 1),
-            ((8, 6, 8), (3, 3), (1, 1), (3, 0, 1, 2), (1, 2), 1, 0, 1, 4),       # another border on each side
-        ]  # fmt: skip
-        names = ["ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd"]
-        made = cls.from_points("window", names, points)
-        names[4] = "rates"
-        return [*made, *cls.from_points("rates", names, several)]
+        """Those of examples.py: rings of all kinds, several rates, whole windows."""
+        return [cls.make(name, **one) for name, one in examples.all_attributes()]
 
 
 Op = Window

@@ -15,7 +15,7 @@ def uart_sources() -> list[Path]:
     """SystemVerilog of the shell, in reading order."""
     hw = Path(str(files("xnorforge.hw")))
     own = sorted((hw / "shells" / "uart").glob("*.sv"))
-    return [hw / "rtl" / "xf_skid.sv", hw / "ops" / "fifo" / "xf_fifo.sv", *own]
+    return [hw / "rtl" / "xf_fifo.sv", hw / "rtl" / "xf_skid.sv", *own]
 
 
 def included() -> list[Path]:

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sliding window, a whole one per beat: for every output pixel all KernelH x KernelW pixels under
+// it at once, row by row. A whole pixel comes per beat.
+//
+// Pixels pass a FIFO and then step through the image from left to right and from top to bottom, one
+// per cycle: the pixels above the new one come from a memory of lines, and all rows under the
+// kernel move on by a column. Columns right of the image and rows below it that a window covers are
+// stepped through as well, without a pixel. What lies outside the image becomes the pad value where
+// it enters the registers: to the right and below as the new column, to the left when a row starts.
+//
+// Rate       one step per cycle; a frame is Rows * Cols steps, which is ImageH * ImageW without
+//            padding
+// Latency    steps up to and with the first window's, plus that of the FIFO
+// Reset      synchronous, control state only; data registers and memories keep their values
+// Ready      from the FIFO's register
+// Bit model  op.py, Window.execute_node
+
+`include "xf_assert.svh"
+
+module xf_window_whole #(
+  parameter  int unsigned ImageH    = 5,
+  parameter  int unsigned ImageW    = 5,
+  parameter  int unsigned Lanes     = 8,  // elements per pixel
+  parameter  int unsigned Bits      = 1,  // bits per element
+  parameter  int unsigned KernelH   = 3,
+  parameter  int unsigned KernelW   = 3,
+  parameter  int unsigned StrideH   = 1,
+  parameter  int unsigned StrideW   = 1,
+  parameter  int unsigned PadTop    = 0,
+  parameter  int unsigned PadLeft   = 0,
+  parameter  int unsigned PadBottom = 0,
+  parameter  int unsigned PadRight  = 0,
+  parameter  int unsigned DilationH = 1,
+  parameter  int unsigned DilationW = 1,
+  parameter  int          PadValue  = 0,  // element outside the image
+  parameter  int unsigned Depth     = 4,  // pixels that may wait, in the memory of the FIFO
+  parameter  int unsigned DepthKind = 1,  // of that memory: 1 LUT, 2 block
+  localparam int unsigned Width     = Lanes * Bits
+) (
+  input  logic                             clk_i,
+  input  logic                             rst_ni,
+  input  logic [Width-1:0]                 s_data_i,
+  input  logic                             s_valid_i,
+  output logic                             s_ready_o,
+  output logic [KernelH*KernelW*Width-1:0] m_data_o,
+  output logic                             m_valid_o,
+  input  logic                             m_ready_i
+);
+
+  localparam int ReachH = (KernelH - 1) * DilationH;  // first to last row of a window
+  localparam int ReachW = (KernelW - 1) * DilationW;
+
+  if (ImageH < 1 || ImageW < 1 || Lanes < 1 || Bits < 1) begin : gen_bad_size
+    $error("xf_window_whole: image, Lanes and Bits must be at least 1; got %0d, %0d, %0d, %0d",
+           ImageH, ImageW, Lanes, Bits);
+  end else if (KernelH < 1 || KernelW < 1 || StrideH < 1 || StrideW < 1) begin : gen_bad_kernel
+    $error("xf_window_whole: kernel and stride must be at least 1; got %0d, %0d, %0d, %0d",
+           KernelH, KernelW, StrideH, StrideW);
+  end else if (DilationH < 1 || DilationW < 1) begin : gen_bad_dilation
+    $error("xf_window_whole: DilationH, DilationW must be at least 1; got %0d, %0d",
+           DilationH, DilationW);
+  end else if (PadTop > ReachH || PadBottom > ReachH) begin : gen_bad_pad_h
+    $error("xf_window_whole: PadTop, PadBottom must be at most the reach %0d; got %0d, %0d",
+           ReachH, PadTop, PadBottom);
+  end else if (PadLeft > ReachW || PadRight > ReachW) begin : gen_bad_pad_w
+    $error("xf_window_whole: PadLeft, PadRight must be at most the reach %0d; got %0d, %0d",
+           ReachW, PadLeft, PadRight);
+  end else if (ReachH >= ImageH + PadTop + PadBottom) begin : gen_bad_span_h
+    $error("xf_window_whole: the kernel's span must fit the padded height; got %0d, %0d",
+           ReachH + 1, ImageH + PadTop + PadBottom);
+  end else if (ReachW >= ImageW + PadLeft + PadRight) begin : gen_bad_span_w
+    $error("xf_window_whole: the kernel's span must fit the padded width; got %0d, %0d",
+           ReachW + 1, ImageW + PadLeft + PadRight);
+  end else if (Depth < 3) begin : gen_bad_depth
+    $error("xf_window_whole: Depth must be at least 3; got Depth=%0d", Depth);
+  end
+
+  // (What is refused above must not divide by zero here.)
+  localparam int unsigned StepH    = (StrideH > 0) ? StrideH : 1;
+  localparam int unsigned StepW    = (StrideW > 0) ? StrideW : 1;
+  localparam int unsigned ElementW = (Bits > 0) ? Bits : 1;
+
+  localparam int OutH  = (ImageH + PadTop + PadBottom - ReachH - 1) / StepH + 1;
+  localparam int OutW  = (ImageW + PadLeft + PadRight - ReachW - 1) / StepW + 1;
+  // The last row and column of the last window, and what is stepped through.
+  localparam int LastH = (OutH - 1) * StrideH + ReachH - PadTop;
+  localparam int LastW = (OutW - 1) * StrideW + ReachW - PadLeft;
+  localparam int Rows  = (LastH >= ImageH) ? LastH + 1 : ImageH;
+  localparam int Cols  = (LastW >= ImageW) ? LastW + 1 : ImageW;
+
+  localparam int unsigned YW      = (Rows > 1) ? $clog2(Rows) : 1;
+  localparam int unsigned XW      = (Cols > 1) ? $clog2(Cols) : 1;
+  localparam int          FirstH  = ReachH - PadTop;   // steps in front of the first window's last
+  localparam int          FirstW  = ReachW - PadLeft;
+  localparam int unsigned ToRowsW = $clog2(((FirstH > StrideH) ? FirstH : StrideH) + 1);
+  localparam int unsigned ToColsW = $clog2(((FirstW > StrideW) ? FirstW : StrideW) + 1);
+  localparam logic [Width-1:0] Pad = {Lanes{ElementW'(PadValue)}};
+
+  logic [Width-1:0] pixel;
+  logic             there, take, valid_q, go, step, in_image, row_end, frame_end, give;
+  logic [YW-1:0]    y_q;
+  logic [XW-1:0]    x_q;
+  logic [ToRowsW-1:0] to_row_q;  // rows up to the next window's last, 0 in it
+  logic [ToColsW-1:0] to_col_q;
+
+  xf_fifo #(.Width(Width), .Depth(Depth), .Kind(DepthKind)) u_fifo (
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
+    .m_data_o(pixel), .m_valid_o(there), .m_ready_i(take)
+  );
+
+  logic column_in_image;
+  if (Cols > ImageW) begin : gen_columns_beyond
+    assign column_in_image = x_q < XW'(ImageW);
+  end else begin : gen_no_columns_beyond
+    assign column_in_image = 1'b1;
+  end
+  if (Rows > ImageH) begin : gen_rows_beyond
+    assign in_image = column_in_image && y_q < YW'(ImageH);
+  end else begin : gen_no_rows_beyond
+    assign in_image = column_in_image;
+  end
+
+  assign go        = m_ready_i | ~valid_q;
+  assign step      = go & (there | ~in_image);
+  assign take      = go & in_image;
+  assign row_end   = x_q == XW'(Cols - 1);
+  assign frame_end = row_end && y_q == YW'(Rows - 1);
+  assign give      = to_row_q == '0 && to_col_q == '0;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      x_q      <= '0;
+      y_q      <= '0;
+      to_row_q <= ToRowsW'(FirstH);
+      to_col_q <= ToColsW'(FirstW);
+      valid_q  <= 1'b0;
+    end else begin
+      if (go) valid_q <= step & give;
+      if (step) begin
+        x_q <= row_end ? '0 : x_q + 1'b1;
+        to_col_q <= row_end         ? ToColsW'(FirstW)
+                  : to_col_q == '0  ? ToColsW'(StrideW - 1) : to_col_q - 1'b1;
+        if (row_end) begin
+          y_q <= frame_end ? '0 : y_q + 1'b1;
+          to_row_q <= frame_end       ? ToRowsW'(FirstH)
+                    : to_row_q == '0  ? ToRowsW'(StrideH - 1) : to_row_q - 1'b1;
+        end
+      end
+    end
+  end
+
+  // The new pixel, then those DilationH, 2 * DilationH, .. rows above it.
+  logic [KernelH*Width-1:0] column;
+  assign column[Width-1:0] = pixel;
+
+  if (KernelH > 1) begin : gen_lines
+    localparam int unsigned LineW  = (KernelH - 1) * Width;
+    localparam int unsigned Period = ImageW * DilationH;
+    logic [LineW-1:0] line_q;
+    logic             move;
+    assign column[KernelH*Width-1:Width] = line_q;
+    assign move = step & column_in_image;
+
+    if (Period == 1) begin : gen_register
+      always_ff @(posedge clk_i) if (move) line_q <= column[LineW-1:0];
+    end else begin : gen_memory
+      localparam int unsigned AddrW = $clog2(Period);
+      (* no_rw_check *) logic [LineW-1:0] lines [Period];  // the word read is never the one written
+      logic [AddrW-1:0] write_q, read_q;
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+          write_q <= '0;
+          read_q  <= AddrW'(1);
+        end else if (move) begin
+          write_q <= read_q;
+          read_q  <= (read_q == AddrW'(Period - 1)) ? '0 : read_q + 1'b1;
+        end
+        if (move) begin
+          lines[write_q] <= column[LineW-1:0];
+          line_q <= lines[read_q];
+        end
+      end
+      `XF_ASSERT_WHEN(ReadOneAhead_A, 1'b1, 32'(read_q) == (32'(write_q) + 1) % Period)
+    end
+  end
+
+  // Registers under the kernel, the newest column lowest.
+  for (genvar ky = 0; ky < KernelH; ky++) begin : gen_row
+    localparam int Above = (KernelH - 1 - ky) * DilationH;  // rows between this one and the new one
+    logic              outside;
+    logic [Width-1:0]  newest_q;
+    logic above_image, below_image;
+
+    if (PadTop > 0 && Above >= Rows) begin : gen_always_above
+      assign above_image = 1'b1;
+    end else if (PadTop > 0 && Above > FirstH) begin : gen_above
+      assign above_image = y_q < YW'(Above);
+    end else begin : gen_not_above
+      assign above_image = 1'b0;
+    end
+    if (Rows > ImageH + Above) begin : gen_below
+      assign below_image = y_q >= YW'(ImageH + Above);
+    end else begin : gen_not_below
+      assign below_image = 1'b0;
+    end
+    assign outside = above_image | below_image | ~column_in_image;
+
+    always_ff @(posedge clk_i) begin
+      if (step) begin
+        if (outside) newest_q <= Pad;
+        else newest_q <= column[(KernelH-1-ky)*Width +: Width];
+      end
+    end
+    assign m_data_o[(ky*KernelW+KernelW-1)*Width +: Width] = newest_q;
+
+    if (ReachW > 0) begin : gen_older
+      logic [ReachW*Width-1:0] older_q, next;
+      if (ReachW > 1) begin : gen_several
+        assign next = {older_q[(ReachW-1)*Width-1:0], newest_q};
+      end else begin : gen_one
+        assign next = newest_q;
+      end
+      always_ff @(posedge clk_i) begin
+        if (step) begin
+          if (PadLeft > 0 && x_q == '0) older_q <= {ReachW{Pad}};
+          else older_q <= next;
+        end
+      end
+      for (genvar kx = 0; kx < KernelW - 1; kx++) begin : gen_tap
+        assign m_data_o[(ky*KernelW+kx)*Width +: Width]
+          = older_q[(ReachW-1-kx*DilationW)*Width +: Width];
+      end
+    end
+  end
+
+  assign m_valid_o = valid_q;
+
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+
+`ifdef XF_CHECK
+  // All windows, none before its pixels; beyond the last of a frame is what the FIFO holds.
+  localparam int BeginW = (FirstW < ImageW) ? FirstW + 1 : ImageW;
+  localparam int First  = (FirstH < ImageH) ? FirstH * ImageW + BeginW : ImageH * ImageW;
+  localparam int EndW   = (LastW < ImageW) ? LastW + 1 : ImageW;
+  localparam int Needed = (LastH < ImageH) ? LastH * ImageW + EndW : ImageH * ImageW;
+  xf_check_beats #(
+    .In(ImageH * ImageW),
+    .Out(OutH * OutW),
+    .First(First),
+    .Needed(Needed),
+    .Most(Needed + Depth + DepthKind)
+  ) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
+endmodule : xf_window_whole
