@@ -33,7 +33,10 @@ class Bound:
 
     def make(self, **folding) -> HwOp:
         """The operator with the given simd, pe, between its tensors."""
-        op = self.make_alone(**folding)
+        return self.connected(self.make_alone(**folding))
+
+    def connected(self, op: HwOp) -> HwOp:
+        """An operator that stands alone, put between the tensors."""
         op.onnx_node.input[: op.inputs] = self.inputs
         op.onnx_node.output[:] = self.outputs
         return op

@@ -8,6 +8,7 @@ lowered integers on every golden image.
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
 
@@ -100,7 +101,10 @@ def fold(
             bounds, backend, target.family, part, interval, fixed
         )
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
-        ops = _searched(bounds, target, aim, fixed, lambda ops: with_fifos(_of_family(ops, target), depths))
+        adders = "generate" in base.load(backend).stages
+        ops = _searched(
+            bounds, target, aim, fixed, adders, lambda ops: with_fifos(_of_family(ops, target), depths)
+        )
         _check_streams(ops)
         estimate = {name: round(amount, 1) for name, amount in total(ops).items()}
         bound = max(op.cycles() for op in ops)
@@ -141,20 +145,27 @@ def _of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
     return ops
 
 
-def _searched(bounds: list[Bound], target: boards.Board, aim: Aim, fixed: dict, finish) -> list[HwOp]:
+def _searched(
+    bounds: list[Bound],
+    target: boards.Board,
+    aim: Aim,
+    fixed: dict,
+    adders: bool,
+    finish: Callable[[list[HwOp]], list[HwOp]],
+) -> list[HwOp]:
     """The folding with the smallest share of the part, FIFOs included; one that fits by other memory styles
     where that one does not, or what an aim asks for.
     """
     if not aim.plain:
-        return Search(bounds, target, fixed, finish).chosen(aim)
+        return Search(bounds, target, fixed, finish, adders).chosen(aim)
     part = Part(*(target.capacity[name] for name in RESOURCES))
     try:
-        ops = finish(search(bounds, aim.interval, part, fixed))
+        ops = finish(search(bounds, aim.interval, part, fixed, adders))
     except TooFast:
         ops = []
     taken = total(ops)
     if not ops or any(taken[name] > target.capacity[name] for name in RESOURCES):
-        return Search(bounds, target, fixed, finish).chosen(aim)
+        return Search(bounds, target, fixed, finish, adders).chosen(aim)
     return ops
 
 

@@ -75,6 +75,7 @@ class Search:
         board: whose part, clock and units are meant.
         fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
         finish: puts what comes behind the search, FIFOs, between operators.
+        adders: whether a matrix may become adders.
     """
 
     def __init__(
@@ -83,12 +84,16 @@ class Search:
         board: Board,
         fixed: dict[str, dict] | None = None,
         finish: Callable[[list[HwOp]], list[HwOp]] = list,
+        adders: bool = False,
     ):
         fixed = fixed or {}
         fixed = {b.name: checked_folding(b, fixed[b.name]) for b in bounds if b.name in fixed}
         self.board, self.finish, self.given = board, finish, frozenset(fixed)
         self.part = Part(*(board.capacity[name] for name in RESOURCES))
-        self.options: list[list[Option]] = [options_of(bound, fixed.get(bound.name, {})) for bound in bounds]
+        self.options: list[list[Option]] = [
+            options_of(bound, fixed.get(bound.name, {}), adders and bound.name not in fixed)
+            for bound in bounds
+        ]
         self.fastest, self.slowest_name = fastest(self.options, [b.name for b in bounds], self.given)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from xnorforge.flows.bind import OPS, Bound
-from xnorforge.flows.fold.search import candidates, converters, with_width_converters
+from xnorforge.flows.fold.search import as_adders, candidates, converters, with_width_converters
 from xnorforge.hw.ops.base import HwOp, Stream
 
 RESOURCES = ("lut", "bram36", "dsp")
@@ -50,15 +50,23 @@ class Choice:
         return with_width_converters(copies)
 
 
-def options_of(bound: Bound, fixed: dict) -> list[Option]:
-    """Every folding of an operator, in each of its memory styles; `fixed` holds for those that it names."""
+def options_of(bound: Bound, fixed: dict, adders: bool = False) -> list[Option]:
+    """Every folding of an operator, in each of its memory styles; `fixed` holds for those that it names.
+
+    Args:
+        adders: distributed arithmetic in place of a matrix too.
+    """
     styles = OPS[bound.op].styles
     free = {name: values for name, values in styles.items() if name not in fixed}
+    made = [
+        op for chosen in product(*free.values()) for op in candidates(bound, fixed | dict(zip(free, chosen)))
+    ]
+    widest = max(made, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
+    made += as_adders(bound, [widest], widest.cycles()) if adders else []
     found = []
-    for chosen in product(*free.values()):
-        for op in candidates(bound, fixed | dict(zip(free, chosen))):
-            takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
-            found.append(Option(op, op.cycles(), _amounts([op]), takes, gives))
+    for op in made:
+        takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
+        found.append(Option(op, op.cycles(), _amounts([op]), takes, gives))
     return found
 
 

@@ -1,14 +1,15 @@
 """The folding search: Simd and Pe of every operator for an initiation interval, with least utilisation.
 
 Each operator alone: all divisors that its streams allow, and for every Simd only the smallest Pe that is fast
-enough (a larger one costs more and gains nothing). Along the graph: dynamic programming over these choices,
+enough (a larger one costs more and gains nothing), beside it the whole matrix where its wired constants are
+smaller. Along the graph: dynamic programming over these choices,
 because two operators whose beats differ pay for a width converter between them. What is kept apart is the
 form of the streams that lead from the operators decided so far to the others: one in a chain; where there are
 many, the cheapest `KEPT` choices go on.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import inf, lcm, prod
 from typing import Any
 
@@ -17,6 +18,8 @@ from xnorforge.flows.bind import OPS, Bound
 from xnorforge.hw.ops.base import HwOp, Stream
 
 KEPT = 200
+WIDE = 8  # all weights of a matrix per cycle may cost less than this part of them, as wires …
+FEW = 128  # … but of fewer weights little is saved
 
 
 class TooFast(UserError):
@@ -98,7 +101,13 @@ def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
     return found
 
 
-def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict] | None = None) -> list[HwOp]:
+def search(
+    graph: list[Bound],
+    interval: int,
+    part: Part,
+    fixed: dict[str, dict] | None = None,
+    adders: bool = False,
+) -> list[HwOp]:
     """Fold a graph.
 
     Args:
@@ -106,6 +115,7 @@ def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
         interval: cycles per frame that no operator may exceed; an operator with a given folding may.
         part: what the area is measured against.
         fixed: {operator name: {"simd", "pe"}} given by the user.
+        adders: whether a matrix that needs nearly all of its weights per cycle may become adders.
 
     Returns:
         The operators in order, width converters between those whose beats differ.
@@ -122,6 +132,10 @@ def search(graph: list[Bound], interval: int, part: Part, fixed: dict[str, dict]
     options = [candidates(bound, fixed.get(bound.name, {})) for bound in graph]
     _reachable([ops for bound, ops in zip(graph, options) if bound.name not in fixed], interval)
     options = [_fast_enough(ops, interval) for ops in options]
+    options = [
+        ops + as_adders(bound, ops, interval) if adders and bound.name not in fixed else ops
+        for bound, ops in zip(graph, options)
+    ]
     converters = Converters(part)
     # {lanes of the open tensors: (price, their streams, operators decided as (…, last))}
     best: dict[tuple[int, ...], tuple[float, dict[str, Stream], Any]] = {(): (0.0, {}, None)}
@@ -246,8 +260,9 @@ def _reachable(options: list[list[HwOp]], interval: int) -> None:
 
 
 def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
-    """For every Simd the smallest Pe within the interval; the fastest where none is, which happens to given
-    foldings. What an operator has only for speed is left out where it is not needed.
+    """For every Simd the smallest Pe within the interval, and the largest where that takes fewer LUTs; the
+    fastest where none is, which happens to given foldings. What an operator has only for speed is left out
+    where it is not needed.
 
     Operators with several streams keep all: their neighbours decide which is cheapest.
     """
@@ -255,13 +270,51 @@ def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
         ops = [op for op in ops if not op.only_for_speed]
     if max(ops[0].inputs, ops[0].outputs) > 1:
         return [op for op in ops if op.cycles() <= interval] or [min(ops, key=lambda op: op.cycles())]
-    kept, seen = [], set()
-    for op in ops:
-        simd = op.get_nodeattr("simd") if "simd" in op.get_nodeattr_types() else None
-        if simd not in seen and op.cycles() <= interval:
-            seen.add(simd)
-            kept.append(op)
+    kept: list[HwOp] = []
+    for _, same in groupby((op for op in ops if op.cycles() <= interval), _simd):
+        smallest, *larger = same
+        kept.append(smallest)
+        if larger and _wide(smallest, larger[-1]) and _lut(larger[-1]) < _lut(smallest):
+            kept.append(larger[-1])
     return kept or [min(ops, key=lambda op: op.cycles())]
+
+
+def as_adders(bound: Bound, ops: list[HwOp], interval: int) -> list[HwOp]:
+    """Distributed arithmetic in place of a matrix, beside foldings that are nearly as wide; none where the
+    matrix has too many weights for it.
+    """
+    matrix = ops[0].matrix()
+    if (
+        matrix is None
+        or matrix.weights.size < FEW
+        or not all(
+            op.get_nodeattr("simd") * op.get_nodeattr("pe") * WIDE >= matrix.weights.size for op in ops
+        )
+    ):
+        return []
+    found = []
+    for cls in OPS.values():
+        if cls.structure == "adders":
+            try:
+                op = cls.instead_of(ops[0])
+            except UserError:
+                continue
+            if op is not None and op.cycles() <= interval:
+                found.append(bound.connected(op))
+    return found
+
+
+def _simd(op: HwOp) -> int | None:
+    return op.get_nodeattr("simd") if "simd" in op.get_nodeattr_types() else None
+
+
+def _wide(op: HwOp, widest: HwOp) -> bool:
+    """Whether a folding is so near to the widest one that this may be smaller, with its constants wired."""
+    return op.out_stream().lanes * WIDE >= widest.out_stream().lanes
+
+
+def _lut(op: HwOp) -> float:
+    return op.estimate()["lut"]
 
 
 def _called(bound: Bound, name: str) -> str:

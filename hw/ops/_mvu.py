@@ -149,7 +149,7 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.folding()
         return np.repeat(np.arange(1, self.get_nodeattr("vectors") + 1) * (mw // simd), mh // pe)
 
-    def input_buffer(self) -> int:
+    def input_buffer(self) -> int | None:
         """Two vectors: the next is written while one is read again and again."""
         return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))
 

@@ -198,6 +198,18 @@ def test_a_whole_window_per_beat_is_taken_only_where_pixel_by_pixel_is_too_slow(
     )
 
 
+def test_a_matrix_that_needs_all_weights_per_cycle_is_wired_where_that_is_smaller(net):
+    slow, fast = (folded(net, name=f"acc{interval}", interval=interval) for interval in (324, 64))
+    assert fast["interval_bound"] == 64  # the pixels of the image
+    units = [{row["name"]: row for row in record["operators"]} for record in (slow, fast)]
+    assert [rows["conv0"]["op"] for rows in units] == ["ByteMvu", "DaMvu"]
+    assert (units[1]["conv1"]["simd"], units[1]["conv1"]["pe"]) == (72, 6)
+    given = {"conv0": {"simd": 27, "pe": 8}}  # what is given is taken
+    assert [row["op"] for row in folded(net, given, interval=64)["operators"] if row["name"] == "conv0"] == [
+        "ByteMvu"
+    ]
+
+
 def test_beats_divide_the_channels_or_gather_whole_pixels():
     assert [lanes for lanes in divisors(72) if fits(Stream((3, 4, 6), lanes))] == [
         1,

@@ -122,11 +122,11 @@ def test_a_rate_is_an_interval_at_the_board_s_clock(net):
 
 def test_the_most_frames_are_those_of_the_widest_folding_or_of_the_limit(net):
     free = folded(net, fps="max")
-    assert free["interval_bound"] == 324  # conv0_window: 36 windows of 9 pixels
-    least = folded(net, interval=324, spare="lut")["estimate"]["lut"]
+    assert free["interval_bound"] == 64  # conv0_window: a pixel of 8 x 8 per cycle
+    least = folded(net, interval=64, spare="lut")["estimate"]["lut"]
     limit = {"lut": str(least - 50)}
     tight = folded(net, fps="max", limits=limit)
-    assert tight["estimate"]["lut"] <= least - 50 and tight["interval_bound"] > 324
+    assert tight["estimate"]["lut"] <= least - 50 and tight["interval_bound"] > 64
     with pytest.raises(UserError):  # one cycle less is refused: the limit binds
         folded(net, interval=tight["interval_bound"] - 1, limits=limit)
 

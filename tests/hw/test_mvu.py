@@ -29,6 +29,8 @@ UNITS = [
     ),
     *(XnorMvu.seeded(simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
     *(XnorMvu.seeded(simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
+    XnorMvu.seeded(9, 40, 5, 40, 5, 4),  # wired weights
+    XnorMvu.seeded(8, 100, 8, 100, 8, 3),
     ByteMvu.seeded(1, 27, 8, 3, 4),
     ByteMvu.seeded(2, 27, 4, 9, 2, raw=True, in_signed=1),
     ByteMvu.seeded(3, 27, 2, 27, 1),
@@ -216,6 +218,28 @@ def test_cost_model_is_what_yosys_counts(tmp_path, unit):
     found, model = resources(counted, "xc7"), unit.estimate()
     assert found["bram36"] == model["bram36"]
     assert abs(found["lut"] - model["lut"]) <= max(10, 0.04 * found["lut"]), (found, model)
+
+
+def test_wired_weights_are_less_than_a_quarter_of_a_lut_each_and_taken_only_where_smaller():
+    conv1 = XnorMvu.seeded(1, 576, 64, 576, 64, 1)
+    assert conv1.constant and conv1.estimate()["lut"] < 0.25 * 576 * 64
+    assert not conv1.memories() and conv1.input_buffer() is None and conv1.cycles() == 1
+    for other in (XnorMvu.seeded(1, 576, 64, 576, 32, 1), XnorMvu.seeded(1, 32, 8, 32, 8, 1, raw=True)):
+        assert other.constant is None and other.memories()
+
+
+def test_rows_of_wired_weights_that_agree_share_all_counts():
+    """Equal rows are one group, opposite ones another; a threshold beyond all counts is always or never."""
+    row = np.random.default_rng(3).integers(0, 2, 64)
+    weights, thresholds = np.stack([row, row, 1 - row, 1 - row], 1), np.array([0, 33, 32, 65])
+    sizes = {"mw": 64, "mh": 4, "simd": 64, "pe": 4, "in_shape": [64], "out_shape": [4]}
+    op = XnorMvu.make("dut", {"weights": weights, "thresholds": thresholds}, **sizes)
+    assert [len(group) for group in op.constant.groups[0]] == [0, 0, 0, 0, 0, 0, 64, 0]
+    x = op.random_input(5, frames=20)
+    run = cosim.run(device.bench([op]), [x])
+    matches = (x == row).sum(axis=1)
+    wanted = np.stack([matches >= 0, matches >= 33, 64 - matches >= 32, matches > 64], 1)
+    np.testing.assert_array_equal(run[0].output, wanted)
 
 
 @pytest.mark.parametrize("simd, lut", [(64, 72), (192, 213), (576, 631)])

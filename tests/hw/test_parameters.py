@@ -130,6 +130,7 @@ CASES = [
     ("xf_pool", {"KernelW": 0}, "KernelW must be 1 .. ImageW; got KernelW=0, ImageW=4"),
     ("xf_pool", {"OutBits": 2}, "OutBits must be InBits of maxima; got OutBits=2, InBits=1"),
     ("xf_pool", {"Sum": 1, "OutBits": 2}, "OutBits must hold every sum; got OutBits=2 of 3 bits"),
+    ("xf_ones", {"Count": 0}, "Count must be 1 .. 4095; got Count=0"),
     ("xf_popcount", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
     ("xf_popcount", {"Simd": 0}, "Simd must be 1 .. 12285; got Simd=0"),
     ("xf_replay", {"Passes": 0}, "Width, Beats, Passes must be at least 1; got 8, 4, 0"),

@@ -147,6 +147,12 @@ def test_popcount_is_the_number_of_equal_bits(tmp_path, simd):
     assert proved(tmp_path, *popcount(simd))
 
 
+@pytest.mark.parametrize("count", [*range(1, 14), 24, 36])
+def test_ones_are_counted(tmp_path, count):
+    gate = f"xf_ones #(.Count({count})) u (.clk_i(1'b0), .en_i(1'b1), .bits_i(x), .sum_o(gate));"
+    assert proved(tmp_path, f"input [{count - 1}:0] x", count.bit_length(), ones("x", count), gate)
+
+
 @pytest.mark.parametrize("simd, bits", [(1, 8), (2, 8), (3, 8), (4, 4), (5, 4), (7, 2), (10, 2)])
 def test_signed_sum_adds_elements_or_their_inverses(tmp_path, simd, bits):
     top = 2**bits - 1

@@ -2,6 +2,8 @@
 
 from hashlib import sha256
 
+from xnorforge.hw.ops._compare import above
+
 from .adders import Adders
 
 HEAD = """// SPDX-License-Identifier: Apache-2.0
@@ -170,23 +172,5 @@ def _reached(name: str, graph: Adders, end, value: int) -> str:
     width = graph.width(number)
     # The least number that reaches the value; with a negative sign the least that does not.
     least = -(-value >> power) if sign > 0 else (-value >> power) + 1
-    text = _above(name, width, least - 1 + (graph.signed(number) << (width - 1)), graph.signed(number))
+    text = above(name, width, least - 1 + (graph.signed(number) << (width - 1)), graph.signed(number))
     return text if sign > 0 else f"~({text})"
-
-
-def _above(name: str, width: int, cut: int, signed: bool) -> str:
-    """number > cut in pieces that a LUT of six inputs holds, up to six bits, then five and the answer from
-    below.
-
-    A sign counts as the highest bit, inverted, and `cut` is shifted with it.
-    """
-    low = width - 5 * -(-max(0, width - 6) // 5)
-    text = ""
-    for at, size in [(0, low), *((at, 5) for at in range(low, width, 5))]:
-        piece, value, top = f"{name}[{at} +: {size}]", cut >> at & (1 << size) - 1, (1 << size) - 1
-        if signed and at + size == width:
-            piece = f"({piece} ^ {size}'d{1 << (size - 1)})"
-        more = [f"{piece} > {size}'d{value}"] if value < top else []  # a constant comparison is a warning
-        equal = [f"({piece} == {size}'d{value} && ({text}))"] if text else []
-        text = " || ".join(more + equal)
-    return text

@@ -80,6 +80,6 @@ def all_attributes() -> list[tuple[str, dict[str, Any]]]:
     found = [(f"window_{index}", dict(zip(NAMES, point))) for index, point in enumerate(RINGS)]
     found += [(f"rates_{index}", dict(zip(rates, point))) for index, point in enumerate(SEVERAL_RATES)]
     for index, point in enumerate(WHOLE):
-        one = dict(zip(NAMES, point))
+        one: dict[str, Any] = dict(zip(NAMES, point))
         found.append((f"whole_{index}", one | {"simd": prod(one["kernel"]) * one["ifm"][2]}))
     return found

@@ -1,9 +1,15 @@
 """Binary matrix-vector unit: counts of equal bits, compared with thresholds or as they are."""
 
+from functools import cached_property
+
 import numpy as np
 
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops.base import Matrix
+
+from .constant import Constant
+
+WIRED_FROM = 128  # weights: fewer share next to nothing
 
 
 class XnorMvu(Mvu):
@@ -12,6 +18,9 @@ class XnorMvu(Mvu):
     Bits are 0 and 1 and stand for -1 and +1, so that the signed dot product is 2 * matches - mw.
     With thresholds T, 0 <= T <= mw + 1 (0: always, mw + 1: never), the output is one bit per row; else UINT 0
     .. mw. The arithmetic here is the contract: the RTL is tested against it bit by bit.
+
+    With all of a matrix in every cycle, simd = mw and pe = mh, and thresholds, the weights are wired where
+    that is smaller: no memory, and counts that rows share (constant.py).
     """
 
     module = "xf_xnor_mvu"
@@ -46,6 +55,43 @@ class XnorMvu(Mvu):
         """Raw counts start from zero."""
         return not self.raw
 
+    @cached_property
+    def constant(self) -> Constant | None:
+        """The unit of wired weights, where it takes the place of the folded one."""
+        mw, mh, simd, pe = self.folding()
+        if (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM or self.raw or "weights" not in self.arrays_of:
+            return None
+        weights, thresholds = (np.asarray(self.arrays_of[key]) for key in ("weights", "thresholds"))
+        unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64))
+        return unit if unit.estimate()["lut"] < super().estimate()["lut"] else None
+
+    def input_buffer(self) -> int | None:
+        """None with wired weights: a vector needs to be there for a cycle only."""
+        return None if self.constant else super().input_buffer()
+
+    def latency(self) -> int:
+        """With wired weights the registers between input and output."""
+        return self.constant.stages if self.constant else super().latency()
+
+    def rtl(self):
+        """The generated module, or the folded one."""
+        return (self.constant.module[0], {}) if self.constant else super().rtl()
+
+    def generated(self):
+        """The module of wired weights."""
+        if not self.constant:
+            return {}
+        name, words = self.constant.module
+        return {f"{name}.sv": words}
+
+    def memories(self) -> dict:
+        """None of wired weights."""
+        return {} if self.constant else super().memories()
+
+    def estimate(self) -> dict:
+        """Of the unit that is built."""
+        return self.constant.estimate() if self.constant else super().estimate()
+
     @classmethod
     def examples(cls):
         """Folds of 1, odd sizes, wide words, block memories, raw counts."""
@@ -76,6 +122,10 @@ class XnorMvu(Mvu):
             (576, 4, 576, 2, 2, False),
             (20, 260, 20, 1, 1, False),  # thresholds in block RAM
             (160, 2, 1, 1, 2, False),  # input buffer in block RAM
+            (40, 5, 40, 5, 4, False),  # wired weights, four rows and one
+            (100, 8, 100, 8, 5, False),
+            (72, 7, 72, 7, 3, False),
+            (23, 10, 23, 10, 6, False),
         ]
         made = [cls.seeded(seed, *point) for seed, point in enumerate(points)]
         made += [cls.seeded(90, 64, 32, 8, 8, rom=rom) for rom in ("block", "logic")]

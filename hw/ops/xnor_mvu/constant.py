@@ -1,0 +1,205 @@
+"""A binary matrix whose weights are wired: a vector per cycle, and counts that four rows share.
+
+Of four rows the bits of a vector are sorted by which of rows 1 to 3 has another weight than row 0: eight
+groups. Of each the bits that equal row 0's weight are counted once. Row 0 matches at all counts together; row
+k at those of the groups in which it agrees, and elsewhere at what is left of the group:
+
+    matches[k] = matches[0] - 2 * (counts of the groups in which row k differs) + their bits
+
+The constant goes into the threshold.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+import numpy as np
+
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._compare import above, comparison_lut
+from xnorforge.hw.ops._streams import spare_cost
+
+ROWS = 4  # that share counts
+GROUPS = 2 ** (ROWS - 1)
+BEHIND = 5  # registers behind the counts: three levels of sums, the difference, the comparison
+CONTROL = 4  # LUTs of the enable
+
+HEAD = """// SPDX-License-Identifier: Apache-2.0
+//
+// A binary matrix with wired weights, generated: vectors of {mw} bits, {mh} rows with thresholds.
+// Four rows share counts: s<r>_g<p> counts the bits of group p that equal the weight of row r.
+//
+// Rate       one vector per cycle
+// Latency    {stages} cycles: one enable, a register, moves all stages
+// Reset      synchronous, control state only; data registers keep what they had
+// Bit model  op.py, XnorMvu.execute_node
+
+`include "xf_assert.svh"
+"""
+
+
+def count_latency(bits: int) -> int:
+    """Cycles of xf_ones."""
+    return cost.heap([bits], 0, bits.bit_length()).latency - 1
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The unit of weights (mw, mh), 0 and 1, and thresholds (mh,): matches >= threshold."""
+
+    weights: np.ndarray
+    thresholds: np.ndarray
+
+    @cached_property
+    def groups(self) -> list[list[np.ndarray]]:
+        """Per four rows the elements of each of the eight groups; a row that is missing equals the first."""
+        found = []
+        for row in range(0, self.weights.shape[1], ROWS):
+            own = self.weights[:, row : row + ROWS]
+            other = own != own[:, :1]
+            number = other @ (1 << np.arange(other.shape[1])) >> 1
+            found.append([np.flatnonzero(number == group) for group in range(GROUPS)])
+        return found
+
+    @cached_property
+    def counting(self) -> int:
+        """Cycles of the slowest count."""
+        return max(count_latency(len(one)) for groups in self.groups for one in groups if len(one))
+
+    @property
+    def stages(self) -> int:
+        """Registers between input and output."""
+        return self.counting + BEHIND
+
+    def estimate(self) -> dict[str, float]:
+        """LUT by the model of docs/operators-mvu.md: inverters, counts, their sums, comparisons, control."""
+        mw, mh = self.weights.shape
+        bits = mw.bit_length()
+        lut = CONTROL + spare_cost(mh) + mw
+        for row, groups in zip(range(0, mh, ROWS), self.groups):
+            lut += sum(cost.heap([len(one)], 0, len(one).bit_length()).lut for one in groups if len(one))
+            rows = min(ROWS, mh - row)
+            sums = {1: 0, 2: 1, 3: 4, 4: 11}[rows]
+            lut += sums * (bits - 1) + (rows - 1) * (bits + 2) + rows * comparison_lut(bits + 1)
+        return {"lut": float(lut), "bram36": 0.0}
+
+    @cached_property
+    def module(self) -> tuple[str, str]:
+        """Name and text; equal names mean equal texts."""
+        mw, mh = self.weights.shape
+        lines, moves = [], []
+        for number, groups in enumerate(self.groups):
+            more, moved = self._four_rows(ROWS * number, groups)
+            lines += more
+            moves += moved
+        head = HEAD.format(mw=mw, mh=mh, stages=self.stages)
+        body = "\n".join(_body(mw, mh, self.stages, lines, moves))
+        name = f"xf_xnor_constant_{sha256((head + body).encode()).hexdigest()[:12]}"
+        return name, f"{head}\nmodule {name} (\n{body}\nendmodule : {name}\n"
+
+    def _four_rows(self, row: int, groups: list[np.ndarray]) -> tuple[list[str], list[str]]:
+        """Declarations and register transfers of the rows from `row` on."""
+        width = len(self.weights).bit_length()
+        lines, moves, counts = [], [], []
+        for group, elements in enumerate(groups):
+            name = f"s{row}_g{group}"
+            if not len(elements):
+                counts.append(f"{width}'d0")
+                continue
+            own, late = len(elements).bit_length(), self.counting - count_latency(len(elements))
+            picked = ", ".join(
+                f"{'x' if self.weights[k, row] else 'xn'}[{k}]" for k in map(int, elements[::-1])
+            )
+            lines += [
+                f"wire [{own - 1}:0] {name}_0;",
+                f"xf_ones #(.Count({len(elements)})) u_{name} (",
+                f"  .clk_i, .en_i(go), .bits_i({{{picked}}}), .sum_o({name}_0)",
+                ");",
+            ]
+            for delay in range(late):
+                lines.append(f"logic [{own - 1}:0] {name}_{delay + 1};")
+                moves.append(f"{name}_{delay + 1} <= {name}_{delay};")
+            counts.append(f"{width}'({name}_{late})")
+        rows = min(ROWS, self.weights.shape[1] - row)
+        sums = _sums(f"s{row}", counts, rows)
+        lines += [f"logic [{width - 1}:0] {name};" for name, _ in sums]
+        moves += [f"{name} <= {value};" for name, value in sums]
+        for k in range(rows):
+            different = sum(len(one) for group, one in enumerate(groups) if k and group >> (k - 1) & 1)
+            least = int(self.thresholds[row + k]) - different  # of the signed difference
+            value = f"{{1'b0, s{row}_all}}" + (f" - {{s{row}_d{k}_2, 1'b0}}" if k else "")
+            lines.append(f"logic [{width}:0] s{row}_m{k};")
+            moves.append(f"s{row}_m{k} <= {value};")
+            moves.append(f"result_q[{row + k}] <= {_reached(f's{row}_m{k}', width + 1, least)};")
+        return lines, moves
+
+
+def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str]]:
+    """Registers and what goes into them: `_all` of all groups, `_d<k>_2` of those in which row k differs,
+    both three levels behind the counts.
+    """
+    pairs = [(f"{name}_a{k}", f"{counts[2 * k]} + {counts[2 * k + 1]}") for k in range(4)]
+    found = [*pairs, (f"{name}_lo", f"{name}_a0 + {name}_a1"), (f"{name}_hi", f"{name}_a2 + {name}_a3")]
+    found.append((f"{name}_all", f"{name}_lo + {name}_hi"))
+    if rows > 1:  # row 1 differs in the odd groups
+        found += [(f"{name}_o{k}", f"{counts[4 * k + 1]} + {counts[4 * k + 3]}") for k in range(2)]
+        found.append((f"{name}_d1_1", f"{name}_o0 + {name}_o1"))
+    if rows > 2:
+        found.append((f"{name}_d2_1", f"{name}_a1 + {name}_a3"))
+    waiting = {1: "d1_1", 2: "d2_1", 3: "hi"}
+    return found + [(f"{name}_d{k}_2", f"{name}_{waiting[k]}") for k in range(1, rows)]
+
+
+def _reached(name: str, width: int, least: int) -> str:
+    """A signed number >= least."""
+    cut = least - 1 + (1 << (width - 1))
+    if cut < 0:
+        return "1'b1"
+    return above(name, width, cut, True) if cut < (1 << width) - 1 else "1'b0"
+
+
+def _body(mw: int, mh: int, stages: int, lines: list[str], moves: list[str]) -> list[str]:
+    """The text between the name and the end."""
+    return [
+        "  input  logic clk_i,",
+        "  input  logic rst_ni,",
+        f"  input  logic [{mw - 1}:0] s_data_i,",
+        "  input  logic s_valid_i,",
+        "  output logic s_ready_o,",
+        f"  output logic [{mh - 1}:0] m_data_o,",
+        "  output logic m_valid_o,",
+        "  input  logic m_ready_i",
+        ");",
+        "",
+        f"  logic [{stages - 1}:0] valid_q;",
+        f"  logic [{mh - 1}:0] result_q;",
+        "  logic go;",
+        "",
+        "  /* verilator lint_off UNUSEDSIGNAL */  // a comparison may not need low bits, nor any row a sum",
+        f"  wire [{mw - 1}:0] x = s_data_i;",
+        f"  wire [{mw - 1}:0] xn = ~s_data_i;",
+        *(f"  {line}" for line in lines),
+        "  /* verilator lint_on UNUSEDSIGNAL */",
+        "",
+        "  always_ff @(posedge clk_i) begin",
+        "    if (!rst_ni) valid_q <= '0;",
+        f"    else if (go) valid_q <= {{valid_q[{stages - 2}:0], s_valid_i}};",
+        "    if (go) begin",
+        *(f"      {move}" for move in moves),
+        "    end",
+        "  end",
+        "",
+        "  assign s_ready_o = go;",
+        "",
+        f"  xf_spare #(.Width({mh})) u_spare (",
+        f"    .clk_i, .rst_ni, .data_i(result_q), .valid_i(valid_q[{stages - 1}]), .go_o(go),",
+        "    .m_data_o, .m_valid_o, .m_ready_i",
+        "  );",
+        "",
+        "`ifdef XF_CHECK",
+        f"  xf_check_beats #(.Most({stages + 1})) u_beats (",
+        "    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)",
+        "  );",
+        "`endif",
+        "",
+    ]

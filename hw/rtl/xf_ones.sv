@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Number of ones among Count bits: a heap of one column (xf_compress). With XF_SIM the same number
+// of cycles around $countones.
+//
+// Rate       one result per cycle of clk_i with en_i high
+// Latency    heap_latency(heap_column(Count, 0)) - 1 such cycles: bits_i is a register's
+// Reset      none: data only
+
+module xf_ones #(
+  parameter  int unsigned Count = 8,
+  localparam int unsigned SumW  = $clog2(Count + 1)  // holds 0 .. Count
+) (
+  input  logic             clk_i,
+  input  logic             en_i,
+  input  logic [Count-1:0] bits_i,
+  output logic [SumW-1:0]  sum_o
+);
+
+  if (Count < 1 || Count > 4095) begin : gen_bad_count
+    $error("xf_ones: Count must be 1 .. 4095; got Count=%0d", Count);
+  end
+
+`include "xf_heap.svh"
+
+`ifdef XF_SIM
+  localparam int unsigned Latency = heap_latency(heap_column(Count, 0)) - 1;
+  logic [SumW-1:0] sum_q [Latency];
+
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      sum_q[0] <= SumW'($countones(bits_i));
+      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
+    end
+  end
+  assign sum_o = sum_q[Latency-1];
+`else
+  xf_compress #(
+    .Heights(heap_column(Count, 0)), .Bits(Count), .SumW(SumW), .Hold(1)
+  ) u_sum (
+    .clk_i, .en_i, .bits_i, .sum_o
+  );
+`endif
+
+endmodule : xf_ones
