@@ -269,7 +269,7 @@ PICTURES = {
     "deep.png": lambda: picture("deep"),
     "many.gif": lambda: b"GIF89a\xff\xff\xff\xff\x00\x00\x00" + bytes(30),
     "loop.tif": lambda: b"II*\0\x08\0\0\0" + b"\xff" * 60,
-    "pcx.png": lambda: picture("PCX"),
+    "im.png": lambda: picture("IM"),
     "long\n\x1b[2J.png": lambda: b"x",
     "q'\"`$(id).png": lambda: b"x",
 }
