@@ -68,13 +68,15 @@ class Course:
     @cached_property
     def taken(self) -> dict[str, np.ndarray]:
         """{tensor: cycle of the transfer of every beat, int64 (beats,)}; fewer than all in a deadlock."""
+        return {tensor: self.transfers(tensor) for tensor in self.moved}
+
+    def transfers(self, tensor: str) -> np.ndarray:
+        """`taken` of one tensor."""
+        cycles = self.moved[tensor]
         if self.simulated == self.frames:
-            return self.moved
+            return cycles
         later = self.period * np.arange(1, self.frames - self.simulated + 1)[:, np.newaxis]
-        return {
-            tensor: np.concatenate([cycles, (cycles[-self.beats[tensor] :] + later).ravel()])
-            for tensor, cycles in self.moved.items()
-        }
+        return np.concatenate([cycles, (cycles[-self.beats[tensor] :] + later).ravel()])
 
     @property
     def deadlock(self) -> dict[str, str]:

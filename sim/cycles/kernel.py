@@ -60,8 +60,8 @@ def _drawn(state):
 def _wake(node, queue, waiting, ends):
     if not waiting[node]:
         waiting[node] = True
-        queue[ends[1] % len(queue)] = node
-        ends[1] += 1
+        queue[ends[1]] = node
+        ends[1] = ends[1] + 1 if ends[1] + 1 < len(queue) else 0
 
 
 @njit(cache=True, **INLINE)
@@ -238,14 +238,14 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
 
 @njit(cache=True, **INLINE)
 def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
-    moved = True
-    while moved:
-        moved = False
+    while True:
         if nodes[n, PERIOD]:
-            moved |= _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
-        moved |= _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
+            _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
+        while _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+            pass
         states[n, WAITS] = NOTHING
-        moved |= _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
+        if not _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+            break
 
 
 @njit(cache=True, **INLINE)
@@ -295,15 +295,15 @@ def move_beats(nodes, states, random, works, streams, links, memory, log, queue,
         links: int64 (any,), the streams in and out of the nodes.
         memory: int64 (any,), zeros, where the nodes keep cycles.
         log: int64 (any,), overwritten with the cycles in which beats were taken.
-        queue: int64 (nodes,), the work list, overwritten.
+        queue: int64 (nodes + 1,), the work list, a ring, overwritten.
         waiting: bool (nodes,), False, whether a node is in it.
-        ends: int64 (2,), how many left it and entered it.
+        ends: int64 (2,), where the next one leaves it and enters it.
     """
     for k in range(len(nodes)):
         _wake(k, queue, waiting, ends)
     while ends[0] != ends[1]:
-        k = queue[ends[0] % len(queue)]
-        ends[0] += 1
+        k = queue[ends[0]]
+        ends[0] = ends[0] + 1 if ends[0] + 1 < len(queue) else 0
         waiting[k] = False
         if nodes[k, KIND] == PIPELINE:
             _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)

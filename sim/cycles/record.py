@@ -61,7 +61,7 @@ def course_figures(run: Run | Course) -> dict:
 def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
     """The check that all beats in and out of the network are in the same cycle."""
     expected = [*run.taken, *run.given]
-    got = [course.taken[tensor] for tensor in (*model.sources, *model.sinks)]
+    got = [course.transfers(tensor) for tensor in (*model.sources, *model.sinks)]
     beats = sum(map(len, expected))
     wrong = sum(
         len(b) if len(a) != len(b) else int((a != b).sum()) for a, b in zip(got, expected, strict=True)
@@ -114,4 +114,4 @@ def _in_time(model: CycleModel, index: int, depth: int, base: Course) -> bool:
     course = model.with_operator(index, op).run(SIZING_FRAMES)
     if course.deadlock:
         return False
-    return all((course.taken[tensor] <= base.taken[tensor]).all() for tensor in model.sinks)
+    return all((course.transfers(tensor) <= base.transfers(tensor)).all() for tensor in model.sinks)

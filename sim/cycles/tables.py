@@ -55,7 +55,7 @@ class Tables:
         self.log = np.zeros(self.logged, np.int64)
         all_works, links = np.concatenate(self.works), np.array(self.links, np.int64)
         memory = np.zeros(max(self.memory, 1), np.int64)
-        queue, waiting = np.zeros(count, np.int64), np.zeros(count, np.bool_)
+        queue, waiting = np.zeros(count + 1, np.int64), np.zeros(count, np.bool_)
         tables = (self.nodes, self.states, self.random, all_works, self.streams, links, memory, self.log)
         self.arguments = (*tables, queue, waiting, np.zeros(2, np.int64))
 

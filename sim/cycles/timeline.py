@@ -44,7 +44,7 @@ def named(what: str, name: str, process: int, thread: int = 0) -> dict:
 def shown(course: Course, tensor: str) -> np.ndarray:
     """Cycles of the transfers of the first two frames, int64 (frames, beats)."""
     beats = course.beats[tensor]
-    cycles = course.taken[tensor][: FRAMES * beats]
+    cycles = course.moved[tensor][: FRAMES * beats]
     return cycles[: len(cycles) // beats * beats].reshape(-1, beats)
 
 
