@@ -18,6 +18,7 @@ from typing import Any
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.hw.boards import Board
+from xnorforge.hw.shells.uart import Border
 
 KIND = "hw.families"
 PART = "route"
@@ -159,11 +160,11 @@ class Router(ABC):
         return [tool for tool in self.tools if tool.path() is None]
 
     @abstractmethod
-    def top(self, board: Board, in_bytes: int, out_bytes: int) -> str:
+    def top(self, board: Board, border: Border) -> str:
         """The Verilog of the module `TOP`: clock, shell, and `xf_top` as `ACCELERATOR`.
 
         Args:
-            in_bytes, out_bytes: of a beat of either AXI-Stream port.
+            border: the ports of `xf_top`; `hw.shells.uart` gives the text of a shell that serves them.
 
         Raises:
             UserError: the board's file lacks what the shell needs.

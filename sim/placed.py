@@ -14,10 +14,12 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw import boards, families, graph, routing
 from xnorforge.hw.boards import Board
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.shells import uart
 from xnorforge.sim import compare, cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
+from xnorforge.sim.serial_line import beat_bytes
 
 SEED = 1
 LINE_CYCLES = 1_000_000
@@ -46,6 +48,11 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
         routed = artifacts.read_json(acc / "bitstream.json")
         board = boards.load(routed["board"])
         ops = graph.operators(acc / "folded.onnx")
+        if loadable(ops):
+            raise UserError(
+                f"placed: {net_dir.name} takes templates at run time, which the bench of a placed netlist "
+                "does not drive; ask for no more than its bitstream (make bitstream)."
+            )
         expected = graph.answers(ops, np.load(net_dir / "lowered.npz"))[:images]
         inputs = graph.enter(ops[0], np.load(net_dir / "golden.npz")["images"][:images])
         if not routed["placed"]:
@@ -76,11 +83,6 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
     }
     artifacts.write_json(acc / "placed.json", record)
     return record
-
-
-def beat_bytes(stream: Stream) -> int:
-    """Bytes of a beat of a stream on an AXI-Stream port."""
-    return -(-stream.width // 8)
 
 
 def line_cycles(ops: list[HwOp], board: Board) -> int:

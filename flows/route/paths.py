@@ -9,7 +9,7 @@ from xnorforge.hw.routing import LateNet, TimingPath
 
 # The instance of a layer in a name of a cell or net; Yosys' own names have a backslash in front.
 LAYER = re.compile(r"(?:^|[.\\])u_(layer_\d+_\w+)")
-SHELL = re.compile(r"(?:^|[.\\])u_(?:shell|bridge)\b")
+SHELL = re.compile(r"(?:^|[.\\])u_(?:shell|requests|bridge)\b")
 
 
 def operator(name: str, layers: Mapping[str, str]) -> str:

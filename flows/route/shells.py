@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core import artifacts
-from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Router
@@ -42,12 +41,12 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
         border: of `rtl.json`: bytes and beats of both streams.
 
     Raises:
-        UserError: the family has no top for the board's shell, or the shell cannot serve the accelerator.
+        UserError: the family has no top for the board's shell.
     """
     sides = border["input"], border["output"]
     control = artifacts.read_json(acc / "rtl" / "rtl.json").get("control")
+    bits = control["address_bits"] if control else 0
     if board.shell_kind == "dma":
-        bits = control["address_bits"] if control else 0
         into, out = (dma.FrameLayout(side["bytes"], side["beats"]) for side in sides)
         top = router.dma_top(board, bits)
         system = dma.system(into, out, dma.network_hash(acc), template_bits=bits)
@@ -58,16 +57,14 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
             instance=top.instance,
             about=top.about,
         )
-    if control is not None:
-        raise UserError(
-            f"bitstream: {acc.parent.name} is given templates over AXI4-Lite, which the shell of a serial "
-            "line does not have; build it with PNR=off, or put rtl/ into a design of your own."
-        )
+    joined = uart.Border(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
+    carried = "bytes of a frame in, bytes of its result out"
+    if bits:
+        carried = "frames and writes of templates in, answers out"
     return RoutedShell(
-        sources=tuple(uart.uart_sources()),
+        sources=tuple(uart.uart_sources(requests=bool(bits))),
         included=tuple(uart.included()),
-        texts={TOP_FILE: router.top(board, *(side["bytes"] for side in sides))},
+        texts={TOP_FILE: router.top(board, joined)},
         instance=routing.ACCELERATOR,
-        about=f"a serial line of {board.shell['baud']:,} baud, 8N1: bytes of a frame in, bytes of its result "
-        "out",
+        about=f"a serial line of {board.shell['baud']:,} baud, 8N1: {carried}",
     )

@@ -16,6 +16,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath, Tool
 from xnorforge.hw.shells import uart
+from xnorforge.hw.shells.uart import Border
 
 PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
 REPORT = "nextpnr.json"
@@ -23,19 +24,18 @@ MOST_MHZ, STEPS = 400, 8  # highest clock that is tried, and parts of the oscill
 LATE = 5  # nets of a run that are kept
 
 
-def board_top(board: Board, pll: str, in_bytes: int, out_bytes: int) -> str:
+def board_top(board: Board, pll: str, border: Border) -> str:
     """The Verilog of the top: a PLL, the shell of a serial line, the accelerator.
 
     Args:
         pll: Verilog that drives the wires `clk` and `locked` from the port `clock`.
-        in_bytes, out_bytes: of a beat of either AXI-Stream port.
     """
     low = board.shell.get("low", ())
     pressed = "~reset" if "reset" in low else "reset"
     lit = "~was_lost" if "lost" in low else "was_lost"
     source, mhz = f"{board.shell['clock_mhz']:g}", f"{board.clock_mhz:g}"
     head = HEAD.format(top=routing.TOP, pll=pll, source=source, mhz=mhz)
-    return head + uart.top_body(board, in_bytes, out_bytes, f"{pressed} | ~locked", lit)
+    return head + uart.top_body(board, border, f"{pressed} | ~locked", lit)
 
 
 def pins(board: Board) -> Iterable[tuple[str, str, str]]:

@@ -163,6 +163,11 @@ CASES = [
     ("xf_unpack", {"Bytes": 0}, "Bytes, Beats must be at least 1; got 0, 1"),
     ("xf_uart_rx", {"Clocks": 3}, "Clocks must be at least 4; got Clocks=3"),
     (
+        "xf_uart_requests", {"InBeats": 0},
+        "InBytes, InBeats, OutBytes must be at least 1; got 1, 0, 1",
+    ),
+    ("xf_uart_requests", {"AddrW": 33}, "AddrW must be 1 .. 32; got AddrW=33"),
+    (
         "xf_uart_shell", {"InBytes": 0},
         "InBytes, OutBytes, Depth must be at least 1; got 0, 1, 512",
     ),

@@ -106,6 +106,20 @@ def test_a_netlist_that_nobody_models_is_refused():
     )
 
 
+def test_a_network_with_templates_is_refused(tmp_path, chain):
+    make, acc = load("hw.ops", "correlate").Op.make, tmp_path / "tracker/rtl-ulx3s"
+    acc.mkdir(parents=True)
+    sizes = {"mw": 4, "mh": 1, "simd": 2, "pe": 1, "vectors": 2, "in_shape": [2, 4], "out_shape": [2, 1]}
+    chain([make(arrays={"weights": np.ones((4, 1), int)}, **sizes)]).save(str(acc / "folded.onnx"))
+    (acc / "bitstream.json").write_text(json.dumps({"board": "ulx3s"}))
+    with pytest.raises(UserError) as refused:
+        placed.simulate_placed(acc, acc.parent)
+    assert str(refused.value) == (
+        "placed: tracker takes templates at run time, which the bench of a placed netlist does not drive; "
+        "ask for no more than its bitstream (make bitstream)."
+    )
+
+
 def test_the_stage_follows_a_bitstream_whose_cells_have_models(monkeypatch):
     monkeypatch.setattr(routing.Router, "missing", lambda _: [])
 

