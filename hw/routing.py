@@ -25,6 +25,17 @@ PART = "route"
 RAISED = re.compile(r"^\w+(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
 TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 ACCELERATOR = "u_accelerator"  # the instance of xf_top in it: the first part of the names of its cells
+# Signals of the accelerator that a placed netlist has `cut_` ports for, and whether it reads them; flags are
+# there where it has a template.
+CUT = {
+    "s_axis_tdata": True,
+    "s_axis_tvalid": True,
+    "s_axis_tready": False,
+    "m_axis_tdata": False,
+    "m_axis_tvalid": False,
+    "m_axis_tready": True,
+    "s_axis_tuser": True,
+}
 
 
 @dataclass(frozen=True)

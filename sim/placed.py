@@ -2,28 +2,31 @@
 
 It is driven as on the board, through the serial line at its pins. Where the images would keep the line busy
 for longer than `LINE_CYCLES`, the streams between the shell and the accelerator are driven instead: the same
-cells, without those of the shell.
+cells, without those of the shell. Where a template is written at run time, it changes on the way.
 """
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
-from xnorforge.hw import boards, families, graph, routing
+from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.shells import uart
-from xnorforge.sim import compare, cosim, verilate
+from xnorforge.sim import compare, cosim, templates, verilate
+from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
-from xnorforge.sim.serial_line import beat_bytes
+from xnorforge.sim.placed_bench import BENCH, bench_text
+from xnorforge.sim.serial_line import BYTE, beat_bytes, frame_bytes, frame_integers, run_requests
 
 SEED = 1
 LINE_CYCLES = 1_000_000
-BENCH = "xf_placed"
+TEMPLATE_FRAMES = 3  # with templates that change on the way
 
 
 def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
@@ -48,34 +51,37 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
         routed = artifacts.read_json(acc / "bitstream.json")
         board = boards.load(routed["board"])
         ops = graph.operators(acc / "folded.onnx")
-        if loadable(ops):
-            raise UserError(
-                f"placed: {net_dir.name} takes templates at run time, which the bench of a placed netlist "
-                "does not drive; ask for no more than its bitstream (make bitstream)."
-            )
         expected = graph.answers(ops, np.load(net_dir / "lowered.npz"))[:images]
-        inputs = graph.enter(ops[0], np.load(net_dir / "golden.npz")["images"][:images])
+        pictures = np.load(net_dir / "golden.npz")["images"][:images]
         if not routed["placed"]:
             raise unmodelled(board)
         netlist = acc / routed["placed"]
-        busy = line_cycles(ops, board) * len(inputs)
+        busy = line_cycles(ops, board) * len(pictures)
         driven = "the serial line at its pins"
         if busy > LINE_CYCLES:
             driven = f"the accelerator's streams, as the serial line takes {busy:,} cycles for these images"
         progress("building the model of the placed netlist")
         device = placed_device(netlist, board, ops, busy <= LINE_CYCLES)
-        progress(f"placed netlist on {len(inputs):,} images, through {driven}")
-        output, cycles = run_placed(device, ops, inputs, busy <= LINE_CYCLES)
+        progress(f"placed netlist on {len(pictures):,} images, through {driven}")
+        line, changing = busy <= LINE_CYCLES, list[dict]()
+        if line and loadable(ops):
+            images_run = run_requests(device, ops, pictures, np.zeros((len(pictures), 2), int), seed=SEED)
+            output, cycles = images_run.output, int(images_run.cycles.max())
+        else:
+            output, cycles = run_placed(device, ops, graph.enter(ops[0], pictures), line)
+        if loadable(ops):
+            changing.append(check_sequence(device, ops, pictures, line))
     compare.equal("placed netlist", f"what {routed['program']} placed", output, expected)
     record = {
         "stage": "placed",
         "checks": [
             compare.compare_arrays(
                 "placed netlist = lowered", output, expected, f"every output integer, through {driven}"
-            )
+            ),
+            *changing,
         ],
         "driven": driven,
-        "images": len(inputs),
+        "images": len(pictures),
         "cells": netlist_cells(netlist),
         "cycles": cycles,
         "netlist": artifacts.digest(netlist),
@@ -119,19 +125,24 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     if models is None:
         raise unmodelled(board)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    text = LINE if line else STREAMS
-    if line:
+    template = loadable(ops) is not None
+    if line and template:
+        source = sink = BYTE
+    elif line:
         source, sink = (Stream((one.beats * beat_bytes(one),), 1, 8) for one in (source, sink))
     widths = [8 * beat_bytes(one) for one in (source, sink)]
     ports = [
         Port(one, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", width)
         for one, width, side, way, back in zip((source, sink), widths, "sm", "io", "oi")
     ]
+    sources = ports[:1]
+    if template and not line:
+        sources = [replace(ports[0], more=("s_user_i", 2))]
     clocks = uart.clocks_per_bit(board)
-    lanes = [Lane("the placed netlist", "rst_ni", ports[:1], ports[1:], patience(ops) + 100 * clocks)]
+    lanes = [Lane("the placed netlist", "rst_ni", sources, ports[1:], patience(ops) + 100 * clocks)]
     with tempfile.TemporaryDirectory() as name:
         bench = Path(name) / f"{BENCH}.sv"
-        bench.write_text(HEAD + text.format(top=routing.TOP, clocks=clocks, high=[w - 1 for w in widths]))
+        bench.write_text(bench_text(clocks, widths, template, line))
         program = verilate.compile_model(
             BENCH,
             [*uart.uart_sources(), models, netlist, bench],
@@ -141,6 +152,28 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
             level="-O1",
         )
     return Device(program, lanes)
+
+
+def check_sequence(device: Device, ops: list[HwOp], pictures: np.ndarray, line: bool) -> dict:
+    """The check that frames with flags see the templates that they should; those that a host loads only go
+    through the line, as AXI4-Lite shares its wires with the frames behind it.
+
+    Raises:
+        MismatchError: they do not; the text names the first frame, position and both values.
+    """
+    frames = pictures[np.arange(TEMPLATE_FRAMES) % len(pictures)]
+    flags, loads = templates.random_flags(ops, TEMPLATE_FRAMES, SEED)
+    if line:
+        run = run_requests(device, ops, frames, flags, loads, seed=SEED)
+    else:
+        loads, more = [], np.zeros((TEMPLATE_FRAMES, ops[0].in_stream().beats), int)
+        more[:, 0] = flags[:, 0] + 2 * flags[:, 1]
+        feed = cosim.Feed([graph.enter(ops[0], frames)], [TEMPLATE_FRAMES], {0: more.ravel()})
+        run = cosim.run(device, feed, seed=SEED)
+    wanted = templates.responses(BitSimulator(ops), frames, flags, loads)
+    compare.equal("placed netlist", "a sequence with templates", run.output, wanted)
+    what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way"
+    return compare.compare_arrays("placed netlist with templates = bit simulator", run.output, wanted, what)
 
 
 def run_placed(device: Device, ops: list[HwOp], inputs: np.ndarray, line: bool) -> tuple[np.ndarray, int]:
@@ -153,83 +186,9 @@ def run_placed(device: Device, ops: list[HwOp], inputs: np.ndarray, line: bool) 
         run = cosim.run(device, inputs, seed=SEED)
         return run.output, int(run.cycles.max())
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    beats = source.pack(inputs).view(np.uint8)[:, : beat_bytes(source)]
-    frames = beats.reshape(len(inputs), -1)
+    frames = frame_bytes(source, inputs)
     size, answer = frames.shape[1], sink.beats * beat_bytes(sink)
     # The host reads a result before it sends the next frame.
     gates = [(0, k * size, 0, k * answer) for k in range(1, len(frames))]
     run = cosim.run(device, cosim.Feed([frames], [len(frames)], gates=gates), seed=SEED)
-    bytes_out = run.output.astype(np.uint8).reshape(-1, beat_bytes(sink))
-    padded = np.pad(bytes_out, ((0, 0), (0, -bytes_out.shape[1] % 4)))
-    return sink.unpack(padded.view("<u4")), int(run.cycles.max())
-
-
-# The design is reset as it wakes, by its pin and until the PLL has locked; it is given nothing before.
-HEAD = """module xf_placed (
-  input  logic clk_i,
-  input  logic rst_ni,
-"""
-START = """
-  logic [6:0] cycle_q;
-  logic       started;
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) cycle_q <= '0;
-    else if (!started) cycle_q <= cycle_q + 1'b1;
-  end
-  assign started = rst_ni & cycle_q[6];
-"""
-LINE = (
-    """  input  logic [7:0] s_data_i,
-  input  logic       s_valid_i,
-  output logic       s_ready_o,
-  output logic [7:0] m_data_o,
-  output logic       m_valid_o,
-  input  logic       m_ready_i
-);
-"""
-    + START
-    + """
-  logic       to_board, from_board, lost, idle, came;
-  logic [7:0] got;
-  xf_uart_tx #(.Clocks({clocks})) u_host_tx (
-    .clk_i, .rst_ni(started), .s_data_i, .s_valid_i(s_valid_i & started), .s_ready_o(idle), .line_o(to_board)
-  );
-  {top} u_placed (
-    .clock(clk_i), .reset(~rst_ni | cycle_q < 7'd32), .rxd(to_board), .txd(from_board), .lost,
-    .cut_s_axis_tdata('0), .cut_s_axis_tvalid('0), .cut_s_axis_tready(),
-    .cut_m_axis_tdata(), .cut_m_axis_tvalid(), .cut_m_axis_tready('0)
-  );
-  xf_uart_rx #(.Clocks({clocks})) u_host_rx (
-    .clk_i, .rst_ni(started), .line_i(from_board), .data_o(got), .valid_o(came)
-  );
-  xf_fifo #(.Width(8), .Depth(64)) u_got (
-    .clk_i, .rst_ni(started), .s_data_i(got), .s_valid_i(came), .s_ready_o(),
-    .m_data_o, .m_valid_o, .m_ready_i
-  );
-  assign s_ready_o = idle & started;
-  InputLost_A: assert property (@(posedge clk_i) disable iff (!started) !lost);
-endmodule
-"""
-)
-STREAMS = (
-    """  input  logic [{high[0]}:0] s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic [{high[1]}:0] m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
-);
-"""
-    + START
-    + """
-  logic ready, valid;
-  {top} #(.CUT(1)) u_placed (
-    .clock(clk_i), .reset(~rst_ni | cycle_q < 7'd32), .rxd(1'b1), .txd(), .lost(),
-    .cut_s_axis_tdata(s_data_i), .cut_s_axis_tvalid(s_valid_i & started), .cut_s_axis_tready(ready),
-    .cut_m_axis_tdata(m_data_o), .cut_m_axis_tvalid(valid), .cut_m_axis_tready(m_ready_i & started)
-  );
-  assign s_ready_o = ready & started;
-  assign m_valid_o = valid & started;
-endmodule
-"""
-)
+    return frame_integers(sink, run.output), int(run.cycles.max())

@@ -106,20 +106,6 @@ def test_a_netlist_that_nobody_models_is_refused():
     )
 
 
-def test_a_network_with_templates_is_refused(tmp_path, chain):
-    make, acc = load("hw.ops", "correlate").Op.make, tmp_path / "tracker/rtl-ulx3s"
-    acc.mkdir(parents=True)
-    sizes = {"mw": 4, "mh": 1, "simd": 2, "pe": 1, "vectors": 2, "in_shape": [2, 4], "out_shape": [2, 1]}
-    chain([make(arrays={"weights": np.ones((4, 1), int)}, **sizes)]).save(str(acc / "folded.onnx"))
-    (acc / "bitstream.json").write_text(json.dumps({"board": "ulx3s"}))
-    with pytest.raises(UserError) as refused:
-        placed.simulate_placed(acc, acc.parent)
-    assert str(refused.value) == (
-        "placed: tracker takes templates at run time, which the bench of a placed netlist does not drive; "
-        "ask for no more than its bitstream (make bitstream)."
-    )
-
-
 def test_the_stage_follows_a_bitstream_whose_cells_have_models(monkeypatch):
     monkeypatch.setattr(routing.Router, "missing", lambda _: [])
 
@@ -157,3 +143,41 @@ def test_the_whole_stage_on_what_nextpnr_ecp5_makes_now(tmp_path, monkeypatch):
         "placed netlist: what nextpnr-ecp5 placed differs in 2 of 2 images; first in image 0, "
         f"channel 5: got {COUNTS[0, 5]}, expected {COUNTS[0, 5] + 1}."
     )
+
+
+@pytest.mark.full
+def test_templates_change_in_the_placed_netlist_as_in_the_bit_simulator(tmp_path, monkeypatch, chain):
+    """Frames, learnt and loaded templates, through the line at the pins and at the accelerator's ports."""
+    router = routing.load("ecp5")
+    if router.missing():
+        pytest.skip(routing.lacking(router.missing()))
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
+    acc = tmp_path / "rtl-ulx3s"
+    acc.mkdir()
+    make = {name: load("hw.ops", name).Op.make for name in ("threshold", "window", "width", "correlate")}
+    out, template = [3, 3, 12], {"weights": np.random.default_rng(2).integers(0, 2, (12, 1))}
+    ops = [
+        make["threshold"](arrays={"thresholds": np.full((3, 1), 128)}, in_shape=[4, 4, 3], in_bits=8, pe=3),
+        make["window"](ifm=[4, 4, 3], kernel=[2, 2], simd=3),
+        make["width"](shape=out, in_lanes=3, out_lanes=6),
+        make["correlate"](arrays=template, mw=12, mh=1, simd=6, pe=1, vectors=9, in_shape=out,
+                          out_shape=[3, 3, 1]),
+    ]  # fmt: skip
+    chain(ops).save(str(acc / "folded.onnx"))
+    (acc / "fold.json").write_text(json.dumps({"board": "ulx3s", "interval": 1000}))
+    pictures = np.random.default_rng(3).integers(0, 256, (3, 3, 4, 4)).astype(np.uint8)
+    ops = graph.operators(acc / "folded.onnx")
+    answers = graph.execute(ops, pictures)[ops[-1].name]
+    np.savez(tmp_path / "golden.npz", images=pictures)
+    np.savez(tmp_path / "lowered.npz", integers=answers)
+    generate(acc / "folded.onnx", acc / "rtl")
+    synthesise(acc, tmp_path)
+    place_and_route(acc, tmp_path, (1,), jobs=1)
+    for cycles, driven in (placed.LINE_CYCLES, "the serial line at"), (0, "the accelerator's streams, as"):
+        monkeypatch.setattr(placed, "LINE_CYCLES", cycles)
+        record = placed.simulate_placed(acc, tmp_path)
+        assert [(check["name"], check["images"], check["mismatches"]) for check in record["checks"]] == [
+            ("placed netlist = lowered", 2, 0),
+            ("placed netlist with templates = bit simulator", 3, 0),
+        ]
+        assert record["driven"].startswith(driven)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.routing import ACCELERATOR, TOP
+from xnorforge.hw.routing import ACCELERATOR, CUT, TOP
 
 Cell = Mapping[str, Any]
 
@@ -47,15 +47,6 @@ UNREAD = {
     "MULT18X18D": re.compile(r"(CLK|CE|RST)[0-3]|(C|SRIA|SRIB)\d+"),
 }
 NUMBERS = {"INITVAL": 16, "SD": 1, "DATA_WIDTH_A": 32, "DATA_WIDTH_B": 32}
-# Ports of the accelerator, and whether it reads them.
-STREAMS = {
-    "s_axis_tdata": True,
-    "s_axis_tvalid": True,
-    "s_axis_tready": False,
-    "m_axis_tdata": False,
-    "m_axis_tvalid": False,
-    "m_axis_tready": True,
-}
 
 
 def placed_verilog(placed: Mapping[str, Any], netlist: Mapping[str, Any]) -> str:
@@ -78,7 +69,7 @@ def placed_verilog(placed: Mapping[str, Any], netlist: Mapping[str, Any]) -> str
         bit: f"cut_{net}[{k}]"
         for net, wires in streams.items()
         for k, bit in enumerate(wires)
-        if STREAMS[net] and isinstance(bit, int)
+        if CUT[net] and isinstance(bit, int)
     }
     pads = {port["bits"][0]: name for name, port in module["ports"].items()}
     lines, used = [], set[int]()
@@ -93,13 +84,13 @@ def placed_verilog(placed: Mapping[str, Any], netlist: Mapping[str, Any]) -> str
         lines.append(f"  {head} \\{name} ({', '.join(pins)});")
     lines += [f"  assign n{bit} = CUT ? {port} : d{bit};" for bit, port in cut.items()]
     for net, wires in streams.items():
-        if not STREAMS[net]:
+        if not CUT[net]:
             lines += [f"  assign cut_{net}[{k}] = {_wire(bit)};" for k, bit in enumerate(wires)]
     used |= {bit for wires in streams.values() for bit in wires if isinstance(bit, int)}
     declared = [f"  wire n{bit};" for bit in sorted(used)] + [f"  wire d{bit};" for bit in sorted(cut)]
     ports = [f"{port['direction']} {name}" for name, port in module["ports"].items()]
     ports += [
-        f"{'input' if STREAMS[net] else 'output'} [{len(wires) - 1}:0] cut_{net}"
+        f"{'input' if CUT[net] else 'output'} [{len(wires) - 1}:0] cut_{net}"
         for net, wires in streams.items()
     ]
     head = f"module {TOP} #(parameter CUT = 0) (\n  " + ",\n  ".join(ports) + "\n);"
@@ -107,8 +98,8 @@ def placed_verilog(placed: Mapping[str, Any], netlist: Mapping[str, Any]) -> str
 
 
 def _streams(module: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, list[int | str]]:
-    """The nets of each port of `STREAMS` in the placed netlist: their numbers, or "0", "1" where they are
-    constant or nothing reads them.
+    """The nets of each port of `CUT` that the accelerator has, in the placed netlist: their numbers, or
+    "0", "1" where they are constant or nothing reads them.
     """
     names: dict[int | str, list[str]] = {}
     for name, net in before["netnames"].items():
@@ -116,7 +107,7 @@ def _streams(module: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, 
             names.setdefault(bit, []).append(name if len(net["bits"]) == 1 else f"{name}[{k}]")
     kept = {name: net["bits"][0] for name, net in module["netnames"].items()}
     found: dict[str, list[int | str]] = {}
-    for net in STREAMS:
+    for net in (net for net in CUT if f"{ACCELERATOR}.{net}" in before["netnames"]):
         found[net] = []
         for bit in before["netnames"][f"{ACCELERATOR}.{net}"]["bits"]:
             if isinstance(bit, str):
