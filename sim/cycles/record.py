@@ -40,7 +40,7 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
     figures = {
         "why_not": None,
         **course_figures(course),
-        "operators": {name: shares(cycles) for name, cycles in course.last.items()},
+        "operators": {name: busy_shares(cycles) for name, cycles in course.last.items()},
         "fifos": fifos(model, course),
     }
     return figures, checks, timeline.trace(model, course)
@@ -70,7 +70,7 @@ def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
     return artifacts.check(name, course.frames, wrong, beats, what)
 
 
-def shares(cycles: tuple[int, int, int]) -> dict[str, float]:
+def busy_shares(cycles: tuple[int, int, int]) -> dict[str, float]:
     """Of the cycles between the last steps of two frames."""
     names = ("busy", "starved", "blocked")
     return {name: round(part / max(sum(cycles), 1), 5) for name, part in zip(names, cycles)}

@@ -1,17 +1,26 @@
 """The arrays that the kernel of the cycle model works on."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from xnorforge.hw.ops import _timing
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.cycles import kernel
 
-if TYPE_CHECKING:
-    from xnorforge.sim.cycles import CycleModel
-
 PAUSED = 2**32  # a chance of 1, as sim/stream.cpp draws it
+
+
+class Graph(Protocol):
+    """Operators with their rows, and the streams between them by tensor; those of `sources` come from
+    outside, those of `sinks` go there.
+    """
+
+    ops: list[HwOp]
+    timings: list[_timing.Timing]
+    streams: dict[str, Stream]
+    sources: list[str]
+    sinks: list[str]
 
 
 class Tables:
@@ -24,7 +33,7 @@ class Tables:
         watched: keep what `kernel.period` compares.
     """
 
-    def __init__(self, model: "CycleModel", frames: int, pace: int, watched: bool):
+    def __init__(self, model: Graph, frames: int, pace: int, watched: bool):
         self.model, self.frames, self.watched = model, frames, watched
         count = len(model.ops) + len(model.sources) + len(model.sinks)
         self.nodes = np.zeros((count, kernel.NODE_COLUMNS), np.int64)

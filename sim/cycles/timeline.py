@@ -18,12 +18,12 @@ def trace(model: CycleModel, course: Course) -> dict:
     events: list[dict] = []
     for number, op in enumerate(model.ops):
         given = [tensor for tensor in op.sources if tensor in model.sources]
-        rows = [(op.name, frames(course, op))]
+        rows = [(op.name, spans_of_frames(course, op))]
         rows += [(f"to {op.name}", bursts(course, tensor)) for tensor in given]
         rows += [(tensor, bursts(course, tensor)) for tensor in op.results]
-        events.append(named("process_name", f"{number:02d} {op.name}", number))
+        events.append(naming_event("process_name", f"{number:02d} {op.name}", number))
         for row, (name, slices) in enumerate(rows):
-            events.append(named("thread_name", name, number, row))
+            events.append(naming_event("thread_name", name, number, row))
             events += [
                 {"name": what, "ph": "X", "ts": start, "dur": end - start, "pid": number, "tid": row}
                 for what, start, end in slices
@@ -31,12 +31,12 @@ def trace(model: CycleModel, course: Course) -> dict:
         if course.operators[op.name].fill is not None and op.identity:
             events += [
                 {"name": "beats inside", "ph": "C", "ts": cycle, "pid": number, "args": {"beats": fill}}
-                for cycle, fill in inside(course, op)
+                for cycle, fill in held_beats(course, op)
             ]
     return {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {"unit": "1 us is one clock cycle"}}
 
 
-def named(what: str, name: str, process: int, thread: int = 0) -> dict:
+def naming_event(what: str, name: str, process: int, thread: int = 0) -> dict:
     """The event that gives a row its name."""
     return {"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
 
@@ -48,7 +48,7 @@ def shown(course: Course, tensor: str) -> np.ndarray:
     return cycles[: len(cycles) // beats * beats].reshape(-1, beats)
 
 
-def frames(course: Course, op) -> list[tuple[str, int, int]]:
+def spans_of_frames(course: Course, op) -> list[tuple[str, int, int]]:
     """(name, first cycle, cycle after the last) of every frame in an operator."""
     begins = np.min([shown(course, tensor)[:, 0] for tensor in op.sources], axis=0).tolist()
     ends = np.max([shown(course, tensor)[:, -1] for tensor in op.results], axis=0).tolist()
@@ -68,7 +68,7 @@ def bursts(course: Course, tensor: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def inside(course: Course, op) -> list[tuple[int, int]]:
+def held_beats(course: Course, op) -> list[tuple[int, int]]:
     """(cycle, beats) of what an operator that changes nothing has taken and not given before that cycle."""
     written, given = (shown(course, tensor).ravel() for tensor in (op.sources[0], op.results[0]))
     if not len(given):

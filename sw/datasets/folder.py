@@ -60,7 +60,7 @@ class OwnFolder:
         return images, np.array([label for _, label in rows], np.int64), what
 
 
-def named() -> Path | None:
+def folder_of_pictures() -> Path | None:
     """The folder that the variable names; None where it is not set."""
     given = os.environ.get(VARIABLE)
     return Path(given) if given else None
@@ -138,7 +138,7 @@ def read_folder(root: Path) -> OwnFolder:
 
 def class_names() -> tuple[str, ...]:
     """The classes of the folder that the variable names, or those of the made-up shapes."""
-    root = named()
+    root = folder_of_pictures()
     return synthetic.SHAPES if root is None else tuple(one.name for one in class_folders(root))
 
 

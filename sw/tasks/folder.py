@@ -25,12 +25,12 @@ class Task(base.Task):
     @property
     def data_option(self) -> str:  # type: ignore[override]
         """The folder, as it was named."""
-        root = folder.named()
+        root = folder.folder_of_pictures()
         return f"--data {shlex.quote(str(root))}" if root else ""
 
     @cached_property
     def _own(self) -> folder.OwnFolder | None:
-        root = folder.named()
+        root = folder.folder_of_pictures()
         return None if root is None else folder.read_folder(root)
 
     def _part(self, which: str) -> Images:

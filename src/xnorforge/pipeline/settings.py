@@ -28,7 +28,7 @@ OF_FILE = ("model", "scale", "input", "images_from", "labels", "task")
 KEYS = (*OF_NETWORK, *OF_FILE, *SAME, "seeds")
 
 
-def options_of(asked: Request) -> dict[str, Any]:
+def same_options(asked: Request) -> dict[str, Any]:
     """The options that ask for the same again; those that were not given stand with their defaults."""
     own = ("model", "images_from", "labels", "task") if asked.model else OF_NETWORK
     found = {name: getattr(asked, name) for name in own}
@@ -44,7 +44,7 @@ def options_of(asked: Request) -> dict[str, Any]:
 
 def write_settings(asked: Request) -> None:
     """Write them beside the result, where that is not there already."""
-    lines = [f"{name} = {json.dumps(value)}" for name, value in options_of(asked).items()]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in same_options(asked).items()]
     text = "\n".join(["# xnorforge build --config of this file builds the same again", *lines, ""])
     path = asked.acc / NAME
     if not path.exists() or path.read_text() != text:
