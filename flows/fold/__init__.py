@@ -23,7 +23,7 @@ from xnorforge.core.limits import most
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
-from xnorforge.flows.fold.aims import Aim, Search, interval_of, total
+from xnorforge.flows.fold.aims import Aim, Search, amounts_of, interval_of
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.fronts import RESOURCES
 from xnorforge.flows.fold.search import Part, TooFast, put_before, search
@@ -106,7 +106,7 @@ def fold(
             bounds, target, aim, fixed, adders, lambda ops: with_fifos(_of_family(ops, target), depths)
         )
         _check_streams(ops)
-        estimate = {name: round(amount, 1) for name, amount in total(ops).items()}
+        estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
         bound = max(op.cycles() for op in ops)
         images = np.load(net_dir / "golden.npz")["images"]
         check = _equal(ops, images, lowered)
@@ -163,7 +163,7 @@ def _searched(
         ops = finish(search(bounds, aim.interval, part, fixed, adders))
     except TooFast:
         ops = []
-    taken = total(ops)
+    taken = amounts_of(ops)
     if not ops or any(taken[name] > target.capacity[name] for name in RESOURCES):
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
     return ops

@@ -17,7 +17,7 @@ from xnorforge.flows.fold.fronts import (
     Choice,
     Option,
     fastest,
-    front,
+    front_of,
     options_of,
 )
 from xnorforge.flows.fold.search import Part, checked_folding
@@ -134,11 +134,11 @@ class Search:
         """The best folding within an interval and limits, FIFOs included; None where there is none."""
         most = dict(limits)
         for _ in range(ROUNDS):
-            found = front(self.options, interval, most, self.given)
+            found = front_of(self.options, interval, most, self.given)
             if not found:
                 return None
             ops = self.finish(min(found, key=lambda choice: self.price(choice, spare)).operators())
-            taken = total(ops)
+            taken = amounts_of(ops)
             over = {
                 name: taken[name] - limits[name]
                 for name in RESOURCES
@@ -177,7 +177,7 @@ class Search:
 
     def _too_fast(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
         near = self._bisect(self.intervals(), limits, spare)
-        cost = f", where the design takes {self.text(total(near[1]))}" if near else ""
+        cost = f", where the design takes {self.text(amounts_of(near[1]))}" if near else ""
         reached = near[0] if near else self.fastest
         return UserError(
             f"{self.slowest_name}: {self.rate(interval)} cannot be met, it needs {self.fastest:,} at its "
@@ -189,7 +189,7 @@ class Search:
         near = self._bisect(slower, limits, spare)
         advice = "no slower folding does; raise the limit or pick another board"
         if near:
-            advice = f"ask for {self.rate(near[0])}, where it takes {self.text(total(near[1]))}"
+            advice = f"ask for {self.rate(near[0])}, where it takes {self.text(amounts_of(near[1]))}"
         return UserError(
             f"{self.board.name}: {self.rate(interval)} cannot be met with {self.text(limits)}: "
             f"{self._binding(interval, limits)}; {advice}."
@@ -199,16 +199,16 @@ class Search:
         """What the least of one resource is within the limit of the other, by the cost model."""
         said = []
         for name, other in (("lut", "bram36"), ("bram36", "lut")):
-            found = front(self.options, interval, {**limits, name: NO_LIMIT[name]}, self.given)
+            found = front_of(self.options, interval, {**limits, name: NO_LIMIT[name]}, self.given)
             if found:
                 choices = {choice.amounts[name]: choice for choice in found}
                 ops = self.finish(choices[min(choices)].operators())
-                kept, least = self.text({other: limits[other]}), self.text({name: total(ops)[name]})
+                kept, least = self.text({other: limits[other]}), self.text({name: amounts_of(ops)[name]})
                 said.append(f"with {kept} it takes {least} or more")
         return ", ".join(said) or f"the smallest {self._least(limits, interval)}"
 
     def _least(self, limits: dict[str, float], interval: int | None = None) -> str:
-        found = front(self.options, interval or self.intervals()[-1], NO_LIMIT, self.given)
+        found = front_of(self.options, interval or self.intervals()[-1], NO_LIMIT, self.given)
         choice = min(found, key=lambda one: max(one.amounts[n] / max(limits[n], 1e-9) for n in RESOURCES))
         return f"takes {self.text(choice.amounts)}"
 
@@ -231,7 +231,7 @@ class Search:
         return families.load(self.board.family).units
 
 
-def total(ops: list[HwOp]) -> dict[str, float]:
+def amounts_of(ops: list[HwOp]) -> dict[str, float]:
     """What operators take by their cost models."""
     found = [op.estimate() for op in ops]
     return {name: float(sum(one.get(name, 0) for one in found)) for name in RESOURCES}

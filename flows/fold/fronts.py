@@ -82,7 +82,7 @@ def fastest(options: list[list[Option]], names: Iterable[str], fixed: Iterable[s
     return max(least, key=lambda one: one[0], default=(1, ""))
 
 
-def front(
+def front_of(
     options: list[list[Option]], interval: int, limits: dict[str, float], given: frozenset[str] = frozenset()
 ) -> list[Choice]:
     """All choices within an interval and limits of which none is better in every resource.

@@ -22,8 +22,8 @@ def layer_files(folder: Path, rtl: dict, layer: dict) -> dict[str, str]:
         layer: an entry of `layers`: module, file, memories, generated.
     """
     texts = {name: (folder / name).read_text() for name in layer["generated"]}
-    texts[f"{NAME}.sv"] = renamed(bare((folder / layer["file"]).read_text()), layer["module"])
-    texts = {**used(folder, rtl, texts.values()), **texts}
+    texts[f"{NAME}.sv"] = module_renamed(bare((folder / layer["file"]).read_text()), layer["module"])
+    texts = {**library_used(folder, rtl, texts.values()), **texts}
     memories = {name: (folder / name).read_text() for name in layer["memories"]}
     return texts | {name.replace(layer["module"], NAME, 1): text for name, text in memories.items()}
 
@@ -35,10 +35,10 @@ def top_files(folder: Path, rtl: dict) -> dict[str, str]:
         layer["file"]: bare((folder / layer["file"]).read_text()).partition(");")[0]
         for layer in rtl["layers"]
     }
-    return used(folder, rtl, texts.values()) | texts | ports
+    return library_used(folder, rtl, texts.values()) | texts | ports
 
 
-def used(folder: Path, rtl: dict, texts) -> dict[str, str]:
+def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
     """The files of the library, headers included, that texts name, or that these name: {file: text}, in
     reading order.
     """
@@ -61,7 +61,7 @@ def bare(text: str) -> str:
     return "".join(f"{line}\n" for line in lines if line)
 
 
-def renamed(text: str, module: str, name: str = NAME) -> str:
+def module_renamed(text: str, module: str, name: str = NAME) -> str:
     """A text in which `module` is called `name`, also where it begins the name of a memory file."""
     return re.sub(rf"\b{re.escape(module)}(?=_[A-Za-z]+\.mem\b|\b)", name, text)
 

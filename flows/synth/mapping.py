@@ -113,7 +113,7 @@ def _map_alone(one: Module, family: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         for file, text in one.files.items():
             (Path(name) / file).write_text(text)
-        counted, texts = run(Path(name), layer_job(one.files, family), one.name)
+        counted, texts = run_yosys(Path(name), layer_job(one.files, family), one.name)
     _keep(one, counted[content.NAME], texts[content.NAME])
 
 
@@ -123,13 +123,15 @@ def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> N
     layers = [layer for layer in rtl["layers"] if layer["module"] in names]
     stubs = [layer for layer in rtl["layers"] if layer["module"] not in names]
     job = _top_job(rtl, family, layers, stubs)
-    counted, texts = run(folder, job, ", ".join(job["modules"]))
+    counted, texts = run_yosys(folder, job, ", ".join(job["modules"]))
     for one in shared:
         text = texts[one.name]
-        _keep(one, counted[one.name], text if one.name == TOP else content.renamed(text, one.name))
+        _keep(one, counted[one.name], text if one.name == TOP else content.module_renamed(text, one.name))
 
 
-def run(folder: Path, job: dict[str, Any], called: str) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
+def run_yosys(
+    folder: Path, job: dict[str, Any], called: str
+) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
     """One Yosys process in `folder`: cells by type and the netlist's text, of every module of the job.
 
     Raises:
@@ -165,5 +167,5 @@ def _keep(one: Module, cells: dict[str, int], text: str) -> None:
 def _kept(one: Module) -> Mapped:
     text = (one.place / "netlist.v").read_text()
     if one.name != TOP:
-        text = content.renamed(text, content.NAME, one.name)
+        text = content.module_renamed(text, content.NAME, one.name)
     return Mapped(artifacts.read_json(one.place / "cells.json"), text)

@@ -14,7 +14,7 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold, fronts
-from xnorforge.flows.fold.aims import Search, interval_of, total
+from xnorforge.flows.fold.aims import Search, amounts_of, interval_of
 from xnorforge.flows.fold.search import converters
 from xnorforge.flows.lower import emit
 from xnorforge.hw import boards
@@ -41,7 +41,7 @@ def everything(bounds, interval, limits):
         return None if found is None else amounts(found)
 
     def amounts(ops):
-        return tuple(total(ops)[name] for name in fronts.RESOURCES)
+        return tuple(amounts_of(ops)[name] for name in fronts.RESOURCES)
 
     alone = []
     for bound in bounds:
@@ -62,7 +62,7 @@ def everything(bounds, interval, limits):
 )
 def test_the_front_is_what_no_other_folding_beats(chains, seed, interval, lut, bram):
     bounds, limits = tiny(chains, seed), {"lut": lut, "bram36": bram, "dsp": 0}
-    found = fronts.front([fronts.options_of(bound, {}) for bound in bounds], interval, limits)
+    found = fronts.front_of([fronts.options_of(bound, {}) for bound in bounds], interval, limits)
     points = {tuple(round(one.amounts[name], 6) for name in fronts.RESOURCES) for one in found}
     every = set(everything(bounds, interval, limits))
     best = {
@@ -72,7 +72,7 @@ def test_the_front_is_what_no_other_folding_beats(chains, seed, interval, lut, b
     }
     assert points == best and (best or seed == 3)
     for one in found:
-        assert total(one.operators()) == pytest.approx(one.amounts) and one.interval <= interval
+        assert amounts_of(one.operators()) == pytest.approx(one.amounts) and one.interval <= interval
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -82,11 +82,11 @@ def test_points_of_random_graphs_with_branches_keep_their_limits_and_none_beats_
     search = Search(bind(emit.emitted(graph)), BOARD)
     limits = search.limits({"lut": "50%", "bram": "20"})
     interval = 4 * search.fastest
-    found = fronts.front(search.options, interval, limits)
+    found = fronts.front_of(search.options, interval, limits)
     assert found
     for one in found:
         ops = one.operators()
-        taken = total(ops)
+        taken = amounts_of(ops)
         assert taken == pytest.approx(one.amounts)
         assert taken["lut"] <= 26600 and taken["bram36"] <= 20 and max(op.cycles() for op in ops) <= interval
     for one, other in product(found, repeat=2):

@@ -95,7 +95,7 @@ def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(ac
 def test_a_second_synthesis_takes_the_cache_and_gives_the_same_bytes(acc, monkeypatch):
     synth.synthesise(acc, acc.parent)
     first = {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()}
-    monkeypatch.setattr(mapping, "run", lambda _, job, called: pytest.fail(f"{called} was not cached"))
+    monkeypatch.setattr(mapping, "run_yosys", lambda _, job, called: pytest.fail(f"{called} was not cached"))
     synth.synthesise(acc, acc.parent)
     assert {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()} == first
 
@@ -188,9 +188,9 @@ def test_a_layer_at_another_place_under_another_name_is_not_mapped_again(acc, mo
     (acc / "rtl" / "rtl.json").write_text(
         json.dumps({**rtl, "layers": [layer], "modules": ["layer_01_later"]})
     )
-    mapped, run = [], mapping.run
+    mapped, run = [], mapping.run_yosys
     monkeypatch.setattr(
-        mapping, "run", lambda folder, job, called: mapped.append(called) or run(folder, job, called)
+        mapping, "run_yosys", lambda folder, job, called: mapped.append(called) or run(folder, job, called)
     )
     synth.synthesise(acc, acc.parent)
     assert mapped == ["xf_top"]
@@ -244,10 +244,10 @@ def test_a_file_of_the_library_counts_where_it_is_used(tmp_path):
     }.items():
         (tmp_path / name).write_text(text)
     rtl = {"library": ["two.sv", "xf_a.sv", "xf_b.sv", "xf_c.sv"], "headers": ["xf_h.svh"]}
-    assert list(content.used(tmp_path, rtl, ["module top; xf_a u_a (); endmodule"])) == [
+    assert list(content.library_used(tmp_path, rtl, ["module top; xf_a u_a (); endmodule"])) == [
         "xf_h.svh",
         "two.sv",
         "xf_a.sv",
         "xf_b.sv",
     ]
-    assert list(content.used(tmp_path, rtl, ["module top; xf_c u_c (); endmodule"])) == ["xf_c.sv"]
+    assert list(content.library_used(tmp_path, rtl, ["module top; xf_c u_c (); endmodule"])) == ["xf_c.sv"]
