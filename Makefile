@@ -25,6 +25,7 @@ BRAM     ?=#                the same of block RAMs
 SPARE    ?=#                lut, bram or dsp: the folding with the least of it (default: the least of the part in all)
 APPROXIMATE ?=#             1: round sums of branches of more than 24 bits; the report says what that changes
 OUTPUT   ?= scores#         of a map: all scores, or labels, only the index of each cell's largest score
+BUILT    ?= 0#              make explore: points that are synthesised too
 FOLDING  ?=#                JSON {operator: {pe, simd, rom, starts, depth of input FIFO}}, or a folding file of FINN's; the rest is searched
 IMAGES   ?= 100#            images simulated in RTL without stalls (2 or more)
 STALLED  ?= 20#             how many of these again with random stalls (back-pressure)
@@ -59,9 +60,9 @@ XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist bitstream placed overlay report
-.PHONY: help doctor build train train-float twin demo package compare explain gallery tradeoff compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
+.PHONY: help doctor build train train-float twin demo package compare explain gallery tradeoff explore compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
-VARIABLES := NET TASK DATA METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL FPS LUT BRAM SPARE APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES \
+VARIABLES := NET TASK DATA METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL FPS LUT BRAM SPARE APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES BUILT \
 	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR LAYER BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
@@ -157,6 +158,8 @@ explain: | $(VENV)  ## LAYER of what was built, in five lines: folding, what bin
 	@$(RUN) explain "$$LAYER" $(BUILD)
 gallery: | $(VENV)  ## all builds below out/ on one page: accuracy, LUT, frames/s; every dot leads to its report
 	@$(RUN) gallery
+explore: | $(VENV)  ## all foldings of NET worth having on BOARD, by the cost models: a table, CSV and a plot; BUILT=n of them synthesised
+	@$(RUN) explore $(BUILD) --built "$$BUILT"
 tradeoff: | $(VENV)  ## an accelerator per network that the layer_priority run WEIGHTS wrote: a table and a plot
 	@$(RUN) tradeoff $(if $(WEIGHTS),"$$WEIGHTS",$(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK") --board "$$BOARD" \
 		$(if $(INTERVAL),--interval "$$INTERVAL") $(if $(filter IMAGES,$(ASKED)),--images "$$IMAGES") $(if $(filter STALLED,$(ASKED)),--stalled "$$STALLED")

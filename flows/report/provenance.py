@@ -34,7 +34,11 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
         what = " ".join(f"{name}={shlex.quote(str(word))}" for name, word in asked.items())
     else:
         what = f"NET={export['net']} METHOD={export['method']}"
-    aimed = "" if fold["interval"] == board.interval_for(fold["net"]) else f" INTERVAL={fold['interval']}"
+    aim = fold.get("aim") or {"fps": None, "limits": {}, "spare": None}
+    usual = aim["fps"] or fold["interval"] == board.interval_for(fold["net"])
+    wanted = {"INTERVAL": None if usual else fold["interval"], "FPS": aim["fps"]}
+    wanted |= {name.upper(): most for name, most in aim["limits"].items()} | {"SPARE": aim["spare"]}
+    aimed = "".join(f" {name}={word}" for name, word in wanted.items() if word)
     through = "" if backend == "rtl" else f" BACKEND={backend}"
     rounded = " APPROXIMATE=1" if lower["approximate"] else ""
     labels = " OUTPUT=labels" if fold["output"] == "labels" else ""

@@ -17,7 +17,9 @@ from xnorforge.flows.fold import fold, fronts
 from xnorforge.flows.fold.aims import Search, amounts_of, interval_of
 from xnorforge.flows.fold.search import converters
 from xnorforge.flows.lower import emit
+from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
+from xnorforge.pipeline import request
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import lowered
@@ -168,3 +170,30 @@ def test_a_folding_file_says_where_memories_lie(net):
     file.write_text(json.dumps({"pool1": {"rom": "logic"}}))
     with pytest.raises(UserError, match=r"^pool1: OrPool has no rom; it has pe\.$"):
         folded(net, folding=file)
+
+
+@pytest.mark.parametrize(
+    ("aim", "words"),
+    [
+        ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
+        ({"fps": None, "limits": {}, "spare": "lut"}, " INTERVAL=77 SPARE=lut"),
+    ],
+)
+def test_the_command_of_a_report_asks_for_the_same(aim, words):
+    fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "aim": aim}
+    export = {"source": "trained", "net": "mnist-tfc", "method": "ste"}
+    said = provenance.command(export, {"approximate": False}, fold_record, BOARD, "rtl")
+    assert said == f"make build NET=mnist-tfc METHOD=ste BOARD=pynq-z2{words}"
+
+
+@pytest.mark.parametrize(
+    "given", ["FPS=-1", "FPS=nan", "FPS=fast", "LUT=120%", "LUT=0", "BRAM=1e999", "BRAM=%"]
+)
+def test_a_rate_or_limit_that_is_none_is_refused_before_anything_is_built(given):
+    name, _, value = given.partition("=")
+    with pytest.raises(
+        UserError, match=rf"^{name}: '{re.escape(value)}' is no rate or limit above 0; give one"
+    ):
+        request.aims(request.Request(**{name.lower(): value}))
+    with pytest.raises(UserError, match=r"^FPS: INTERVAL is given too; give one of the two\.$"):
+        request.aims(request.Request(fps="max", interval=3))

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,15 @@ def check(asked: Request) -> None:
             looks.append(functools.partial(request.file, kind, given))
     all_slips(looks)
     request.folder(asked.net_dir, job.NO_ROOM)
+
+
+def command(asked: Request) -> str:
+    """The call of make that builds this network for this board, without what a folding says."""
+    words = {"MODEL" if asked.model else "NET": asked.model or asked.net, "BOARD": asked.board}
+    words |= {"METHOD": asked.method} if asked.method != Request.method else {}
+    words |= {"WEIGHTS": asked.weights} if asked.weights else {}
+    words |= {"OUTPUT": asked.output} if asked.output != Request.output else {}
+    return f"make build {' '.join(f'{name}={shlex.quote(str(value))}' for name, value in words.items())}"
 
 
 def claim(asked: Request) -> None:

@@ -36,6 +36,7 @@ VERBS_OF = {
         "placed",
         "overlay",
     ),
+    "explore": ("explore",),
     "modules": ("import",),
     "results": ("report", "demo", "package", "bench"),
     "training": ("train", "train-float", "curves", "compare", "tradeoff"),

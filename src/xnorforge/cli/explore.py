@@ -1,0 +1,54 @@
+"""The verb that looks at all foldings of a network on a board."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from xnorforge.cli import asked as builds
+from xnorforge.cli.build import one
+from xnorforge.cli.main import cli
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.progress import say
+from xnorforge.pipeline import run
+from xnorforge.pipeline.request import Request
+
+
+@cli.command(short_help="All foldings worth having on a board: table, CSV, plot.")
+@builds.options
+@click.option(
+    "--built", type=click.IntRange(0), default=0, show_default=True, help="Points to synthesise too."
+)
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped at a time.")
+@click.option("--print-jobs", is_flag=True, help="Print a command line per point, for a queue.")
+def explore(asked: Request, built: int, jobs: int, print_jobs: bool) -> None:
+    """Write the front of frames per second, LUT, BRAM36 and latency by the cost models, and the command that
+    builds each of its points, into out/<network>/explore-<board>/.
+    """
+    from xnorforge.studies import explore as study
+
+    builds.check(asked)
+    builds.claim(asked)
+    run.run_stages(asked, until="lower")
+
+    def build(folding: Path, acc: Path) -> dict:
+        given = {"board": asked.board, "backend": "rtl", "interval": None, "output": asked.output}
+        one("fold", asked.net_dir, acc, folding=str(folding), **given)
+        one("generate", asked.net_dir, acc)
+        one("synth", asked.net_dir, acc, jobs=jobs)
+        return read_json(acc / "synth.json")
+
+    wanted = study.Wanted(
+        asked.net_dir,
+        asked.board,
+        asked.output,
+        {name: most for name, most in (("lut", asked.lut), ("bram", asked.bram)) if most},
+        asked.interval,
+    )
+    points = study.explore(wanted, builds.command(asked), built, build)
+    if print_jobs:
+        for point in points:
+            click.echo(study.job_line(wanted, point, sys.executable))
+    else:
+        click.echo((wanted.out / "front.md").read_text(), nl=False)
+    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")

@@ -1,0 +1,112 @@
+"""The front of a network on a board: what its points claim, and that their commands give them."""
+
+import csv
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.flows.fold import fold
+from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.hw.graph import in_a_row
+from xnorforge.studies import explore as study
+
+sys.path.insert(0, str(Path(__file__).parent / "flows"))
+from conftest import small
+
+COMMAND = "make build MODEL=small.onnx BOARD=pynq-z2"
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory):
+    """The front of a small network, no point built, within 60 % of the LUTs and 4 block RAMs."""
+    net = small(3).save(tmp_path_factory.mktemp("explored") / "small")
+    wanted = study.Wanted(net, "pynq-z2", limits={"lut": "60%", "bram": "4"}, interval=3000)
+    return wanted, study.explore(wanted, COMMAND, 0, lambda *_: pytest.fail("nothing was to be built"))
+
+
+def test_no_point_beats_another_and_all_keep_the_limits(explored):
+    _, points = explored
+    assert len(points) >= 12
+    names = ("interval", "latency", "lut", "bram36", "dsp")
+    for one in points:
+        assert one.figures["lut"] <= 0.6 * 53200 and one.figures["bram36"] <= 4
+        assert one.figures["fps"] == round(1e8 / one.figures["interval"])
+        for other in points:
+            assert one is other or any(one.figures[name] < other.figures[name] for name in names)
+    assert min(one.figures["interval"] for one in points) == 324  # conv0_window: 36 windows of 9 pixels
+
+
+def test_the_folding_of_a_point_gives_its_figures(explored):
+    wanted, points = explored
+    for point in (points[0], points[len(points) // 2], points[-1]):
+        file = wanted.out / f"{point.name}.json"
+        assert json.loads(file.read_text()) == point.folding
+        record = fold(wanted.net_dir, "pynq-z2", wanted.accelerator(point), folding=file)
+        assert record["interval_bound"] == point.figures["interval"]
+        for name in ("lut", "bram36", "dsp"):
+            assert record["estimate"][name] == point.figures[name]
+
+
+def test_table_plot_and_job_lines_name_every_point(explored):
+    wanted, points = explored
+    with (wanted.out / "front.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    text = (wanted.out / "front.md").read_text()
+    assert (wanted.out / "front.svg").stat().st_size and (wanted.out / "front.png").stat().st_size
+    assert [row["point"] for row in rows] == [point.name for point in points]
+    for point, row in zip(points, rows):
+        assert float(row["lut"]) == point.figures["lut"]
+        assert (
+            row["command"] == f"{COMMAND} FOLDING={wanted.out / point.name}.json" and row["command"] in text
+        )
+    words = shlex.split(study.job_line(wanted, points[0], "python"))
+    assert words.count("&&") == 3 and words[words.index("-o") + 1] == str(wanted.accelerator(points[0]))
+
+
+def test_built_points_state_what_was_counted_beside_the_estimate(explored, tmp_path):
+    """Three of the front: the first, the middle and the last."""
+    wanted, _ = explored
+    asked = []
+
+    def build(folding, acc):
+        asked.append((folding.name, acc.name))
+        return {"total": {"lut": 1234, "bram36": 2.5}}
+
+    points = study.explore(wanted, COMMAND, 3, build)
+    chosen = [points[0], points[round((len(points) - 1) / 2)], points[-1]]
+    assert asked == [(f"{one.name}.json", f"{one.name}-pynq-z2") for one in chosen]
+    assert [one for one in points if one.counted] == chosen
+    assert (wanted.out / "front.md").read_text().count("| 1,234 | 2.5 |") == 3
+
+
+def test_the_latency_of_a_matrix_is_the_arrival_of_its_vector_and_its_passes():
+    """A frame is one vector of 8 beats and enters at the unit's own pace, 4 passes of 8 cycles: its last beat
+    in cycle 28. Two registers later the first result could leave, and the three others 8 cycles apart.
+    """
+    from xnorforge.flows.bind import OPS
+
+    unit = OPS["XnorMvu"].seeded(0, mw=8, mh=4, simd=1, pe=1, vectors=1)
+    assert frame_latency(in_a_row([unit])) == 28 + 2 + 3 * 8
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["small", "flat"])
+def test_the_latency_is_near_that_of_the_rtl(chains, tmp_path, kind):
+    """Within a quarter on the smallest networks, where registers count most."""
+    from pipeline import built
+
+    from xnorforge.hw import graph
+    from xnorforge.sim import cosim
+
+    net = chains[kind](1).save(tmp_path / kind)
+    fold(net, "pynq-z2", net / "acc", interval=1000)
+    device, ops = built(graph.operators(net / "acc" / "folded.onnx"), tmp_path)
+    images = np.load(net / "golden.npz")["images"][:1]
+    run = cosim.run(device, graph.enter(ops[0], images))
+    assert frame_latency(ops) == pytest.approx(int(run.cycles.max() - run.first), rel=0.25)
+    assert read_json(net / "acc" / "fold.json")["interval_bound"] <= 1000
