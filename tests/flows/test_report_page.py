@@ -1,0 +1,434 @@
+"""The page of a report: structure, links and colours, for five kinds of reports; and what its charts say."""
+
+import base64
+import json
+import re
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import check, write_json
+from xnorforge.flows import report
+from xnorforge.flows.fold import folded_graph
+from xnorforge.flows.report import confusion, connections, drawing, layers, roofline, thumbnails, treemap
+from xnorforge.hw.graph import in_a_row
+from xnorforge.sw import zoo
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import chromium
+from test_report import BIAS, IMAGES, ROUTED, SCALE, chain, counted, lay, records, scores_of
+
+CURVE = [
+    {"epoch": one, "phase": "train", "loss": 1 / one, "held_out_accuracy": one / 4} for one in range(1, 4)
+]
+TRAINING = {"seed": 3, "epochs": 3, "command": "train it", "curve": CURVE}
+KINDS = ("classes", "maps", "tracker", "group_net", "hls4ml")
+
+
+def branched():
+    """Twelve bits to three layers side by side, whose counts are added: as of the branches of Group-Net."""
+    op = {name: plugins.load("hw.ops", name).Op for name in ("fork", "fifo", "xnor_mvu", "join", "top_k")}
+    rng = np.random.default_rng(2)
+    size = {"mw": 12, "mh": 3, "simd": 2, "pe": 1, "vectors": 1, "in_shape": [12], "out_shape": [3]}
+    fork = op["fork"].make("fork0", in_shape=[12], readers=3, pe=2)
+    units = [
+        op["xnor_mvu"].make(f"dense{k}", {"weights": rng.integers(0, 2, (12, 3))}, **size) for k in range(3)
+    ]
+    sums = units[0].out_stream()
+    wires = {"in_bits": [sums.bits] * 3, "in_signed": [0] * 3, "out_bits": 6, "out_signed": 0}
+    join = op["join"].make("join0", {"multipliers": np.ones((3, 3), np.int64)}, in_shape=[3], **wires)
+    fifo = op["fifo"].make("fifo_join0", shape=[3], lanes=1, bits=sums.bits, signed=0, depth=4)
+    last = op["top_k"].make("top_k", n=3, k=1, in_bits=6, in_signed=0)
+    for number, unit in enumerate(units):
+        unit.onnx_node.input[0] = fork.onnx_node.output[number]
+        join.onnx_node.input[number] = unit.onnx_node.output[0]
+    fifo.onnx_node.input[0] = units[2].onnx_node.output[0]
+    join.onnx_node.input[2] = fifo.onnx_node.output[0]
+    in_a_row([join, last])
+    return [fork, *units, fifo, join, last]
+
+
+def cells_of(ops) -> dict:
+    """A record of the stage synth with seeded cells."""
+    own = [counted(seed) for seed in range(len(ops) + 1)]
+    named = [{"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}"} for op in ops]
+    return {
+        **records()["synth"],
+        "operators": [{**name, **cells} for name, cells in zip(named, own)],
+        "top": own[-1],
+        "total": {name: sum(one[name] for one in own) for name in own[0]},
+    }
+
+
+def write_kind(kind: str, folder: Path) -> Path:
+    """The report of one kind from records made here; its page."""
+    given = records()
+    given["export"] |= {"training": TRAINING, "task": None}
+    figures = {"AP": 0.5, "LAMR": 0.25}
+    if kind in ("maps", "tracker"):
+        row = {"stage": "trained", "set": "streets", "images": 20, "figures": figures}
+        given["export"] |= {"accuracy": [row], "task": {"maps": "pedestrian", "tracker": "track"}[kind]}
+        given["sim"]["examples"] = [
+            {"picture": f"street {n}", "file": f"examples/{n}.jpg", "found": []} for n in range(4)
+        ]
+    if kind == "tracker":
+        given["generate"]["control"] = {
+            "operator": "dense1", "address_bits": 8, "registers": [0], "words": 4, "word_bits": 8,
+            "template": {"mw": 8, "mh": 3, "simd": 4, "pe": 1}, "banks": [64, 128], "word_bytes": 4,
+        }  # fmt: skip
+    if kind == "group_net":
+        ops = branched()
+        bound = max(op.cycles() for op in ops)
+        given["export"]["method"] = "group_net"
+        given["sim"] |= {"interval": bound, "fifos": {"fifo_join0": 3}}
+        given["synth"] = cells_of(ops)
+    acc = lay(folder, given)
+    if kind == "group_net":
+        onnx.save(folded_graph(branched(), "tiny"), acc / "folded.onnx")
+    if kind in ("maps", "tracker"):
+        (acc / "examples").mkdir()
+        noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3)).astype(np.uint8)
+        for row in given["sim"]["examples"]:
+            Image.fromarray(noise).save(acc / row["file"], quality=95)
+    if kind == "classes":
+        pixels = np.random.default_rng(1).integers(0, 256, (len(IMAGES), 1, 8, 8)).astype(np.uint8)
+        labels = scores_of(IMAGES).argmax(1)
+        labels[[2, 5]] = (labels[[2, 5]] + 1) % 3
+        labels[7] = -1
+        np.savez(acc.parent / "golden.npz", images=pixels, labels=labels)
+        write_json(acc / "bitstream.json", ROUTED)
+        (acc / "rtl/odd name #1.sv").write_text("module x; endmodule\n")
+    if kind == "hls4ml":
+        acc = acc.parent / "hls4ml-pynq-z2"
+        write_json(acc / "fold.json", given["fold"])
+        layer = {"name": "dense0", "class": "Dense", "node": "dense0", "result": "ap_int<5>"}
+        hls = {
+            "checks": [check("hls4ml = folded", 20, 0, 60)], "project": "hls_project", "top": "net",
+            "layers": {"io_stream": [layer]}, "synthesised": "no (Vitis HLS not found on PATH)",
+        }  # fmt: skip
+        write_json(acc / "hls.json", hls)
+    report.write(acc)
+    return acc / "report.html"
+
+
+class Read(HTMLParser):
+    """Ids, links, heads of tables and what each table stands in."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.ids, self.links, self.heads, self.around, self.open = [], [], [], [], []
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(given["id"])
+        if "href" in given:
+            self.links.append(given["href"])
+        if tag == "th":
+            self.heads.append(given.get("scope"))
+        if tag == "table":
+            self.around.append(self.open[-1])
+        if tag not in ("meta", "br", "img", "input"):
+            self.open.append((tag, given.get("class")))
+
+    def handle_startendtag(self, tag, attrs):
+        """Elements that close themselves, inside the charts."""
+
+    def handle_endtag(self, tag):
+        self.open.pop()
+
+
+@pytest.fixture(scope="module")
+def pages_of(tmp_path_factory) -> dict[str, Path]:
+    """The page of every kind of report."""
+    return {kind: write_kind(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ids_are_unique_and_every_link_leads_somewhere(kind, pages_of):
+    page = pages_of[kind]
+    read = Read(page)
+    assert [name for name, count in Counter(read.ids).items() if count > 1] == []
+    inside = {link[1:] for link in read.links if link.startswith("#")}
+    assert inside <= set(read.ids) and len(inside) > 5
+    beside = [link for link in read.links if not link.startswith("#")]
+    assert [link for link in beside if not (page.parent / unquote(link)).exists()] == []
+    assert {"report.md", "report.json"} <= set(beside)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_heads_of_tables_have_a_scope_and_tables_a_frame_that_scrolls(kind, pages_of):
+    read = Read(pages_of[kind])
+    assert set(read.heads) <= {"col", "row", "rowgroup"} and len(read.heads) > 10
+    assert set(read.around) == {("div", "scroll")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_one_file_below_300_kb_with_head_and_navigation(kind, pages_of):
+    text = pages_of[kind].read_text()
+    assert len(text.encode()) < 300_000 and "@import" not in text and "url(" not in text
+    assert re.findall(r"<script[^>]*>", text) == ["<script>"]
+    for name, value in {
+        "training": "3 epochs, seed 3; seeded",
+        "command": "make build NET=tiny METHOD=",
+    }.items():
+        assert re.search(rf"<dt>{name}</dt><dd[^>]*>{value}", text)
+    assert set(re.findall(r"<section id=\"([\w-]+)\"", text)) >= set(
+        re.findall(r'<a href="#([\w-]+)">', text.partition("<nav")[2].partition("</nav>")[0])
+    ) - {"top"}
+
+
+def test_every_file_of_a_build_is_linked_whatever_it_is_called(pages_of):
+    links = {unquote(link) for link in Read(pages_of["classes"]).links}
+    assert {"rtl/odd name #1.sv", "folded.onnx", "fold.json", "../lower.json", "utilization.txt"} <= links
+
+
+def test_a_failed_report_does_not_link_the_record_that_is_not_written(tmp_path):
+    given = records()
+    given["sim"]["checks"][0]["mismatches"] = 1
+    acc = lay(tmp_path, given)
+    with pytest.raises(report.MismatchError):
+        report.write(acc)
+    assert "report.json" not in Read(acc / "report.html").links
+
+
+def test_large_pictures_are_made_small_for_the_page(pages_of):
+    found = re.findall(r"data:image/jpeg;base64,([^\"]+)", pages_of["maps"].read_text())
+    assert len(found) == 4 and sum(map(len, found)) < 160_000
+
+
+# ---- colours
+
+
+def schemes() -> dict[str, dict[str, str]]:
+    """The colours of style.css in both schemes: {scheme: {name: #rrggbb}}."""
+    light, dark = re.findall(r":root \{(.*?)\n *\}", (files(report) / "style.css").read_text(), re.DOTALL)
+    colours = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", text)) for text in (light, dark)]
+    return {"light": colours[0], "dark": colours[0] | colours[1]}
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2: (L1 + 0.05) / (L2 + 0.05) of the relative luminances, the lighter one first."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    high, low = sorted(map(luminance, (one, other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def text_pairs() -> set[tuple[str, str]]:
+    """(text, background) of every rule that colours text: its own background, else all surfaces."""
+    pairs = set()
+    for body in re.findall(r"[^{}]+\{([^{}]*)\}", (files(report) / "style.css").read_text()):
+        text = re.search(r"(?<![\w-])color: var\(--([\w-]+)\)", body)
+        back = re.search(r"(?:background|--back): var\(--([\w-]+)\)", body)
+        if text:
+            pairs |= {(text[1], one) for one in ([back[1]] if back else ["page", "card", "group"])}
+    return pairs
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=1e-3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_a_contrast_of_4_5_in_both_schemes(scheme):
+    colours, pairs = schemes()[scheme], text_pairs()
+    assert {
+        ("soft", "card"),
+        ("on-strong", "b5"),
+        ("ink", "t0"),
+        ("wrong", "group"),
+        ("est", "card"),
+    } <= pairs
+    low = {pair: contrast(*(colours[name] for name in pair)) for pair in pairs}
+    assert {pair: round(found, 2) for pair, found in low.items() if found < 4.5} == {}
+
+
+# ---- what the charts are drawn from
+
+
+def test_the_operators_of_a_branched_graph_are_grouped_and_connected():
+    ops = branched()
+    assert connections.layer_groups(ops) == {
+        "fork0": "fork0", "dense0": "dense0", "dense1": "dense1", "dense2": "dense2", "fifo_join0": "dense2",
+        "join0": "join0", "top_k": "top_k",
+    }  # fmt: skip
+    rows = connections.connections(ops, {"fifo_join0": 3})
+    ends = [(row["from"], row["to"]) for row in rows]
+    assert ends == [
+        ("input", "fork0"), ("fork0", "dense0"), ("fork0", "dense1"), ("fork0", "dense2"),
+        ("dense0", "join0"), ("dense1", "join0"), ("dense2", "join0"), ("join0", "top_k"),
+        ("top_k", "output"),
+    ]  # fmt: skip
+    stored = dict(zip(ends, rows))["dense2", "join0"]
+    assert (stored["fifo"], stored["depth"], stored["fill"], stored["width"]) == ("fifo_join0", 4, 3, 4)
+
+
+def test_windows_and_converters_belong_to_the_unit_behind_them_and_pools_to_the_one_before():
+    names = {"a_window": "Window", "width_a": "Width", "a": "Unit", "width_a_pool": "Width", "a_pool": "Pool",
+             "width_b": "Width", "b": "Unit", "rest": "Other"}  # fmt: skip
+
+    class Op:
+        inputs = outputs = 1
+
+        def __init__(self, name, kind, place):
+            self.name, self.identity = name, kind == "Width"
+            self.sources, self.results = [f"t{place}"], [f"t{place + 1}"]
+            self.arrays_of = {"weights": np.ones((2, 2))} if kind == "Unit" else {}
+
+        def out_stream(self):
+            return chain()[1].out_stream()
+
+    found = connections.layer_groups([Op(*given, place) for place, given in enumerate(names.items())])
+    assert found == {**dict.fromkeys(["a_window", "width_a", "a", "width_a_pool", "a_pool"], "a"),
+                     "width_b": "b", "b": "b", "rest": "rest"}  # fmt: skip
+
+
+def test_a_layer_has_the_sums_of_its_operators_and_its_slowest(pages_of):
+    record = json.loads((pages_of["classes"].parent / "report.json").read_text())
+    found = {one["name"]: one for one in layers.in_layers(record["layers"])}
+    assert list(found) == ["dense0", "dense1", "top_k"] and found["dense0"]["whole"] is None
+    whole, rows = found["dense1"]["whole"], [row for _, row in found["dense1"]["rows"]]
+    assert [row["name"] for row in rows] == ["width_dense1", "dense1"]
+    assert whole["lut"] == sum(row["lut"] for row in rows)
+    assert whole["cycles"] == max(row["cycles"] for row in rows) and whole["macs"] == 24
+
+
+def test_branches_lie_in_one_column_and_a_shortcut_passes_beside_the_layers():
+    streams = [("in", "a"), ("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("a", "d")]
+    found, ways = drawing.in_columns(["in", "a", "b", "c", "d"], streams)
+    assert [len(column) for column in found] == [1, 1, 3, 1]
+    assert set(found[2]) == {"b", "c", "a>d 5 2"} and ways[5] == ["a", "a>d 5 2", "d"]
+
+
+@pytest.mark.parametrize("kind", ["classes", "group_net"])
+def test_the_drawing_has_every_operator_once_with_a_link_to_its_row(kind, pages_of):
+    record = json.loads((pages_of[kind].parent / "report.json").read_text())
+    text = drawing.accelerator(record)
+    assert Counter(re.findall(r'<a href="#op-(\d+)"', text)) == Counter(
+        map(str, range(len(record["layers"])))
+    )
+    colours = re.findall(r'class="(b\d)"', text)
+    assert colours.count("b5") == len(record["cycles"]["bottleneck"])
+    places = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)"', text)
+    assert len(set(places)) == len(places) == len(record["layers"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_treemap_fills_its_frame_with_areas_in_proportion(seed):
+    rng = np.random.default_rng(seed)
+    sizes = sorted(rng.integers(1, 400, rng.integers(1, 40)).tolist(), reverse=True)
+    areas = treemap.squarified(sizes, 0, 0, 560, 250)
+    np.testing.assert_allclose([w * h for _, _, w, h in areas], np.array(sizes) * 560 * 250 / sum(sizes))
+    for one, (x, y, width, height) in enumerate(areas):
+        assert x >= -1e-6 and y >= -1e-6 and x + width <= 560 + 1e-6 and y + height <= 250 + 1e-6
+        for left, top, wide, high in areas[:one]:
+            apart_x = min(x + width, left + wide) - max(x, left)
+            apart_y = min(y + height, top + high) - max(y, top)
+            assert min(apart_x, apart_y) < 1e-6
+
+
+def test_the_roofline_has_a_point_per_matrix_and_the_parts_ceilings(pages_of):
+    record = json.loads((pages_of["classes"].parent / "report.json").read_text())
+    dots = {row["name"]: (row["operations"], row["intensity"]) for row in roofline.dots(record)}
+    assert dots == {"dense0": (192, 192 / 1.5), "dense1": (48, 48 / 1.0)}  # 12 bits in, 8 bits in
+    bounds = {row["name"].split(",")[0]: row["per_cycle"] for row in roofline.ceilings(record)}
+    units = [row for row in record["layers"] if row["lanes"]]
+    each = sum(row["lut"] for row in units) / 8  # lanes: 2 x 2 and 4 x 1
+    assert bounds == {"lanes built": 16, "220 DSP of the part": 440, "LUT of the part": 2 * 53200 / each}
+
+
+def test_confusion_counts_labels_against_classes_and_leaves_unknown_labels_out(pages_of):
+    found = json.loads((pages_of["classes"].parent / "report.json").read_text())["confusion"]
+    assert found["images"] == 19 and sum(map(sum, found["matrix"])) == 19
+    scores = SCALE * scores_of(IMAGES) + BIAS
+    assert [row["image"] for row in found["wrong"]] == [2, 5]
+    assert [row["found"] for row in found["wrong"]] == scores[[2, 5]].argmax(1).tolist()
+    assert sum(found["matrix"][k][k] for k in range(3)) == 17
+
+
+@pytest.mark.parametrize("labels", [np.full(4, -1), np.zeros((4, 6), np.float32), np.array([0, 1, 2, 9])])
+def test_no_confusion_without_labels_of_its_classes(labels, tmp_path):
+    np.savez(tmp_path / "golden.npz", labels=labels)
+    lowered = {"integers": np.eye(4, 3, dtype=np.int64), "scale": np.ones(3), "bias": np.zeros(3)}
+    assert confusion.of_classes(lowered, tmp_path / "golden.npz", "four") is None
+
+
+def test_wrong_images_are_shown_as_they_are(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, 5, 4)).astype(np.uint8)
+    np.savez(tmp_path / "golden.npz", images=pixels)
+    given = {"wrong": [{"image": 2, "label": 0, "found": 1}]}
+    (one,) = thumbnails.wrong_images(given, tmp_path / "golden.npz")
+    shown = np.asarray(Image.open(BytesIO(base64.b64decode(one["png"]))))
+    np.testing.assert_array_equal(shown, pixels[2].transpose(1, 2, 0))
+
+
+def test_what_is_known_of_a_training_comes_from_card_and_curve(tmp_path):
+    assert zoo.history({}, tmp_path) == {"seed": None, "command": None, "epochs": None, "curve": []}
+    (tmp_path / "curve.csv").write_text(
+        "epoch,phase,loss,held_out_accuracy\n1,real,2.5,0.5\n2,train,nan,0.5\n3,train,0.5,0.75\n"
+    )
+    found = zoo.history({"seed": 4, "recipe": {"epochs": 3}, "command": "c"}, tmp_path)
+    assert (found["seed"], found["epochs"], found["command"]) == (4, 3, "c")
+    assert [(row["epoch"], row["phase"], row["loss"]) for row in found["curve"]] == [
+        (1, "real", 2.5), (3, "train", 0.5),
+    ]  # fmt: skip
+
+
+# ---- in a browser
+
+BEYOND = """[...document.querySelectorAll("main *")].filter((one) => {
+  if (one.closest("svg") && one.tagName !== "svg") return false;
+  const frame = one.closest(".scroll, .two, section, .card, header, nav, .facts, figure");
+  const box = one.getBoundingClientRect();
+  const outer = frame && frame !== one ? frame : document.documentElement;
+  const scrolls = frame && getComputedStyle(frame).overflowX === "auto";
+  if (!box.width || (scrolls && frame.scrollWidth > frame.clientWidth)) return false;
+  const edge = outer.getBoundingClientRect();
+  return box.right > edge.right + 1.5 || box.left < edge.left - 1.5;
+}).map((one) => `${one.tagName}.${one.className} ${one.textContent.slice(0, 30)}`)"""
+
+
+@pytest.mark.full
+@pytest.mark.skipif(chromium.program() is None, reason="no Chromium: set CHROMIUM or put one on PATH")
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_a_browser_nothing_stands_beyond_its_frame_and_the_script_folds_and_sorts(kind, pages_of):
+    with chromium.Browser(chromium.program()) as browser:
+        for width in (500, 1280, 2200):
+            for dark in (False, True):
+                browser.open(pages_of[kind], width, dark)
+                assert browser.evaluate("document.documentElement.scrollWidth") <= width
+                assert browser.evaluate(BEYOND) == []
+                back = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+                assert back == ("rgb(16, 21, 27)" if dark else "rgb(244, 246, 248)")
+        pdf = browser.pdf()
+        assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 4
+        if kind == "classes":
+            browser.open(pages_of[kind], 1280)
+            hidden = "document.querySelectorAll('#layers tr.part[hidden]').length"
+            assert browser.evaluate(hidden) == 2
+            assert browser.evaluate(f"location.hash = 'op-2'; reveal(); {hidden}") == 0
+            browser.evaluate(
+                "document.querySelectorAll('#layers thead th')[12].querySelector('button').click()"
+            )
+            order = browser.evaluate(
+                "[...document.querySelectorAll('tbody.layer')].map((body) => number(body.rows[0].cells[12]))"
+            )
+            assert order == sorted(order, reverse=True) and len(order) == 3
