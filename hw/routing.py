@@ -18,7 +18,6 @@ from typing import Any
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.hw.boards import Board
-from xnorforge.hw.shells.uart import Border
 
 KIND = "hw.families"
 PART = "route"
@@ -36,6 +35,23 @@ CUT = {
     "m_axis_tready": True,
     "s_axis_tuser": True,
 }
+
+
+@dataclass(frozen=True)
+class Border:
+    """What of `xf_top` the shell joins to the line.
+
+    Attributes:
+        in_bytes, out_bytes: of a beat of either AXI-Stream port.
+        in_beats: of a frame.
+        template_bits: of an address of the AXI4-Lite port through which a template is written; 0: it has
+            none.
+    """
+
+    in_bytes: int
+    in_beats: int
+    out_bytes: int
+    template_bits: int = 0
 
 
 @dataclass(frozen=True)

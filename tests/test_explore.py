@@ -38,7 +38,7 @@ def test_no_point_beats_another_and_all_keep_the_limits(explored):
         assert one.figures["fps"] == round(1e8 / one.figures["interval"])
         for other in points:
             assert one is other or any(one.figures[name] < other.figures[name] for name in names)
-    assert min(one.figures["interval"] for one in points) == 324  # conv0_window: 36 windows of 9 pixels
+    assert min(one.figures["interval"] for one in points) == 64  # conv0_window: a pixel of 8 x 8 per cycle
 
 
 def test_the_folding_of_a_point_gives_its_figures(explored):

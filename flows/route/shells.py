@@ -8,7 +8,7 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import Router
+from xnorforge.hw.routing import Border, Router
 from xnorforge.hw.shells import dma, uart
 
 TOP_FILE = f"{routing.TOP}.v"
@@ -57,7 +57,7 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
             instance=top.instance,
             about=top.about,
         )
-    joined = uart.Border(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
+    joined = Border(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
     carried = "bytes of a frame in, bytes of its result out"
     if bits:
         carried = "frames and writes of templates in, answers out"

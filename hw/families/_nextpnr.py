@@ -14,9 +14,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
-from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath, Tool
+from xnorforge.hw.routing import Border, Hop, LateNet, Routed, TimingPath, Tool
 from xnorforge.hw.shells import uart
-from xnorforge.hw.shells.uart import Border
 
 PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
 REPORT = "nextpnr.json"

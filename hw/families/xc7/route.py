@@ -19,9 +19,8 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
-from xnorforge.hw.routing import DmaTop, Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import Border, DmaTop, Routed, Router, Tool, ToolFailed
 from xnorforge.hw.shells import uart
-from xnorforge.hw.shells.uart import Border
 
 VARIABLE = "XNORFORGE_OPENXC7"
 SOURCE = (

@@ -5,33 +5,15 @@ start and end in registers: a shell gives both. Where the accelerator has a temp
 time, what the host sends are requests (xf_uart_requests.sv): frames with their flags, and writes.
 """
 
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
+from xnorforge.hw.routing import ACCELERATOR, Border
 
 REQUESTS = "xf_uart_requests"
 WRITE = 0x80  # first byte of a write; of a frame it is its flags
 DONE = 0  # answer to a write that was done
-
-
-@dataclass(frozen=True)
-class Border:
-    """What of `xf_top` the shell joins to the line.
-
-    Attributes:
-        in_bytes, out_bytes: of a beat of either AXI-Stream port.
-        in_beats: of a frame.
-        template_bits: of an address of the AXI4-Lite port through which a template is written; 0: it has
-            none.
-    """
-
-    in_bytes: int
-    in_beats: int
-    out_bytes: int
-    template_bits: int = 0
 
 
 def uart_sources(requests: bool = False) -> list[Path]:
@@ -90,7 +72,7 @@ def top_body(board: Board, border: Border, reset: str, lost: str = "") -> str:
         reset=reset,
         shell=shell_text(border, clocks_per_bit(board), "was_lost" if lost else "lost"),
         assigned=f"  assign lost = {lost};\n\n" if lost else "",
-        accelerator=accelerator_text(border, routing.ACCELERATOR),
+        accelerator=accelerator_text(border, ACCELERATOR),
     )
 
 
@@ -120,7 +102,7 @@ def accelerator_text(border: Border, name: str) -> str:
     """`xf_top` as the instance `name`, at the wires of `shell_text`."""
     more = TEMPLATE_PORTS.format(bits=border.template_bits) if border.template_bits else ""
     last = "out_last" if border.template_bits else ""
-    return ACCELERATOR.format(name=name, more=more, last=last)
+    return INSTANCE.format(name=name, more=more, last=last)
 
 
 BODY = """\
@@ -173,7 +155,7 @@ REQUESTED = """  wire [7:0] request, answer;
     .bresp_i(bresp), .bvalid_i(bvalid), .bready_o(bready)
   );
 """
-ACCELERATOR = """  xf_top {name} (
+INSTANCE = """  xf_top {name} (
     .aclk(clk), .aresetn(rst_n),
     .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),{more}
     .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast({last})
