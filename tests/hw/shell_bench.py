@@ -64,18 +64,18 @@ endmodule
 """
 
 
-def stand_in(n: int) -> str:
+def stand_in(n: int, forms=FORMS) -> str:
     """The accelerator of form n, module stand_in_<n>."""
-    into, out = FORMS[n]
+    into, out = forms[n]
     return STAND_IN.format(
         n=n, bits_in=8 * into.bytes, bits_out=8 * out.bytes, chunks=-(-into.bytes // 8),
         beats_in=into.beats, beats_out=out.beats, mix=MIX, step=STEP,
     )  # fmt: skip
 
 
-def answer(n: int, frame: bytes) -> bytes:
+def answer(n: int, frame: bytes, forms=FORMS) -> bytes:
     """What form n makes of a frame in memory: the slots of its answer, without what fills the last word."""
-    into, out = FORMS[n]
+    into, out = forms[n]
     total = 0
     for start in range(0, into.beats * into.slot, into.slot):
         beat = frame[start : start + into.bytes]
@@ -90,11 +90,14 @@ def answer(n: int, frame: bytes) -> bytes:
     return b"".join(slots)
 
 
-def systems() -> str:
-    """A bench of all forms, each in its shell; the ports of form n begin with n<n>_."""
+def systems(name: str, forms=FORMS, system=dma.system) -> str:
+    """A bench of all forms, each in its shell, the module `name`; the ports of form n begin with n<n>_.
+
+    `system`: text of a form in its shell.
+    """
     texts, ports, cells = [], ["  input logic aclk", "  input logic aresetn"], []
-    for n, (into, out) in enumerate(FORMS):
-        text = dma.system(into, out, HASH + n, BITS).replace("xf_system", f"system_{n}")
+    for n, (into, out) in enumerate(forms):
+        text = system(into, out, HASH + n).replace("xf_system", f"system_{n}")
         text = text.replace("xf_top ", f"stand_in_{n} ")
         head = text.split(f"module system_{n} (\n")[1].split("\n);")[0]
         names = re.findall(r"(\w+),?$", head, re.MULTILINE)
@@ -104,20 +107,24 @@ def systems() -> str:
             if name not in ("aclk", "aresetn")
         ]
         wired = ", ".join(f".{name}(n{n}_{name})" for name in names if name not in ("aclk", "aresetn"))
-        texts += [stand_in(n), text]
+        texts += [stand_in(n, forms), text]
         cells.append(f"  system_{n} u_{n} (.aclk, .aresetn, {wired});\n")
     head = ",\n".join(ports)
-    return f"{''.join(texts)}\nmodule shell_bench (\n{head}\n);\n{''.join(cells)}endmodule\n"
+    return f"{''.join(texts)}\nmodule {name} (\n{head}\n);\n{''.join(cells)}endmodule\n"
 
 
 def build(folder: Path, form: verilate.Form, instead: dict[str, Path], checked: bool) -> Path:
     """The bench as a simulator of a form; files of the shell by name that are read instead of its own."""
-    file = folder / "shell_bench.sv"
-    file.write_text(systems())
+    files = [instead.get(path.name, path) for path in dma.shell_sources()]
+    return build_text(folder, form, "shell_bench", systems("shell_bench"), files, checked)
+
+
+def build_text(folder: Path, form: verilate.Form, name: str, text: str, files: list[Path], checked: bool):
+    """The module `name` of a text as a simulator of a form, behind files that it needs."""
+    file = folder / f"{name}.sv"
+    file.write_text(text)
     seen = folder / "ports.vlt"  # what VPI reaches: the ports of the bench
-    seen.write_text('`verilator_config\npublic_flat_rw -module "shell_bench" -var "*"\n')
-    sources = [seen, *(instead.get(path.name, path) for path in dma.shell_sources()), file]
+    seen.write_text(f'`verilator_config\npublic_flat_rw -module "{name}" -var "*"\n')
     includes = sorted({path.parent for path in dma.shell_sources() if path.parent.name == "rtl"})
-    return verilate.compile_model(
-        "shell_bench", sources, "", includes, checked=checked, level="-O0", form=form
-    )
+    sources = [seen, *files, file]
+    return verilate.compile_model(name, sources, "", includes, checked=checked, level="-O0", form=form)

@@ -22,20 +22,23 @@ class FrameLayout:
     Attributes:
         bytes: of a beat of the stream.
         beats: of a frame.
+        word: bytes of a word, 8 or, where no memory is between, 4 (hw/shells/gp).
     """
 
     bytes: int
     beats: int
+    word: int = WORD
 
     @property
     def slot(self) -> int:
-        """Bytes from one beat to the next: 1, 2, 4 or a multiple of 8, the smallest that holds a beat."""
-        return next((size for size in (1, 2, 4) if self.bytes <= size), -(-self.bytes // WORD) * WORD)
+        """Bytes from one beat to the next: 1, 2, 4 or whole words, the smallest that holds a beat."""
+        whole = -(-self.bytes // self.word) * self.word
+        return next((size for size in (1, 2, 4) if self.bytes <= size), whole)
 
     @property
     def stride(self) -> int:
-        """Bytes from one frame to the next, a multiple of 8."""
-        return -(-self.slot * self.beats // WORD) * WORD
+        """Bytes from one frame to the next, whole words."""
+        return -(-self.slot * self.beats // self.word) * self.word
 
 
 def shell_sources() -> list[Path]:

@@ -4,7 +4,8 @@
 //
 // A write of four bytes leaves as one pulse of write_valid_o; read_addr_o asks for a word, whose
 // value and existence are looked at one cycle later. What does not exist, and a write of less than
-// four bytes, is answered with SLVERR and does nothing. AW and W are taken in any order; one write
+// four bytes, is answered with SLVERR and does nothing. read_valid_o says in which cycle a word is
+// looked at, for one that goes away with its reading. AW and W are taken in any order; one write
 // and one read are under way at a time. The lowest two bits of an address are ignored.
 //
 // Rate       a write in two cycles, a read in three
@@ -40,6 +41,7 @@ module xf_axi_regs #(
   output logic             write_valid_o,
   input  logic             write_known_i,  // write_addr_o can be written
   output logic [WordW-1:0] read_addr_o,
+  output logic             read_valid_o,
   input  logic [31:0]      read_data_i,
   input  logic             read_known_i    // read_addr_o can be read
 );
@@ -62,11 +64,12 @@ module xf_axi_regs #(
   );
 
   // Reads: address, then its word, then the reader.
-  assign arready_o   = ~asked_q & ~r_valid_q;
-  assign read_addr_o = read_addr_q;
-  assign rvalid_o    = r_valid_q;
-  assign rdata_o     = r_data_q;
-  assign rresp_o     = r_resp_q;
+  assign arready_o    = ~asked_q & ~r_valid_q;
+  assign read_addr_o  = read_addr_q;
+  assign read_valid_o = asked_q;
+  assign rvalid_o     = r_valid_q;
+  assign rdata_o      = r_data_q;
+  assign rresp_o      = r_resp_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Beats of a stream to words of memory, 64 bits, with a strobe per byte: the inverse of xf_unpack.
+// Beats of a stream to words of memory, of Word bytes, with a strobe per byte: the inverse of
+// xf_unpack.
 //
 // Strobes are low behind the last slot of a frame, in its last word, so that those bytes of the
 // memory stay. The bytes of a slot that its beat does not fill are zero.
@@ -14,23 +15,27 @@
 module xf_pack #(
   parameter  int unsigned Bytes = 1,  // of a beat
   parameter  int unsigned Beats = 1,  // per frame
+  parameter  int unsigned Word  = 8,  // bytes of a word, 4 or 8
   // Derived: bytes of a slot, words of a frame.
-  localparam int unsigned Slot  = (Bytes <= 2) ? Bytes : (Bytes <= 4) ? 4 : (Bytes + 7) / 8 * 8,
-  localparam int unsigned Words = (Slot * Beats + 7) / 8
+  localparam int unsigned Slot  = (Bytes <= 2) ? Bytes
+                                : (Bytes <= 4) ? 4 : (Bytes + Word - 1) / Word * Word,
+  localparam int unsigned Words = (Slot * Beats + Word - 1) / Word
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
   input  logic [8*Bytes-1:0] s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,
-  output logic [63:0]        m_data_o,
-  output logic [7:0]         m_strb_o,
+  output logic [8*Word-1:0]  m_data_o,
+  output logic [Word-1:0]    m_strb_o,
   output logic               m_valid_o,
   input  logic               m_ready_i
 );
 
   if (Bytes < 1 || Beats < 1) begin : gen_bad_size
     $error("xf_pack: Bytes, Beats must be at least 1; got %0d, %0d", Bytes, Beats);
+  end else if (Word != 4 && Word != 8) begin : gen_bad_word
+    $error("xf_pack: Word must be 4 or 8; got Word=%0d", Word);
   end
 
   logic [8*Slot-1:0] slot;
@@ -41,24 +46,24 @@ module xf_pack #(
     assign slot = s_data_i;
   end
 
-  if (Slot >= 8) begin : gen_wide
+  if (Slot >= Word) begin : gen_wide
 
-    xf_width #(.InWidth(8*Slot), .OutWidth(64)) u_width (
+    xf_width #(.InWidth(8*Slot), .OutWidth(8*Word)) u_width (
       .clk_i, .rst_ni, .s_data_i(slot), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
     );
     assign m_strb_o = '1;
 
   end else begin : gen_narrow
 
-    localparam int unsigned Parts = 8 / Slot;
+    localparam int unsigned Parts = Word / Slot;
     localparam int unsigned PartW = $clog2(Parts);
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
 
-    logic [63:0]      word_q;
-    logic [7:0]       strb_q;
-    logic             valid_q, take, last, last_beat;
-    logic [PartW-1:0] part_q;
-    logic [BeatW-1:0] beat_q;
+    logic [8*Word-1:0] word_q;
+    logic [Word-1:0]   strb_q;
+    logic              valid_q, take, last, last_beat;
+    logic [PartW-1:0]  part_q;
+    logic [BeatW-1:0]  beat_q;
 
     assign last_beat = beat_q == BeatW'(Beats - 1);
     assign last      = last_beat | (part_q == PartW'(Parts - 1));

@@ -105,7 +105,8 @@ module xf_shell #(
   logic        clk_i, rst_ni;  // rst_ni: of all but the registers
   logic [CtrlW-3:0] write_addr, read_addr;
   logic [31:0]      write_data, read_data;
-  logic             write_valid, write_known, read_known, write_far, read_far;  // behind the last
+  logic             write_valid, write_known, read_valid, read_known;
+  logic             write_far, read_far;  // behind the last
 
   assign clk_i       = aclk;
   assign acc_aresetn = rst_ni;
@@ -127,7 +128,8 @@ module xf_shell #(
     .rready_i(s_axi_ctrl_rready),
     .write_addr_o(write_addr), .write_data_o(write_data), .write_valid_o(write_valid),
     .write_known_i(write_known & ~write_far),
-    .read_addr_o(read_addr), .read_data_i(read_data), .read_known_i(read_known & ~read_far)
+    .read_addr_o(read_addr), .read_valid_o(read_valid), .read_data_i(read_data),
+    .read_known_i(read_known & ~read_far)
   );
 
   logic [PlaceW-1:0]  source, target;
@@ -271,7 +273,7 @@ module xf_shell #(
   assign {m_axi_arprot, m_axi_awprot}   = '0;
 
   logic unused;
-  assign unused = ^{m_axi_rid, m_axi_bid};
+  assign unused = ^{m_axi_rid, m_axi_bid, read_valid};
 
 `ifdef XF_CHECK
   // Every beat of an answer goes to memory: two at most are in the skid, the rest in its word.

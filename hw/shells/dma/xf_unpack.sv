@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Words of memory, 64 bits, to the beats of a stream.
+// Words of memory, of Word bytes, to the beats of a stream.
 //
-// A beat of Bytes bytes lies in a slot of 1, 2, 4 or 8 bytes, or of a multiple of 8: the smallest
+// A beat of Bytes bytes lies in a slot of 1, 2 or 4 bytes, or of a multiple of Word: the smallest
 // that holds it. The first slot of a frame starts a word, the others follow without a gap, lowest
 // bytes first. What lies behind the last slot of a frame, in its last word, is skipped.
 //
@@ -15,13 +15,15 @@
 module xf_unpack #(
   parameter  int unsigned Bytes = 1,  // of a beat
   parameter  int unsigned Beats = 1,  // per frame
+  parameter  int unsigned Word  = 8,  // bytes of a word, 4 or 8
   // Derived: bytes of a slot, words of a frame.
-  localparam int unsigned Slot  = (Bytes <= 2) ? Bytes : (Bytes <= 4) ? 4 : (Bytes + 7) / 8 * 8,
-  localparam int unsigned Words = (Slot * Beats + 7) / 8
+  localparam int unsigned Slot  = (Bytes <= 2) ? Bytes
+                                : (Bytes <= 4) ? 4 : (Bytes + Word - 1) / Word * Word,
+  localparam int unsigned Words = (Slot * Beats + Word - 1) / Word
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
-  input  logic [63:0]        s_data_i,
+  input  logic [8*Word-1:0]  s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,
   output logic [8*Bytes-1:0] m_data_o,
@@ -31,26 +33,28 @@ module xf_unpack #(
 
   if (Bytes < 1 || Beats < 1) begin : gen_bad_size
     $error("xf_unpack: Bytes, Beats must be at least 1; got %0d, %0d", Bytes, Beats);
+  end else if (Word != 4 && Word != 8) begin : gen_bad_word
+    $error("xf_unpack: Word must be 4 or 8; got Word=%0d", Word);
   end
 
   logic [8*Slot-1:0] slot;
 
-  if (Slot >= 8) begin : gen_wide
+  if (Slot >= Word) begin : gen_wide
 
-    xf_width #(.InWidth(64), .OutWidth(8*Slot)) u_width (
+    xf_width #(.InWidth(8*Word), .OutWidth(8*Slot)) u_width (
       .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o(slot), .m_valid_o, .m_ready_i
     );
 
   end else begin : gen_narrow
 
-    localparam int unsigned Parts = 8 / Slot;
+    localparam int unsigned Parts = Word / Slot;
     localparam int unsigned PartW = $clog2(Parts);
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
 
-    logic [63:0]      word_q;
-    logic             valid_q, take, last, last_beat;
-    logic [PartW-1:0] part_q;
-    logic [BeatW-1:0] beat_q;
+    logic [8*Word-1:0] word_q;
+    logic              valid_q, take, last, last_beat;
+    logic [PartW-1:0]  part_q;
+    logic [BeatW-1:0]  beat_q;
 
     assign last_beat = beat_q == BeatW'(Beats - 1);
     assign last      = last_beat | (part_q == PartW'(Parts - 1));
