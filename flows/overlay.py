@@ -21,7 +21,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.hw import boards, routing
 from xnorforge.hw.shells import dma
-from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION, as_bin
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
+from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
 
 EXAMPLES = 16  # frames
 DRIVERS = (
@@ -42,7 +43,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         The description, also in `overlay/overlay.json`; see docs/shell.md.
 
     Raises:
-        UserError: a file of an earlier stage is missing, or Verilator warns about the design.
+        UserError: a file of an earlier stage is missing, the board's shell cannot serve the network, or
+            Verilator warns about the design.
     """
     own, of_net = ("fold.json", "rtl/rtl.json"), ("export.json", "golden.npz", "lowered.npz")
     needed = [*(acc / name for name in own), *(net_dir / name for name in of_net)]
@@ -54,23 +56,26 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     bits = record["control"]["address_bits"] if "control" in record else 0
     with np.load(net_dir / "lowered.npz") as lowered:
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
-    form = exported["input"]
+    values = exported["input"]
+    form = form_of(boards.load(artifacts.read_json(acc / "fold.json")["board"]).shell_kind)
+    border, network = record["border"], dma.network_hash(acc)
+    system = form.text(border, network, bits, exported["net"])
     about = {
         "stage": "overlay",
         "net": exported["net"],
-        "hash": f"{dma.network_hash(acc):016x}",
+        "hash": f"{network:016x}",
         "input": {
-            **record["border"]["input"], **_in_memory(record["border"]["input"]), "lo": form["lo"],
-            "hi": form["hi"], "scale": form["scale"], "offset": form.get("offset", 0.0),
+            **border["input"], **_in_words(form, border["input"]), "lo": values["lo"],
+            "hi": values["hi"], "scale": values["scale"], "offset": values.get("offset", 0.0),
         },
-        "output": {**record["border"]["output"], **_in_memory(record["border"]["output"])},
+        "output": {**border["output"], **_in_words(form, border["output"])},
         "scores": scores,
         **({"template": {"window": 1 << dma.control_bits(bits), **record["control"]}} if bits else {}),
-        "shell": {"id": IDENTITY, "version": VERSION, "registers": REGISTERS},
+        "shell": form.about(),
     }  # fmt: skip
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
-            lines = _write_folder(aside, acc / "rtl", about)
+            lines = _write_folder(aside, acc / "rtl", about, system, form.sources())
             _examples(aside, net_dir / "golden.npz", about["output"]["shape"])
             about["bitstream"] = _bitstream(aside, acc, routed)
         what = "lines of SystemVerilog under verilator -Wall"
@@ -118,33 +123,35 @@ def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
 def _why(board: boards.Board) -> str:
     """Why a board has no bitstream, and what would give one."""
     router = routing.load(board.family)
-    if router is None or board.shell_kind != "dma":
-        return f"as the bitstream of {board.name} has no shell with a DMA"
+    if router is None or board.shell_kind not in FORMS:
+        return f"as the bitstream of {board.name} has no shell for a processor"
     lacking = router.missing()
     return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` makes it"
 
 
-def _in_memory(border: dict) -> dict:
-    layout = dma.FrameLayout(border["bytes"], border["beats"])
+def _in_words(form: HostShell, border: dict) -> dict:
+    layout = form.layout(border)
     return {"slot": layout.slot, "stride": layout.stride}
 
 
-def _write_folder(folder: Path, rtl: Path, about: dict) -> int:
-    """Fill the folder; lines of SystemVerilog that lint looked at."""
+def _write_folder(folder: Path, rtl: Path, about: dict, system: str, sources: list[Path]) -> int:
+    """Fill the folder; lines of SystemVerilog that lint looked at.
+
+    Args:
+        system, sources: text of the top, and the shell's files.
+    """
     own = folder / "rtl"
     own.mkdir(parents=True)
     drivers = files("xnorforge.hw") / "shells" / "dma" / "drivers"
     for name in DRIVERS:
         (folder / name).write_text((drivers / name).read_text())
     (folder / "xf_network.h").write_text(network_header(about))
-    into, out = (dma.FrameLayout(about[side]["bytes"], about[side]["beats"]) for side in ("input", "output"))
-    bits = about["template"]["address_bits"] if "template" in about else 0
-    (own / "xf_system.sv").write_text(dma.system(into, out, int(about["hash"], 16), template_bits=bits))
+    (own / "xf_system.sv").write_text(system)
     listed = [line for line in (rtl / "rtl.f").read_text().splitlines() if line]
-    for path in dma.shell_sources():
+    for path in sources:
         if path.name not in listed:
             shutil.copyfile(path, own / path.name)
-    added = [path.name for path in dma.shell_sources() if path.name not in listed] + ["xf_system.sv"]
+    added = [path.name for path in sources if path.name not in listed] + ["xf_system.sv"]
     names = [
         *(line for line in listed if line.endswith(".sv")),
         *(str(own.absolute() / name) for name in added),
@@ -191,7 +198,7 @@ def network_header(about: dict) -> str:
 
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
-  {_template(about.get("template"))}
+  {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};
 static const double xf_bias[] = {{{numbers["bias"]}}};

@@ -148,8 +148,9 @@ class Routed:
 
 
 @dataclass(frozen=True)
-class DmaTop:
-    """The module `TOP` of a board around `xf_system`, the accelerator in its DMA shell (hw/shells/dma).
+class HostTop:
+    """The module `TOP` of a board around `xf_system`, the accelerator in a shell that a processor drives
+    (hw/shells/forms.py).
 
     Attributes:
         text: its Verilog.
@@ -197,18 +198,18 @@ class Router(ABC):
             UserError: the board's file lacks what the shell needs.
         """
 
-    def dma_top(self, board: Board, _template_bits: int) -> DmaTop:
-        """The same for a board whose `[shell]` is of the kind "dma".
+    def host_top(self, board: Board, _template_bits: int) -> HostTop:
+        """The same for a board whose `[shell]` is of the kind "dma" or "gp".
 
         Args:
             _template_bits: as of `hw.shells.dma.system`.
 
         Raises:
-            UserError: the family has no processor in front of the DMA.
+            UserError: the family has no processor in front of the shell.
         """
         raise UserError(
-            f'hw/boards/{board.name}/board.toml: [shell] kind = "dma" needs a top that joins it to a '
-            f'processor, which the family {board.family} does not have; give kind = "uart".'
+            f'hw/boards/{board.name}/board.toml: [shell] kind = "{board.shell_kind}" needs a top that '
+            f'joins it to a processor, which the family {board.family} does not have; give kind = "uart".'
         )
 
     def clocks(self, _board: Board) -> list[float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw.shells import dma
+from xnorforge.hw.shells.forms import FORMS
 from xnorforge.sim import verilate
 
 LIBRARY = verilate.Form(
@@ -31,8 +32,12 @@ def shell_library(acc: Path, checked=True, level="-O2") -> Path:
         raise UserError(
             f"{about}: is not there or of another folded.onnx; `xnorforge overlay {acc}` writes it."
         )
+    identity = artifacts.read_json(about)["shell"]["id"]
+    shell = next(form for form in FORMS.values() if form.identity == identity)
     lines = (line.strip() for line in (rtl / "rtl.f").read_text().splitlines())
     parts = {line: rtl / line for line in lines if line.endswith(".sv")}
-    parts |= {path.name: path for path in dma.shell_sources() if path.name not in parts}
+    parts |= {path.name: path for path in shell.sources() if path.name not in parts}
     sources = [*parts.values(), own / "xf_system.sv"]
-    return verilate.compile_model(dma.TOP, sources, "", [rtl], checked=checked, level=level, form=LIBRARY)
+    return verilate.compile_model(
+        dma.TOP, sources, shell.header, [rtl], checked=checked, level=level, form=LIBRARY
+    )

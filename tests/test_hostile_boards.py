@@ -131,13 +131,19 @@ def test_a_shell_that_no_board_can_have(mine, call, tmp_path, case):
     path.write_text(f"{BOARD}[shell]\n{SHELLS[case]}\n")
     said = refused(call, tmp_path, *ASKED)
     assert (
-        said.startswith(f"{path}: shell = ") and "give what a bitstream needs: kind (uart or dma), " in said
+        said.startswith(f"{path}: shell = ")
+        and "give what a bitstream needs: kind (uart, dma or gp), " in said
     )
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("baud = 9600", "uart"), ('kind = "uart"\nbaud = 9600', "uart"), ('kind = "dma"', "dma")],
+    [
+        ("baud = 9600", "uart"),
+        ('kind = "uart"\nbaud = 9600', "uart"),
+        ('kind = "dma"', "dma"),
+        ('kind = "gp"', "gp"),
+    ],
 )
 def test_the_kind_of_a_board_s_shell(mine, text, kind):
     (mine / "boards/mine/board.toml").write_text(f'{BOARD}[shell]\n{text}\npins = {{irq = "R14"}}\n')

@@ -10,6 +10,7 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Border, Router
 from xnorforge.hw.shells import dma, uart
+from xnorforge.hw.shells.forms import FORMS
 
 TOP_FILE = f"{routing.TOP}.v"
 
@@ -46,10 +47,10 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
     sides = border["input"], border["output"]
     control = artifacts.read_json(acc / "rtl" / "rtl.json").get("control")
     bits = control["address_bits"] if control else 0
-    if board.shell_kind == "dma":
-        into, out = (dma.FrameLayout(side["bytes"], side["beats"]) for side in sides)
-        top = router.dma_top(board, bits)
-        system = dma.system(into, out, dma.network_hash(acc), template_bits=bits)
+    if board.shell_kind in FORMS:
+        form = FORMS[board.shell_kind]
+        system = form.text(border, dma.network_hash(acc), bits, acc.parent.name)
+        top = router.host_top(board, bits)
         return RoutedShell(
             sources=tuple(path for path in top.sources if not path.stem.startswith("xf_check")),
             included=tuple(uart.included()),

@@ -14,7 +14,7 @@ from xnorforge.hw import families
 
 MOST_BYTES = 1 << 16  # of a board.toml
 NEEDED = ("lut", "ff", "bram36", "dsp")  # of every capacity
-SHELL_KINDS = ("uart", "dma")  # the first where a board names none
+SHELL_KINDS = ("uart", "dma", "gp")  # the first where a board names none
 PART = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
 PIN = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 ADDRESS = re.compile(r"https?://[^\s\"'<>`\\]+")
@@ -57,7 +57,7 @@ class Board:
 
     @property
     def shell_kind(self) -> str:
-        """The folder of hw/shells that a bitstream has around the accelerator: "uart" or "dma"."""
+        """The folder of hw/shells that a bitstream has around the accelerator: "uart", "dma" or "gp"."""
         return self.shell.get("kind", SHELL_KINDS[0])
 
     @property
@@ -137,7 +137,7 @@ def _shell(value) -> bool:
     if not isinstance(value, dict) or set(value) - {"kind", "pins", "low", "baud", "clock_mhz"}:
         return False
     kind, baud = value.get("kind", SHELL_KINDS[0]), value.get("baud")
-    if kind not in SHELL_KINDS or not (_count(baud) or (kind == "dma" and baud is None)):
+    if kind not in SHELL_KINDS or not (_count(baud) or (kind != "uart" and baud is None)):
         return False
     pins, low, clock = value.get("pins"), value.get("low", []), value.get("clock_mhz", 1)
     if not isinstance(pins, dict) or not isinstance(low, list):
@@ -173,8 +173,8 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         ),
     ),
     "shell": (
-        "what a bitstream needs: kind (uart or dma), pins by role, low (roles of these), baud of a serial "
-        "line, and clock_mhz where the clock comes from a pin",
+        "what a bitstream needs: kind (uart, dma or gp), pins by role, low (roles of these), baud of a "
+        "serial line, and clock_mhz where the clock comes from a pin",
         _shell,
     ),
 }

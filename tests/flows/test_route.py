@@ -151,21 +151,39 @@ def test_a_network_with_a_template_takes_requests_and_others_have_nothing_of_the
     assert plain.about.endswith("8N1: bytes of a frame in, bytes of its result out")
 
 
-def test_a_family_without_a_processor_has_no_dma_shell(acc):
+def test_the_shell_without_a_dma_is_joined_to_the_same_netlist(acc):
+    """PS7 with the port of the registers alone; every cell of the accelerator."""
+    board = replace(LOAD("pynq-z2"), shell=LOAD("pynq-z2").shell | {"kind": "gp"})
+    (acc / "folded.onnx").write_text("a network")
+    text, shell, given = joined(acc, BORDER, board, ROUTER)
+    module = json.loads(text)["modules"]["xf_board_top"]
+    kinds = Counter(cell["type"] for cell in module["cells"].values())
+    assert kinds["PS7"] == kinds["BUFG"] == kinds["OBUF"] == 1 and kinds["IBUF"] == 0
+    assert list(module["ports"]) == ["irq"] and sum(given.values()) == 6
+    ps7 = next(cell["connections"] for cell in module["cells"].values() if cell["type"] == "PS7")
+    assert len(ps7["MAXIGP0RDATA"]) == 32 and not any(name.startswith("SAXIHP0") for name in ps7)
+    assert shell.instance == "u_system.u_top"
+    assert shell.about == (
+        "no DMA: frames word by word, registers at 0x40000000 by M_AXI_GP0 (docs/shell.md)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["dma", "gp"])
+def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc, kind):
     def asked(name):
-        return replace(LOAD(name), shell=LOAD(name).shell | {"kind": "dma"})
+        return replace(LOAD(name), shell=LOAD(name).shell | {"kind": kind})
 
     (acc / "folded.onnx").write_text("a network")
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, asked("ulx3s"), routing.load("ecp5"))
     assert str(refused.value) == (
-        'hw/boards/ulx3s/board.toml: [shell] kind = "dma" needs a top that joins it to a processor, which '
-        'the family ecp5 does not have; give kind = "uart".'
+        f'hw/boards/ulx3s/board.toml: [shell] kind = "{kind}" needs a top that joins it to a processor, '
+        'which the family ecp5 does not have; give kind = "uart".'
     )
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, replace(asked("pynq-z2"), part="xc7a35tcpg236-1"), ROUTER)
     assert str(refused.value) == (
-        'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" needs the processor of a Zynq, which '
+        f'hw/boards/pynq-z2/board.toml: [shell] kind = "{kind}" needs the processor of a Zynq, which '
         'xc7a35tcpg236-1 does not have; give kind = "uart".'
     )
 

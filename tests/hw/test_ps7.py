@@ -19,6 +19,7 @@ CASES = [
     "what_is_no_register_is_an_error_of_the_bus",
     "a_reset_of_the_fabric_and_a_soft_one_bring_it_back",
 ]  # fmt: skip
+WITH_DMA = pytest.mark.parametrize("with_dma", [True, False], ids=["dma", "gp"])
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,15 @@ def test_ports_of_the_processor_are_those_of_the_cell_library():
     driven = {name for name, (way, _) in library.items()
               if way == "input" and name.startswith(("MAXIGP0", "SAXIHP0"))}  # fmt: skip
     assert driven <= set(used)
+    assert {name for name in used if not name.startswith("SAXIHP0")} == set(ps7_bench.used_ports(False))
     assert library["SAXIHP0AWLEN"] == ("input", 4) and library["SAXIHP0AWSIZE"] == ("input", 2)
     assert library["MAXIGP0AWID"] == ("output", 12) and library["SAXIHP0WID"] == ("input", 6)
 
 
-def test_verilator_has_no_warning_about_the_top(tmp_path):
+@WITH_DMA
+def test_verilator_has_no_warning_about_the_top(tmp_path, with_dma):
     """Widths of all ports included, as the stand-in has those of the cell library."""
-    files = ps7_bench.sources(tmp_path)
+    files = ps7_bench.sources(tmp_path, with_dma)
     waived = tmp_path / "waived.vlt"
     waived.write_text("`verilator_config\n" + "".join(
         f'lint_off -rule {rule} -file "*/{name}"\n'
@@ -62,11 +65,11 @@ def test_verilator_has_no_warning_about_the_top(tmp_path):
     verilate.lint("ps7_bench", [waived, *files], includes)
 
 
-def test_yosys_reads_bridge_and_top(tmp_path):
+@WITH_DMA
+def test_yosys_reads_bridge_and_top(tmp_path, with_dma):
     """No latch, no loop: `check -assert` with Yosys' own PS7 and BUFG."""
-    files = [
-        str(path) for path in ps7_bench.sources(tmp_path) if not path.stem.startswith(("xf_check", "ps7_"))
-    ]
+    given = ps7_bench.sources(tmp_path, with_dma)
+    files = [str(path) for path in given if not path.stem.startswith(("xf_check", "ps7_"))]
     script = [
         f"read_verilog -lib {ps7_bench.LIBRARY} {ps7_bench.LIBRARY.with_name('cells_sim.v')}",
         f"read_verilog -sv -defer -I{Path(files[0]).parent} {' '.join(files)}",

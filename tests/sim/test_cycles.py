@@ -24,7 +24,7 @@ from xnorforge.sim.cycles.record import least_depths
 FRAMES = 5
 PACES = [((0.0, 0.0), 0), ((0.5, 0.0), 1), ((0.0, 0.5), 2), ((0.3, 0.3), 3), ((0.1, 0.7), 4), ((0.7, 0.1), 5)]
 # Where ready comes and goes, or what another stream says decides: the model refuses them.
-WITHOUT = {"correlate": 25, "upsample": 11}
+WITHOUT = {"correlate": 25, "upsample": 11, "window": 21}
 OPS = {name: plugins.load("hw.ops", name).Op.examples() for name in plugins.names("hw.ops")}
 
 

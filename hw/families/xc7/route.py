@@ -19,7 +19,7 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
-from xnorforge.hw.routing import Border, DmaTop, Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import Border, HostTop, Routed, Router, Tool, ToolFailed
 from xnorforge.hw.shells import uart
 
 VARIABLE = "XNORFORGE_OPENXC7"
@@ -30,7 +30,11 @@ SOURCE = (
 PART = re.compile(r"(xc7([askz])\d+t?)(\w+)(-\d\w?)")
 FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
 DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
-PORTS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top, by the kind of shell
+PORTS = {
+    "uart": ("rxd", "txd", "lost"),
+    "dma": ("irq",),
+    "gp": ("irq",),
+}  # ports of the top, by the kind of shell
 BIT = f"{routing.TOP}.bit"
 
 
@@ -102,21 +106,24 @@ class Xc7(Router):
         head = HEAD.format(top=routing.TOP, mhz=f"{board.clock_mhz:g}")
         return head + uart.top_body(board, border, "~resets[0]")
 
-    def dma_top(self, board: Board, template_bits: int) -> DmaTop:
-        """The processor PS7 in front of the registers, and the DMA's bursts to its memory.
+    def host_top(self, board: Board, template_bits: int) -> HostTop:
+        """The processor PS7 in front of the registers, and the DMA's bursts, if any, to its memory.
 
         Raises:
             UserError: the part has no processor.
         """
         if _parsed(board.part)[1] != "z":
             raise UserError(
-                f'hw/boards/{board.name}/board.toml: [shell] kind = "dma" needs the processor of a Zynq, '
-                f'which {board.part} does not have; give kind = "uart".'
+                f'hw/boards/{board.name}/board.toml: [shell] kind = "{board.shell_kind}" needs the processor '
+                f'of a Zynq, which {board.part} does not have; give kind = "uart".'
             )
         from xnorforge.hw.shells import ps7  # it loads operators, which a build with nothing to do must not
 
-        about = f"DMA: frames in memory by S_AXI_HP0, registers at {ps7.BASE:#x} by M_AXI_GP0 (docs/shell.md)"
-        return DmaTop(ps7.ps7_top(routing.TOP, template_bits), ps7.ps7_sources(), ps7.INSTANCE, about)
+        with_dma = board.shell_kind == "dma"
+        frames = "DMA: frames in memory by S_AXI_HP0" if with_dma else "no DMA: frames word by word"
+        about = f"{frames}, registers at {ps7.BASE:#x} by M_AXI_GP0 (docs/shell.md)"
+        text = ps7.ps7_top(routing.TOP, template_bits, with_dma)
+        return HostTop(text, ps7.ps7_sources(with_dma), ps7.INSTANCE, about)
 
     def identity(self, board: Board) -> list[str]:
         """The content of the tools and the pins; the databases are known by path and size."""

@@ -168,7 +168,7 @@ def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
         found.append(declared["bitstream"])
         if boards.load(board).simulates_placed:
             found.append(declared["placed"])
-    if "generate" in following(backend) and boards.load(board).shell_kind == "dma":
+    if "generate" in following(backend) and boards.load(board).shell_kind != "uart":
         routed = tuple(stage.name for stage in found if stage.name == "bitstream")
         found.append(replace(declared["overlay"], inputs=(*declared["overlay"].inputs, *routed)))
     inputs = tuple(stage.name for stage in found)

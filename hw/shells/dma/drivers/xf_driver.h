@@ -25,11 +25,16 @@ enum {
   XF_WRITE_FAILED,    /* the same, to a write */
   XF_FRAME_FAILED,    /* the accelerator ended a frame at another beat */
   XF_BAD_DESCRIPTOR,  /* address not divided by 8, frames out of range, or queue full */
-  XF_BAD_TEMPLATE     /* the network has none, a bank other than 0 and 1, or a weight other than 0 and 1 */
+  XF_BAD_TEMPLATE,    /* the network has none, a bank other than 0 and 1, or a weight other than 0 and 1 */
+  XF_NO_ROOM,         /* without a DMA: a word was written without room */
+  XF_NO_WORD          /* without a DMA: a word was read where there was none */
 };
 
+#define XF_WITH_DMA 0x58465348u
+#define XF_WITHOUT_DMA 0x58464750u
+
 /* A frame: `beats` beats of `lanes` elements of `bits` bits, element 0 in the lowest; a beat lies in `slot`
- * bytes, a frame in `stride`, which 8 divides. */
+ * bytes, a frame in `stride`, which 8 divides, or 4 without a DMA. */
 typedef struct {
   uint32_t bytes, beats, lanes, bits, is_signed, slot, stride;
 } xf_frames;
@@ -44,6 +49,7 @@ typedef struct {
   uint64_t hash;
   xf_frames in, out;
   xf_template weights;
+  uint32_t shell; /* what the register at 0 holds: XF_WITH_DMA or XF_WITHOUT_DMA */
 } xf_network;
 
 /* Registers: memory-mapped at `registers`, or, where `read` is set, through two functions. `pause`, where it is
@@ -83,6 +89,11 @@ int xf_wait(const xf_device *device, uint32_t count);
 
 /* A batch from start to end, of a device that is idle. */
 int xf_run(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
+
+/* Of a shell without a DMA, in place of the four above: `frames` packed frames, one behind the other, word by word
+ * through a register; their answers to `answers`. After an error xf_reset makes the device ready again. */
+int xf_exchange(const xf_device *device, const xf_network *network, const uint8_t *packed, uint8_t *answers,
+                uint32_t frames);
 
 /* Where a read or write failed: the address of its burst. */
 uint64_t xf_error_address(const xf_device *device);

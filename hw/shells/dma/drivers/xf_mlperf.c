@@ -42,7 +42,11 @@ void th_load_tensor(void) {
 }
 
 void th_infer(void) {
-  if (state == XF_OK) state = xf_run(&device, place, place + XF_IN_STRIDE, 1);
+  if (state != XF_OK) return;
+  if (xf_the_network.shell == XF_WITH_DMA)
+    state = xf_run(&device, place, place + XF_IN_STRIDE, 1);
+  else
+    state = xf_exchange(&device, &xf_the_network, memory, memory + XF_IN_STRIDE, 1);
 }
 
 void th_results(void) {

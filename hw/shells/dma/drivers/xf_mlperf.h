@@ -12,7 +12,8 @@
 #include "xf_driver.h"
 
 /* Before the first th_ function: a device that is described by xf_network.h, and XF_MLPERF_BYTES of memory that
- * is not cached, for the host at `memory`, for the device at `address`; 8 divides both. Both stay in use.
+ * is not cached, for the host at `memory`, for the device at `address`; 8 divides both. Both stay in use. Without a DMA
+ * any memory will do, and `address` is not looked at.
  * Returns XF_OK or an error of xf_open. */
 int xf_mlperf_open(const xf_device *device, uint8_t *memory, uint64_t address);
 #define XF_MLPERF_BYTES (XF_IN_STRIDE + XF_OUT_STRIDE)

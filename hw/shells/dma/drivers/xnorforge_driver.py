@@ -37,6 +37,11 @@ REGISTERS = {
     "beats_out": 0x6C, "stalls_in": 0x70, "stalls_out": 0x74,
     "flags": 0x78,
 }  # fmt: skip
+# Of the shell without a bus master: words of frames and of answers go through the register `data`.
+GP_IDENTITY = 0x58464750
+GP_NAMES = ("id", "version", "hash_low", "hash_high", "in_bytes", "in_beats", "out_bytes", "out_beats",
+            "control", "status", "error", "frames_done")  # fmt: skip
+GP_REGISTERS = {**{name: REGISTERS[name] for name in GP_NAMES}, "cycles": 0x60, "data": 0x80}
 BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
 SOFT_RESET, CLEAR = 1, 2  # bits of `control`
 ANSWERS = {2: "SLVERR", 3: "DECERR"}
@@ -243,7 +248,8 @@ class LinuxBus(Bus):
         registers: a UIO device, as /dev/uio0, or /dev/mem.
         base: address of the registers; of a UIO device 0.
         size: bytes of the registers, of a network with a template twice the `window` of its description.
-        memory: name of the u-dma-buf device, opened with its O_SYNC, so that nothing is cached.
+        memory: name of the u-dma-buf device, opened with its O_SYNC, so that nothing is cached; None: there
+            is none, for a shell without a DMA.
         root: where dev/ and sys/ lie.
     """
 
@@ -251,13 +257,16 @@ class LinuxBus(Bus):
         self,
         registers="/dev/mem",
         base: int = 0x4000_0000,
-        memory: str = "udmabuf0",
+        memory: str | None = "udmabuf0",
         size: int = 4096,
         root="/",
     ):
         try:
             self.file = os.open(registers, os.O_RDWR | os.O_SYNC)
             self.words = np.frombuffer(mmap.mmap(self.file, size, offset=base), "<u4")
+            self.used, self.size = 0, 0
+            if memory is None:
+                return
             about = Path(root) / "sys/class/u-dma-buf" / memory
             self.address = int((about / "phys_addr").read_text(), 16)
             self.size = int((about / "size").read_text())
@@ -268,7 +277,6 @@ class LinuxBus(Bus):
                 f"Device: {error.filename or registers} cannot be opened ({error.strerror}); "
                 f"load u-dma-buf with {memory}, and run as root or with the rights to both."
             ) from error
-        self.used = 0
 
     def read(self, offset: int) -> int:
         return int(self.words[offset // 4])
@@ -371,7 +379,8 @@ class Accelerator:
     Args:
         description: `overlay.json`, or what is in it.
         bus: what `Device` opened.
-        batch: frames per descriptor; two batches are in memory at a time.
+        batch: frames per descriptor; two batches are in memory at a time. Without a DMA: frames that are
+            packed at a time.
         patience: seconds without an answer after which an error is raised.
 
     Raises:
@@ -383,30 +392,32 @@ class Accelerator:
             description = json.loads(Path(description).read_text())
         self.about, self.bus, self.patience = description, bus, patience
         self.into, self.out = Frames(description["input"]), Frames(description["output"])
+        self.dma = description["shell"]["id"] != GP_IDENTITY
+        self.registers = REGISTERS if self.dma else GP_REGISTERS
         self._look()
-        limits = self.get("limits")
-        self.batch = min(batch, (1 << (limits >> 16 & 0xFF)) - 1)
+        most = (1 << (self.get("limits") >> 16 & 0xFF)) - 1 if self.dma else batch
+        self.batch = min(batch, most)
         self.buffers = [
             (bus.allocate(self.batch * self.into.stride), bus.allocate(self.batch * self.out.stride))
-            for _ in range(2)
+            for _ in range(2 if self.dma else 0)
         ]
         self.reset()
 
     def get(self, name: str) -> int:
-        """A register by its name in REGISTERS."""
-        return self.bus.read(REGISTERS[name])
+        """A register by its name in REGISTERS, or GP_REGISTERS of a shell without a DMA."""
+        return self.bus.read(self.registers[name])
 
     def put(self, name: str, value: int) -> None:
-        """Set a register by its name in REGISTERS."""
-        self.bus.write(REGISTERS[name], value)
+        """Set a register by its name, as `get` has it."""
+        self.bus.write(self.registers[name], value)
 
     def _look(self) -> None:
         """Refuse a device that is not this network's."""
-        found = self.get("id")
-        if found != IDENTITY or self.get("version") >> 16 != VERSION >> 16:
+        found, own = self.get("id"), IDENTITY if self.dma else GP_IDENTITY
+        if found != own or self.get("version") >> 16 != VERSION >> 16:
             raise UserError(
                 f"Accelerator: there is no shell of version {VERSION >> 16} at the device's registers "
-                f"(identity {found:#010x}, expected {IDENTITY:#010x}); load this overlay's bitstream first."
+                f"(identity {found:#010x}, expected {own:#010x}); load this overlay's bitstream first."
             )
         name, wanted = self.about["net"], int(self.about["hash"], 16)
         loaded = self.get("hash_low") | self.get("hash_high") << 32
@@ -427,6 +438,7 @@ class Accelerator:
         """Stop what runs, wait until nothing is under way on the bus, and clear errors and counters."""
         self.put("control", SOFT_RESET)
         self._wait(lambda: not self.get("status") & RESETTING, "a soft reset does not end")
+        self.torn = False  # words of frames that nobody waits for any more may be in the device
 
     def integers(self, images) -> np.ndarray:
         """Images as the integers that the accelerator takes, (N, *shape), channels last.
@@ -501,6 +513,13 @@ class Accelerator:
             UserError: the DMA or the shell stopped with an error, or nothing comes any more.
         """
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
+        if not self.dma:
+            if bank or learn:
+                raise UserError(f"run: {self.about['net']} has no template; leave bank and learn out.")
+            for start in range(0, len(integers), self.batch):
+                part = self.into.pack(integers[start:][: self.batch])
+                answers[start:][: self.batch] = self.out.unpack(self._through_data(part))
+            return answers
         self.put("flags", int(bank) + 2 * int(learn))
         before, starts = self.get("batches"), range(0, len(integers), self.batch)
         for turn in range(len(starts) + 2 if len(starts) else 0):  # a batch runs while the next is packed
@@ -511,6 +530,32 @@ class Accelerator:
                 part = integers[starts[turn] :][: self.batch]
                 self._start(self.into.pack(part), *self.buffers[turn % 2])
         return answers
+
+    def _through_data(self, packed: np.ndarray) -> np.ndarray:
+        """The answers to packed frames, packed, word by word through the register `data`."""
+        if self.torn:
+            self.reset()
+        self.torn = True  # until all words are read
+        words = packed.reshape(-1).view("<u4").tolist()
+        found, sent, count = list[int](), 0, len(packed) * self.out.stride // 4
+
+        def moved() -> bool:
+            nonlocal sent
+            status = self.get("status")
+            if status & FAILED:
+                raise UserError(f"{self.failure()}; reset() makes it ready again.")
+            ready, room = min(status >> 16, count - len(found)), status >> 4 & 0xFFF
+            found.extend(self.get("data") for _ in range(ready))
+            part = words[sent : sent + room]
+            for word in part:
+                self.put("data", word)
+            sent += len(part)
+            return bool(ready or part)
+
+        while len(found) < count:
+            self._wait(moved, "no answer comes")
+        self.torn = False
+        return np.array(found, "<u4").view(np.uint8).reshape(len(packed), self.out.stride)
 
     def _collect(self, part: np.ndarray, buffer: Buffer) -> None:
         buffer.invalidate()
@@ -537,13 +582,16 @@ class Accelerator:
         """What stopped the shell, without a full stop."""
         error = self.get("error")
         code, answer = error & 15, ANSWERS.get(error >> 4 & 3, "an unknown answer")
-        where = self.get("error_low") | self.get("error_high") << 32
+        where = self.get("error_low") | self.get("error_high") << 32 if self.dma else 0
         done = f"after {self.get('frames_done')} frames"
         if code in (1, 2):
             what = ("reading frames", "writing answers")[code - 1]
             return f"DMA: {what} stopped {done}: the memory answered {answer} to the burst at {where:#x}"
         if code == 3:
             return f"Accelerator: it ended a frame at another beat than {self.out.beats} {done}"
+        if code in (5, 6):
+            what = ("a word was written without room", "a word was read where there was none")[code - 5]
+            return f"Accelerator: {what} {done}: another program uses the registers too"
         why = "8 does not divide an address, frames are out of range, or the queue is full"
         return f"DMA: a descriptor was refused {done}: {why}"
 
@@ -551,11 +599,10 @@ class Accelerator:
         limit = self.bus.now() + self.patience
         while not ready():
             if self.bus.now() > limit:
-                seen = ", ".join(f"{name} {self.get(name)}" for name in ("status", "beats_in", "beats_out"))
-                raise UserError(
-                    f"Accelerator: {what} within {self.patience:g} s ({seen}); see that clock and memory "
-                    "port run."
-                )
+                names = ("status", "beats_in", "beats_out") if self.dma else ("status", "frames_done")
+                seen = ", ".join(f"{name} {self.get(name)}" for name in names)
+                port = "clock and memory port run" if self.dma else "the clock runs"
+                raise UserError(f"Accelerator: {what} within {self.patience:g} s ({seen}); see that {port}.")
             self.bus.pause()
 
     def predict(self, images, bank: int = 0, learn: bool = False) -> np.ndarray:
@@ -574,7 +621,11 @@ class Accelerator:
         return np.moveaxis(scale * answers + bias, -1, 1)
 
     def counters(self) -> dict[str, int]:
-        """Cycles, beats and stalls since the last reset."""
+        """Cycles, beats and stalls since the last reset; without a DMA cycles, busy or not, modulo 2^32, and
+        frames.
+        """
+        if not self.dma:
+            return {name: self.get(name) for name in ("cycles", "frames_done")}
         names = ("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out")
         cycles = self.get("cycles_low") | self.get("cycles_high") << 32
         return {"cycles": cycles, **{name: self.get(name) for name in names}}

@@ -20,9 +20,14 @@ import numpy as np
 
 try:
     from xnorforge.core.errors import UserError
-    from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, SimBus
+    from xnorforge.hw.shells.dma.drivers.xnorforge_driver import (
+        GP_IDENTITY,
+        Accelerator,
+        Device,
+        SimBus,
+    )
 except ImportError:  # on a board, beside the driver
-    from xnorforge_driver import Accelerator, Device, SimBus, UserError  # type: ignore
+    from xnorforge_driver import GP_IDENTITY, Accelerator, Device, SimBus, UserError  # type: ignore
 
 SAMPLE = 0.01  # seconds between two looks at the power sensors
 
@@ -140,7 +145,9 @@ def _device(asked):
     if asked.device == "sim":
         return Device("sim", asked.library, "../rtl")
     if asked.device == "linux":
-        return Device("linux", asked.registers, asked.base)
+        shell = json.loads(Path("overlay.json").read_text())["shell"]["id"]
+        memory = None if shell == GP_IDENTITY else "udmabuf0"
+        return Device("linux", asked.registers, asked.base, memory)
     return Device("pynq", asked.bitstream, asked.base)
 
 
