@@ -242,7 +242,7 @@ def test_images_of_mnist_tfc_are_those_of_the_bit_simulator(tmp_path):
         images, scores = golden["images"][:150], golden["scores"][:150]
     simulator = BitSimulator(acc / "folded.onnx")
     answers = simulator.run(images)[simulator.ops[-1].name]
-    bus = Device("sim", shell_library(acc), acc / "rtl", memory=8, pause=0.1)
+    bus = Device("sim", shell_library(acc, level="-O1"), acc / "rtl", memory=8, pause=0.1)
     device = accelerator(acc, bus)
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
     print(f"{device.counters()['cycles'] / len(images):,.0f} cycles per frame")
