@@ -57,11 +57,8 @@ def package(network: str | None, asked: Request, prefix, acc: Path | None, out: 
     """Write NETWORK as a package for other flows, into out/<network>/<back end>-<board>/package/, once its
     RTL is simulated.
     """
-    from xnorforge.flows.package.sources import checked_prefix
     from xnorforge.pipeline import packaging
 
-    if prefix:
-        checked_prefix(prefix)
     if network and acc:
         raise UserError(f"package: give either {network} or --acc {acc}, not both.")
     if acc is not None:
@@ -70,6 +67,7 @@ def package(network: str | None, asked: Request, prefix, acc: Path | None, out: 
     if network:
         asked = builds.named(asked, network)
     builds.check(asked)
+    packaging.check_package(asked, prefix)
     builds.claim(asked)
     packaging.package_rtl(asked, out, prefix)
 

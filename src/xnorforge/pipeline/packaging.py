@@ -18,6 +18,13 @@ def package_rtl(asked: Request, out: Path | None, prefix: str | None, heard: boo
     Raises:
         UserError: the back end writes no RTL, the prefix is none, or as of `run.run_stages`.
     """
+    check_package(asked, prefix)
+    run.run_stages(asked, "sim", quiet=heard, heard=heard)
+    return write_from(asked.acc, out, prefix)
+
+
+def check_package(asked: Request, prefix: str | None) -> None:
+    """See that a package can be made; errors as of `package_rtl`, but for those of the stages."""
     from xnorforge.flows.package.sources import checked_prefix
 
     if prefix:
@@ -27,8 +34,6 @@ def package_rtl(asked: Request, out: Path | None, prefix: str | None, heard: boo
             f"package: BACKEND={asked.backend} writes a project for another tool and no RTL that could be "
             "packaged; give BACKEND=rtl, da4ml or auto."
         )
-    run.run_stages(asked, "sim", quiet=heard, heard=heard)
-    return write_from(asked.acc, out, prefix)
 
 
 def write_from(acc: Path, out: Path | None, prefix: str | None) -> Path:
