@@ -13,7 +13,9 @@ HW = Path(str(files("xnorforge.hw")))
 MODULES = {path.stem: path for path in sorted(HW.glob("*/**/*.sv"))}
 STREAMED = [name for name, path in MODULES.items() if re.search(r"\b[ms]\w*_?valid_[io]\b", path.read_text())]
 BODIES = {"xf_xnor_mvu": "xf_mvu", "xf_byte_mvu": "xf_mvu", "xf_int_mvu": "xf_mvu"}  # which states it all
-PASSED_ON = {"xf_shell_control": "its streams are those of two xf_fifo, which state it"}
+PASSED_ON = dict.fromkeys(
+    ("xf_shell_control", "xf_gp_shell"), "its streams are those of two xf_fifo, which state it"
+)
 INNER = {"xf_replay": "the unit around it stalls as a whole, so nothing of it is offered and not taken"}
 # Output registers, which state it for the module around them; that module counts the beats.
 OUTPUTS = {"xf_result", "xf_spare"}
