@@ -55,7 +55,7 @@ class Listener:
     def pass_on(self, name: str, line: str) -> None:
         """A line that a stage says, with its end."""
         with self._lock:
-            self._stages[name] = (self._stages[name][0], line.strip().removeprefix(name).strip())
+            self._stages[name] = (self._stages[name][0], line.strip().removeprefix(name).lstrip(": "))
             self._write(line)
 
     def look(self) -> None:

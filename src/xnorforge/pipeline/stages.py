@@ -48,8 +48,13 @@ class Stage:
         return self.call or f"{CALLS}:{self.name}"
 
     def checked(self) -> tuple[str, ...]:
-        """Outputs whose form can be looked at before another stage reads them."""
-        return tuple(name for name in self.outputs if name.endswith((".json", ".onnx", ".npz")))
+        """Outputs whose form can be looked at before another stage reads them; of JSON, the record."""
+        records = (f"{self.name}.json", "rtl.json")
+        return tuple(
+            name
+            for name in self.outputs
+            if name.endswith((".onnx", ".npz")) or name.rpartition("/")[2] in records
+        )
 
 
 _DATA, _COMPILER = ("XNORFORGE_DATA",), ("CXX",)
