@@ -92,6 +92,7 @@ def write_kind(kind: str, folder: Path) -> Path:
         bound = max(op.cycles() for op in ops)
         given["export"]["method"] = "group_net"
         given["sim"] |= {"interval": bound, "fifos": {"fifo_join0": 3}}
+        given["sim"]["model"] |= {"interval": bound, "fifos": {}}
         given["synth"] = cells_of(ops)
     acc = lay(folder, given)
     if kind == "group_net":
