@@ -38,7 +38,7 @@ CUT = {
 
 
 @dataclass(frozen=True)
-class Border:
+class TopPorts:
     """What of `xf_top` the shell joins to the line.
 
     Attributes:
@@ -188,7 +188,7 @@ class Router(ABC):
         return [tool for tool in self.tools if tool.path() is None]
 
     @abstractmethod
-    def top(self, board: Board, border: Border) -> str:
+    def top(self, board: Board, ports: TopPorts) -> str:
         """The Verilog of the module `TOP`: clock, shell, and `xf_top` as `ACCELERATOR`.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import Border, Router
+from xnorforge.hw.routing import Router, TopPorts
 from xnorforge.hw.shells import dma, uart
 from xnorforge.hw.shells.forms import FORMS
 
@@ -58,7 +58,7 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
             instance=top.instance,
             about=top.about,
         )
-    joined = Border(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
+    joined = TopPorts(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
     carried = "bytes of a frame in, bytes of its result out"
     if bits:
         carried = "frames and writes of templates in, answers out"

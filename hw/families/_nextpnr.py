@@ -14,7 +14,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
-from xnorforge.hw.routing import Border, Hop, LateNet, Routed, TimingPath, Tool
+from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath, Tool, TopPorts
 from xnorforge.hw.shells import uart
 
 PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
@@ -23,7 +23,7 @@ MOST_MHZ, STEPS = 400, 8  # highest clock that is tried, and parts of the oscill
 LATE = 5  # nets of a run that are kept
 
 
-def board_top(board: Board, pll: str, border: Border) -> str:
+def board_top(board: Board, pll: str, ports: TopPorts) -> str:
     """The Verilog of the top: a PLL, the shell of a serial line, the accelerator.
 
     Args:
@@ -34,7 +34,7 @@ def board_top(board: Board, pll: str, border: Border) -> str:
     lit = "~was_lost" if "lost" in low else "was_lost"
     source, mhz = f"{board.shell['clock_mhz']:g}", f"{board.clock_mhz:g}"
     head = HEAD.format(top=routing.TOP, pll=pll, source=source, mhz=mhz)
-    return head + uart.top_body(board, border, f"{pressed} | ~locked", lit)
+    return head + uart.top_body(board, ports, f"{pressed} | ~locked", lit)
 
 
 def pins(board: Board) -> Iterable[tuple[str, str, str]]:

@@ -15,7 +15,9 @@ from xnorforge.hw import boards, routing
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.gw2a import block_rams
 from xnorforge.hw.families.gw2a import route as gw2a
-from xnorforge.hw.routing import Routed
+from xnorforge.hw.routing import Routed, TopPorts
+
+ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
 
 PACKED = """Info: Device utilisation:
 Info: \t        TRELLIS_COMB: 90123/ 83640   107%
@@ -114,7 +116,7 @@ def test_the_clocks_of_a_search_are_made_by_the_pll_and_keep_the_baud_rate():
     for mhz in clocks:
         cycles = round(mhz * 1e6 / board.shell["baud"])
         assert abs(mhz * 1e6 / cycles / board.shell["baud"] - 1) < 0.02 and cycles >= 4
-        assert "u_pll" in router.top(replace(board, clock_mhz=mhz), 1, 1)
+        assert "u_pll" in router.top(replace(board, clock_mhz=mhz), ONE)
 
 
 def test_a_family_whose_clocks_cannot_be_searched_says_why():
@@ -138,12 +140,12 @@ def test_the_pll_of_a_gw2a_keeps_to_its_data_sheet():
 
 def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
     nano = boards.load("tangnano20k")
-    text = gw2a.ROUTER.top(nano, 1, 1)
+    text = gw2a.ROUTER.top(nano, ONE)
     assert "assign lost = ~was_lost;" in text and "reset | ~locked}" in text
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=DOWN;' in gw2a.pins(nano)
     low = replace(nano, shell=nano.shell | {"low": ["reset"]})
-    assert "~reset | ~locked}" in gw2a.ROUTER.top(low, 1, 1) and "assign lost = was_lost;" in gw2a.ROUTER.top(
-        low, 1, 1
+    assert "~reset | ~locked}" in gw2a.ROUTER.top(low, ONE) and "assign lost = was_lost;" in gw2a.ROUTER.top(
+        low, ONE
     )
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
 

@@ -12,7 +12,7 @@ from xnorforge.flows import synth
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, routing
 from xnorforge.hw.ops import base
-from xnorforge.hw.routing import Border
+from xnorforge.hw.routing import TopPorts
 
 ROOT = Path(__file__).parents[2]
 NAMES = families.names()
@@ -72,7 +72,7 @@ def test_every_board_with_a_shell_has_a_router_that_writes_its_top():
     for board in shown:
         router = routing.load(board.family)
         assert router is not None
-        text = router.top(board, Border(3, 1, 2))
+        text = router.top(board, TopPorts(3, 1, 2))
         assert f"module {routing.TOP} (" in text and f"xf_top {routing.ACCELERATOR} (" in text
         assert "wire [23:0] in_data;" in text and "wire [15:0] out_data;" in text
 

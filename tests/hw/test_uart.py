@@ -7,7 +7,7 @@ import pytest
 
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import Stream
-from xnorforge.hw.routing import Border
+from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, ports_header
@@ -123,7 +123,7 @@ def test_a_bit_takes_the_nearest_number_of_cycles(mhz, baud, clocks):
     board = boards.load("ulx3s")
     board = replace(board, clock_mhz=mhz, shell=board.shell | {"baud": baud})
     assert uart.clocks_per_bit(board) == clocks
-    assert f".Clocks({clocks})" in uart.top_body(board, Border(1, 1, 1), "1'b0")
+    assert f".Clocks({clocks})" in uart.top_body(board, TopPorts(1, 1, 1), "1'b0")
 
 
 def test_the_shell_passes_lint_without_a_warning():

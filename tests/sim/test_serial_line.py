@@ -16,6 +16,7 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.ops._loadable import loadable_of
+from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
@@ -106,9 +107,9 @@ class Built:
     device: Device
 
 
-def border_of(ops) -> uart.Border:
+def border_of(ops) -> TopPorts:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    return uart.Border(beat_bytes(source), source.beats, beat_bytes(sink), loadable_of(ops).address_bits)
+    return TopPorts(beat_bytes(source), source.beats, beat_bytes(sink), loadable_of(ops).address_bits)
 
 
 def requests_bench(ops) -> str:

