@@ -50,7 +50,7 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, copied):
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, copied):
     lowered(copied, tmp_path)
     proven = accelerated(tmp_path)
-    assert [check["mismatches"] for check in proven["checks"]] == [0, 0, 0, 0]
+    assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == proven["interval_bound"]
 
 
