@@ -92,7 +92,7 @@ def fold(
             taken = read_finn_folding(given, model, bounds, folding, target.part)
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
-        part = Part(*(target.capacity[name] for name in ("lut", "bram36", "dsp")))
+        part = Part(*(target.capacity[name] for name in RESOURCES))
         fixed = {
             name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()
         }
@@ -103,7 +103,7 @@ def fold(
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
         adders = "generate" in base.load(backend).stages
         ops = _searched(
-            bounds, target, aim, fixed, adders, lambda ops: with_fifos(_of_family(ops, target), depths)
+            bounds, target, part, aim, fixed, adders, lambda ops: with_fifos(_of_family(ops, target), depths)
         )
         _check_streams(ops)
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
@@ -148,6 +148,7 @@ def _of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
 def _searched(
     bounds: list[Bound],
     target: boards.Board,
+    part: Part,
     aim: Aim,
     fixed: dict,
     adders: bool,
@@ -158,7 +159,6 @@ def _searched(
     """
     if not aim.plain:
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
-    part = Part(*(target.capacity[name] for name in RESOURCES))
     try:
         ops = finish(search(bounds, aim.interval, part, fixed, adders))
     except TooFast:

@@ -26,10 +26,9 @@ def use_output_registers(module: dict[str, Any]) -> int:
     for block in [cell for cell in cells.values() if cell["type"] == BLOCK]:
         wide = any(_number(block["parameters"][f"DATA_WIDTH_{port}"]) == 36 for port in "AB")
         for ports, clock in [("AB", "B")] if wide else [("A", "A"), ("B", "B")]:
-            names = _registers(block, ports, clock, cells, loads)
+            names, enable = _registers(block, ports, clock, cells, loads)
             if not names:
                 continue
-            enable = _enable(cells[next(iter(names.values()))])
             for port in ports:
                 block["parameters"][f"REGMODE_{port}"] = "OUTREG"
                 block["connections"][f"OCE{port}"] = [enable]
@@ -45,26 +44,28 @@ def _registers(
     clock: str,
     cells: Mapping[str, Any],
     loads: Mapping[Bit, list[tuple[str, str]]],
-) -> dict[str, str]:
-    """{output of these ports: the register behind it}; empty where they cannot be taken."""
+) -> tuple[dict[str, str], Bit]:
+    """{output of these ports: the register behind it}, and their enable; empty where they cannot be taken."""
     pins, found = block["connections"], dict[str, str]()
     if any(
         block["parameters"][f"REGMODE_{port}"] != "NOREG" or pins[f"RST{port}"] != ["0"] for port in ports
     ):
-        return {}
+        return {}, "1"
     rising = block["parameters"].get(f"CLK{clock}MUX", f"CLK{clock}") == f"CLK{clock}"
-    edge = pins[f"CLK{clock}"], "CLK" if rising else "INV"
-    shared = set[tuple[Any, ...]]()
+    clocked = pins[f"CLK{clock}"][0], "CLK" if rising else "INV"
+    enables = set[Bit]()
     for output in (f"DO{port}{bit}" for port in ports for bit in range(18)):
         ends = loads.get(pins.get(output, ["x"])[0], [])
         if not ends:
             continue
         (name, pin), cell = ends[0], cells.get(ends[0][0], {})
         if len(ends) > 1 or pin != "DI" or cell["type"] != REGISTER or not _plain(cell):
-            return {}
-        shared.add((cell["connections"]["CLK"][0], cell["parameters"].get("CLKMUX", "CLK"), _enable(cell)))
+            return {}, "1"
+        if (cell["connections"]["CLK"][0], cell["parameters"].get("CLKMUX", "CLK")) != clocked:
+            return {}, "1"
+        enables.add(_enable(cell))
         found[output] = name
-    return found if len(shared) == 1 and next(iter(shared))[:2] == (edge[0][0], edge[1]) else {}
+    return (found, enables.pop()) if len(enables) == 1 else ({}, "1")
 
 
 def _plain(register: Mapping[str, Any]) -> bool:
