@@ -1,6 +1,5 @@
 """The shell without a bus master against the AXI4-Lite host of cocotbext-axi, made by others."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from xnorforge.hw.shells import gp
 
 sys.path.insert(0, str(Path(__file__).parent))
 import gp_shell_bench
-from test_shell import COCOTB, simulated
+from test_shell import COCOTB, broken_copy, checked_by_yosys, simulated
 
 LANES = range(len(gp_shell_bench.FORMS))
 CASES = [
@@ -41,17 +40,8 @@ def test_every_case_of_the_bench_was_looked_at(results):
 
 
 def test_yosys_reads_the_shell_as_well_as_verilator():
-    """No latch, no loop, nothing undriven: `check -assert` of the whole shell, of slots of every kind."""
-    files = [str(path) for path in gp.gp_sources() if not path.stem.startswith("xf_check")]
-    for into, out in gp_shell_bench.FORMS[:4]:
-        sizes = {"InBytes": into.bytes, "InBeats": into.beats, "OutBytes": out.bytes, "OutBeats": out.beats}
-        given = " ".join(f"-chparam {name} {value}" for name, value in sizes.items())
-        script = [f"read_verilog -sv -defer -I{Path(files[0]).parent} {' '.join(files)}",
-                  f"hierarchy -check -top xf_gp_shell {given}",
-                  "proc", "flatten", "check -assert"]  # fmt: skip
-        text = f"from pyosys import libyosys as y\nd = y.Design()\nfor p in {script!r}: y.run_pass(p, d)"
-        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    """Slots of every kind."""
+    checked_by_yosys(gp.gp_sources(), "xf_gp_shell", gp_shell_bench.FORMS[:4])
 
 
 # What is broken: (file, text, in its place). Assertions are off: the host alone has to see it.
@@ -76,9 +66,6 @@ BROKEN = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_shell_is_seen_by_the_host_of_others(tmp_path, name):
-    file, text, instead = BROKEN[name]
-    own = next(path for path in gp.gp_sources() if path.stem == file)
-    assert own.read_text().count(text) == 1
-    (tmp_path / own.name).write_text(own.read_text().replace(text, instead))
-    program = gp_shell_bench.build(tmp_path, COCOTB, {own.name: tmp_path / own.name}, checked=False)
+    copy = broken_copy(gp.gp_sources(), tmp_path, *BROKEN[name])
+    program = gp_shell_bench.build(tmp_path, COCOTB, copy, checked=False)
     assert any(simulated(tmp_path, program, failures=1, bench="gp_shell").values())

@@ -81,17 +81,30 @@ def test_every_case_of_the_bench_was_looked_at(results):
     assert sorted(results) == sorted(CASES)
 
 
-def test_yosys_reads_the_shell_as_well_as_verilator():
-    """No latch, no loop, nothing undriven: `check -assert` of the whole shell, of slots of every kind."""
-    files = [str(path) for path in dma.shell_sources() if not path.stem.startswith("xf_check")]
-    for into, out in shell_bench.FORMS[:4]:
+def checked_by_yosys(sources, top: str, forms) -> None:
+    """No latch, no loop, nothing undriven: `check -assert` of a whole shell for forms of its streams."""
+    files = [str(path) for path in sources if not path.stem.startswith("xf_check")]
+    for into, out in forms:
         sizes = {"InBytes": into.bytes, "InBeats": into.beats, "OutBytes": out.bytes, "OutBeats": out.beats}
         given = " ".join(f"-chparam {name} {value}" for name, value in sizes.items())
         script = [f"read_verilog -sv -defer -I{Path(files[0]).parent} {' '.join(files)}",
-                  f"hierarchy -check -top xf_shell {given}", "proc", "flatten", "check -assert"]  # fmt: skip
+                  f"hierarchy -check -top {top} {given}", "proc", "flatten", "check -assert"]  # fmt: skip
         text = f"from pyosys import libyosys as y\nd = y.Design()\nfor p in {script!r}: y.run_pass(p, d)"
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
         assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+
+
+def broken_copy(sources, folder: Path, file: str, text: str, instead: str) -> dict[str, Path]:
+    """{name: a copy of one of the sources with another text in it}."""
+    own = next(path for path in sources if path.stem == file)
+    assert own.read_text().count(text) == 1
+    (folder / own.name).write_text(own.read_text().replace(text, instead))
+    return {own.name: folder / own.name}
+
+
+def test_yosys_reads_the_shell_as_well_as_verilator():
+    """Slots of every kind."""
+    checked_by_yosys(dma.shell_sources(), "xf_shell", shell_bench.FORMS[:4])
 
 
 # What is broken: (file, text, in its place). Assertions are off: memory and host alone have to see it.
@@ -130,9 +143,6 @@ BROKEN = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_shell_is_seen_by_the_memory_and_the_host_of_others(tmp_path, name):
-    file, text, instead = BROKEN[name]
-    own = next(path for path in dma.shell_sources() if path.stem == file)
-    assert own.read_text().count(text) == 1
-    (tmp_path / own.name).write_text(own.read_text().replace(text, instead))
-    program = shell_bench.build(tmp_path, COCOTB, {own.name: tmp_path / own.name}, checked=False)
+    copy = broken_copy(dma.shell_sources(), tmp_path, *BROKEN[name])
+    program = shell_bench.build(tmp_path, COCOTB, copy, checked=False)
     assert any(simulated(tmp_path, program, failures=1).values())

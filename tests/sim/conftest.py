@@ -1,4 +1,6 @@
-"""A small operator of our own, so that the simulator is tested without the library: each element plus one."""
+"""A small operator of our own, so that the simulator is tested without the library: each element plus one.
+And what tests of the drivers share.
+"""
 
 import numpy as np
 import pytest
@@ -6,7 +8,9 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.sim.shell import shell_library
 
 SOURCE = """// SPDX-License-Identifier: Apache-2.0
 module test_add #(
@@ -134,3 +138,17 @@ def chain(ops):
 def chain_fixture():
     """Make a folded graph of operators."""
     return chain
+
+
+@pytest.fixture(scope="module")
+def library(acc):
+    """The verilated shell of the network `acc` of a module, assertions on."""
+    return shell_library(acc, level="-O1")
+
+
+@pytest.fixture(scope="module")
+def expected(acc):
+    """Images uint8 (N, 3, 4, 4), and what the contract of the operators makes of them."""
+    images = np.random.default_rng(3).integers(0, 256, (40, 3, 4, 4)).astype(np.uint8)
+    ops = graph.operators(acc / "folded.onnx")
+    return images, graph.execute(ops, images)[ops[-1].name]

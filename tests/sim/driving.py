@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,23 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
-from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
 
 SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
+
+
+@contextmanager
+def simulations(library: Path, rtl: Path, **always):
+    """Open simulations with options of SimBus, beside those of all; they are closed at the end."""
+    opened = []
+
+    def opener(**options):
+        opened.append(Device("sim", library, rtl, **always, **options))
+        return opened[-1]
+
+    yield opener
+    for bus in opened:
+        bus.close()
 
 
 def small_network(net: Path, chain) -> Path:

@@ -15,7 +15,6 @@ from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.overlay import write_overlay
-from xnorforge.hw import graph
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
@@ -25,7 +24,7 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import BIAS, SCALE, accelerator, bit_file, c_program, script_of, small_network
+from driving import BIAS, SCALE, accelerator, bit_file, c_program, script_of, simulations, small_network
 
 FRAMES = 4  # in most tests: the simulation is the price
 
@@ -38,32 +37,10 @@ def acc(tmp_path_factory, chain):
     return acc
 
 
-@pytest.fixture(scope="module")
-def library(acc):
-    """The verilated shell, assertions on."""
-    return shell_library(acc, level="-O1")
-
-
 @pytest.fixture
 def open_sim(acc, library):
-    """Open the simulation with options of SimBus; all are closed at the end."""
-    opened = []
-
-    def opener(**options):
-        opened.append(Device("sim", library, acc / "rtl", **options))
-        return opened[-1]
-
-    yield opener
-    for bus in opened:
-        bus.close()
-
-
-@pytest.fixture(scope="module")
-def expected(acc):
-    """Images uint8 (N, 3, 4, 4), and what the contract of the operators makes of them."""
-    images = np.random.default_rng(3).integers(0, 256, (40, 3, 4, 4)).astype(np.uint8)
-    ops = graph.operators(acc / "folded.onnx")
-    return images, graph.execute(ops, images)[ops[-1].name]
+    with simulations(library, acc / "rtl") as opener:
+        yield opener
 
 
 @pytest.mark.parametrize(("batch", "pause", "count"), [(64, 0.0, 4), (3, 0.0, 8), (1, 0.3, 4), (4, 0.6, 10)])

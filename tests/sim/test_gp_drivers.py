@@ -13,7 +13,7 @@ import pytest
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.overlay import write_overlay
-from xnorforge.hw import boards, graph
+from xnorforge.hw import boards
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
 from xnorforge.hw.shells.dma.drivers.xnorforge_measure import measure
@@ -23,7 +23,7 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import BIAS, SCALE, accelerator, c_program, small_network
+from driving import BIAS, SCALE, accelerator, c_program, simulations, small_network
 
 ROOT = Path(boards.__file__).parent
 FULL = "the registers too; reset() makes it ready again."
@@ -54,31 +54,10 @@ def acc(tmp_path_factory, chain):
     return acc
 
 
-@pytest.fixture(scope="module")
-def library(acc):
-    """The verilated shell, assertions on."""
-    return shell_library(acc, level="-O1")
-
-
 @pytest.fixture
 def open_sim(acc, library):
-    opened = []
-
-    def opener(**options):
-        opened.append(Device("sim", library, acc / "rtl", memory=8, **options))
-        return opened[-1]
-
-    yield opener
-    for bus in opened:
-        bus.close()
-
-
-@pytest.fixture(scope="module")
-def expected(acc):
-    """Images uint8 (N, 3, 4, 4), and what the contract of the operators makes of them."""
-    images = np.random.default_rng(3).integers(0, 256, (40, 3, 4, 4)).astype(np.uint8)
-    ops = graph.operators(acc / "folded.onnx")
-    return images, graph.execute(ops, images)[ops[-1].name]
+    with simulations(library, acc / "rtl", memory=8) as opener:
+        yield opener
 
 
 @pytest.mark.parametrize(("batch", "pause", "count"), [(64, 0.0, 40), (3, 0.0, 8), (1, 0.3, 4), (8, 0.6, 20)])

@@ -16,7 +16,6 @@ from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers import xnorforge_measure
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
-from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import BIAS, SCALE, accelerator, c_program, small_network
@@ -57,11 +56,6 @@ def acc(tmp_path_factory, chain):
     acc = small_network(tmp_path_factory.mktemp("net"), chain)
     write_overlay(acc, acc.parent)
     return acc
-
-
-@pytest.fixture(scope="module")
-def library(acc):
-    return shell_library(acc, level="-O1")
 
 
 def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:
