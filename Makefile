@@ -22,10 +22,11 @@ INTERVAL ?=#                initiation interval to reach, in cycles per frame (d
 FPS      ?=#                frames per second to reach instead of an interval, or max: as many as the limits allow
 LUT      ?=#                the most LUTs of the folding, by the cost model, as LUT=60% or LUT=4500
 BRAM     ?=#                the same of block RAMs
+LATENCY  ?=#                the longest a frame may take from its first beat to its last, in cycles or as 500us, by the cost models
 SPARE    ?=#                lut, bram or dsp: the folding with the least of it (default: the least of the part in all)
 APPROXIMATE ?=#             1: round sums of branches of more than 24 bits; the report says what that changes
 OUTPUT   ?= scores#         of a map: all scores, or labels, only the index of each cell's largest score
-BUILT    ?= 0#              make explore: points that are synthesised too
+BUILT    ?= 0#              make explore: points that are simulated and synthesised too
 FOLDING  ?=#                JSON {operator: {pe, simd, rom, starts, depth of input FIFO}}, or a folding file of FINN's; the rest is searched
 IMAGES   ?= 100#            images simulated in RTL without stalls (2 or more)
 STALLED  ?= 20#             how many of these again with random stalls (back-pressure)
@@ -62,7 +63,7 @@ MAKEFLAGS += --no-print-directory
 STAGES := export lower fold generate hls sim synth netlist bitstream placed overlay report
 .PHONY: help doctor build train train-float twin demo package compare explain gallery tradeoff explore compare-gpu $(STAGES) test test-full lint bench clean distclean $(STAGES:%=clean_%)
 
-VARIABLES := NET TASK DATA METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL FPS LUT BRAM SPARE APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES BUILT \
+VARIABLES := NET TASK DATA METHOD BOARD BACKEND WEIGHTS MODEL SCALE INPUT IMAGES_FROM LABELS INTERVAL FPS LUT BRAM LATENCY SPARE APPROXIMATE OUTPUT FOLDING IMAGES STALLED WAVES BUILT \
 	EPOCHS SEED SET LR RECIPE INIT GUIDE THREADS IMAGE VIDEO BOX GIF PREFIX METHODS SEEDS FREQ PNR LAYER BASE RULES PLACED_IMAGES JOBS PYTHON XNORFORGE_DATA
 # What was given, and which of it on the command line; any other name there is taken for a misspelling.
 GIVEN  := $(foreach v,$(VARIABLES),$(if $(filter-out file undefined,$(firstword $(origin $v))),$v))
@@ -90,7 +91,7 @@ PICTURES := $(if $(filter DATA,$(ASKED)),--data "$$DATA")
 # The options of a build; an empty one counts as not given.
 BUILD := $(if $(filter NET,$(GIVEN)),--net "$$NET") --task "$$TASK" $(PICTURES) --method "$$METHOD" --board "$$BOARD" --backend "$$BACKEND" \
 	--weights "$$WEIGHTS" --model "$$MODEL" --scale "$$SCALE" --input "$$INPUT" --images-from "$$IMAGES_FROM" --labels "$$LABELS" \
-	--interval "$$INTERVAL" --fps "$$FPS" --lut "$$LUT" --bram "$$BRAM" --spare "$$SPARE" $(if $(APPROXIMATE),--approximate) \
+	--interval "$$INTERVAL" --fps "$$FPS" --lut "$$LUT" --bram "$$BRAM" --latency "$$LATENCY" --spare "$$SPARE" $(if $(APPROXIMATE),--approximate) \
 	--output "$$OUTPUT" --folding "$$FOLDING" --images "$$IMAGES" --stalled "$$STALLED" $(if $(WAVES),--waves) \
 	--pnr "$$PNR" --freq "$$FREQ" $(if $(filter SEEDS,$(GIVEN)),--seeds "$$SEEDS") --placed-images "$$PLACED_IMAGES"
 WHICH := $(if $(filter NET,$(GIVEN)),"$$NET","") --task "$$TASK"

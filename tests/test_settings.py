@@ -21,7 +21,7 @@ ASKED = [
         "images_from": "x",
     },
     {"model": "a.onnx", "task": "segment", "approximate": True, "output": "labels", "stalled": "2"},
-    {"fps": "max", "lut": "60%", "bram": "50%", "spare": "bram"},
+    {"fps": "max", "lut": "60%", "bram": "50%", "latency": "500us", "spare": "bram"},
     {"net": "mnist-cnn", "weights": "out/mnist-cnn/train", "folding": "f.json", "backend": "auto"},
 ]
 

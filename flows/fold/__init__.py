@@ -62,8 +62,8 @@ def fold(
         output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
             else.
         fps: frames per second to reach at the board's clock, in place of `interval`; "max": as many as fit.
-        limits: {"lut", "bram", "dsp"}: the most that may be taken, "60%" of the part or a number, by the cost
-            model.
+        limits: {"lut", "bram", "dsp"}: the most that may be taken, "60%" of the part or a number, and
+            "latency", cycles or "500us" of a frame, by the cost models.
         spare: "lut", "bram" or "dsp": take the least of this; None: the least of the part in all.
 
     Returns:

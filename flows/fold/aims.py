@@ -7,6 +7,7 @@ chosen, or the request refused with what binds, what could be reached, and what 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import Bound
@@ -20,6 +21,8 @@ from xnorforge.flows.fold.fronts import (
     front_of,
     options_of,
 )
+from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Part, checked_folding
 from xnorforge.hw import families
 from xnorforge.hw.boards import Board
@@ -36,7 +39,8 @@ class Aim:
     Attributes:
         interval: cycles per frame that no operator may exceed; with `fps` "max" where the search begins.
         fps: "max": the smallest interval within the limits; else "".
-        limits: {"lut", "bram", "dsp": "60%" of the part or a number in the part's own units}.
+        limits: {"lut", "bram", "dsp": "60%" of the part or a number in the part's own units; "latency":
+            cycles, or "500us"}.
         spare: the resource of which the least is taken, "lut", "bram" or "dsp"; "": the least of the part,
             shares of all added up.
     """
@@ -65,6 +69,13 @@ def interval_of(fps: str, clock_mhz: float) -> int:
             "the board's clock; ask for fewer."
         )
     return interval
+
+
+def cycles_of(latency: str, clock_mhz: float) -> float:
+    """A latency in cycles of a clock, of "51840" cycles or "518.4us"."""
+    if latency.endswith("us"):
+        return float(latency.removesuffix("us")) * clock_mhz
+    return float(latency)
 
 
 class Search:
@@ -97,11 +108,14 @@ class Search:
         self.fastest, self.slowest_name = fastest(self.options, [b.name for b in bounds], self.given)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:
-        """The most of each of `RESOURCES`, as capacities count them; the part's capacity where nothing is
-        asked.
+        """The most of each of `RESOURCES`, as capacities count them, the part's capacity where nothing is
+        asked; and of "latency", in cycles.
         """
         found = {name: float(self.board.capacity[name]) for name in RESOURCES}
+        found["latency"] = cycles_of(asked.get("latency", "inf"), self.board.clock_mhz)
         for word, text in asked.items():
+            if word == "latency":
+                continue
             name = SPARE[word]
             if text.endswith("%"):
                 found[name] *= float(text[:-1]) / 100
@@ -137,17 +151,27 @@ class Search:
             found = front_of(self.options, interval, most, self.given)
             if not found:
                 return None
-            ops = self.finish(min(found, key=lambda choice: self.price(choice, spare)).operators())
+            choice = min(found, key=lambda choice: self.price(choice, spare))
+            choice, latency = self._quicker(choice, most, spare)
+            if latency > most["latency"]:
+                return None
+            ops = self.finish(choice.operators())
+            late = max(0.0, frame_latency(ops) - limits["latency"])  # FIFOs came in between
             taken = amounts_of(ops)
             over = {
                 name: taken[name] - limits[name]
                 for name in RESOURCES
                 if taken[name] > limits[name] + ROUNDING
             }
-            if not over:
+            if not over and not late:
                 return ops
-            most = {name: most[name] - over.get(name, 0) for name in RESOURCES}
+            most = {name: most[name] - over.get(name, 0) for name in RESOURCES} | {
+                "latency": most["latency"] - late
+            }
         return None
+
+    def _quicker(self, choice: Choice, limits: dict[str, float], spare: str) -> tuple[Choice, int]:
+        return quicker(choice, self.options, limits, lambda one: self.price(one, spare)[0], self.given)
 
     def price(self, choice: Choice, spare: str = "") -> tuple[float, float]:
         """What the least is taken of."""
@@ -185,6 +209,13 @@ class Search:
         )
 
     def _too_small(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
+        least = self._least_latency(interval, limits, spare)
+        if least:
+            return UserError(
+                f"{self.board.name}: at {self.rate(interval)} with {self.text(limits)} a frame takes "
+                f"{least:,} cycles or more from its first beat to its last, {limits['latency']:,.0f} were "
+                f"asked for; ask for a latency of {least:,}, a shorter interval or more of the part."
+            )
         slower = [one for one in self.intervals() if one > interval]
         near = self._bisect(slower, limits, spare)
         advice = "no slower folding does; raise the limit or pick another board"
@@ -194,6 +225,12 @@ class Search:
             f"{self.board.name}: {self.rate(interval)} cannot be met with {self.text(limits)}: "
             f"{self._binding(interval, limits)}; {advice}."
         )
+
+    def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> int:
+        """The least latency that was found; 0 where it is not the latency that binds."""
+        found = front_of(self.options, interval, limits, self.given) if limits["latency"] < inf else []
+        choice = min(found, key=lambda choice: self.price(choice, spare), default=None)
+        return self._quicker(choice, {**limits, "latency": 0}, spare)[1] if choice else 0
 
     def _binding(self, interval: int, limits: dict[str, float]) -> str:
         """What the least of one resource is within the limit of the other, by the cost model."""

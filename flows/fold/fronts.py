@@ -97,7 +97,7 @@ def front_of(
         The choices by rising BRAM36; empty where none keeps the limits.
     """
     most = np.array([limits[name] + ROUNDING for name in RESOURCES])
-    joins = _Joins()
+    joins = Joins()
     # {lanes of the open tensors: (amounts (n, 3), their streams, where each row came from)}
     best: dict[tuple, tuple[np.ndarray, dict[str, Stream], list]] = {(): (np.zeros((1, 3)), {}, [None])}
     for some in options:
@@ -137,7 +137,7 @@ def front_of(
     ]
 
 
-class _Joins:
+class Joins:
     """What the width converters in front of an operator take."""
 
     def __init__(self) -> None:
@@ -159,6 +159,18 @@ class _Joins:
                 return None
             total = total + amounts
         return total
+
+    def total(self, options: Iterable[Option]) -> dict[str, float] | None:
+        """Amounts of a folded graph by its options in order; None where no converter joins two of them."""
+        streams: dict[str, Stream] = {}
+        total = np.zeros(3)
+        for option in options:
+            between = self.between(streams, option.takes)
+            if between is None:
+                return None
+            total = total + np.array(option.amounts) + between
+            streams |= option.gives
+        return dict(zip(RESOURCES, map(float, total)))
 
 
 def _amounts(ops: list[HwOp]) -> tuple[float, ...]:

@@ -159,6 +159,19 @@ class HwOp(CustomOp):
     def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
         super().__init__(onnx_node, onnx_opset_version)
         self.arrays_of = arrays_of or {}
+        self._read: dict[str, Any] = {}  # attributes by name: the search reads them a million times
+
+    def get_nodeattr(self, name: str) -> Any:
+        """An attribute of the node, its default where the node has none; read from the node once."""
+        if name not in self._read:
+            self._read[name] = super().get_nodeattr(name)
+        value = self._read[name]
+        return list(value) if isinstance(value, list) else value
+
+    def set_nodeattr(self, name: str, value: Any) -> None:
+        """Set an attribute of the node."""
+        super().set_nodeattr(name, value)
+        self._read.pop(name, None)
 
     @classmethod
     def make(cls, name: str = "dut", arrays: Mapping[str, Any] | None = None, **attributes: Any) -> "HwOp":

@@ -17,8 +17,8 @@ from xnorforge.pipeline.request import Request
 OF_NETWORK = ("method", "weights", "data")
 OF_FILE = ("scale", "input_format")
 OPTIONS = (
-    *OF_NETWORK, *OF_FILE, "backend", "interval", "fps", "lut", "bram", "spare", "approximate", "output",
-    "folding", "frames", "stalled", "waves", "pnr", "jobs",
+    *OF_NETWORK, *OF_FILE, "backend", "interval", "fps", "lut", "bram", "latency", "spare", "approximate",
+    "output", "folding", "frames", "stalled", "waves", "pnr", "jobs",
 )  # fmt: skip
 
 

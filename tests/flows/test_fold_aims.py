@@ -14,7 +14,8 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold, fronts
-from xnorforge.flows.fold.aims import Search, amounts_of, interval_of
+from xnorforge.flows.fold.aims import Aim, Search, amounts_of, interval_of
+from xnorforge.flows.fold.latency import frame_latency
 from xnorforge.flows.fold.search import converters
 from xnorforge.flows.lower import emit
 from xnorforge.flows.report import provenance
@@ -197,3 +198,28 @@ def test_a_rate_or_limit_that_is_none_is_refused_before_anything_is_built(given)
         request.aims(request.Request(**{name.lower(): value}))
     with pytest.raises(UserError, match=r"^FPS: INTERVAL is given too; give one of the two\.$"):
         request.aims(request.Request(fps="max", interval=3))
+
+
+def test_a_latency_is_kept_by_faster_operators_behind_one_another(chains):
+    """Two dense layers, each as slow as the interval allows: the second begins when the first has ended, so
+    half the latency is had by twice the lanes; and what cannot be had is refused with what can.
+    """
+    search = Search(tiny(chains, 3), BOARD)
+    slow = search.chosen(Aim(24, limits={"latency": "inf"}))
+    least = int(
+        re.search(r"takes ([\d,]+) cycles", refusal(search, Aim(24, limits={"latency": "1"}))).group(1)
+    )
+    assert least < frame_latency(slow)
+    for asked in range(least, frame_latency(slow) + 1):
+        ops = search.chosen(Aim(24, limits={"latency": str(asked)}))
+        assert frame_latency(ops) <= asked and max(op.cycles() for op in ops) <= 24
+    same = search.chosen(Aim(24, limits={"latency": f"{frame_latency(slow) / BOARD.clock_mhz}us"}))
+    assert amounts_of(same) == amounts_of(slow)
+    assert "a shorter interval" in refusal(search, Aim(24, limits={"latency": str(least - 1)}))
+
+
+def refusal(search, aim):
+    """The words of a refusal."""
+    with pytest.raises(UserError) as refused:
+        search.chosen(aim)
+    return str(refused.value)

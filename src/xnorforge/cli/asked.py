@@ -47,6 +47,7 @@ OPTIONS = (
     click.option("--fps", help="Frames per second to reach instead of an interval, or max."),
     click.option("--lut", help="The most LUTs the folding may take, by the cost model: 60% or a number."),
     click.option("--bram", help="The same of block RAMs."),
+    click.option("--latency", help="The longest a frame may take from first to last beat: cycles or 500us."),
     click.option("--spare", help="Take the least of lut, bram or dsp.  [default: the least of the part]"),
     click.option(
         "--approximate",

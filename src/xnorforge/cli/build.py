@@ -131,6 +131,7 @@ def lower(net_dir, approximate) -> None:
 @click.option("--fps", help="Frames per second to reach instead of an interval, or max.")
 @click.option("--lut", help="The most LUTs it may take, by the cost model: 60% or a number.")
 @click.option("--bram", help="The same of block RAMs.")
+@click.option("--latency", help="The longest a frame may take from first to last beat: cycles or 500us.")
 @click.option("--spare", type=click.Choice(request.SPARE), help="Take the least of this.")
 @click.option(
     "--folding", type=FILE, help="JSON {operator: {pe, simd, depth of input FIFO}}; the rest is searched."
@@ -152,7 +153,7 @@ def lower(net_dir, approximate) -> None:
 @with_json
 def fold(net_dir, out, **options) -> None:
     """Choose folding (pe, simd) and FIFO depths of the network in NET_DIR for a board."""
-    request.aims(Request(**{name: options[name] for name in ("interval", "fps", "lut", "bram")}))
+    request.aims(Request(**{name: options[name] for name in ("interval", "fps", *request.LIMITS)}))
     one("fold", net_dir, out, **options)
 
 

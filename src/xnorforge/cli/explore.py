@@ -11,13 +11,17 @@ from xnorforge.cli.main import cli
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.progress import say
 from xnorforge.pipeline import run
-from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.request import LIMITS, Request
 
 
 @cli.command(short_help="All foldings worth having on a board: table, CSV, plot.")
 @builds.options
 @click.option(
-    "--built", type=click.IntRange(0), default=0, show_default=True, help="Points to synthesise too."
+    "--built",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Points to simulate, synthesise.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped at a time.")
 @click.option("--print-jobs", is_flag=True, help="Print a command line per point, for a queue.")
@@ -35,6 +39,7 @@ def explore(asked: Request, built: int, jobs: int, print_jobs: bool) -> None:
         given = {"board": asked.board, "backend": "rtl", "interval": None, "output": asked.output}
         one("fold", asked.net_dir, acc, folding=str(folding), **given)
         one("generate", asked.net_dir, acc)
+        one("sim", asked.net_dir, acc, images=asked.images, stalled=asked.stalled, waves=False)
         one("synth", asked.net_dir, acc, jobs=jobs)
         return read_json(acc / "synth.json")
 
@@ -42,7 +47,7 @@ def explore(asked: Request, built: int, jobs: int, print_jobs: bool) -> None:
         asked.net_dir,
         asked.board,
         asked.output,
-        {name: most for name, most in (("lut", asked.lut), ("bram", asked.bram)) if most},
+        {name: getattr(asked, name) for name in LIMITS if getattr(asked, name)},
         asked.interval,
     )
     points = study.explore(wanted, builds.command(asked), built, build)

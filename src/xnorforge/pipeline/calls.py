@@ -93,12 +93,13 @@ def fold(
     fps=None,
     lut=None,
     bram=None,
+    latency=None,
     spare=None,
 ) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
 
-    limits = {name: most for name, most in (("lut", lut), ("bram", bram)) if most}
+    limits = {name: most for name, most in (("lut", lut), ("bram", bram), ("latency", latency)) if most}
     record = fold(
         net_dir, board, acc, interval, folding and Path(folding), backend, output, fps, limits, spare
     )

@@ -21,6 +21,7 @@ from xnorforge.sw.training import runs
 NET = "mnist-cnn"
 OUTPUTS = ("scores", "labels")
 SPARE = ("lut", "bram", "dsp")
+LIMITS = ("lut", "bram", "latency")  # that a folding keeps
 PNR = ("auto", "off")
 FREQ = ("board", "search")
 SEEDS = (1, 2, 3)
@@ -59,6 +60,7 @@ class Request:
         interval: initiation interval to reach, in cycles per frame; None takes the network's or the board's.
         fps: frames per second to reach in its place, a number or "max".
         lut, bram: the most that the folding may take of the part, "60%" or a number, by the cost model.
+        latency: the longest that a frame may take from its first beat to its last, cycles or "500us".
         spare: the resource of which it takes the least, "lut", "bram" or "dsp"; None: the least in all.
         approximate: round sums of branches of more than 24 bits.
         output: "scores", or "labels" of a map.
@@ -91,6 +93,7 @@ class Request:
     fps: str | None = None
     lut: str | None = None
     bram: str | None = None
+    latency: str | None = None
     spare: str | None = None
     approximate: bool = False
     output: str = "scores"
@@ -268,9 +271,11 @@ def aims(asked: Request) -> None:
         ("FPS", asked.fps, "FPS=3000 or FPS=max"),
         ("LUT", asked.lut, "LUT=60% or LUT=4500"),
         ("BRAM", asked.bram, "BRAM=50% or BRAM=73"),
+        ("LATENCY", asked.latency, "LATENCY=50000, cycles, or LATENCY=500us"),
     ):
-        share = kind != "FPS" and str(given).endswith("%")
-        number = str(given).removesuffix("%") if share else given
+        share = kind in ("LUT", "BRAM") and str(given).endswith("%")
+        unit = "%" if share else "us" if kind == "LATENCY" else ""
+        number = given and given.removesuffix(unit)
         if number is None or (given == "max" and kind == "FPS"):
             continue
         if not _is(float, number) or not 0 < float(number) < (100.000001 if share else float("inf")):

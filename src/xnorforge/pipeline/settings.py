@@ -20,8 +20,8 @@ from xnorforge.pipeline.request import Request
 
 NAME = "build.toml"
 SAME = (
-    "board", "backend", "interval", "fps", "lut", "bram", "spare", "approximate", "output", "folding",
-    "images", "stalled", "waves", "pnr", "freq", "placed_images",
+    "board", "backend", "interval", "fps", "lut", "bram", "latency", "spare", "approximate", "output",
+    "folding", "images", "stalled", "waves", "pnr", "freq", "placed_images",
 )  # fmt: skip
 OF_NETWORK = ("net", "method", "weights", "data")
 OF_FILE = ("model", "scale", "input", "images_from", "labels", "task")

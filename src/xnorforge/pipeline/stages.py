@@ -83,7 +83,7 @@ STAGES = (
         "fold",
         ("export", "lower"),
         ("acc/fold.json", "acc/folded.onnx"),
-        ("board", "backend", "interval", "folding", "output", "fps", "lut", "bram", "spare"),
+        ("board", "backend", "interval", "folding", "output", "fps", "lut", "bram", "latency", "spare"),
     ),
     Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
     Stage(

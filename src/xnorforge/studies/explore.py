@@ -3,7 +3,7 @@ models; and of some points what synthesis counts.
 
     out/<net>/explore-<board>/point_<nn>.json    the folding of each point, for FOLDING=
     out/<net>/explore-<board>/front.csv, .md, .svg, .png
-    out/<net>/point_<nn>-<board>/                accelerators of the points that were built, up to synth
+    out/<net>/point_<nn>-<board>/                the points that were built: simulated, synthesised
 """
 
 import json
@@ -19,8 +19,9 @@ from xnorforge.core.artifacts import whole, write_csv
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Search, amounts_of
-from xnorforge.flows.fold.fronts import RESOURCES, front_of
+from xnorforge.flows.fold.fronts import RESOURCES, Choice, front_of
 from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.quicker import quicker
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
@@ -54,7 +55,7 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
 
     Args:
         search: the graph on its board.
-        asked: limits as `Search.limits` takes them.
+        asked: limits as `Search.limits` takes them; of the latency, foldings that keep it are looked for.
         extra: an interval that is looked at beside those on the way from the fastest to 64 times as long.
 
     Returns:
@@ -68,14 +69,20 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
     for interval in intervals:
         choices = front_of(search.options, interval, limits, search.given)
         for worth in WORTH if choices else ():
-            best = min(choices, key=lambda one, w=worth: one.amounts["lut"] + w * one.amounts["bram36"])  # type: ignore[misc]
+
+            def price(one: Choice, worth: float = worth) -> float:
+                return one.amounts["lut"] + worth * one.amounts["bram36"]
+
+            best, _ = quicker(min(choices, key=price), search.options, limits, price, search.given)
             folding = {option.op.name: _folding(option.op) for option in best.options}
             key = json.dumps(folding)
             if key not in found:
                 ops = search.finish(best.operators())
                 found[key] = Point("", _figures(ops, search.board.clock_mhz), folding)
     fit = [
-        one for one in found.values() if all(one.figures[name] <= limits[name] + 1e-6 for name in RESOURCES)
+        one
+        for one in found.values()
+        if all(one.figures[name] <= limits[name] + 1e-6 for name in ("latency", *RESOURCES))
     ]
     kept = [one for one in fit if not any(_beats(other, one) for other in fit)]
     kept.sort(key=lambda one: (one.figures["interval"], one.figures["lut"]))
@@ -118,7 +125,7 @@ class Wanted:
         net_dir: folder of the network, with `lowered.onnx` and `lowered.npz`.
         board: name of a board of hw/boards.
         output: "scores" or "labels", as in `fold`.
-        limits: {"lut", "bram"}, as in `fold`.
+        limits: {"lut", "bram", "latency"}, as in `fold`.
         interval: one that is looked at in any case; None: the network's or the board's.
     """
 
@@ -145,7 +152,7 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
         wanted: network, board, limits.
         command: of `make`, to which FOLDING= is added.
         built: how many points `build` builds, spread over the front.
-        build: makes an accelerator: (folding file, its folder) to the record of its synthesis.
+        build: makes and proves an accelerator: (folding file, its folder) to the record of its synthesis.
     """
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
