@@ -32,7 +32,11 @@ from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 GIVEN = ("simd", "pe", "depth")
-STYLES = sorted({name for op in OPS.values() for name in op.styles})
+STYLES: dict[str, tuple[str, ...]] = {"structure": ("adders",)}
+STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
+TAKEN = "; ".join(
+    [f"the whole numbers {', '.join(GIVEN)}", *(f"{name}: {' or '.join(STYLES[name])}" for name in STYLES)]
+)
 
 
 def fold(
@@ -54,10 +58,11 @@ def fold(
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
-        folding: JSON {operator: {"pe", "simd", "depth", "rom", "starts"}}; what it names is taken, the rest
-            is searched. `depth` puts a FIFO of so many beats in front of the operator, `rom` and `starts` say
-            where its weights and what its accumulators start from lie, in "block" RAM or "logic". Or a
-            folding file of FINN's (`finn_folding.py`).
+        folding: JSON {operator: {"pe", "simd", "depth", "rom", "starts", "structure"}}; what it names is
+            taken, the rest is searched. `depth` puts a FIFO of so many beats in front of the operator, `rom`
+            and `starts` say where its weights and what its accumulators start from lie, in "block" RAM or
+            "logic", `structure` "adders" makes a matrix distributed arithmetic. Or a folding file of FINN's
+            (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
         output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
             else.
@@ -93,8 +98,10 @@ def fold(
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
         part = Part(*(target.capacity[name] for name in RESOURCES))
+        bounds = _as_adders(bounds, given)
         fixed = {
-            name: {key: value for key, value in one.items() if key != "depth"} for name, one in given.items()
+            name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
+            for name, one in given.items()
         }
         fixed = {name: one for name, one in fixed.items() if one}
         bounds, decisions = distributed_arithmetic.choose(
@@ -222,12 +229,11 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         return given
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
-            fits = (type(value) is int and key in GIVEN) or (type(value) is str and key in STYLES)
+            fits = (type(value) is int and key in GIVEN) or (
+                type(value) is str and value in STYLES.get(key, ())
+            )
             if not fits:
-                raise UserError(
-                    f"{path}: {name} has {key!r}: {value!r}; an operator takes the whole numbers "
-                    f"{', '.join(GIVEN)}."
-                )
+                raise UserError(f"{path}: {name} has {key!r}: {value!r}; an operator takes {TAKEN}.")
     return given
 
 
@@ -243,6 +249,19 @@ def _known(given: dict, known: list[str]) -> None:
     for name in given:
         if name not in known:
             raise unknown("folding", name, known)
+
+
+def _as_adders(bounds: list[Bound], given: dict) -> list[Bound]:
+    """The graph with distributed arithmetic where the folding asks for it."""
+    found = []
+    for bound in bounds:
+        if "structure" in given.get(bound.name, {}):
+            other = distributed_arithmetic.alternative(bound, "adders")
+            if other is None:
+                raise UserError(f"{bound.name}: {bound.op} is no matrix, which alone can be adders.")
+            bound = other
+        found.append(bound)
+    return found
 
 
 def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:

@@ -143,6 +143,15 @@ def test_long_lists_of_divisors_are_cut(chains, tmp_path):
     )
 
 
+def test_a_matrix_is_distributed_arithmetic_where_the_folding_asks_for_it(net):
+    record = folded(net, {"conv1": {"structure": "adders"}})  # equal to the integers, or fold stops
+    assert {row["name"]: row["op"] for row in record["operators"]}["conv1"] == "DaMvu"
+    said = refused(net, {"pool1": {"structure": "adders"}})
+    assert said == "pool1: OrPool is no matrix, which alone can be adders."
+    said = refused(net, {"conv1": {"structure": "adders", "pe": 2}})
+    assert said == "conv1: DaMvu has no pe; it has nothing to fold."
+
+
 def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
     text = refused(net, {"conv2": {"simd": 1}})
     assert (
@@ -153,10 +162,14 @@ def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
 
 
 def test_a_folding_of_the_wrong_form_is_one_sentence(net):
-    assert (
-        "folding.json: conv1 has 'lanes': 3; an operator takes the whole numbers simd, pe, depth."
-        in refused(net, {"conv1": {"lanes": 3}}, name="folding")
+    words = (
+        "an operator takes the whole numbers simd, pe, depth; structure: adders; rom: block or logic; "
+        "starts: block or logic."
     )
+    for wrong in ({"lanes": 3}, {"rom": "lut"}, {"structure": "wires"}, {"pe": "2"}):
+        (key, value), *_ = wrong.items()
+        said = refused(net, {"conv1": wrong}, name="folding")
+        assert said.endswith(f"folding.json: conv1 has {key!r}: {value!r}; {words}")
     (net / "broken.json").write_text("{")
     with pytest.raises(UserError, match=r"broken.json: not a readable JSON file"):
         fold(net, "pynq-z2", net / "acc", folding=net / "broken.json")

@@ -40,7 +40,7 @@ class Point:
     Attributes:
         name: of its file.
         figures: by the cost models: interval and latency in cycles, fps, lut, bram36, dsp.
-        folding: {operator: {"simd", "pe", "rom", "starts"}}, of those that have them.
+        folding: {operator: {"simd", "pe", "rom", "starts"}, of those that have them, or {"structure"}}.
         counted: of a point that was built, lut and bram36 as Yosys counts them.
     """
 
@@ -92,6 +92,8 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
 
 
 def _folding(op: HwOp) -> dict:
+    if op.structure == "adders":
+        return {"structure": op.structure}
     has = op.get_nodeattr_types()
     return {name: op.get_nodeattr(name) for name in (*FOLDED, *op.styles) if name in has}
 
@@ -114,7 +116,7 @@ def search_of(net_dir: Path, board: str, output: str = "scores") -> Search:
     """The search in a lowered network."""
     lowered = np.load(net_dir / "lowered.npz")
     bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
-    return Search(bounds, boards.load(board), finish=lambda ops: with_fifos(ops, {}))
+    return Search(bounds, boards.load(board), finish=lambda ops: with_fifos(ops, {}), adders=True)
 
 
 @dataclass(frozen=True)
