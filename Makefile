@@ -30,7 +30,7 @@ BUILT    ?= 0#              make explore: points that are simulated and synthesi
 FOLDING  ?=#                JSON {operator: {pe, simd, rom, starts, depth of input FIFO}}, or a folding file of FINN's; the rest is searched
 IMAGES   ?= 100#            images simulated in RTL without stalls (2 or more)
 STALLED  ?= 20#             how many of these again with random stalls (back-pressure)
-WAVES    ?=#                1: write the waveforms of the first frames, waves.vcd
+WAVES    ?=#                1: write the waveforms of the first frames, waves.vcd, and GTKWave's view of them, waves.gtkw
 EPOCHS   ?=#                make train, compare: epochs (default: the network's recipe)
 SEED     ?= 0#              make train: seed
 SET      ?=#                make train: hyper-parameters of METHOD, as SET="kernel=1e-7 nu=1"

@@ -108,7 +108,7 @@ class Run:
         return int(self.cycles[0, -1]) - self.first
 
 
-def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False):
+def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False, clock_mhz=100.0):
     """Send frames back to back through a device and collect what comes out.
 
     Args:
@@ -121,6 +121,7 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
             a list gives each lane its own.
         waves: file for the waveforms of the whole run.
         probe: check in every cycle that the handshakes depend on registers only (a tenth slower).
+        clock_mhz: the clock whose cycles the waveforms show, to a picosecond of half a cycle.
 
     Returns:
         The `Run` of each lane in a list; without the list where `inputs` is one array or one `Feed`.
@@ -130,14 +131,16 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False)
     """
     single = not isinstance(inputs, list)
     device = what if isinstance(what, Device) else bench([what] if single else what, waves=waves is not None)
-    runs = attempt(device, [inputs] if single else inputs, stall, seed, reset_at, waves, probe)
+    runs = attempt(device, [inputs] if single else inputs, stall, seed, reset_at, waves, probe, clock_mhz)
     for lane in runs:
         if isinstance(lane, MismatchError):
             raise lane
     return runs[0] if single else runs
 
 
-def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, waves=None, probe=False) -> list:
+def attempt(
+    device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, waves=None, probe=False, clock_mhz=100.0
+) -> list:
     """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are
     whole.
     """
@@ -170,7 +173,7 @@ def attempt(device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, wave
             result,
             seed,
             int(probe),
-            *([Path(waves).absolute()] if waves else []),
+            *([Path(waves).absolute(), half_cycle(clock_mhz)] if waves else []),
         ]
         done = subprocess.run(
             [str(part) for part in command], cwd=folder, capture_output=True, check=False, text=True
@@ -195,6 +198,11 @@ def _feed(lane, given) -> Feed:
         inputs = [*inputs, *(np.zeros((0, 1)) for _ in lane.sources[1:])]
         frames[1:] = [0] * len(frames[1:])
     return Feed(inputs, frames)
+
+
+def half_cycle(clock_mhz: float) -> int:
+    """Picoseconds of half a clock cycle in a waveform file."""
+    return round(5e5 / clock_mhz)
 
 
 def _numbers(*values: int) -> bytes:

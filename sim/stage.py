@@ -13,7 +13,8 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import compare, cosim, examples, templates, tracking, verilate
+from xnorforge.sim import compare, cosim, examples, templates, tracking
+from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.sim.device import layers, network
@@ -22,7 +23,6 @@ from xnorforge.sim.machine import Machine, scored
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
 SEED = 1
 TEMPLATE_FRAMES = 12
-WAVE_IMAGES = 2  # a waveform file of more would fill the disk
 
 
 def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None) -> dict:
@@ -34,8 +34,8 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         net_dir: folder with `golden.npz` and `lowered.npz`.
         images: how many of the images the RTL sees without pauses, back to back.
         stalled: how many of these it sees again with random pauses on both sides.
-        waves: write waveforms of the first two images too, to `acc/waves.vcd` (`.fst` where lz4 is
-            installed).
+        waves: write waveforms of the first two images too, `acc/waves.vcd` (`.fst` where lz4 is installed),
+            and GTKWave's view of them, `acc/waves.gtkw`; the clock is that of `acc/fold.json`.
         progress: called with a line for a person before each long step.
 
     Returns:
@@ -89,11 +89,9 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples"
             )
         if waves:
-            file = acc / f"waves.{verilate.wave_format()}"
-            progress(f"waveforms of {WAVE_IMAGES} images to {file}")
-            with artifacts.whole(file) as aside:
-                traced = network(acc / "rtl", ops, waves=True)
-                cosim.run(traced, graph.enter(ops[0], pictures[:WAVE_IMAGES]), seed=SEED, waves=aside)
+            progress(f"waveforms of {wave_files.IMAGES} images")
+            clock_mhz = artifacts.read_json(acc / "fold.json")["clock_mhz"]["value"]
+            progress(f"waveforms in {wave_files.write_waves(acc, ops, pictures, SEED, clock_mhz)}")
 
     what = equal["what"]
     record = {

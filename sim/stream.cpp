@@ -3,11 +3,12 @@
 // Drives the streams of a verilated top: any number of independent lanes on one clock, each with one or more streams in and
 // out, which pause on their own.
 //
-// Usage: <program> <job> <result> <seed> <probe> [waves]
+// Usage: <program> <job> <result> <seed> <probe> [waves half]
 // job     per lane a Job; per stream in its beats (64 bit), then these, 32-bit words, lowest first, then its gates (64 bit) and
 //         these, by their beats; per stream out how many beats to expect and how many a frame has (64 bit)
 // result  per lane a Result; per stream in how many beats were taken, then the cycle of every beat; per stream out how many
 //         came, the cycle of every expected beat (64 bit), then the beats (32-bit words)
+// waves   file for the waveforms, in which half a clock cycle takes `half` picoseconds
 // probe   1: also check, each cycle, that ready and valid depend on registers as the handshake rules demand
 //
 // A cycle is one rising edge; a beat's cycle is the edge that transfers it, 0 the first edge after reset.
@@ -324,6 +325,7 @@ int main(int argc, char** argv) {
   context->fatalOnError(false);  // an assertion prints its path; the other lanes go on
   context->errorLimit(1000);
   if (argc > 5) context->traceEverOn(true);
+  const uint64_t half = argc > 6 ? strtoull(argv[6], nullptr, 10) : 1;
   auto top = std::make_unique<Top>(context.get());
 #if VM_TRACE
   Waves waves;
@@ -345,13 +347,13 @@ int main(int argc, char** argv) {
 #if VM_TRACE
     if (argc > 5) waves.dump(context->time());
 #endif
-    context->timeInc(1);
+    context->timeInc(half);
     clock(*top).set(1);
     top->eval();
 #if VM_TRACE
     if (argc > 5) waves.dump(context->time());
 #endif
-    context->timeInc(1);
+    context->timeInc(half);
     clock(*top).set(0);
   };
 
