@@ -20,6 +20,8 @@ from xnorforge.demo import inputs, render
 from xnorforge.sim import examples
 from xnorforge.sim.machine import Machine
 from xnorforge.sw.datasets import synthetic
+from xnorforge.sw.draw.boxes import draw_truth
+from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.tasks import pedestrian
 from xnorforge.sw.tasks.base import task_of
 
@@ -211,13 +213,40 @@ def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
     acc, task = built("pedestrian-tinyped"), pedestrian.Task()
     rows = [picture((640, 400)), picture((640, 400), (320, 136, 352, 168))]
     task.examples = lambda: [("two", rows, None), ("none", rows[:1], None)]
+    task.true_examples = lambda _names: [np.full((400, 640, 3), 128, np.uint8)] * 2
     drawn = examples.draw_examples(Machine.of(acc, task), "nothing", tmp_path / "examples")
-    assert [(row["picture"], row["file"]) for row in drawn] == [
-        ("two", "examples/1.jpg"),
-        ("none", "examples/2.jpg"),
+    assert [(row["picture"], row["file"], row["true"]) for row in drawn] == [
+        ("two", "examples/1.jpg", "examples/1_true.jpg"),
+        ("none", "examples/2.jpg", "examples/2_true.jpg"),
     ]
+    assert (np.asarray(Image.open(tmp_path / "examples/2_true.jpg")) == 128).all()
     assert [one["class"] for one in drawn[0]["found"]] == ["person"] and drawn[1]["found"] == []
     assert np.asarray(Image.open(tmp_path / "examples/1.jpg")).shape == (400, 640, 3)
+
+
+def test_true_boxes_stand_where_they_are_and_those_that_count_for_nothing_are_left_out():
+    places = np.array([[20.0, 30, 80, 90], [120, 20, 180, 80]])
+    truth = Truth(places, np.array([0, 0]), np.array([False, True]))
+    drawn = draw_truth(np.zeros((100, 480, 3), np.uint8), truth, ("person",))
+    assert drawn[60, 18:24].any() and drawn[60, 76:82].any() and not drawn[40:80, 30:70].any()
+    assert not drawn[:, 110:].any()
+
+
+@pytest.mark.parametrize("net", ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk", "detect-tinydet"])
+def test_what_is_true_is_drawn_over_the_same_pictures(net, tmp_path, monkeypatch):
+    """Far from boxes, and everywhere below a tint of one half, the picture is that of the example."""
+    monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path))
+    task = task_of(net)
+    drawn, shown = task.true_examples(("thing",)), task.examples()
+    assert len(drawn) == len(shown)
+    for truth, (_, pictures, _) in zip(drawn, shown):
+        *_, last = pictures
+        height, width = last.shape[:2]
+        larger = truth.shape[1] // width  # small pictures are drawn larger, a legend below
+        assert truth.shape[0] >= larger * height and truth.shape[1:] == (larger * width, 3)
+        above = Image.fromarray(truth[: larger * height]).resize((width, height), Image.Resampling.BOX)
+        away = np.abs(np.asarray(above).astype(int) - last).max(axis=2)
+        assert away.any() and (away <= 140).mean() > 0.9
 
 
 @pytest.mark.parametrize("net", ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk", "detect-tinydet"])

@@ -14,7 +14,16 @@ import numpy as np
 
 from xnorforge.core.artifacts import check, digest, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.report import backends, border, confusion, connections, operators, provenance, reference
+from xnorforge.flows.report import (
+    backends,
+    border,
+    confusion,
+    connections,
+    operators,
+    provenance,
+    reference,
+    schedule,
+)
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
@@ -179,7 +188,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "control": found["generate"].get("control"),
-        "examples": [{name: row[name] for name in ("picture", "file")} for row in sim["examples"]],
+        "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],
         "confusion": confused,
         "cycles": {
             "interval_bound": bound,
@@ -216,6 +225,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
             "cells": all_cells(synth),
         },
         "layers": rows,
+        "schedule": schedule.rows_of(rows, sim["model"]),
         "connections": connections.connections(ops, sim.get("fifos", {})),
         "wide": wide_numbers(ops, synth),
         "decisions": fold["decisions"],

@@ -16,6 +16,7 @@ from xnorforge.flows.report import (
     links,
     reference,
     roofline,
+    schedule,
     sections,
     svg,
     thumbnails,
@@ -23,7 +24,14 @@ from xnorforge.flows.report import (
     vivado,
 )
 
-CHARTS = {"curve": curve, "drawing": drawing, "roofline": roofline, "svg": svg, "treemap": treemap}
+CHARTS = {
+    "curve": curve,
+    "drawing": drawing,
+    "roofline": roofline,
+    "schedule": schedule,
+    "svg": svg,
+    "treemap": treemap,
+}
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:

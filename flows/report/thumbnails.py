@@ -10,15 +10,17 @@ TOGETHER = 110_000  # bytes of all example pictures of a page
 SHOWN = 16  # wrong images, the first ones by their place in the set
 
 
-def examples(rows: list[dict], acc: Path) -> list[str]:
-    """JPEG pictures in base64, each as it lies in the folder if it is small, else at a smaller size.
+def examples(rows: list[dict], acc: Path) -> dict[str, str]:
+    """{file: its JPEG picture in base64}, each as it lies in the folder if it is small, else at a smaller
+    size.
 
     Args:
         rows: `examples` of report.json.
         acc: folder that `file` counts from.
     """
-    most = TOGETHER // max(len(rows), 1)
-    return [b64encode(_small((acc / row["file"]).read_bytes(), most)).decode() for row in rows]
+    names = [row[name] for row in rows for name in ("file", "true") if row[name]]
+    most = TOGETHER // max(len(names), 1)
+    return {name: b64encode(_small((acc / name).read_bytes(), most)).decode() for name in names}
 
 
 def _small(data: bytes, most: int) -> bytes:

@@ -40,7 +40,7 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
     figures = {
         "why_not": None,
         **course_figures(course),
-        "operators": {name: busy_shares(cycles) for name, cycles in course.last.items()},
+        **operators_at_work(ops, course),
         "fifos": fifos(model, course),
     }
     return figures, checks, timeline.trace(model, course)
@@ -68,6 +68,14 @@ def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
     )
     what = "beats into and out of the network, each in the same cycle"
     return artifacts.check(name, course.frames, wrong, beats, what)
+
+
+def operators_at_work(ops: list[HwOp], course: Course) -> dict[str, dict]:
+    """The keys `operators` and `frames` of the model's record."""
+    return {
+        "operators": {name: busy_shares(cycles) for name, cycles in course.last.items()},
+        "frames": {op.name: [list(span[1:]) for span in timeline.spans_of_frames(course, op)] for op in ops},
+    }
 
 
 def busy_shares(cycles: tuple[int, int, int]) -> dict[str, float]:

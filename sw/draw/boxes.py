@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.sw.draw.canvas import Canvas, called, colour
-from xnorforge.sw.metrics.boxes import Found
+from xnorforge.sw.metrics.boxes import Found, Truth
 
 
 def draw_boxes(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.ndarray:
@@ -13,15 +13,25 @@ def draw_boxes(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.
         found: boxes in pixels of the picture.
         names: of the first classes.
     """
-    canvas, order = Canvas(picture), np.argsort(found.scores, kind="stable")
-    for at in order:
-        canvas.box(found.boxes[at], colour(found.labels[at]))
-    for at in order:
-        canvas.label(
-            found.boxes[at],
-            f"{called(found.labels[at], names)} {found.scores[at]:.0%}",
-            colour(found.labels[at]),
-        )
+    order = np.argsort(found.scores, kind="stable")
+    words = [f"{called(found.labels[at], names)} {found.scores[at]:.0%}" for at in order]
+    return _drawn(picture, found.boxes[order], found.labels[order], words)
+
+
+def draw_truth(picture: np.ndarray, truth: Truth, names: tuple[str, ...]) -> np.ndarray:
+    """The same of the boxes that are known; those that count for nothing are left out."""
+    counts = ~np.asarray(truth.ignore, bool)
+    labels = np.asarray(truth.labels)[counts]
+    return _drawn(picture, truth.boxes[counts], labels, [called(number, names) for number in labels])
+
+
+def _drawn(picture: np.ndarray, boxes: np.ndarray, labels: np.ndarray, words: list[str]) -> np.ndarray:
+    """A picture with boxes, the last on top, and over all of them their words."""
+    canvas = Canvas(picture)
+    for box, number in zip(boxes, labels):
+        canvas.box(box, colour(number))
+    for box, number, text in zip(boxes, labels, words):
+        canvas.label(box, text, colour(number))
     return canvas.picture
 
 

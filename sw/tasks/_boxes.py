@@ -79,6 +79,10 @@ class BoxTask(MapTask):
             found = in_picture(found, fit)
             yield draw.draw_boxes(picture, found, names), draw.describe_boxes(found, names)
 
+    def true_examples(self, names):
+        known = [Truth(one.boxes, one.labels, one.ignore) for one in self.chosen()]
+        return [draw.draw_truth(one.image, truth, names) for one, truth in zip(self.chosen(), known)]
+
     def sample(self, source, rng, at):
         picture, known, labels, (left, width, height) = source[at]
         scale = max(width / WIDTH, height / HEIGHT) * np.exp(rng.uniform(*np.log(SCALES)))

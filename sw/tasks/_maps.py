@@ -30,9 +30,13 @@ class MapTask(base.Task):
     def test_sets(self):
         return [self.golden()]
 
-    def examples(self):
+    def chosen(self) -> list:
+        """The items of the test set that a report shows."""
         found = self.tested().items
-        return [(one.name, [one.image], None) for one in found[:: -(-len(found) // EXAMPLES)]]
+        return found[:: -(-len(found) // EXAMPLES)]
+
+    def examples(self):
+        return [(one.name, [one.image], None) for one in self.chosen()]
 
     def items(self, scores: np.ndarray, labels: np.ndarray) -> list:
         """What the measures take: one entry per picture."""

@@ -183,6 +183,12 @@ class Task:
         picture's drawing is shown. Chosen by their place in the set, never by what is found in them."""
         return []
 
+    def true_examples(self, _names: tuple[str, ...]) -> list[np.ndarray]:
+        """What is true of each of `examples`, drawn as `shown` draws what is found, uint8 (H, W, 3); empty
+        where a drawing would only repeat a class.
+        """
+        return []
+
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
         """The network with all it needs beyond training to give its scores."""
         return network

@@ -98,6 +98,15 @@ class Task(MapTask):
             labels = np.asarray(found.resize((wide, tall), Image.Resampling.NEAREST))
             yield draw.draw_labels(picture, labels, names), draw.describe_labels(labels, names)
 
+    def true_examples(self, names):
+        drawn = []
+        for one in self.chosen():
+            labels, known = one.labels, names
+            if (labels == VOID).any():
+                labels, known = np.where(labels == VOID, np.uint8(len(names)), labels), (*names, "unlabelled")
+            drawn.append(draw.draw_labels(one.image, labels, known))
+        return drawn
+
 
 def _whole(picture: np.ndarray) -> np.ndarray:
     """A frame at the input's size."""

@@ -23,6 +23,8 @@ from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections, svg, vivado
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
+from xnorforge.sim.cycles import CycleModel
+from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.studies.explain import explain
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -63,6 +65,11 @@ def counted(seed: int) -> dict:
         "muxf": 0,
     }
     return whole | {"ramb36": ramb36, "ramb18": ramb18, "bram36": ramb36 + ramb18 / 2, "dsp": 0}
+
+
+def at_work(ops) -> dict[str, dict]:
+    """What the cycle model says of these operators on three frames, as sim.json holds it."""
+    return cycle_record.operators_at_work(ops, CycleModel(ops).run(3))
 
 
 def records(seconds: float = 1.0) -> dict[str, dict]:
@@ -118,6 +125,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
                 "interval": 24,
                 "latency": 61,
                 "fifos": {"fifo_dense0": {"fill": 9, "least_depth": 7}},
+                **at_work(ops),
             },
         },
         "synth": synth,
@@ -832,12 +840,12 @@ def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, shown
 
 def test_example_pictures_are_in_the_page_itself(tmp_path):
     given = records()
-    given["sim"]["examples"] = [{"picture": "street 7", "file": "examples/1.jpg", "found": []}]
+    given["sim"]["examples"] = [{"picture": "street 7", "file": "examples/1.jpg", "true": None, "found": []}]
     acc = lay(tmp_path, given)
     (acc / "examples").mkdir()
     (acc / "examples/1.jpg").write_bytes(b"a picture")
     record = report.write(acc)
-    assert record["examples"] == [{"picture": "street 7", "file": "examples/1.jpg"}]
+    assert record["examples"] == [{"picture": "street 7", "file": "examples/1.jpg", "true": None}]
     assert (
         'src="data:image/jpeg;base64,YSBwaWN0dXJl" alt="street 7, with' in (acc / "report.html").read_text()
     )

@@ -20,14 +20,23 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, write_json
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import confusion, connections, drawing, layers, roofline, thumbnails, treemap
+from xnorforge.flows.report import (
+    confusion,
+    connections,
+    drawing,
+    layers,
+    roofline,
+    schedule,
+    thumbnails,
+    treemap,
+)
 from xnorforge.hw.graph import in_a_row
 from xnorforge.sw import zoo
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import chromium
-from test_report import BIAS, IMAGES, ROUTED, SCALE, chain, counted, lay, records, scores_of
+from test_report import BIAS, IMAGES, ROUTED, SCALE, at_work, chain, counted, lay, records, scores_of
 
 CURVE = [
     {"epoch": one, "phase": "train", "loss": 1 / one, "held_out_accuracy": one / 4} for one in range(1, 4)
@@ -80,7 +89,8 @@ def write_kind(kind: str, folder: Path) -> Path:
         row = {"stage": "trained", "set": "streets", "images": 20, "figures": figures}
         given["export"] |= {"accuracy": [row], "task": {"maps": "pedestrian", "tracker": "track"}[kind]}
         given["sim"]["examples"] = [
-            {"picture": f"street {n}", "file": f"examples/{n}.jpg", "found": []} for n in range(4)
+            {"picture": f"street {n}", "file": f"examples/{n}.jpg", "true": f"examples/{n}_true.jpg"}
+            for n in range(4)
         ]
     if kind == "tracker":
         given["generate"]["control"] = {
@@ -92,7 +102,7 @@ def write_kind(kind: str, folder: Path) -> Path:
         bound = max(op.cycles() for op in ops)
         given["export"]["method"] = "group_net"
         given["sim"] |= {"interval": bound, "fifos": {"fifo_join0": 3}}
-        given["sim"]["model"] |= {"interval": bound, "fifos": {}}
+        given["sim"]["model"] |= {"interval": bound, "fifos": {}, **at_work(ops)}
         given["synth"] = cells_of(ops)
     acc = lay(folder, given)
     if kind == "group_net":
@@ -102,6 +112,7 @@ def write_kind(kind: str, folder: Path) -> Path:
         noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3)).astype(np.uint8)
         for row in given["sim"]["examples"]:
             Image.fromarray(noise).save(acc / row["file"], quality=95)
+            Image.fromarray(255 - noise).save(acc / row["true"], quality=95)
     if kind == "classes":
         pixels = np.random.default_rng(1).integers(0, 256, (len(IMAGES), 1, 8, 8)).astype(np.uint8)
         labels = scores_of(IMAGES).argmax(1)
@@ -207,7 +218,7 @@ def test_a_failed_report_does_not_link_the_record_that_is_not_written(tmp_path):
 
 def test_large_pictures_are_made_small_for_the_page(pages_of):
     found = re.findall(r"data:image/jpeg;base64,([^\"]+)", pages_of["maps"].read_text())
-    assert len(found) == 4 and sum(map(len, found)) < 160_000
+    assert len(found) == 8 and len(set(found)) == 2 and sum(map(len, found)) < 160_000
 
 
 # ---- colours
@@ -330,6 +341,35 @@ def test_the_drawing_has_every_operator_once_with_a_link_to_its_row(kind, pages_
     assert colours.count("b5") == len(record["cycles"]["bottleneck"])
     places = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)"', text)
     assert len(set(places)) == len(places) == len(record["layers"])
+
+
+def test_the_schedule_is_that_of_the_cycle_model(pages_of):
+    """Shares fill the bar, and both frames of the slowest operator end an interval apart."""
+    page = pages_of["classes"]
+    record = json.loads((page.parent / "report.json").read_text())
+    rows = {row["name"]: row for row in record["schedule"]}
+    assert list(rows) == [row["name"] for row in record["layers"]]
+    for row in rows.values():
+        assert row["busy"] + row["starved"] + row["blocked"] == pytest.approx(1, abs=3e-5)
+        assert sum(map(float, re.findall(r'width="([\d.]+)" height="11', schedule.shares_bar(row)))) == (
+            pytest.approx(schedule.SHARES_WIDTH, abs=0.2)
+        )
+    slowest = rows[record["cycles"]["bottleneck"][0]]
+    (begin, end), (again, later) = slowest["frames"]
+    assert slowest["busy"] == 1 and later - end == record["cycles"]["interval_bound"]
+    bars = re.findall(r'<rect x="([\d.]+)"[^>]*width="([\d.]+)"', schedule.frames_bar(slowest, later))
+    found = [float(number) / schedule.WIDTH * later for bar in bars[1:] for number in bar]
+    np.testing.assert_allclose(found, [begin, end - begin, again, later - again], atol=0.02 * later)
+    assert page.read_text().count('class="second"') == len(rows)
+
+
+def test_without_a_cycle_model_there_is_no_schedule(tmp_path):
+    given = records()
+    given["sim"]["model"] = {"why_not": "no row"}
+    assert schedule.rows_of([{"name": "dense0"}], given["sim"]["model"]) is None
+    acc = lay(tmp_path, given)
+    report.write(acc)
+    assert 'id="schedule"' not in (acc / "report.html").read_text()
 
 
 @pytest.mark.parametrize("seed", range(8))
