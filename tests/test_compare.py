@@ -4,6 +4,7 @@ run.
 
 import csv
 import json
+import re
 import shlex
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
-from xnorforge.studies import compare, compare_figures
+from xnorforge.studies import compare, compare_figures, paired
 from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.networks.base import Recipe
@@ -116,7 +117,7 @@ def test_the_table_holds_what_cards_and_exports_say(done):
 
 def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(done):
     this, _, _ = done
-    text, rows = (this.folder / "table.md").read_text(), rows_of(this.folder)
+    text, rows = (this.folder / "table.md").read_text().split("## ")[0], rows_of(this.folder)
     for variant in ("ste", "bonn,nu=0.5"):
         values = [float(r["per_cent"]) for r in rows if r["variant"] == variant and r["stage"] == "exported"]
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
@@ -129,6 +130,56 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
     assert "sample standard deviation over the seeds" in text
     assert "was run on 50 images: each of its scores equals the module's" in text
     assert this.command() in text
+
+
+def test_differences_to_the_baseline_are_paired_by_seed_with_their_t_interval(done):
+    """With two pairs a and b the 95 % interval reaches 12.7062 |a - b| / 2 to both sides of their mean."""
+    this, _, results = done
+    below, rows = (
+        (this.folder / "table.md").read_text().split("## Differences to ste")[1],
+        rows_of(this.folder),
+    )
+    (line,) = [line for line in below.splitlines() if line.startswith("| bonn,nu=0.5 |")]
+    cells = [cell.strip() for cell in line.split("|")[2:-1]]
+    for stage, cell in zip(("held out", "test", "exported"), cells):
+        found = {(r["variant"], r["seed"]): float(r["per_cent"]) for r in rows if r["stage"] == stage}
+        a, b = (found["bonn,nu=0.5", seed] - found["ste", seed] for seed in "03")
+        reach = 12.7062 * abs(a - b) / 2
+        mean, low, high = map(float, re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups())
+        assert (mean, low, high) == pytest.approx(
+            ((a + b) / 2, (a + b) / 2 - reach, (a + b) / 2 + reach), abs=0.01
+        )
+    assert cells[3] == "2" and "| ste |" not in below
+    cost = {
+        name: statistics.mean(float(r["train_cpu_seconds"]) for r in rows if r["variant"] == name)
+        for name in ("ste", "bonn,nu=0.5")
+    }
+    assert float(cells[4]) == pytest.approx(cost["bonn,nu=0.5"] / cost["ste"], abs=0.006)
+    assert all(0 < result.cpu_seconds < 600 for result in results)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "mean", "low", "high", "sign"),
+    [
+        # 4.30265 / sqrt(3) = 2.48414 standard deviations with three pairs, 3.18245 / 2 with four.
+        ([1.0, 2.0, 3.0], 2.0, -0.48414, 4.48414, 0),
+        ([2.0, 3.0, 4.0], 3.0, 0.51586, 5.48414, 1),
+        ([-1.0, -1.0, -1.0, -3.0], -1.5, -3.09122, 0.09122, 0),
+        ([-5.0, -5.0], -5.0, -5.0, -5.0, -1),
+    ],
+)
+def test_a_paired_difference_by_hand(gaps, mean, low, high, sign):
+    """Seeds that only one of both has do not count."""
+    others = {seed: 10.0 * seed for seed in range(9)}
+    found = paired.paired_difference({s: others[s] + gap for s, gap in enumerate(gaps)} | {11: 0.0}, others)
+    assert (found.mean, found.low, found.high) == pytest.approx((mean, low, high), abs=1e-4)
+    assert (found.sign, found.count) == (sign, len(gaps))
+
+
+def test_one_pair_has_no_interval_and_none_no_difference():
+    assert str(paired.paired_difference({0: 1.0}, {0: 3.0})) == "-2.00 [-]"
+    assert paired.paired_difference({0: 1.0}, {0: 3.0}).sign == 0
+    assert paired.paired_difference({0: 1.0}, {1: 3.0}) is None
 
 
 def test_a_killed_comparison_goes_on_and_keeps_what_was_finished(done, monkeypatch):

@@ -210,8 +210,9 @@ def _loop(run: Run, settings: dict) -> list[dict]:
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
     sample, count = run.task.sampler(training, run.device), len(training.images)
     saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
-    curve, seconds = (saved["curve"], saved.get("seconds", 0.0)) if saved else ([], 0.0)
+    curve, seconds, cpu_seconds = [], 0.0, 0.0
     if saved:
+        curve, seconds, cpu_seconds = saved["curve"], saved.get("seconds", 0.0), saved.get("cpu_seconds", 0.0)
         run.restore(saved)
     plan = [(phase, epoch) for phase in run.method.phases(run.recipe) for epoch in range(phase.epochs)]
     for phase, run.epoch in plan[len(curve) :]:
@@ -223,7 +224,7 @@ def _loop(run: Run, settings: dict) -> list[dict]:
                 run.restore(saved)
                 run.optimiser.load_state_dict(saved["optimiser"])
         building_blocks.set_on_grid(run.network, len(curve) >= len(plan) - max(1, len(plan) // ON_GRID))
-        began, run.summands = time.perf_counter(), Summands()
+        began, cpu_began, run.summands = time.perf_counter(), time.process_time(), Summands()
         loss = distributed.mean(_epoch(run, sample, count))
         distributed.agree(run)
         run.method.on_epoch(run)
@@ -234,11 +235,12 @@ def _loop(run: Run, settings: dict) -> list[dict]:
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
         curve.append(row | run.summands.row())
         seconds += time.perf_counter() - began
+        cpu_seconds += distributed.ranks() * distributed.mean(time.process_time() - cpu_began)
         if not distributed.first():
             continue
         with whole(run.out_dir / "checkpoint.pt") as aside:
-            kept = {"settings": settings, "curve": curve, "seconds": seconds, "machine": _machine(run)}
-            torch.save(kept | run.state(), aside)
+            times = {"seconds": seconds, "cpu_seconds": cpu_seconds, "machine": _machine(run)}
+            torch.save({"settings": settings, "curve": curve, **times, **run.state()}, aside)
         _write_curve(run.out_dir / curves.TABLE, curve)
         summary = (
             f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"

@@ -218,6 +218,7 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
         deployed_bits=8 * sum(tensor.nbytes for tensor in load_file(folder / weights.FILE).values()),
         sha256=card["weights"]["sha256"],
         seconds=saved.get("seconds"),
+        cpu_seconds=saved.get("cpu_seconds"),
         where=saved.get("machine", ""),
     )
 

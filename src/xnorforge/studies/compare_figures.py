@@ -9,10 +9,12 @@ from textwrap import fill
 from xnorforge.core import accuracy
 from xnorforge.core.artifacts import whole, write_csv
 from xnorforge.pipeline.request import assignment
+from xnorforge.studies.paired import LEVEL, paired_difference
 from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
 DOT = "#9db8d2"
 TRAINING = ("recipe", "init")
+BASELINE = "ste"  # what the others are compared with, where it is among them
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class Result:
     Attributes:
         sets: accuracy per set of images: `stage`, `set` (which images), and what `accuracy.main` reads.
         deployed_bits: of all tensors of the deployed network, thresholds included.
-        seconds: of the epochs, wall time; None where the checkpoint is gone.
+        seconds, cpu_seconds: of the epochs, wall and processor time (of all threads and processes); None
+            where the checkpoint is gone, or was written before it was measured.
     """
 
     variant: Variant
@@ -105,6 +108,7 @@ class Result:
     deployed_bits: int
     sha256: str
     seconds: float | None
+    cpu_seconds: float | None
     where: str
 
 
@@ -119,14 +123,15 @@ def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below
             "set": row["set"], "images": row.get("images"), "correct": row.get("correct"),
             "measure": accuracy.main(row)[0], "per_cent": accuracy.main(row)[1],
             "binary_weights": result.binary_weights, "deployed_bits": result.deployed_bits,
-            "train_seconds": result.seconds, "machine": result.where, "weights_sha256": result.sha256,
+            "train_seconds": result.seconds, "train_cpu_seconds": result.cpu_seconds,
+            "machine": result.where, "weights_sha256": result.sha256,
         }
         for result in results
         for row in result.sets
     ]  # fmt: skip
     write_csv(asked.folder / "table.csv", rows)
     with whole(asked.folder / "table.md") as aside:
-        aside.write_text(as_markdown(asked, results, jobs) + below)
+        aside.write_text(as_markdown(asked, results, jobs) + _differences_as_markdown(results) + below)
     plot(asked, results, jobs)
 
 
@@ -147,9 +152,10 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
     ]
     for variant, runs in _by_variant(results).items():
         accuracies = [spread(list(_values(runs, key).values())) for key in sets]
-        times = [run.seconds for run in runs if run.seconds is not None]
         sizes = [f"{runs[0].binary_weights:,}", f"{runs[0].deployed_bits:,}"]
-        lines.append([variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(times)])
+        lines.append(
+            [variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(_mean_cost(runs))]
+        )
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     stages = {
         "held out": "deployed network",
@@ -172,10 +178,47 @@ the module's.
 shares them out among its phases is its own.
 - Deployed bits: all tensors of the network that is shipped, one bit for a binary weight; thresholds and \
 scales included.
-- Training: wall time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs side by \
-side: {jobs}.
+- Training: processor time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs \
+side by side: {jobs}. Wall time stands in `table.csv`.
 - Each run is in a row of `table.csv`, with the SHA-256 of its weights. Again: `{asked.command(jobs)}`
 """
+
+
+def _differences_as_markdown(results: list[Result]) -> str:
+    """The second table, each variant against the baseline, seed by seed; nothing where the baseline is not
+    there, or alone.
+    """
+    groups, sets = _by_variant(results), _sets(results)
+    if BASELINE not in groups or len(groups) < 2:
+        return ""
+    plain = groups.pop(BASELINE)
+    cost = _mean_cost(plain)
+    letters = [f"{chr(ord('A') + at)}: {stage}" for at, (stage, _) in enumerate(sets)]
+    lines = [
+        ["method", *letters, "pairs", f"training, {BASELINE} = 1"],
+        ["---", *["---:"] * (len(letters) + 2)],
+    ]
+    for variant, runs in groups.items():
+        found = [paired_difference(_values(runs, key), _values(plain, key)) for key in sets]
+        own = _mean_cost(runs)
+        ratio = f"{own / cost:.2f}" if own and cost else "-"
+        pairs = str(max((one.count for one in found if one), default=0))
+        lines.append([variant, *("-" if one is None else str(one) for one in found), pairs, ratio])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"""
+## Differences to {BASELINE}
+
+{table}
+
+- Points by which a method lies above {BASELINE}: mean of the differences between runs of one seed, in \
+brackets its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that holds 0 shows no direction.
+- Training: processor time, mean over the seeds, as a multiple of {BASELINE}'s.
+"""
+
+
+def _mean_cost(runs: list[Result]) -> float | None:
+    times = [run.cpu_seconds for run in runs if run.cpu_seconds is not None]
+    return statistics.mean(times) if times else None
 
 
 def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
@@ -238,10 +281,9 @@ def _values(runs: list[Result], key: tuple[str, str]) -> dict[int, float]:
     }
 
 
-def _time(seconds: list[float]) -> str:
-    if not seconds:
+def _time(mean: float | None) -> str:
+    if mean is None:
         return "-"
-    mean = statistics.mean(seconds)
     return (
         f"{mean:.0f} s" if mean < 600 else f"{mean / 60:.0f} min" if mean < 36000 else f"{mean / 3600:.1f} h"
     )
