@@ -219,7 +219,8 @@ class Method(base.Method):
                 scores.dot.weight = rows
         if self.granularity == "layer":
             whole: AnyModule
-            for whole in building_blocks.whole_sums(network):  # one C cancels in the batch norm behind it
+            # One C cancels in the batch norm behind a sum; without the kernel loss nothing moves it either.
+            for whole in building_blocks.whole_sums(network) if self.lambda1 else rectified(network):
                 whole.scaled = False
         given = self.guide != "none"
         self.teacher_network = guide_of(net, self.guide) if given else networks.build(net, Real())

@@ -115,7 +115,10 @@ class Method(base.Method):
         pictures = self.images.to(run.device, torch.float32)
         with torch.no_grad(), torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bf16):
             wanted = self.teacher(pictures).float()
-        return {"distribution": distribution_loss(scores, wanted)}
+        loss = distribution_loss(scores, wanted)
+        latents = binary.latents(run.network)
+        run.summands.in_place("distribution", loss, lambda: run.task.loss(scores, labels), latents)
+        return {"distribution": loss}
 
     def skeleton(self, net):
         return networks.build(net, Deployed()).eval()

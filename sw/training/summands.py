@@ -4,10 +4,11 @@ A curve (`curve.csv`) has, where the loss has more than one summand,
 
     loss <name>             the mean of the summand over the epoch, with its weight
     share <name> <layer>    at the epoch's first step, the size of its gradient in the latents of the layer
-                            over that of the first summand, which is the task's
+                            over that of the first summand, which is the task's; also where the loss is one
+                            that stands in the task's place
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -32,6 +33,19 @@ class Summands:
             value = torch.as_tensor(loss).detach().double()
             self.totals[name] = self.totals[name] + value if name in self.totals else value
         self.steps += 1
+
+    def in_place(
+        self,
+        name: str,
+        loss: torch.Tensor,
+        task: Callable[[], torch.Tensor],
+        latents: Mapping[str, torch.Tensor],
+    ) -> None:
+        """Take, at an epoch's first step, the share of a loss that stands in the task's place; `task` gives
+        the loss that is not there.
+        """
+        if not self.shares:
+            self.shares |= shares_of({"task": task(), name: loss}, latents)
 
     def note(self, name: str, layer: str, share: float) -> None:
         """Keep a share that is no gradient of a loss, of the epoch's first step."""
