@@ -53,7 +53,7 @@ BASE     ?=#                make build: an earlier build to compare with: its fo
 RULES    ?=#                with BASE: a JSON file of rules that end the build with exit code 1, or none (docs/history.md)
 PNR      ?= auto#           auto: a bitstream where its tools are found (make doctor names them); off: none
 JOBS     ?= 1#              make compare: runs in parallel
-PYTHON   ?= python3.11#     the interpreter that .venv is made with
+PYTHON   ?= python3.11#     the interpreter that .venv is made with: of Python 3.11, 3.12 or 3.13
 
 XNORFORGE_DATA ?= $(firstword $(wildcard data ../shared/data))
 

@@ -9,20 +9,18 @@ from pathlib import Path
 import click
 import pytest
 
-from xnorforge.cli.main import VERBS_OF, cli, main
+from xnorforge.cli.main import cli, main
 from xnorforge.core import progress
 from xnorforge.pipeline import run as pipeline_run
 from xnorforge.pipeline import stages
 
 sys.path.insert(0, str(Path(__file__).parent))  # of the small network in conftest.py
 
-STAGES = VERBS_OF["build"][2:]
 
-
-def run(*words):
+def run(*words, cwd=None):
     """A command line in a process: exit code, standard output, standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", "xnorforge", *words], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "xnorforge", *words], capture_output=True, text=True, check=False, cwd=cwd
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -33,8 +31,31 @@ def test_every_verb_can_be_quiet_or_verbose_and_says_so_once(verb):
     command = cli.get_command(context, verb)
     assert cli.get_command(context, verb) is command
     names = [name for option in command.params for name in option.opts]
-    assert all(names.count(name) == 1 for name in ("-q", "--quiet", "-v", "--verbose"))
-    assert verb not in STAGES or "--json" in names
+    assert all(names.count(name) == 1 for name in ("-q", "--quiet", "-v", "--verbose", "--json"))
+
+
+CURVE = "epoch,phase,loss,held_out_accuracy\n1,train,0.5,0.9\n2,train,0.25,0.95\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "schema", "key", "value"),
+    [
+        (["check", "--net", "mnist-tfc"], "check", "folder", "out/mnist-tfc/rtl-pynq-z2"),
+        (["curves", "run"], "curves", "files", ["run/curve.svg"]),
+        (["doctor"], "doctor", "missing", []),
+    ],
+)
+def test_a_quiet_verb_prints_one_object_that_names_its_form(tmp_path, words, schema, key, value):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/curve.csv").write_text(CURVE)
+    code, out, err = run(*words, "-q", "--json", cwd=tmp_path)
+    found = json.loads(out)
+    assert (code, err, found["schema"], found[key]) == (0, "", f"xnorforge-{schema}-1", value)
+
+
+def test_what_a_build_would_run_is_one_object_too(stubbed):
+    code, out, err = stubbed("--dry-run", "--json")
+    assert (code, err) == (0, "") and set(json.loads(out)["runs"]) == {"export", "lower", "fold"}
 
 
 def test_a_quiet_stage_prints_one_json_object_and_nothing_else(place):

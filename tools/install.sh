@@ -11,8 +11,8 @@ python=$1 lock=$2 stamp=$3 venv=$(dirname "$3")
 say() { printf '%s\n' "$*" >&2; }
 
 if cmp -s "$lock" "$stamp"; then touch "$stamp"; exit 0; fi
-command -v "$python" >/dev/null || { say "install: no '$python' on PATH; install Python 3.11 (Debian: python3.11, python3.11-venv) or name it with PYTHON=…"; exit 4; }
-"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { say "install: '$python' is $("$python" -V 2>&1), and the lock was made for Python 3.11; name one with PYTHON=…"; exit 4; }
+command -v "$python" >/dev/null || { say "install: no '$python' on PATH; install Python 3.11, 3.12 or 3.13 (Debian: python3.11, python3.11-venv) and name it with PYTHON=…"; exit 4; }
+"$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' || { say "install: '$python' is $("$python" -V 2>&1), and the lock is for Python 3.11, 3.12 and 3.13; name one with PYTHON=…"; exit 4; }
 
 say "install   $(grep -c '^[a-z]' "$lock") packages of $lock into $venv"
 start=$(date +%s)

@@ -2,4 +2,6 @@
 
 from xnorforge.flows.backends.base import Backend
 
-BACKEND = Backend(about="RTL, each layer as the cheaper of a folded unit and adders", matrices="cheaper")
+BACKEND = Backend(
+    about="RTL, each layer as the cheaper of a folded unit and adders", matrices="cheaper", needs="da4ml"
+)

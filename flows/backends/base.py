@@ -23,6 +23,8 @@ class Backend:
         stages: stages that follow fold, in their order; those that compare integers prove the design. A stage
             that the part's family cannot run (netlist, without models of its cells) is left out by the
             pipeline.
+        needs: what it imports beside the core, one of core/extras.py, nothing for most; looked for
+            before a build starts.
         report: form of the report: "design" with cycles and cells, "project" with what another tool is
             given, or "handover" with that tool's estimates beside ours.
     """
@@ -31,6 +33,7 @@ class Backend:
     matrices: Matrices = "folded"
     stages: tuple[str, ...] = ("generate", "sim", "synth", "netlist")
     report: str = "design"
+    needs: str = ""
 
 
 def names() -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core import extras
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.bind.network import Bound
@@ -116,6 +117,8 @@ def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict
         kind: {style for each, style, _ in parts.values() if each == kind} for kind, _, _ in parts.values()
     }
     mixed = {kind for kind, found in styles.items() if len(found) > 1}
+    if mixed:
+        extras.require("finn", f"a folding of FINN's with {min(mixed)} in HLS and in RTL")
     exact = specialised_names(model, part) if mixed else {}
     numbered = {}
     for name, (kind, _, number) in parts.items():

@@ -17,8 +17,9 @@ def of_records(export: dict, lower: dict) -> dict:
         that function was compared with the file's results; `not_measured`: why no accuracy is known;
         `rounds`: tensors that the float32 reference rounds; `ties`: rows `operator`, `activations`; `judged`:
         how many `activations` of how many `images` were compared for that; `class_ties`: as lower.json has
-        it; `finn_not_run`: the nodes of lowered.onnx left out of FINN's execution, of `nodes` in all; `sums`:
-        rows of sums that were rounded on request, `node`, `bits`, `exact_bits`, `largest_error`; `agreement`,
+        it; `finn_not_run`: the nodes of lowered.onnx left out of FINN's execution, of `nodes` in all, which
+        are all where FINN is not `finn_installed`; `sums`: rows of sums that
+        were rounded on request, `node`, `bits`, `exact_bits`, `largest_error`; `agreement`,
         `top1`: shares before and after that rounding, None where nothing was rounded or no label is known.
     """
     apart = lower.get("approximate") or {}
@@ -35,6 +36,7 @@ def of_records(export: dict, lower: dict) -> dict:
         ],
         "judged": lower.get("judged"),
         "class_ties": lower.get("class_ties"),
+        "finn_installed": lower.get("finn_installed", True),
         "finn_not_run": lower.get("finn_not_run", []),
         "nodes": sum(lower.get("nodes", {}).values()),
         "sums": [
@@ -116,6 +118,12 @@ def _classes(found: dict | None) -> list[dict]:
 
 def _finn(reference: dict) -> list[dict]:
     names = reference["finn_not_run"]
+    if not reference["finn_installed"]:
+        text = (
+            "FINN, the second opinion on lowered.onnx, is not installed: it ran none of the "
+            f"{reference['nodes']:,} nodes; `pip install 'xnorforge[finn]'` brings it"
+        )
+        return [_row("FINN left out", text, "lower")]
     if not names:
         return []
     text = (

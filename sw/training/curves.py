@@ -10,8 +10,10 @@ import json
 from itertools import groupby
 from pathlib import Path
 
+from xnorforge.core import extras
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError
+from xnorforge.core.progress import say
 
 TABLE, PICTURE = "curve.csv", "curve.svg"
 FLIPPED = "flipped "
@@ -97,6 +99,14 @@ def draw_curves(rows: list[dict], heading: str, path) -> None:
         save_figure(figure, path)
 
 
+def draw_run(rows: list[dict], card: dict, folder: Path) -> None:
+    """Write the picture of a finished run, or say what it lacks: no training is lost for a picture."""
+    if extras.is_installed("matplotlib"):
+        draw_curves(rows, title(card), folder / PICTURE)
+    else:
+        say(str(extras.missing("matplotlib", PICTURE)))
+
+
 def save_figure(figure, path) -> None:
     """Write a figure whole, without date and version; inside `rc_context(SAME_BYTES)`."""
     kind = Path(path).suffix[1:]
@@ -115,6 +125,7 @@ def picture(folder, out=None) -> Path:
     out = Path(out or folder / PICTURE)
     if out.suffix[1:] not in NO_DATE:
         raise UserError(f"{out}: a curve is drawn as .svg or .png; name such a file.")
+    extras.require("matplotlib", "a picture")
     card = folder / "card.json"
     draw_curves(
         read_curve(folder / TABLE),

@@ -113,5 +113,5 @@ def train_full_precision(
         "accuracy": [train.stated(network, images, task) for images in task.test_sets()],
     }
     artifacts.write_json(out_dir / "card.json", card)
-    curves.draw_curves(curve, curves.title(card), out_dir / curves.PICTURE)
+    curves.draw_run(curve, card, out_dir)
     return card

@@ -170,7 +170,7 @@ def train(
     }
     rows = [stated(network, images, task) for images in task.test_sets()]
     card = weights.ship(run.out_dir, network, rows, record, task.pipeline_tag)
-    curves.draw_curves(curve, curves.title(card), run.out_dir / curves.PICTURE)
+    curves.draw_run(curve, card, run.out_dir)
     return card
 
 

@@ -20,6 +20,7 @@ BACKEND = Backend(
     about="a FINN build: graph, folding and estimates here, hardware where Vivado is",
     stages=("finn",),
     report="handover",
+    needs="finn",
 )
 
 

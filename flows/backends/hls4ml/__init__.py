@@ -23,7 +23,9 @@ from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, check_expre
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import whole_numbers
 
-BACKEND = Backend(about="a Vitis HLS project by hls4ml, emulated", stages=("hls",), report="project")
+BACKEND = Backend(
+    about="a Vitis HLS project by hls4ml, emulated", stages=("hls",), report="project", needs="hls4ml"
+)
 BENCH = 10  # images in the project's own test bench
 
 

@@ -14,6 +14,12 @@ from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import job, model_request, pictures, request, settings
 from xnorforge.pipeline.request import Request
 
+
+def complete(kind: str) -> Callable:
+    """What a shell offers behind an option: the names of a kind, as `request.known` has them."""
+    return lambda _ctx, _option, begun: [name for name in request.known(kind) if name.startswith(begun)]
+
+
 COUNTS = ("interval", "images", "stalled", "placed_images")
 OPTIONS = (
     click.option(
@@ -21,12 +27,17 @@ OPTIONS = (
     ),
     click.option(
         "--net",
+        shell_complete=complete("net"),
         help="Network of sw/shipped; with --task, its name without that prefix.  [default: mnist-cnn]",
     ),
     click.option("--task", help="mnist, cifar10, pedestrian, …: alone, the default network of that task."),
-    click.option("--method", help="Training method of sw/methods.  [default: ste]"),
-    click.option("--board", help="Board of hw/boards.  [default: pynq-z2]"),
-    click.option("--backend", help="Back end of flows/backends.  [default: rtl]"),
+    click.option(
+        "--method", shell_complete=complete("method"), help="Training method of sw/methods.  [default: ste]"
+    ),
+    click.option("--board", shell_complete=complete("board"), help="Board of hw/boards.  [default: pynq-z2]"),
+    click.option(
+        "--backend", shell_complete=complete("backend"), help="Back end of flows/backends.  [default: rtl]"
+    ),
     click.option(
         "--weights", help="Folder of a training run; default: out/<net>/train if there, else shipped weights."
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from xnorforge.cli import asked as builds
-from xnorforge.cli.main import FILE, FOLDER, cli
+from xnorforge.cli.main import AS_JSON, FILE, FOLDER, cli, print_object
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_of
@@ -20,7 +20,7 @@ JSON = "xnorforge.json"
 
 
 @cli.command(short_help="Everything up to the report; runs the stages that have to run.")
-@click.argument("network", required=False)
+@click.argument("network", required=False, shell_complete=builds.complete("net"))
 @builds.options
 @click.option("--until", default="report", show_default=True, help="The last stage to run.")
 @click.option("--show", is_flag=True, help="Print the report at the end, whether it was there or not.")
@@ -40,8 +40,11 @@ def build(
         asked = builds.named(asked, network)
     builds.check(asked)
     if dry_run:
-        for name, why in run.missing(asked, until).items():
-            click.echo(f"{name:<9} {why}")
+        why = run.missing(asked, until)
+        if as_json:
+            print_object("plan", {"runs": why})
+        else:
+            click.echo("".join(f"{name:<9} {reason}\n" for name, reason in why.items()), nl=False)
         return
     run.wanted(asked, until)  # refuses a stage that this build does not have
     from xnorforge.cli import history
@@ -51,25 +54,38 @@ def build(
     before, kept = history.base_of(base, until), history.rules_of(rules)
     builds.claim(asked)
     ran = run.run_stages(asked, until, quiet=show or as_json)
+    print_built(asked, until, ran, show, as_json)
+    if base:
+        history.show_difference_from(before, base, asked.acc, kept)
+
+
+def print_built(asked: Request, until: str, ran: list[str], show: bool, as_json: bool) -> None:
+    """The last words of a build that ended with the stage `until`.
+
+    Args:
+        ran: the stages that had to run.
+        show: the report itself, in its short form, instead of where it lies.
+    """
     if as_json and until != "report":
         stage = next(one for one in asked.plan() if one.name == until)
         left = [str(stages.path_of(name, asked.net_dir, asked.acc)) for name in stage.outputs]
-        click.echo(json.dumps({"schema": "xnorforge-stages-1", "verdict": "PASS", "ran": ran, "files": left}))
+        print_object("stages", {"verdict": "PASS", "ran": ran, "files": left})
     elif show or as_json:
         from xnorforge.cli.results import print_report
 
         print_report(asked.acc, as_json)
     elif until == "report":
         click.echo(f"build     {asked.acc}/report.html (text: report.md, data: report.json)")
-    if base:
-        history.show_difference_from(before, base, asked.acc, kept)
 
 
 @cli.command(short_help="Check the options of a build; build nothing.")
 @builds.options
-def check(asked: Request) -> None:
+@AS_JSON
+def check(asked: Request, as_json: bool) -> None:
     """Check the options of a build, and build nothing; for an unknown name the nearest one is suggested."""
     builds.check(asked)
+    if as_json:
+        print_object("check", {"folder": str(asked.acc), "stages": [stage.name for stage in asked.plan()]})
 
 
 def one(name: str, net_dir: Path, acc: Path, **options) -> None:

@@ -4,13 +4,15 @@ installed.
 make doctor        or   python3 -m xnorforge.cli.doctor
 """
 
+import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+PYTHONS = ("python3.11", "python3.12", "python3.13")  # that the lock is for
 SPACE = 3e9  # bytes: the environment (2 GB) and the products of a few builds
 
 
@@ -31,15 +33,14 @@ def _program(name: str, cure: str, required: bool = True) -> Item:
 
 def _interpreter() -> Item:
     mine = ".".join(map(str, sys.version_info[:3]))
-    path = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
-    path = path and path.removeprefix(f"{os.getcwd()}/")
-    return Item(
-        "python3.11",
-        path or f"not found; this is {mine}",
-        ""
-        if path
-        else "install Python 3.11 with its venv module (Debian: python3.11 python3.11-venv), or set PYTHON=",
+    this = f"python3.{sys.version_info.minor}"
+    places = {name: sys.executable if name == this else shutil.which(name) for name in PYTHONS}
+    name = this if places.get(this) else next((one for one in PYTHONS if places[one]), PYTHONS[0])
+    path = (places[name] or "").removeprefix(f"{os.getcwd()}/")
+    cure = (
+        f"install Python 3.11 with its venv module (Debian: {PYTHONS[0]} {PYTHONS[0]}-venv), or set PYTHON="
     )
+    return Item(name, path or f"not found; this is {mine}", "" if path else cure)
 
 
 def _environment(root: Path) -> Item:
@@ -138,15 +139,19 @@ def examine(root: Path = Path(".")) -> list[Item]:
     ]
 
 
-def main() -> int:
+def main(as_json: bool = False) -> int:
     """Print the diagnosis to standard output; 0, or 4 where something required is missing."""
     items = examine()
+    missing = [item.name for item in items if item.cure and item.required]
+    if as_json:
+        found = {"schema": "xnorforge-doctor-1", "missing": missing, "items": list(map(asdict, items))}
+        print(json.dumps(found, indent=1))
+        return 4 if missing else 0
     for item in items:
         mark = "ok  " if not item.cure else "MISS" if item.required else "--  "
         print(f"{mark}  {item.name:<12}  {item.found}")
         if item.cure:
             print(f"{'':20}{item.cure}")
-    missing = [item.name for item in items if item.cure and item.required]
     print(f"doctor: {'missing: ' + ', '.join(missing) if missing else 'all that a build needs is here'}")
     return 4 if missing else 0
 

@@ -1,13 +1,15 @@
 """The verb that looks at all foldings of a network on a board."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from xnorforge.cli import asked as builds
 from xnorforge.cli.build import one
-from xnorforge.cli.main import cli
+from xnorforge.cli.main import AS_JSON, cli, print_object
+from xnorforge.core import extras
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.progress import say
 from xnorforge.pipeline import run
@@ -25,12 +27,14 @@ from xnorforge.pipeline.request import LIMITS, Request
 )
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped at a time.")
 @click.option("--print-jobs", is_flag=True, help="Print a command line per point, for a queue.")
-def explore(asked: Request, built: int, jobs: int, print_jobs: bool) -> None:
+@AS_JSON
+def explore(asked: Request, built: int, jobs: int, print_jobs: bool, as_json: bool) -> None:
     """Write the front of frames per second, LUT, BRAM36 and latency by the cost models, and the command that
     builds each of its points, into out/<network>/explore-<board>/.
     """
     from xnorforge.studies import explore as study
 
+    extras.require("matplotlib", "the plot of explore")
     builds.check(asked)
     builds.claim(asked)
     run.run_stages(asked, until="lower")
@@ -51,9 +55,12 @@ def explore(asked: Request, built: int, jobs: int, print_jobs: bool) -> None:
         asked.interval,
     )
     points = study.explore(wanted, builds.command(asked), built, build)
-    if print_jobs:
-        for point in points:
-            click.echo(study.job_line(wanted, point, sys.executable))
+    lines = [study.job_line(wanted, point, sys.executable) for point in points]
+    if as_json:
+        rows = [asdict(point) | {"command": line} for point, line in zip(points, lines)]
+        print_object("explore", {"folder": str(wanted.out), "points": rows})
+    elif print_jobs:
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)
     else:
         click.echo((wanted.out / "front.md").read_text(), nl=False)
     say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from xnorforge.cli.main import FILE, FOLDER, cli
+from xnorforge.cli.main import AS_JSON, FILE, FOLDER, cli, print_object
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.history import compare_builds, entries
 from xnorforge.history.compare_builds import Build
@@ -88,10 +88,14 @@ def diff(before: str, now: str, rules: str | None, form: str | None) -> None:
 @cli.command(short_help="All builds on one page: accuracy, LUT, frames/s.")
 @click.argument("folder", type=FOLDER, default=entries.OUT)
 @click.option("-o", "--out", type=FILE, help="The page, in FOLDER; default: gallery.html.")
-def gallery(folder: Path, out: Path | None) -> None:
+@AS_JSON
+def gallery(folder: Path, out: Path | None, as_json: bool) -> None:
     """Write one page over all builds below FOLDER, out/ if none is given; each dot leads to a report."""
     from xnorforge.history.gallery import write_gallery
 
     path = out or folder / "gallery.html"
     count = write_gallery(folder, path)
-    click.echo(f"gallery   {path} ({count} build{'s' if count > 1 else ''})")
+    if as_json:
+        print_object("gallery", {"files": [str(path)], "builds": count})
+    else:
+        click.echo(f"gallery   {path} ({count} build{'s' if count > 1 else ''})")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from xnorforge.cli import asked as builds
-from xnorforge.cli.main import FOLDER, cli
+from xnorforge.cli.main import AS_JSON, FOLDER, cli, print_object
 from xnorforge.pipeline.request import Request, known
 
 
@@ -15,7 +15,7 @@ from xnorforge.pipeline.request import Request, known
 @click.argument("layer")
 @click.argument("acc", type=FOLDER, required=False)
 @builds.options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@AS_JSON
 def explain(layer: str, acc: Path | None, asked: Request, as_json: bool) -> None:
     """Explain the operator LAYER, as conv1, of the accelerator in ACC; without ACC, of the one that the
     options name. Nothing is built.
@@ -23,11 +23,14 @@ def explain(layer: str, acc: Path | None, asked: Request, as_json: bool) -> None
     from xnorforge.studies.explain import explain as lines_of
 
     lines = lines_of(acc or asked.acc, layer)
-    click.echo(json.dumps({"schema": "xnorforge-explain-1", "lines": lines}) if as_json else "\n".join(lines))
+    if as_json:
+        print_object("explain", {"lines": lines})
+    else:
+        click.echo("\n".join(lines))
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@AS_JSON
 def list_(as_json):
     """Networks and plug-ins of every kind found."""
     from xnorforge.core import plugins
@@ -41,8 +44,23 @@ def list_(as_json):
 
 
 @cli.command()
-def doctor():
+@click.option("--licences", is_flag=True, help="Print the file NOTICE instead: what is installed, by extra.")
+@click.option("--size", is_flag=True, help="Print instead what the packages of the core take on disk.")
+@AS_JSON
+def doctor(licences, size, as_json):
     """Name what this machine lacks, and the cure."""
+    from xnorforge.cli import licences as packages
     from xnorforge.cli.doctor import main
 
-    sys.exit(main())
+    if licences:
+        text = packages.notice()
+        print_object("licences", {"notice": text.splitlines()}) if as_json else click.echo(text, nl=False)
+    elif size:
+        found = packages.sizes()
+        if as_json:
+            print_object("size", {"bytes": sum(found.values()), "packages": found})
+        else:
+            rows = [*found.items(), (f"core, {len(found)} packages", sum(found.values()))]
+            click.echo("\n".join(f"{count / 1e6:>9,.1f} MB  {name}" for name, count in rows))
+    else:
+        sys.exit(main(as_json))

@@ -4,6 +4,7 @@ Standard output carries data, standard error what a person reads. Exit codes: 0 
 request cannot be met, 4 `doctor` misses something that every build needs, 130 interrupted.
 """
 
+import json
 import os
 import sys
 import tomllib
@@ -20,6 +21,7 @@ from xnorforge.core.progress import LEVELS, loudness, say, set_loudness
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 VERBS_OF = {
     "build": (
         "build",
@@ -88,6 +90,11 @@ def of_every_verb() -> list[click.Parameter]:
         )
         for name, text in what.items()
     ]
+
+
+def print_object(verb: str, content: dict) -> None:
+    """What --json of a verb prints: one object that names its form."""
+    click.echo(json.dumps({"schema": f"xnorforge-{verb}-1", **content}, indent=1))
 
 
 def renamed(word: str, names: dict[str, str]) -> str:

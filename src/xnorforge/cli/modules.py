@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from xnorforge.cli import asked as builds
-from xnorforge.cli.main import FILE, cli
+from xnorforge.cli.build import print_built
+from xnorforge.cli.main import AS_JSON, FILE, cli
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import run
-from xnorforge.pipeline.request import Request
 
 
 @cli.command("import", short_help="Build a torch module of a Python file of yours.")
@@ -21,7 +21,8 @@ from xnorforge.pipeline.request import Request
 @click.option("--scale", help="Value of one step of a pixel.  [default: 1/255]")
 @click.option("--interval", help="Cycles per frame to aim at; default: what the board says.")
 @click.option("--until", default="report", show_default=True, help="The last stage.")
-def import_(target: str, weights: Path | None, size: str, until: str, **given) -> None:
+@AS_JSON
+def import_(target: str, weights: Path | None, size: str, until: str, as_json: bool, **given) -> None:
     """Run FILE.py, export its network NAME as QONNX to out/NAME/NAME.onnx, and build it as MODEL=.
 
     NAME is a class of nn.Module that needs no arguments, or a function that gives a module; it may be left
@@ -38,16 +39,11 @@ def import_(target: str, weights: Path | None, size: str, until: str, **given) -
     path = Path("out") / name / f"{name}.onnx"
     asked = replace(asked, model=str(path), folder=path.parent)
     export_module(module, shape, path)
-    _built(asked, until)
-
-
-def _built(asked: Request, until: str) -> None:
     builds.check(asked)
     run.wanted(asked, until)
     builds.claim(asked)
-    run.run_stages(asked, until)
-    if until == "report":
-        click.echo(f"build     {asked.acc}/report.html (text: report.md, data: report.json)")
+    ran = run.run_stages(asked, until, quiet=as_json)
+    print_built(asked, until, ran, False, as_json)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from xnorforge.cli import asked as builds
-from xnorforge.cli.main import FOLDER, cli, old_word
+from xnorforge.cli.main import AS_JSON, FOLDER, cli, old_word, print_object
 from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import job, run, stages
@@ -22,7 +22,8 @@ from xnorforge.pipeline.request import Request
 @click.option("--box", help="x,y,w,h of the object in the first frame, for a network that follows one.")
 @click.option("--gif", is_flag=True, help="Of a video, also write a small GIF.")
 @click.option("-o", "--out", type=FOLDER, help="Output folder, replaced whole; default: demo beside ACC.")
-def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
+@AS_JSON
+def demo(acc: Path | None, asked: Request, image, video, box, gif, out, as_json: bool) -> None:
     """Draw what the network in ACC finds in pictures or a video; without ACC, build it as the options say."""
     from xnorforge.demo import inputs
 
@@ -44,7 +45,9 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
     with job.stage("demo", out, out / render.RECORD, reads):
         exported = read_json(acc.parent / "export.json")
         task, given = inputs.demo_request(inputs.network_of(exported), image, video, box)
-        render.demo(acc, task, given, out, gif)
+        record = render.demo(acc, task, given, out, gif)
+    if as_json:
+        print_object("demo", {"folder": str(out), **record})
 
 
 @cli.command(short_help="The accelerator for other flows: FuseSoC, Bender, Vivado, LiteX.")
@@ -53,7 +56,10 @@ def demo(acc: Path | None, asked: Request, image, video, box, gif, out) -> None:
 @click.option("--prefix", help="What all modules begin with.  [default: the network's name]")
 @click.option("--acc", type=FOLDER, help="A folder with generated RTL; nothing is built.")
 @click.option("-o", "--out", type=FOLDER, help="Folder, replaced whole; default: package beside the RTL.")
-def package(network: str | None, asked: Request, prefix, acc: Path | None, out: Path | None) -> None:
+@AS_JSON
+def package(
+    network: str | None, asked: Request, prefix, acc: Path | None, out: Path | None, as_json: bool
+) -> None:
     """Write NETWORK as a package for other flows, into out/<network>/<back end>-<board>/package/, once its
     RTL is simulated.
     """
@@ -62,14 +68,16 @@ def package(network: str | None, asked: Request, prefix, acc: Path | None, out: 
     if network and acc:
         raise UserError(f"package: give either {network} or --acc {acc}, not both.")
     if acc is not None:
-        packaging.write_from(acc, out, prefix)
-        return
-    if network:
-        asked = builds.named(asked, network)
-    builds.check(asked)
-    packaging.check_package(asked, prefix)
-    builds.claim(asked)
-    packaging.package_rtl(asked, out, prefix)
+        written = packaging.write_from(acc, out, prefix)
+    else:
+        if network:
+            asked = builds.named(asked, network)
+        builds.check(asked)
+        packaging.check_package(asked, prefix)
+        builds.claim(asked)
+        written = packaging.package_rtl(asked, out, prefix)
+    if as_json:
+        print_object("package", {"folder": str(written), **read_json(written / "package.json")})
 
 
 def print_report(acc: Path, as_json: bool = False) -> None:
@@ -92,7 +100,7 @@ def print_report(acc: Path, as_json: bool = False) -> None:
 @cli.command(short_help="report.html, report.md, report.json of what was built.")
 @click.argument("acc", type=FOLDER)
 @click.option("--show", is_flag=True, help="Print the report as it is; write none.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@AS_JSON
 def report(acc, show, as_json) -> None:
     """Write report.html, report.md and report.json of ACC, and print the short form."""
     if not show:
@@ -114,13 +122,14 @@ def report(acc, show, as_json) -> None:
 @click.option(
     "--frames", type=click.IntRange(2), default=20, show_default=True, help="Frames simulated in RTL."
 )
+@AS_JSON
 @click.pass_context
-def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int) -> None:
+def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int, as_json: bool) -> None:
     """Measure the speed of the simulators on the accelerator in ACC; times of stages are from their records.
 
     Without ACC, build the accelerator first, as the options say.
     """
-    from xnorforge.studies.bench import table
+    from xnorforge.studies.bench import measure, table
 
     if acc is None:
         acc = asked.acc
@@ -132,4 +141,8 @@ def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int) -> 
         frames = asked.images
     for path, writer in stages.left_by(acc, "export", "lower", "fold", "sim", "synth"):
         intact(path, writer)
-    click.echo(table(acc, frames))
+    measured = measure(acc, frames)
+    if as_json:
+        print_object("bench", measured)
+    else:
+        click.echo(table(measured))

@@ -1,10 +1,12 @@
 """Verbs that train and compare: train, train-float, compare, tradeoff, curves."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from xnorforge.cli.main import FILE, FOLDER, cli
+from xnorforge.cli.main import AS_JSON, FILE, FOLDER, cli, print_object
+from xnorforge.core import extras
 from xnorforge.core.progress import say
 from xnorforge.pipeline import pictures, request
 from xnorforge.pipeline.job import stage
@@ -49,7 +51,8 @@ DATA = click.option("--data", help="With --task folder: your pictures, a folder 
 @RECIPE
 @click.option("--init", type=FOLDER, help="Start from the latents and norms of the run in this folder.")
 @click.option("--guide", type=FOLDER, help="Of METHODs with a guide: the run of train-float that it is.")
-def train(net, task, data, method, out, epochs, lr, seed, threads, hyper, recipe, init, guide):
+@AS_JSON
+def train(net, task, data, method, out, epochs, lr, seed, threads, hyper, recipe, init, guide, as_json):
     """Train NET, or continue the run in the same folder."""
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
@@ -63,13 +66,15 @@ def train(net, task, data, method, out, epochs, lr, seed, threads, hyper, recipe
     out = out or looked
     with stage("train", out):
         start = str(init) if init else None
-        train(net, method, out, epochs, seed, threads, given, lr, recipe, start)
+        card = train(net, method, out, epochs, seed, threads, given, lr, recipe, start)
     build = f"make build NET={net} METHOD={method}" + (f" DATA={data}" if data else "")
     if runs.own(out) is None:
         use = f"; trained on made-up pictures: only `{build} WEIGHTS={out}` takes these weights"
     else:
         use = f"; `{build}` takes these weights now" if out == looked else ""
     say(f"train     done -> {out}{use}")
+    if as_json and card is not None:  # of several processes the first alone has it
+        print_object("train", {"folder": str(out), "card": card})
 
 
 def _pictures(net: str, data: str | None) -> str:
@@ -101,7 +106,8 @@ def _pictures(net: str, data: str | None) -> str:
     help="Threads of torch; the last bits depend on it.",
 )
 @RECIPE
-def train_float(net, task, data, out, epochs, lr, seed, threads, recipe):
+@AS_JSON
+def train_float(net, task, data, out, epochs, lr, seed, threads, recipe, as_json):
     """Train NET in full precision (real weights and ReLU), as a reference; it cannot be built."""
     from xnorforge.core.accuracy import row_text
     from xnorforge.sw.training.full_precision import train_full_precision
@@ -114,6 +120,8 @@ def train_float(net, task, data, out, epochs, lr, seed, threads, recipe):
         card = train_full_precision(net, out, epochs, lr, seed, threads, recipe)
     for row in card["accuracy"]:
         say(f"train-float  {row_text(row)}: {row['set']}")
+    if as_json:
+        print_object("train", {"folder": str(out), "card": card})
 
 
 @cli.command()
@@ -141,17 +149,22 @@ def train_float(net, task, data, out, epochs, lr, seed, threads, recipe):
     "--board", help="Board of hw/boards: build each method's first run for it, and add what that costs."
 )
 @click.option("-o", "--out", type=FOLDER, help="Default: out/compare, with --data its name behind a dash.")
-def compare(net, task, data, methods, seeds, epochs, threads, jobs, board, out):
+@AS_JSON
+def compare(net, task, data, methods, seeds, epochs, threads, jobs, board, out, as_json):
     """Train NET with each method and seed, export each, write a table and a plot; finished runs are kept."""
     from xnorforge.studies import compare as study
 
+    extras.require("matplotlib", "the plot of compare")
     net = request.network_name(net, task)
     out = Path(f"out/compare{_pictures(net, data)}") if out is None else out
     asked = study.compare_request(net, methods, seeds, epochs, board, threads=threads, out=out)
     with stage("compare", asked.folder):
-        study.compare(asked, jobs, say)
+        results = study.compare(asked, jobs, say)
     pictures = ["compare.svg", *(["pareto.svg"] if board else [])]
     say(f"compare   done -> {', '.join(f'{asked.folder}/{name}' for name in ('table.md', *pictures))}")
+    if as_json:
+        rows = [asdict(result) | {"variant": str(result.variant)} for result in results]
+        print_object("compare", {"folder": str(asked.folder), "runs": rows})
 
 
 @cli.command()
@@ -185,25 +198,34 @@ def compare(net, task, data, methods, seeds, epochs, threads, jobs, board, out):
     type=FOLDER,
     help="Default: out/tradeoff/<name of RUN, or of the network it was trained in>.",
 )
-def tradeoff(run, net, task, board, interval, jobs, images, stalled, out):
+@AS_JSON
+def tradeoff(run, net, task, board, interval, jobs, images, stalled, out, as_json):
     """Build each network that the layer_priority training in RUN wrote, and write a table and a plot of
     accuracy and cost.
     """
     from xnorforge.studies.tradeoff import tradeoff
 
+    extras.require("matplotlib", "the plot of tradeoff")
     run = run or Path("out") / f"{request.network_name(net, task)}-layer_priority" / "train"
     place = run.resolve()
     out = out or Path("out/tradeoff") / (place.parent if place.name == "train" else place).name
     with stage("tradeoff", out):
-        tradeoff(run, board, interval, out, jobs, say, images, stalled)
+        points = tradeoff(run, board, interval, out, jobs, say, images, stalled)
     say(f"tradeoff  done -> {out}/{board}.md, {out}/{board}.svg")
+    if as_json:
+        rows = [asdict(point) | {"weights": str(point.weights)} for point in points]
+        print_object("tradeoff", {"folder": str(out), "points": rows})
 
 
 @cli.command()
 @click.argument("run", type=FOLDER)
 @click.option("-o", "--out", type=FILE, help="The picture, .svg or .png; default: curve.svg in RUN.")
-def curves(run, out):
+@AS_JSON
+def curves(run, out, as_json):
     """Draw the training curve of the folder RUN: loss, accuracy, share of flipped signs."""
     from xnorforge.sw.training.curves import picture
 
-    say(f"curves    {picture(run, out)}")
+    path = picture(run, out)
+    say(f"curves    {path}")
+    if as_json:
+        print_object("curves", {"files": [str(path)]})

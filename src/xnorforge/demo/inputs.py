@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
-from xnorforge.core import plugins
+from xnorforge.core import extras, plugins
 from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import tracking
 from xnorforge.sw.datasets._records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
+
+if TYPE_CHECKING:
+    import av
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff", ".avif", ".dds",
@@ -102,6 +105,8 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
         raise UserError(
             f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
         )
+    if video:
+        extras.require("av", "a video")
     if follows and not box and not tracking.annotation(path):
         raise UserError(
             f"BOX: not given, and {path} has no boxes in a layout that docs/tasks.md names; say where the "
@@ -161,6 +166,8 @@ def _empty(folder: Path) -> UserError:
 def _video(path: Path) -> InputFrames:
     if not path.is_file():
         raise UserError(f"{path}: is no regular file; give a video.")
+    import av
+
     with _opened(path) as container:
         rate = float(container.streams.video[0].average_rate or RATE)
         if not RATES[0] <= rate <= RATES[1]:
@@ -173,6 +180,8 @@ def _video(path: Path) -> InputFrames:
 
 
 def _opened(path: Path):
+    import av
+
     try:
         container = av.open(f"file:{path}")  # of "a:b.mp4" alone, "a" would be a protocol
     except (av.FFmpegError, OSError) as error:
@@ -208,6 +217,8 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
     Raises:
         UserError: it cannot be read to its end, or ends before the time that it says.
     """
+    import av
+
     with _opened(path) as container:
         stream, start, end, count = container.streams.video[0], None, 0.0, 0
         stream.thread_type = "AUTO"
@@ -240,7 +251,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
             )
 
 
-def _why(error: av.FFmpegError | OSError) -> str:
+def _why(error: "av.FFmpegError | OSError") -> str:
     return (error.strerror or type(error).__name__).lower()
 
 

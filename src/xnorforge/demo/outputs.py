@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 
@@ -35,6 +34,8 @@ def film(path: Path, rate: float, gif: bool) -> Iterator:
 
     All frames get the size of the first, less one where that is odd.
     """
+    import av
+
     few, step, count = [], 1, 0
     with av.open(str(path), "w") as container:
         stream = container.add_stream(

@@ -41,7 +41,8 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
     exported = artifacts.read_json(acc.parent / "export.json")
     with artifacts.whole(out) as aside:
         aside.mkdir()
-        with artifacts.measured("numba", "numpy", "pillow", "av") as run:
+        tools = ["numba", "numpy", "pillow", *([] if given.rate is None else ["av"])]
+        with artifacts.measured(*tools) as run:
             machine = Machine.of(acc, task)
             machine.keep = CHECKED
             names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])

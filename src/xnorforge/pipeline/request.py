@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from xnorforge.core import networks, plugins
+from xnorforge.core import extras, networks, plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.pipeline import pictures, stages
 from xnorforge.sw.training import runs
@@ -198,7 +198,7 @@ def names(asked: Request) -> None:
     """The names in a request.
 
     Raises:
-        UserError: one is not known.
+        UserError: one is not known, or a package that the back end needs is not installed.
     """
     kinds = {"board": asked.board, "backend": asked.backend}
     if asked.model is None:
@@ -206,6 +206,8 @@ def names(asked: Request) -> None:
     for kind, name in kinds.items():
         if not (kind == "net" and is_shipped(name)) and name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
+    if needed := stages.declaration(asked.backend).get("needs"):
+        extras.require(needed, f"BACKEND={asked.backend}")
     if asked.output not in OUTPUTS:
         raise unknown("OUTPUT", asked.output, OUTPUTS)
     if asked.spare is not None and asked.spare not in SPARE:

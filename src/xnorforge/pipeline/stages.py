@@ -187,15 +187,20 @@ def _own(backend: str, name: str, inputs: tuple[str, ...]) -> Stage:
 
 
 def following(backend: str) -> tuple[str, ...]:
-    """The stages that a back end adds behind fold.
+    """The stages that a back end adds behind fold; errors as of `declaration`."""
+    from xnorforge.flows.backends.base import Backend
 
-    They are read from the text of its declaration `BACKEND = Backend(…)`, as its module may load a compiler.
+    return tuple(declaration(backend).get("stages", Backend.stages))
+
+
+def declaration(backend: str) -> dict:
+    """What a back end states of itself, `Backend` has the rest: {attribute: value}.
+
+    It is read from the text of its declaration `BACKEND = Backend(…)`, as its module may load a compiler.
 
     Raises:
         UserError: no such back end, or a declaration that is not made of plain values.
     """
-    from xnorforge.flows.backends.base import Backend
-
     if backend not in plugins.names("flows.backends"):
         raise unknown("BACKEND", backend, plugins.names("flows.backends"))
     path = plugins.place("flows.backends", backend)
@@ -203,10 +208,9 @@ def following(backend: str) -> tuple[str, ...]:
     for line in ast.parse(path.read_text()).body:
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "BACKEND":
             try:
-                given = {word.arg: ast.literal_eval(word.value) for word in line.value.keywords}  # type: ignore[attr-defined]
+                return {word.arg: ast.literal_eval(word.value) for word in line.value.keywords}  # type: ignore[attr-defined]
             except (ValueError, AttributeError):
                 break
-            return tuple(given.get("stages", Backend.stages))
     raise UserError(
         f'{path}: no declaration BACKEND = Backend(about="…", stages=(…)) of plain values; write one there.'
     )

@@ -12,12 +12,17 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
 from xnorforge.studies import bits_bench
 
+RTL = "RTL, Verilator"
 WALKED = 4  # images through the reference walk, which is slow and needs no more to be timed
 
 
-def table(acc: Path, images: int) -> str:
-    """Lines of text: the bit simulator beside onnxruntime and the machine's limit; images per second of the
-    reference walk, the bit simulator and the RTL; the stages' times.
+def measure(acc: Path, images: int) -> dict:
+    """Time the simulators on an accelerator.
+
+    Returns:
+        `speed`, as `bits_bench.measure_speed` gives it; `simulators`, rows `name`, `images`, `seconds` of the
+        reference walk, the bit simulator and the RTL; `rtl_cycles` simulated; `stages`: {stage: wall_s,
+        cpu_s, peak_mb} of the build.
     """
     ops = graph.operators(acc / "folded.onnx")
     pictures = np.load(acc.parent / "golden.npz")["images"]
@@ -27,25 +32,36 @@ def table(acc: Path, images: int) -> str:
     device = network(acc / "rtl", ops)
     run, rtl = _timed(lambda: cosim.run(device, graph.enter(ops[0], pictures[:images])))
     cycles = int(run.cycles[-1, -1])
-    rows = [
+    timed = [
         (
             "reference walk (execute_node)",
             WALKED,
             _timed(lambda: graph.execute(ops, pictures[:WALKED]))[1],
-            "",
         ),
-        ("bit simulator", len(pictures), _timed(lambda: simulator.run(pictures))[1], ""),
-        ("RTL, Verilator", images, rtl, f"{cycles / rtl:,.0f} cycles/s"),
+        ("bit simulator", len(pictures), _timed(lambda: simulator.run(pictures))[1]),
+        (RTL, images, rtl),
     ]
-    lines = [bits_bench.speed_table(bits_bench.measure_speed(acc))]
+    return {
+        "speed": bits_bench.measure_speed(acc),
+        "simulators": [dict(zip(("name", "images", "seconds"), row)) for row in timed],
+        "rtl_cycles": cycles,
+        "stages": {
+            stage: {key: record["run"][key] for key in ("wall_s", "cpu_s", "peak_mb")}
+            for stage, record in collect.records(acc).items()
+        },
+    }
+
+
+def table(measured: dict) -> str:
+    """The same as lines of text."""
+    lines = [bits_bench.speed_table(measured["speed"])]
     lines += [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
-    lines += [
-        f"{name:<32}{count:>8,}{took:>10.2f}{count / took:>12,.1f}  {more}".rstrip()
-        for name, count, took, more in rows
-    ]
+    for row in measured["simulators"]:
+        name, count, took = row.values()
+        more = f"  {measured['rtl_cycles'] / took:,.0f} cycles/s" if name == RTL else ""
+        lines.append(f"{name:<32}{count:>8,}{took:>10.2f}{count / took:>12,.1f}{more}")
     lines += ["", f"{'stage':<32}{'wall s':>8}{'CPU s':>10}{'peak MB':>12}"]
-    for stage, record in collect.records(acc).items():
-        run = record["run"]
+    for stage, run in measured["stages"].items():
         lines.append(f"{stage:<32}{run['wall_s']:>8.1f}{run['cpu_s']:>10.1f}{run['peak_mb']:>12,}")
     return "\n".join(lines)
 

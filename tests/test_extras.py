@@ -1,0 +1,101 @@
+"""A package that only an extra brings and that is missing: one sentence, exit code 2, nothing written."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core import extras
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import ToolMissing
+from xnorforge.sw.training import curves
+
+sys.path.insert(0, str(Path(__file__).parent))  # of the small network in conftest.py
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv.pop(1)] = None
+from xnorforge.__main__ import main
+sys.argv[0] = "xnorforge"
+sys.exit(main())
+"""  # a name that stands for None there cannot be imported, as if it were not installed
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "words"),
+    [
+        ("hls4ml", "hls4ml", ["build", "mnist-tfc", "--backend", "hls4ml"]),
+        ("finn", "finn", ["build", "mnist-tfc", "--backend", "finn"]),
+        ("da4ml", "da4ml", ["build", "mnist-tfc", "--backend", "auto"]),
+        ("matplotlib", "explore", ["explore", "--net", "mnist-tfc"]),
+        ("matplotlib", "explore", ["compare", "mnist-tfc", "--epochs", "1"]),
+        ("av", "demo", ["demo", "--task", "track", "--video", "clip.mp4", "--box", "1,1,4,4"]),
+    ],
+)
+def test_a_package_that_is_not_here_is_one_sentence_before_any_work(tmp_path, package, extra, words):
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{package}: is not installed, and ")
+    assert done.stderr.endswith(f" needs it; `pip install 'xnorforge[{extra}]'` brings it.\n")
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_the_digits_need_scikit_learn(monkeypatch):
+    from xnorforge.sw.datasets import digits
+
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ToolMissing, match=r"^sklearn: is not installed, .*'xnorforge\[digits\]'"):
+        digits.images()
+
+
+def test_a_finished_training_is_not_lost_for_its_picture(tmp_path, monkeypatch, capsys):
+    rows = [{"epoch": 1, "phase": "train", "loss": 0.5, "held_out_accuracy": 0.9, "flipped a": 0.1}]
+    with (tmp_path / "curve.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    curves.draw_run(rows, {}, tmp_path)
+    assert "matplotlib: is not installed, and curve.svg needs it" in capsys.readouterr().err
+    assert not (tmp_path / "curve.svg").exists()
+    with pytest.raises(ToolMissing):
+        curves.picture(tmp_path)
+    monkeypatch.undo()
+    assert curves.picture(tmp_path).is_file()
+
+
+def test_a_package_that_no_extra_brings_is_named_itself():
+    text = "no_such: is not installed, and BACKEND=mine needs it; `pip install no_such` brings it."
+    with pytest.raises(ToolMissing) as error:
+        extras.require("no_such", "BACKEND=mine")
+    assert str(error.value) == text
+
+
+def test_lowering_without_finn_says_that_it_was_left_out(tmp_path, monkeypatch, built):
+    """The other checks stay, the graph is the same byte for byte, and the report has a row of it."""
+    from xnorforge.flows.lower import lower
+    from xnorforge.flows.report import reference
+
+    folder = built / "out/n"
+    monkeypatch.setitem(sys.modules, "finn", None)
+    record = lower(folder / "model.onnx", folder / "golden.npz", tmp_path)
+    names = [row["name"] for row in read_json(folder / "lower.json")["checks"]]
+    assert "lowered = FINN execution" in names
+    assert [row["name"] for row in record["checks"]] == [one for one in names if "FINN" not in one]
+    assert (tmp_path / "lowered.onnx").read_bytes() == (folder / "lowered.onnx").read_bytes()
+    assert np.array_equal(*(np.load(at / "lowered.npz")["integers"] for at in (tmp_path, folder)))
+    assert "finn-plus" not in record["run"]["tools"] and record["finn_installed"] is False
+    export = {"input": {}, "checks": []}
+    [row] = [
+        row
+        for row in reference.notes(reference.of_records(export, record))
+        if row["subject"] == "FINN left out"
+    ]
+    assert f"ran none of the {sum(record['nodes'].values())} nodes" in row["text"]
