@@ -227,6 +227,7 @@ def test_the_declaration_of_a_back_end_is_read_without_loading_it():
 
     for name in plugins.names("flows.backends"):
         assert stages.following(name) == tuple(base.load(name).stages)
+        assert stages.declaration(name).get("needs", "") == base.load(name).needs
 
 
 def test_every_stage_has_a_function_and_waits_for_what_it_reads():

@@ -104,7 +104,7 @@ def draw_run(rows: list[dict], card: dict, folder: Path) -> None:
     if extras.is_installed("matplotlib"):
         draw_curves(rows, title(card), folder / PICTURE)
     else:
-        say(str(extras.missing("matplotlib", PICTURE)))
+        say(str(extras.package_missing("matplotlib", PICTURE)))
 
 
 def save_figure(figure, path) -> None:

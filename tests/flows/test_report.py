@@ -490,6 +490,20 @@ def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
     assert brief.as_record(record, acc)["warnings"][-1] == "are the labels right?"
 
 
+def test_a_build_without_finn_says_so(tmp_path):
+    given = records()
+    given["lower"] |= {
+        "finn_installed": False,
+        "finn_not_run": [f"join{i}" for i in range(13)],
+        "nodes": {"MVAU": 5, "ElementwiseAdd": 8},
+    }
+    acc = lay(tmp_path, given)
+    assert report.write(acc)["reference"]["finn_installed"] is False
+    for kind in ("html", "md"):
+        text = (acc / f"report.{kind}").read_text()
+        assert "is not installed: it ran none of the 13 nodes" in text and "more than 24 bits" not in text
+
+
 def test_a_network_that_leaves_nothing_open_has_no_such_section(built):
     acc, record = built
     assert record["reference"]["doubts"] == record["reference"]["finn_not_run"] == []

@@ -129,7 +129,7 @@ def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int, as_
 
     Without ACC, build the accelerator first, as the options say.
     """
-    from xnorforge.studies.bench import measure, table
+    from xnorforge.studies.bench import bench_figures, table
 
     if acc is None:
         acc = asked.acc
@@ -141,7 +141,7 @@ def bench(ctx: click.Context, acc: Path | None, asked: Request, frames: int, as_
         frames = asked.images
     for path, writer in stages.left_by(acc, "export", "lower", "fold", "sim", "synth"):
         intact(path, writer)
-    measured = measure(acc, frames)
+    measured = bench_figures(acc, frames)
     if as_json:
         print_object("bench", measured)
     else:

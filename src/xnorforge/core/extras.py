@@ -23,14 +23,14 @@ def is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def missing(package: str, what: str) -> ToolMissing:
+def package_missing(package: str, what: str) -> ToolMissing:
     """The sentence for a package that is not installed.
 
     Args:
         package: as an import names it; what a back end of yours needs may be none of `EXTRA_OF`.
         what: what needs it, as "a video".
 
-    >>> str(missing("av", "a video"))
+    >>> str(package_missing("av", "a video"))
     "av: is not installed, and a video needs it; `pip install 'xnorforge[demo]'` brings it."
     """
     wanted = f"'xnorforge[{EXTRA_OF[package]}]'" if package in EXTRA_OF else package
@@ -41,7 +41,7 @@ def require(package: str, what: str) -> None:
     """See that a package is there, before any work is done that it would end.
 
     Raises:
-        ToolMissing: it is not; see `missing`.
+        ToolMissing: it is not; see `package_missing`.
     """
     if not is_installed(package):
-        raise missing(package, what)
+        raise package_missing(package, what)

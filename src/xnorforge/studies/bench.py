@@ -16,7 +16,7 @@ RTL = "RTL, Verilator"
 WALKED = 4  # images through the reference walk, which is slow and needs no more to be timed
 
 
-def measure(acc: Path, images: int) -> dict:
+def bench_figures(acc: Path, images: int) -> dict:
     """Time the simulators on an accelerator.
 
     Returns:
