@@ -151,6 +151,8 @@ def run_network(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
     """One RTL run of the whole network; an error or a difference is traced to its operator."""
     inputs = graph.enter(ops[0], pictures)
     [result] = cosim.attempt(device, [inputs], seed=SEED, probe=True, **how)
+    if isinstance(result, cosim.Hang) and (ring := cycle_record.deadlock_ring(ops, len(pictures))):
+        raise MismatchError(f"{result} {ring}")
     if isinstance(result, MismatchError):
         raise MismatchError(f"{result} {locate_rtl(acc, ops, pictures[:1])}")
     wrong = compare.first_difference(result.output, expected[: len(pictures)])

@@ -53,6 +53,7 @@ class Work:
         early: the beat is taken as soon as it is offered, and no move of the pipeline is needed.
         needs: beats of the period that must be in the buffer before the first step; 0 none.
         frees: beats of the period whose room is free after the last step; 0: no more than before.
+        shuts: after the last step none of it is, until the next step that frees some.
     """
 
     steps: int = 1
@@ -63,11 +64,12 @@ class Work:
     early: bool = False
     needs: int = 0
     frees: int = 0
+    shuts: bool = False
 
     def row(self) -> list[int]:
         """As a row of the model's table."""
         streams = (sum(1 << stream for stream in given) for given in (self.takes, self.sees))
-        return [*streams, self.early, self.needs, self.steps, self.moves, self.gives, self.frees]
+        return [*streams, self.early, self.needs, self.steps, self.moves, self.gives, self.frees, self.shuts]
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,20 @@ class Timing:
         latency: moves from a step to the cycle in which its beat is offered.
         stop: when the pipeline stands still.
         buffer: of the one stream in, if there is one.
+        front: what that stream passes before, if anything; it gives as many beats as it takes.
+        ahead: so many frames may have begun to enter the network whose last step here is not done; None any
+            number.
     """
 
     works: Sequence[Work]
     latency: int
     stop: Stop
     buffer: Buffer | None = None
+    front: "Timing | None" = None
+    ahead: int | None = None
 
     def table(self) -> np.ndarray:
-        """The works, int64 (works, 8)."""
+        """The works, int64 (works, 9)."""
         return np.array([work.row() for work in self.works], np.int64)
 
     def steps(self, beats: int) -> int:
@@ -116,10 +123,19 @@ class Timing:
     def memory(self, taken: int, given: int) -> int:
         """Frames of so many beats in and out before a step, on whose cycles its own can depend."""
         buffered = self.buffer.room + self.buffer.period if self.buffer else 0
-        return max(-(-buffered // taken), -(-(self.latency + RUNNING) // given))
+        before = self.front.memory(taken, taken) if self.front else 0
+        return max(-(-buffered // taken), -(-(self.latency + RUNNING) // given), before, self.ahead or 0)
 
 
 SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))
+
+
+def fifo(depth: int, block: bool) -> Timing:
+    """A beat passes the memory, the register of a block RAM, the output register (hw/rtl/xf_fifo.sv, more
+    than two beats).
+    """
+    latency, stop = (2, Stop.BEHIND) if block else (1, Stop.READER)
+    return Timing([Work(needs=1, frees=1)], latency, stop, Buffer(1, depth))
 
 
 def beat_for_beat(latency: int, stop: Stop = Stop.SPARE) -> Timing:

@@ -3,18 +3,19 @@ its RTL, without simulating it.
 
 Values decide nothing about time, so an operator is a table of steps (`cycles.py` of its folder, see
 `xnorforge.hw.ops._timing`), and one compiled kernel moves the beats of all of them. Where nothing pauses, it
-does so until frames repeat each other; all later ones are then known.
+does so until every part of the network repeats itself, and leaves out the frames that do so.
 """
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import networkx as nx
 import numpy as np
 
 from xnorforge.hw.ops import _timing, part
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.sim.cycles.tables import Tables
+from xnorforge.sim.cycles.tables import UNLIMITED, Tables, with_repeats
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """Frames that are like the one before them.
+
+    Attributes:
+        after: so many frames that were moved come before.
+        frames: how many.
+        periods: {tensor: cycles from one of its beats to the same one of the next frame}.
+    """
+
+    after: int
+    frames: int
+    periods: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Course:
     """What the model finds.
 
@@ -45,12 +61,12 @@ class Course:
             beat by beat; fewer than all in a deadlock.
         simulated: how many frames these are.
         frames: how many were given.
-        period: cycles from any beat of the last of them to the same one of every later frame; 0 where all
-            frames were moved.
+        repeats: those that were not moved, in order.
         beats: {tensor: beats of a frame}.
         result: the tensor the first stream out carries.
         given: the tensor the first stream in carries.
         operators: {name: Work} in all frames.
+        waiting: {operator: those whose reading or giving it waits for at the end}.
         last: {name: cycles that the last moved frame added to Work's (busy, starved, blocked)}; where nothing
             pauses.
     """
@@ -58,11 +74,12 @@ class Course:
     moved: dict[str, np.ndarray]
     simulated: int
     frames: int
-    period: int
+    repeats: list[Repeat]
     beats: dict[str, int]
     given: str
     result: str
     operators: dict[str, Work]
+    waiting: dict[str, list[str]]
     last: dict[str, tuple[int, int, int]]
 
     @cached_property
@@ -72,11 +89,10 @@ class Course:
 
     def transfers(self, tensor: str) -> np.ndarray:
         """`taken` of one tensor."""
-        cycles = self.moved[tensor]
-        if self.simulated == self.frames:
-            return cycles
-        later = self.period * np.arange(1, self.frames - self.simulated + 1)[:, np.newaxis]
-        return np.concatenate([cycles, (cycles[-self.beats[tensor] :] + later).ravel()])
+        return with_repeats(self.moved[tensor], self.beats[tensor], self._repeats(tensor))
+
+    def _repeats(self, tensor: str) -> list[tuple[int, int, int]]:
+        return [(repeat.after, repeat.frames, repeat.periods[tensor]) for repeat in self.repeats]
 
     @property
     def deadlock(self) -> dict[str, str]:
@@ -88,11 +104,22 @@ class Course:
         return {name: work.waits for name, work in self.operators.items()}
 
     @property
+    def ring(self) -> list[str]:
+        """Operators of a deadlock of which each waits for the next one, and the last for the first; empty
+        where there is none.
+        """
+        graph = nx.DiGraph((name, other) for name, others in self.waiting.items() for other in others)
+        if not self.deadlock or nx.is_directed_acyclic_graph(graph):
+            return []
+        names = [name for name, _ in nx.find_cycle(graph)]
+        first = min(range(len(names)), key=lambda k: list(self.operators).index(names[k]))
+        return names[first:] + names[:first]
+
+    @property
     def gaps(self) -> list[int]:
         """Cycles between the last beats of consecutive frames."""
-        beats = self.beats[self.result]
-        moved = np.diff(self.moved[self.result][beats - 1 :: beats]).tolist()
-        return moved + [self.period] * (self.frames - self.simulated)
+        ends = self.moved[self.result][self.beats[self.result] - 1 :: self.beats[self.result]]
+        return np.diff(with_repeats(ends, 1, self._repeats(self.result))).tolist()
 
     @property
     def interval(self) -> int | list[int] | None:
@@ -122,13 +149,19 @@ class Course:
 class CycleModel:
     """The tables of a folded graph, or of operators that stand alone.
 
+    Args:
+        ops: in stream order.
+        bench: they stand on the operator bench: nothing travels beside their streams, so no frame waits for
+            flags.
+
     Raises:
         UserError: an operator has no row; the text names it.
     """
 
-    def __init__(self, ops: list[HwOp]):
+    def __init__(self, ops: list[HwOp], bench: bool = False):
         self.ops = ops
-        self.timings = [_timing.row_of(op, part(op, "cycles")) for op in ops]
+        rows = [_timing.row_of(op, part(op, "cycles")) for op in ops]
+        self.timings = [replace(row, ahead=None) for row in rows] if bench else rows
         given = [(t, s) for op in ops for t, s in zip(op.sources, op.in_streams())]
         made = [(t, s) for op in ops for t, s in zip(op.results, op.out_streams())]
         self.streams = dict(given) | dict(made)
@@ -166,21 +199,38 @@ class CycleModel:
         tables.pauses(stall, seed, lane)
         if any(stall):
             tables.send(frames)
-            return self._course(tables, frames, 0, tables.spent())
-        # Where so many frames as matter came a period after the ones before them, so does every later one.
-        before, period, alike, sent = tables.spent(), 0, 0, 0
-        while sent < frames and alike < self.memory:
-            before, last, sent = tables.spent(), period, sent + 1
+            return self._course(tables, frames, [], tables.spent())
+        # Where so many frames as matter came after the ones before them by the same periods, so do the next.
+        repeats: list[Repeat] = []
+        last: tuple[np.ndarray, np.ndarray] | None = None
+        sent, alike, left = 0, 0, frames
+        before, skipped = tables.spent(), np.zeros((len(self.ops), 3), np.int64)
+        while left:
+            before, sent = tables.spent(), sent + 1
             tables.send(sent)
-            period = tables.period(sent) if sent > 1 else -1
-            alike = 0 if period < 0 else alike + 1 if period == last else 1
-        return self._course(tables, sent, period if sent < frames else 0, before)
+            first = sent == 1 or (repeats and sent == repeats[-1].after + 1)
+            now = None if first else tables.periods(sent)
+            same = now and last and all(map(np.array_equal, now, last))
+            last, alike = now, 0 if now is None else alike + 1 if same else 1
+            left -= 1
+            if now is None or alike < self.memory or not left:
+                continue
+            many = tables.repeats(*now)
+            many = left if many == UNLIMITED else min(many, left - 1)  # buffers are fullest at the end
+            if many:
+                skipped = skipped + many * (tables.spent() - before)
+                tables.skip(sent, many, *now)
+                repeats.append(Repeat(sent, many, dict(zip(self.streams, now[0].tolist()))))
+                last, alike, left = None, 0, left - many
+        return self._course(tables, sent, repeats, before, skipped)
 
-    def _course(self, tables: Tables, sent: int, period: int, before: np.ndarray) -> Course:
-        """What is in the tables when so many frames were sent, and follows for the others."""
+    def _course(self, tables: Tables, sent: int, repeats: list[Repeat], before, skipped=0) -> Course:
+        """What is in the tables when so many frames were sent; the cycles spent before the last of them, and
+        in those that were not moved.
+        """
         spent, fills = tables.spent(), tables.fills()
         each = spent - before
-        total = spent + (tables.frames - sent) * each
+        total = spent + skipped
         names = [op.name for op in self.ops]
         operators = {
             name: Work(busy, starved, blocked, fills.get(name), waits)
@@ -189,4 +239,5 @@ class CycleModel:
         last = dict(zip(names, map(tuple, each.tolist())))
         beats = {tensor: stream.beats for tensor, stream in self.streams.items()}
         first = (self.sources[0], self.sinks[0])
-        return Course(tables.taken(), sent, tables.frames, period, beats, *first, operators, last)
+        waiting, frames = tables.waited_for(), sent + sum(repeat.frames for repeat in repeats)
+        return Course(tables.taken(), sent, frames, repeats, beats, *first, operators, waiting, last)

@@ -31,17 +31,18 @@ numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # 
 # Columns of a node that do not change; a source and a sink have those from BEATS on.
 (KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
  GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, ENDS,
- ENDS_MASK, FRAME_STEPS, BEATS, PAUSE, WORDS, PACE, FRAME, NODE_COLUMNS) = range(30)  # fmt: skip
+ ENDS_MASK, FRAME_STEPS, SHUTS, LETS, BEATS, PAUSE, WORDS, PACE, FRAME, LET_BY, LET_FREES, AHEAD,
+ NODE_COLUMNS) = range(35)  # fmt: skip
 # Columns of a node that change.
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
- FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED,
- STATE_COLUMNS) = range(21)  # fmt: skip
+ FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED, UNSURE, FORCED, DRAWN,
+ NEEDED, EARLY_STEPS, EARLY_WRITES, STATE_COLUMNS) = range(27)  # fmt: skip
 PIPELINE, SOURCE, SINK = range(3)
 SPARE, RESULT, GIVEN, BEHIND = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN, Stop.BEHIND))
 # What a node waits for, where it waits.
 NOTHING, INPUT, READERS = range(3)
 # Columns of a work, as `xnorforge.hw.ops._timing.Work.row` gives them.
-TAKES, SEES, EARLY, NEEDS, STEPS, MOVES, GIVES, FREES = range(8)
+TAKES, SEES, EARLY, NEEDS, STEPS, MOVES, GIVES, FREES, SHUT = range(9)
 
 UNCOUNTED: dict[str, Any] = {"_nrt": False}
 INLINE: dict[str, Any] = {"_nrt": False, "forceinline": True}
@@ -65,44 +66,83 @@ def _wake(node, queue, waiting, ends):
 
 
 @njit(cache=True, **INLINE)
-def _take(stream, cycle, streams, log, queue, waiting, ends):
+def _note(stream, cycle, streams, log):
+    """A beat is taken."""
     if streams[stream, TAKEN] < streams[stream, LOGGED]:
         log[streams[stream, LOG] + streams[stream, TAKEN]] = cycle
     streams[stream, TAKE] = cycle
     streams[stream, TAKEN] += 1
+
+
+@njit(cache=True, **INLINE)
+def _take(stream, cycle, streams, log, queue, waiting, ends):
+    _note(stream, cycle, streams, log)
     _wake(streams[stream, WRITER], queue, waiting, ends)
 
 
 @njit(cache=True, **INLINE)
-def _offer(stream, cycle, streams, log, queue, waiting, ends):
-    log[streams[stream, OFFERS] + (streams[stream, OFFERED] & streams[stream, OFFERS_MASK])] = cycle
-    streams[stream, OFFER] = cycle
-    streams[stream, OFFERED] += 1
-    _wake(streams[stream, READER], queue, waiting, ends)
-
-
-@njit(cache=True, **INLINE)
-def _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
-    """Input beats into the buffer; whether any."""
+def _write(n, nodes, states, streams, links, memory, log):
+    """An input beat into the buffer; whether there was one that could."""
     stream = links[nodes[n, INS]]
+    states[n, UNSURE] = -1
     if streams[stream, OFFERED] == streams[stream, TAKEN]:
         return False
     at = states[n, WRITTEN]
-    while states[n, ALLOWED] <= at:
-        if states[n, FREED_READ] == states[n, FREED_MADE]:
-            return False
+    while True:
+        room, known = states[n, ALLOWED] > at, states[n, FREED_READ] < states[n, FREED_MADE]
+        cycle = max(streams[stream, OFFER], states[n, ALLOWED_FROM])
+        if room and not nodes[n, SHUTS]:
+            break
         place = nodes[n, FREED_AT] + 2 * (states[n, FREED_READ] & nodes[n, FREED_MASK])
-        states[n, ALLOWED], states[n, ALLOWED_FROM] = memory[place], memory[place + 1]
-        states[n, FREED_READ] += 1
-    cycle = max(streams[stream, OFFER], states[n, ALLOWED_FROM])
+        if known and (not room or memory[place + 1] <= cycle):
+            states[n, ALLOWED], states[n, ALLOWED_FROM] = memory[place], memory[place + 1]
+            states[n, FREED_READ] += 1
+        elif known or (room and states[n, FORCED]):
+            states[n, FORCED] = 0
+            break
+        else:
+            states[n, UNSURE] = cycle if room else -1
+            return False
+    early = streams[stream, OFFER] - states[n, ALLOWED_FROM]
+    states[n, EARLY_WRITES] = min(states[n, EARLY_WRITES], early)
     memory[nodes[n, HELD_AT] + (at & nodes[n, HELD_MASK])] = cycle
     states[n, WRITTEN] = at + 1
-    _take(stream, cycle, streams, log, queue, waiting, ends)
+    _note(stream, cycle, streams, log)
     return True
 
 
 @njit(cache=True, **INLINE)
-def _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+def _sink(n, stream, nodes, random, streams, log):
+    """Takes a beat in the first cycle in which it does not pause."""
+    cycle = streams[stream, OFFER]
+    if nodes[n, PAUSE]:
+        drawn = random[n] + GOLDEN * np.uint64(cycle + 1)
+        while _drawn(drawn) < nodes[n, PAUSE]:
+            drawn += GOLDEN
+            cycle += 1
+    _note(stream, cycle, streams, log)
+
+
+@njit(cache=True, **INLINE)
+def _offer(stream, cycle, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
+    """A beat is offered; taken at once where the reader's steps are not needed for that."""
+    log[streams[stream, OFFERS] + (streams[stream, OFFERED] & streams[stream, OFFERS_MASK])] = cycle
+    streams[stream, OFFER] = cycle
+    streams[stream, OFFERED] += 1
+    reader = streams[stream, READER]
+    if nodes[reader, KIND] == SINK:
+        _sink(reader, stream, nodes, random, streams, log)
+    elif nodes[reader, PERIOD]:
+        written = _write(reader, nodes, states, streams, links, memory, log)
+        enough = states[reader, WAITS] == INPUT and states[reader, WRITTEN] >= states[reader, NEEDED]
+        if written and enough:
+            _wake(reader, queue, waiting, ends)
+    else:
+        _wake(reader, queue, waiting, ends)
+
+
+@njit(cache=True, **INLINE)
+def _give(n, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
     """Beats that the pipeline made: offer the next one, or see when it was taken; whether anything."""
     if states[n, UNRESOLVED] == states[n, MADE]:
         return False
@@ -122,7 +162,7 @@ def _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
             stood = max(0, taken + (2 if nodes[n, STOP] == RESULT else 1) - cycle)
             cycle += stood
         for k in range(first, last):
-            _offer(links[k], cycle, streams, log, queue, waiting, ends)
+            _offer(links[k], cycle, nodes, states, random, streams, links, memory, log, queue, waiting, ends)
         if not alone:
             states[n, IS_OFFERED] = 1
             return True
@@ -160,17 +200,19 @@ def _stand(n, nodes, states, memory, least, after):
 
 
 @njit(cache=True, **INLINE)
-def _free(n, nodes, states, w, works, memory, log):
-    """Room that the last step of a work frees."""
+def _free(n, nodes, states, w, works, memory, log, queue, waiting, ends):
+    """Room that the last step of a work frees; none at all where it shuts the buffer."""
     if nodes[n, PERIOD] and works[w, FREES]:
         room = states[n, PERIODS] * nodes[n, PERIOD] + works[w, FREES] + nodes[n, ROOM]
         place = nodes[n, FREED_AT] + 2 * (states[n, FREED_MADE] & nodes[n, FREED_MASK])
         cycle = states[n, MOVE] + states[n, STOOD] + nodes[n, FREE]
-        memory[place], memory[place + 1] = room, cycle
+        memory[place], memory[place + 1] = 0 if works[w, SHUT] else room, cycle
         if states[n, FREED_MADE] < nodes[n, FREED_LOGGED]:
             place = nodes[n, FREED_LOG] + 2 * states[n, FREED_MADE]
             log[place], log[place + 1] = room, cycle
         states[n, FREED_MADE] += 1
+        if nodes[n, LETS]:
+            _wake(nodes[n, LETS], queue, waiting, ends)
 
 
 @njit(cache=True, **INLINE)
@@ -182,9 +224,11 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
         if works[w, NEEDS] and states[n, STEP] == 0:
             need = states[n, PERIODS] * nodes[n, PERIOD] + works[w, NEEDS]
             if states[n, WRITTEN] < need:
-                states[n, WAITS] = INPUT
+                states[n, WAITS], states[n, NEEDED] = INPUT, need
                 return False
             after = memory[nodes[n, HELD_AT] + ((need - 1) & nodes[n, HELD_MASK])] + nodes[n, SEEN]
+            early = states[n, MOVE] + 1 + states[n, STOOD] - after
+            states[n, EARLY_STEPS] = min(states[n, EARLY_STEPS], early)
         if works[w, TAKES] | works[w, SEES]:
             for k in range(nodes[n, IN_COUNT]):
                 if ((works[w, TAKES] | works[w, SEES]) >> k) & 1:
@@ -227,7 +271,7 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
     states[n, STEPPED] += 1
     states[n, STEP] += 1
     if states[n, STEP] == works[w, STEPS]:
-        _free(n, nodes, states, w, works, memory, log)
+        _free(n, nodes, states, w, works, memory, log, queue, waiting, ends)
         states[n, STEP] = 0
         states[n, WORK] += 1
         if states[n, WORK] == nodes[n, WORK_COUNT]:
@@ -237,11 +281,11 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
 
 
 @njit(cache=True, **INLINE)
-def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+def _pipeline(n, nodes, states, random, works, streams, links, memory, log, queue, waiting, ends):
     while True:
-        if nodes[n, PERIOD]:
-            _write(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
-        while _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+        if nodes[n, PERIOD] and _write(n, nodes, states, streams, links, memory, log):
+            _wake(streams[links[nodes[n, INS]], WRITER], queue, waiting, ends)
+        while _give(n, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
             pass
         states[n, WAITS] = NOTHING
         if not _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
@@ -249,37 +293,50 @@ def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiti
 
 
 @njit(cache=True, **INLINE)
-def _source(n, nodes, random, streams, links, log, queue, waiting, ends):
-    """Offers its beats in the first cycle in which it does not pause, as stream.cpp does."""
+def _source(n, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
+    """Offers a beat in the first cycle in which it does not pause, as stream.cpp does; it is seen when the
+    frame may begin. Whether there was one that could.
+    """
     stream = links[nodes[n, OUTS]]
     if streams[stream, OFFERED] != streams[stream, TAKEN] or streams[stream, TAKEN] == nodes[n, BEATS]:
-        return
+        return False
+    begins, frame = np.int64(0), streams[stream, TAKEN] // nodes[n, FRAME]
+    if nodes[n, AHEAD] and frame >= nodes[n, AHEAD] and streams[stream, TAKEN] % nodes[n, FRAME] == 0:
+        reader, freed = nodes[n, LET_BY], (frame - nodes[n, AHEAD] + 1) * nodes[n, LET_FREES] - 1
+        if states[reader, FREED_MADE] <= freed:
+            return False
+        begins = log[nodes[reader, FREED_LOG] + 2 * freed + 1]
     cycle = streams[stream, TAKE] + 1 if streams[stream, TAKEN] else np.int64(0)
     if nodes[n, PAUSE]:
         if streams[stream, TAKEN]:
-            random[n] += GOLDEN * np.uint64(streams[stream, TAKE] - streams[stream, OFFER])
+            random[n] += GOLDEN * np.uint64(streams[stream, TAKE] - states[n, DRAWN])
         random[n] += GOLDEN
         while _drawn(random[n]) < nodes[n, PAUSE]:
             random[n] += GOLDEN * np.uint64(nodes[n, WORDS] + 1)
             cycle += 1
     elif nodes[n, PACE]:
         cycle = max(cycle, streams[stream, TAKEN] * nodes[n, PACE] // nodes[n, FRAME])
-    _offer(stream, cycle, streams, log, queue, waiting, ends)
+    states[n, DRAWN] = cycle
+    cycle = max(cycle, begins)
+    _offer(stream, cycle, nodes, states, random, streams, links, memory, log, queue, waiting, ends)
+    return True
 
 
 @njit(cache=True, **INLINE)
-def _sink(n, nodes, random, streams, links, log, queue, waiting, ends):
-    """Takes a beat in the first cycle in which it does not pause."""
-    stream = links[nodes[n, INS]]
-    if streams[stream, OFFERED] == streams[stream, TAKEN]:
-        return
-    cycle = streams[stream, OFFER]
-    if nodes[n, PAUSE]:
-        drawn = random[n] + GOLDEN * np.uint64(cycle + 1)
-        while _drawn(drawn) < nodes[n, PAUSE]:
-            drawn += GOLDEN
-            cycle += 1
-    _take(links[nodes[n, INS]], cycle, streams, log, queue, waiting, ends)
+def _force(nodes, states, queue, waiting, ends):
+    """Let the earliest beat in that could enter a buffer of which it is not known how long it stays open;
+    whether there is one. Nothing else moves any more, so whatever shuts the buffer comes of that beat.
+    """
+    first = -1
+    for n in range(len(nodes)):
+        unsure = nodes[n, SHUTS] and states[n, UNSURE] >= 0
+        if unsure and (first < 0 or states[n, UNSURE] < states[first, UNSURE]):
+            first = n
+    if first < 0:
+        return False
+    states[first, FORCED] = 1
+    _wake(first, queue, waiting, ends)
+    return True
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)
@@ -290,7 +347,7 @@ def move_beats(nodes, states, random, works, streams, links, memory, log, queue,
         nodes: int64 (nodes, NODE_COLUMNS).
         states: int64 (nodes, STATE_COLUMNS), overwritten.
         random: uint64 (nodes,), the generators of sources and sinks, overwritten.
-        works: int64 (works, 8), those of all operators.
+        works: int64 (works, 9), those of all operators.
         streams: int64 (streams, STREAM_COLUMNS), overwritten.
         links: int64 (any,), the streams in and out of the nodes.
         memory: int64 (any,), zeros, where the nodes keep cycles.
@@ -301,16 +358,15 @@ def move_beats(nodes, states, random, works, streams, links, memory, log, queue,
     """
     for k in range(len(nodes)):
         _wake(k, queue, waiting, ends)
-    while ends[0] != ends[1]:
+    while ends[0] != ends[1] or _force(nodes, states, queue, waiting, ends):
         k = queue[ends[0]]
         ends[0] = ends[0] + 1 if ends[0] + 1 < len(queue) else 0
         waiting[k] = False
         if nodes[k, KIND] == PIPELINE:
-            _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
+            _pipeline(k, nodes, states, random, works, streams, links, memory, log, queue, waiting, ends)
         elif nodes[k, KIND] == SOURCE:
-            _source(k, nodes, random, streams, links, log, queue, waiting, ends)
-        else:
-            _sink(k, nodes, random, streams, links, log, queue, waiting, ends)
+            while _source(k, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
+                pass
 
 
 @njit(cache=True, **INLINE)
@@ -324,31 +380,51 @@ def _later(log, at, mask, start, numbers):
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)
-def period(nodes, states, streams, log, frames):
-    """Cycles by which all of the last frame came later than all of the one before: every offer and transfer
-    of every stream, the end of every step; -1 where it is not one number, or something is still missing.
+def periods(nodes, states, streams, log, frames, of_streams, of_nodes):
+    """By how many cycles the last frame came later than the one before, each part of the network by itself.
 
     Args:
         nodes, states, streams, log: of `move_beats`.
         frames: how many have been sent, 2 or more.
+        of_streams: int64 (streams,), overwritten: by so many all offers and transfers came later; -1 where it
+            is not one number, or something is still missing.
+        of_nodes: int64 (nodes,), overwritten: the same of the ends of steps, 0 of a node without any.
     """
-    found = np.int64(-1)
     for k in range(len(streams)):
-        beats = streams[k, FRAME_BEATS]
-        if streams[k, TAKEN] != frames * beats or streams[k, OFFERED] != frames * beats:
-            return np.int64(-1)
-        start = (frames - 2) * beats
-        later = _later(log, streams[k, LOG], np.int64(-1), start, beats)
-        found = later if k == 0 else found
-        if later != found or later < 0:
-            return np.int64(-1)
-        if _later(log, streams[k, OFFERS], streams[k, OFFERS_MASK], start, beats) != found:
-            return np.int64(-1)
+        beats, start = streams[k, FRAME_BEATS], (frames - 2) * streams[k, FRAME_BEATS]
+        of_streams[k] = -1
+        if streams[k, TAKEN] == frames * beats and streams[k, OFFERED] == frames * beats:
+            later = _later(log, streams[k, LOG], np.int64(-1), start, beats)
+            if _later(log, streams[k, OFFERS], streams[k, OFFERS_MASK], start, beats) == later:
+                of_streams[k] = later
     for n in range(len(nodes)):
         steps = nodes[n, FRAME_STEPS]
-        if steps and (
-            states[n, STEPPED] != frames * steps
-            or _later(log, nodes[n, ENDS], nodes[n, ENDS_MASK], (frames - 2) * steps, steps) != found
-        ):
-            return np.int64(-1)
-    return found
+        of_nodes[n] = 0
+        if steps:
+            complete = states[n, STEPPED] == frames * steps
+            start = (frames - 2) * steps
+            of_nodes[n] = _later(log, nodes[n, ENDS], nodes[n, ENDS_MASK], start, steps) if complete else -1
+
+
+@njit(cache=True, nogil=True, **UNCOUNTED)
+def postpone(nodes, states, streams, links, memory, of_streams, of_nodes):
+    """Everything that the next beats depend on comes so many cycles later.
+
+    Args:
+        nodes, states, streams, links, memory: of `move_beats`, between two frames; overwritten.
+        of_streams, of_nodes: int64 (streams,), (nodes,), by how many cycles.
+    """
+    for k in range(len(streams)):
+        streams[k, OFFER] += of_streams[k]
+        streams[k, TAKE] += of_streams[k]
+    for n in range(len(nodes)):
+        if nodes[n, KIND] != PIPELINE:
+            continue
+        states[n, STOOD] += of_nodes[n]
+        states[n, STOOD_OUT] += of_nodes[n]
+        if nodes[n, PERIOD]:
+            states[n, ALLOWED_FROM] += of_nodes[n]
+            for at in range(nodes[n, HELD_AT], nodes[n, HELD_AT] + nodes[n, HELD_MASK] + 1):
+                memory[at] += of_streams[links[nodes[n, INS]]]
+            for entry in range(nodes[n, FREED_MASK] + 1):
+                memory[nodes[n, FREED_AT] + 2 * entry + 1] += of_nodes[n]

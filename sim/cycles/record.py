@@ -46,6 +46,19 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
     return figures, checks, timeline.trace(model, course)
 
 
+def deadlock_ring(ops: list[HwOp], frames: int) -> str:
+    """What a person is told of operators that wait for each other by the model; empty where none do, or one
+    has no row.
+    """
+    try:
+        names = CycleModel(ops).run(frames).ring
+    except UserError:
+        return ""
+    if not names:
+        return ""
+    return f"By the cycle model each of these waits for the next: {' -> '.join([*names, names[0]])}."
+
+
 def course_figures(run: Run | Course) -> dict:
     """Interval and latencies of a run at full rate, of the RTL or the model, as sim.json names them."""
     steady = isinstance(run.interval, int)
@@ -95,31 +108,40 @@ def fifos(model: CycleModel, course: Course) -> dict[str, dict]:
 
 
 def least_depths(model: CycleModel) -> dict[str, int]:
-    """{FIFO: the least depth, the others as they are, with which no beat leaves the network later}, in the
-    first frames that follow each other at full rate.
+    """{FIFO: depth} with which, all together, no beat leaves the network later in the first frames that
+    follow each other at full rate; one after the other, the deepest first, each the least that the ones
+    before it allow.
     """
     base = model.run(SIZING_FRAMES)
+    fifos = {
+        index: op.get_nodeattr("depth")
+        for index, op in enumerate(model.ops)
+        if "depth" in op.get_nodeattr_types()
+    }
     found = {}
-    for index, op in enumerate(model.ops):
-        if "depth" not in op.get_nodeattr_types():
-            continue
-        least, most = 1, op.get_nodeattr("depth")
-        fill = base.operators[op.name].fill
-        if fill and fill < most and _in_time(model, index, fill, base):
+    for index in sorted(fifos, key=lambda index: -fifos[index]):
+        name, least, most = model.ops[index].name, 1, fifos[index]
+        fill = base.operators[name].fill
+        if fill and fill < most and _in_time(_with_depth(model, index, fill), base):
             most = fill
         while least < most and most > SKID:
             middle = (least + most) // 2
-            enough = _in_time(model, index, middle, base)
+            enough = _in_time(_with_depth(model, index, middle), base)
             least, most = (least, middle) if enough else (middle + 1, most)
-        found[op.name] = most
+        model, found[name] = _with_depth(model, index, most), most
     return found
 
 
-def _in_time(model: CycleModel, index: int, depth: int, base: Course) -> bool:
-    """Whether a FIFO of this depth lets all beats leave as early as they do."""
+def _with_depth(model: CycleModel, index: int, depth: int) -> CycleModel:
+    """The same with another depth of a FIFO."""
     op = deepcopy(model.ops[index])
     op.set_nodeattr("depth", depth)
-    course = model.with_operator(index, op).run(SIZING_FRAMES)
+    return model.with_operator(index, op)
+
+
+def _in_time(model: CycleModel, base: Course) -> bool:
+    """Whether all beats leave as early as they do."""
+    course = model.run(SIZING_FRAMES)
     if course.deadlock:
         return False
     return all((course.transfers(tensor) <= base.transfers(tensor)).all() for tensor in model.sinks)

@@ -9,6 +9,8 @@ from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.cycles import kernel
 
 PAUSED = 2**32  # a chance of 1, as sim/stream.cpp draws it
+UNLIMITED = 2**62
+KEPT = 12  # frames whose cycles find room at first, where most may not have to be moved
 
 
 class Graph(Protocol):
@@ -18,60 +20,117 @@ class Graph(Protocol):
 
     ops: list[HwOp]
     timings: list[_timing.Timing]
+    memory: int
     streams: dict[str, Stream]
     sources: list[str]
     sinks: list[str]
 
 
+def with_repeats(
+    values: np.ndarray, each: int, repeats: list[tuple[int, int, int]], most: int = 0
+) -> np.ndarray:
+    """Cycles, `each` of them in every moved frame, and those of frames that were not moved.
+
+    Args:
+        values: int64 (moved frames * each,).
+        each: how many of a frame.
+        repeats: (moved frames before, frames that repeat the last of them, by so many cycles).
+        most: of repeated frames in a row only so many, the last ones; 0 all.
+    """
+    parts, start = [], 0
+    for after, frames, period in repeats:
+        end = after * each
+        later = period * np.arange(max(1, frames - most + 1) if most else 1, frames + 1)
+        parts += [values[start:end], (values[end - each : end] + later[:, np.newaxis]).ravel()]
+        start = end
+    return np.concatenate([*parts, values[start:]]) if parts else values
+
+
 class Tables:
-    """The arrays of one run; nodes are the operators, the sources, the sinks.
+    """The arrays of one run; nodes are the operators, the sources, the sinks, what stands in front of
+    operators.
 
     Args:
         model: what runs.
         frames: how many in all.
         pace: cycles per frame at which sources offer their beats, 0: as soon as they can.
-        watched: keep what `kernel.period` compares.
+        watched: keep what `kernel.periods` compares.
     """
 
     def __init__(self, model: Graph, frames: int, pace: int, watched: bool):
-        self.model, self.frames, self.watched = model, frames, watched
-        count = len(model.ops) + len(model.sources) + len(model.sinks)
+        self.model, self.watched = model, watched
+        self.kept = min(frames, KEPT) if watched else frames
+        fronts = [k for k, timing in enumerate(model.timings) if timing.front]
+        ends = len(model.ops) + len(model.sources)
+        count = ends + len(model.sinks) + len(fronts)
         self.nodes = np.zeros((count, kernel.NODE_COLUMNS), np.int64)
         self.states = np.zeros((count, kernel.STATE_COLUMNS), np.int64)
         self.states[:, kernel.MOVE] = -1
         self.random = np.zeros(count, np.uint64)
         self.number = {tensor: k for k, tensor in enumerate(model.streams)}
-        self.streams = np.zeros((len(self.number), kernel.STREAM_COLUMNS), np.int64)
+        self.fronts = dict(zip(fronts, range(count - len(fronts), count)))
+        beats = [stream.beats for stream in model.streams.values()]
+        beats += [model.ops[k].in_stream().beats for k in fronts]
+        self.streams = np.zeros((len(beats), kernel.STREAM_COLUMNS), np.int64)
         self.memory = self.logged = 0
         self.links: list[int] = []
         self.works: list[np.ndarray] = []
-        for tensor, stream in model.streams.items():
-            row = self.streams[self.number[tensor]]
-            row[kernel.LOGGED] = frames * stream.beats
-            row[kernel.LOG] = self._log(frames * stream.beats)
-            row[kernel.FRAME_BEATS] = stream.beats
-            row[[kernel.OFFERS, kernel.OFFERS_MASK]] = self._two_frames(stream.beats)
+        for row, of_frame in zip(self.streams, beats):
+            row[kernel.LOGGED] = self.kept * of_frame
+            row[kernel.LOG] = self._log(self.kept * of_frame)
+            row[kernel.FRAME_BEATS] = of_frame
+            row[[kernel.OFFERS, kernel.OFFERS_MASK]] = self._two_frames(of_frame)
+        behind = iter(range(len(self.number), len(beats)))  # the streams behind fronts
         for node, (op, timing) in enumerate(zip(model.ops, model.timings)):
-            self._pipeline(node, op, timing)
+            into, out = self._numbers(op.sources), self._numbers(op.results)
+            if timing.front:
+                inner = [next(behind)]
+                self._pipeline(self.fronts[node], op, timing.front, into, inner)
+                into = inner
+            self._pipeline(node, op, timing, into, out)
         for node, tensor in enumerate(model.sources, len(model.ops)):
-            self._link(node, [], [tensor])
+            self._link(node, [], self._numbers([tensor]))
             self.nodes[node, kernel.KIND] = kernel.SOURCE
-            beats = model.streams[tensor].beats
-            self.nodes[node, [kernel.PACE, kernel.FRAME]] = pace, beats
-        for node, tensor in enumerate(model.sinks, count - len(model.sinks)):
-            self._link(node, [tensor], [])
+            self.nodes[node, [kernel.PACE, kernel.FRAME]] = pace, model.streams[tensor].beats
+        for node, tensor in enumerate(model.sinks, ends):
+            self._link(node, self._numbers([tensor]), [])
             self.nodes[node, kernel.KIND] = kernel.SINK
+        for node, timing in enumerate(model.timings):
+            if timing.ahead:
+                self._let(len(model.ops), node, timing.ahead)
         self.log = np.zeros(self.logged, np.int64)
         all_works, links = np.concatenate(self.works), np.array(self.links, np.int64)
         memory = np.zeros(max(self.memory, 1), np.int64)
         queue, waiting = np.zeros(count + 1, np.int64), np.zeros(count, np.bool_)
         tables = (self.nodes, self.states, self.random, all_works, self.streams, links, memory, self.log)
         self.arguments = (*tables, queue, waiting, np.zeros(2, np.int64))
+        self.postponed = np.zeros(count, np.int64)  # cycles of frames that were not moved, per node
+        self.drifts: list[tuple[int, int, np.ndarray, np.ndarray]] = []
 
     def _log(self, numbers: int) -> int:
         """Where so many numbers of the log lie."""
         self.logged += numbers
         return self.logged - numbers
+
+    def _keep(self, frames: int) -> None:
+        """Room for the cycles of so many frames."""
+        places: list[tuple[int, int, int]] = []
+        old = self.log
+        for table, at, count, size in (
+            (self.streams, kernel.LOG, kernel.LOGGED, 1),
+            (self.nodes, kernel.FREED_LOG, kernel.FREED_LOGGED, 2),
+        ):
+            for row in table:
+                start, numbers = int(row[at]), size * int(row[count])
+                row[count] = row[count] // self.kept * frames
+                row[at] = self._log(size * int(row[count]))
+                places.append((int(row[at]), start, numbers))
+        self.log = np.zeros(self.logged, np.int64)
+        self.log[: len(old)] = old
+        for place, start, numbers in places:
+            self.log[place : place + numbers] = old[start : start + numbers]
+        self.kept = frames
+        self.arguments = (*self.arguments[:7], self.log, *self.arguments[8:])
 
     def _two_frames(self, numbers: int) -> tuple[int, int]:
         """Where, and with which mask, the numbers of the last two frames lie in the log; one place for all
@@ -86,18 +145,26 @@ class Tables:
         self.nodes[node, [at, mask]] = self.memory, many - 1
         self.memory += many * size
 
-    def _link(self, node: int, into: list[str], out: list[str]) -> None:
-        for tensors, at, count, end in (
+    def _numbers(self, tensors: list[str]) -> list[int]:
+        return [self.number[tensor] for tensor in tensors]
+
+    def _let(self, source: int, reader: int, ahead: int) -> None:
+        """Frames wait at the first source until the one so many before has left a reader."""
+        self.nodes[reader, kernel.LETS] = source
+        freed = self.nodes[reader, kernel.FREED_LOGGED] // self.kept
+        self.nodes[source, [kernel.LET_BY, kernel.LET_FREES, kernel.AHEAD]] = reader, freed, ahead
+
+    def _link(self, node: int, into: list[int], out: list[int]) -> None:
+        for streams, at, count, end in (
             (into, kernel.INS, kernel.IN_COUNT, kernel.READER),
             (out, kernel.OUTS, kernel.OUT_COUNT, kernel.WRITER),
         ):
-            self.nodes[node, [at, count]] = len(self.links), len(tensors)
-            for tensor in tensors:
-                self.links.append(self.number[tensor])
-                self.streams[self.number[tensor], end] = node
+            self.nodes[node, [at, count]] = len(self.links), len(streams)
+            self.links += streams
+            self.streams[streams, end] = node
 
-    def _pipeline(self, node: int, op: HwOp, timing: _timing.Timing) -> None:
-        self._link(node, op.sources, op.results)
+    def _pipeline(self, node: int, op: HwOp, timing: _timing.Timing, into: list[int], out: list[int]) -> None:
+        self._link(node, into, out)
         works, row = timing.table(), self.nodes[node]
         row[[kernel.LATENCY, kernel.STOP]] = timing.latency, timing.stop
         row[[kernel.WORKS, kernel.WORK_COUNT]] = sum(map(len, self.works)), len(works)
@@ -111,10 +178,14 @@ class Tables:
         row[[kernel.PERIOD, kernel.ROOM]] = buffer.period, buffer.room
         row[[kernel.SEEN, kernel.FREE]] = buffer.seen, buffer.free
         self.states[node, kernel.ALLOWED] = buffer.room
+        frees = int((works[:, kernel.FREES] > 0).sum())
+        row[kernel.SHUTS] = works[:, kernel.SHUT].any()
         self._ring(node, kernel.HELD_AT, kernel.HELD_MASK, buffer.room + buffer.period + 1, 1)
-        self._ring(node, kernel.FREED_AT, kernel.FREED_MASK, buffer.room + buffer.period + 1, 2)
-        periods = self.frames * op.in_stream().beats // buffer.period
-        row[kernel.FREED_LOGGED] = periods * int((works[:, kernel.FREES] > 0).sum())
+        self._ring(
+            node, kernel.FREED_AT, kernel.FREED_MASK, (buffer.room // buffer.period + 2) * frees + 1, 2
+        )
+        periods = self.kept * op.in_stream().beats // buffer.period
+        row[kernel.FREED_LOGGED] = periods * frees
         row[kernel.FREED_LOG] = self._log(2 * int(row[kernel.FREED_LOGGED]))
 
     def pauses(self, stall: tuple[float, float], seed: int, lane: int) -> None:
@@ -124,23 +195,73 @@ class Tables:
             for k, tensor in enumerate(tensors):
                 start = (seed * 2 + odd + (lane << 32) + (k << 56)) % 2**64
                 self.random[first + k] = np.uint64(start)
-                words = -(-model.streams[tensor].width // 32)
+                words = -(-model.streams[tensor].width // 32) + any(row.ahead for row in model.timings)
                 self.nodes[first + k, [kernel.PAUSE, kernel.WORDS]] = int(chance * PAUSED), words
             first += len(tensors)
 
     def send(self, frames: int) -> None:
         """Let the sources send so many frames in all, and move beats until nothing moves."""
+        if frames > self.kept:
+            self._keep(2 * frames)
         self.nodes[:, kernel.BEATS] = frames * self.nodes[:, kernel.FRAME]
+        self.states[:, [kernel.EARLY_STEPS, kernel.EARLY_WRITES]] = UNLIMITED
         kernel.move_beats(*self.arguments)
 
-    def period(self, frames: int) -> int:
-        """What `kernel.period` says of the last of so many frames."""
-        return int(kernel.period(self.nodes, self.states, self.streams, self.log, frames))
+    def periods(self, frames: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """By how many cycles the last of so many frames came later than the one before, int64 (streams,) and
+        (nodes,); None where some part of the network did not repeat itself.
+        """
+        found = np.zeros(len(self.streams), np.int64), np.zeros(len(self.nodes), np.int64)
+        kernel.periods(self.nodes, self.states, self.streams, self.log, frames, *found)
+        return None if min(map(np.min, found)) < 0 else found
+
+    def repeats(self, of_streams: np.ndarray, of_nodes: np.ndarray) -> int:
+        """How many more frames come by these periods after the one before, `UNLIMITED` where all are one.
+
+        Parts of a network meet in buffers. Where one works faster than the other, neither notices the other
+        before the time by which it comes early enough is used up, by their difference in every frame.
+        """
+        everywhere = {*of_streams.tolist(), *of_nodes[self.nodes[:, kernel.KIND] == kernel.PIPELINE].tolist()}
+        if len(everywhere) == 1:
+            return UNLIMITED
+        if self.nodes[:, kernel.PACE].any() or self.nodes[:, kernel.AHEAD].any():
+            return 0
+        many, links = UNLIMITED, self.arguments[5]
+        for node, state, period in zip(self.nodes, self.states, of_nodes.tolist()):
+            if node[kernel.KIND] != kernel.PIPELINE:
+                continue
+            into = of_streams[links[node[kernel.INS] :][: node[kernel.IN_COUNT]]]
+            out = of_streams[links[node[kernel.OUTS] :][: node[kernel.OUT_COUNT]]]
+            if (out != period).any() or (not node[kernel.PERIOD] and (into != period).any()):
+                return 0
+            if (into != period).any():
+                early = state[[kernel.EARLY_STEPS, kernel.EARLY_WRITES]]
+                if node[kernel.SHUTS] or early.min() < 0:
+                    return 0
+                used = abs(period - int(into[0]))
+                many = min(many, int(early[1 if into[0] < period else 0]) // used)
+        return many
+
+    def skip(self, after: int, frames: int, of_streams: np.ndarray, of_nodes: np.ndarray) -> None:
+        """Behind so many frames that were moved, so many pass by these periods."""
+        if len(set(of_streams.tolist())) > 1:
+            self.drifts.append((after, frames, of_streams, of_nodes))
+        self.postponed += frames * of_nodes
+        kernel.postpone(
+            self.nodes,
+            self.states,
+            self.streams,
+            *self.arguments[5:7],
+            frames * of_streams,
+            frames * of_nodes,
+        )
 
     def spent(self) -> np.ndarray:
-        """Cycles in which the operators were busy, starved, blocked, int64 (operators, 3)."""
-        columns = [kernel.BUSY, kernel.STARVED, kernel.STOOD]
-        return self.states[: len(self.model.ops), columns].copy()
+        """Cycles in which the operators were busy, starved, blocked in moved frames, int64 (operators, 3)."""
+        count = len(self.model.ops)
+        found = self.states[:count, [kernel.BUSY, kernel.STARVED, kernel.STOOD]]
+        found[:, 2] -= self.postponed[:count]
+        return found
 
     def taken(self) -> dict[str, np.ndarray]:
         """{tensor: cycles of its transfers so far}."""
@@ -152,26 +273,56 @@ class Tables:
 
     def fills(self) -> dict[str, int]:
         """{operator: most beats in its buffer}, of those that have one."""
-        taken, rows = self.taken(), zip(self.model.ops, self.nodes, self.states)
-        found = {
-            op.name: self._most(node, state, taken[op.sources[0]], taken[op.results[0]])
-            for op, node, state in rows
-        }
+        taken = self.taken()
+        found: dict[str, int | None] = {}
+        for k, op in enumerate(self.model.ops):
+            at = self.fronts.get(k, k)
+            ends = (
+                self._last(taken[tensor], self.number[tensor]) for tensor in (op.sources[0], op.results[0])
+            )
+            found[op.name] = self._most(at, *ends)
         return {name: fill for name, fill in found.items() if fill is not None}
+
+    def _last(self, cycles: np.ndarray, stream: int) -> np.ndarray:
+        """Those of a stream, and of frames that were not moved the last, which decide how full a buffer is
+        when beats are moved again.
+        """
+        beats = int(self.streams[stream, kernel.FRAME_BEATS])
+        repeats = [(after, frames, int(streams[stream])) for after, frames, streams, _ in self.drifts]
+        return with_repeats(cycles, beats, repeats, self.model.memory)
 
     def waits(self) -> list[str]:
         """What the operators wait for."""
         return [("", "input", "readers")[wait] for wait in self.states[: len(self.model.ops), kernel.WAITS]]
 
-    def _most(self, node, state, written: np.ndarray, given: np.ndarray) -> int | None:
+    def waited_for(self) -> dict[str, list[str]]:
+        """{operator: those that have not taken what it offers, or have not offered what it needs}."""
+        pending = self.streams[:, kernel.OFFERED] != self.streams[:, kernel.TAKEN]
+        readers = {tensor: op.name for op in self.model.ops for tensor in op.sources}
+        writers = {tensor: op.name for op in self.model.ops for tensor in op.results}
+        found: dict[str, list[str]] = {}
+        for op, wait in zip(self.model.ops, self.waits()):
+            at_input = wait == "input"
+            tensors, others = (op.sources, writers) if at_input else (op.results, readers)
+            missing = [tensor for tensor in tensors if pending[self.number[tensor]] != at_input]
+            found[op.name] = [others[tensor] for tensor in missing if tensor in others]
+        return found
+
+    def _most(self, n: int, written: np.ndarray, given: np.ndarray) -> int | None:
         """Most beats in a buffer right after one was written; of a skid, in both registers."""
+        node = self.nodes[n]
         if not node[kernel.PERIOD]:
             return None
+        after = np.arange(1, len(written) + 1)
         if not node[kernel.SEEN]:
-            before = np.searchsorted(given, written, side="left")
-            return int((np.arange(1, len(written) + 1) - before).max(initial=0))
-        start = node[kernel.FREED_LOG]
-        room, cycles = self.log[start : start + 2 * state[kernel.FREED_MADE]].reshape(-1, 2).T
-        freed = np.concatenate([[0], room - node[kernel.ROOM]])
-        before = freed[np.searchsorted(cycles, written, side="right")]
-        return int((np.arange(1, len(written) + 1) - before).max(initial=0))
+            return int((after - np.searchsorted(given, written, side="left")).max(initial=0))
+        start, each = node[kernel.FREED_LOG], int(node[kernel.FREED_LOGGED]) // self.kept
+        room, cycles = self.log[start : start + 2 * self.states[n, kernel.FREED_MADE]].reshape(-1, 2).T
+        repeats = [(after, frames, int(nodes[n])) for after, frames, _, nodes in self.drifts]
+        cycles = with_repeats(cycles, each, repeats, self.model.memory)
+        # Every frame frees what the first one did.
+        frame = np.arange(len(cycles)) // each
+        beats = self.streams[self.arguments[5][node[kernel.INS]], kernel.FRAME_BEATS]
+        freed = room[np.arange(len(cycles)) % each] - node[kernel.ROOM] + frame * beats
+        before = np.concatenate([[0], freed])[np.searchsorted(cycles, written, side="right")]
+        return int((after - before).max(initial=0))

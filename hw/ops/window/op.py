@@ -232,6 +232,10 @@ class Window(HwOp):
         cost = memory_cost(waiting(self.steps()), self.in_stream().width)
         return cost, 2 if cost["bram36"] else 1
 
+    def waiting_room(self) -> tuple[int, bool]:
+        """Pixels that wait in front of whole windows, and whether in block RAM."""
+        return waiting(self.steps()), self._fifo()[1] == 2
+
     def rows(self) -> Rows:
         """The window's work by whole rows, as the RTL counts it."""
         y, x = self.axes()
