@@ -41,6 +41,18 @@ def test_every_beat_of_random_networks_is_in_the_cycle_of_the_rtl(tmp_path):
     assert compared(range(20), tmp_path) > 40_000
 
 
+def test_frames_of_random_networks_that_are_left_out_are_those_that_would_have_been_moved():
+    left_out = 0
+    for seed in range(40):
+        model = CycleModel(RandomNetwork(seed).ops)
+        known, moved = model.run(40), model.run(40, (1e-12, 0.0))
+        assert (known.gaps, known.operators) == (moved.gaps, moved.operators), seed
+        for tensor, cycles in moved.taken.items():
+            np.testing.assert_array_equal(known.taken[tensor], cycles, err_msg=f"network {seed}, {tensor}")
+        left_out += len(known.repeats)
+    assert left_out >= 40
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("start", range(1000, 1300, 30))
 def test_every_beat_of_three_hundred_random_networks_is_in_the_cycle_of_the_rtl(start, tmp_path):
