@@ -44,6 +44,13 @@ def in_a_row(ops: list[HwOp]) -> list[HwOp]:
     return ops
 
 
+def inner_tensors(ops: list[HwOp]) -> list[str]:
+    """The tensors between two operators of a folded graph, in the order in which they are given; in the
+    generated top the bits of `pause_i` (hw/rtl/xf_link.svh).
+    """
+    return [tensor for op in ops for tensor in op.results if tensor != ops[-1].results[0]]
+
+
 def enter(op: HwOp, images) -> np.ndarray:
     """Images uint8 (N, C, H, W) as the first operator takes them: integers (N, *shape), channels last."""
     images = np.asarray(images)

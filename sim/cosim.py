@@ -15,6 +15,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.sim.device import Device, bench
+from xnorforge.sim.pauses import Pause, Pauses, generator_start
 
 NEVER = 2**64 - 1
 # Handshake rules that a device can break, by their number in stream.cpp.
@@ -115,7 +116,9 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False,
         what: an operator, a list of operators, or a `Device`.
         inputs: integers (frames, *shape) or a `Feed`; a list of them, one per lane, for a list of operators
             or a bench, where a lane with several streams in has a list of its own.
-        stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own.
+        stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own; or
+            `Pauses`, whose inner ones are of a lane whose streams between operators can pause; a list gives
+            each lane its own.
         seed: of the pauses and of the noise that registers start with.
         reset_at: cycle of a reset, after which all frames are sent again and only the answers after it count;
             a list gives each lane its own.
@@ -144,26 +147,31 @@ def attempt(
     """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are
     whole.
     """
-    pauses = stall if isinstance(stall, tuple) else (stall, stall)
+    stalls = stall if isinstance(stall, list) else [stall] * len(device.lanes)
     resets = reset_at if isinstance(reset_at, list) else [reset_at] * len(device.lanes)
-    slack = 1 / ((1 - pauses[0]) * (1 - pauses[1]))
     feeds = [_feed(lane, given) for lane, given in zip(device.lanes, inputs, strict=True)]
     with tempfile.TemporaryDirectory() as scratch:
         job, result = Path(scratch) / "job.bin", Path(scratch) / "result.bin"
         with job.open("wb") as file:
-            for lane, feed, reset in zip(device.lanes, feeds, resets, strict=True):
-                odds = (int(pause * 2**32) for pause in pauses)
-                file.write(_numbers(int(lane.patience * slack), NEVER if reset is None else reset, *odds))
+            for number, lane in enumerate(device.lanes):
+                feed, reset, pauses = feeds[number], resets[number], Pauses.of(stalls[number])
+                file.write(_numbers(pauses.patience(lane.patience), NEVER if reset is None else reset))
                 for index, (port, x) in enumerate(zip(lane.sources, feed.inputs, strict=True)):
                     beats = port.stream.pack(x)
                     if port.more:
                         more = feed.more.get(index, np.zeros(len(beats)))
                         beats = np.column_stack([beats, np.asarray(more, np.uint32)])
                     gates = sorted(gate[1:] for gate in feed.gates if gate[0] == index)
+                    file.write(_numbers(*pauses.source.numbers(generator_start(seed, number, index, "in"))))
                     file.write(_numbers(len(beats)) + beats.tobytes())
                     file.write(_numbers(len(gates), *(number for gate in gates for number in gate)))
-                for port, frames in zip(lane.sinks, feed.frames, strict=True):
+                for index, (port, frames) in enumerate(zip(lane.sinks, feed.frames, strict=True)):
+                    file.write(_numbers(*pauses.sink.numbers(generator_start(seed, number, index, "out"))))
                     file.write(_numbers(frames * port.stream.beats, port.stream.beats))
+                streams = lane.pause[1] if lane.pause else 0
+                inner = pauses.inner or (Pause(),) * streams
+                for index, pause in zip(range(streams), inner, strict=True):
+                    file.write(_numbers(*pause.numbers(generator_start(seed, number, index, "inner"))))
         folder = device.folder or Path(scratch)
         for name, text in device.memories.items():
             (folder / name).write_text(text)

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.wrap import headers, library, wrapper
@@ -44,6 +45,7 @@ class Lane:
         reset_n: port name.
         sources, sinks: streams in and out; those beyond the first that nothing is given for stay silent where
             `control` is set, which says that they are the channels of an AXI4-Lite port (`axi_lite`).
+        pause: name and bits of the port by which streams between operators pause, a bit each.
         patience: cycles without a transfer, no side pausing, that only a hang explains.
     """
 
@@ -53,6 +55,7 @@ class Lane:
     sinks: list[Port]
     patience: int
     control: bool = False
+    pause: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,8 @@ def include_folders() -> list[Path]:
 
 
 def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None, level="-O2") -> Device:
-    """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`; of other `sources` if
-    given.
+    """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`, so that all its streams can
+    pause; of other `sources` if given, whose inner streams cannot.
     """
     source, sink = (
         Port(
@@ -187,15 +190,17 @@ def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None,
             (ops[-1].out_stream(), "m", "m_axis_tlast"),
         )
     )
-    lanes = [Lane("xf_top", "aresetn", [source], [sink], patience(ops))]
+    inner = 0 if sources else len(graph.inner_tensors(ops))
+    pause = ("pause_i", inner) if inner else None
+    lane = Lane("xf_top", "aresetn", [source], [sink], patience(ops), pause=pause)
     template = loadable(ops)
     if template:
         source = replace(source, more=("s_axis_tuser", 2))
         sources_in, sinks_out = axi_lite("s_axi_ctrl", template.address_bits)
-        lanes = [
-            Lane("xf_top", "aresetn", [source, *sources_in], [sink, *sinks_out], patience(ops), control=True)
-        ]
-    options = {"checked": checked, "waves": waves, "level": level}
+        lane = replace(lane, sources=[source, *sources_in], sinks=[sink, *sinks_out], control=True)
+    lanes = [lane]
+    defines = ("XF_SIM", "XF_PAUSE") if inner else ("XF_SIM",)
+    options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
     program = verilate.compile_model(
         "xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options
     )
@@ -227,7 +232,8 @@ def ports_header(clock: str, lanes: list[Lane]) -> str:
     rows = []
     for lane in lanes:
         sides = [f"{{{', '.join(map(_stream, ports))}}}" for ports in (lane.sources, lane.sinks)]
-        rows.append(f"      {{{_port(lane.reset_n, 1)}, {', '.join(sides)}}},\n")
+        pause = _port(*lane.pause) if lane.pause else "{}"
+        rows.append(f"      {{{_port(lane.reset_n, 1)}, {', '.join(sides)}, {pause}}},\n")
     return (
         '#include "Vtop.h"\n'
         "#define PORT(name, bits) Port{&top.name, sizeof(top.name), bits}\n"

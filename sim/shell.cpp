@@ -19,6 +19,7 @@
 
 #include "Vtop.h"
 #include "ports.h"
+#include "seeded.h"
 #include "verilated.h"
 
 namespace {
@@ -26,16 +27,6 @@ namespace {
 struct Burst {
   uint64_t address;
   unsigned beats;
-};
-
-struct Random {
-  uint64_t state;
-  uint32_t next() {
-    uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return static_cast<uint32_t>(z >> 32);
-  }
 };
 
 class System {

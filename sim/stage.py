@@ -13,14 +13,14 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import compare, cosim, examples, templates, tracking
+from xnorforge.sim import compare, cosim, examples, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.sim.device import layers, network
 from xnorforge.sim.machine import Machine, scored
 
-STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink
+STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink, where a template changes
 SEED = 1
 TEMPLATE_FRAMES = 12
 
@@ -33,7 +33,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         acc: folder with `folded.onnx` and `rtl/`.
         net_dir: folder with `golden.npz` and `lowered.npz`.
         images: how many of the images the RTL sees without pauses, back to back.
-        stalled: how many of these it sees again with random pauses on both sides.
+        stalled: how many of these it sees again with pauses in every stream (`pauses.in_every_stream`).
         waves: write waveforms of the first two images too, `acc/waves.vcd` (`.fst` where lz4 is installed),
             and GTKWave's view of them, `acc/waves.gtkw`; the clock is that of `acc/fold.json`.
         progress: called with a line for a person before each long step.
@@ -64,13 +64,14 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
 
         progress(f"building the RTL model of {len(ops)} operators")
         device = network(acc / "rtl", ops)
+        everywhere = pauses.in_every_stream(ops, stalled)
         progress(f"RTL on {images:,} images at full rate, then {stalled:,} under stalls")
         flowing = run_network(device, acc, ops, pictures[:images], expected)
-        paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=STALL)
+        paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=everywhere)
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
         again = run_network(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
         progress("cycle model")
-        moves = {"cycles of the RTL": (flowing, (0.0, 0.0)), "cycles of the RTL stalled": (paused, STALL)}
+        moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
         model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
         changing = []
         if loadable(ops):
@@ -83,7 +84,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             if loadable(ops):
                 progress("tracker on the test sequences, its first steps as RTL")
                 rows = tracking.evaluate_sets(machine)
-                changing += [tracking.as_rtl(machine, device, pauses) for pauses in (0.0, STALL)]
+                changing += [tracking.as_rtl(machine, device, stall) for stall in (0.0, STALL)]
             progress("example pictures")
             drawn = examples.draw_examples(
                 machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples"
@@ -93,7 +94,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             clock_mhz = artifacts.read_json(acc / "fold.json")["clock_mhz"]["value"]
             progress(f"waveforms in {wave_files.write_waves(acc, ops, pictures, SEED, clock_mhz)}")
 
-    what = equal["what"]
+    what, stalls = equal["what"], stall_figures(ops, flowing, paused)
     record = {
         "stage": "sim",
         "checks": [
@@ -102,7 +103,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
                 "RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"
             ),
             compare.compare_arrays(
-                "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; pauses {STALL}"
+                "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; {in_words(stalls)}"
             ),
             compare.compare_arrays(
                 "RTL after a reset = lowered",
@@ -114,6 +115,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             *changing,
         ],
         **cycle_figures(ops, flowing),
+        "stalls": stalls,
         "model": model,
         "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),
         "examples": drawn,
@@ -209,6 +211,29 @@ def cycle_figures(ops, flowing: cosim.Run) -> dict:
         "fifos": {op.name: fill(flowing.fills, index) for index, op in buffers.items()},
         "fifo_depths": {op.name: op.input_buffer() for op in buffers.values()},
     }
+
+
+def stall_figures(ops, flowing: cosim.Run, paused: cosim.Run) -> dict:
+    """How far the pauses of a run reached."""
+    buffers = {index: op.input_buffer() for index, op in enumerate(ops) if op.input_buffer()}
+    full = [sum(fill(run.fills, k) == depth for k, depth in buffers.items()) for run in (flowing, paused)]
+    return {
+        "streams": len(graph.inner_tensors(ops)) + 2,
+        "cycles": int(paused.cycles[-1, -1]) + 1,
+        "frames": len(paused.cycles),
+        "buffers": len(buffers),
+        "full": full[1],
+        "full_at_full_rate": full[0],
+    }
+
+
+def in_words(stalls: dict) -> str:
+    """The figures of `stall_figures` for a person."""
+    each = round(stalls["cycles"] / stalls["frames"])
+    return (
+        f"pauses in all {stalls['streams']:,} streams, {each:,} cycles per image; {stalls['full']} of "
+        f"{stalls['buffers']} buffers filled to the last place ({stalls['full_at_full_rate']} at full rate)"
+    )
 
 
 def fill(fills: dict[str, int], index: int) -> int | None:

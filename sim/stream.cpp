@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Drives the streams of a verilated top: any number of independent lanes on one clock, each with one or more streams in and
-// out, which pause on their own.
+// out, which pause on their own. Inner streams pause where the top has a port for it.
 //
 // Usage: <program> <job> <result> <seed> <probe> [waves half]
-// job     per lane a Job; per stream in its beats (64 bit), then these, 32-bit words, lowest first, then its gates (64 bit) and
-//         these, by their beats; per stream out how many beats to expect and how many a frame has (64 bit)
+// job     per lane a Job; per stream in its Pause, its beats (64 bit), then these, 32-bit words, lowest first, then its gates
+//         (64 bit) and these, by their beats; per stream out its Pause, how many beats to expect and how many a frame has
+//         (64 bit); per inner stream its Pause
 // result  per lane a Result; per stream in how many beats were taken, then the cycle of every beat; per stream out how many
 //         came, the cycle of every expected beat (64 bit), then the beats (32-bit words)
 // waves   file for the waveforms, in which half a clock cycle takes `half` picoseconds
@@ -52,6 +53,7 @@ struct Stream {
 struct Lane {
   Port reset_n;
   std::vector<Stream> sources, sinks;
+  Port pause = {};  // a bit per inner stream; null where the top has none
 };
 
 #include "verilated.h"
@@ -62,12 +64,12 @@ using Waves = VerilatedFstC;
 #include "verilated_vcd_c.h"
 using Waves = VerilatedVcdC;
 #endif
+#include "seeded.h"
 #include "ports.h"  // generated: class Top, clock(Top&), lanes(Top&)
 
 struct Job {
   uint64_t patience;               // cycles without any transfer after which the lane hangs
   uint64_t reset_at;               // cycle of a reset in mid-stream, all ones: none
-  uint64_t pause_in, pause_out;    // chance of a pause per cycle, of 2^32
 };
 
 struct Result {
@@ -77,15 +79,34 @@ struct Result {
   uint64_t fault, fault_cycle;     // 0 none, else the handshake rule broken first (see cosim.py, FAULTS)
 };
 
-// A sequence per stream, the same whatever the other lanes do.
-struct Random {
-  uint64_t state;
-  uint32_t next() {
-    uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return static_cast<uint32_t>(z >> 32);
+// When a stream pauses, whatever other streams and lanes do: in slots that are drawn at random, and for some cycles at a stretch (see sim/pauses.py).
+struct Pause {
+  uint64_t chance, slot, stop, every, phase, start;  // chance of 2^32
+};
+
+class Valve {
+ public:
+  explicit Valve(FILE* file) {
+    if (fread(&pause_, sizeof pause_, 1, file) != 1) exit(3);
   }
+
+  // Whether the stream pauses in a cycle; asked for cycles in their order.
+  bool closed(uint64_t cycle) {
+    if (cycle >= until_) {
+      const uint64_t slot = cycle / pause_.slot, at = (cycle + pause_.phase) % pause_.every;
+      const bool stopped = at + pause_.stop >= pause_.every;
+      const uint64_t turn = cycle - at + pause_.every - (stopped ? 0 : pause_.stop);
+      until_ = (slot + 1) * pause_.slot;
+      if (pause_.stop && turn < until_) until_ = turn;
+      closed_ = stopped || Random{pause_.start}.at(slot) < pause_.chance;
+    }
+    return closed_;
+  }
+
+ private:
+  Pause pause_;
+  uint64_t until_ = 0;  // closed_ holds up to this cycle
+  bool closed_ = false;
 };
 
 // A beat that is not offered before so many beats came out of a stream.
@@ -102,8 +123,7 @@ static uint64_t number(FILE* file) {
 // What comes out of one stream.
 class Sink {
  public:
-  Sink(const Stream& stream, FILE* file, uint64_t seed)
-      : stream_(stream), random_{seed}, held_(stream.words()), now_(stream.words()) {
+  Sink(const Stream& stream, FILE* file) : stream_(stream), valve_(file), held_(stream.words()), now_(stream.words()) {
     count_ = number(file);
     frame_ = number(file);
     beats_.resize(count_ * stream.words());
@@ -116,8 +136,8 @@ class Sink {
   bool valid() const { return stream_.valid.get(); }
   void turn(bool other) const { stream_.ready.set(ready_ != other); }
 
-  void set(uint64_t pause) {
-    ready_ = random_.next() >= pause;
+  void set(uint64_t cycle) {
+    ready_ = !valve_.closed(cycle);
     stream_.ready.set(ready_);
   }
 
@@ -150,7 +170,7 @@ class Sink {
 
  private:
   Stream stream_;
-  Random random_;
+  Valve valve_;
   std::vector<uint32_t> beats_, held_, now_;
   std::vector<uint64_t> cycle_;
   uint64_t count_ = 0, frame_ = 1, at_ = 0;
@@ -160,7 +180,8 @@ class Sink {
 // What goes into one stream.
 class Source {
  public:
-  Source(const Stream& stream, FILE* file, uint64_t seed) : stream_(stream), random_{seed}, noise_(stream.words()) {
+  Source(const Stream& stream, FILE* file, uint64_t seed)
+      : stream_(stream), valve_(file), random_{seed}, noise_(stream.words()) {
     count_ = number(file);
     beats_.resize(count_ * stream.words());
     cycle_.resize(count_);
@@ -176,10 +197,10 @@ class Source {
     fwrite(cycle_.data(), 8, cycle_.size(), file);
   }
 
-  void set(bool running, uint64_t pause, const std::vector<Sink>& sinks) {
+  void set(bool running, uint64_t cycle, const std::vector<Sink>& sinks) {
     while (gate_ < gates_.size() && gates_[gate_].beat <= at_ && sinks[gates_[gate_].sink].came() >= gates_[gate_].count) gate_++;
     const bool open = gate_ == gates_.size() || gates_[gate_].beat > at_;
-    const bool paused = random_.next() < pause;
+    const bool paused = valve_.closed(cycle);
     offered_ = running && at_ < count_ && open && (offered_ || !paused);
     stream_.valid.set(offered_);
     stream_.put(offered_ ? &beats_[at_ * stream_.words()] : noise());
@@ -204,6 +225,7 @@ class Source {
   }
 
   Stream stream_;
+  Valve valve_;
   Random random_;
   std::vector<uint32_t> beats_, noise_;
   std::vector<Gate> gates_;
@@ -217,9 +239,10 @@ class Driver {
   Driver(const Lane& lane, FILE* file, uint64_t seed, uint64_t index) : lane_(lane) {
     if (fread(&job_, sizeof job_, 1, file) != 1) exit(3);
     for (size_t k = 0; k < lane.sources.size(); k++)
-      sources_.emplace_back(lane.sources[k], file, seed * 2 + (index << 32) + (uint64_t(k) << 56));
-    for (size_t k = 0; k < lane.sinks.size(); k++)
-      sinks_.emplace_back(lane.sinks[k], file, seed * 2 + 1 + (index << 32) + (uint64_t(k) << 56));
+      sources_.emplace_back(lane.sources[k], file, seed + (index << 32) + (uint64_t(k) << 56));
+    for (size_t k = 0; k < lane.sinks.size(); k++) sinks_.emplace_back(lane.sinks[k], file);
+    for (size_t k = 0; k < lane.pause.bits; k++) inner_.emplace_back(file);
+    closed_.resize(lane.pause.words());
   }
 
   bool done() const { return done_; }
@@ -233,8 +256,12 @@ class Driver {
       for (auto& sink : sinks_) sink.restart();
     }
     lane_.reset_n.set(reset_left_ == 0);
-    for (auto& source : sources_) source.set(reset_left_ == 0, job_.pause_in, sinks_);
-    for (auto& sink : sinks_) sink.set(job_.pause_out);
+    for (auto& source : sources_) source.set(reset_left_ == 0, cycle, sinks_);
+    for (auto& sink : sinks_) sink.set(cycle);
+    if (inner_.empty()) return;
+    for (auto& word : closed_) word = 0;
+    for (size_t k = 0; k < inner_.size(); k++) closed_[k / 32] |= uint32_t(inner_[k].closed(cycle)) << k % 32;
+    lane_.pause.put(closed_.data());
   }
 
   // Handshakes of a cycle, settled, before its edge.
@@ -311,6 +338,8 @@ class Driver {
   Result result_ = {};
   std::vector<Source> sources_;
   std::vector<Sink> sinks_;
+  std::vector<Valve> inner_;
+  std::vector<uint32_t> closed_;
   uint64_t moved_ = 0;
   int reset_left_ = 0;
   bool started_ = false, done_ = false;

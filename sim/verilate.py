@@ -33,7 +33,7 @@ class Form:
     """What a model is made into: an executable, unless the flags ask for something else.
 
     Attributes:
-        driver: the C++ file that drives the model; it may include "ports.h".
+        driver: the C++ file that drives the model; it may include "ports.h", and headers beside it.
         verilate, compile, link: flags of Verilator and of both steps of the C++ compiler, beyond the usual.
         runtime: files of Verilator's runtime beyond the usual.
     """
@@ -142,7 +142,8 @@ def compile_model(
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
     options = [top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)]
     given = "\n".join([*options, *form.compile, *form.link, *form.runtime])
-    key = hashlib.sha256((given + artifacts.digest(form.driver, *sources, *included)).encode())
+    driver = [form.driver, *sorted(form.driver.parent.glob("*.h"))]
+    key = hashlib.sha256((given + artifacts.digest(*driver, *sources, *included)).encode())
     program = cache_dir() / "verilator" / key.hexdigest()[:24]
     with _alone(program), _scratch(program) as folder:
         if program.exists():
@@ -203,7 +204,8 @@ def _scratch(path: Path):
 def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: Form) -> Path:
     unit = folder / f"unit_{name}.cc"
     unit.write_text("".join(f'#include "{_included(folder, path)}"\n' for path in parts))
-    flags = [*_flags(level, kind, form), f"-I{folder}", "-include", _header(level, kind, form)]
+    folders = [f"-I{folder}", f"-I{form.driver.parent}"]
+    flags = [*_flags(level, kind, form), *folders, "-include", _header(level, kind, form)]
     _compile("-c", *flags, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
 

@@ -89,14 +89,24 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
     wires, cells, template = [], [], loadable(ops)
     arriving = ("frame_valid", "frame_ready") if template else ("s_axis_tvalid", "s_axis_tready")
-    at = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor
+    read = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor at its reader
+    given = {}  # the same at its writer
+    links = {tensor: bit for bit, tensor in enumerate(graph.inner_tensors(ops))}
     for index, (op, module) in enumerate(zip(ops, modules)):
         for tensor, suffix, stream in zip(op.results, numbered(f"_{index}", op.outputs), op.out_streams()):
-            at[tensor] = f"data{suffix}", f"valid{suffix}", f"ready{suffix}"
+            read[tensor] = given[tensor] = (f"data{suffix}", f"valid{suffix}", f"ready{suffix}")
+            link = ""
+            if tensor in links:
+                given[tensor] = (f"data{suffix}", f"given{suffix}", f"taken{suffix}")
+                link = f"  `XF_LINK({suffix}, {links[tensor]})\n"
+            names = dict.fromkeys((*given[tensor][1:], *read[tensor][1:]))
             wires.append(
-                f"  logic [{stream.width - 1}:0] {at[tensor][0]};\n  logic {', '.join(at[tensor][1:])};\n"
+                f"  logic [{stream.width - 1}:0] {read[tensor][0]};\n  logic {', '.join(names)};\n{link}"
             )
-        sides = (_together([at[tensor] for tensor in side]) for side in (op.sources, op.results))
+        sides = (
+            _together([at[tensor] for tensor in side])
+            for at, side in ((read, op.sources), (given, op.results))
+        )
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         side = _control.side_connections(op) if op is template else ""
         cells.append(
@@ -104,7 +114,7 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             f"    .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),\n"
             f"    .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){side}\n  );\n"
         )
-    data_last, valid_last, ready_last = at[ops[-1].results[0]]
+    data_last, valid_last, ready_last = given[ops[-1].results[0]]
     spare = bits_out - sink.width
     data_out = data_last if not spare else f"{{{spare}'b0, {data_last}}}"
     unused = ""
@@ -122,6 +132,7 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             f"// other bank. s_axi_ctrl: AXI4-Lite, loads a template of {template.name}.\n"
         )
         ports, control = _control.port_list(template), _control.control_logic(template, source.beats)
+    pauses = f"\n`ifdef XF_PAUSE\n  , input logic [{len(links) - 1}:0] pause_i\n`endif" if links else ""
     into = (
         f"{list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit "
         f"per beat, {source.beats} beats."
@@ -139,6 +150,8 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
 {flags}//
 // Reset  synchronous, low; frames may follow each other without a pause
 
+`include "xf_link.svh"
+
 module {TOP} (
   input  logic aclk,
   input  logic aresetn,
@@ -148,7 +161,7 @@ module {TOP} (
   output logic [{bits_out - 1}:0] m_axis_tdata,
   output logic m_axis_tvalid,
   input  logic m_axis_tready,
-  output logic m_axis_tlast{ports}
+  output logic m_axis_tlast{ports}{pauses}
 );
 
 {control}{"".join(wires)}

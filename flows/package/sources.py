@@ -11,7 +11,7 @@ LONGEST = 60  # characters: tools cut or refuse long names of modules
 DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(\w+)", re.MULTILINE)
 MACRO = re.compile(r"^`define\s+(\w+)", re.MULTILINE)
 WORD = re.compile(r"\w+")
-SWITCH = re.compile(r"`ifdef XF_(?!CHECK|SIM|ASSERT)\w+")
+SWITCH = re.compile(r"`ifdef XF_(?!CHECK|SIM|PAUSE|ASSERT)\w+")
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def checked_prefix(given: str) -> str:
 def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
     """The modules that `tops` need, from the folder `rtl/` of a build, each named `<prefix>_<its name>`.
 
-    Headers, their macros and memory files are renamed with them; XF_CHECK, XF_SIM and the switches of part
-    families keep their names, which are those of the whole project.
+    Headers, their macros and memory files are renamed with them; XF_CHECK, XF_SIM, XF_PAUSE and the switches
+    of part families keep their names, which are those of the whole project.
     """
     order = [line for line in (rtl / "rtl.f").read_text().split() if line.endswith(".sv")]
     texts = {name: (rtl / name).read_text() for name in order}

@@ -16,6 +16,7 @@ import numpy as np
 from xnorforge.hw.ops import _timing, part
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cycles.tables import UNLIMITED, Tables, with_repeats
+from xnorforge.sim.pauses import Pauses
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class CycleModel:
         self.streams = dict(given) | dict(made)
         self.sources = [tensor for tensor, _ in given if tensor not in dict(made)]
         self.sinks = [tensor for tensor, _ in made if tensor not in dict(given)]
+        self.inner = [tensor for tensor, _ in made if tensor in dict(given)]
         # No cycle depends on those of a frame so many frames before, or earlier.
         self.memory = max(map(self.remembered, range(len(ops))))
 
@@ -184,20 +186,21 @@ class CycleModel:
         op, given = self.ops[index], min(stream.beats for stream in self.ops[index].out_streams())
         return 1 + self.timings[index].memory(op.in_stream().beats, given)
 
-    def run(self, frames: int, stall=(0.0, 0.0), seed: int = 0, lane: int = 0, pace: int = 0) -> Course:
+    def run(self, frames: int, stall=0.0, seed: int = 0, lane: int = 0, pace: int = 0) -> Course:
         """Send frames back to back through the operators.
 
         Args:
             frames: how many.
-            stall: chance of a pause of source and of sink in any cycle, 0 to below 1.
+            stall: pauses, as `sim.cosim.run` takes them.
             seed: of the pauses, which are those of `sim.cosim.run` with this seed.
             lane: on which lane of a bench the operators stand; its pauses are its own.
             pace: cycles per frame at which sources that do not pause offer their beats evenly; 0 as soon as
                 they can.
         """
-        tables = Tables(self, frames, pace, watched=not any(stall))
-        tables.pauses(stall, seed, lane)
-        if any(stall):
+        pauses = Pauses.of(stall)
+        tables = Tables(self, frames, pace, watched=not pauses.any)
+        tables.pauses(pauses, seed, lane)
+        if pauses.any:
             tables.send(frames)
             return self._course(tables, frames, [], tables.spent())
         # Where so many frames as matter came after the ones before them by the same periods, so do the next.

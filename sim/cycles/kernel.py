@@ -26,17 +26,17 @@ from xnorforge.sim.verilate import cache_dir
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
 
 # Columns of a stream.
-(OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, OFFERS, OFFERS_MASK, FRAME_BEATS,
- STREAM_COLUMNS) = range(12)  # fmt: skip
+(OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, OFFERS, OFFERS_MASK, FRAME_BEATS, PAUSES,
+ CHANCE, SLOT, STOP_CYCLES, EVERY, PHASE, START, STREAM_COLUMNS) = range(19)  # fmt: skip
 # Columns of a node that do not change; a source and a sink have those from BEATS on.
 (KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
  GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, ENDS,
- ENDS_MASK, FRAME_STEPS, SHUTS, LETS, BEATS, PAUSE, WORDS, PACE, FRAME, LET_BY, LET_FREES, AHEAD,
- NODE_COLUMNS) = range(35)  # fmt: skip
+ ENDS_MASK, FRAME_STEPS, SHUTS, LETS, BEATS, PACE, FRAME, LET_BY, LET_FREES, AHEAD,
+ NODE_COLUMNS) = range(33)  # fmt: skip
 # Columns of a node that change.
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
- FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED, UNSURE, FORCED, DRAWN,
- NEEDED, EARLY_STEPS, EARLY_WRITES, STATE_COLUMNS) = range(27)  # fmt: skip
+ FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED, UNSURE, FORCED,
+ NEEDED, EARLY_STEPS, EARLY_WRITES, STATE_COLUMNS) = range(26)  # fmt: skip
 PIPELINE, SOURCE, SINK = range(3)
 SPARE, RESULT, GIVEN, BEHIND = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN, Stop.BEHIND))
 # What a node waits for, where it waits.
@@ -50,8 +50,9 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @njit(cache=True, **INLINE)
-def _drawn(state):
-    """The number that the generator of stream.cpp gives in this state."""
+def _drawn(start, place):
+    """The number that the generator of stream.cpp gives at a place."""
+    state = np.uint64(start) + GOLDEN * np.uint64(place + 1)
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.int64(z >> np.uint64(32))
@@ -63,6 +64,21 @@ def _wake(node, queue, waiting, ends):
         waiting[node] = True
         queue[ends[1]] = node
         ends[1] = ends[1] + 1 if ends[1] + 1 < len(queue) else 0
+
+
+@njit(cache=True, **INLINE)
+def _open(stream, cycle, streams):
+    """The first cycle from this one on in which a stream does not pause, as stream.cpp has it."""
+    while streams[stream, PAUSES]:
+        to_stop = (cycle + streams[stream, PHASE]) % streams[stream, EVERY]
+        if to_stop + streams[stream, STOP_CYCLES] >= streams[stream, EVERY]:
+            cycle += streams[stream, EVERY] - to_stop
+            continue
+        slot = cycle // streams[stream, SLOT]
+        if _drawn(streams[stream, START], slot) >= streams[stream, CHANCE]:
+            break
+        cycle = (slot + 1) * streams[stream, SLOT]
+    return cycle
 
 
 @njit(cache=True, **INLINE)
@@ -112,26 +128,16 @@ def _write(n, nodes, states, streams, links, memory, log):
 
 
 @njit(cache=True, **INLINE)
-def _sink(n, stream, nodes, random, streams, log):
-    """Takes a beat in the first cycle in which it does not pause."""
-    cycle = streams[stream, OFFER]
-    if nodes[n, PAUSE]:
-        drawn = random[n] + GOLDEN * np.uint64(cycle + 1)
-        while _drawn(drawn) < nodes[n, PAUSE]:
-            drawn += GOLDEN
-            cycle += 1
-    _note(stream, cycle, streams, log)
-
-
-@njit(cache=True, **INLINE)
-def _offer(stream, cycle, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
-    """A beat is offered; taken at once where the reader's steps are not needed for that."""
+def _offer(stream, cycle, begins, nodes, states, streams, links, memory, log, queue, waiting, ends):
+    """A beat is offered as soon as the stream does not pause, and seen from `begins` on; taken at once where
+    the reader's steps are not needed for that.
+    """
     log[streams[stream, OFFERS] + (streams[stream, OFFERED] & streams[stream, OFFERS_MASK])] = cycle
-    streams[stream, OFFER] = cycle
+    streams[stream, OFFER] = max(_open(stream, cycle, streams), begins)
     streams[stream, OFFERED] += 1
     reader = streams[stream, READER]
     if nodes[reader, KIND] == SINK:
-        _sink(reader, stream, nodes, random, streams, log)
+        _note(stream, streams[stream, OFFER], streams, log)
     elif nodes[reader, PERIOD]:
         written = _write(reader, nodes, states, streams, links, memory, log)
         enough = states[reader, WAITS] == INPUT and states[reader, WRITTEN] >= states[reader, NEEDED]
@@ -142,7 +148,7 @@ def _offer(stream, cycle, nodes, states, random, streams, links, memory, log, qu
 
 
 @njit(cache=True, **INLINE)
-def _give(n, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
+def _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
     """Beats that the pipeline made: offer the next one, or see when it was taken; whether anything."""
     if states[n, UNRESOLVED] == states[n, MADE]:
         return False
@@ -162,7 +168,7 @@ def _give(n, nodes, states, random, streams, links, memory, log, queue, waiting,
             stood = max(0, taken + (2 if nodes[n, STOP] == RESULT else 1) - cycle)
             cycle += stood
         for k in range(first, last):
-            _offer(links[k], cycle, nodes, states, random, streams, links, memory, log, queue, waiting, ends)
+            _offer(links[k], cycle, 0, nodes, states, streams, links, memory, log, queue, waiting, ends)
         if not alone:
             states[n, IS_OFFERED] = 1
             return True
@@ -281,11 +287,11 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
 
 
 @njit(cache=True, **INLINE)
-def _pipeline(n, nodes, states, random, works, streams, links, memory, log, queue, waiting, ends):
+def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     while True:
         if nodes[n, PERIOD] and _write(n, nodes, states, streams, links, memory, log):
             _wake(streams[links[nodes[n, INS]], WRITER], queue, waiting, ends)
-        while _give(n, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
+        while _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
             pass
         states[n, WAITS] = NOTHING
         if not _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
@@ -293,9 +299,9 @@ def _pipeline(n, nodes, states, random, works, streams, links, memory, log, queu
 
 
 @njit(cache=True, **INLINE)
-def _source(n, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
-    """Offers a beat in the first cycle in which it does not pause, as stream.cpp does; it is seen when the
-    frame may begin. Whether there was one that could.
+def _source(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+    """Offers a beat as soon as it can, which is seen when the frame may begin. Whether there was one that
+    could.
     """
     stream = links[nodes[n, OUTS]]
     if streams[stream, OFFERED] != streams[stream, TAKEN] or streams[stream, TAKEN] == nodes[n, BEATS]:
@@ -307,18 +313,9 @@ def _source(n, nodes, states, random, streams, links, memory, log, queue, waitin
             return False
         begins = log[nodes[reader, FREED_LOG] + 2 * freed + 1]
     cycle = streams[stream, TAKE] + 1 if streams[stream, TAKEN] else np.int64(0)
-    if nodes[n, PAUSE]:
-        if streams[stream, TAKEN]:
-            random[n] += GOLDEN * np.uint64(streams[stream, TAKE] - states[n, DRAWN])
-        random[n] += GOLDEN
-        while _drawn(random[n]) < nodes[n, PAUSE]:
-            random[n] += GOLDEN * np.uint64(nodes[n, WORDS] + 1)
-            cycle += 1
-    elif nodes[n, PACE]:
+    if nodes[n, PACE]:
         cycle = max(cycle, streams[stream, TAKEN] * nodes[n, PACE] // nodes[n, FRAME])
-    states[n, DRAWN] = cycle
-    cycle = max(cycle, begins)
-    _offer(stream, cycle, nodes, states, random, streams, links, memory, log, queue, waiting, ends)
+    _offer(stream, cycle, begins, nodes, states, streams, links, memory, log, queue, waiting, ends)
     return True
 
 
@@ -340,13 +337,12 @@ def _force(nodes, states, queue, waiting, ends):
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)
-def move_beats(nodes, states, random, works, streams, links, memory, log, queue, waiting, ends):
+def move_beats(nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     """Move beats until nothing moves any more.
 
     Args:
         nodes: int64 (nodes, NODE_COLUMNS).
         states: int64 (nodes, STATE_COLUMNS), overwritten.
-        random: uint64 (nodes,), the generators of sources and sinks, overwritten.
         works: int64 (works, 9), those of all operators.
         streams: int64 (streams, STREAM_COLUMNS), overwritten.
         links: int64 (any,), the streams in and out of the nodes.
@@ -363,9 +359,9 @@ def move_beats(nodes, states, random, works, streams, links, memory, log, queue,
         ends[0] = ends[0] + 1 if ends[0] + 1 < len(queue) else 0
         waiting[k] = False
         if nodes[k, KIND] == PIPELINE:
-            _pipeline(k, nodes, states, random, works, streams, links, memory, log, queue, waiting, ends)
+            _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
         elif nodes[k, KIND] == SOURCE:
-            while _source(k, nodes, states, random, streams, links, memory, log, queue, waiting, ends):
+            while _source(k, nodes, states, streams, links, memory, log, queue, waiting, ends):
                 pass
 
 

@@ -7,15 +7,15 @@ import numpy as np
 from xnorforge.hw.ops import _timing
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.cycles import kernel
+from xnorforge.sim.pauses import Pause, Pauses, generator_start
 
-PAUSED = 2**32  # a chance of 1, as sim/stream.cpp draws it
 UNLIMITED = 2**62
 KEPT = 12  # frames whose cycles find room at first, where most may not have to be moved
 
 
 class Graph(Protocol):
     """Operators with their rows, and the streams between them by tensor; those of `sources` come from
-    outside, those of `sinks` go there.
+    outside, those of `sinks` go there, those of `inner` are all others.
     """
 
     ops: list[HwOp]
@@ -24,6 +24,7 @@ class Graph(Protocol):
     streams: dict[str, Stream]
     sources: list[str]
     sinks: list[str]
+    inner: list[str]
 
 
 def with_repeats(
@@ -66,7 +67,6 @@ class Tables:
         self.nodes = np.zeros((count, kernel.NODE_COLUMNS), np.int64)
         self.states = np.zeros((count, kernel.STATE_COLUMNS), np.int64)
         self.states[:, kernel.MOVE] = -1
-        self.random = np.zeros(count, np.uint64)
         self.number = {tensor: k for k, tensor in enumerate(model.streams)}
         self.fronts = dict(zip(fronts, range(count - len(fronts), count)))
         beats = [stream.beats for stream in model.streams.values()]
@@ -102,7 +102,7 @@ class Tables:
         all_works, links = np.concatenate(self.works), np.array(self.links, np.int64)
         memory = np.zeros(max(self.memory, 1), np.int64)
         queue, waiting = np.zeros(count + 1, np.int64), np.zeros(count, np.bool_)
-        tables = (self.nodes, self.states, self.random, all_works, self.streams, links, memory, self.log)
+        tables = (self.nodes, self.states, all_works, self.streams, links, memory, self.log)
         self.arguments = (*tables, queue, waiting, np.zeros(2, np.int64))
         self.postponed = np.zeros(count, np.int64)  # cycles of frames that were not moved, per node
         self.drifts: list[tuple[int, int, np.ndarray, np.ndarray]] = []
@@ -130,7 +130,7 @@ class Tables:
         for place, start, numbers in places:
             self.log[place : place + numbers] = old[start : start + numbers]
         self.kept = frames
-        self.arguments = (*self.arguments[:7], self.log, *self.arguments[8:])
+        self.arguments = (*self.arguments[:6], self.log, *self.arguments[7:])
 
     def _two_frames(self, numbers: int) -> tuple[int, int]:
         """Where, and with which mask, the numbers of the last two frames lie in the log; one place for all
@@ -188,16 +188,18 @@ class Tables:
         row[kernel.FREED_LOGGED] = periods * frees
         row[kernel.FREED_LOG] = self._log(2 * int(row[kernel.FREED_LOGGED]))
 
-    def pauses(self, stall: tuple[float, float], seed: int, lane: int) -> None:
-        """What sources and sinks draw, see sim/stream.cpp."""
-        model, first = self.model, len(self.model.ops)
-        for tensors, chance, odd in ((model.sources, stall[0], 0), (model.sinks, stall[1], 1)):
-            for k, tensor in enumerate(tensors):
-                start = (seed * 2 + odd + (lane << 32) + (k << 56)) % 2**64
-                self.random[first + k] = np.uint64(start)
-                words = -(-model.streams[tensor].width // 32) + any(row.ahead for row in model.timings)
-                self.nodes[first + k, [kernel.PAUSE, kernel.WORDS]] = int(chance * PAUSED), words
-            first += len(tensors)
+    def pauses(self, pauses: Pauses, seed: int, lane: int) -> None:
+        """What streams draw, see sim/stream.cpp."""
+        inner = pauses.inner or (Pause(),) * len(self.model.inner)
+        for side, tensors, given in (
+            ("in", self.model.sources, (pauses.source,) * len(self.model.sources)),
+            ("out", self.model.sinks, (pauses.sink,) * len(self.model.sinks)),
+            ("inner", self.model.inner, inner),
+        ):
+            for k, (tensor, pause) in enumerate(zip(tensors, given, strict=True)):
+                row = np.array(pause.numbers(generator_start(seed, lane, k, side)), np.uint64).view(np.int64)
+                self.streams[self.number[tensor], kernel.CHANCE : kernel.START + 1] = row
+                self.streams[self.number[tensor], kernel.PAUSES] = pause.any
 
     def send(self, frames: int) -> None:
         """Let the sources send so many frames in all, and move beats until nothing moves."""
@@ -226,7 +228,7 @@ class Tables:
             return UNLIMITED
         if self.nodes[:, kernel.PACE].any() or self.nodes[:, kernel.AHEAD].any():
             return 0
-        many, links = UNLIMITED, self.arguments[5]
+        many, links = UNLIMITED, self.arguments[4]
         for node, state, period in zip(self.nodes, self.states, of_nodes.tolist()):
             if node[kernel.KIND] != kernel.PIPELINE:
                 continue
@@ -251,7 +253,7 @@ class Tables:
             self.nodes,
             self.states,
             self.streams,
-            *self.arguments[5:7],
+            *self.arguments[4:6],
             frames * of_streams,
             frames * of_nodes,
         )
@@ -322,7 +324,7 @@ class Tables:
         cycles = with_repeats(cycles, each, repeats, self.model.memory)
         # Every frame frees what the first one did.
         frame = np.arange(len(cycles)) // each
-        beats = self.streams[self.arguments[5][node[kernel.INS]], kernel.FRAME_BEATS]
+        beats = self.streams[self.arguments[4][node[kernel.INS]], kernel.FRAME_BEATS]
         freed = room[np.arange(len(cycles)) % each] - node[kernel.ROOM] + frame * beats
         before = np.concatenate([[0], freed])[np.searchsorted(cycles, written, side="right")]
         return int((after - before).max(initial=0))

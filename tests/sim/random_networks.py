@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.flows.backends import rtl
+from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, numbered
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
@@ -205,12 +206,17 @@ def bench_of(networks: list[list[HwOp]], folder: Path) -> Bench:
                 ports.append(f"  {way} logic {bits}{wire}")
                 pairs.append(f".{side}_axis_{role}({wire})")
             found.append(device.Port(stream, *wires[:3], wide, wires[3] if side == "m" else None))
+        pause = (f"{name}_pause", len(graph.inner_tensors(ops)))
+        ports.append(f"  input logic [{pause[1] - 1}:0] {pause[0]}")
+        pairs.append(f".pause_i({pause[0]})")
         cells.append(f"  net_{number} u_{name} ({', '.join(pairs)});\n")
-        lanes.append(device.Lane(name, f"{name}_rst_ni", found[:1], found[1:], device.patience(ops)))
+        ends = (found[:1], found[1:])
+        lanes.append(device.Lane(name, f"{name}_rst_ni", *ends, device.patience(ops), pause=pause))
     head, body = ",\n".join(ports), "".join(cells)
     (folder / "xf_bench.sv").write_text(f"module xf_bench (\n{head}\n);\n{body}endmodule : xf_bench\n")
     files = [folder / file for file in [*sources, "xf_bench.sv"]]
     program = verilate.compile_model(
-        "xf_bench", files, device.ports_header("clk_i", lanes), [folder], checked=False, level="-O0"
-    )
+        "xf_bench", files, device.ports_header("clk_i", lanes), [folder], ("XF_SIM", "XF_PAUSE"),
+        checked=False, level="-O0",
+    )  # fmt: skip
     return Bench(networks, device.Device(program, lanes, folder=folder), called)

@@ -1,5 +1,5 @@
 """The cycle model against the RTL of random networks: every beat of every stream, at full rate and with
-random pauses at both ends.
+random pauses at both ends and in every stream.
 """
 
 import re
@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from xnorforge.sim import cosim
+from xnorforge.sim import cosim, pauses
 from xnorforge.sim.cycles import CycleModel
 
 from .random_networks import RandomNetwork, bench_of
 
 FRAMES = 4
-PACES = [((0.0, 0.0), 1), ((0.3, 0.3), 2), ((0.0, 0.7), 3), ((0.7, 0.1), 4)]
+PACES = [(0.0, 1), ((0.3, 0.3), 2), ((0.0, 0.7), 3), ((0.7, 0.1), 4), ("everywhere", 5)]
 
 
 def compared(seeds, folder) -> int:
@@ -21,14 +21,15 @@ def compared(seeds, folder) -> int:
     networks = [RandomNetwork(seed).ops for seed in seeds]
     bench, beats = bench_of(networks, folder), 0
     models = [CycleModel(ops) for ops in networks]
-    for stall, seed in PACES:
+    for pace, seed in PACES:
         inputs = [[ops[0].random_input(seed, FRAMES)] for ops in networks]
-        for lane, (model, run) in enumerate(zip(models, cosim.attempt(bench.device, inputs, stall, seed))):
+        stalls = [pauses.in_every_stream(ops, FRAMES) if pace == "everywhere" else pace for ops in networks]
+        for lane, (model, run) in enumerate(zip(models, cosim.attempt(bench.device, inputs, stalls, seed))):
             assert isinstance(run, cosim.Run), (seeds[lane], run)
-            course, want = model.run(FRAMES, stall, seed, lane), bench.beats(lane, run)
+            course, want = model.run(FRAMES, stalls[lane], seed, lane), bench.beats(lane, run)
             assert set(course.taken) == set(want)
             for tensor, cycles in want.items():
-                message = f"network {seeds[lane]}, pauses {stall}, {tensor}"
+                message = f"network {seeds[lane]}, pauses {pace}, {tensor}"
                 np.testing.assert_array_equal(course.taken[tensor], cycles, err_msg=message)
                 beats += len(cycles)
             for path, fill in run.fills.items():

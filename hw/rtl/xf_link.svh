@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A stream between two operators of the generated top, from its writer (given, taken) to its reader
+// (valid, ready): wires.
+//
+// Where XF_PAUSE is defined, for simulation alone, the stream pauses while its bit of the top's
+// port pause_i is set: no new beat reaches the reader, and the writer is not ready. A beat that the
+// reader has been offered stays offered until it is taken, as everywhere.
+
+`ifndef XF_LINK
+`ifdef XF_PAUSE
+`define XF_LINK(Name, Index) \
+  logic open``Name, held``Name; \
+  assign open``Name  = ~pause_i[Index] | held``Name; \
+  assign valid``Name = given``Name & open``Name; \
+  assign taken``Name = ready``Name & open``Name; \
+  always_ff @(posedge aclk) held``Name <= aresetn & valid``Name & ~ready``Name;
+`else
+`define XF_LINK(Name, Index) \
+  assign valid``Name = given``Name; \
+  assign taken``Name = ready``Name;
+`endif
+`endif
