@@ -23,7 +23,7 @@ from xnorforge.core.limits import most
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
-from xnorforge.flows.fold.aims import Aim, Search, amounts_of, interval_of
+from xnorforge.flows.fold.aims import ROUTABLE, Aim, Search, amounts_of, interval_of
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.fronts import RESOURCES
 from xnorforge.flows.fold.search import Part, TooFast, put_before, search
@@ -31,7 +31,7 @@ from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
-GIVEN = ("simd", "pe", "depth")
+GIVEN = ("simd", "pe", "pixels", "depth")
 STYLES: dict[str, tuple[str, ...]] = {"structure": ("adders",)}
 STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
 TAKEN = "; ".join(
@@ -58,11 +58,11 @@ def fold(
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
-        folding: JSON {operator: {"pe", "simd", "depth", "rom", "starts", "structure"}}; what it names is
-            taken, the rest is searched. `depth` puts a FIFO of so many beats in front of the operator, `rom`
-            and `starts` say where its weights and what its accumulators start from lie, in "block" RAM or
-            "logic", `structure` "adders" makes a matrix distributed arithmetic. Or a folding file of FINN's
-            (`finn_folding.py`).
+        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "structure"}}; what it
+            names is taken, the rest is searched. `depth` puts a FIFO of so many beats in front of the
+            operator, `rom` and `starts` say where its weights and what its accumulators start from lie, in
+            "block" RAM or "logic", `structure` "adders" makes a matrix distributed arithmetic. Or a folding
+            file of FINN's (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
         output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
             else.
@@ -161,8 +161,8 @@ def _searched(
     adders: bool,
     finish: Callable[[list[HwOp]], list[HwOp]],
 ) -> list[HwOp]:
-    """The folding with the smallest share of the part, FIFOs included; one that fits by other memory styles
-    where that one does not, or what an aim asks for.
+    """The folding with the smallest share of the part, FIFOs included; one of other memory styles where that
+    one does not fit or leaves a router no room, or what an aim asks for.
     """
     if not aim.plain:
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
@@ -170,8 +170,8 @@ def _searched(
         ops = finish(search(bounds, aim.interval, part, fixed, adders))
     except TooFast:
         ops = []
-    taken = amounts_of(ops)
-    if not ops or any(taken[name] > target.capacity[name] for name in RESOURCES):
+    taken, room = amounts_of(ops), target.capacity | {"lut": target.capacity["lut"] * ROUTABLE}
+    if not ops or any(taken[name] > room[name] for name in RESOURCES):
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
     return ops
 
@@ -329,6 +329,7 @@ def _row(op: HwOp, nodes: list[str]) -> dict:
         "lowered": nodes,
         "pe": value("pe"),
         "simd": value("simd"),
+        "pixels": value("pixels"),
         "depth": value("depth"),
         **{style: value(style) for style in op.styles},
         "cycles": op.cycles(),

@@ -29,6 +29,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 
 SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # as a person calls them: as a capacity does
+ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is taken only where nothing else is fast enough
 ROUNDS = 6  # times that FIFOs, which come after the search, may ask for a smaller design
 
 
@@ -86,7 +87,7 @@ class Search:
         board: whose part, clock and units are meant.
         fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
         finish: puts what comes behind the search, FIFOs, between operators.
-        adders: whether a matrix may become adders.
+        adders: whether a matrix may become adders or take several vectors at a time.
     """
 
     def __init__(
@@ -135,11 +136,13 @@ class Search:
             UserError: no folding is what is asked for; the text says what binds and what could be had.
         """
         limits = self.limits(aim.limits)
+        roomy = self.limits({"lut": f"{ROUTABLE:.0%}"} | aim.limits)
         if aim.fps == "max":
-            return self._fastest_within(limits, aim.spare)
+            near = self._bisect(self.intervals(), roomy, aim.spare)
+            return near[1] if near else self._fastest_within(limits, aim.spare)
         if self.fastest > aim.interval and self.slowest_name:
             raise self._too_fast(aim.interval, limits, aim.spare)
-        found = self.within(aim.interval, limits, aim.spare)
+        found = self.within(aim.interval, roomy, aim.spare) or self.within(aim.interval, limits, aim.spare)
         if found is None:
             raise self._too_small(aim.interval, limits, aim.spare)
         return found

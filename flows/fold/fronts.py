@@ -1,8 +1,9 @@
 """The search over all foldings that are worth having: of LUT, block RAM and DSP together, not of one sum.
 
-As `search.py` along the graph, but over every Simd, Pe and memory style that is fast enough, and keeping for
-each form of the open streams all choices of which none is better in LUT, BRAM36 and DSP at once. In a chain
-nothing else is left out: what comes out is the front. Where branches run side by side, `STATES` forms go on.
+As `search.py` along the graph, but over every Simd, Pe, Pixels and memory style that is fast enough, and
+keeping for each form of the open streams all choices of which none is better in LUT, BRAM36 and DSP at once.
+In a chain nothing else is left out: what comes out is the front. Where branches run side by side, `STATES`
+forms go on.
 """
 
 from collections.abc import Iterable
@@ -54,12 +55,15 @@ def options_of(bound: Bound, fixed: dict, adders: bool = False) -> list[Option]:
     """Every folding of an operator, in each of its memory styles; `fixed` holds for those that it names.
 
     Args:
-        adders: distributed arithmetic in place of a matrix too.
+        adders: distributed arithmetic in place of a matrix too, and several vectors at a time, which other
+            back ends than our RTL do not know.
     """
     styles = OPS[bound.op].styles
     free = {name: values for name, values in styles.items() if name not in fixed}
     made = [
-        op for chosen in product(*free.values()) for op in candidates(bound, fixed | dict(zip(free, chosen)))
+        op
+        for chosen in product(*free.values())
+        for op in candidates(bound, fixed | dict(zip(free, chosen)), adders)
     ]
     widest = max(made, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
     made += as_adders(bound, [widest], widest.cycles()) if adders else []

@@ -2,14 +2,14 @@
 
 Each operator alone: all divisors that its streams allow, and for every Simd only the smallest Pe that is fast
 enough (a larger one costs more and gains nothing), beside it the whole matrix where its wired constants are
-smaller. Along the graph: dynamic programming over these choices,
-because two operators whose beats differ pay for a width converter between them. What is kept apart is the
-form of the streams that lead from the operators decided so far to the others: one in a chain; where there are
-many, the cheapest `KEPT` choices go on.
+smaller. Several vectors at a time are left to the search over all foldings (`fronts.py`). Along the graph:
+dynamic programming over these choices, because two operators whose beats differ pay for a width converter
+between them. What is kept apart is the form of the streams that lead from the operators decided so far to the
+others: one in a chain; where there are many, the cheapest `KEPT` choices go on.
 """
 
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, product
 from math import inf, lcm, prod
 from typing import Any
 
@@ -47,12 +47,12 @@ class Part:
 
 
 def extents(bound: Bound) -> dict[str, int]:
-    """{"simd", "pe"} to what each has to divide; only those that the operator has."""
+    """{"simd", "pe", "pixels"} to what each has to divide; only those that the operator has."""
     return OPS[bound.op].sizes(bound.attributes)
 
 
 def foldings(bound: Bound) -> dict[str, list[int]]:
-    """{"simd", "pe"} to the values each can have; only those that the operator has."""
+    """{"simd", "pe", "pixels"} to the values each can have; only those that the operator has."""
     return OPS[bound.op].foldings(bound.attributes)
 
 
@@ -82,17 +82,33 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
     return given
 
 
-def candidates(bound: Bound, fixed: dict[str, int]) -> list[HwOp]:
-    """All foldings of an operator that its streams can carry, those of equal Simd in order of rising Pe."""
+def candidates(bound: Bound, fixed: dict[str, int], several: bool = False) -> list[HwOp]:
+    """All foldings of an operator that its streams can carry, in order of Simd, Pixels, Pe; of several
+    vectors at a time, looked at with `several` or where they are given, those with the smallest Pe.
+    """
     styles = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
     ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
-    found = []
-    for simd in ranges.get("simd", [None]):
-        for pe in ranges.get("pe", [None]):
-            folding = {name: value for name, value in (("simd", simd), ("pe", pe)) if value}
-            op = bound.make(**folding, **styles)
-            if all(map(fits, [*op.in_streams(), *op.out_streams()])):
-                found.append(op)
+    sizes = extents(bound)
+    if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
+        ranges["pixels"] = [1]  # a Simd and Pe that somebody gave are those of one vector
+    found, known = [], set()
+    names: list[str] = [name for name in ("simd", "pixels", "pe") if name in ranges]
+    for values in product(*(ranges[name] for name in names)):
+        folding: dict[str, int] = dict(zip(names, values))
+        if not OPS[bound.op].together(bound.attributes, folding):
+            continue
+        pixels = folding.get("pixels", 1)
+        if pixels > 1 and pixels in known:
+            continue  # a larger Pe makes nothing faster
+        op = bound.make(**folding, **styles)
+        if all(map(fits, [*op.in_streams(), *op.out_streams()])):
+            found.append(op)
+            known.add(pixels)
+    if not found and "pixels" in fixed:
+        raise UserError(
+            f"{bound.name}: {fixed} do not go together; pixels of 2 or more need simd={sizes['simd']}, the "
+            "whole vector, and at least as large a pe."
+        )
     if not found:
         raise UserError(
             f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take "
@@ -114,7 +130,7 @@ def search(
         graph: operators as `bind` gives them.
         interval: cycles per frame that no operator may exceed; an operator with a given folding may.
         part: what the area is measured against.
-        fixed: {operator name: {"simd", "pe"}} given by the user.
+        fixed: {operator name: {"simd", "pe", "pixels"}} given by the user.
         adders: whether a matrix that needs nearly all of its weights per cycle may become adders.
 
     Returns:
@@ -318,8 +334,9 @@ def _lut(op: HwOp) -> float:
 
 
 def _called(bound: Bound, name: str) -> str:
-    """What a reader calls the size that simd or pe has to divide."""
-    return {"mw": "length", "mh": "outputs"}.get(OPS[bound.op].extents[name], "channels")
+    """What a reader calls the size that simd, pe or pixels has to divide."""
+    names = {"mw": "length", "mh": "outputs", "vectors": "vectors"}
+    return names.get(OPS[bound.op].extents[name], "channels")
 
 
 def _use(values: list[int]) -> str:

@@ -34,9 +34,10 @@ def macs(op: HwOp) -> int:
 
 
 def lanes(op: HwOp) -> int:
-    """Products side by side; what is not folded has all of them."""
+    """Products side by side; what is not folded has all of them, several vectors at a time meet a row."""
     pe, simd, mh, mw = (attribute(op, name) for name in ("pe", "simd", "mh", "mw"))
-    return (pe or mh) * (simd or mw or 1)
+    pixels = attribute(op, "pixels") or 1
+    return (pe or mh if pixels == 1 else pixels) * (simd or mw or 1)
 
 
 def facts(op: HwOp) -> dict:
@@ -95,12 +96,14 @@ def buffers(ops: list[HwOp]) -> list[dict]:
 
 def wider(op: HwOp) -> dict[str, HwOp]:
     """The same operator with the next larger Pe, and with the next larger Simd, where one divides the
-    matrix.
+    matrix; of several vectors at a time with the next larger number of these that Pe lets through.
     """
     found = {}
-    for name, length in (("pe", "mh"), ("simd", "mw")):
+    several = (attribute(op, "pixels") or 1) > 1
+    for name, length in (("pixels", "vectors"),) if several else (("pe", "mh"), ("simd", "mw")):
         now, total = attribute(op, name), attribute(op, length)
-        step = next((n for n in range(now + 1, total + 1) if total % n == 0), None) if now and total else None
+        most = attribute(op, "pe") if several else total
+        step = next((n for n in range(now + 1, most + 1) if total % n == 0), None) if now and total else None
         if step:
             given = {
                 key: op.get_nodeattr(key)

@@ -116,6 +116,11 @@ class Mvu(HwOp):
         check_matrix(self)
         return mw, mh, simd, pe
 
+    @property
+    def rows(self) -> int:
+        """Rows whose weights make a word."""
+        return self.get_nodeattr("pe")
+
     def in_stream(self) -> Stream:
         """Vectors, simd elements per beat."""
         return Stream(
@@ -164,10 +169,13 @@ class Mvu(HwOp):
 
     def beat_latency(self) -> int:
         """Cycles from the read of a pass's last beat to the offer of its results."""
-        mw, mh, simd, pe = self.folding()
-        rows = self.weight_rows()
-        late = 0 if not rows else 2 if mw // simd * (mh // pe) > rows else 1
-        return self.dot().latency + late + 2
+        return self.dot().latency + self.late() + 2
+
+    def late(self) -> int:
+        """Cycles that weights in columns of a memory take longer."""
+        mw, mh, simd, _ = self.folding()
+        columns = self.weight_rows()
+        return 0 if not columns else 2 if mw // simd * (mh // self.rows) > columns else 1
 
     def dot(self) -> cost.Dot:
         """Cost and latency of one row's dot product."""
@@ -195,13 +203,13 @@ class Mvu(HwOp):
 
     def in_block(self) -> tuple[bool, bool]:
         """Whether the weights and whether the starts lie in block RAM."""
-        mw, mh, simd, pe = self.folding()
+        mw, mh, simd, _ = self.folding()
         rom, starts = self.get_nodeattr("rom"), self.get_nodeattr("starts")
-        passes = mh // pe
+        passes = mh // self.rows
         words = mw // simd * passes
         deep = (
             words > cost.SHALLOW
-            and cost.logic_rom(simd * pe * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
+            and cost.logic_rom(simd * self.rows * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
         )
         weights = rom == "block" or (rom == "auto" and deep)
         begin = starts == "block" or (starts == "auto" and passes >= cost.BLOCK_STARTS)
@@ -226,7 +234,8 @@ class Mvu(HwOp):
         """Weights, word pass * (mw/simd) + beat; with `weight_rows`, words so far apart lie in one row.
         Starts of the accumulators, one word per pass.
         """
-        _, _, simd, pe = self.folding()
+        _, _, simd, _ = self.folding()
+        pe = self.rows
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
         words, bits = self.weight_words(weights), pe * simd * self.weight_bits
         if 0 < (rows := self.weight_rows()) < len(words):
@@ -246,7 +255,8 @@ class Mvu(HwOp):
 
     def weight_words(self, weights) -> list[int]:
         """The words of the weight memory for weights (mw, mh)."""
-        mw, mh, simd, pe = self.folding()
+        mw, mh, simd, _ = self.folding()
+        pe = self.rows
         lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         return memory_words(lanes.reshape(-1, pe * simd), self.weight_bits)
 

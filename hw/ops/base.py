@@ -131,7 +131,8 @@ class HwOp(CustomOp):
         estimate()  -> {"lut": float, "bram36": float}, the folder's cost model
         examples()  -> at least 20 seeded instances that span its parameters, for the conformance test
     and, where the default below is not true of it,
-        foldings(), only_for_speed   values of simd and pe beyond divisors, and whether they are a last resort
+        foldings(), together(), only_for_speed   values of simd, pe, pixels beyond divisors, which of them go
+                    together, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
         latency(), input_buffer(), input_vectors(), pooling()   for FIFO sizing and the report
@@ -379,6 +380,11 @@ class HwOp(CustomOp):
     def foldings(cls, attributes: Mapping[str, Any]) -> dict[str, list[int]]:
         """{"simd", "pe": values it can have, ascending}: divisors of `sizes`, and what an operator adds."""
         return {name: divisors(size) for name, size in cls.sizes(attributes).items()}
+
+    @classmethod
+    def together(cls, _attributes: Mapping[str, Any], _folding: Mapping[str, int]) -> bool:
+        """Whether values of `foldings` go together: {"simd", "pe", …: value} of those it has."""
+        return True
 
     @property
     def only_for_speed(self) -> bool:

@@ -27,7 +27,8 @@ def test_what_can_be_replaced_is_a_matrix_whose_weights_do_not_change():
 
 def bound(op) -> Bound:
     """An operator as a rule would bind it."""
-    given = {a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute if a.name not in ("simd", "pe")}
+    folded = ("simd", "pe", "pixels")
+    given = {a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute if a.name not in folded}
     return Bound(type(op).__name__, op.name, given, op.arrays_of, [op.name], op.sources, op.results)
 
 

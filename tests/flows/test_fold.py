@@ -163,8 +163,8 @@ def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
 
 def test_a_folding_of_the_wrong_form_is_one_sentence(net):
     words = (
-        "an operator takes the whole numbers simd, pe, depth; structure: adders; rom: block or logic; "
-        "starts: block or logic."
+        "an operator takes the whole numbers simd, pe, pixels, depth; structure: adders; rom: block or "
+        "logic; starts: block or logic."
     )
     for wrong in ({"lanes": 3}, {"rom": "lut"}, {"structure": "wires"}, {"pe": "2"}):
         (key, value), *_ = wrong.items()
@@ -221,6 +221,22 @@ def test_a_matrix_that_needs_all_weights_per_cycle_is_wired_where_that_is_smalle
     assert [row["op"] for row in folded(net, given, interval=64)["operators"] if row["name"] == "conv0"] == [
         "ByteMvu"
     ]
+
+
+def test_several_vectors_at_a_time_are_whole_ones_and_leave_as_fast_as_they_are_made(net):
+    # conv1: 36 vectors of 72 elements, six rows.
+    record = folded(net, {"conv1": {"pixels": 2}})
+    row = next(row for row in record["operators"] if row["name"] == "conv1")
+    assert (row["simd"], row["pixels"], row["pe"], row["cycles"]) == (72, 2, 2, 36 // 2 * 6)
+    assert refused(net, {"conv1": {"pixels": 5}}) == (
+        "conv1: pixels=5 does not divide vectors=36; use one of [1, 2, 3, 4, 6, 9, 12, 18, 36]."
+    )
+    assert refused(net, {"conv1": {"pixels": 4, "pe": 3}}) == (
+        "conv1: {'pixels': 4, 'pe': 3} do not go together; pixels of 2 or more need simd=72, the whole "
+        "vector, and at least as large a pe."
+    )
+    given = folded(net, {"conv1": {"simd": 72, "pe": 2}})
+    assert next(row for row in given["operators"] if row["name"] == "conv1")["pixels"] == 1
 
 
 def test_beats_divide_the_channels_or_gather_whole_pixels():

@@ -31,6 +31,10 @@ UNITS = [
     *(XnorMvu.seeded(simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
     XnorMvu.seeded(9, 40, 5, 40, 5, 4),  # wired weights
     XnorMvu.seeded(8, 100, 8, 100, 8, 3),
+    *(  # several vectors at a time
+        XnorMvu.seeded(seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
+        for seed, (rom, starts) in enumerate([("logic", "logic"), ("block", "logic"), ("block", "block")])
+    ),
     ByteMvu.seeded(1, 27, 8, 3, 4),
     ByteMvu.seeded(2, 27, 4, 9, 2, raw=True, in_signed=1),
     ByteMvu.seeded(3, 27, 2, 27, 1),

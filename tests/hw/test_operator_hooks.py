@@ -78,7 +78,7 @@ def test_what_has_no_matrix_is_replaced_by_nothing(cls):
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_every_divisor_of_the_sizes_is_a_folding_and_no_other_number(name):
+def test_every_divisor_of_the_sizes_is_a_folding_where_it_goes_with_the_others_and_no_other_number(name):
     op = min(EXAMPLES[name], key=lambda op: prod(op.in_stream().shape))
     given = {a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute}
     sizes = OPS[name].sizes(given)
@@ -86,7 +86,8 @@ def test_every_divisor_of_the_sizes_is_a_folding_and_no_other_number(name):
     for key, size in sizes.items():
         for value in range(1, size + 2):
             made = OPS[name].make("dut", op.arrays_of, **given | {key: value})
-            if size % value:
+            folding = {one: made.get_nodeattr(one) for one in sizes}
+            if size % value or not OPS[name].together(given, folding):
                 with pytest.raises(UserError, match=str(value)):
                     [made.in_streams(), made.out_streams(), made.rtl()]
             else:

@@ -8,6 +8,7 @@ import numpy as np
 
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._loadable import BANKS, Loadable
+from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 
@@ -29,6 +30,7 @@ class Correlate(XnorMvu, Loadable):
 
     module = "xf_correlate"
     arrays = ("weights",)
+    extents: ClassVar[dict[str, str]] = Mvu.extents  # one vector at a time
     styles: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def get_nodeattr_types(self):

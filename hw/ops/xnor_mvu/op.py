@@ -1,13 +1,17 @@
 """Binary matrix-vector unit: counts of equal bits, compared with thresholds or as they are."""
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Matrix
 
 from .constant import Constant
+from .pixels import Pixels
 
 WIRED_FROM = 128  # weights: fewer share next to nothing
 
@@ -21,9 +25,58 @@ class XnorMvu(Mvu):
 
     With all of a matrix in every cycle, simd = mw and pe = mh, and thresholds, the weights are wired where
     that is smaller: no memory, and counts that rows share (constant.py).
+
+    With `pixels` of 2 or more, so many vectors share each row's weights, one row per cycle (pixels.py): simd
+    = mw, pixels divides the vectors and is at most pe, the rows per output beat.
     """
 
     module = "xf_xnor_mvu"
+    extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
+
+    def get_nodeattr_types(self):
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1)}
+
+    @classmethod
+    def together(cls, attributes, folding):
+        """Several vectors at a time are whole ones, and leave no slower than they are made."""
+        pixels = folding.get("pixels", 1)
+        return pixels == 1 or (folding["simd"] == attributes["mw"] and pixels <= folding["pe"])
+
+    def folding(self):
+        """As every matrix unit, and pixels.
+
+        Raises:
+            UserError: as every matrix unit, or pixels does not divide the vectors or does not go with simd
+                and pe.
+        """
+        mw, mh, simd, pe = super().folding()
+        pixels, vectors = self.get_nodeattr("pixels"), self.get_nodeattr("vectors")
+        if pixels < 1 or vectors % pixels:
+            raise UserError(
+                f"{self.name}: pixels={pixels} does not divide vectors={vectors}; use one of "
+                f"{divisors(vectors)}."
+            )
+        if not self.together({"mw": mw}, {"simd": simd, "pe": pe, "pixels": pixels}):
+            raise UserError(
+                f"{self.name}: pixels={pixels} needs simd={mw}, which is mw, and a pe of {pixels} or more; "
+                f"got simd={simd}, pe={pe}."
+            )
+        return mw, mh, simd, pe
+
+    @property
+    def rows(self) -> int:
+        """Rows whose weights make a word: one where several vectors share it."""
+        return self.get_nodeattr("pe") if self.get_nodeattr("pixels") == 1 else 1
+
+    @property
+    def many(self) -> Pixels | None:
+        """The unit of several vectors at a time, where that is asked for."""
+        pixels = self.get_nodeattr("pixels")
+        if pixels == 1:
+            return None
+        mw, mh, _, pe = self.folding()
+        shape = mw, mh, pe, pixels, self.late(), self.acc_bits, self.out_stream().bits
+        return Pixels(*shape, self.has_starts(), *self.in_block())
 
     @property
     def result_bits(self) -> int:
@@ -59,23 +112,41 @@ class XnorMvu(Mvu):
     def constant(self) -> Constant | None:
         """The unit of wired weights, where it takes the place of the folded one."""
         mw, mh, simd, pe = self.folding()
-        if (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM or self.raw or "weights" not in self.arrays_of:
+        if self.many or (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM:
+            return None
+        if self.raw or "weights" not in self.arrays_of:
             return None
         weights, thresholds = (np.asarray(self.arrays_of[key]) for key in ("weights", "thresholds"))
         unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64))
         return unit if unit.estimate()["lut"] < super().estimate()["lut"] else None
 
     def input_buffer(self) -> int | None:
-        """None with wired weights: a vector needs to be there for a cycle only."""
-        return None if self.constant else super().input_buffer()
+        """None with wired weights: a vector needs to be there for a cycle only. None of several vectors at a
+        time, which are taken where they are used.
+        """
+        return None if self.constant or self.many else super().input_buffer()
+
+    def cycles(self) -> int:
+        """Of several vectors at a time, all rows for each of the groups they make."""
+        if not self.many:
+            return super().cycles()
+        return self.get_nodeattr("vectors") // self.many.pixels * self.many.mh
 
     def latency(self) -> int:
         """With wired weights the registers between input and output."""
+        if self.many:
+            return self.many.latency
         return self.constant.stages if self.constant else super().latency()
 
     def rtl(self):
-        """The generated module, or the folded one."""
-        return (self.constant.module[0], {}) if self.constant else super().rtl()
+        """The generated module, that of several vectors at a time, or the folded one."""
+        if self.constant:
+            return self.constant.module[0], {}
+        module, parameters = super().rtl()
+        if not self.many:
+            return module, parameters
+        parameters = {name: value for name, value in parameters.items() if name != "Simd"}
+        return f"{module}_pixels", parameters | {"Pixels": self.many.pixels}
 
     def generated(self):
         """The module of wired weights."""
@@ -90,6 +161,8 @@ class XnorMvu(Mvu):
 
     def estimate(self) -> dict:
         """Of the unit that is built."""
+        if self.many:
+            return self.many.cost()
         return self.constant.estimate() if self.constant else super().estimate()
 
     @classmethod
@@ -140,6 +213,34 @@ class XnorMvu(Mvu):
             cls.seeded(97, 24, 6, 24, 1, 3, starts="block"),  # a pass per beat
             cls.seeded(98, 36, 12, 12, 4, 3, starts="block"),
             cls.seeded(99, 20, 260, 20, 1, 1, starts="logic"),
+            *cls._many(),
+        ]
+
+    @classmethod
+    def _many(cls):
+        """Several vectors at a time: few rows and many, all in one beat, wide results, memories of all
+        kinds.
+        """
+        points = [  # mw, mh, pe, pixels, vectors, raw
+            (9, 2, 2, 2, 4, False),
+            (12, 6, 3, 3, 6, False),
+            (18, 20, 5, 5, 5, False),
+            (36, 16, 16, 4, 8, False),
+            (27, 12, 4, 2, 6, True),
+            (64, 32, 8, 7, 14, False),
+            (90, 24, 24, 24, 48, False),
+        ]
+        made = [
+            cls.seeded(200 + seed, mw, mh, mw, pe, vectors, raw, pixels=pixels)
+            for seed, (mw, mh, pe, pixels, vectors, raw) in enumerate(points)
+        ]
+        wide = 30, 40, 30, 10, 8
+        return [
+            *made,
+            cls.seeded(210, *wide, pixels=4, rom="block"),
+            cls.seeded(211, *wide, pixels=8, rom="block", rom_rows=64, starts="block"),
+            cls.seeded(212, *wide, pixels=2, rom="block", rom_rows=16),
+            cls.seeded(213, *wide, pixels=4, rom="logic", starts="block"),
         ]
 
 

@@ -54,6 +54,11 @@ def _folding(op: HwOp) -> str:
         return f"elements per beat: {lanes}; {op.cycles():,} cycles per frame"
     if not pe:
         return f"none, all {mh} sums of {mw} products in one cycle; {op.cycles():,} cycles per frame"
+    if (pixels := operators.attribute(op, "pixels") or 1) > 1:
+        return (
+            f"{pixels} vectors of {mw} at a time, one of {mh} rows per cycle; {op.cycles():,} cycles per "
+            "frame"
+        )
     return (
         f"pe {pe} of {mh} outputs, simd {simd} of {mw} inputs: {mh // pe} x {mw // simd} cycles per vector, "
         f"{op.cycles():,} cycles per frame"

@@ -29,7 +29,7 @@ from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 STEP = 2**0.5  # from one interval asked for to the next
 STEPS = 12
 WORTH = (2, 6, 14, 30, 60, 150, 400)  # LUTs that a block RAM is taken to be worth: a point for each
-FOLDED = ("simd", "pe")
+FOLDED = ("simd", "pe", "pixels")
 STAGES = ("generate", "sim", "synth")  # of a point in a queue, behind fold
 
 
