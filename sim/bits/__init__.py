@@ -22,6 +22,7 @@ from xnorforge.sim.bits.kernels import interleave_planes
 from xnorforge.sim.bits.matrices import reads_patches
 from xnorforge.sim.bits.packed import as_integers, as_stream
 from xnorforge.sim.bits.patches import Patches
+from xnorforge.sim.bits.plans import Call, planned
 
 BLOCK = 32  # images that a thread takes through all operators, so that they stay in its caches
 
@@ -38,7 +39,8 @@ class BitSimulator:
         self.ops = folded if isinstance(folded, list) else operators(folded)
         self.plain = [op.name for op in self.ops if not op.identity and part(op, "bits") is None]
         self.steps = [step_of(op) for op in self.ops]
-        self.tensors = [(op.sources, op.results, op.out_streams()) for op in self.ops]
+        self.entry = self.ops[0].in_stream()
+        self.plans: dict[frozenset[str], list[Call]] = {}
 
     def load_template(self, weights) -> None:
         """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py.
@@ -48,6 +50,7 @@ class BitSimulator:
         """
         template = loadable_of(self.ops)
         self.steps[self.ops.index(template)] = step_of(template.holding(weights))
+        self.plans.clear()
 
     def run(self, images, keep=(), block: int = BLOCK, workers: int | None = None) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept
@@ -61,26 +64,31 @@ class BitSimulator:
 
     def walk(self, images, wanted) -> dict[str, np.ndarray]:
         """One block of images: {operator name: integers} of the wanted operators, in their order."""
-        found, kept = {self.ops[0].sources[0]: entered(self.ops[0], images)}, {}
-        for op, step, (sources, results, streams) in zip(self.ops, self.steps, self.tensors):
-            if op.identity and op.name not in wanted:
-                found.update(dict.fromkeys(results, found.pop(sources[0])))
-                continue
-            values = [found.pop(tensor) for tensor in sources]  # read once, so not needed any more
-            if not getattr(step, "reads_patches", False):
+        found, kept = {self.ops[0].sources[0]: entered(self.ops[0], self.entry, images)}, {}
+        for call in self.calls(frozenset(wanted)):
+            values = [found.pop(tensor) for tensor in call.sources]  # read once, so not needed any more
+            if not call.reads_patches:
                 values = [x.cut() if isinstance(x, Patches) else x for x in values]
-            given = step(*values)
+            given = call.step(*values)
             given = given if isinstance(given, list) else [given]
-            for tensor, x, stream in zip(results, given, streams, strict=True):
-                found[tensor] = as_stream(x, stream)
-            if op.name in wanted:
-                kept[op.name] = as_integers(found[results[0]], streams[0])
+            for tensors, x, stream in zip(call.results, given, call.streams, strict=True):
+                x = as_stream(x, stream)
+                for tensor in tensors:
+                    found[tensor] = x
+            if call.kept:
+                kept[call.kept] = as_integers(found[call.results[0][0]], call.streams[0])
         return kept
 
+    def calls(self, wanted: frozenset[str]) -> list[Call]:
+        """What a block of images takes, made once for the same wanted operators."""
+        if wanted not in self.plans:
+            self.plans[wanted] = planned(self.ops, self.steps, wanted)
+        return self.plans[wanted]
 
-def entered(op: HwOp, images):
-    """Images as the first operator takes them, see `hw.graph.enter`; bytes stay bytes."""
-    stream, images = op.in_stream(), np.asarray(images)
+
+def entered(op: HwOp, stream, images):
+    """Images as the first operator takes them from its stream, see `hw.graph.enter`; bytes stay bytes."""
+    images = np.asarray(images)
     if images.dtype == np.uint8 and images.ndim == 4 and not stream.signed:
         frames, channels, height, breadth = images.shape
         pixels = np.empty((frames, height * breadth, channels), np.uint8)

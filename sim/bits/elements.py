@@ -1,15 +1,28 @@
 """Steps of operators that work element by element, in 32 bits where every number fits."""
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from xnorforge.hw.ops._streams import divisors, value_range
+from xnorforge.hw.ops.base import Stream
 from xnorforge.sim.bits.kernels import add_times, count_levels, reach, sum_of_two, sum_pixels
 from xnorforge.sim.bits.packed import Packed, as_integers
+from xnorforge.sim.bits.plans import noted
 
 WIDEST = 30  # bits of numbers, signed or not, that 32 bits compare with any threshold that they can miss
 ROW = 1024  # elements that a kernel takes in a row, a few pixels of few channels
+
+
+class Ending(NamedTuple):
+    """A sum of two streams, int32 factors (C,) of each: modulo mask + 1 to low .. low + mask."""
+
+    sources: list[Stream]
+    sink: Stream
+    factors: list[np.ndarray]
+    low: int
+    mask: int
 
 
 def as_int32(x, stream) -> np.ndarray:
@@ -49,7 +62,7 @@ def level_step(op, thresholds: np.ndarray, direction: np.ndarray):
             reach(numbers, row, inverted, out.view(np.uint8).reshape(len(numbers), -1))
             return Packed(out, channels)
 
-        return bits
+        return noted(bits, levels=(row, inverted))  # for who compares where it adds up, see plans.py
 
     count = pixels_in_a_row(source.shape)
     rows, inverted = np.tile(least.T, (1, count)), np.tile(falls.astype(np.uint8), count)
@@ -98,6 +111,9 @@ def weighted(op, factors: np.ndarray):
                 add_times(term, row, low, mask, out)
         return out.reshape(-1, *sink.shape)
 
+    if len(sources) == 2:
+        once = [np.ascontiguousarray(row[: sink.shape[-1]]) for row in rows]
+        noted(step, ending=Ending(sources, sink, once, low, mask))  # for who adds up where it counts
     return step
 
 

@@ -19,10 +19,12 @@ SOURCES = (__file__, vectors.__file__)
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(*SOURCES)[:16]}")  # type: ignore[attr-defined]
 
 _1, _2, _3, _4, _5, _6, _7, _8 = (vectors.unequal_bits(positions) for positions in range(1, 9))
+_j1, _j2, _j4, _j8 = (vectors.joined_bits(positions) for positions in (1, 2, 4, 8))
 _a1, _a2, _a4, _a8 = (vectors.sums(positions, 1) for positions in (1, 2, 4, 8))
 _b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
 _d1, _d2, _d4, _d5 = (vectors.sums(positions, 4) for positions in (1, 2, 4, 5))
 _compare = vectors.compare_sixteen()
+_interleave = vectors.interleave_three()
 _peak = vectors.peak_loop()
 
 
@@ -69,6 +71,45 @@ def count_windows(bits, weights, limits, length, places, grid, out):
                         _2(a, w, limit, length, table, count, stride, b, out_stride)
                     else:
                         _1(a, w, limit, length, table, count, stride, b, out_stride)
+
+
+@njit(cache=True, nogil=True)
+def join_windows(bits, weights, tails, length, places, grid, other, sums, out, row):
+    """As `count_windows`: the numbers of equal bits, times factors, are added to another stream times its
+    own, and the sums are compared.
+
+    Args:
+        bits, weights, length, places, grid: as there; a result is O numbers.
+        tails: int64 (O / 16, 6), see `vectors.joined_bits`.
+        other: uint8 (any,): int32 results of the other stream.
+        sums: uint8 (any,): int32 results, overwritten.
+        out: uint8 (any,): O bits per result, `row` bytes from those of the next, overwritten.
+    """
+    words, size, result = weights.shape[1] * 128, grid[2, 0], len(tails) * 64
+    stride, out_stride, table, count = grid[2, 1], grid[2, 2], places.ctypes.data, len(places)
+    bits_stride = out_stride // result * row
+    for i in range(grid[0, 0]):
+        for block in range(len(weights)):
+            w, tail = weights.ctypes.data + block * words, tails.ctypes.data + block * 48
+            for j in range(grid[1, 0]):
+                x = bits.ctypes.data + i * grid[0, 1] + j * grid[1, 1]
+                start = i * grid[0, 2] + j * grid[1, 2]
+                k = 0
+                while k < size:
+                    a, place, left = x + k * stride, start + k * out_stride, size - k
+                    term = other.ctypes.data + place + block * 64
+                    b = sums.ctypes.data + place + block * 64
+                    c = out.ctypes.data + place // result * row + block * 2
+                    many = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+                    if many == 8:
+                        _j8(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
+                    elif many == 4:
+                        _j4(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
+                    elif many == 2:
+                        _j2(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
+                    else:
+                        _j1(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
+                    k += many
 
 
 @njit(cache=True, nogil=True)
@@ -237,16 +278,35 @@ def pool_words(image, height, breadth, every, out):
 def interleave_planes(planes, out):
     """Planes uint8 (N, C, H * W) to pixels uint8 (N, H * W, C), overwritten."""
     images, channels, pixels = planes.shape
+    at_once = pixels // 64 * 64 if channels == 3 else 0
     for n in range(images):
-        if channels == 3:  # written out, so that several pixels are moved at once
-            for pixel in range(pixels):
-                out[n, pixel, 0] = planes[n, 0, pixel]
-                out[n, pixel, 1] = planes[n, 1, pixel]
-                out[n, pixel, 2] = planes[n, 2, pixel]
-        else:
-            for pixel in range(pixels):
-                for c in range(channels):
-                    out[n, pixel, c] = planes[n, c, pixel]
+        plane, pixel = planes.ctypes.data + n * channels * pixels, out.ctypes.data + n * channels * pixels
+        for k in range(0, at_once, 64):
+            _interleave(plane + k, pixels, pixel + 3 * k)
+        for k in range(at_once, pixels):
+            for c in range(channels):
+                out[n, k, c] = planes[n, c, k]
+
+
+@njit(cache=True, nogil=True)
+def merge_pixels(image, bits, many, out):
+    """The bits of `many` pixels side by side, one behind the other.
+
+    Args:
+        image: uint64 (N, H, W), `bits` (64 at most) of each pixel.
+        out: uint64 (N, H, W - many + 1, words), 0 at first: of each pixel and those to its right.
+    """
+    images, rows, columns, _ = out.shape
+    for n in range(images):
+        for row in range(rows):
+            for k in range(many):
+                word, shift = k * bits // 64, k * bits % 64
+                for column in range(columns):
+                    out[n, row, column, word] |= image[n, row, column + k] << np.uint64(shift)
+                if shift + bits > 64:
+                    for column in range(columns):
+                        rest = image[n, row, column + k] >> np.uint64(64 - shift)
+                        out[n, row, column, word + 1] |= rest
 
 
 @njit(cache=True, nogil=True)

@@ -5,9 +5,11 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.sim.bits.kernels import count_windows, sum_windows
+from xnorforge.sim.bits.elements import Ending, as_int32
+from xnorforge.sim.bits.kernels import count_windows, join_windows, sum_windows
 from xnorforge.sim.bits.packed import Packed, pack
 from xnorforge.sim.bits.patches import Patches, rows_grid
+from xnorforge.sim.bits.plans import noted
 from xnorforge.sim.bits.vectors import LANES, byte_products
 
 SHORT = 2**15
@@ -69,28 +71,54 @@ def matches(op):
 
     vectors = prod(shape) // mh
 
+    def located(x: Packed | Patches, result: int):
+        """Where the vectors lie, their weights, places and grid, for results of `result` bytes."""
+        frames = len(x)
+        if isinstance(x, Patches) and direct(x, mw):
+            taken, words = x.image, packed_columns(x.bits)
+            if x.image.shape not in tables:
+                tables[x.image.shape] = word_places(x.runs(8), 8), x.grid(8, result)
+            return taken.reshape(-1), words, *tables[x.image.shape]
+        cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
+        taken, words = np.ascontiguousarray(cut.words), packed_columns(cut.bits)
+        row = words.shape[1] * 8
+        if (frames, row) not in tables:
+            tables[frames, row] = word_places([[0, row]], 8), rows_grid(frames * vectors, row, result)
+        return taken.reshape(-1), words, *tables[frames, row]
+
     @reads_patches
     def step(x: Packed | Patches):
         frames = len(x)
         found = bits_out(frames, vectors, mh) if len(limits) else np.empty((frames, vectors, rows), np.int32)
         out = found.words if isinstance(found, Packed) else found
-        result = out.shape[2] * out.itemsize
-        if isinstance(x, Patches) and direct(x, mw):
-            taken, words = x.image, packed_columns(x.bits)
-            if x.image.shape not in tables:
-                tables[x.image.shape] = word_places(x.runs(8), 8), x.grid(8, result)
-            at, grid = tables[x.image.shape]
-        else:
-            cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
-            taken, words = np.ascontiguousarray(cut.words), packed_columns(cut.bits)
-            row = words.shape[1] * 8
-            if (frames, row) not in tables:
-                tables[frames, row] = word_places([[0, row]], 8), rows_grid(frames * vectors, row, result)
-            at, grid = tables[frames, row]
-        count_windows(taken.reshape(-1), words, limits, mw, at, grid, out.reshape(-1).view(np.uint8))
+        taken, words, at, grid = located(x, out.shape[2] * out.itemsize)
+        count_windows(taken, words, limits, mw, at, grid, out.reshape(-1).view(np.uint8))
         return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
 
-    return step
+    def with_ending(ending: Ending, side: int, levels):
+        """The step that goes on with a sum of this stream, the `side`-th of two, and of another, and with a
+        comparison of it (`elements.level_step`), if any; gives sums and bits. None: not in one pass.
+        """
+        if len(limits) or mh != rows or ending.sink.shape != shape:
+            return None
+        thresholds, inverted = levels or (np.zeros(mh, np.int32), np.zeros(mh // 8, np.uint8))
+        factors = [ending.factors[side], ending.factors[1 - side], thresholds]
+        blocks = range(mh // LANES)
+        tails = np.array([[*(row.ctypes.data + 64 * k for row in factors), inverted.ctypes.data + 2 * k,
+                           ending.low, ending.mask] for k in blocks], np.int64)  # fmt: skip
+
+        def joined(x, other):
+            frames = len(x)
+            other = as_int32(other.cut() if isinstance(other, Patches) else other, ending.sources[1 - side])
+            sums, bits = np.empty((frames, *shape), np.int32), bits_out(frames, vectors, mh)
+            taken, words, at, grid = located(x, 4 * mh)
+            terms, out, found = (each.reshape(-1).view(np.uint8) for each in (other, sums, bits.words))
+            join_windows(taken, words, tails, mw, at, grid, terms, out, found, 8 * bits.words.shape[2])
+            return [sums, bits] if levels else [sums]
+
+        return noted(joined, arrays=(factors, inverted))  # the addresses in `tails` are of these
+
+    return noted(step, with_ending=with_ending)
 
 
 def direct(x: Patches, mw: int) -> bool:

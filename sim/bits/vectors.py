@@ -14,7 +14,7 @@ from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 WORDS = ir.VectorType(I64, 8)
 SUMS = ir.VectorType(I32, 16)
 LANES = 16  # results that lie side by side in the weights
@@ -67,6 +67,28 @@ def _cleared(builder, kind, rows: int, columns: int) -> list[list]:
     return sums
 
 
+def _unequal(builder, positions: int, first, weights, places, count, stride) -> list[list]:
+    """Sums of unequal bits: of `positions` windows, two vectors of 8 results each."""
+    sums = _cleared(builder, WORDS, positions, 2)
+    kind = ir.FunctionType(WORDS, [WORDS])
+    ones = cgutils.get_or_insert_function(builder.module, kind, "llvm.ctpop.v8i64")
+
+    def visit(word, at):
+        halves = [
+            builder.load(_pointer(builder, builder.add(at, _number(64 * k)), WORDS), align=64)
+            for k in range(2)
+        ]
+        for p in range(positions):
+            address = builder.add(word, builder.mul(stride, _number(p)))
+            bits = _everywhere(builder, builder.load(_pointer(builder, address, I64), align=1), WORDS)
+            for total, half in zip(sums[p], halves):
+                found = builder.call(ones, [builder.xor(bits, half)])
+                builder.store(builder.add(builder.load(total), found), total)
+
+    _walk(builder, first, weights, places, count, 128, visit)
+    return sums
+
+
 def unequal_bits(positions: int):
     """An intrinsic: windows of bits against 16 rows of weights, `positions` windows at once.
 
@@ -84,24 +106,7 @@ def unequal_bits(positions: int):
     def tile(_context, first, weights, limits, length, places, count, stride, out, out_stride):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
             first, weights, limits, length, places, count, stride, out, out_stride = arguments
-            sums = _cleared(builder, WORDS, positions, 2)
-            ones = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(WORDS, [WORDS]), "llvm.ctpop.v8i64"
-            )
-
-            def visit(word, at):
-                halves = [
-                    builder.load(_pointer(builder, builder.add(at, _number(64 * k)), WORDS), align=64)
-                    for k in range(2)
-                ]
-                for p in range(positions):
-                    address = builder.add(word, builder.mul(stride, _number(p)))
-                    bits = _everywhere(builder, builder.load(_pointer(builder, address, I64), align=1), WORDS)
-                    for total, half in zip(sums[p], halves):
-                        found = builder.call(ones, [builder.xor(bits, half)])
-                        builder.store(builder.add(builder.load(total), found), total)
-
-            _walk(builder, first, weights, places, count, 128, visit)
+            sums = _unequal(builder, positions, first, weights, places, count, stride)
             with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
                 for branch, finish in ((as_bits, compare), (as_counts, subtract)):
                     with branch:
@@ -120,8 +125,8 @@ def unequal_bits(positions: int):
                 for k, half in enumerate(halves)
             ]
             lanes = ir.Constant(ir.VectorType(I32, LANES), list(range(LANES)))
-            bits = builder.bitcast(builder.shuffle_vector(*masks, lanes), ir.IntType(16))
-            builder.store(bits, _pointer(builder, to, ir.IntType(16)), align=1)
+            bits = builder.bitcast(builder.shuffle_vector(*masks, lanes), I16)
+            builder.store(bits, _pointer(builder, to, I16), align=1)
 
         def subtract(builder, halves, _limits, length, to):
             half_sums = ir.VectorType(I32, 8)
@@ -131,6 +136,56 @@ def unequal_bits(positions: int):
                 builder.store(builder.trunc(equal, half_sums), place, align=4)
 
         return types.void(*([types.int64] * 9)), code
+
+    return tile
+
+
+def joined_bits(positions: int):
+    """An intrinsic: as `unequal_bits`, the numbers of equal bits times factors are added to those of another
+    stream times theirs, and the sums are compared.
+
+    Its arguments, all int64; `other`, `out` and `bits` of the next window are `out_stride`, `out_stride` and
+    `bits_stride` bytes on:
+        first, weights, length, places, count, stride: as there.
+        tail: address of int64 (6,): addresses of int32 (16,), the factors, those of the other stream, and the
+            thresholds; of the 2 bytes that are xored to the results of the comparison; the least sum, and the
+            number of them less one, a power of two less one: sums are modulo that.
+        other: address of int32 (16,) of the other stream.
+        out: address of the sums, int32 (16,).
+        bits: address of 2 bytes, whether they reach the thresholds.
+    """
+
+    @intrinsic
+    def tile(_context, first, w, tail, length, places, count, step, other, out, out_step, bits, bits_step):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            first, weights, tail, length, places, count, stride, *rest = arguments
+            other, out, out_stride, bits, bits_stride = rest
+            sums = _unequal(builder, positions, first, weights, places, count, stride)
+            table = [
+                builder.load(_pointer(builder, builder.add(tail, _number(8 * k)), I64)) for k in range(6)
+            ]
+            factors, others, least = (
+                builder.load(_pointer(builder, place, SUMS), align=4) for place in table[:3]
+            )
+            inverted = builder.load(_pointer(builder, table[3], I16), align=1)
+            low, mask = (_everywhere(builder, builder.trunc(number, I32), SUMS) for number in table[4:])
+            length = _everywhere(builder, builder.trunc(length, I32), SUMS)
+            half_sums, lanes = ir.VectorType(I32, 8), ir.VectorType(I32, LANES)
+            for p, halves in enumerate(sums):
+                parts = [builder.trunc(builder.load(half), half_sums) for half in halves]
+                found = builder.shuffle_vector(*parts, ir.Constant(lanes, list(range(LANES))))
+                on = builder.mul(out_stride, _number(p))
+                term = builder.load(_pointer(builder, builder.add(other, on), SUMS), align=4)
+                total = builder.mul(builder.sub(length, found), factors)
+                total = builder.sub(builder.add(total, builder.mul(term, others)), low)
+                total = builder.add(builder.and_(total, mask), low)
+                builder.store(total, _pointer(builder, builder.add(out, on), SUMS), align=4)
+                reached = builder.bitcast(builder.icmp_signed(">=", total, least), I16)
+                to = builder.add(bits, builder.mul(bits_stride, _number(p)))
+                builder.store(builder.xor(reached, inverted), _pointer(builder, to, I16), align=1)
+            return context.get_dummy_value()
+
+        return types.void(*([types.int64] * 12)), code
 
     return tile
 
@@ -204,12 +259,11 @@ def sums(positions: int, blocks: int):
             return context.get_dummy_value()
 
         def compare(builder, totals, limits, to):
-            bits = ir.IntType(16)
             for k, total in enumerate(totals):
                 place = _pointer(builder, builder.add(limits, _number(64 * k)), SUMS)
                 mask = builder.icmp_signed(">=", builder.load(total), builder.load(place, align=4))
-                at = _pointer(builder, builder.add(to, _number(2 * k)), bits)
-                builder.store(builder.bitcast(mask, bits), at, align=1)
+                at = _pointer(builder, builder.add(to, _number(2 * k)), I16)
+                builder.store(builder.bitcast(mask, I16), at, align=1)
 
         def give(builder, totals, _limits, to):
             for k, total in enumerate(totals):
@@ -230,16 +284,45 @@ def compare_sixteen():
     def tile(_context, numbers, thresholds, falls, out):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
             numbers, thresholds, falls, out = arguments
-            bits = ir.IntType(16)
             x, least = (
                 builder.load(_pointer(builder, address, SUMS), align=4) for address in (numbers, thresholds)
             )
-            mask = builder.bitcast(builder.icmp_signed(">=", x, least), bits)
-            inverted = builder.load(_pointer(builder, falls, bits), align=1)
-            builder.store(builder.xor(mask, inverted), _pointer(builder, out, bits), align=1)
+            mask = builder.bitcast(builder.icmp_signed(">=", x, least), I16)
+            inverted = builder.load(_pointer(builder, falls, I16), align=1)
+            builder.store(builder.xor(mask, inverted), _pointer(builder, out, I16), align=1)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 4)), code
+
+    return tile
+
+
+def interleave_three():
+    """An intrinsic: 64 bytes of each of three planes to 192 bytes, a byte of each plane in turn. Arguments,
+    all int64: address of the first plane, distance of one from the next, address of the result.
+    """
+
+    @intrinsic
+    def tile(_context, planes, distance, out):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            planes, distance, out = arguments
+            kind = ir.VectorType(I8, 64)
+            a, b, c = (
+                builder.load(
+                    _pointer(builder, builder.add(planes, builder.mul(distance, _number(k))), kind), align=1
+                )
+                for k in range(3)
+            )
+            for part in range(3):
+                places = [divmod(k, 3) for k in range(64 * part, 64 * part + 64)]
+                two = [pixel + 64 * (plane == 1) for pixel, plane in places]
+                three = [64 + pixel if plane == 2 else k for k, (pixel, plane) in enumerate(places)]
+                mixed = builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, 64), two))
+                mixed = builder.shuffle_vector(mixed, c, ir.Constant(ir.VectorType(I32, 64), three))
+                builder.store(mixed, _pointer(builder, builder.add(out, _number(64 * part)), kind), align=1)
+            return context.get_dummy_value()
+
+        return types.void(*([types.int64] * 3)), code
 
     return tile
 

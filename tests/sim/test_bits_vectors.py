@@ -12,6 +12,7 @@ from xnorforge.hw.ops.int_mvu.op import IntMvu
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.bits.kernels import interleave_planes, merge_pixels
 from xnorforge.sim.bits.patches import Patches
 
 KINDS = {"xnor": (XnorMvu, 1), "byte": (ByteMvu, 8), "wide": (ByteMvu, 12), "int": (IntMvu, 4)}
@@ -78,6 +79,26 @@ def test_windows_name_their_runs_and_are_cut_out_as_numpy_cuts_them():
     assert patches.runs(1) == [[0, 6], [30, 6]]
     view = np.lib.stride_tricks.sliding_window_view(image, (3, 2), (1, 2))[:, :, ::2, :, ::2]
     np.testing.assert_array_equal(patches.cut(), np.moveaxis(view, 3, 5).reshape(2, 2, 2, 12))
+
+
+@pytest.mark.parametrize("bits, many", [(16, 3), (32, 3), (1, 2), (5, 5), (21, 7), (30, 3)])
+def test_pixels_side_by_side_are_one_row_of_bits(bits, many):
+    """By Python's integers of any length."""
+    image = np.random.default_rng(bits).integers(0, 2**bits, (2, 3, 9), np.uint64)
+    out = np.zeros((2, 3, 10 - many, -(-many * bits // 64)), np.uint64)
+    merge_pixels(image, bits, many, out)
+    for place in np.ndindex(out.shape[:3]):
+        n, row, column = place
+        row_of_bits = sum(int(image[n, row, column + k]) << (k * bits) for k in range(many))
+        assert sum(int(word) << (64 * k) for k, word in enumerate(out[place])) == row_of_bits
+
+
+@pytest.mark.parametrize("channels, pixels", [(3, 200), (3, 64), (3, 5), (1, 70), (4, 70)])
+def test_planes_become_pixels(channels, pixels):
+    planes = np.random.default_rng(pixels).integers(0, 256, (2, channels, pixels), np.uint8)
+    out = np.zeros((2, pixels, channels), np.uint8)
+    interleave_planes(planes, out)
+    np.testing.assert_array_equal(out, planes.transpose(0, 2, 1))
 
 
 @pytest.mark.full

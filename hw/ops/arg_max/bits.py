@@ -10,10 +10,11 @@ def step(op):
     """The largest key is the last of those sorted by key, and then from the last channel to the
     first.
     """
-    offset, shift = op.offset(), op.get_nodeattr("shift")
+    offset, shift, stream = op.offset(), op.get_nodeattr("shift"), op.in_stream()
+    width = op.key_bits + len(offset).bit_length()
 
     def run(x):
-        keys = as_width(as_integers(x, op.in_stream()), op.key_bits + len(offset).bit_length())
+        keys = as_width(as_integers(x, stream), width)
         keys = (keys * 2**shift + offset) * len(offset) - np.arange(len(offset))
         return keys.argsort(-1)[..., -1:]
 

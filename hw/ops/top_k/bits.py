@@ -7,10 +7,12 @@ from xnorforge.sim.bits.packed import as_integers
 
 def step(op):
     """The scores, then the indices of the largest, first on ties."""
-    n, k = op.get_nodeattr("n"), op.get_nodeattr("k")
+    n, k, stream = op.get_nodeattr("n"), op.get_nodeattr("k"), op.in_stream()
 
     def run(x):
-        x = as_integers(x, op.in_stream()).reshape(-1, n)
+        x = as_integers(x, stream).reshape(-1, n)
+        if k == 1:
+            return np.concatenate([x, x.argmax(-1)[:, None]], axis=-1)
         return np.concatenate([x, np.argsort(-x, axis=-1, kind="stable")[..., :k]], axis=-1)
 
     return run

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from xnorforge.sim.bits.kernels import merge_pixels
 from xnorforge.sim.bits.packed import Packed, pack
 from xnorforge.sim.bits.patches import Patches
 
 
 def step(op):
     """The padded image, and where its windows lie: who reads them may do so in place."""
-    (height, width, _), (top, left, bottom, right) = op.get_nodeattr("ifm"), op.get_nodeattr("pads")
+    (height, width, channels), (top, left, bottom, right) = op.get_nodeattr("ifm"), op.get_nodeattr("pads")
     rows, columns = op.axes()
     taps = tuple(
         (y.start, x.start)
@@ -18,6 +19,9 @@ def step(op):
     )
     stride, size = (rows.stride, columns.stride), (rows.out, columns.out)
     fill = op.get_nodeattr("pad_value")
+    across = [x for _, x in taps[: columns.kernel]]
+    merged = channels <= 32 and columns.kernel > 1 and across == list(range(columns.kernel))
+    merged = merged and len(op.dilations()) == 1
 
     def padded(image, value):
         """image (N, H, W, any) and value (any,) or one."""
@@ -40,6 +44,19 @@ def step(op):
         if fill:  # its segment, as often as there are segments in a pixel: several in a window of windows
             one = pack(np.ones((1, x.bits), np.uint8)).words[0, 0]
             one = np.tile(one, image.shape[-1] // len(one))
-        return Patches(padded(image, one), x.bits, taps, stride, size)
+        image = padded(image, one)
+        if merged and x.bits == channels:
+            return Patches(
+                side_by_side(image), columns.kernel * channels, taps[:: columns.kernel], stride, size
+            )
+        return Patches(image, x.bits, taps, stride, size)
+
+    def side_by_side(image):
+        """In every pixel also those to its right under the kernel: words would be half empty."""
+        many = columns.kernel
+        *frames, breadth, _ = image.shape
+        out = np.zeros((*frames, breadth - many + 1, -(-many * channels // 64)), np.uint64)
+        merge_pixels(np.ascontiguousarray(image)[..., 0], channels, many, out)
+        return out
 
     return run

@@ -1,5 +1,6 @@
-"""How near the bit simulator is to this machine's limit, and how far from onnxruntime: one thread, processor
-time, all measured turn by turn.
+"""How near the bit simulator is to this machine's limit, and how far from onnxruntime and qonnx: one thread,
+processor time. Others may be busy on the machine, and slow down all of them: each turn measures all for about
+as long, a ratio is taken within a turn, and the median of the turns is what counts.
 """
 
 import time
@@ -8,25 +9,28 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+from threadpoolctl import threadpool_limits
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.bits.kernels import run_peak_loop
 from xnorforge.sim.bits.matrices import aligned
 
-ROUNDS = 200_000  # of the peak, a fraction of a second
-TURNS = 7  # the best of so many counts: others may be busy on the machine
-IMAGES = 256
-SINGLY = 16  # images that onnxruntime gets in a turn, one by one, as the file has them
+ROUNDS = 2_000_000  # of the peak in a turn, some milliseconds
+TURNS = 21
+IMAGES = 128
+SINGLY = 8  # images that onnxruntime gets in a turn, one by one, as the file has them
+QONNX_TURNS = 3  # of one image, which takes long enough
 
 
 def measure_speed(acc: Path, images: int = IMAGES) -> dict:
     """Measure the accelerator in a folder and write `bench.json` and `bench.md` into it.
 
     Returns:
-        `ratio`, images per second over onnxruntime's, None where that cannot run an operator; `share` of
-        `peak`; `operations` of matrices per image, two per weight and position; `peak` and `reached` in 10^12
-        operations per second; images per second of both, by processor time of one thread.
+        `ratio`, images per second over onnxruntime's, None where that cannot run an operator; `over_qonnx`,
+        over those of qonnx' `execute_onnx`; `share` of `peak`; `operations` of matrices per image, two per
+        weight and position; `peak` and `reached` in 10^12 operations per second; images per second of all
+        three, by processor time of one thread. All are medians of turns.
     """
     import onnxruntime
 
@@ -49,26 +53,33 @@ def measure_speed(acc: Path, images: int = IMAGES) -> dict:
         works["onnxruntime"] = lambda: [session.run(None, {name: single}) for single in singles]
     for work in works.values():
         work()  # compiles the kernels, fills the caches
-    best = dict.fromkeys(works, np.inf)
-    for _ in range(TURNS):
+    turns = {key: np.empty(TURNS) for key in works}
+    for turn in range(TURNS):
         for key, work in works.items():
-            best[key] = min(best[key], _seconds(work))
-    limit = ROUNDS * 2 * 512 * 8 / best["peak"] / 1e12
-    ours, theirs = images / best["bits"], SINGLY / best["onnxruntime"] if runs else None
+            turns[key][turn] = _seconds(work)
     operations = sum(
         2 * int(np.prod(op.arrays_of["weights"].shape)) * int(op.get_nodeattr("vectors"))
         for op in simulator.ops
         if "weights" in op.arrays_of and "vectors" in op.get_nodeattr_types()
     )
-    reached = operations * ours / 1e12
+    limit, reached = (
+        ROUNDS * 2 * 512 * 8 / turns["peak"] / 1e12,
+        operations * images / turns["bits"] / 1e12,
+    )
+    ours = images / turns["bits"]
+    theirs = SINGLY / turns["onnxruntime"] if runs else None
+    with threadpool_limits(1):
+        theirs_of_qonnx = _images_per_second_of_qonnx(acc.parent / "model.onnx", singles[0])
     record = {
-        "ratio": ours / theirs if theirs else None,
-        "share": reached / limit,
-        "peak": limit,
-        "reached": reached,
+        "ratio": None if theirs is None else float(np.median(ours / theirs)),
+        "over_qonnx": float(np.median(ours)) / theirs_of_qonnx,
+        "share": float(np.median(reached / limit)),
+        "peak": float(np.median(limit)),
+        "reached": float(np.median(reached)),
         "operations": operations,
-        "bits_images_per_s": ours,
-        "onnxruntime_images_per_s": theirs,
+        "bits_images_per_s": float(np.median(ours)),
+        "onnxruntime_images_per_s": None if theirs is None else float(np.median(theirs)),
+        "qonnx_images_per_s": theirs_of_qonnx,
         "images": images,
         "threads": 1,
         "time": "processor",
@@ -79,15 +90,28 @@ def measure_speed(acc: Path, images: int = IMAGES) -> dict:
     return record
 
 
+def _images_per_second_of_qonnx(path: Path, picture: np.ndarray) -> float:
+    """Of qonnx' own executor, one image (1, C, H, W) at a time."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+
+    network = ModelWrapper(str(path))
+    given = {network.graph.input[0].name: picture}
+    execute_onnx(network, given)
+    return float(1 / np.median([_seconds(lambda: execute_onnx(network, given)) for _ in range(QONNX_TURNS)]))
+
+
 def speed_table(record: dict) -> str:
     """The record as a table, the ratio first."""
     other = record["onnxruntime_images_per_s"]
     rows = [
         ("bit simulator over onnxruntime", f"x{record['ratio']:.1f}" if other else "cannot run it"),
+        ("bit simulator over qonnx", f"x{record['over_qonnx']:,.0f}"),
         ("share of the peak", f"{record['share']:.1%}"),
         ("peak, xor and population count", f"{record['peak']:.2f} T op/s"),
         ("bit simulator", f"{record['bits_images_per_s']:,.0f} images/s, {record['reached']:.2f} T op/s"),
         ("onnxruntime, float32, image by image", f"{other:,.0f} images/s" if other else "none"),
+        ("qonnx, image by image", f"{record['qonnx_images_per_s']:,.1f} images/s"),
         ("matrices, per image", f"{record['operations'] / 1e6:,.1f} M operations"),
     ]
     lines = [f"| {what} | {value} |" for what, value in rows]

@@ -1,0 +1,77 @@
+"""Which calls a block of images takes through a graph, and which operators of it are done in one."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Call(NamedTuple):
+    """A step in its place: the tensors it takes, and for each result the tensors that are that value."""
+
+    step: Any  # a function of a value per source, maybe with notes
+    reads_patches: bool
+    sources: list[str]
+    results: list[list[str]]
+    streams: list
+    kept: str  # under this name, if any
+
+
+def noted(step: Callable, **notes) -> Callable:
+    """A step with what others may know of it, as attributes."""
+    vars(step).update(notes)
+    return step
+
+
+def planned(ops: list, steps: list[Callable], wanted: frozenset[str]) -> list[Call]:
+    """The calls of a graph; the results of the wanted operators, by name, are to be seen.
+
+    An operator that passes its input on is none: who comes before it gives its value to those behind it.
+    """
+    calls: list[Call] = []
+    givers: dict[str, list[str]] = {}  # tensor: the names under which its value is to be found
+    for op, step in zip(ops, steps):
+        if op.identity and op.name not in wanted and op.sources[0] in givers:
+            names = givers.pop(op.sources[0])
+            names.remove(op.sources[0])
+            names += op.results
+            givers.update(dict.fromkeys(op.results, names))
+            continue
+        lists = [[tensor] for tensor in op.results]
+        givers.update(zip(op.results, lists))
+        patches = getattr(step, "reads_patches", False)
+        kept = op.name if op.name in wanted else ""
+        calls.append(Call(step, patches, op.sources, lists, op.out_streams(), kept))
+    return in_one_call(calls)
+
+
+def in_one_call(calls: list[Call]) -> list[Call]:
+    """A matrix, the sum of what it gives and another stream, and what compares that sum: in one call, where
+    their steps can (`matrices.matches`, `elements.weighted`, `elements.level_step`), so that the numbers
+    between them stay in registers.
+    """
+    givers = {tensor: call for call in calls for tensors in call.results for tensor in tensors}
+    readers = {tensor: call for call in calls for tensor in call.sources}
+    instead: dict[int, Call | None] = {}  # by the call's identity
+    for call in calls:
+        if call.kept or not hasattr(call.step, "ending"):
+            continue
+        [names] = call.results
+        behind = [readers[name] for name in names if name in readers]
+        behind = [one for one in behind if hasattr(one.step, "levels") and not one.kept][:1]
+        for side, tensor in enumerate(call.sources):
+            front = givers.get(tensor)
+            if front is None or front.kept or front.results != [[tensor]] or id(front) in instead:
+                continue
+            if not hasattr(front.step, "with_ending"):
+                continue
+            levels = behind[0].step.levels if behind else None
+            step = front.step.with_ending(call.step.ending, side, levels)
+            if step is None:
+                continue
+            others = [name for one in behind for name in one.sources]
+            sources = [*front.sources, call.sources[1 - side]]
+            results = [[name for name in names if name not in others], *(one.results[0] for one in behind)]
+            streams = [*call.streams, *(stream for one in behind for stream in one.streams)]
+            instead[id(call)] = Call(step, True, sources, results, streams, "")
+            instead |= dict.fromkeys(map(id, (front, *behind)))
+            break
+    return [one for call in calls if (one := instead.get(id(call), call))]
