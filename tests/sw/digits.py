@@ -15,7 +15,8 @@ from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import building_blocks
-from xnorforge.sw.nn.building_blocks import Block, Network, Scores
+from xnorforge.sw.nn.building_blocks import BiReal, Block, Network, Scores
+from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores, EightShortcut
 from xnorforge.sw.tasks import base, mnist
 from xnorforge.sw.tasks.base import Images
 from xnorforge.sw.training import train
@@ -34,6 +35,18 @@ def narrow(layers, few=4, many=8) -> Network:
 
 
 wide = partial(narrow, few=8, many=16)
+
+
+def residual(layers, few=4, many=8) -> Network:
+    """8x8 pixels; the papers' kind of network: shortcuts, PReLU, and ends of 8 bits."""
+    return Network(
+        EightConv(layers, 1, few, 3, pad=1),
+        BiReal(layers, few, few, wider=EightShortcut, prelu=True),
+        BiReal(layers, few, few, prelu=True),
+        BiReal(layers, few, many, 2, wider=EightShortcut, prelu=True),
+        BiReal(layers, many, many, prelu=True),
+        EightPooled(layers, 4), EightScores(layers, many, 10),
+    )  # fmt: skip
 
 
 @cache

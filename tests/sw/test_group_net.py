@@ -4,6 +4,7 @@ exact.
 
 import inspect
 import re
+import statistics
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.qonnx_execution import qonnx_scores
+from xnorforge.studies.paired import paired_difference
 from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Layers, Method
@@ -735,14 +737,19 @@ def test_what_cannot_be_is_one_sentence(hyper, net, text):
     assert str(error.value) == text
 
 
-# Directions the paper claims, on the digits of scikit-learn: 1,297 to train on, 500 held out.
+# Directions the paper claims, on the digits of scikit-learn: 1,297 to train on, 500 held out. Of two methods
+# the runs of one seed are compared; a sign is shown where the whole interval lies on one side of 0.
 
 
-def held_out(method, network=digits.narrow):
-    """Mean accuracy, per cent, of trainings with three seeds."""
-    every = [digits.held_out(digits.trained(method, seed, network)) for seed in range(3)]
-    print(f"{method}: {' '.join(f'{accuracy:.1f}' for accuracy in every)}, mean {np.mean(every):.2f}")
-    return np.mean(every)
+def held_out(method, network=digits.narrow) -> dict[int, float]:
+    """Accuracy, per cent, by seed."""
+    found = {seed: digits.held_out(digits.trained(method, seed, network)) for seed in range(3)}
+    print(f"{method}: {' '.join(f'{one:.1f}' for one in found.values())}, mean {mean(found):.2f}")
+    return found
+
+
+def mean(found: dict[int, float]) -> float:
+    return statistics.mean(found.values())
 
 
 @pytest.fixture(scope="module")
@@ -754,28 +761,30 @@ def one_to_five():
 
 @pytest.mark.full
 def test_more_bases_are_better(one_to_five):
-    """The paper's direction. A plain network as large as three bases stands beside it, and is no worse."""
+    """The paper's direction. A plain network as large as three bases stands beside it, and is not shown to be
+    worse.
+    """
     one, three, five = one_to_five
-    assert five > three + 1 and three > one + 4
-    assert held_out(ste.Method(), partial(digits.narrow, few=7, many=14)) > three - 2
+    assert paired_difference(five, one).sign == 1
+    assert mean(five) > mean(three) + 1 and mean(three) > mean(one) + 4
+    wide = held_out(ste.Method(), partial(digits.narrow, few=7, many=14))
+    assert mean(wide) > mean(three) - 2 and paired_difference(wide, three).sign >= 0
 
 
 @pytest.mark.full
 def test_relu_costs_a_chain_what_bases_gain(one_to_five):
-    assert held_out(Method(relu="always")) < one_to_five[1] - 3
+    assert mean(held_out(Method(relu="always"))) < mean(one_to_five[1]) - 3
 
 
 @pytest.mark.full
 def test_decompositions_and_gates_stand_where_measured(one_to_five):
-    """Published: lbd < v3 < v1 < v1 with gates. Here lbd does not fall behind; gates do not cost; v3 cannot
-    be told from v1.
+    """Published: lbd < v3 < v1 < v1 with gates. Here lbd does not fall behind, gates do not cost, and v3 is
+    not told from v1: -1.8 on one machine, +2.2 on another, where sums are rounded otherwise.
     """
     v1 = one_to_five[1]
-    assert (
-        abs(held_out(Method(decomposition="v3")) - v1) < 4
-    )  # -1.8 on one machine, +2.2 on another: rounding decides
-    assert held_out(Method(decomposition="lbd")) > v1 - 3
-    assert held_out(Method(gate="scalar")) > v1 - 1
+    assert paired_difference(held_out(Method(decomposition="v3")), v1).sign == 0
+    assert mean(held_out(Method(decomposition="lbd"))) > mean(v1) - 3
+    assert mean(held_out(Method(gate="scalar"))) > mean(v1) - 1
 
 
 def test_every_line_the_page_quotes_is_in_the_source():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from xnorforge.studies.paired import paired_difference
 from xnorforge.sw.methods import rbcn, ste
 
 from . import digits
@@ -22,9 +23,9 @@ PARTS = {
 
 
 def trained(method, hyper, epochs=20):
-    """Trainings with five seeds, and their accuracy."""
+    """Trainings with five seeds, and their accuracy by seed."""
     runs = [digits.trained(method(**hyper), seed, digits.wide, epochs) for seed in range(5)]
-    return runs, [digits.held_out(run) for run in runs]
+    return runs, {seed: digits.held_out(run) for seed, run in enumerate(runs)}
 
 
 def rest(run) -> float:
@@ -35,23 +36,15 @@ def rest(run) -> float:
 
 @pytest.fixture(scope="module")
 def ablated():
-    """Per variant the means over seeds: accuracy in per cent, and of those with a C `rest`."""
+    """Per variant the accuracies by seed, in per cent, and of those with a C the mean of `rest`."""
     torch.set_num_threads(1)
-    found = {}
-    for name, epochs in (("ste", 20), ("ste, 16 epochs", 16)):
-        _, accuracies = trained(ste.Method, {}, epochs)
-        print(
-            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, mean "
-            f"{np.mean(accuracies):.2f}"
-        )
-        found[name] = [np.mean(accuracies)]
+    found = {"ste": (trained(ste.Method, {})[1], None)}
     for name, hyper in PARTS.items():
         runs, accuracies = trained(rbcn.Method, hyper)
-        found[name] = [np.mean(accuracies), np.mean([rest(run) for run in runs])]
-        print(
-            f"{name}: {' '.join(f'{accuracy:.1f}' for accuracy in accuracies)}, means "
-            f"{np.round(found[name], 3)}"
-        )
+        found[name] = accuracies, np.mean([rest(run) for run in runs])
+    for name, (accuracies, apart) in found.items():
+        every = " ".join(f"{accuracy:.1f}" for accuracy in accuracies.values())
+        print(f"{name}: {every}, mean {np.mean(list(accuracies.values())):.2f}, rest {apart}")
     return found
 
 
@@ -62,10 +55,19 @@ def test_a_learned_scale_and_the_kernel_loss_bring_latents_to_plus_and_minus_c(a
     assert rests["R, a hundred times"] < rests["R"] - 0.07
 
 
+# Published: Bi < R < R+G < R+G+B, by 1.6, 2.6 and 2.5 points. The sign that five seeds show here: +1 where
+# the whole interval of the paired differences lies above 0, 0 where it holds 0.
+SEEN = {
+    ("R", "Bi"): 0,
+    ("R+G", "R"): 0,
+    ("R+G+B", "R+G"): 0,
+    ("R", "R, a hundred times"): 1,
+}
+
+
 @pytest.mark.full
-def test_parts_cost_no_accuracy_nor_was_a_gain_seen(ablated):
-    """Published: Bi < R < R+G < R+G+B, by 1.6, 2.6 and 2.5 points. Here all are the same within the noise, as
-    is ste.
-    """
-    accuracies = [ablated[name][0] for name in ("ste", "ste, 16 epochs", "Bi", "R", "R+G", "R+G+B")]
-    assert max(accuracies) - min(accuracies) < 4
+@pytest.mark.parametrize(("better", "worse"), SEEN)
+def test_the_sign_of_each_part(ablated, better, worse):
+    difference = paired_difference(ablated[better][0], ablated[worse][0])
+    print(better, "over", worse, difference)
+    assert difference.sign == SEEN[better, worse]
