@@ -1,5 +1,6 @@
 """Plug-ins from outside the package: a folder of XNORFORGE_PLUGINS, or a distribution with an entry point."""
 
+import csv
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core import networks, plugins
+
+from . import documents
 
 TASK = '''"""Bright or dark halves: a task of two classes on pictures that a generator draws."""
 
@@ -99,6 +102,40 @@ def test_a_task_and_its_network_train_ship_export_and_fold_from_outside(folder, 
     done("fold", str(out), "--board", "pynq-z2", "-o", str(out / "rtl-pynq-z2"))
     fold = json.loads((tmp_path / out / "rtl-pynq-z2/fold.json").read_text())
     assert fold["interval"] == 64 and fold["checks"][0]["mismatches"] == 0
+
+
+@pytest.mark.parametrize("until", ["fold", pytest.param("report", marks=pytest.mark.full)])
+def test_a_method_from_outside_is_compared_with_the_baseline_and_built(folder, tmp_path, until):
+    """That of CONTRIBUTING, on a network from outside too."""
+    recipe = documents.sections(documents.ROOT / "CONTRIBUTING.md")["A method"]
+    documents.write([block for block in recipe if block.path], folder)
+    plugged, variant = {"XNORFORGE_PLUGINS": str(folder)}, "bipolar_pull"
+    methods = ("--methods", f"ste {variant}", "--seeds", "0 1 2", "--epochs", "2")
+    ended = run(tmp_path, "compare", "halves-tiny", *methods, "-o", "compare", **plugged)
+    assert ended.returncode == 0, ended.stderr
+    compared = tmp_path / "compare/halves-tiny/2"
+    table, below = (compared / "table.md").read_text().split("## Differences to ste")
+    assert f"| {variant} |" in table and "each of its scores equals the module's" in table
+    (line,) = [line for line in below.splitlines() if line.startswith(f"| {variant} |")]
+    assert line.split("|")[-3].strip() == "3"  # pairs
+    with (compared / f"{variant}-0/curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # Of 16 x 64 latents near 0 the pull is nearly 1 each, the scores' 32 included.
+    assert float(rows[0]["loss pull"]) == pytest.approx(1e-6 * (64 * 16 + 16 * 2), rel=0.02)
+    assert float(rows[0]["share pull 1.dot"]) > 0
+
+    words = ("--method", "bipolar_pull", "--weights", str(compared / f"{variant}-0"), "--board", "pynq-z2")
+    ended = run(tmp_path, "build", "halves-tiny", *words, "--until", until, **plugged)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (fold,) = tmp_path.glob("out/*/rtl-pynq-z2/fold.json")
+    card = json.loads((compared / f"{variant}-0/card.json").read_text())
+    assert card["method"] == "bipolar_pull" and card["hyper"] == {"strength": 1e-6}
+    exported = json.loads((fold.parent.parent / "export.json").read_text())
+    assert exported["source"].endswith(card["weights"]["sha256"][:16])
+    assert json.loads(fold.read_text())["checks"][0]["mismatches"] == 0
+    if until == "report":
+        report = json.loads((fold.parent / "report.json").read_text())
+        assert {check["mismatches"] for check in report["checks"]} == {0}
 
 
 def test_the_list_shows_plug_ins_from_outside(folder, tmp_path):
