@@ -39,15 +39,15 @@ def test_no_package_of_the_core_is_or_holds_gpl_code():
     for name, package in core.items():
         words = licences.licence(package).replace("LGPL", "")
         assert "GPL" not in words or name == "docutils", name
-        held = [file.name for file in package.files or [] if file.name.startswith(("libx264", "libx265"))]
-        assert held == [], name
+        found = [file.name for file in package.files or [] if file.name.startswith(("libx264", "libx265"))]
+        assert found == [], name
     # docutils states the GPL for its Emacs mode alone, and a wheel of it does not hold that.
     assert [file for file in core["docutils"].files or [] if file.suffix == ".el"] == []
 
 
 def test_what_is_said_of_the_wheel_of_av_is_so():
-    held = {file.name[:7] for file in distribution("av").files or [] if file.name.startswith("libx26")}
-    assert held == {"libx264", "libx265"}
+    found = {file.name[:7] for file in distribution("av").files or [] if file.name.startswith("libx26")}
+    assert found == {"libx264", "libx265"}
 
 
 def test_every_optional_package_stands_in_the_extra_that_its_sentence_names():
