@@ -206,6 +206,11 @@ CASES = [
     ("xf_window_whole", {"Depth": 2}, "Depth must be at least 3; got Depth=2"),
     ("xf_xnor3", {"Gate": 3}, "Gate must be 0, 1 or 2; got Gate=3"),
     ("xf_xnor_mvu", {"Simd": 5}, "xf_mvu: Simd must divide Mw; got Simd=5, Mw=64"),
+    ("xf_xnor_mvu_pixels", {"Mw": 0}, "Mw, Pe must be at least 1, Mh 2; got 0, 4, 64"),
+    ("xf_xnor_mvu_pixels", {"Mh": 1}, "Mw, Pe must be at least 1, Mh 2; got 64, 4, 1"),
+    ("xf_xnor_mvu_pixels", {"Pe": 5}, "Pe must divide Mh; got Pe=5, Mh=64"),
+    ("xf_xnor_mvu_pixels", {"Pixels": 1}, "Pixels must be 2 .. Pe; got Pixels=1, Pe=4"),
+    ("xf_xnor_mvu_pixels", {"Pixels": 5}, "Pixels must be 2 .. Pe; got Pixels=5, Pe=4"),
 ]  # fmt: skip
 
 
