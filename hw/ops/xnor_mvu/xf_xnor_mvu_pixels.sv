@@ -236,7 +236,8 @@ module xf_xnor_mvu_pixels #(
   logic [TurnW-1:0]  first_turn, later_turn;
   logic [GroupW-1:0] first_group;
   logic [PlaceW-1:0] first_place;
-  logic              there, stamps_ready;
+  logic              there, stamps_ready, unused_ready;
+  assign unused_ready = stamps_ready;  // there is room for all
   xf_fifo #(.Width(TurnW + GroupW + PlaceW), .Depth(Most)) u_stamps (
     .clk_i, .rst_ni, .s_data_i({turn_q, group_q, place_q}), .s_valid_i(take),
     .s_ready_o(stamps_ready), .m_data_o({first_turn, first_group, first_place}),
@@ -257,8 +258,10 @@ module xf_xnor_mvu_pixels #(
     logic                   later;  // the row lies in the round after the one the vector began in
     logic [TurnW-1:0]       turn;
     logic [Pixels*OutW-1:0] word;
+    /* verilator lint_off CMPCONST */  // nothing comes after the last place
     assign later = read_group_q < first_group
                    || (read_group_q == first_group && PlaceW'(j) < first_place);
+    /* verilator lint_on CMPCONST */
     assign turn  = later ? later_turn : first_turn;
     assign word  = history[{turn, read_group_q}];
     assign picked[j*OutW +: OutW] = OutW'(word >> (32'(read_lane_q) * OutW));
