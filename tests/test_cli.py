@@ -305,7 +305,8 @@ def test_the_old_option_for_the_frames_of_a_bench_works_with_a_hint(call, monkey
 
     frames = []
     monkeypatch.setattr(results.stages, "left_by", lambda *_: ())
-    monkeypatch.setattr(bench, "table", lambda _, count: frames.append(count) or "a table")
+    monkeypatch.setattr(bench, "bench_figures", lambda _, count: frames.append(count))
+    monkeypatch.setattr(bench, "table", lambda _: "a table")
     assert call("bench", tmp_path) == call("bench", tmp_path, "--frames", 7) == (0, "a table\n", "")
     assert call("bench", tmp_path, "--images", 7) == (0, "a table\n", hint("--images", "--frames"))
     assert frames == [20, 7, 7]
