@@ -7,6 +7,7 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
 from xnorforge.sim.cycles import Course, CycleModel, timeline
@@ -28,6 +29,10 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         so, and there is nothing else.
     """
     try:
+        if template := loadable(ops):
+            raise UserError(
+                f"{template.name}: the cycle model has no row of templates, which come beside the streams."
+            )
         model = CycleModel(ops)
     except UserError as error:
         return {"why_not": str(error)}, [], {"traceEvents": [], "otherData": {"why_not": str(error)}}
