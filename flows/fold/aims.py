@@ -137,12 +137,14 @@ class Search:
         """
         limits = self.limits(aim.limits)
         roomy = self.limits({"lut": f"{ROUTABLE:.0%}"} | aim.limits)
+        tight = roomy == limits  # a limit of the LUTs was asked for
         if aim.fps == "max":
-            near = self._bisect(self.intervals(), roomy, aim.spare)
+            near = None if tight else self._bisect(self.intervals(), roomy, aim.spare)
             return near[1] if near else self._fastest_within(limits, aim.spare)
         if self.fastest > aim.interval and self.slowest_name:
             raise self._too_fast(aim.interval, limits, aim.spare)
-        found = self.within(aim.interval, roomy, aim.spare) or self.within(aim.interval, limits, aim.spare)
+        found = None if tight else self.within(aim.interval, roomy, aim.spare)
+        found = found or self.within(aim.interval, limits, aim.spare)
         if found is None:
             raise self._too_small(aim.interval, limits, aim.spare)
         return found
@@ -154,12 +156,12 @@ class Search:
             found = front_of(self.options, interval, most, self.given)
             if not found:
                 return None
-            choice = min(found, key=lambda choice: self.price(choice, spare))
-            choice, latency = self._quicker(choice, most, spare)
+            choice, latency = self._quicker(found, most, spare)
             if latency > most["latency"]:
                 return None
             ops = self.finish(choice.operators())
-            late = max(0.0, frame_latency(ops) - limits["latency"])  # FIFOs came in between
+            # FIFOs came in between.
+            late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
             taken = amounts_of(ops)
             over = {
                 name: taken[name] - limits[name]
@@ -173,7 +175,9 @@ class Search:
             }
         return None
 
-    def _quicker(self, choice: Choice, limits: dict[str, float], spare: str) -> tuple[Choice, int]:
+    def _quicker(self, found: list[Choice], limits: dict[str, float], spare: str) -> tuple[Choice, float]:
+        """From the cheapest of the front on, see `quicker`."""
+        choice = min(found, key=lambda choice: self.price(choice, spare))
         return quicker(choice, self.options, limits, lambda one: self.price(one, spare)[0], self.given)
 
     def price(self, choice: Choice, spare: str = "") -> tuple[float, float]:
@@ -229,11 +233,10 @@ class Search:
             f"{self._binding(interval, limits)}; {advice}."
         )
 
-    def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> int:
+    def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> float:
         """The least latency that was found; 0 where it is not the latency that binds."""
         found = front_of(self.options, interval, limits, self.given) if limits["latency"] < inf else []
-        choice = min(found, key=lambda choice: self.price(choice, spare), default=None)
-        return self._quicker(choice, {**limits, "latency": 0}, spare)[1] if choice else 0
+        return self._quicker(found, {**limits, "latency": 0}, spare)[1] if found else 0
 
     def _binding(self, interval: int, limits: dict[str, float]) -> str:
         """What the least of one resource is within the limit of the other, by the cost model."""
