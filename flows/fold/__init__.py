@@ -26,6 +26,7 @@ from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
 from xnorforge.flows.fold.aims import ROUTABLE, Aim, Search, amounts_of, interval_of
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.fronts import RESOURCES
+from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.search import Part, TooFast, put_before, search
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
@@ -110,7 +111,13 @@ def fold(
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
         adders = "generate" in base.load(backend).stages
         ops = _searched(
-            bounds, target, part, aim, fixed, adders, lambda ops: with_fifos(_of_family(ops, target), depths)
+            bounds,
+            target,
+            part,
+            aim,
+            fixed,
+            adders,
+            lambda ops: with_fifos(_of_family(ops, target), depths),
         )
         _check_streams(ops)
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
@@ -265,10 +272,10 @@ def _as_adders(bounds: list[Bound], given: dict) -> list[Bound]:
 
 
 def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
-    """Put FIFOs in front of the inputs that need one (`fifo_sizing.py`); a given depth is used as it is, for
-    all inputs of an operator.
+    """Let width converters pause where that costs nothing (`gaps.py`), and put FIFOs in front of the inputs
+    that need one (`fifo_sizing.py`); a given depth is used as it is, for all inputs of an operator.
     """
-    found, depths = [], fifo_sizing.depths(ops)
+    found, depths = [], fifo_sizing.depths(with_gaps(ops))
     for op in ops:
         for port, stream in enumerate(op.in_streams()):
             depth = given.get(op.name, depths.get((op.name, port)))

@@ -101,6 +101,11 @@ class Mvu(HwOp):
         """Whether results leave as numbers; else as bits, result >= threshold."""
         return len(self.onnx_node.input) < 3
 
+    @property
+    def paced(self) -> bool:
+        """Pass follows pass."""
+        return True
+
     def folding(self) -> tuple[int, int, int, int]:
         """mw, mh, simd, pe, after a check of folding, shapes and arrays.
 

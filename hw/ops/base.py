@@ -135,7 +135,8 @@ class HwOp(CustomOp):
                     together, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
-        latency(), input_buffer(), input_vectors(), pooling()   for FIFO sizing and the report
+        latency(), input_buffer(), input_vectors(), pooling(), paced   for FIFO sizing, pauses of width
+                    converters (flows/fold/gaps.py) and the report
         matrix(), instead_of()   for layers that another operator can compute as well
         indices, answers()   where it stands last in a network and gives something else than scores
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -389,6 +390,13 @@ class HwOp(CustomOp):
     @property
     def only_for_speed(self) -> bool:
         """Whether this folding is taken only where all others of the operator are too slow."""
+        return False
+
+    @property
+    def paced(self) -> bool:
+        """Whether it takes its vectors and gives its beats at equal distances, as long as neither side
+        stalls.
+        """
         return False
 
     @property

@@ -180,6 +180,7 @@ CASES = [
     ("xf_upsample", {"Beats": 0}, "Pixels, Beats, Width must be at least 1; got 4, 0, 8"),
     ("xf_upsample", {"FactorW": 0}, "FactorH, FactorW must be at least 1; got 2, 0"),
     ("xf_width", {"InWidth": 0}, "InWidth, OutWidth must be at least 1; got 0, 32"),
+    ("xf_width", {"InWidth": 32, "Gap": 1}, "Gap must be 0, or 1 where widths differ; got Gap=1, 32 to 32"),
     ("xf_width", {"InWidth": 12}, "one width must divide the other; got InWidth=12, OutWidth=32"),
     ("xf_window", {"ImageW": 0}, "ImageH, ImageW must be at least 1; got 5, 0"),
     ("xf_window", {"Bits": 0}, "Beats, Lanes, Bits, AddrW must be at least 1; got 1, 8, 0, 5"),

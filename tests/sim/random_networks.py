@@ -65,7 +65,7 @@ class RandomNetwork:
         if self.lanes % lanes and lanes % self.lanes:
             self.width(1)
         if self.lanes != lanes:
-            stream = {"bits": self.bits, "signed": self.signed}
+            stream = {"bits": self.bits, "signed": self.signed, "gap": self.pick(0, 1)}
             self.add(Width, shape=list(self.shape), in_lanes=self.lanes, out_lanes=lanes, **stream)
 
     def fifo(self, depth: int = 0) -> None:

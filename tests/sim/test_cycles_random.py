@@ -28,9 +28,13 @@ def compared(seeds, folder) -> int:
             assert isinstance(run, cosim.Run), (seeds[lane], run)
             course, want = model.run(FRAMES, stalls[lane], seed, lane), bench.beats(lane, run)
             assert set(course.taken) == set(want)
+            end = max(want[networks[lane][-1].results[0]])  # a run of the RTL may end with its last score
             for tensor, cycles in want.items():
                 message = f"network {seeds[lane]}, pauses {pace}, {tensor}"
-                np.testing.assert_array_equal(course.taken[tensor], cycles, err_msg=message)
+                found, cycles = (
+                    np.array(given)[np.array(given) <= end] for given in (course.taken[tensor], cycles)
+                )
+                np.testing.assert_array_equal(found, cycles, err_msg=message)
                 beats += len(cycles)
             for path, fill in run.fills.items():
                 name = re.search(r"\.u_layer_\d+_(\w+)\.", path)

@@ -10,7 +10,11 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 class Width(HwOp):
-    """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other."""
+    """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other.
+
+    `gap` 1: after each wide beat a cycle passes without a part, which spares the registers of one
+    (flows/fold/gaps.py).
+    """
 
     module = "xf_width"
     identity = True
@@ -23,6 +27,7 @@ class Width(HwOp):
             "out_lanes": ("i", True, 0),
             "bits": ("i", False, 1),
             "signed": ("i", False, 0),
+            "gap": ("i", False, 0, {0, 1}),
         }
 
     def _stream(self, name: str) -> Stream:
@@ -35,6 +40,8 @@ class Width(HwOp):
                 f"{self.name}: of in_lanes={lanes[0]} and out_lanes={lanes[1]} neither divides the other; "
                 f"put a second width converter between."
             )
+        if self.get_nodeattr("gap") and lanes[0] == lanes[1]:
+            raise UserError(f"{self.name}: gap=1 needs in_lanes and out_lanes that differ; use gap=0.")
         if prod(shape) % max(lanes):
             raise UserError(
                 f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use "
@@ -54,8 +61,9 @@ class Width(HwOp):
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
     def cycles(self) -> int:
-        """The narrower side's beats."""
-        return max(self.in_stream().beats, self.out_stream().beats)
+        """The narrower side's beats, with `gap` the wider side's as well."""
+        beats = sorted((self.in_stream().beats, self.out_stream().beats))
+        return beats[1] + self.get_nodeattr("gap") * beats[0]
 
     def needs(self, _port: int = 0) -> np.ndarray:
         """What a beat is made of."""
@@ -68,7 +76,8 @@ class Width(HwOp):
         return out // into if out > into else 2 if out < into else 1
 
     def rtl(self):
-        return self.module, {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
+        widths = {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
+        return self.module, widths | {"Gap": self.get_nodeattr("gap")}
 
     def estimate(self):
         into, out = self.in_stream(), self.out_stream()
@@ -94,8 +103,9 @@ class Width(HwOp):
             ((5, 64), 64, 8, 1, 0), ((7, 5), 1, 5, 7, 1), ((7, 5), 5, 1, 7, 1), ((7, 5), 5, 35, 2, 0),
             ((4, 40), 40, 40, 1, 0),
         ]  # fmt: skip
-        names = ("shape", "in_lanes", "out_lanes", "bits", "signed")
-        return cls.from_points("width", names, points)
+        names = ("shape", "in_lanes", "out_lanes", "bits", "signed", "gap")
+        gapped = [(*point, 1) for point in points if point[1] != point[2]]
+        return cls.from_points("width", names, [*((*point, 0) for point in points), *gapped])
 
 
 Op = Width

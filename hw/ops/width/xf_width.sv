@@ -2,19 +2,21 @@
 //
 // Joins beats into wider ones or cuts them into narrower ones, least significant part first.
 //
-// Rate       one beat per cycle on the narrower side, no bubble
+// Rate       one beat per cycle on the narrower side; with Gap one cycle without per wide beat, which
+//            spares the register of its own that the next wide beat's part needs else
 // Latency    InWidth < OutWidth: OutWidth / InWidth cycles, the joined beat follows its last part;
 //            equal 1 cycle, else 2 cycles
 // Reset      synchronous, control state only; data registers keep what they had
 // Ready      depends on registers only: the first part of the next wide beat has a register of its
-//            own where parts are joined, the last part of this one where they are cut
+//            own where parts are joined, the last part of this one where they are cut; none with Gap
 // Bit model  op.py, Width.execute_node
 
 `include "xf_assert.svh"
 
 module xf_width #(
   parameter int unsigned InWidth  = 8,  // bits per beat taken
-  parameter int unsigned OutWidth = 32  // bits per beat given; one divides the other
+  parameter int unsigned OutWidth = 32, // bits per beat given; one divides the other
+  parameter int unsigned Gap      = 0   // 1: a pause per wide beat
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -30,6 +32,9 @@ module xf_width #(
     $error("xf_width: InWidth, OutWidth must be at least 1; got %0d, %0d", InWidth, OutWidth);
   end else if (InWidth % OutWidth != 0 && OutWidth % InWidth != 0) begin : gen_bad_ratio
     $error("xf_width: one width must divide the other; got InWidth=%0d, OutWidth=%0d",
+           InWidth, OutWidth);
+  end else if (Gap > 1 || (Gap != 0 && InWidth == OutWidth)) begin : gen_bad_gap
+    $error("xf_width: Gap must be 0, or 1 where widths differ; got Gap=%0d, %0d to %0d", Gap,
            InWidth, OutWidth);
   end
 
@@ -50,7 +55,24 @@ module xf_width #(
     assign push      = s_valid_i & s_ready_o;
     assign m_valid_o = valid_q;
 
-    if (Up) begin : gen_up
+    if (Up && Gap != 0) begin : gen_up_gap
+
+      logic [OutWidth-1:0] data_q;
+
+      assign s_ready_o = ~valid_q;
+      always_ff @(posedge clk_i) begin
+        if (push) data_q <= {s_data_i, data_q[OutWidth-1:InWidth]};
+        if (!rst_ni) begin
+          part_q  <= '0;
+          valid_q <= 1'b0;
+        end else begin
+          if (push) part_q <= last ? '0 : part_q + 1'b1;
+          valid_q <= valid_q ? ~m_ready_i : push & last;
+        end
+      end
+      assign m_data_o = data_q;
+
+    end else if (Up) begin : gen_up
 
       // A part waits in newest_q until the one behind it comes, and only then moves to the others:
       // so the first part of a beat is taken while the beat before it is given.
@@ -87,7 +109,7 @@ module xf_width #(
 
       // A mux behind a register that stays is a third of a register that shifts.
       logic [InWidth-1:0]  wide_q;
-      logic [OutWidth-1:0] part, last_q, data_q;
+      logic [OutWidth-1:0] part, last_part, data_q;
       logic                go, full_q, give;  // full: wide_q holds a part to be given
 
       // One mux per bit: an index times OutWidth would cost an adder where OutWidth is no power of
@@ -97,16 +119,23 @@ module xf_width #(
         for (genvar r = 0; r + 1 < Ratio; r++) begin : gen_part
           assign choices[r] = wide_q[r*OutWidth+b];
         end
-        assign choices[Ratio-1] = last_q[b];
+        assign choices[Ratio-1] = last_part[b];
         assign part[b] = choices[part_q];
       end
 
-      // The last part is given from last_q, so that the next wide beat can come meanwhile.
+      // Without Gap the last part is given from last_q, so that the next wide beat can come meanwhile.
+      if (Gap != 0) begin : gen_gap
+        assign last_part = wide_q[InWidth-1 -: OutWidth];
+      end else begin : gen_last
+        logic [OutWidth-1:0] last_q;
+        always_ff @(posedge clk_i) if (!last) last_q <= wide_q[InWidth-1 -: OutWidth];
+        assign last_part = last_q;
+      end
+
       assign go   = m_ready_i | ~valid_q;
-      assign give = go & (full_q | last);
+      assign give = go & (full_q | ((Gap == 0) & last));
       always_ff @(posedge clk_i) begin
         if (push) wide_q <= s_data_i;
-        if (!last) last_q <= wide_q[InWidth-1 -: OutWidth];
         if (go) data_q <= part;
         if (!rst_ni) begin
           part_q  <= '0;
@@ -114,7 +143,7 @@ module xf_width #(
           valid_q <= 1'b0;
         end else begin
           if (push) full_q <= 1'b1;
-          else if (give && part_q == PartW'(Ratio - 2)) full_q <= 1'b0;
+          else if (give && part_q == PartW'(Ratio - 2 + Gap)) full_q <= 1'b0;
           if (give) part_q <= last ? '0 : part_q + 1'b1;
           if (go) valid_q <= give;
         end
@@ -129,10 +158,10 @@ module xf_width #(
 `ifdef XF_CHECK
     // Every part once, in order. At most one wide beat is inside and, of the next one, a part that
     // waits where parts are joined; where they are cut, of the one before, the last part and the
-    // one at the output.
+    // one at the output. With Gap there is none that waits, and no last part beside the others.
     xf_check_order #(
       .Width(Up ? InWidth : OutWidth), .InParts(Up ? 1 : Ratio), .OutParts(Up ? Ratio : 1),
-      .Most(Up ? Ratio + 1 : Ratio + 2)
+      .Most(Up ? Ratio + 1 - Gap : Ratio + 2 - Gap)
     ) u_order (
       .clk_i, .rst_ni, .taken_i(push), .taken_data_i(s_data_i),
       .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)

@@ -69,6 +69,11 @@ class XnorMvu(Mvu):
         return self.get_nodeattr("pe") if self.get_nodeattr("pixels") == 1 else 1
 
     @property
+    def paced(self) -> bool:
+        """Several vectors at a time give their beats one behind the other."""
+        return self.many is None
+
+    @property
     def many(self) -> Pixels | None:
         """The unit of several vectors at a time, where that is asked for."""
         pixels = self.get_nodeattr("pixels")

@@ -1,0 +1,26 @@
+"""Width converters that may pause: one beside a matrix unit, where the unit takes at least as long over every
+vector as the converter that pauses a cycle per wide beat (`gap` of hw/ops/width) does, spares the registers
+of a part and costs no cycle.
+
+Behind the unit its results come so far apart that each wide beat has left in between. In front of it only
+behind a window, whose ring of rows holds what waits; what gives its beats in bursts, as pools do, could be
+held up by the pauses although it has the cycles in all.
+"""
+
+from xnorforge.flows.bind import OPS
+from xnorforge.hw.ops.base import HwOp
+
+
+def with_gaps(ops: list[HwOp]) -> list[HwOp]:
+    """The operators, with pauses where they cost nothing."""
+    gives = {tensor: op for op in ops for tensor in op.results}
+    takes = {tensor: op for op in ops for tensor in op.sources}
+    for op in ops:
+        if not isinstance(op, OPS["Width"]) or op.in_stream() == op.out_stream():
+            continue
+        source, sink = gives.get(op.sources[0]), takes.get(op.results[0])
+        beside = [source, sink] if isinstance(source, OPS["Window"]) else [source]
+        cycles = op.in_stream().beats + op.out_stream().beats
+        paused = any(unit is not None and unit.paced and unit.cycles() >= cycles for unit in beside)
+        op.set_nodeattr("gap", int(paused))
+    return ops
