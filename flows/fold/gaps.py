@@ -2,9 +2,9 @@
 vector as the converter that pauses a cycle per wide beat (`gap` of hw/ops/width) does, spares the registers
 of a part and costs no cycle.
 
-Behind the unit its results come so far apart that each wide beat has left in between. In front of it only
-behind a window, whose ring of rows holds what waits; what gives its beats in bursts, as pools do, could be
-held up by the pauses although it has the cycles in all.
+Behind the unit its results come so far apart that each wide beat has left in between. In front of it, or of
+several behind a fork, only behind a window, whose ring of rows holds what waits; what gives its beats in
+bursts, as pools do, could be held up by the pauses although it has the cycles in all.
 """
 
 from xnorforge.flows.bind import OPS
@@ -15,12 +15,20 @@ def with_gaps(ops: list[HwOp]) -> list[HwOp]:
     """The operators, with pauses where they cost nothing."""
     gives = {tensor: op for op in ops for tensor in op.results}
     takes = {tensor: op for op in ops for tensor in op.sources}
+    width, fork, window = (OPS[name] for name in ("Width", "Fork", "Window"))
+
+    def readers(op: HwOp) -> list[HwOp | None]:
+        found = [takes.get(tensor) for tensor in op.results]
+        return [last for one in found for last in (readers(one) if isinstance(one, fork) else [one])]
+
     for op in ops:
-        if not isinstance(op, OPS["Width"]) or op.in_stream() == op.out_stream():
+        if not isinstance(op, width) or op.in_stream() == op.out_stream():
             continue
-        source, sink = gives.get(op.sources[0]), takes.get(op.results[0])
-        beside = [source, sink] if isinstance(source, OPS["Window"]) else [source]
+        source = gives.get(op.sources[0])
+        while isinstance(source, fork):
+            source = gives.get(source.sources[0])
         cycles = op.in_stream().beats + op.out_stream().beats
-        paused = any(unit is not None and unit.paced and unit.cycles() >= cycles for unit in beside)
+        units = readers(op) if isinstance(source, window) else [source]
+        paused = all(unit is not None and unit.paced and unit.cycles() >= cycles for unit in units)
         op.set_nodeattr("gap", int(paused))
     return ops

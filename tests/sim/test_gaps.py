@@ -55,6 +55,19 @@ def test_in_front_of_a_unit_behind_a_window_but_not_behind_a_pool(pe, gap):
         assert width.get_nodeattr("gap") == found, source.name
 
 
+@pytest.mark.parametrize(("pe", "gap"), [(2, 1), (3, 0)])  # of the second of two units that read the same
+def test_in_front_of_all_units_behind_a_fork(pe, gap):
+    window = OPS["Window"].make("window", ifm=[5, 2, 3], kernel=[2, 2], stride=[1, 1], simd=3)
+    width = OPS["Width"].make("width", shape=[4, 12], in_lanes=3, out_lanes=12)
+    fork = OPS["Fork"].make("fork", in_shape=[4, 12], readers=2, pe=12)
+    units = [unit("first", 12, 1), unit("second", 12, pe)]
+    width.onnx_node.input[0], fork.onnx_node.input[0] = window.results[0], width.results[0]
+    for one, tensor in zip(units, fork.results):
+        one.onnx_node.input[0] = tensor
+    with_gaps([window, width, fork, *units])
+    assert width.get_nodeattr("gap") == gap
+
+
 def test_random_networks_keep_their_interval():
     paused = 0
     for seed in range(150):
