@@ -107,8 +107,5 @@ def in_every_stream(ops: list[HwOp], frames: int) -> Pauses:
 
 
 def frames_inside(op: HwOp) -> float:
-    """Frames that an operator holds at the most, about: what its buffer takes, or twice what it must have
-    before it gives something.
-    """
-    stream = op.in_stream()
-    return max(op.input_buffer() or 0, 2 * int(op.needs()[0])) / stream.beats
+    """Frames that an operator holds at the most, about."""
+    return op.capacity() / op.in_stream().beats

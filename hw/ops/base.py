@@ -135,8 +135,8 @@ class HwOp(CustomOp):
                     together, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
-        latency(), input_buffer(), input_vectors(), pooling(), paced   for FIFO sizing, pauses of width
-                    converters (flows/fold/gaps.py) and the report
+        latency(), input_buffer(), capacity(), input_vectors(), pooling(), paced   for FIFO sizing, pauses
+                    of width converters (flows/fold/gaps.py), the simulation's pauses and the report
         matrix(), instead_of()   for layers that another operator can compute as well
         indices, answers()   where it stands last in a network and gives something else than scores
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -340,6 +340,12 @@ class HwOp(CustomOp):
         fill.
         """
         return None
+
+    def capacity(self) -> int:
+        """Beats of input that it holds at the most, about: what its buffer takes, or twice what its first
+        result needs.
+        """
+        return max(self.input_buffer() or 0, 2 * int(self.needs()[0]))
 
     def input_vectors(self) -> int:
         """Vectors per frame of which it must have all elements before it gives a result, while one more may

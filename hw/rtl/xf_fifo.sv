@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // FIFO of Depth beats: a skid buffer for Depth <= 2, else a memory of Depth beats with an output
-// register behind it. A block RAM has a register of its own and so holds one beat more.
+// register behind it. A block RAM has a register of its own and so holds one beat more. Of a memory
+// that is a little deeper than its block RAM the last words may lie in LUTs.
 //
 // A full memory accepts no beat, also in a cycle in which a beat leaves it.
 //
@@ -14,11 +15,12 @@
 `include "xf_assert.svh"
 
 module xf_fifo #(
-  parameter  int unsigned Width  = 8,   // bits per beat
-  parameter  int unsigned Depth  = 16,  // beats the memory holds
-  parameter  int unsigned Kind   = 1,   // memory: 1 LUT, 2 block
-  localparam int unsigned AddrW  = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW = $clog2(Depth + 1)
+  parameter  int unsigned Width   = 8,   // bits per beat
+  parameter  int unsigned Depth   = 16,  // beats the memory holds
+  parameter  int unsigned Kind    = 1,   // memory: 1 LUT, 2 block
+  parameter  int unsigned InBlock = Depth,  // of these in block RAM: all, or the power of two below
+  localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1,
+  localparam int unsigned CountW  = $clog2(Depth + 1)
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -34,6 +36,9 @@ module xf_fifo #(
     $error("xf_fifo: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
   end else if (Kind < 1 || Kind > 2) begin : gen_bad_kind
     $error("xf_fifo: Kind must be 1 or 2; got Kind=%0d", Kind);
+  end else if (InBlock != Depth && (Kind == 1 || InBlock != (1 << (AddrW - 1)))) begin : gen_bad_part
+    $error("xf_fifo: InBlock must be Depth, or of Kind 2 the power of two below; got %0d, %0d",
+           InBlock, Depth);
   end
 
   logic [CountW-1:0] count_q;  // beats that wait: in the memory, or in the whole skid
@@ -65,14 +70,31 @@ module xf_fifo #(
         else if (give) valid_q <= pop;
       end
     end else begin : gen_block
-      (* ram_style = "block" *) logic [Width-1:0] mem [Depth];
-      logic [Width-1:0] word_q;
-      logic             word_valid_q;
+      localparam int unsigned BlockW = $clog2(InBlock);
+      (* ram_style = "block" *) logic [Width-1:0] mem [InBlock];
+      logic [Width-1:0] mem_q, word;
+      logic             in_block, word_valid_q;
+      if (InBlock == Depth) begin : gen_all
+        assign in_block = 1'b1;
+        assign word     = mem_q;
+      end else begin : gen_rest
+        localparam int unsigned RestW = (Depth - InBlock > 1) ? $clog2(Depth - InBlock) : 1;
+        (* ram_style = "distributed" *) logic [Width-1:0] rest [Depth - InBlock];
+        logic [Width-1:0] rest_q;
+        logic             rest_read_q;
+        assign in_block = ~write_q[AddrW-1];
+        assign word     = rest_read_q ? rest_q : mem_q;
+        always_ff @(posedge clk_i) begin
+          if (push && !in_block) rest[write_q[RestW-1:0]] <= s_data_i;
+          if (pop) rest_q <= rest[read_q[RestW-1:0]];
+          if (pop) rest_read_q <= read_q[AddrW-1];
+        end
+      end
       assign pop = ~empty_q & (give | ~word_valid_q);
       always_ff @(posedge clk_i) begin
-        if (push) mem[write_q] <= s_data_i;
-        if (pop) word_q <= mem[read_q];
-        if (give) data_q <= word_q;
+        if (push && in_block) mem[write_q[BlockW-1:0]] <= s_data_i;
+        if (pop) mem_q <= mem[read_q[BlockW-1:0]];
+        if (give) data_q <= word;
         if (!rst_ni) begin
           word_valid_q <= 1'b0;
           valid_q      <= 1'b0;

@@ -83,11 +83,10 @@ def before(ops) -> dict:
 
 
 def test_a_shortcut_holds_the_rows_that_its_branch_waits_for():
-    # A 3x3 window gives its first output when two rows are there, so the last beat but one of these waits at
-    # the join; and it gives a whole row of outputs only then: 2 rows of 6 pixels of 2 channels, less the beat
-    # the fork still holds.
-    assert least(joined(3, 0)) == 2 * SIZE * CHANNELS - 1
-    assert least(joined(5, 0)) == 3 * SIZE * CHANNELS - 1
+    # A 3x3 window with a border is there with a row and two pixels, and the next one with a pixel more: 6 + 2
+    # pixels of 2 channels, less the beat the fork still holds.
+    assert least(joined(3, 0)) == (SIZE + 2) * CHANNELS - 1
+    assert least(joined(5, 0)) == (2 * SIZE + 3) * CHANNELS - 1
 
 
 def test_a_convolution_of_one_pixel_makes_its_shortcut_wait_for_that_pixel(tmp_path):
@@ -163,5 +162,5 @@ def test_a_fork_within_a_branch_counts_in_its_own_beats(tmp_path):
     depths = fifo_sizing.where_streams_meet(
         ops, {tensor: op for op in ops for tensor in op.results}, keep_interval=False
     )
-    assert depths == {("join", 1): CHANNELS - 1, ("join", 2): 2 * SIZE * CHANNELS - 1}
+    assert depths == {("join", 1): CHANNELS - 1, ("join", 2): (SIZE + 2) * CHANNELS - 1}
     run(with_fifos(ops, {}), tmp_path)

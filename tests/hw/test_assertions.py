@@ -112,8 +112,11 @@ BROKEN = {
     ),
     "a window whose reader starts a row early": (
         "window", None,
-        {"xf_window": [("ahead_q <= RowsW'(-FirstNeed)", "ahead_q <= RowsW'(1 - FirstNeed)")]},
-        "u_beats.NotBeforeItsBeats_A NoRowReadBeforeItIsWritten_A",
+        {"xf_window": [("RowsW'(Follows - FirstNeed)", "RowsW'(Follows + 1 - FirstNeed)")]},
+        "u_beats.NotBeforeItsBeats_A NoRowReadBeforeItIsWritten_A NoBeatReadBeforeItIsWritten_A",
+    ),
+    "a window whose reader passes the writer": (
+        "window", 8, {"xf_window": [(" & ~caught_up;", ";")]}, "NoBeatReadBeforeItIsWritten_A",
     ),
     "a vector that is lost in a matrix of adders": (
         "da_mvu", 6, {"": [("valid_q[1:0], s_valid_i}", "valid_q[1:0], s_valid_i & ~valid_q[0]}")]},

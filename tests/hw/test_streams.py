@@ -110,6 +110,27 @@ def test_a_plain_3x3_window_needs_three_rows_beside_its_own(shape, stride):
     assert ring(op.rows()) == 3 + 3
 
 
+def test_the_last_row_of_a_window_is_needed_pixel_by_pixel():
+    op = Window.make(ifm=(4, 5, 1), kernel=(3, 3), pads=(1,) * 4)
+    needs = op.needs().reshape(4, 5, 9)
+    # Row 0 whole, then pixels 0 and 1 of row 1, and a pixel more for each window.
+    assert needs[0, 0].tolist() == [5] * 7 + [6, 7] and op.latency() == 5 + 2
+    assert needs[0, :, -1].tolist() == [7, 8, 9, 10, 10]
+    assert needs[1, :, -1].tolist() == [12, 13, 14, 15, 15] and (needs[2:, -1] == 20).all()
+
+
+def test_a_single_row_is_needed_pixel_by_pixel_from_its_first():
+    op = Window.make(ifm=(1, 4, 2), kernel=(1, 3), pads=(0, 1, 0, 1), simd=1)
+    assert op.needs().reshape(4, 6)[:, -1].tolist() == [4, 6, 8, 8]
+    assert op.needs()[:4].tolist() == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("columns", [{"dilation": (1, 2)}, {"stride": (1, 4)}, {"rates": (1, 2)}], ids=str)
+def test_windows_that_leave_columns_out_wait_for_whole_rows(columns):
+    op = Window.make(ifm=(7, 9, 1), kernel=(3, 3), **columns)
+    assert set(op.needs() % 9) == {0}
+
+
 def ends_by_the_cycle(rows, ring, frames):
     """Cycle in which each frame is read, counting writer and reader cycle by cycle."""
     written = freed = write_left = read_left = row = 0

@@ -8,6 +8,7 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 MEMORIES = {"lut": 1, "block": 2}
 KINDS = ("auto", *MEMORIES)
+HALF_BLOCK = 190  # LUTs for which "auto" gives up half a BRAM36: what XC7Z020 has per half
 
 
 class Fifo(HwOp):
@@ -15,7 +16,7 @@ class Fifo(HwOp):
 
     With memory, `depth` counts the beats in the memory; one more waits in the output register, and behind a
     block RAM another one in the RAM's own. `kind`: memory of LUTs, block RAM, or "auto", what costs less on a
-    7-series part.
+    7-series part: also a block RAM whose words are a power of two, with the rest in LUTs.
     """
 
     module = "xf_fifo"
@@ -51,6 +52,24 @@ class Fifo(HwOp):
         cost = memory_cost(self.get_nodeattr("depth"), self.in_stream().width, kind)
         return "block" if cost["bram36"] else "lut"
 
+    def in_block(self) -> int:
+        """Beats of a memory of kind "block" that lie in block RAM; the rest lies in LUTs."""
+        depth = self.get_nodeattr("depth")
+        if depth <= 2 or self.get_nodeattr("kind") != "auto":
+            return depth
+        part = 1 << (depth - 1).bit_length() - 1
+        whole, cut = self._memory_cost(depth), self._memory_cost(part)
+        saved = 2 * HALF_BLOCK * (whole["bram36"] - cut["bram36"])
+        return part if saved > cut["lut"] else depth
+
+    def _memory_cost(self, in_block: int) -> dict[str, float]:
+        """Of the memory with so many beats in block RAM, and a multiplexer in front of the rest in LUTs."""
+        depth, width = self.get_nodeattr("depth"), self.in_stream().width
+        cost = memory_cost(in_block, width, self.memory)
+        if in_block < depth:
+            cost["lut"] += memory_cost(depth - in_block, width, "lut")["lut"] + width + 3
+        return cost
+
     def execute_node(self, context, _graph):
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
@@ -68,13 +87,15 @@ class Fifo(HwOp):
 
     def rtl(self):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
-        return self.module, {"Width": width, "Depth": depth, "Kind": MEMORIES[self.memory]}
+        return self.module, {
+            "Width": width, "Depth": depth, "Kind": MEMORIES[self.memory], "InBlock": self.in_block()
+        }  # fmt: skip
 
     def estimate(self):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
             return {"lut": width + 4.0, "bram36": 0.0}
-        memory = memory_cost(depth, width, self.memory)
+        memory = self._memory_cost(self.in_block())
         return {"lut": memory["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": memory["bram36"]}
 
     @classmethod
@@ -92,6 +113,7 @@ class Fifo(HwOp):
             ((8, 40), 40, 1, 0, 2, "auto"),
             ((8, 40), 40, 1, 0, 12, "block"), ((8, 72), 72, 1, 0, 20, "auto"),
             ((100,), 1, 1, 0, 512, "block"),
+            ((600,), 1, 20, 0, 520, "auto"),
             ((3,), 3, 5, 0, 4, "auto"),
         ]  # fmt: skip
         names = ("shape", "lanes", "bits", "signed", "depth", "kind")

@@ -1,5 +1,6 @@
 """Row of the cycle model."""
 
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -8,8 +9,8 @@ from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work, fifo
 
 
 def timing(op) -> Timing:
-    """Reader and writer of the ring wait for each other by whole rows; a register behind the ring, then the
-    one at the output. Whole windows have rows of their own.
+    """The reader of the ring waits for the beats that it needs, the writer for whole rows of room; a register
+    behind the ring, then the one at the output. Whole windows have rows of their own.
     """
     if op.whole:
         return _whole(op)
@@ -18,10 +19,12 @@ def timing(op) -> Timing:
     rows = op.rows()
     beats = rows.write * op.beats
     room = (1 << op.address_bits()) // beats * beats
-    works = [
-        Work(steps=rows.read * op.beats, needs=need * beats, frees=freed * beats)
-        for need, freed in zip(rows.need, rows.freed)
-    ]
+    works = []
+    for needs, freed in zip(op.needs().reshape(len(rows.freed), -1), rows.freed):
+        starts = np.flatnonzero(np.diff(needs, prepend=-1))
+        steps = np.diff(starts, append=len(needs))
+        works += [Work(steps=int(n), needs=int(needs[at])) for at, n in zip(starts, steps)]
+        works[-1] = replace(works[-1], frees=freed * beats)
     return Timing(works, 2, Stop.BEHIND, Buffer(rows.height * beats, room))
 
 

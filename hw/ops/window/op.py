@@ -227,6 +227,10 @@ class Window(HwOp):
         """Pixels that wait in front of whole windows; a ring of rows is no such buffer."""
         return waiting(self.steps()) if self.whole else None
 
+    def capacity(self) -> int:
+        ring_kept = not (self.whole or self.passes_through())
+        return 1 << self.address_bits() if ring_kept else super().capacity()
+
     def _fifo(self) -> tuple[dict[str, float], int]:
         """What the memory of that buffer takes, and its kind: 1 LUT, 2 block RAM."""
         cost = memory_cost(waiting(self.steps()), self.in_stream().width)
@@ -260,24 +264,43 @@ class Window(HwOp):
             return self.steps().interval
         return self.in_stream().beats if self.passes_through() else self.rows().interval * self.beats
 
+    def follows(self) -> bool:
+        """Whether the last row of a window is read while it is written: kernel and stride leave no column
+        out.
+        """
+        y, x = self.axes()
+        return (y.reach, x.reach) == (y.kernel - 1, x.kernel - 1) and x.stride <= x.kernel
+
     def needs(self, _port: int = 0) -> np.ndarray:
-        """All rows of its windows for every beat of an output row; of whole windows their last pixel."""
+        """For every beat of an output row all rows of its windows; where the reader follows the writer, of
+        the last one the pixels read so far, of a frame one beat. Of whole windows their last pixel.
+        """
         if self.whole:
             return self.steps().needed()
         if self.passes_through():
             return super().needs()
-        rows = self.rows()
-        return np.repeat(np.array(rows.need) * rows.write * self.beats, rows.read * self.beats)
+        rows, each = self.rows(), self.beats
+        need = np.array(rows.need)[:, np.newaxis]
+        if not self.follows():
+            return np.repeat(need * rows.write * each, rows.read * each)
+        y, x = self.axes()
+        place, ky, kx = np.indices((x.out, y.kernel, x.kernel)).reshape(3, -1)
+        row = np.arange(y.out)[:, np.newaxis] * y.stride - y.before + ky
+        column = place * x.stride - x.before + kx
+        inside = (row == need - 1) & (column >= 0) & (column < x.size)
+        read = np.where(inside[..., np.newaxis], column[:, np.newaxis] * each + np.arange(1, each + 1), 0)
+        least = int(rows.need[0] == 1)  # where no whole row comes first, a beat of the row
+        beats = ((need - 1) * rows.write * each)[..., np.newaxis] + np.maximum(read, least)
+        return np.maximum.accumulate(beats.ravel())
 
     def latency(self) -> int:
-        """All rows of the first window must be there; a word passes the ring's register and the output's. A
+        """What the first window needs must be there; a word passes the ring's register and the output's. A
         whole window follows its last pixel, behind the FIFO.
         """
         if self.whole:
             _, kind = self._fifo()
             return int(self.steps().given()[0]) + 2 + kind
-        rows = self.rows()
-        return 1 if self.passes_through() else rows.need[0] * rows.write * self.beats + 2
+        return 1 if self.passes_through() else int(self.needs()[0]) + 2
 
     def rtl(self):
         y, x = self.axes()

@@ -7,13 +7,14 @@
 // The line buffer is a ring of 2**AddrW beats. Rows are written into it once and read once per
 // window that covers them. All addresses count modulo the ring: a row outside the image has an
 // address like any other, and its beat is replaced by the pad value at the output, so that padding
-// costs neither memory nor cycles. Writer and reader exchange only the number of whole rows written
-// and freed.
+// costs neither memory nor cycles. Writer and reader exchange the number of whole rows written and
+// freed. Where the reader leaves no column out, it follows the writer into the row that is being
+// written: the one beat of that row which it may come to before the writer is the writer's next.
 //
 // Rate       initiation interval of max(input beats, output beats) cycles per frame with the AddrW
 //            that op.py chooses
-// Latency    (rows of the first window) * ImageW * Beats + 2 cycles; 1 cycle where the windows are
-//            the stream itself
+// Latency    (rows of the first window - 1) * ImageW * Beats + 2 cycles, of one row 3; with the last
+//            row where columns are left out; 1 cycle where the windows are the stream itself
 // Reset      synchronous, control state only; data registers and ring keep their values
 // Pipeline   ring | output register: a ring in block RAM takes most of a cycle to give a word
 //            (5.8 ns on ECP5), and the way to the reader would come on top
@@ -140,6 +141,11 @@ module xf_window #(
     localparam int WrapFree  = ImageH - ((Freeing > 0) ? Freeing : 0) * StrideH;
     localparam int Unread    = (ImageH - LastNeed > StrideH) ? ImageH - LastNeed : StrideH;
     localparam int Most      = (Rows + Unread > WrapNeed) ? Rows + Unread : WrapNeed;
+    // Kernel and stride leave no column out: the last row of a window may be read while it is
+    // written. A first row that begins outside of the image waits for a beat of it.
+    localparam int Follows   = (ReachH < int'(KernelH) && ReachW < int'(KernelW)
+                                && StrideW <= KernelW) ? 1 : 0;
+    localparam int WaitsOut  = (FirstNeed == 1 && PadTop + PadLeft != 0) ? 1 : 0;
 
     if (Rows < FirstNeed) begin : gen_bad_ring
       $error("xf_window: the ring must hold the first window's %0d rows; got AddrW=%0d, %0d rows",
@@ -162,7 +168,8 @@ module xf_window #(
     logic [ColW-1:0]  col_q;
     logic             push, row_written;
 
-    // Negative: the next output row waits for rows; the writer waits for room.
+    // Negative: the output row waits for whole rows; the writer waits for room. At 0 a reader that
+    // follows reads the row that is being written.
     logic signed [RowsW-1:0] ahead_q, room_q;
     logic signed [RowsW-1:0] need, free;
 
@@ -178,9 +185,10 @@ module xf_window #(
     logic [KyW-1:0]   ky_q;
     logic [XW-1:0]    x_q;
     logic [YW-1:0]    y_q;
-    logic             step, in_image, pixel_end, line_end, rate_end, window_end, row_end, frame_end;
+    logic             step, caught_up, in_image;
+    logic             pixel_end, line_end, rate_end, window_end, row_end, frame_end;
 
-    assign step       = go & ~ahead_q[RowsW-1];
+    assign step       = go & ~ahead_q[RowsW-1] & ~caught_up;
     assign pixel_end  = beat_q == BeatW'(Beats - 1);
     assign line_end   = pixel_end && kx_q == KxW'(KernelW - 1);
     assign rate_end   = line_end && ky_q == KyW'(KernelH - 1);
@@ -195,6 +203,15 @@ module xf_window #(
       assign in_image = y_q < YW'(ImageH);
     end else begin : gen_pad_none
       assign in_image = 1'b1;
+    end
+
+    // The writer's address is that of a beat to be read too where the ring is full to the last word.
+    if (Follows == 1) begin : gen_follows
+      localparam bit Filled = Rows * RowBeats == (1 << AddrW);
+      assign caught_up = (in_image && read_q == write_q && !(Filled && room_q[RowsW-1]))
+                         || (WaitsOut == 1 && ahead_q == '0 && col_q == '0);
+    end else begin : gen_rows
+      assign caught_up = 1'b0;
     end
 
     // Steps within the kernel of a rate, and from its last pixel to the first of the next rate.
@@ -267,7 +284,7 @@ module xf_window #(
       if (!rst_ni) begin
         write_q <= '0;
         col_q   <= '0;
-        ahead_q <= RowsW'(-FirstNeed);
+        ahead_q <= RowsW'(Follows - FirstNeed);
         room_q  <= RowsW'(Rows - 1);
         read_q  <= AddrW'((FirstH - PadTop) * RowBeats + (FirstW - PadLeft) * Beats);
         beat_q  <= '0;
@@ -314,18 +331,26 @@ module xf_window #(
 
     `XF_ASSERT_WHEN(RowsInRing_A, 1'b1, room_q >= -1)
     `XF_ASSERT_WHEN(NoRowReadBeforeItIsWritten_A, step, ahead_q >= 0)
+    `XF_ASSERT_WHEN(NoBeatReadBeforeItIsWritten_A,
+                    Follows == 1 && step && in_image && ahead_q == 0,
+                    AddrW'(read_q - write_q) >= AddrW'(RowBeats))
 
 `ifdef XF_CHECK
     localparam int RowOut = OutW * KernelH * KernelW * Rates * Beats;  // beats of an output row
 
-    // All windows, none before its rows; beyond what is read there is a ring of rows. While the
+    // Rows that are there whole before the first and the last beat of a frame.
+    localparam int WholeFirst = FirstNeed - Follows;
+    localparam int WholeLast  = LastNeed - Follows;
+    localparam int LastColumn = (AcrossW - PadLeft + 1 < ImageW) ? AcrossW - PadLeft + 1 : ImageW;
+
+    // All windows, none before its pixels; beyond what is read there is a ring of rows. While the
     // last beat of a frame waits at the output, the next is read: where that is a whole row, it
     // frees some.
     xf_check_beats #(
       .In(ImageH * RowBeats),
       .Out(OutH * RowOut),
-      .First(FirstNeed * RowBeats),
-      .Needed(LastNeed * RowBeats),
+      .First((WholeFirst > 0) ? WholeFirst * RowBeats : 1),
+      .Needed(WholeLast * RowBeats + Follows * LastColumn * Beats),
       .Most((ImageH + Rows + ((RowOut == 1) ? ImageH : 0)) * RowBeats)
     ) u_beats (
       .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
