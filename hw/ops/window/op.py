@@ -300,7 +300,10 @@ class Window(HwOp):
         if self.whole:
             _, kind = self._fifo()
             return int(self.steps().given()[0]) + 2 + kind
-        return 1 if self.passes_through() else int(self.needs()[0]) + 2
+        if self.passes_through():
+            return 1
+        rows = self.rows()
+        return max(1, (rows.need[0] - self.follows()) * rows.write * self.beats) + 2
 
     def rtl(self):
         y, x = self.axes()
