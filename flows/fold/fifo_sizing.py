@@ -117,7 +117,7 @@ def _branch(tensor: str, root: str, before: dict[str, HwOp]) -> Branch:
     asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
     step = max(op.cycles() / len(np.unique(need)) for need in needs)
     delay = max(branch.delay for branch in branches) + step
-    if len(asked) > 1 and step < 2:
+    if len(asked) > 1 and (step < 2 or op.places() > 1):
         delay += op.latency() or 0
     return Branch(asked, delay, branches[0].beats)
 
@@ -141,11 +141,13 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
         if not pools or vectors < 2:
             continue
         arrives = _arrivals(pools)
-        step, service = source.cycles() / len(arrives), op.cycles() / vectors
+        places = op.places()
+        step, service = source.cycles() / len(arrives), op.cycles() / vectors * places
+        slots = places if places > 1 else VECTORS_BUFFERED
         least, most = 0, vectors
         while least < most:
             middle = (least + most) // 2
-            enough = _interval(arrives, step, service, VECTORS_BUFFERED + middle) <= bound + 0.5
+            enough = _interval(arrives, step, service, places, slots + middle) <= bound + 0.5
             least, most = (least, middle) if enough else (middle + 1, most)
         if least:
             found[op.name, 0] = least * (op.in_stream().beats // vectors)
@@ -178,11 +180,11 @@ def _arrivals(pools: list[HwOp]) -> list[bool]:
     return [(y, x) in last for y in range(rows) for x in range(columns)]
 
 
-def _interval(arrives: list[bool], step: float, service: float, slots: int) -> float:
+def _interval(arrives: list[bool], step: float, service: float, places: int, slots: int) -> float:
     """Cycles per frame of a source, `step` cycles per pixel, in front of a unit, `service` cycles per vector.
 
-    `arrives` marks the pixels of a frame at which a vector is complete. At most `slots` vectors wait or are
-    processed; while all slots are taken, the source stalls.
+    `arrives` marks the pixels of a frame at which a vector is complete. At most `places` vectors are
+    processed and `slots` wait or are processed; while all slots are taken, the source stalls.
     """
     now, done, ends = 0.0, [0.0] * slots, []
     for _ in range(FRAMES):
@@ -190,6 +192,6 @@ def _interval(arrives: list[bool], step: float, service: float, slots: int) -> f
             now += step
             if arrives_here:
                 now = max(now, done[-slots])
-                done.append(max(now, done[-1]) + service)
+                done.append(max(now, done[-places]) + service)
         ends.append(done[-1])
     return ends[-1] - ends[-2]

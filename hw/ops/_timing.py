@@ -31,6 +31,7 @@ class Stop(IntEnum):
     RESULT: while the next beat would be made, up to x (hw/rtl/xf_result.sv, Apart = 1).
     GIVEN: v .. x: the output register is the one that collects.
     BEHIND: a register in front of the output one moves on its own; while its beat cannot move on.
+    ROUND: before the last move of a round, as `Rounds` says.
     """
 
     READER = 0
@@ -38,6 +39,7 @@ class Stop(IntEnum):
     RESULT = 2
     GIVEN = 3
     BEHIND = 4
+    ROUND = 5
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,19 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class Rounds:
+    """A pipeline that goes round while what it made waits to be read.
+
+    A step holds one of `places` for a round of `moves`. The last move of a round stands still until all that
+    steps of the round `turns` before the next one made is read.
+    """
+
+    places: int
+    moves: int
+    turns: int
+
+
+@dataclass(frozen=True)
 class Timing:
     """An operator's row of the cycle model.
 
@@ -101,6 +116,8 @@ class Timing:
         front: what that stream passes before, if anything; it gives as many beats as it takes.
         ahead: so many frames may have begun to enter the network whose last step here is not done; None any
             number.
+        rounds: of a front that stops by rounds: a beat it takes holds a place, and is read when the row's
+            steps for it are done.
     """
 
     works: Sequence[Work]
@@ -109,6 +126,7 @@ class Timing:
     buffer: Buffer | None = None
     front: "Timing | None" = None
     ahead: int | None = None
+    rounds: Rounds | None = None
 
     def table(self) -> np.ndarray:
         """The works, int64 (works, 9)."""

@@ -135,8 +135,8 @@ class HwOp(CustomOp):
                     together, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
-        latency(), input_buffer(), capacity(), input_vectors(), pooling(), paced   for FIFO sizing, pauses
-                    of width converters (flows/fold/gaps.py), the simulation's pauses and the report
+        latency(), input_buffer(), capacity(), input_vectors(), places(), pooling(), paced   for FIFO sizing,
+                    pauses of width converters (flows/fold/gaps.py), the simulation's pauses and the report
         matrix(), instead_of()   for layers that another operator can compute as well
         indices, answers()   where it stands last in a network and gives something else than scores
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -352,6 +352,10 @@ class HwOp(CustomOp):
         be written; 0 of an operator that does not work vector by vector.
         """
         return 0
+
+    def places(self) -> int:
+        """Vectors it works on at the same time; where more than one, none waits while a place is free."""
+        return 1
 
     def pooling(self) -> tuple[int, int] | None:
         """Rows and columns of the input pixels that become one output pixel, which leaves with the last of

@@ -31,13 +31,13 @@ numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # 
 # Columns of a node that do not change; a source and a sink have those from BEATS on.
 (KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
  GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, ENDS,
- ENDS_MASK, FRAME_STEPS, SHUTS, LETS, BEATS, PACE, FRAME, LET_BY, LET_FREES, AHEAD,
- NODE_COLUMNS) = range(33)  # fmt: skip
+ ENDS_MASK, FRAME_STEPS, SHUTS, LETS, BEATS, PACE, FRAME, LET_BY, LET_FREES, AHEAD, PLACES, ROUND,
+ TURNS, NODE_COLUMNS) = range(36)  # fmt: skip
 # Columns of a node that change.
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
  FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED, UNSURE, FORCED,
- NEEDED, EARLY_STEPS, EARLY_WRITES, STATE_COLUMNS) = range(26)  # fmt: skip
-PIPELINE, SOURCE, SINK = range(3)
+ NEEDED, EARLY_STEPS, EARLY_WRITES, TURN, TURN_OUT, LEFT, LEFT_OUT, STATE_COLUMNS) = range(30)  # fmt: skip
+PIPELINE, SOURCE, SINK, ROUNDS = range(4)
 SPARE, RESULT, GIVEN, BEHIND = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN, Stop.BEHIND))
 # What a node waits for, where it waits.
 NOTHING, INPUT, READERS = range(3)
@@ -299,6 +299,69 @@ def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiti
 
 
 @njit(cache=True, **INLINE)
+def _stand_in_rounds(n, stood, turn, left, nodes, states, memory, least, after):
+    """`_stand` of a pipeline that stops before the last moves of rounds. `stood`, `turn`, `left` are columns:
+    a clock, the round it is in, beats taken before the rounds whose results may still be unread.
+    """
+    reader, round_moves = nodes[n, LET_BY], nodes[n, ROUND]
+    move = max(least, after - states[n, stood])
+    while True:
+        last = (states[n, turn] + 1) * round_moves - 1
+        if last > move:
+            return move
+        until = (states[n, turn] + 2 - nodes[n, TURNS]) * round_moves
+        while states[n, left] < states[n, MADE]:
+            if memory[nodes[n, HELD_AT] + (states[n, left] & nodes[n, HELD_MASK])] >= until:
+                break
+            states[n, left] += 1
+        if states[n, left]:
+            if states[reader, FREED_MADE] < states[n, left]:
+                return np.int64(-1)
+            place = nodes[reader, FREED_AT] + 2 * ((states[n, left] - 1) & nodes[reader, FREED_MASK])
+            states[n, stood] += max(0, memory[place + 1] - last - states[n, stood])
+        states[n, turn] += 1
+        least = max(least, last)
+        move = max(least, after - states[n, stood])
+
+
+@njit(cache=True, **INLINE)
+def _rounds(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+    """A front that goes round: a beat takes the next place as soon as the one before it left that, and is
+    passed on `LATENCY` moves later. Two clocks, as the one of those passed on may be ahead or behind.
+    """
+    into, out, at, mask = links[nodes[n, INS]], links[nodes[n, OUTS]], nodes[n, HELD_AT], nodes[n, HELD_MASK]
+    moved = True
+    while moved:
+        moved = False
+        if states[n, UNRESOLVED] < states[n, MADE]:
+            least = memory[at + (states[n, UNRESOLVED] & mask)] + nodes[n, LATENCY]
+            move = _stand_in_rounds(n, STOOD_OUT, TURN_OUT, LEFT_OUT, nodes, states, memory, least, -1)
+            if move >= 0:
+                cycle = move + states[n, STOOD_OUT]
+                states[n, UNRESOLVED] += 1
+                _offer(out, cycle, 0, nodes, states, streams, links, memory, log, queue, waiting, ends)
+                moved = True
+        if streams[into, OFFERED] != streams[into, TAKEN]:
+            made, least = states[n, MADE], states[n, MOVE] + 1
+            if made >= nodes[n, PLACES]:
+                least = max(least, memory[at + ((made - nodes[n, PLACES]) & mask)] + nodes[n, ROUND])
+            after = streams[into, OFFER]
+            move = _stand_in_rounds(n, STOOD, TURN, LEFT, nodes, states, memory, least, after)
+            if move >= 0:
+                cycle = move + states[n, STOOD]
+                memory[at + (made & mask)] = states[n, MOVE] = move
+                states[n, MADE] = made + 1
+                states[n, BUSY] = (made + 1) * nodes[n, ROUND] // nodes[n, PLACES]
+                states[n, STARVED] = move + nodes[n, ROUND] - states[n, BUSY]
+                # Frames are alike where their beats meet the same rows.
+                for number in (cycle, cycle - move % nodes[n, ROUND]):
+                    log[nodes[n, ENDS] + (states[n, STEPPED] & nodes[n, ENDS_MASK])] = number
+                    states[n, STEPPED] += 1
+                _take(into, cycle, streams, log, queue, waiting, ends)
+                moved = True
+
+
+@njit(cache=True, **INLINE)
 def _source(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
     """Offers a beat as soon as it can, which is seen when the frame may begin. Whether there was one that
     could.
@@ -360,6 +423,8 @@ def move_beats(nodes, states, works, streams, links, memory, log, queue, waiting
         waiting[k] = False
         if nodes[k, KIND] == PIPELINE:
             _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
+        elif nodes[k, KIND] == ROUNDS:
+            _rounds(k, nodes, states, streams, links, memory, log, queue, waiting, ends)
         elif nodes[k, KIND] == SOURCE:
             while _source(k, nodes, states, streams, links, memory, log, queue, waiting, ends):
                 pass
@@ -414,7 +479,7 @@ def postpone(nodes, states, streams, links, memory, of_streams, of_nodes):
         streams[k, OFFER] += of_streams[k]
         streams[k, TAKE] += of_streams[k]
     for n in range(len(nodes)):
-        if nodes[n, KIND] != PIPELINE:
+        if nodes[n, KIND] != PIPELINE and nodes[n, KIND] != ROUNDS:
             continue
         states[n, STOOD] += of_nodes[n]
         states[n, STOOD_OUT] += of_nodes[n]

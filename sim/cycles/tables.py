@@ -86,6 +86,8 @@ class Tables:
             if timing.front:
                 inner = [next(behind)]
                 self._pipeline(self.fronts[node], op, timing.front, into, inner)
+                if timing.front.rounds:
+                    self._round(self.fronts[node], node, timing.front.rounds)
                 into = inner
             self._pipeline(node, op, timing, into, out)
         for node, tensor in enumerate(model.sources, len(model.ops)):
@@ -154,6 +156,14 @@ class Tables:
         freed = self.nodes[reader, kernel.FREED_LOGGED] // self.kept
         self.nodes[source, [kernel.LET_BY, kernel.LET_FREES, kernel.AHEAD]] = reader, freed, ahead
 
+    def _round(self, node: int, reader: int, rounds: _timing.Rounds) -> None:
+        """A front goes round, and stops for the one that reads what it made."""
+        row, many = self.nodes[node], (rounds.turns + 2) * rounds.places
+        row[[kernel.KIND, kernel.LET_BY]] = kernel.ROUNDS, reader
+        row[[kernel.PLACES, kernel.ROUND, kernel.TURNS]] = rounds.places, rounds.moves, rounds.turns
+        self._ring(node, kernel.HELD_AT, kernel.HELD_MASK, many, 1)
+        self.nodes[reader, kernel.LETS] = node
+
     def _link(self, node: int, into: list[int], out: list[int]) -> None:
         for streams, at, count, end in (
             (into, kernel.INS, kernel.IN_COUNT, kernel.READER),
@@ -170,7 +180,7 @@ class Tables:
         row[[kernel.WORKS, kernel.WORK_COUNT]] = sum(map(len, self.works)), len(works)
         self.works.append(works)
         self._ring(node, kernel.GIVEN_AT, kernel.GIVEN_MASK, timing.latency + _timing.RUNNING, 2)
-        row[kernel.FRAME_STEPS] = timing.steps(op.in_stream().beats)
+        row[kernel.FRAME_STEPS] = timing.steps(op.in_stream().beats) * (2 if timing.rounds else 1)
         row[[kernel.ENDS, kernel.ENDS_MASK]] = self._two_frames(int(row[kernel.FRAME_STEPS]))
         buffer = timing.buffer
         if buffer is None:
@@ -223,15 +233,14 @@ class Tables:
         Parts of a network meet in buffers. Where one works faster than the other, neither notices the other
         before the time by which it comes early enough is used up, by their difference in every frame.
         """
-        everywhere = {*of_streams.tolist(), *of_nodes[self.nodes[:, kernel.KIND] == kernel.PIPELINE].tolist()}
+        moving = np.isin(self.nodes[:, kernel.KIND], [kernel.PIPELINE, kernel.ROUNDS])
+        everywhere = {*of_streams.tolist(), *of_nodes[moving].tolist()}
         if len(everywhere) == 1:
             return UNLIMITED
         if self.nodes[:, kernel.PACE].any() or self.nodes[:, kernel.AHEAD].any():
             return 0
         many, links = UNLIMITED, self.arguments[4]
-        for node, state, period in zip(self.nodes, self.states, of_nodes.tolist()):
-            if node[kernel.KIND] != kernel.PIPELINE:
-                continue
+        for node, state, period in zip(self.nodes[moving], self.states[moving], of_nodes[moving].tolist()):
             into = of_streams[links[node[kernel.INS] :][: node[kernel.IN_COUNT]]]
             out = of_streams[links[node[kernel.OUTS] :][: node[kernel.OUT_COUNT]]]
             if (out != period).any() or (not node[kernel.PERIOD] and (into != period).any()):
@@ -260,9 +269,11 @@ class Tables:
 
     def spent(self) -> np.ndarray:
         """Cycles in which the operators were busy, starved, blocked in moved frames, int64 (operators, 3)."""
-        count = len(self.model.ops)
-        found = self.states[:count, [kernel.BUSY, kernel.STARVED, kernel.STOOD]]
-        found[:, 2] -= self.postponed[:count]
+        at = np.arange(len(self.model.ops))
+        for node, front in self.fronts.items():
+            at[node] = front if self.nodes[front, kernel.KIND] == kernel.ROUNDS else node
+        found = self.states[at][:, [kernel.BUSY, kernel.STARVED, kernel.STOOD]]
+        found[:, 2] -= self.postponed[at]
         return found
 
     def taken(self) -> dict[str, np.ndarray]:

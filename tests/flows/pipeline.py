@@ -24,14 +24,21 @@ SLOW = 200000  # cycles per frame that the search may not exceed: no bound for n
 
 
 def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
-    """For about half of the operators any Simd and Pe that their streams can carry."""
-    found = {}
+    """For about half of the operators any Simd and Pe that their streams can carry; half of the others that
+    can take several vectors at a time do so.
+    """
+    found, (others,) = {}, rng.spawn(1)
     for bound in chain:
         op = rng.choice(candidates(bound, {}))
         has = op.get_nodeattr_types()
         given = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has}
         if given and rng.random() < 0.5:
             found[bound.name] = given
+            continue
+        several = candidates(bound, {}, several=True) if "pixels" in has and others.random() < 0.5 else []
+        if several := [op for op in several if op.get_nodeattr("pixels") > 1]:
+            op = others.choice(several)
+            found[bound.name] = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe", "pixels")}
     return found
 
 

@@ -12,6 +12,7 @@ from xnorforge.flows.fold import fifo_sizing, folded_graph, with_fifos
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import cosim
+from xnorforge.sim.cycles import CycleModel
 from xnorforge.sim.device import network
 
 SIZE, CHANNELS = 6, 2
@@ -114,6 +115,22 @@ def test_with_half_of_it_the_rtl_stands_still(tmp_path):
 def test_with_the_depth_that_is_chosen_the_slowest_operator_sets_the_pace(tmp_path):
     ops = joined(3, 0, depth=fifo_sizing.depths(joined(3, 0))["join", 1])
     assert run(ops, tmp_path).interval == max(op.cycles() for op in ops)
+
+
+def test_a_shortcut_around_several_vectors_at_a_time_lets_them_all_be_worked_on():
+    """Four vectors of 16 rows at a time: a result of the first comes when the shortcut has taken four."""
+    start = OPS["Fork"].make("fork", in_shape=[24, 16], readers=2, bits=1, pe=16)
+    unit = OPS["XnorMvu"].seeded(3, 16, 16, 16, 4, 24, raw=True, pixels=4)
+    unit.onnx_node.name = "unit"
+    way = OPS["Width"].make("width", shape=[24, 16], in_lanes=16, out_lanes=4)
+    join = OPS["Join"].make(
+        "join", {"multipliers": np.ones((2, 16))}, in_shape=[24, 16], in_bits=[unit.out_stream().bits, 1],
+        in_signed=[0, 0], out_bits=6, out_signed=0, pe=4,
+    )  # fmt: skip
+    unit.onnx_node.input[0], way.onnx_node.input[0] = start.results
+    join.onnx_node.input[:2] = [unit.results[0], way.results[0]]
+    ops = with_fifos([start, unit, way, join], {})
+    assert CycleModel(ops).run(8).interval == unit.cycles() == 96
 
 
 def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tmp_path):

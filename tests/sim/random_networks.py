@@ -76,14 +76,17 @@ class RandomNetwork:
 
     def matrix(self, results: int, thresholds: bool = True) -> None:
         *places, length = self.shape
-        simd, pe = self.divisor(length), self.divisor(results)
+        simd, pe, vectors = self.divisor(length), self.divisor(results), int(np.prod(places))
+        pixels = self.pick(1, 1, *(one for one in range(2, results + 1) if vectors % one == 0))
+        if pixels > 1:
+            simd, pe = length, results
         self.width(simd)
         arrays = {"weights": self.rng.integers(0, 2, (length, results))}
         if thresholds:
             arrays["thresholds"] = self.rng.integers(0, length + 2, results)
         self.add(
-            XnorMvu, arrays, mw=length, mh=results, simd=simd, pe=pe, vectors=int(np.prod(places)),
-            in_shape=list(self.shape), out_shape=[*places, results],
+            XnorMvu, arrays, mw=length, mh=results, simd=simd, pe=pe, vectors=vectors,
+            pixels=pixels, in_shape=list(self.shape), out_shape=[*places, results],
         )  # fmt: skip
 
     def convolution(self, same: bool = False) -> None:
