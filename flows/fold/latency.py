@@ -9,8 +9,9 @@ def frame_latency(ops: list[HwOp]) -> int:
     """Cycles from the first input beat of a frame to its last output beat, in an empty graph at full rate.
 
     A beat leaves when the beats that it needs have come (`needs`), not sooner behind the one before than the
-    operator's cycles allow on average, and later by the registers on the way, taken as two. Pressure from
-    behind is left out, as each operator keeps the pace of the interval. RTL simulation is the truth.
+    operator's cycles allow on average, and later by the registers on the way, taken as two; where vectors are
+    worked on side by side, by the time that one takes. Pressure from behind is left out, as each operator
+    keeps the pace of the interval. RTL simulation is the truth.
 
     Args:
         ops: in order, width converters and FIFOs among them.
@@ -31,6 +32,7 @@ def frame_latency(ops: list[HwOp]) -> int:
 
 def _leaving(op: HwOp, ready: list[np.ndarray], beats: int) -> np.ndarray:
     """When each output beat leaves."""
-    needed = np.max([arrived[op.needs(port) - 1] for port, arrived in enumerate(ready)], axis=0) + 2.0
+    late = op.latency() if op.places() > 1 else 2
+    needed = np.max([arrived[op.needs(port) - 1] for port, arrived in enumerate(ready)], axis=0)
     pace = np.arange(beats) * (op.cycles() / beats)
-    return np.maximum.accumulate(needed - pace) + pace
+    return np.maximum.accumulate(needed + float(late or 0) - pace) + pace

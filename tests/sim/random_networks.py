@@ -33,6 +33,7 @@ class RandomNetwork:
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)
+        (self.others,) = self.rng.spawn(1)  # for what came later, so that networks stay those they were
         self.ops: list[HwOp] = []
         side, channels = self.pick(4, 5, 6, 7), self.pick(2, 4, 6)
         self.shape, self.bits, self.signed = (side, side, channels), 1, 0
@@ -77,7 +78,8 @@ class RandomNetwork:
     def matrix(self, results: int, thresholds: bool = True) -> None:
         *places, length = self.shape
         simd, pe, vectors = self.divisor(length), self.divisor(results), int(np.prod(places))
-        pixels = self.pick(1, 1, *(one for one in range(2, results + 1) if vectors % one == 0))
+        several = [one for one in range(2, results + 1) if vectors % one == 0]
+        pixels = int(self.others.choice([1, 1, *several]))
         if pixels > 1:
             simd, pe = length, results
         self.width(simd)
