@@ -198,6 +198,8 @@ for line in sys.argv[1:]:
     [
         XnorMvu.seeded(1, 96, 48, 24, 2),
         XnorMvu.seeded(2, 64, 80, 16, 8, raw=True, rom="block"),
+        XnorMvu.seeded(300, 36, 16, 36, 16, 8, pixels=4),
+        XnorMvu.seeded(303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
         ByteMvu.seeded(3, 27, 8, 9, 4),
     ],
     ids=str,

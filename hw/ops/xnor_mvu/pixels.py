@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import memory_cost
 
-CONTROL = 60  # LUTs of counters and handshakes
+CONTROL = 46  # LUTs of counters and handshakes …
+PLACE = 5.5  # … and of a place's load and results
 SLACK = 8  # moves of handshakes, see Needed of the module
 
 
@@ -59,7 +60,7 @@ class Pixels:
         """LUT sites and BRAM36 by the model of docs/operators-mvu.md."""
         groups = self.mh // self.pe
         depth = self.turns << max(1, (groups - 1).bit_length())
-        lut: float = CONTROL + self.pixels * (self.dot.lut + (self.acc_bits if self.starts else 0))
+        lut = CONTROL + self.pixels * (PLACE + self.dot.lut + (self.acc_bits if self.starts else 0))
         bram36 = 0.0
         memories = [(self.mw, self.weight_block)]
         if self.starts:
