@@ -226,6 +226,26 @@ def test_cost_model_is_what_yosys_counts(tmp_path, unit):
     assert abs(found["lut"] - model["lut"]) <= max(10, 0.04 * found["lut"]), (found, model)
 
 
+@pytest.mark.parametrize(
+    "mw, mh, pe, pixels, rom, starts, lut, bram36",
+    [
+        (64, 32, 8, 7, "auto", "auto", 834, 0),
+        (90, 24, 24, 24, "auto", "auto", 3568, 0),
+        (256, 128, 4, 2, "block", "logic", 737, 4),
+        (72, 96, 12, 12, "logic", "block", 1508, 0.5),
+        (200, 256, 4, 3, "block", "logic", 927, 3),
+        (576, 64, 16, 4, "block", "logic", 2785, 8),
+        (1152, 128, 16, 10, "block", "logic", 13052, 16),
+        (1152, 256, 4, 3, "block", "logic", 4036, 16),
+    ],
+)
+def test_cost_model_of_several_vectors_at_a_time(mw, mh, pe, pixels, rom, starts, lut, bram36):
+    """As counted by Yosys, docs/operators-mvu.md."""
+    unit = XnorMvu.seeded(1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)
+    model = unit.estimate()
+    assert model["bram36"] == bram36 and abs(model["lut"] - lut) <= 0.02 * lut
+
+
 def test_wired_weights_are_less_than_a_quarter_of_a_lut_each_and_taken_only_where_smaller():
     conv1 = XnorMvu.seeded(1, 576, 64, 576, 64, 1)
     assert conv1.constant and conv1.estimate()["lut"] < 0.25 * 576 * 64
