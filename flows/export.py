@@ -19,6 +19,7 @@ from torch import nn
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.progress import now_at
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
 
 TEMPLATE = "template"
@@ -47,9 +48,12 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     """
     out_dir, images, labels = Path(out_dir), np.asarray(images, np.uint8), np.asarray(labels)
     with measured("torch", "brevitas", "qonnx", "onnxruntime") as run:
+        now_at(f"scores of the trained network on {len(images):,} images")
         scores = module_scores(module, images)
+        now_at("writing QONNX by Brevitas")
         network = as_qonnx(module, images.shape[1:])
         writable = [node.name for node in network.graph.node if node.doc_string == TEMPLATE]
+        now_at(f"QONNX on {len(images):,} images")
         same = _compared(scores, qonnx_scores(network, images.astype(np.float32)))
         with whole(out_dir / "model.onnx") as aside:
             network.save(str(aside))

@@ -18,6 +18,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.progress import now_at
 from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.hw import boards, routing
 from xnorforge.hw.shells import dma
@@ -75,7 +76,9 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     }  # fmt: skip
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
+            now_at("writing shell and drivers, and Verilator's lint of both")
             lines = _write_folder(aside, acc / "rtl", about, system, form.sources())
+            now_at("examples and bitstream")
             _examples(aside, net_dir / "golden.npz", about["output"]["shape"])
             about["bitstream"] = _bitstream(aside, acc, routed)
         what = "lines of SystemVerilog under verilator -Wall"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.progress import now_at
 
 FLAGS = ("-std=c++20", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 WAIVED = (
@@ -149,6 +150,7 @@ def compile_model(
         if program.exists():
             return program
         folder = Path(folder)
+        now_at(f"Verilator translates {top}")
         _verilator(*flags, "--Mdir", str(folder), *_common(top, sources, includes, defines), what=top)
         (folder / "ports.h").write_text(ports)
         written = sorted(folder.glob("*.cpp"))
@@ -158,6 +160,7 @@ def compile_model(
             if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name
         ]
         cycle = [path for path in written if path not in once] + [form.driver]
+        now_at(f"C++ compiler on the model of {top}")
         units = (("cycle", cycle, level), ("once", once, "-O0"))
         objects = [_object(folder, name, parts, flag, kind, form) for name, parts, flag in units]
         with artifacts.whole(program) as aside:

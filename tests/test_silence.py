@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from xnorforge.core import progress
 from xnorforge.core.progress import SILENCE
 from xnorforge.pipeline import listen
 
@@ -109,7 +111,7 @@ def test_stages_side_by_side_share_the_terminal():
         listener.look()
     assert out.getvalue().splitlines()[-2:] == [
         "sim         at work for 24 s: 19",
-        "synth       at work for 24 s",
+        "synth       at work for 24 s: starting",
     ]
 
 
@@ -120,24 +122,77 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
     assert terminal.said == "word"
 
 
-@pytest.mark.full
-def test_a_real_build_on_a_terminal_is_never_silent(tmp_path):
+def test_a_step_is_named_in_the_next_silence_and_at_once_where_asked_for(tmp_path, monkeypatch):
+    script = {0.0: b"lower     out/n\n", 0.1: "that graph on 9 images …\n".encode(), 7.0: None}
+    terminal = Terminal(script)
+    terminal.run(tmp_path / "lower.log")
+    shown = terminal.text.decode().splitlines()
+    assert shown == ["lower     out/n", "synth       at work for 4 s: that graph on 9 images"]
+    assert (tmp_path / "lower.log").read_text() == "lower     out/n\nthat graph on 9 images …\n"
+    monkeypatch.setattr(listen, "loudness", lambda: "verbose")
+    terminal = Terminal(script)
+    terminal.run()
+    assert terminal.text.decode().splitlines()[1] == "synth       that graph on 9 images …"
+
+
+def test_nobody_speaks_of_steps_outside_of_a_build(monkeypatch, capfd):
+    monkeypatch.delenv(progress.STEPS, raising=False)
+    progress.now_at("mapping")
+    monkeypatch.setenv(progress.STEPS, "1")
+    progress.now_at("mapping")
+    assert capfd.readouterr().err == "mapping …\n"
+
+
+def build_on_a_terminal(folder, *words):
+    """A build from nothing, in an empty folder: all that the terminal showed, as (second, text), and by how
+    many seconds this machine, which may be busy, was late at the most to wake a process that asked for it.
+    """
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "xnorforge", "build", "mnist-tfc", "--pnr", "off"]
+    command = [sys.executable, "-m", "xnorforge", "build", *words, "--pnr", "off"]
     clean = {name: word for name, word in os.environ.items() if not name.startswith("XNORFORGE")}
-    with subprocess.Popen(command, cwd=tmp_path, env=clean, stdout=slave, stderr=slave) as build:
+    clean |= {name: os.environ[name] for name in ("XNORFORGE_DATA",) if name in os.environ}
+    shown, began, late = [(0.0, "")], time.monotonic(), 0.0
+    with subprocess.Popen(command, cwd=folder, env=clean, stdout=slave, stderr=slave) as build:
         os.close(slave)
-        heard = [time.monotonic()]
         while True:
+            slept = time.monotonic()
+            if not select.select([master], [], [], 0.1)[0]:
+                late = max(late, time.monotonic() - slept - 0.1)
+                continue
             try:
-                if not os.read(master, 1 << 16):
-                    break
+                text = os.read(master, 1 << 16)
             except OSError:  # how the kernel says that nobody holds the other end any more
                 break
-            heard.append(time.monotonic())
-    assert build.returncode == 0
-    longest = max(later - earlier for earlier, later in pairwise(heard))
-    print(f"longest silence {longest:.2f} s of {heard[-1] - heard[0]:.0f} s")
-    assert longest <= SILENCE
+            if not text:
+                break
+            shown.append((time.monotonic() - began, text.decode()))
+    os.close(master)
+    assert build.returncode == 0, shown[-5:]
+    return shown, late
+
+
+def longest_silence(shown):
+    """In seconds, and how the text in front of it ended; every line that broke one named a step."""
+    bare = re.findall(r"at work for \d+ s(?:: out/.*)?\r", "".join(text for _, text in shown))
+    assert bare == []
+    return max((late - early, text[-80:]) for (early, text), (late, _) in pairwise(shown))
+
+
+def test_a_small_build_on_a_terminal_is_never_silent(tmp_path):
+    """Up to its RTL, with nothing in the cache."""
+    shown, late = build_on_a_terminal(tmp_path, "mnist-tfc", "--until", "generate")
+    longest = longest_silence(shown)
+    assert longest[0] <= SILENCE + late, longest
     logs = {path.name for path in (tmp_path / "out/mnist-tfc").rglob("log/*.log")}
+    assert logs == {"export.log", "lower.log", "fold.log", "generate.log"}
+
+
+@pytest.mark.full
+def test_cifar10_cnv_from_nothing_is_never_silent_on_a_terminal(tmp_path):
+    shown, late = build_on_a_terminal(tmp_path, "cifar10-cnv")
+    longest = longest_silence(shown)
+    print(f"longest silence {longest[0]:.2f} s of {shown[-1][0]:.0f} s, behind: {longest[1]}")
+    print(f"a process that asked to be woken was so by {late:.2f} s too late at the most")
+    assert longest[0] <= SILENCE + late
+    logs = {path.name for path in (tmp_path / "out/cifar10-cnv").rglob("log/*.log")}
     assert {"export.log", "lower.log", "fold.log", "sim.log", "synth.log", "report.log"} <= logs

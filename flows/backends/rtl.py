@@ -16,6 +16,7 @@ from pathlib import Path
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.progress import now_at
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
@@ -56,6 +57,7 @@ def generate(folded: Path, out_dir: Path) -> dict:
 
 def _write(folder: Path, ops: list[HwOp]) -> dict:
     """Fill the folder; the record without its `run`."""
+    now_at(f"writing the modules of {len(ops)} operators")
     shared = library(ops)
     for path in [*shared, *headers()]:
         shutil.copyfile(path, folder / path.name)
@@ -64,9 +66,10 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     generated = sorted({name for layer in layers for name in layer["generated"]})
     order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
     (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
+    lines = sum(len((folder / name).read_text().splitlines()) for name in order)
+    now_at(f"Verilator's lint of {lines:,} lines")
     lint_folder(folder, order, TOP, "generate")
     template = loadable(ops)
-    lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     return {
         "stage": "generate",
         "checks": [

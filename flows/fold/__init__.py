@@ -20,6 +20,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.core.limits import most
+from xnorforge.core.progress import now_at
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
@@ -109,6 +110,7 @@ def fold(
             bounds, backend, target.family, part, interval, fixed
         )
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
+        now_at(f"searching a folding of {len(bounds)} operators")
         adders = "generate" in base.load(backend).stages
         ops = _searched(
             bounds,
@@ -123,6 +125,7 @@ def fold(
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
         bound = max(op.cycles() for op in ops)
         images = np.load(net_dir / "golden.npz")["images"]
+        now_at(f"folded graph on {len(images):,} images")
         check = _equal(ops, images, lowered)
         with artifacts.whole(out_dir / "folded.onnx") as aside:
             onnx.save(folded_graph(ops, net_dir.name), aside)

@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.artifacts import measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.input_format import InputFormat
-from xnorforge.core.progress import say
+from xnorforge.core.progress import now_at, say
 from xnorforge.flows.clean_up import change_batch, cleaned_up
 from xnorforge.flows.importing.doubts import judged, scale_doubts
 from xnorforge.flows.importing.fold_constants import fold_constants
@@ -74,6 +74,7 @@ def import_network(
         )
     with measured("qonnx", "onnxruntime", "onnx") as run:
         with _run_by_others(model):
+            now_at("reading the file")
             network = _cleaned(model)
             if samples.values is not None:
                 network = takes_channels_first(network, samples.values.shape[1:])
@@ -88,6 +89,7 @@ def import_network(
         graph = integer_graph(network, form.lo, form.hi, form.scale, offset=form.offset)
         *image, channels = graph.leaves[graph.output.single[0]].shape
         with _run_by_others(model):
+            now_at(f"qonnx on {len(integers):,} images")
             scores, same = reference_scores(network, inputs, integers.reshape(len(integers), *shape), graph)
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)

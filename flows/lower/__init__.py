@@ -26,6 +26,7 @@ from xnorforge.core.artifacts import measured, read_json, whole, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
+from xnorforge.core.progress import now_at
 from xnorforge.flows.bind import bind
 from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.indexed_model import IndexedModel
@@ -68,6 +69,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         stated = read_json(Path(model).with_name("export.json"))
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
+        now_at("from the network to a graph of integers")
         network, tails = without_tails(_cleaned(Path(model)))
         writable = stated.get("writable", [])
         graph, lowered = integers_of(network, given, writable)
@@ -78,6 +80,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         scores = _as_the_output(scores, graph)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 
+        now_at(f"that graph on {len(images):,} images")
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
         frames = frames.reshape(len(frames), *next(iter(graph.leaves.values())).shape)
         integers = checks.run_all(graph, frames)
@@ -87,11 +90,14 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
         judge = reference.bound, lambda image: reference.explains(frames, inputs, image, scores[image])
         proofs, apart = [], None
+        now_at(f"activations against qonnx, {len(few[0])} images")
         if graph.activations:
             proofs.append(checks.activations_are_equal(graph, network, *few, reference))
+        now_at(f"scores against the network's, {len(images):,} images")
         proofs.insert(0, checks.scores_are_equal(graph, integers, scores, judge, tails))
         tied = checks.class_ties(graph, integers, scores)
         if approximate:
+            now_at("rounding sums")
             labels = data.get("labels")
             rounded = approximation.fewest_bits(
                 lambda bits: integers_of(network, given, writable, bits), graph, frames, integers
@@ -102,6 +108,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(lowered.graph.node)))
         finn_not_run = [node.name for node in lowered.graph.node]
         if finn_installed:
+            now_at(f"FINN's execution of the graph, {len(frames[:finn_images])} images")
             finn, finn_not_run = checks.finn_is_equal(graph, lowered, frames[:finn_images])
             proofs.append(finn)
         out_dir = Path(out_dir)

@@ -12,6 +12,7 @@ import jsonschema
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.progress import now_at
 from xnorforge.flows.report import collect, finn, finn_names, hls, pages, vivado
 from xnorforge.flows.synth import cells
 
@@ -36,6 +37,7 @@ def write(acc: Path, routed: bool | None = None) -> dict:
         MismatchError: a check failed or did not run; the files are written all the same, report.json is not.
     """
     acc = Path(acc)
+    now_at("collecting figures and writing pages")
     other = next((name for name in FOR_OTHERS if (acc / name).exists()), None)
     if other:
         form, record_of = FOR_OTHERS[other]

@@ -21,7 +21,7 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
-from xnorforge.core.progress import say
+from xnorforge.core.progress import now_at, say
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
 from xnorforge.flows.synth import cache_dir
@@ -253,6 +253,7 @@ def joined(
 
 
 def _yosys(folder: Path, job: dict[str, Any]) -> None:
+    now_at("Yosys joins shell and netlist")
     (folder / "job.json").write_text(json.dumps(job))
     command = [sys.executable, "-m", "xnorforge.flows.route.netlist_job", "job.json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -277,6 +278,7 @@ def _kept(
             aside.mkdir()
             (aside / NETLIST).write_bytes(netlist)
             try:
+                now_at(f"{router.program} on seed {seed}")
                 routed = router.run(aside, board, seed)
             except UserError as error:
                 raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error

@@ -19,7 +19,7 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
-from xnorforge.core.progress import progress
+from xnorforge.core.progress import now_at, progress
 from xnorforge.flows.synth import content, yosys_job
 from xnorforge.hw import families
 
@@ -110,6 +110,7 @@ def _job(family: str, top: str, found: list[str], sources: list[str], stubs: lis
 
 
 def _map_alone(one: Module, family: str) -> None:
+    now_at(f"Yosys maps {one.name}")
     with tempfile.TemporaryDirectory() as name:
         for file, text in one.files.items():
             (Path(name) / file).write_text(text)
@@ -123,6 +124,7 @@ def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> N
     layers = [layer for layer in rtl["layers"] if layer["module"] in names]
     stubs = [layer for layer in rtl["layers"] if layer["module"] not in names]
     job = _top_job(rtl, family, layers, stubs)
+    now_at(f"Yosys maps {TOP} and {len(layers)} small layers")
     counted, texts = run_yosys(folder, job, ", ".join(job["modules"]))
     for one in shared:
         text = texts[one.name]

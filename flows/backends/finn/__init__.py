@@ -10,6 +10,7 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
+from xnorforge.core.progress import now_at
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.finn import handover, known, same, steps
 from xnorforge.flows.backends.finn.bits import with_wide_bits
@@ -48,10 +49,12 @@ def finn(net_dir: Path, acc: Path) -> dict:
     with artifacts.measured("finn-plus", "qonnx") as run, artifacts.whole(acc / "finn") as aside:
         aside.mkdir()
         config = handover.build_config(board)
+        now_at("FINN's steps on the lowered network")
         made = steps.run_steps(theirs, fold, config, aside)
         with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as results:
             images, integers = golden["images"], whole_numbers(results["integers"])
         ops = graph.operators(acc / "folded.onnx")
+        now_at(f"FINN's graph against ours on {len(images):,} images")
         check = same.check_graph(made.graph, lowered, ops, images)
         handover.write_build(aside, net_dir.name, theirs, config, made, graph.enter(ops[0], images), integers)
     record = {

@@ -16,6 +16,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.progress import now_at
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.hls4ml import emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
@@ -65,6 +66,7 @@ def write_and_emulate(
     with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
         for kind in io:
             folder = aside / kind
+            now_at(f"hls4ml's project with {kind}, compiled by g++")
             with ours(), redirect_stdout(StringIO()) as said:
                 model, net = convert(ops, kind, board, folder)
                 with artifacts.measured() as compiling:

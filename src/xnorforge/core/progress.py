@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager
 
 SILENCE = 5.0  # seconds between two lines
+STEPS = "XNORFORGE_STEPS"  # set by a build for its stages: `now_at` writes lines
+STEP = " …"  # ends such a line
 LEVELS = ("quiet", "usual", "verbose")
 _loudness = "usual"
 
@@ -37,6 +39,14 @@ def say(text: str) -> None:
     if speaks():
         sys.stderr.write(f"{text}\n")  # at once, as two stages may speak side by side
         sys.stderr.flush()
+
+
+def now_at(what: str) -> None:
+    """Name what a stage does now: the build that runs it shows that where the stage stays silent, and with -v
+    at once (`pipeline/listen.py`). Outside of a build nothing is said.
+    """
+    if os.environ.get(STEPS):
+        say(f"{what}{STEP}")
 
 
 @contextmanager

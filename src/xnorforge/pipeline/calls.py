@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from xnorforge.core.progress import say
+from xnorforge.core.progress import now_at, say
 
 
 def export(
@@ -40,6 +40,7 @@ def export(
         from xnorforge.sw.zoo import golden, load
 
         hand_over(data)
+        now_at("reading weights and images")
         module, meta = load(net, method, weights and Path(weights))
         images, labels, which = golden(net)
         export(module, images, labels, net_dir, {**meta, "images": which})

@@ -19,7 +19,7 @@ from pathlib import Path
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.core.progress import say
+from xnorforge.core.progress import now_at, say
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (
@@ -44,6 +44,7 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
         UserError: the disk is full or closed to us, or a file of an earlier stage is missing or damaged.
     """
     say(f"{name:<9} {folder}")
+    now_at("reading what earlier stages left")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for place in (folder, *cache().glob("*/")):
@@ -127,6 +128,7 @@ def perform(task: dict) -> None:
     if kind in plugins.KINDS.values():
         plugins.folders(kind)  # a back end's own stage may lie outside the package
     with stage(task["name"], Path(task["folder"]), result, reads):
+        now_at("loading libraries")
         getattr(import_module(module), function)(net_dir, acc, **task["options"])
 
 

@@ -14,6 +14,7 @@ from importlib import import_module
 
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.limits import most
+from xnorforge.core.progress import STEP
 from xnorforge.pipeline.job import answered, end_with
 
 
@@ -44,6 +45,10 @@ def run_limited(call: str, what: str, **arguments) -> None:
                 sys.stderr.write(said)
                 sys.stderr.flush()
             said = line
+            if said.endswith(f"{STEP}\n"):  # no error, and worth knowing now
+                sys.stderr.write(said)
+                sys.stderr.flush()
+                said = ""
     code = child.returncode
     if code == 0:
         sys.stderr.write(said)

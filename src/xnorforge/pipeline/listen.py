@@ -1,6 +1,7 @@
 """Passes on what the stages of a build say, keeps it in their logs, and speaks where they are silent.
 
-While a stage runs no terminal stays without a line for longer than `core.progress.SILENCE` seconds.
+While a stage runs no terminal stays without a line for longer than `core.progress.SILENCE` seconds, and that
+line names the stage's present step (`core.progress.now_at`).
 """
 
 import os
@@ -13,10 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-from xnorforge.core.progress import SILENCE, loudness, say
+from xnorforge.core.progress import SILENCE, STEP, loudness, say
 
-TICK = 1.0  # seconds between two looks at the clock
-QUIET = SILENCE - TICK  # a line is due after as many seconds, so that the next look is not too late
+TICK = 0.5  # seconds between two looks at the clock
+QUIET = SILENCE - 2 * TICK  # a line is due after as many seconds: in time even where the machine is busy
 
 
 def at_work(name: str, seconds: float, last: str = "") -> str:
@@ -45,7 +46,7 @@ class Listener:
     def stage(self, name: str) -> Iterator[None]:
         """While a stage runs."""
         with self._lock:
-            self._stages[name] = (self._now(), "")
+            self._stages[name] = (self._now(), "starting")
         try:
             yield
         finally:
@@ -53,10 +54,14 @@ class Listener:
                 del self._stages[name]
 
     def pass_on(self, name: str, line: str) -> None:
-        """A line that a stage says, with its end."""
+        """A line that a stage says, with its end; a step is kept for the next silence."""
         with self._lock:
-            self._stages[name] = (self._stages[name][0], line.strip().removeprefix(name).lstrip(": "))
-            self._write(line)
+            text = line.strip().removeprefix(name).lstrip(": ")
+            self._stages[name] = (self._stages[name][0], text.removesuffix(STEP))
+            if not text.endswith(STEP):
+                self._write(line)
+            elif loudness() == "verbose":
+                self._write(f"{name:<9}   {text}\n")
 
     def look(self) -> None:
         """Say what the stages are at, if it is time."""

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.core.progress import loudness, say
+from xnorforge.core.progress import STEPS, loudness, say
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
@@ -194,7 +194,7 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, listener: Li
         began = time.time_ns()
         with subprocess.Popen(
             command,
-            env=os.environ | {reads.VARIABLE: noted},
+            env=os.environ | {reads.VARIABLE: noted, STEPS: "1"},
             stdout=subprocess.DEVNULL if quiet or heard else None,
             stderr=subprocess.PIPE,
         ) as child:
