@@ -13,6 +13,7 @@ from xnorforge.flows.report.svg import box, frame, label, polyline
 WIDTH = 1180  # of a line of layers
 CHIP, TALL, GAP, TITLE = 132, 18, 13, 17  # an operator; between two of them; the layer's name
 COLUMN, END, LANE, BETWEEN = 174, 62, 16, 30  # a layer, the input, room between lanes and between lines
+MARGIN = 34  # on the right, for streams that go back to the next line
 BUSY = 5  # colours
 
 
@@ -138,7 +139,8 @@ def accelerator(record: dict) -> str:
         parts += _width(nodes[way[0]], nodes[way[-1]], wire)
     for node in nodes.values():
         parts += _layer(node, rows, inside)
-    return frame(WIDTH, height, "the accelerator, operator by operator", parts)
+    width = max(node.x + node.width for node in nodes.values()) + MARGIN
+    return frame(min(width, WIDTH), height, "the accelerator, operator by operator", parts)
 
 
 def _place(placed: list[list[str]], nodes: dict[str, Node]) -> tuple[list[float], float]:

@@ -114,8 +114,9 @@ def roofline_chart(record: dict) -> str:
     low, high = max(start, floor_y / port), min(end, roof / port)
     if low < high:
         parts += [polyline([scales.at(low, port * low), scales.at(high, port * high)])]
-        x, y = scales.at(low, port * low)
-        texts += [label(x + 12, y - 2, f"input port: {port:,.2g} GB/s", size=10, css="halo")]
+        at = low**0.75 * high**0.25  # a quarter of the line, which rises to the right: below it is free
+        x, y = scales.at(at, port * at)
+        texts += [label(x + 6, y + 14, f"input port: {port:,.2g} GB/s", size=10, css="halo")]
     for row, (x, y) in zip(rows, points):
         cx, cy = scales.at(x, y)
         css = "dot over" if row["bottleneck"] else "dot"

@@ -47,8 +47,10 @@ def hierarchy_rows(report: dict) -> list[tuple]:
 
 
 def formatted(value: float | None) -> str:
-    """12,345 or 72.5; three dashes where nothing is known."""
-    return "---" if value is None else f"{value:,.1f}".removesuffix(".0")
+    """12,345 or 72.5; from a million on without a fraction; three dashes where nothing is known."""
+    if value is None:
+        return "---"
+    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.1f}".removesuffix(".0")
 
 
 def _plain(value: float | None) -> str:

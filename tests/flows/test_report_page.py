@@ -447,6 +447,10 @@ BEYOND = """[...document.querySelectorAll("main *")].filter((one) => {
 }).map((one) => `${one.tagName}.${one.className} ${one.textContent.slice(0, 30)}`)"""
 
 
+LINES = """["nav a", ".cards .card"].map((which) =>
+  new Set([...document.querySelectorAll(which)].map((one) => one.offsetTop)).size)"""
+
+
 @pytest.mark.full
 @pytest.mark.skipif(chromium.program() is None, reason="no Chromium: set CHROMIUM or put one on PATH")
 @pytest.mark.parametrize("kind", KINDS)
@@ -457,6 +461,8 @@ def test_in_a_browser_nothing_stands_beyond_its_frame_and_the_script_folds_and_s
                 browser.open(pages_of[kind], width, dark)
                 assert browser.evaluate("document.documentElement.scrollWidth") <= width
                 assert browser.evaluate(BEYOND) == []
+                if width == 1280:
+                    assert browser.evaluate(LINES) == [1, 1]
                 back = browser.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert back == ("rgb(16, 21, 27)" if dark else "rgb(244, 246, 248)")
         pdf = browser.pdf()
