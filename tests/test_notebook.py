@@ -1,0 +1,100 @@
+"""The tutorial notebook: its cells call what docs/python.md names, and run as they stand, offline, in an
+empty folder and home.
+"""
+
+import ast
+import json
+import re
+import resource
+import shutil
+
+import pytest
+
+from .documents import ROOT
+from .test_tutorial import OUTER
+
+NOTEBOOK = ROOT / "docs/own-pictures.ipynb"
+CELLS = json.loads(NOTEBOOK.read_text())["cells"]
+CODE = ["".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "code"]
+PAGE = (ROOT / "docs/python.md").read_text()
+MINUTES = 15  # of processor time
+NOWHERE = "http://127.0.0.1:9"  # a proxy that is not there: what asks the network for anything fails
+
+
+def test_the_notebook_has_cells_that_parse_and_no_outputs():
+    assert len(CODE) >= 8 and len(CELLS) - len(CODE) >= 5
+    for code in CODE:
+        ast.parse(code)
+    left = [cell for cell in CELLS if cell.get("outputs") or cell.get("execution_count")]
+    assert not left, "clear the outputs before it is committed"
+
+
+def test_it_calls_only_what_the_page_for_python_names():
+    named = set(re.findall(r"\b(?:xf|acc)\.\w+", PAGE)) | {"acc.report.page"}
+    words = set(re.findall(r"\w+", PAGE))
+    used, given = set(), set()
+    for node in ast.walk(ast.parse("\n".join(CODE))):
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith(("xf.", "acc.")):
+            used.add(ast.unparse(node))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("xf.", "acc.")):
+            given |= {keyword.arg for keyword in node.keywords}
+    assert used <= named and given <= words
+    assert {"xf.train_network", "xf.build", "acc.predict", "acc.report", "acc.package"} <= used
+
+
+def test_it_imports_nothing_beyond_the_core_and_the_kernel():
+    found = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).partition(".")[0]
+        for node in ast.walk(ast.parse("\n".join(CODE)))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+    assert found == {"IPython", "PIL", "math", "numpy", "pathlib", "xnorforge"}
+
+
+def test_links_of_the_notebook_lead_somewhere():
+    text = "".join("".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "markdown")
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+    assert len(links) >= 4 and all((NOTEBOOK.parent / link).exists() for link in links)
+
+
+def processor_time() -> float:
+    """Seconds of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.full
+def test_it_runs_from_nothing_within_its_time(tmp_path, monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    clean = {name: word for name, word in OUTER.items() if not name.startswith(("XNORFORGE", "JUPYTER"))}
+    for name in set(OUTER) - set(clean):
+        monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, NOWHERE)
+    place = tmp_path / "work"
+    place.mkdir()
+    shutil.copy2(NOTEBOOK, place)
+    notebook = nbformat.read(place / NOTEBOOK.name, as_version=4)
+    before = processor_time()
+    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(place)}})
+    client.execute()
+    minutes = (processor_time() - before) / 60
+    said = [
+        "".join(out.get("text", "") for out in cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    text = "".join(said)
+    print(f"{text}\n{minutes:.1f} minutes of processor time")
+    right, of = map(int, re.findall(r"(\d+) of (\d+) new drawings are right", text)[0])
+    assert of == 100 and right >= 60  # by chance 20
+    assert "PASS  folder-small on" in text
+    pictures = [out for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
+    assert sum("image/png" in out.data for out in pictures) == 2
+    assert (place / "out/folder-small-shapes/rtl-pynq-z2/package/package.json").exists()
+    assert not any((tmp_path / "home").rglob("xnorforge*")), "something was fetched into the home"
+    assert 0 < minutes <= MINUTES
