@@ -92,7 +92,10 @@ CASES = [
     ("xf_dsp_sum", {"FieldW": 16}, "FieldW must hold a chain's sum; got FieldW=16 of 17 bits"),
     ("xf_fifo", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
     ("xf_fifo", {"Kind": 3}, "Kind must be 1 or 2; got Kind=3"),
-    ("xf_fifo", {"Kind": 2, "InBlock": 4}, "or of Kind 2 the power of two below; got 4, 16"),
+    (
+        "xf_fifo", {"Kind": 2, "InBlock": 4},
+        "InBlock must be Depth, or of Kind 2 the power of two below; got 4, 16",
+    ),
     ("xf_fork", {"Outputs": 0}, "Width, Outputs must be at least 1; got 8, 0"),
     ("xf_frame_flags", {"Depth": 0}, "Beats, Depth must be at least 1; got 4, 0"),
     (
