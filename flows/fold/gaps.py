@@ -15,7 +15,7 @@ def with_gaps(ops: list[HwOp]) -> list[HwOp]:
     """The operators, with pauses where they cost nothing."""
     gives = {tensor: op for op in ops for tensor in op.results}
     takes = {tensor: op for op in ops for tensor in op.sources}
-    width, fork, window = (OPS[name] for name in ("Width", "Fork", "Window"))
+    width, fork = OPS["Width"], OPS["Fork"]
 
     def readers(op: HwOp) -> list[HwOp | None]:
         found = [takes.get(tensor) for tensor in op.results]
@@ -28,7 +28,7 @@ def with_gaps(ops: list[HwOp]) -> list[HwOp]:
         while isinstance(source, fork):
             source = gives.get(source.sources[0])
         cycles = op.in_stream().beats + op.out_stream().beats
-        units = readers(op) if isinstance(source, window) else [source]
+        units = readers(op) if source is not None and source.keeps_rows else [source]
         paused = all(unit is not None and unit.paced and unit.cycles() >= cycles for unit in units)
         op.set_nodeattr("gap", int(paused))
     return ops

@@ -135,8 +135,8 @@ class HwOp(CustomOp):
                     together, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
-        latency(), input_buffer(), capacity(), input_vectors(), places(), pooling(), paced   for FIFO sizing,
-                    pauses of width converters (flows/fold/gaps.py), the simulation's pauses and the report
+        latency(), input_buffer(), capacity(), input_vectors(), places(), pooling(), paced, keeps_rows   for
+                    FIFO sizing, pauses of width converters and of the simulation, the report
         matrix(), instead_of()   for layers that another operator can compute as well
         indices, answers()   where it stands last in a network and gives something else than scores
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -400,6 +400,11 @@ class HwOp(CustomOp):
     @property
     def only_for_speed(self) -> bool:
         """Whether this folding is taken only where all others of the operator are too slow."""
+        return False
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether rows of its input wait in a ring, so that a reader's pauses hold up nothing in front."""
         return False
 
     @property

@@ -53,7 +53,7 @@ class Bypassed(RandomNetwork):
     """Bits 6 x 6 x 4 to a slow convolution, a fast one with a FIFO around it, joined, pooled, to 4 scores."""
 
     def __init__(self):
-        self.rng, self.ops = np.random.default_rng(0), []
+        self.rng, self.others, self.ops = np.random.default_rng(0), np.random.default_rng(1), []
         self.shape, self.bits, self.signed, self.tensor, self.lanes = (6, 6, 4), 1, 0, "x", 2
         self.convolve(simd=2, pe=4)
         self.fifo(8)

@@ -227,9 +227,13 @@ class Window(HwOp):
         """Pixels that wait in front of whole windows; a ring of rows is no such buffer."""
         return waiting(self.steps()) if self.whole else None
 
+    @property
+    def keeps_rows(self) -> bool:
+        """Neither of whole windows nor where the windows are the stream itself."""
+        return not (self.whole or self.passes_through())
+
     def capacity(self) -> int:
-        ring_kept = not (self.whole or self.passes_through())
-        return 1 << self.address_bits() if ring_kept else super().capacity()
+        return 1 << self.address_bits() if self.keeps_rows else super().capacity()
 
     def _fifo(self) -> tuple[dict[str, float], int]:
         """What the memory of that buffer takes, and its kind: 1 LUT, 2 block RAM."""
