@@ -40,15 +40,11 @@ def run_limited(call: str, what: str, **arguments) -> None:
         errors="replace",
     ) as child:
         assert child.stderr is not None
-        for line in child.stderr:
-            if said:
-                sys.stderr.write(said)
-                sys.stderr.flush()
-            said = line
-            if said.endswith(f"{STEP}\n"):  # no error, and worth knowing now
-                sys.stderr.write(said)
-                sys.stderr.flush()
-                said = ""
+        for line in child.stderr:  # the last one is held back, as it may be an error's; a step is none
+            step = line.endswith(f"{STEP}\n")
+            sys.stderr.write(said + line if step else said)
+            sys.stderr.flush()
+            said = "" if step else line
     code = child.returncode
     if code == 0:
         sys.stderr.write(said)
