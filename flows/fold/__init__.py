@@ -119,7 +119,7 @@ def fold(
             aim,
             fixed,
             adders,
-            lambda ops: with_fifos(_of_family(ops, target), depths),
+            lambda ops: with_fifos(of_family(ops, target), depths),
         )
         _check_streams(ops)
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
@@ -153,7 +153,7 @@ def fold(
     return record
 
 
-def _of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
+def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
     """The operators with what the part's family asks of their memories."""
     rows = families.load(target.family).rom_rows
     for op in ops:
@@ -171,8 +171,9 @@ def _searched(
     adders: bool,
     finish: Callable[[list[HwOp]], list[HwOp]],
 ) -> list[HwOp]:
-    """The folding with the smallest share of the part, FIFOs included; one of other memory styles where that
-    one does not fit or leaves a router no room, or what an aim asks for.
+    """The folding with the smallest share of the part, FIFOs included; the longer search's, which also knows
+    other memory styles and several vectors at a time, where that one is so fast that a matrix became adders,
+    does not fit or leaves a router no room; or what an aim asks for.
     """
     if not aim.plain:
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
@@ -181,7 +182,9 @@ def _searched(
     except TooFast:
         ops = []
     taken, room = amounts_of(ops), target.capacity | {"lut": target.capacity["lut"] * ROUTABLE}
-    if not ops or any(taken[name] > room[name] for name in RESOURCES):
+    kinds = {bound.name: OPS[bound.op] for bound in bounds}
+    dense = any(type(op) is not kinds.get(op.name, type(op)) for op in ops)  # a matrix became adders
+    if not ops or dense or any(taken[name] > room[name] for name in RESOURCES):
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
     return ops
 

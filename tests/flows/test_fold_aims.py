@@ -123,6 +123,12 @@ def test_a_rate_is_an_interval_at_the_board_s_clock(net):
         interval_of("2e8", 100.0)
 
 
+def test_an_interval_that_makes_adders_of_a_matrix_is_searched_as_all_limits_are(net):
+    alone, limited = folded(net, interval=64), folded(net, interval=64, limits={"lut": "100%"})
+    assert any(one["op"] == "DaMvu" for one in alone["operators"])
+    assert alone["operators"] == limited["operators"]
+
+
 def test_the_most_frames_are_those_of_the_widest_folding_or_of_the_limit(net):
     free = folded(net, fps="max")
     assert free["interval_bound"] == 64  # conv0_window: a pixel of 8 x 8 per cycle
