@@ -13,6 +13,7 @@ beats from the streams themselves, and their ready is the enable.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
 from types import ModuleType
 
@@ -128,15 +129,10 @@ class Timing:
     ahead: int | None = None
     rounds: Rounds | None = None
 
+    @cached_property
     def table(self) -> np.ndarray:
         """The works, int64 (works, 9)."""
         return np.array([work.row() for work in self.works], np.int64)
-
-    def steps(self, beats: int) -> int:
-        """Steps of a frame of so many beats in."""
-        taken = sum(work.steps for work in self.works if 0 in work.takes)
-        period = self.buffer.period if self.buffer else taken
-        return beats // period * sum(work.steps for work in self.works)
 
     def memory(self, taken: int, given: int) -> int:
         """Frames of so many beats in and out before a step, on whose cycles its own can depend."""

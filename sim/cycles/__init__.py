@@ -27,7 +27,8 @@ class Work:
         busy: cycles in which its pipeline does a step.
         starved: cycles in which it could and waits for input.
         blocked: cycles in which it stands still for its readers.
-        fill: most beats in its buffer right after a transfer into it; None without a buffer.
+        fill: most beats in its buffer right after a transfer into it; None without a buffer, and where the
+            cycles of inner streams are not kept.
         waits: "input" or "readers", what it waits for at the end.
     """
 
@@ -59,7 +60,8 @@ class Course:
 
     Attributes:
         moved: {tensor: cycle of the transfer of every beat, int64 (beats,)} of the frames that were moved
-            beat by beat; fewer than all in a deadlock.
+            beat by beat; fewer than all in a deadlock; of streams whose cycles are kept.
+        stopped: whether beats are left that nothing can move any more.
         simulated: how many frames these are.
         frames: how many were given.
         repeats: those that were not moved, in order.
@@ -73,6 +75,7 @@ class Course:
     """
 
     moved: dict[str, np.ndarray]
+    stopped: bool
     simulated: int
     frames: int
     repeats: list[Repeat]
@@ -100,9 +103,7 @@ class Course:
         """{operator: what it waits for, "input" or "readers"} where beats are left that nothing can move any
         more; empty where every beat of every stream came.
         """
-        if all(len(cycles) == self.simulated * self.beats[tensor] for tensor, cycles in self.moved.items()):
-            return {}
-        return {name: work.waits for name, work in self.operators.items()}
+        return {name: work.waits for name, work in self.operators.items()} if self.stopped else {}
 
     @property
     def ring(self) -> list[str]:
@@ -186,7 +187,9 @@ class CycleModel:
         op, given = self.ops[index], min(stream.beats for stream in self.ops[index].out_streams())
         return 1 + self.timings[index].memory(op.in_stream().beats, given)
 
-    def run(self, frames: int, stall=0.0, seed: int = 0, lane: int = 0, pace: int = 0) -> Course:
+    def run(
+        self, frames: int, stall=0.0, seed: int = 0, lane: int = 0, pace: int = 0, inner: bool = True
+    ) -> Course:
         """Send frames back to back through the operators.
 
         Args:
@@ -196,35 +199,31 @@ class CycleModel:
             lane: on which lane of a bench the operators stand; its pauses are its own.
             pace: cycles per frame at which sources that do not pause offer their beats evenly; 0 as soon as
                 they can.
+            inner: keep the cycles of the streams between operators, and how full buffers were, too; without,
+                a run of many beats takes half as long.
         """
         pauses = Pauses.of(stall)
-        tables = Tables(self, frames, pace, watched=not pauses.any)
+        tables = Tables(self, frames, pace, not pauses.any, inner)
         tables.pauses(pauses, seed, lane)
         if pauses.any:
             tables.send(frames)
             return self._course(tables, frames, [], tables.spent())
-        # Where so many frames as matter came after the ones before them by the same periods, so do the next.
         repeats: list[Repeat] = []
-        last: tuple[np.ndarray, np.ndarray] | None = None
-        sent, alike, left = 0, 0, frames
+        sent, left = 0, frames
         before, skipped = tables.spent(), np.zeros((len(self.ops), 3), np.int64)
         while left:
-            before, sent = tables.spent(), sent + 1
+            before, sent, left = tables.spent(), sent + 1, left - 1
             tables.send(sent)
-            first = sent == 1 or (repeats and sent == repeats[-1].after + 1)
-            now = None if first else tables.periods(sent)
-            same = now and last and all(map(np.array_equal, now, last))
-            last, alike = now, 0 if now is None else alike + 1 if same else 1
-            left -= 1
-            if now is None or alike < self.memory or not left:
+            periods = tables.periods(sent)
+            if sent == 1 or periods is None or not left:
                 continue
-            many = tables.repeats(*now)
+            many = tables.repeats(*periods)
             many = left if many == UNLIMITED else min(many, left - 1)  # buffers are fullest at the end
             if many:
                 skipped = skipped + many * (tables.spent() - before)
-                tables.skip(sent, many, *now)
-                repeats.append(Repeat(sent, many, dict(zip(self.streams, now[0].tolist()))))
-                last, alike, left = None, 0, left - many
+                tables.skip(sent, many, *periods)
+                repeats.append(Repeat(sent, many, dict(zip(self.streams, periods[0].tolist()))))
+                left -= many
         return self._course(tables, sent, repeats, before, skipped)
 
     def _course(self, tables: Tables, sent: int, repeats: list[Repeat], before, skipped=0) -> Course:
@@ -243,4 +242,5 @@ class CycleModel:
         beats = {tensor: stream.beats for tensor, stream in self.streams.items()}
         first = (self.sources[0], self.sinks[0])
         waiting, frames = tables.waited_for(), sent + sum(repeat.frames for repeat in repeats)
-        return Course(tables.taken(), sent, frames, repeats, beats, *first, operators, waiting, last)
+        moved, stopped = tables.taken(), tables.stopped(sent)
+        return Course(moved, stopped, sent, frames, repeats, beats, *first, operators, waiting, last)

@@ -26,17 +26,17 @@ from xnorforge.sim.verilate import cache_dir
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
 
 # Columns of a stream.
-(OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, OFFERS, OFFERS_MASK, FRAME_BEATS, PAUSES,
- CHANCE, SLOT, STOP_CYCLES, EVERY, PHASE, START, STREAM_COLUMNS) = range(19)  # fmt: skip
+(OFFERED, TAKEN, OFFER, TAKE, WRITER, READER, LOG, LOGGED, FRAME_BEATS, PAUSES, CHANCE, SLOT, STOP_CYCLES,
+ EVERY, PHASE, START, OPEN_UNTIL, NEXT_STOP, STREAM_COLUMNS) = range(19)  # fmt: skip
 # Columns of a node that do not change; a source and a sink have those from BEATS on.
 (KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
- GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, ENDS,
- ENDS_MASK, FRAME_STEPS, SHUTS, LETS, BEATS, PACE, FRAME, LET_BY, LET_FREES, AHEAD, PLACES, ROUND,
- TURNS, NODE_COLUMNS) = range(36)  # fmt: skip
+ GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, SEEN_AT,
+ SHUTS, LETS, BEATS, PACE, FRAME, LET_BY, LET_FREES, AHEAD, PLACES, ROUND, TURNS,
+ NODE_COLUMNS) = range(34)  # fmt: skip
 # Columns of a node that change.
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
- FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, STARVED, WAITS, STEPPED, UNSURE, FORCED,
- NEEDED, EARLY_STEPS, EARLY_WRITES, TURN, TURN_OUT, LEFT, LEFT_OUT, STATE_COLUMNS) = range(30)  # fmt: skip
+ FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, WAITS, UNSURE, FORCED, NEEDED, EARLY_STEPS,
+ EARLY_WRITES, TURN, TURN_OUT, LEFT, LEFT_OUT, STATE_COLUMNS) = range(28)  # fmt: skip
 PIPELINE, SOURCE, SINK, ROUNDS = range(4)
 SPARE, RESULT, GIVEN, BEHIND = map(int, (Stop.SPARE, Stop.RESULT, Stop.GIVEN, Stop.BEHIND))
 # What a node waits for, where it waits.
@@ -44,8 +44,9 @@ NOTHING, INPUT, READERS = range(3)
 # Columns of a work, as `xnorforge.hw.ops._timing.Work.row` gives them.
 TAKES, SEES, EARLY, NEEDS, STEPS, MOVES, GIVES, FREES, SHUT = range(9)
 
-UNCOUNTED: dict[str, Any] = {"_nrt": False}
-INLINE: dict[str, Any] = {"_nrt": False, "forceinline": True}
+UNCOUNTED: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
+INLINE: dict[str, Any] = UNCOUNTED | {"forceinline": True}
+FOREVER = 2**62
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -68,16 +69,24 @@ def _wake(node, queue, waiting, ends):
 
 @njit(cache=True, **INLINE)
 def _open(stream, cycle, streams):
-    """The first cycle from this one on in which a stream does not pause, as stream.cpp has it."""
-    while streams[stream, PAUSES]:
-        to_stop = (cycle + streams[stream, PHASE]) % streams[stream, EVERY]
-        if to_stop + streams[stream, STOP_CYCLES] >= streams[stream, EVERY]:
-            cycle += streams[stream, EVERY] - to_stop
-            continue
-        slot = cycle // streams[stream, SLOT]
+    """The first cycle from this one on in which a stream does not pause, as stream.cpp has it; asked for
+    cycles in their order.
+    """
+    while streams[stream, PAUSES] and cycle >= streams[stream, OPEN_UNTIL]:
+        if cycle >= streams[stream, NEXT_STOP]:
+            every, stop = streams[stream, EVERY], streams[stream, STOP_CYCLES]
+            at = (cycle + streams[stream, PHASE]) % every
+            if at + stop >= every:
+                cycle += every - at
+                continue
+            streams[stream, NEXT_STOP] = cycle - at + every - stop if stop else FOREVER
+        each = streams[stream, SLOT]
+        slot = cycle // each if each > 1 else cycle  # a division takes as long as all the rest
+        until = (slot + 1) * each
         if _drawn(streams[stream, START], slot) >= streams[stream, CHANCE]:
+            streams[stream, OPEN_UNTIL] = min(until, streams[stream, NEXT_STOP])
             break
-        cycle = (slot + 1) * streams[stream, SLOT]
+        cycle = until
     return cycle
 
 
@@ -128,60 +137,6 @@ def _write(n, nodes, states, streams, links, memory, log):
 
 
 @njit(cache=True, **INLINE)
-def _offer(stream, cycle, begins, nodes, states, streams, links, memory, log, queue, waiting, ends):
-    """A beat is offered as soon as the stream does not pause, and seen from `begins` on; taken at once where
-    the reader's steps are not needed for that.
-    """
-    log[streams[stream, OFFERS] + (streams[stream, OFFERED] & streams[stream, OFFERS_MASK])] = cycle
-    streams[stream, OFFER] = max(_open(stream, cycle, streams), begins)
-    streams[stream, OFFERED] += 1
-    reader = streams[stream, READER]
-    if nodes[reader, KIND] == SINK:
-        _note(stream, streams[stream, OFFER], streams, log)
-    elif nodes[reader, PERIOD]:
-        written = _write(reader, nodes, states, streams, links, memory, log)
-        enough = states[reader, WAITS] == INPUT and states[reader, WRITTEN] >= states[reader, NEEDED]
-        if written and enough:
-            _wake(reader, queue, waiting, ends)
-    else:
-        _wake(reader, queue, waiting, ends)
-
-
-@njit(cache=True, **INLINE)
-def _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
-    """Beats that the pipeline made: offer the next one, or see when it was taken; whether anything."""
-    if states[n, UNRESOLVED] == states[n, MADE]:
-        return False
-    first, last, taken = nodes[n, OUTS], nodes[n, OUTS] + nodes[n, OUT_COUNT], np.int64(-2)
-    for k in range(first, last):
-        stream = links[k]
-        if streams[stream, OFFERED] != streams[stream, TAKEN]:
-            return False
-        if streams[stream, TAKEN]:
-            taken = max(taken, streams[stream, TAKE])
-    place = nodes[n, GIVEN_AT] + 2 * (states[n, UNRESOLVED] & nodes[n, GIVEN_MASK])
-    cycle = memory[place] + states[n, STOOD_OUT]
-    stood = 0
-    if not states[n, IS_OFFERED]:
-        alone = nodes[n, STOP] == RESULT or nodes[n, STOP] == BEHIND
-        if alone:
-            stood = max(0, taken + (2 if nodes[n, STOP] == RESULT else 1) - cycle)
-            cycle += stood
-        for k in range(first, last):
-            _offer(links[k], cycle, 0, nodes, states, streams, links, memory, log, queue, waiting, ends)
-        if not alone:
-            states[n, IS_OFFERED] = 1
-            return True
-    else:
-        stood = taken - cycle + (1 if nodes[n, STOP] == GIVEN else 0)
-        states[n, IS_OFFERED] = 0
-    memory[place + 1] = stood
-    states[n, STOOD_OUT] += stood
-    states[n, UNRESOLVED] += 1
-    return True
-
-
-@njit(cache=True, **INLINE)
 def _stand(n, nodes, states, memory, least, after):
     """The first move from `least` on whose cycle is `after` or later, or -1 where it is not known yet; what
     stops the pipeline at or before it is then part of the clock of the steps.
@@ -222,6 +177,66 @@ def _free(n, nodes, states, w, works, memory, log, queue, waiting, ends):
 
 
 @njit(cache=True, **INLINE)
+def _row(n, move, left, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+    """Of `left` steps, each a move that gives a beat, from `move` on, as many as one after the other give
+    beats that are taken at once, 0 where it is fewer than two; all that comes of them is done.
+    """
+    stream, made = links[nodes[n, OUTS]], states[n, MADE]
+    if states[n, APPLIED] != made or nodes[n, OUT_COUNT] != 1 or streams[stream, PAUSES]:
+        return np.int64(0)
+    first = move + nodes[n, LATENCY] + states[n, STOOD_OUT]
+    if nodes[n, STOP] == RESULT or nodes[n, STOP] == GIVEN or streams[stream, TAKE] >= first:
+        return np.int64(0)
+    reader, many = streams[stream, READER], left
+    w = nodes[reader, WORKS] + states[reader, WORK]
+    if nodes[reader, PERIOD]:
+        many = min(many, states[reader, ALLOWED] - states[reader, WRITTEN])
+        if many < 2 or first < states[reader, ALLOWED_FROM] or nodes[reader, SHUTS]:
+            return np.int64(0)
+        early = first - states[reader, ALLOWED_FROM]
+        states[reader, EARLY_WRITES] = min(states[reader, EARLY_WRITES], early)
+        for k in range(many):
+            place = nodes[reader, HELD_AT] + ((states[reader, WRITTEN] + k) & nodes[reader, HELD_MASK])
+            memory[place] = first + k
+        states[reader, WRITTEN] += many
+        if states[reader, WAITS] == INPUT and states[reader, WRITTEN] >= states[reader, NEEDED]:
+            _wake(reader, queue, waiting, ends)
+    elif nodes[reader, KIND] != SINK:
+        many = min(many, works[w, STEPS] - states[reader, STEP])
+        waits = states[reader, WAITS] == INPUT and nodes[reader, IN_COUNT] == 1
+        if many < 2 or not waits or works[w, GIVES] or works[w, EARLY] or works[w, MOVES] > 1:
+            return np.int64(0)
+        late = states[reader, MOVE] + states[reader, STOOD] >= first
+        if late or states[reader, APPLIED] != states[reader, MADE]:
+            return np.int64(0)
+        states[reader, BUSY] += many
+        states[reader, MOVE] = first + many - 1 - states[reader, STOOD]
+        states[reader, STEP] += many
+        if states[reader, STEP] == works[w, STEPS]:
+            _next_work(reader, nodes, states)
+            if not works[nodes[reader, WORKS] + states[reader, WORK], TAKES]:
+                _wake(reader, queue, waiting, ends)
+    last = first + many - 1
+    for k in range(min(many, streams[stream, LOGGED] - streams[stream, TAKEN])):
+        log[streams[stream, LOG] + streams[stream, TAKEN] + k] = first + k
+    streams[stream, OFFERED] += many
+    streams[stream, TAKEN] += many
+    streams[stream, OFFER] = streams[stream, TAKE] = last
+    states[n, MADE] = states[n, UNRESOLVED] = states[n, APPLIED] = made + many
+    return many
+
+
+@njit(cache=True, **INLINE)
+def _next_work(n, nodes, states):
+    """All steps of a work are done."""
+    states[n, STEP] = 0
+    states[n, WORK] += 1
+    if states[n, WORK] == nodes[n, WORK_COUNT]:
+        states[n, WORK] = 0
+        states[n, PERIODS] += 1
+
+
+@njit(cache=True, **INLINE)
 def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     """The next step of the pipeline; whether there was one."""
     w = nodes[n, WORKS] + states[n, WORK]
@@ -256,34 +271,106 @@ def _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, 
                 if (works[w, TAKES] >> k) & 1:
                     cycle = move + states[n, STOOD]
                     _take(links[nodes[n, INS] + k], cycle, streams, log, queue, waiting, ends)
-            states[n, STARVED] += move - states[n, MOVE] - 1
-            states[n, BUSY] += works[w, MOVES]
-            states[n, MOVE] = move + works[w, MOVES] - 1
-            if works[w, GIVES]:
+            left, many = works[w, STEPS] - states[n, STEP], np.int64(0)
+            if left > 1 and works[w, GIVES] and works[w, MOVES] == 1 and not works[w, TAKES]:
+                many = _row(
+                    n, move, left, nodes, states, works, streams, links, memory, log, queue, waiting, ends
+                )
+            states[n, BUSY] += many or works[w, MOVES]
+            states[n, MOVE] = move + (many or works[w, MOVES]) - 1
+            if many:
+                states[n, STEP] += many - 1
+            elif works[w, GIVES]:
                 place = nodes[n, GIVEN_AT] + 2 * (states[n, MADE] & nodes[n, GIVEN_MASK])
                 memory[place] = states[n, MOVE] + nodes[n, LATENCY]
                 states[n, MADE] += 1
-            states[n, ENDING] = 1
+            states[n, ENDING] = works[w, MOVES] > 1
     # The cycle of the last move of the step is known when all that stops it before is.
-    if (
-        states[n, ENDING]
-        and works[w, MOVES] > 1
-        and _stand(n, nodes, states, memory, states[n, MOVE], -1) < 0
-    ):
-        states[n, WAITS] = READERS
-        return False
-    states[n, ENDING] = 0
-    log[nodes[n, ENDS] + (states[n, STEPPED] & nodes[n, ENDS_MASK])] = states[n, MOVE] + states[n, STOOD]
-    states[n, STEPPED] += 1
+    if states[n, ENDING]:
+        if _stand(n, nodes, states, memory, states[n, MOVE], -1) < 0:
+            states[n, WAITS] = READERS
+            return False
+        states[n, ENDING] = 0
     states[n, STEP] += 1
     if states[n, STEP] == works[w, STEPS]:
         _free(n, nodes, states, w, works, memory, log, queue, waiting, ends)
-        states[n, STEP] = 0
-        states[n, WORK] += 1
-        if states[n, WORK] == nodes[n, WORK_COUNT]:
-            states[n, WORK] = 0
-            states[n, PERIODS] += 1
+        _next_work(n, nodes, states)
     return True
+
+
+@njit(cache=True, **INLINE)
+def _offer(stream, cycle, begins, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+    """A beat is offered as soon as the stream does not pause, and seen from `begins` on; taken at once where
+    the reader has room for it, or does nothing but wait for it.
+    """
+    streams[stream, OFFER] = max(_open(stream, cycle, streams), begins)
+    streams[stream, OFFERED] += 1
+    reader = streams[stream, READER]
+    if nodes[reader, KIND] == SINK:
+        _note(stream, streams[stream, OFFER], streams, log)
+    elif nodes[reader, PERIOD]:
+        written = _write(reader, nodes, states, streams, links, memory, log)
+        enough = states[reader, WAITS] == INPUT and states[reader, WRITTEN] >= states[reader, NEEDED]
+        if written and enough:
+            _wake(reader, queue, waiting, ends)
+    else:
+        if nodes[reader, IN_COUNT] == 1 and states[reader, WAITS] == INPUT:
+            made, w = states[reader, MADE], nodes[reader, WORKS]
+            stepped = _step(reader, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
+            again = works[w + states[reader, WORK], TAKES]  # else a step follows that waits for nothing
+            if stepped and again and states[reader, MADE] == made:
+                return
+        _wake(reader, queue, waiting, ends)
+
+
+@njit(cache=True, **INLINE)
+def _give(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
+    """Beats that the pipeline made: offer the next one, see when it was taken, and so on."""
+    first, last = nodes[n, OUTS], nodes[n, OUTS] + nodes[n, OUT_COUNT]
+    alone = nodes[n, STOP] == RESULT or nodes[n, STOP] == BEHIND
+    while states[n, UNRESOLVED] != states[n, MADE]:
+        taken = np.int64(-2)
+        for k in range(first, last):
+            stream = links[k]
+            if streams[stream, OFFERED] != streams[stream, TAKEN]:
+                return
+            if streams[stream, TAKEN]:
+                taken = max(taken, streams[stream, TAKE])
+        place = nodes[n, GIVEN_AT] + 2 * (states[n, UNRESOLVED] & nodes[n, GIVEN_MASK])
+        cycle = memory[place] + states[n, STOOD_OUT]
+        stood = 0
+        if not states[n, IS_OFFERED]:
+            if alone:
+                stood = max(0, taken + (2 if nodes[n, STOP] == RESULT else 1) - cycle)
+                cycle += stood
+            for k in range(first, last):
+                _offer(
+                    links[k],
+                    cycle,
+                    0,
+                    nodes,
+                    states,
+                    works,
+                    streams,
+                    links,
+                    memory,
+                    log,
+                    queue,
+                    waiting,
+                    ends,
+                )
+            if not alone:
+                states[n, IS_OFFERED] = 1
+                continue
+        else:
+            stood = taken - cycle + (1 if nodes[n, STOP] == GIVEN else 0)
+            states[n, IS_OFFERED] = 0
+        if stood or states[n, APPLIED] != states[n, UNRESOLVED]:
+            memory[place + 1] = stood
+            states[n, STOOD_OUT] += stood
+        else:
+            states[n, APPLIED] += 1
+        states[n, UNRESOLVED] += 1
 
 
 @njit(cache=True, **INLINE)
@@ -291,8 +378,7 @@ def _pipeline(n, nodes, states, works, streams, links, memory, log, queue, waiti
     while True:
         if nodes[n, PERIOD] and _write(n, nodes, states, streams, links, memory, log):
             _wake(streams[links[nodes[n, INS]], WRITER], queue, waiting, ends)
-        while _give(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
-            pass
+        _give(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
         states[n, WAITS] = NOTHING
         if not _step(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
             break
@@ -325,7 +411,7 @@ def _stand_in_rounds(n, stood, turn, left, nodes, states, memory, least, after):
 
 
 @njit(cache=True, **INLINE)
-def _rounds(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+def _rounds(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     """A front that goes round: a beat takes the next place as soon as the one before it left that, and is
     passed on `LATENCY` moves later. Two clocks, as the one of those passed on may be ahead or behind.
     """
@@ -339,7 +425,7 @@ def _rounds(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
             if move >= 0:
                 cycle = move + states[n, STOOD_OUT]
                 states[n, UNRESOLVED] += 1
-                _offer(out, cycle, 0, nodes, states, streams, links, memory, log, queue, waiting, ends)
+                _offer(out, cycle, 0, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
                 moved = True
         if streams[into, OFFERED] != streams[into, TAKEN]:
             made, least = states[n, MADE], states[n, MOVE] + 1
@@ -352,17 +438,12 @@ def _rounds(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
                 memory[at + (made & mask)] = states[n, MOVE] = move
                 states[n, MADE] = made + 1
                 states[n, BUSY] = (made + 1) * nodes[n, ROUND] // nodes[n, PLACES]
-                states[n, STARVED] = move + nodes[n, ROUND] - states[n, BUSY]
-                # Frames are alike where their beats meet the same rows.
-                for number in (cycle, cycle - move % nodes[n, ROUND]):
-                    log[nodes[n, ENDS] + (states[n, STEPPED] & nodes[n, ENDS_MASK])] = number
-                    states[n, STEPPED] += 1
                 _take(into, cycle, streams, log, queue, waiting, ends)
                 moved = True
 
 
 @njit(cache=True, **INLINE)
-def _source(n, nodes, states, streams, links, memory, log, queue, waiting, ends):
+def _source(n, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
     """Offers a beat as soon as it can, which is seen when the frame may begin. Whether there was one that
     could.
     """
@@ -378,7 +459,7 @@ def _source(n, nodes, states, streams, links, memory, log, queue, waiting, ends)
     cycle = streams[stream, TAKE] + 1 if streams[stream, TAKEN] else np.int64(0)
     if nodes[n, PACE]:
         cycle = max(cycle, streams[stream, TAKEN] * nodes[n, PACE] // nodes[n, FRAME])
-    _offer(stream, cycle, begins, nodes, states, streams, links, memory, log, queue, waiting, ends)
+    _offer(stream, cycle, begins, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
     return True
 
 
@@ -420,63 +501,125 @@ def move_beats(nodes, states, works, streams, links, memory, log, queue, waiting
     while ends[0] != ends[1] or _force(nodes, states, queue, waiting, ends):
         k = queue[ends[0]]
         ends[0] = ends[0] + 1 if ends[0] + 1 < len(queue) else 0
-        waiting[k] = False
         if nodes[k, KIND] == PIPELINE:
             _pipeline(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
         elif nodes[k, KIND] == ROUNDS:
-            _rounds(k, nodes, states, streams, links, memory, log, queue, waiting, ends)
+            _rounds(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
         elif nodes[k, KIND] == SOURCE:
-            while _source(k, nodes, states, streams, links, memory, log, queue, waiting, ends):
+            while _source(k, nodes, states, works, streams, links, memory, log, queue, waiting, ends):
                 pass
+        waiting[k] = False  # it has seen all that happened meanwhile
+
+
+@njit(cache=True, nogil=True, **UNCOUNTED)
+def most_held(written, cycles, freed):
+    """Most beats in a buffer right after one of these cycles, in which beats are written, int64 (beats,);
+    after each of `cycles`, `freed` of them have left it, both int64 (any,).
+    """
+    most, k = 0, 0
+    for beat in range(len(written)):
+        while k < len(cycles) and cycles[k] <= written[beat]:
+            k += 1
+        most = max(most, beat + 1 - (freed[k - 1] if k else 0))
+    return most
 
 
 @njit(cache=True, **INLINE)
-def _later(log, at, mask, start, numbers):
-    """By how much all of the numbers after `numbers` from `start` on are more than those, or -1."""
-    later = log[at + ((start + numbers) & mask)] - log[at + (start & mask)]
-    for k in range(start, start + numbers):
-        if log[at + ((k + numbers) & mask)] - log[at + (k & mask)] != later:
-            return np.int64(-1)
+def _later(seen, at, mark, cycle, later):
+    """Keep a cycle, and what has to be as before for it to count. By how much it is later than the one kept
+    before; -2 where that is not `later`, unless this is -1.
+    """
+    found = cycle - seen[at, 1] if seen[at, 0] == mark and later != -2 else np.int64(-2)
+    seen[at, 0], seen[at, 1] = mark, cycle
+    return found if later == -1 or found == later else np.int64(-2)
+
+
+@njit(cache=True, **INLINE)
+def _pipeline_later(n, nodes, states, memory, seen):
+    """`_later` of all that the next steps of a pipeline depend on."""
+    at, move, written = nodes[n, SEEN_AT], states[n, MOVE], states[n, WRITTEN]
+    freed, stops = states[n, FREED_MADE] - states[n, FREED_READ], states[n, MADE] - states[n, APPLIED]
+    cycle = move + states[n, STOOD]
+    later = _later(seen, at, freed, cycle, np.int64(-1))
+    later = _later(seen, at + 1, stops, cycle, later)
+    at += 2
+    if nodes[n, PERIOD]:
+        allowed = states[n, ALLOWED] - written if states[n, ALLOWED] else np.int64(-1)
+        later = _later(seen, at, allowed, states[n, ALLOWED_FROM], later)
+        at += 1
+    for k in range(states[n, FREED_READ], states[n, FREED_MADE]):
+        place = nodes[n, FREED_AT] + 2 * (k & nodes[n, FREED_MASK])
+        room = memory[place] - written if memory[place] else np.int64(-1)
+        later = _later(seen, at, room, memory[place + 1], later)
+        at += 1
+    for k in range(states[n, APPLIED], states[n, MADE]):
+        place = nodes[n, GIVEN_AT] + 2 * (k & nodes[n, GIVEN_MASK])
+        later = _later(seen, at, memory[place] - move, cycle + memory[place + 1], later)
+        at += 1
+    return later
+
+
+@njit(cache=True, **INLINE)
+def _rounds_later(n, nodes, states, memory, seen):
+    """`_later` of all that the next beats of a front that goes round depend on."""
+    at, move, made, reader = nodes[n, SEEN_AT], states[n, MOVE], states[n, MADE], nodes[n, LET_BY]
+    turn, out = move // nodes[n, ROUND], move + states[n, STOOD_OUT]
+    first = max(np.int64(0), min(states[n, LEFT], states[n, LEFT_OUT], made - nodes[n, PLACES]))
+    later = _later(seen, at, move % nodes[n, ROUND], move + states[n, STOOD], np.int64(-1))
+    later = _later(seen, at + 1, states[n, TURN] - turn, out, later)
+    later = _later(seen, at + 2, states[n, TURN_OUT] - turn, out, later)
+    later = _later(seen, at + 3, made - states[n, LEFT], out, later)
+    later = _later(seen, at + 4, made - states[n, LEFT_OUT], out, later)
+    at += 5
+    for k in range(first, made):
+        taken = memory[nodes[n, HELD_AT] + (k & nodes[n, HELD_MASK])]
+        place = nodes[reader, FREED_AT] + 2 * ((k - 1) & nodes[reader, FREED_MASK])
+        later = _later(seen, at, taken - move, memory[place + 1] if k else np.int64(0), later)
+        at += 1
     return later
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)
-def periods(nodes, states, streams, log, frames, of_streams, of_nodes):
-    """By how many cycles the last frame came later than the one before, each part of the network by itself.
+def periods(nodes, states, streams, memory, log, frames, seen, of_streams, of_nodes):
+    """By how many cycles all that the next frame depends on comes later than in the last call, each part of
+    the network by itself, after a number of frames have passed it.
 
     Args:
-        nodes, states, streams, log: of `move_beats`.
-        frames: how many have been sent, 2 or more.
-        of_streams: int64 (streams,), overwritten: by so many all offers and transfers came later; -1 where it
-            is not one number, or something is still missing.
-        of_nodes: int64 (nodes,), overwritten: the same of the ends of steps, 0 of a node without any.
+        nodes, states, streams, memory, log: of `move_beats`.
+        frames: that were moved, 1 or more.
+        seen: int64 (any, 2), zeros, overwritten with what the next call compares with.
+        of_streams: int64 (streams,), overwritten: the last transfer came by so many later; -1 where something
+            is still missing.
+        of_nodes: int64 (nodes,), overwritten: all that is in a node, negative where it is not one number, 0
+            of a node that remembers nothing.
     """
     for k in range(len(streams)):
-        beats, start = streams[k, FRAME_BEATS], (frames - 2) * streams[k, FRAME_BEATS]
-        of_streams[k] = -1
-        if streams[k, TAKEN] == frames * beats and streams[k, OFFERED] == frames * beats:
-            later = _later(log, streams[k, LOG], np.int64(-1), start, beats)
-            if _later(log, streams[k, OFFERS], streams[k, OFFERS_MASK], start, beats) == later:
-                of_streams[k] = later
+        passed = streams[k, TAKEN] == frames * streams[k, FRAME_BEATS]
+        of_streams[k] = streams[k, TAKE] - seen[k, 1] if passed else -1
+        seen[k, 1] = streams[k, TAKE]
     for n in range(len(nodes)):
-        steps = nodes[n, FRAME_STEPS]
         of_nodes[n] = 0
-        if steps:
-            complete = states[n, STEPPED] == frames * steps
-            start = (frames - 2) * steps
-            of_nodes[n] = _later(log, nodes[n, ENDS], nodes[n, ENDS_MASK], start, steps) if complete else -1
+        if nodes[n, KIND] == PIPELINE:
+            of_nodes[n] = _pipeline_later(n, nodes, states, memory, seen)
+        elif nodes[n, KIND] == ROUNDS:
+            of_nodes[n] = _rounds_later(n, nodes, states, memory, seen)
+        elif nodes[n, AHEAD]:
+            of_nodes[n] = -1
+            for k in range(nodes[n, AHEAD]):
+                freed, known = (frames - k) * nodes[n, LET_FREES] - 1, frames > k
+                cycle = log[nodes[nodes[n, LET_BY], FREED_LOG] + 2 * freed + 1] if known else np.int64(0)
+                of_nodes[n] = _later(seen, nodes[n, SEEN_AT] + k, np.int64(known), cycle, of_nodes[n])
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)
-def postpone(nodes, states, streams, links, memory, of_streams, of_nodes):
+def postpone(nodes, states, streams, memory, of_streams, of_nodes):
     """Everything that the next beats depend on comes so many cycles later.
 
     Args:
-        nodes, states, streams, links, memory: of `move_beats`, between two frames; overwritten.
+        nodes, states, streams, memory: of `move_beats`, between two frames; overwritten.
         of_streams, of_nodes: int64 (streams,), (nodes,), by how many cycles.
     """
     for k in range(len(streams)):
-        streams[k, OFFER] += of_streams[k]
         streams[k, TAKE] += of_streams[k]
     for n in range(len(nodes)):
         if nodes[n, KIND] != PIPELINE and nodes[n, KIND] != ROUNDS:
@@ -485,7 +628,5 @@ def postpone(nodes, states, streams, links, memory, of_streams, of_nodes):
         states[n, STOOD_OUT] += of_nodes[n]
         if nodes[n, PERIOD]:
             states[n, ALLOWED_FROM] += of_nodes[n]
-            for at in range(nodes[n, HELD_AT], nodes[n, HELD_AT] + nodes[n, HELD_MASK] + 1):
-                memory[at] += of_streams[links[nodes[n, INS]]]
             for entry in range(nodes[n, FREED_MASK] + 1):
                 memory[nodes[n, FREED_AT] + 2 * entry + 1] += of_nodes[n]

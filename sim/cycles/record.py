@@ -36,9 +36,10 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         model = CycleModel(ops)
     except UserError as error:
         return {"why_not": str(error)}, [], {"traceEvents": [], "otherData": {"why_not": str(error)}}
-    checks, courses = [], []
+    checks: list[dict] = []
+    courses: list[Course] = []
     for name, (run, stall) in runs.items():
-        course = model.run(len(run.outputs[0]), stall, seed)
+        course = model.run(len(run.outputs[0]), stall, seed, inner=not courses)
         checks.append(same_beats(f"{name} = cycle model", course, model, run))
         courses.append(course)
     course = courses[0]
@@ -56,7 +57,7 @@ def deadlock_ring(ops: list[HwOp], frames: int) -> str:
     has no row.
     """
     try:
-        names = CycleModel(ops).run(frames).ring
+        names = CycleModel(ops).run(frames, inner=False).ring
     except UserError:
         return ""
     if not names:
@@ -117,7 +118,7 @@ def least_depths(model: CycleModel) -> dict[str, int]:
     follow each other at full rate; one after the other, the deepest first, each the least that the ones
     before it allow.
     """
-    base = model.run(SIZING_FRAMES)
+    base = model.run(SIZING_FRAMES)  # with how full they are
     fifos = {
         index: op.get_nodeattr("depth")
         for index, op in enumerate(model.ops)
@@ -146,7 +147,7 @@ def _with_depth(model: CycleModel, index: int, depth: int) -> CycleModel:
 
 def _in_time(model: CycleModel, base: Course) -> bool:
     """Whether all beats leave as early as they do."""
-    course = model.run(SIZING_FRAMES)
-    if course.deadlock:
+    course = model.run(SIZING_FRAMES, inner=False)
+    if course.stopped:
         return False
     return all((course.transfers(tensor) <= base.transfers(tensor)).all() for tensor in model.sinks)

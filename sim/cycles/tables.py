@@ -55,11 +55,12 @@ class Tables:
         model: what runs.
         frames: how many in all.
         pace: cycles per frame at which sources offer their beats, 0: as soon as they can.
-        watched: keep what `kernel.periods` compares.
+        watched: not all frames may have to be moved.
+        inner: keep the cycles of all streams, and what left buffers; else only of streams at the ends.
     """
 
-    def __init__(self, model: Graph, frames: int, pace: int, watched: bool):
-        self.model, self.watched = model, watched
+    def __init__(self, model: Graph, frames: int, pace: int, watched: bool, inner: bool):
+        self.model, self.inner = model, inner
         self.kept = min(frames, KEPT) if watched else frames
         fronts = [k for k, timing in enumerate(model.timings) if timing.front]
         ends = len(model.ops) + len(model.sources)
@@ -75,20 +76,20 @@ class Tables:
         self.memory = self.logged = 0
         self.links: list[int] = []
         self.works: list[np.ndarray] = []
-        for row, of_frame in zip(self.streams, beats):
-            row[kernel.LOGGED] = self.kept * of_frame
-            row[kernel.LOG] = self._log(self.kept * of_frame)
+        at_ends = {self.number[tensor] for tensor in (*model.sources, *model.sinks)}
+        for k, (row, of_frame) in enumerate(zip(self.streams, beats)):
+            row[kernel.LOGGED] = self.kept * of_frame if inner or k in at_ends else 0
+            row[kernel.LOG] = self._log(int(row[kernel.LOGGED]))
             row[kernel.FRAME_BEATS] = of_frame
-            row[[kernel.OFFERS, kernel.OFFERS_MASK]] = self._two_frames(of_frame)
         behind = iter(range(len(self.number), len(beats)))  # the streams behind fronts
         for node, (op, timing) in enumerate(zip(model.ops, model.timings)):
             into, out = self._numbers(op.sources), self._numbers(op.results)
             if timing.front:
-                inner = [next(behind)]
-                self._pipeline(self.fronts[node], op, timing.front, into, inner)
+                between = [next(behind)]
+                self._pipeline(self.fronts[node], op, timing.front, into, between)
                 if timing.front.rounds:
                     self._round(self.fronts[node], node, timing.front.rounds)
-                into = inner
+                into = between
             self._pipeline(node, op, timing, into, out)
         for node, tensor in enumerate(model.sources, len(model.ops)):
             self._link(node, [], self._numbers([tensor]))
@@ -106,6 +107,11 @@ class Tables:
         queue, waiting = np.zeros(count + 1, np.int64), np.zeros(count, np.bool_)
         tables = (self.nodes, self.states, all_works, self.streams, links, memory, self.log)
         self.arguments = (*tables, queue, waiting, np.zeros(2, np.int64))
+        # What `kernel.periods` compares: a number of each stream, of a node some and what its rings hold.
+        rings = [kernel.GIVEN_MASK, kernel.HELD_MASK, kernel.FREED_MASK, kernel.AHEAD]
+        entries = 5 + self.nodes[:, rings].sum(1)
+        self.nodes[:, kernel.SEEN_AT] = len(self.streams) + np.cumsum(entries) - entries
+        self.seen = np.zeros((len(self.streams) + int(entries.sum()), 2), np.int64)
         self.postponed = np.zeros(count, np.int64)  # cycles of frames that were not moved, per node
         self.drifts: list[tuple[int, int, np.ndarray, np.ndarray]] = []
 
@@ -133,13 +139,6 @@ class Tables:
             self.log[place : place + numbers] = old[start : start + numbers]
         self.kept = frames
         self.arguments = (*self.arguments[:6], self.log, *self.arguments[7:])
-
-    def _two_frames(self, numbers: int) -> tuple[int, int]:
-        """Where, and with which mask, the numbers of the last two frames lie in the log; one place for all
-        where nobody watches.
-        """
-        many = 1 << (2 * numbers - 1).bit_length() if self.watched else 1
-        return self._log(many), many - 1
 
     def _ring(self, node: int, at: int, mask: int, entries: int, size: int) -> None:
         """Memory for at least so many entries of `size` numbers each."""
@@ -175,13 +174,11 @@ class Tables:
 
     def _pipeline(self, node: int, op: HwOp, timing: _timing.Timing, into: list[int], out: list[int]) -> None:
         self._link(node, into, out)
-        works, row = timing.table(), self.nodes[node]
+        works, row = timing.table, self.nodes[node]
         row[[kernel.LATENCY, kernel.STOP]] = timing.latency, timing.stop
         row[[kernel.WORKS, kernel.WORK_COUNT]] = sum(map(len, self.works)), len(works)
         self.works.append(works)
         self._ring(node, kernel.GIVEN_AT, kernel.GIVEN_MASK, timing.latency + _timing.RUNNING, 2)
-        row[kernel.FRAME_STEPS] = timing.steps(op.in_stream().beats) * (2 if timing.rounds else 1)
-        row[[kernel.ENDS, kernel.ENDS_MASK]] = self._two_frames(int(row[kernel.FRAME_STEPS]))
         buffer = timing.buffer
         if buffer is None:
             return
@@ -195,7 +192,7 @@ class Tables:
             node, kernel.FREED_AT, kernel.FREED_MASK, (buffer.room // buffer.period + 2) * frees + 1, 2
         )
         periods = self.kept * op.in_stream().beats // buffer.period
-        row[kernel.FREED_LOGGED] = periods * frees
+        row[kernel.FREED_LOGGED] = periods * frees if self.inner or timing.ahead else 0
         row[kernel.FREED_LOG] = self._log(2 * int(row[kernel.FREED_LOGGED]))
 
     def pauses(self, pauses: Pauses, seed: int, lane: int) -> None:
@@ -220,11 +217,12 @@ class Tables:
         kernel.move_beats(*self.arguments)
 
     def periods(self, frames: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """By how many cycles the last of so many frames came later than the one before, int64 (streams,) and
-        (nodes,); None where some part of the network did not repeat itself.
+        """By how many cycles later than in the last call everything is, when so many frames were moved, int64
+        (streams,) and (nodes,); None where some part of the network is not as it was.
         """
         found = np.zeros(len(self.streams), np.int64), np.zeros(len(self.nodes), np.int64)
-        kernel.periods(self.nodes, self.states, self.streams, self.log, frames, *found)
+        tables = (self.nodes, self.states, self.streams, self.arguments[5], self.log)
+        kernel.periods(*tables, frames, self.seen, *found)
         return None if min(map(np.min, found)) < 0 else found
 
     def repeats(self, of_streams: np.ndarray, of_nodes: np.ndarray) -> int:
@@ -234,10 +232,11 @@ class Tables:
         before the time by which it comes early enough is used up, by their difference in every frame.
         """
         moving = np.isin(self.nodes[:, kernel.KIND], [kernel.PIPELINE, kernel.ROUNDS])
-        everywhere = {*of_streams.tolist(), *of_nodes[moving].tolist()}
+        ahead, paces = self.nodes[:, kernel.AHEAD] > 0, {*self.nodes[:, kernel.PACE].tolist()} - {0}
+        everywhere = {*of_streams.tolist(), *of_nodes[moving | ahead].tolist(), *paces}
         if len(everywhere) == 1:
             return UNLIMITED
-        if self.nodes[:, kernel.PACE].any() or self.nodes[:, kernel.AHEAD].any():
+        if paces or ahead.any():
             return 0
         many, links = UNLIMITED, self.arguments[4]
         for node, state, period in zip(self.nodes[moving], self.states[moving], of_nodes[moving].tolist()):
@@ -262,30 +261,38 @@ class Tables:
             self.nodes,
             self.states,
             self.streams,
-            *self.arguments[4:6],
+            self.arguments[5],
             frames * of_streams,
             frames * of_nodes,
         )
+        self.periods(after)  # later frames are compared with those that passed
 
     def spent(self) -> np.ndarray:
         """Cycles in which the operators were busy, starved, blocked in moved frames, int64 (operators, 3)."""
         at = np.arange(len(self.model.ops))
         for node, front in self.fronts.items():
             at[node] = front if self.nodes[front, kernel.KIND] == kernel.ROUNDS else node
-        found = self.states[at][:, [kernel.BUSY, kernel.STARVED, kernel.STOOD]]
-        found[:, 2] -= self.postponed[at]
-        return found
+        states, rounds = self.states[at], self.nodes[at, kernel.ROUND]
+        busy, moves = states[:, kernel.BUSY], states[:, kernel.MOVE] + np.maximum(rounds, 1)
+        return np.stack([busy, moves - busy, states[:, kernel.STOOD] - self.postponed[at]], 1)
 
     def taken(self) -> dict[str, np.ndarray]:
-        """{tensor: cycles of its transfers so far}."""
+        """{tensor: cycles of its transfers so far}, of those that are kept."""
         found = {}
         for tensor, k in self.number.items():
             start = self.streams[k, kernel.LOG]
-            found[tensor] = self.log[start : start + self.streams[k, kernel.TAKEN]]
+            if self.streams[k, kernel.LOGGED]:
+                found[tensor] = self.log[start : start + self.streams[k, kernel.TAKEN]]
         return found
 
+    def stopped(self, frames: int) -> bool:
+        """Whether beats are left of so many frames that were sent."""
+        return bool((self.streams[:, kernel.TAKEN] != frames * self.streams[:, kernel.FRAME_BEATS]).any())
+
     def fills(self) -> dict[str, int]:
-        """{operator: most beats in its buffer}, of those that have one."""
+        """{operator: most beats in its buffer}, of those that have one; {} without inner cycles."""
+        if not self.inner:
+            return {}
         taken = self.taken()
         found: dict[str, int | None] = {}
         for k, op in enumerate(self.model.ops):
@@ -326,16 +333,14 @@ class Tables:
         node = self.nodes[n]
         if not node[kernel.PERIOD]:
             return None
-        after = np.arange(1, len(written) + 1)
         if not node[kernel.SEEN]:
-            return int((after - np.searchsorted(given, written, side="left")).max(initial=0))
+            return int(kernel.most_held(written, given + 1, np.arange(1, len(given) + 1)))
         start, each = node[kernel.FREED_LOG], int(node[kernel.FREED_LOGGED]) // self.kept
         room, cycles = self.log[start : start + 2 * self.states[n, kernel.FREED_MADE]].reshape(-1, 2).T
         repeats = [(after, frames, int(nodes[n])) for after, frames, _, nodes in self.drifts]
         cycles = with_repeats(cycles, each, repeats, self.model.memory)
         # Every frame frees what the first one did.
-        frame = np.arange(len(cycles)) // each
         beats = self.streams[self.arguments[4][node[kernel.INS]], kernel.FRAME_BEATS]
-        freed = room[np.arange(len(cycles)) % each] - node[kernel.ROOM] + frame * beats
-        before = np.concatenate([[0], freed])[np.searchsorted(cycles, written, side="right")]
-        return int((after - before).max(initial=0))
+        frames = np.arange(-(-len(cycles) // each))[:, np.newaxis] * beats
+        freed = (room[:each] - node[kernel.ROOM] + frames).ravel()
+        return int(kernel.most_held(written, cycles, freed))

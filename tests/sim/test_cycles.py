@@ -131,6 +131,19 @@ def assert_alike(known, moved):
     assert known.operators == moved.operators
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.3])
+def test_nothing_but_the_cycles_between_operators_is_lost_where_they_are_not_kept(stall):
+    for depth in (3, 6):
+        whole, ends = (CycleModel(bypass(depth)).run(20, stall, inner=inner) for inner in (True, False))
+        assert set(ends.taken) == {"x", "join_out"} < set(whole.taken)
+        assert all(np.array_equal(ends.taken[tensor], whole.taken[tensor]) for tensor in ends.taken)
+        assert (ends.deadlock, ends.ring, ends.gaps) == (whole.deadlock, whole.ring, whole.gaps)
+        spent = [
+            [(w.busy, w.starved, w.blocked) for w in course.operators.values()] for course in (whole, ends)
+        ]
+        assert spent[0] == spent[1] and ends.operators["fifo"].fill is None
+
+
 def chained(*ops) -> list:
     """Operators one behind the other."""
     for index, op in enumerate(ops):

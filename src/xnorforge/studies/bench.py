@@ -10,7 +10,7 @@ from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
-from xnorforge.studies import bits_bench
+from xnorforge.studies import bits_bench, cycles_bench
 
 RTL = "RTL, Verilator"
 WALKED = 4  # images through the reference walk, which is slow and needs no more to be timed
@@ -20,7 +20,8 @@ def bench_figures(acc: Path, images: int) -> dict:
     """Time the simulators on an accelerator.
 
     Returns:
-        `speed`, as `bits_bench.measure_speed` gives it; `simulators`, rows `name`, `images`, `seconds` of the
+        `cycle_model`, as `cycles_bench.measure_cycles` gives it; `speed`, as `bits_bench.measure_speed` does;
+        `simulators`, rows `name`, `images`, `seconds` of the
         reference walk, the bit simulator and the RTL; `rtl_cycles` simulated; `stages`: {stage: wall_s,
         cpu_s, peak_mb} of the build.
     """
@@ -42,6 +43,7 @@ def bench_figures(acc: Path, images: int) -> dict:
         (RTL, images, rtl),
     ]
     return {
+        "cycle_model": cycles_bench.measure_cycles(acc, device, images),
         "speed": bits_bench.measure_speed(acc),
         "simulators": [dict(zip(("name", "images", "seconds"), row)) for row in timed],
         "rtl_cycles": cycles,
@@ -54,7 +56,8 @@ def bench_figures(acc: Path, images: int) -> dict:
 
 def table(measured: dict) -> str:
     """The same as lines of text."""
-    lines = [bits_bench.speed_table(measured["speed"])]
+    lines = [cycles_bench.cycles_table(measured["cycle_model"])]
+    lines += [bits_bench.speed_table(measured["speed"])]
     lines += [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
     for row in measured["simulators"]:
         name, count, took = row.values()
