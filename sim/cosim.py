@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import MismatchError
+from xnorforge.hw.cycles.pauses import Pause, Pauses, generator_start
 from xnorforge.sim.device import Device, bench
-from xnorforge.sim.pauses import Pause, Pauses, generator_start
 
 NEVER = 2**64 - 1
 # Handshake rules that a device can break, by their number in stream.cpp.

@@ -49,11 +49,6 @@ class Form:
 STREAMS = Form(Path(str(files("xnorforge.sim") / "stream.cpp")))
 
 
-def cache_dir() -> Path:
-    """Where built simulators and compiled kernels are kept: $XNORFORGE_CACHE, else out/.cache."""
-    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute()
-
-
 def compiler() -> list[str]:
     """The C++ compiler's command ($CXX, else g++).
 
@@ -145,7 +140,7 @@ def compile_model(
     given = "\n".join([*options, *form.compile, *form.link, *form.runtime])
     driver = [form.driver, *sorted(form.driver.parent.glob("*.h"))]
     key = hashlib.sha256((given + artifacts.digest(*driver, *sources, *included)).encode())
-    program = cache_dir() / "verilator" / key.hexdigest()[:24]
+    program = artifacts.cache_dir() / "verilator" / key.hexdigest()[:24]
     with _alone(program), _scratch(program) as folder:
         if program.exists():
             return program
@@ -172,7 +167,7 @@ def _runtime(kind: str | None, form: Form) -> Path:
     """Verilator's own C++, which every model needs, compiled once."""
     given = (*_tools(), kind or "", *form.compile, *form.runtime)
     key = hashlib.sha256("\n".join(given).encode()).hexdigest()[:24]
-    library = cache_dir() / "verilator" / f"runtime-{key}.o"
+    library = artifacts.cache_dir() / "verilator" / f"runtime-{key}.o"
     with _alone(library), _scratch(library) as folder:
         if library.exists():
             return library
@@ -236,7 +231,7 @@ def _header(level: str, kind: str | None, form: Form) -> Path:
     """
     flags = _flags(level, kind, form)
     key = hashlib.sha256("\n".join((*_tools(), *flags)).encode()).hexdigest()[:24]
-    header = cache_dir() / "verilator" / f"header-{key}.h"
+    header = artifacts.cache_dir() / "verilator" / f"header-{key}.h"
     compiled = header.with_suffix(".h.gch")
     with _alone(header):
         if not compiled.exists():

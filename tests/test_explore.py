@@ -12,8 +12,8 @@ import pytest
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.graph import in_a_row
-from xnorforge.sim.cycles import CycleModel
 from xnorforge.studies import explore as study
 
 sys.path.insert(0, str(Path(__file__).parent / "flows"))

@@ -5,7 +5,6 @@ What is counted is the netlist that `netlist/` holds, that the netlist simulatio
 route (flows/route) starts from. Nothing is estimated here, and no clock is stated.
 """
 
-import os
 import re
 import shutil
 import tempfile
@@ -168,8 +167,8 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int) -
 
 
 def cache_dir() -> Path:
-    """Where synthesised layers are kept: $XNORFORGE_CACHE, else out/.cache."""
-    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute() / "yosys"
+    """Where synthesised layers are kept."""
+    return artifacts.cache_dir() / "yosys"
 
 
 def _number(value: float) -> str:

@@ -1,5 +1,5 @@
 """When an operator takes and gives beats, as tables: what `cycles.py` of an operator's folder states and the
-cycle model (`sim/cycles`) computes with.
+cycle model (`hw/cycles`) computes with.
 
 An operator is a pipeline whose stages one enable moves. In every cycle in which they move it does one *step*,
 or none where the step's condition is not met. Values decide nothing: steps follow each other in a fixed

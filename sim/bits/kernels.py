@@ -11,9 +11,8 @@ import numba
 import numpy as np
 from numba import njit
 
-from xnorforge.core.artifacts import digest
+from xnorforge.core.artifacts import cache_dir, digest
 from xnorforge.sim.bits import vectors
-from xnorforge.sim.verilate import cache_dir
 
 SOURCES = (__file__, vectors.__file__)
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(*SOURCES)[:16]}")  # type: ignore[attr-defined]

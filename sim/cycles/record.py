@@ -7,10 +7,11 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
-from xnorforge.sim.cycles import Course, CycleModel, timeline
+from xnorforge.sim.cycles import timeline
 
 SIZING_FRAMES = 8
 SKID = 2  # beats; a FIFO of fewer is the same

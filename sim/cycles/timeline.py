@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.sim.cycles import Course, CycleModel
+from xnorforge.hw.cycles import Course, CycleModel
 
 FRAMES = 2
 SAMPLES = 400  # of a buffer's fill, per frame

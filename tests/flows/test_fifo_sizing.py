@@ -10,9 +10,9 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import fifo_sizing, folded_graph, with_fifos
 from xnorforge.hw import graph
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import cosim
-from xnorforge.sim.cycles import CycleModel
 from xnorforge.sim.device import network
 
 SIZE, CHANNELS = 6, 2

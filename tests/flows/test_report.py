@@ -22,8 +22,8 @@ from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections, svg, vivado
 from xnorforge.hw import boards
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.graph import in_a_row
-from xnorforge.sim.cycles import CycleModel
 from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.studies.explain import explain
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from xnorforge.flows.backends import rtl
 from xnorforge.hw import graph
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp, numbered
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
@@ -21,7 +22,6 @@ from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import device, verilate
-from xnorforge.sim.cycles import CycleModel
 
 
 class RandomNetwork:

@@ -9,6 +9,7 @@ import pytest
 
 from xnorforge.core import plugins
 from xnorforge.flows.backends import rtl
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import numbered
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
@@ -17,7 +18,7 @@ from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import cosim, device
-from xnorforge.sim.cycles import CycleModel, timeline
+from xnorforge.sim.cycles import timeline
 from xnorforge.sim.cycles.record import deadlock_ring, least_depths
 
 FRAMES = 5

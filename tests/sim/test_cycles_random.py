@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from xnorforge.sim import cosim, pauses
-from xnorforge.sim.cycles import CycleModel
+from xnorforge.hw.cycles import CycleModel, pauses
+from xnorforge.sim import cosim
 
 from .random_networks import RandomNetwork, bench_of
 

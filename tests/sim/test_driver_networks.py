@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.artifacts import read_json
+from xnorforge.core.artifacts import cache_dir, read_json
 from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
-from xnorforge.sim import cosim, templates, verilate
+from xnorforge.sim import cosim, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network as network_of
 from xnorforge.sim.shell import shell_library
@@ -53,7 +53,7 @@ def build(folder: Path, net: str, images: int) -> Built:
         pytest.skip(f"no images for {net}: XNORFORGE_DATA is not set")
     out = Path(f"out/{net}/rtl-pynq-z2")
     for given in ["build", net, "--board", "pynq-z2", "--until", "generate"], ["overlay", str(out)]:
-        environment = os.environ | {"XNORFORGE_CACHE": str(verilate.cache_dir())}
+        environment = os.environ | {"XNORFORGE_CACHE": str(cache_dir())}
         subprocess.run([sys.executable, "-m", "xnorforge", *given], cwd=folder, env=environment, check=True)
     with np.load(folder / out.parent / "golden.npz") as golden:
         found = golden["images"][:images], golden["scores"][:images]

@@ -6,8 +6,8 @@ import pytest
 
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.gaps import with_gaps
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.sim.cycles import CycleModel
 
 from .random_networks import RandomNetwork
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.artifacts import cache_dir, read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import boards
@@ -18,7 +18,6 @@ from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
 from xnorforge.hw.shells.dma.drivers.xnorforge_measure import measure
 from xnorforge.hw.shells.forms import FORMS
-from xnorforge.sim import verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.shell import shell_library
 
@@ -36,7 +35,7 @@ def plain(folder: Path) -> dict[str, str]:
     own = folder / "hw" / "boards" / "plain"
     own.mkdir(parents=True)
     (own / "board.toml").write_text(text.replace('kind = "dma"', 'kind = "gp"'))
-    return os.environ | {"XNORFORGE_PLUGINS": str(folder), "XNORFORGE_CACHE": str(verilate.cache_dir())}
+    return os.environ | {"XNORFORGE_PLUGINS": str(folder), "XNORFORGE_CACHE": str(cache_dir())}
 
 
 def xnorforge(environment: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess:

@@ -14,6 +14,8 @@ import pytest
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends import rtl
 from xnorforge.hw import graph
+from xnorforge.hw.cycles import CycleModel, pauses
+from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
@@ -21,9 +23,7 @@ from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
-from xnorforge.sim import cosim, device, pauses, stage
-from xnorforge.sim.cycles import CycleModel
-from xnorforge.sim.pauses import Pause, Pauses
+from xnorforge.sim import cosim, device, stage
 
 from .random_networks import RandomNetwork
 

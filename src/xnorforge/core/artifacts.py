@@ -25,6 +25,13 @@ from pathlib import Path
 from xnorforge.core.errors import UserError
 
 
+def cache_dir() -> Path:
+    """Where built simulators, compiled kernels and synthesised layers are kept: $XNORFORGE_CACHE, else
+    out/.cache.
+    """
+    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute()
+
+
 @contextmanager
 def whole(path):
     """Write aside, then rename: yields the path to write to; `path` appears only when the block ends well.

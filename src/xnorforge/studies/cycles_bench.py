@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.hw import graph
-from xnorforge.sim import cosim, pauses
-from xnorforge.sim.cycles import CycleModel
+from xnorforge.hw.cycles import CycleModel, pauses
+from xnorforge.sim import cosim
 from xnorforge.sim.device import Device
 
 TURNS = 7

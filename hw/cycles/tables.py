@@ -4,10 +4,10 @@ from typing import Protocol
 
 import numpy as np
 
+from xnorforge.hw.cycles import kernel
+from xnorforge.hw.cycles.pauses import Pause, Pauses, generator_start
 from xnorforge.hw.ops import _timing
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.sim.cycles import kernel
-from xnorforge.sim.pauses import Pause, Pauses, generator_start
 
 UNLIMITED = 2**62
 KEPT = 12  # frames whose cycles find room at first, where most may not have to be moved

@@ -19,9 +19,8 @@ import numba
 import numpy as np
 from numba import njit
 
-from xnorforge.core.artifacts import digest
+from xnorforge.core.artifacts import cache_dir, digest
 from xnorforge.hw.ops._timing import Stop
-from xnorforge.sim.verilate import cache_dir
 
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # type: ignore[attr-defined]
 
