@@ -12,9 +12,8 @@ from xnorforge.core.accuracy import of_stage, task_of_export
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
-from xnorforge.hw.cycles import pauses
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import compare, cosim, examples, templates, tracking
+from xnorforge.sim import compare, cosim, examples, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record

@@ -25,6 +25,7 @@ from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
 from xnorforge.flows.fold.aims import ROUTABLE, Aim, Search, amounts_of, interval_of
+from xnorforge.flows.fold.fifo_sizing import depth_of
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.fronts import RESOURCES
 from xnorforge.flows.fold.gaps import with_gaps
@@ -121,6 +122,7 @@ def fold(
             adders,
             lambda ops: with_fifos(of_family(ops, target), depths),
         )
+        ops = with_smaller_fifos(ops, depths)
         _check_streams(ops)
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
         bound = max(op.cycles() for op in ops)
@@ -298,6 +300,18 @@ def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
             found.append(put_before(fifo, op, port))
         found.append(op)
     return found
+
+
+def with_smaller_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
+    """The same with the smallest FIFOs that keep the interval by the cycle model (`least_fifos.py`), but for
+    those of a given depth.
+    """
+    if all((depth_of(op) or 0) <= fifo_sizing.SKID for op in ops):
+        return ops
+    from xnorforge.flows.fold.least_fifos import with_least_fifos  # loads numba, which not all need
+
+    now_at("sizing FIFOs by the cycle model")
+    return with_least_fifos(ops, set(given))
 
 
 def _check_streams(ops: list[HwOp]) -> None:

@@ -1,5 +1,5 @@
-"""FIFO sizing: FIFOs that keep the initiation interval, FIFOs without which branches that meet again would
-deadlock, and skids that keep a cycle's path of ready within one operator.
+"""FIFO sizing by rules: FIFOs that keep the initiation interval, FIFOs without which branches that meet again
+would deadlock, and skids that keep a cycle's path of ready within one operator.
 
 **Behind a pool**, in front of a unit that reads the pool's pixels vector by vector. A pool gives a row of
 pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
@@ -49,9 +49,14 @@ class Branch:
         return np.where(need > 0, self.needed[need - 1], 0)
 
 
+def depth_of(op: HwOp) -> int | None:
+    """Of a FIFO; None of other operators."""
+    return op.get_nodeattr("depth") if "depth" in op.get_nodeattr_types() else None
+
+
 def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
-    """{(operator, input): beats of the FIFO in front of it}, the smallest that keep the slowest operator's
-    cycles, and the skids that ready needs.
+    """{(operator, input): beats of the FIFO in front of it}, enough to keep the slowest operator's cycles,
+    and the skids that ready needs.
     """
     before = {tensor: op for op in ops for tensor in op.results}
     return where_ready_runs_on(ops, before) | behind_pools(ops, before) | where_streams_meet(ops, before)

@@ -6,6 +6,7 @@ Values decide nothing about time, so an operator is a table of steps (`cycles.py
 does so until every part of the network repeats itself, and leaves out the frames that do so.
 """
 
+from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,8 +28,8 @@ class Work:
         busy: cycles in which its pipeline does a step.
         starved: cycles in which it could and waits for input.
         blocked: cycles in which it stands still for its readers.
-        fill: most beats in its buffer right after a transfer into it; None without a buffer, and where the
-            cycles of inner streams are not kept.
+        fill: most beats in its buffer right after a transfer into it; None without a buffer, and where cycles
+            of its streams are not kept.
         waits: "input" or "readers", what it waits for at the end.
     """
 
@@ -188,7 +189,13 @@ class CycleModel:
         return 1 + self.timings[index].memory(op.in_stream().beats, given)
 
     def run(
-        self, frames: int, stall=0.0, seed: int = 0, lane: int = 0, pace: int = 0, inner: bool = True
+        self,
+        frames: int,
+        stall=0.0,
+        seed: int = 0,
+        lane: int = 0,
+        pace: int = 0,
+        watched: Collection[str] | None = None,
     ) -> Course:
         """Send frames back to back through the operators.
 
@@ -199,11 +206,11 @@ class CycleModel:
             lane: on which lane of a bench the operators stand; its pauses are its own.
             pace: cycles per frame at which sources that do not pause offer their beats evenly; 0 as soon as
                 they can.
-            inner: keep the cycles of the streams between operators, and how full buffers were, too; without,
-                a run of many beats takes half as long.
+            watched: operators of whose streams the cycles are kept, and how full they were; besides, those of
+                the streams at the ends. None: all, which takes twice as long where there are many beats.
         """
         pauses = Pauses.of(stall)
-        tables = Tables(self, frames, pace, not pauses.any, inner)
+        tables = Tables(self, frames, pace, not pauses.any, watched)
         tables.pauses(pauses, seed, lane)
         if pauses.any:
             tables.send(frames)

@@ -1,14 +1,8 @@
 """When streams pause: seeded, and the same in Verilator (sim/stream.cpp) as in the cycle model."""
 
-import math
 from dataclasses import dataclass
 
-from xnorforge.hw import graph
-from xnorforge.hw.ops.base import HwOp, Stream
-
 ALWAYS = 2**32  # a chance of 1, as the generator of sim/stream.cpp draws it
-CHANCE = 0.3
-BEFORE_STOP = 2  # intervals that pass before the sink stands still, so that there is something to back up
 
 
 @dataclass(frozen=True)
@@ -75,37 +69,3 @@ class Pauses:
 def generator_start(seed: int, lane: int, index: int, side: str) -> int:
     """Of the generator of a stream: "in", "out" or "inner", the `index`-th of its side on a lane."""
     return (seed * 2 + (side == "out") + (lane << 32) + (index << 40) + ((side == "inner") << 63)) % 2**64
-
-
-def in_every_stream(ops: list[HwOp], frames: int) -> Pauses:
-    """Pauses in proportion to a network's interval, at its ends and in each of its streams, so that every
-    operator starves and is blocked.
-
-    Each stream pauses in 3 of 10 slots, drawn at random, of as many cycles as its beats are apart at full
-    rate; every second inner stream in 3 of 10 cycles. The inner streams stand still besides, one after the
-    other, for up to an interval each, all of them in fewer cycles than so many frames need. The sink stands
-    still for more intervals than the network holds frames, so that it backs up to the source.
-    """
-    interval = max(op.cycles() for op in ops)
-
-    def slot(stream: Stream) -> int:
-        return max(1, interval // stream.beats)
-
-    made = {tensor: stream for op in ops for tensor, stream in zip(op.results, op.out_streams())}
-    inner = [made[tensor] for tensor in graph.inner_tensors(ops)]
-    turn = max(2, (frames - 1) * interval // max(len(inner), 1))  # cycles from a stop to that of the next
-    stop, every = min(turn // 2, interval), turn * len(inner)
-    still = (math.ceil(sum(map(frames_inside, ops))) + 1) * interval
-    return Pauses(
-        Pause(CHANCE, slot(ops[0].in_stream())),
-        Pause(CHANCE, slot(ops[-1].out_stream()), still, 3 * still, 2 * still - BEFORE_STOP * interval),
-        tuple(
-            Pause(CHANCE, slot(stream) if k % 2 else 1, stop, every, turn * k)
-            for k, stream in enumerate(inner)
-        ),
-    )
-
-
-def frames_inside(op: HwOp) -> float:
-    """Frames that an operator holds at the most, about."""
-    return op.capacity() / op.in_stream().beats

@@ -1,5 +1,6 @@
 """The arrays that the kernel of the cycle model works on."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 import numpy as np
@@ -56,11 +57,14 @@ class Tables:
         frames: how many in all.
         pace: cycles per frame at which sources offer their beats, 0: as soon as they can.
         watched: not all frames may have to be moved.
-        inner: keep the cycles of all streams, and what left buffers; else only of streams at the ends.
+        operators: those of whose streams, and of whose buffers, the cycles are kept; None all.
     """
 
-    def __init__(self, model: Graph, frames: int, pace: int, watched: bool, inner: bool):
-        self.model, self.inner = model, inner
+    def __init__(
+        self, model: Graph, frames: int, pace: int, watched: bool, operators: Collection[str] | None
+    ):
+        self.model = model
+        self.operators = {op.name for op in model.ops} if operators is None else set(operators)
         self.kept = min(frames, KEPT) if watched else frames
         fronts = [k for k, timing in enumerate(model.timings) if timing.front]
         ends = len(model.ops) + len(model.sources)
@@ -76,9 +80,11 @@ class Tables:
         self.memory = self.logged = 0
         self.links: list[int] = []
         self.works: list[np.ndarray] = []
-        at_ends = {self.number[tensor] for tensor in (*model.sources, *model.sinks)}
+        kept = {*model.sources, *model.sinks}
+        kept.update(*((*op.sources, *op.results) for op in model.ops if op.name in self.operators))
+        logged = {self.number[tensor] for tensor in kept}
         for k, (row, of_frame) in enumerate(zip(self.streams, beats)):
-            row[kernel.LOGGED] = self.kept * of_frame if inner or k in at_ends else 0
+            row[kernel.LOGGED] = self.kept * of_frame if k in logged else 0
             row[kernel.LOG] = self._log(int(row[kernel.LOGGED]))
             row[kernel.FRAME_BEATS] = of_frame
         behind = iter(range(len(self.number), len(beats)))  # the streams behind fronts
@@ -192,7 +198,7 @@ class Tables:
             node, kernel.FREED_AT, kernel.FREED_MASK, (buffer.room // buffer.period + 2) * frees + 1, 2
         )
         periods = self.kept * op.in_stream().beats // buffer.period
-        row[kernel.FREED_LOGGED] = periods * frees if self.inner or timing.ahead else 0
+        row[kernel.FREED_LOGGED] = periods * frees if op.name in self.operators or timing.ahead else 0
         row[kernel.FREED_LOG] = self._log(2 * int(row[kernel.FREED_LOGGED]))
 
     def pauses(self, pauses: Pauses, seed: int, lane: int) -> None:
@@ -290,12 +296,12 @@ class Tables:
         return bool((self.streams[:, kernel.TAKEN] != frames * self.streams[:, kernel.FRAME_BEATS]).any())
 
     def fills(self) -> dict[str, int]:
-        """{operator: most beats in its buffer}, of those that have one; {} without inner cycles."""
-        if not self.inner:
-            return {}
+        """{operator: most beats in its buffer}, of those that have one and are watched."""
         taken = self.taken()
         found: dict[str, int | None] = {}
         for k, op in enumerate(self.model.ops):
+            if op.name not in self.operators:
+                continue
             at = self.fronts.get(k, k)
             ends = (
                 self._last(taken[tensor], self.number[tensor]) for tensor in (op.sources[0], op.results[0])

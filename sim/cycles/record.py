@@ -40,7 +40,7 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
     checks: list[dict] = []
     courses: list[Course] = []
     for name, (run, stall) in runs.items():
-        course = model.run(len(run.outputs[0]), stall, seed, inner=not courses)
+        course = model.run(len(run.outputs[0]), stall, seed, watched=() if courses else None)
         checks.append(same_beats(f"{name} = cycle model", course, model, run))
         courses.append(course)
     course = courses[0]
@@ -58,7 +58,7 @@ def deadlock_ring(ops: list[HwOp], frames: int) -> str:
     has no row.
     """
     try:
-        names = CycleModel(ops).run(frames, inner=False).ring
+        names = CycleModel(ops).run(frames, watched=()).ring
     except UserError:
         return ""
     if not names:
@@ -119,20 +119,20 @@ def least_depths(model: CycleModel) -> dict[str, int]:
     follow each other at full rate; one after the other, the deepest first, each the least that the ones
     before it allow.
     """
-    base = model.run(SIZING_FRAMES)  # with how full they are
     fifos = {
         index: op.get_nodeattr("depth")
         for index, op in enumerate(model.ops)
         if "depth" in op.get_nodeattr_types()
     }
+    base = model.run(SIZING_FRAMES, watched=[model.ops[index].name for index in fifos])
     found = {}
     for index in sorted(fifos, key=lambda index: -fifos[index]):
         name, least, most = model.ops[index].name, 1, fifos[index]
-        fill = base.operators[name].fill
-        if fill and fill < most and _in_time(_with_depth(model, index, fill), base):
-            most = fill
+        fill = base.operators[name].fill or most
+        likely = [fill - 1, fill]  # most are as deep as they are full, and none too deep
         while least < most and most > SKID:
-            middle = (least + most) // 2
+            likely = [depth for depth in likely if least <= depth < most]
+            middle = likely.pop() if likely else (least + most) // 2
             enough = _in_time(_with_depth(model, index, middle), base)
             least, most = (least, middle) if enough else (middle + 1, most)
         model, found[name] = _with_depth(model, index, most), most
@@ -148,7 +148,7 @@ def _with_depth(model: CycleModel, index: int, depth: int) -> CycleModel:
 
 def _in_time(model: CycleModel, base: Course) -> bool:
     """Whether all beats leave as early as they do."""
-    course = model.run(SIZING_FRAMES, inner=False)
+    course = model.run(SIZING_FRAMES, watched=())
     if course.stopped:
         return False
     return all((course.transfers(tensor) <= base.transfers(tensor)).all() for tensor in model.sinks)

@@ -10,7 +10,7 @@ from qonnx.core import onnx_exec
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
-from xnorforge.flows.fold import folded_graph, with_fifos
+from xnorforge.flows.fold import folded_graph, with_fifos, with_smaller_fifos
 from xnorforge.flows.fold.search import Part, candidates, search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.hw import graph as operators
@@ -57,7 +57,8 @@ def raced(bounds, pixels, seed: int, folder):
     rng = np.random.default_rng(seed)
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
     interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
-    device, ops = built(with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {}), folder)
+    ops = with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {})
+    device, ops = built(with_smaller_fifos(ops, {}), folder)
 
     frames = operators.enter(ops[0], pixels)
     flowing = cosim.run(device, frames, seed=seed)

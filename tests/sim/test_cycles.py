@@ -135,7 +135,7 @@ def assert_alike(known, moved):
 @pytest.mark.parametrize("stall", [0.0, 0.3])
 def test_nothing_but_the_cycles_between_operators_is_lost_where_they_are_not_kept(stall):
     for depth in (3, 6):
-        whole, ends = (CycleModel(bypass(depth)).run(20, stall, inner=inner) for inner in (True, False))
+        whole, ends = (CycleModel(bypass(depth)).run(20, stall, watched=names) for names in (None, ()))
         assert set(ends.taken) == {"x", "join_out"} < set(whole.taken)
         assert all(np.array_equal(ends.taken[tensor], whole.taken[tensor]) for tensor in ends.taken)
         assert (ends.deadlock, ends.ring, ends.gaps) == (whole.deadlock, whole.ring, whole.gaps)
@@ -143,6 +143,9 @@ def test_nothing_but_the_cycles_between_operators_is_lost_where_they_are_not_kep
             [(w.busy, w.starved, w.blocked) for w in course.operators.values()] for course in (whole, ends)
         ]
         assert spent[0] == spent[1] and ends.operators["fifo"].fill is None
+        fifo = CycleModel(bypass(depth)).run(20, stall, watched=["fifo"])
+        assert set(fifo.taken) == {*ends.taken, "fork_out_1", "fifo_out"}
+        assert fifo.operators["fifo"] == whole.operators["fifo"] and fifo.operators["matrix"].fill is None
 
 
 def chained(*ops) -> list:

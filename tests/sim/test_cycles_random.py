@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from xnorforge.hw.cycles import CycleModel, pauses
-from xnorforge.sim import cosim
+from xnorforge.hw.cycles import CycleModel
+from xnorforge.sim import cosim, pauses
 
 from .random_networks import RandomNetwork, bench_of
 

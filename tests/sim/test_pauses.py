@@ -14,7 +14,7 @@ import pytest
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends import rtl
 from xnorforge.hw import graph
-from xnorforge.hw.cycles import CycleModel, pauses
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
@@ -23,7 +23,7 @@ from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
-from xnorforge.sim import cosim, device, stage
+from xnorforge.sim import cosim, device, pauses, stage
 
 from .random_networks import RandomNetwork
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.hw import graph
-from xnorforge.hw.cycles import CycleModel, pauses
-from xnorforge.sim import cosim
+from xnorforge.hw.cycles import CycleModel
+from xnorforge.sim import cosim, pauses
 from xnorforge.sim.device import Device
 
 TURNS = 7
@@ -44,14 +44,14 @@ def measure_cycles(acc: Path, device: Device, frames: int) -> list[dict]:
 def _measure(model: CycleModel, device: Device, pictures: np.ndarray, name: str, frames: int, stall) -> dict:
     given = graph.enter(model.ops[0], np.resize(pictures, (frames, *pictures.shape[1:])))
     theirs, ours = np.empty(TURNS), np.empty(TURNS)
-    course = model.run(frames, stall, SEED, inner=False)  # compiles the kernel
+    course = model.run(frames, stall, SEED, watched=())  # compiles the kernel
     for turn in range(TURNS):
         before = _of_children()
         run = cosim.run(device, given, stall, SEED)
         theirs[turn] = _of_children() - before
         before = time.process_time()
         for _ in range(RUNS):
-            course = model.run(frames, stall, SEED, inner=False)
+            course = model.run(frames, stall, SEED, watched=())
         ours[turn] = (time.process_time() - before) / RUNS
     want = [*run.taken, *run.given]
     got = [course.transfers(tensor) for tensor in (*model.sources, *model.sinks)]

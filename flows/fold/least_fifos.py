@@ -1,0 +1,111 @@
+"""Smaller FIFOs by the cycle model.
+
+The rules of `fifo_sizing.py` look at one pair of branches at a time and leave out what operators besides
+FIFOs hold. The model knows in which cycle every beat moves, so it says whether frames still follow each
+other in as few cycles, whether the first one comes as early, and whether all comes to a stop.
+Larger FIFOs never make it slower. No order of reads and writes depends on time: what does not deadlock at
+full rate does not deadlock with any pauses.
+
+A run of a large network takes a tenth of a second and more, so the search is over when `MOST_BEATS` have been
+moved in all, which does not depend on the machine.
+"""
+
+from copy import deepcopy
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
+from xnorforge.hw.cycles import CycleModel
+from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops.base import HwOp
+
+FRAMES = 64  # those that repeat each other cost nothing
+MOST_BEATS = 36_000_000
+
+
+class Sizing:
+    """The search in one network.
+
+    Attributes:
+        model: with the depths found so far.
+        depths: {index of a FIFO: depth}, of those that are more than a skid and not fixed.
+        given: these FIFOs as the rules have them.
+        moved: beats, in all runs.
+    """
+
+    def __init__(self, ops: list[HwOp], fixed: set[str]):
+        self.model = CycleModel(ops)
+        readers = {tensor: op.name for op in ops for tensor in op.sources}
+        self.depths = {
+            index: depth
+            for index, op in enumerate(ops)
+            if (depth := depth_of(op) or 0) > SKID and readers[op.results[0]] not in fixed
+        }
+        self.given = {index: ops[index] for index in self.depths}
+        self.course = self.model.run(FRAMES, watched=[op.name for op in self.given.values()])
+        self.moved = self.course.simulated * sum(self.course.beats.values())
+
+    def enough(self, depths: dict[int, int]) -> bool:
+        """Whether the network is as fast as before and its first answer as early with these depths of FIFOs,
+        none of which takes more of anything; then they are kept. False when the search is over.
+        """
+        fifos = {index: self.fifo(index, depth) for index, depth in depths.items()}
+        if self.moved >= MOST_BEATS or not all(map(self.spares, fifos, fifos.values())):
+            return False
+        model, before = self.model, self.course
+        for index, op in fifos.items():
+            model = model.with_operator(index, op)
+        course = model.run(FRAMES, watched=())
+        self.moved += (1 if course.stopped else course.simulated) * sum(course.beats.values())
+        enough = (course.stopped, course.interval, course.answer) == (False, before.interval, before.answer)
+        if enough:
+            self.model, self.depths = model, self.depths | depths
+        return enough
+
+    def fifo(self, index: int, depth: int) -> HwOp:
+        """One of the FIFOs with another depth."""
+        op = deepcopy(self.given[index])
+        op.set_nodeattr("depth", depth)
+        return op
+
+    def spares(self, index: int, fifo: HwOp) -> bool:
+        """Whether it takes no more LUTs and no more block RAM than the one of the rules; a smaller one may
+        lie in LUTs instead of a block RAM.
+        """
+        before = self.given[index].estimate()
+        return all(amount <= before[name] for name, amount in fifo.estimate().items())
+
+    def search(self) -> None:
+        """All FIFOs as deep as they were ever full; then a skid in place of one after the other, the deepest
+        first; then of each as few beats as are enough.
+        """
+        works, given = self.course.operators, dict(self.depths)
+        fills = {index: works[op.name].fill or 0 for index, op in self.given.items()}
+        # A smaller memory may have a register less behind it, and a skid has none.
+        depths = {index: min(given[index], max(SKID, fill) + 1) for index, fill in fills.items()}
+        self.enough({index: n for index, n in depths.items() if self.spares(index, self.fifo(index, n))})
+        deepest = sorted(given, key=lambda index: -given[index])
+        failed = set()  # where a skid is not enough for one FIFO, it is not for one like it either
+        for index in deepest:
+            like = (given[index], self.given[index].in_stream().beats)
+            if self.depths[index] > SKID and like not in failed and not self.enough({index: SKID}):
+                failed.add(like)
+        for index in deepest:
+            low, high = SKID, self.depths[index]
+            while low + 1 < high and self.moved < MOST_BEATS:
+                middle = (low + high) // 2
+                low, high = (low, middle) if self.enough({index: middle}) else (middle, high)
+
+
+def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
+    """The same network with smaller FIFOs where it is as fast with them; those in front of the operators
+    `fixed` stay, and all where the cycle model does not know an operator, or frames may wait for a template.
+    """
+    try:
+        if loadable(ops):
+            return ops
+        sizing = Sizing(ops, fixed)
+    except UserError:
+        return ops
+    if sizing.depths:
+        sizing.search()
+    return sizing.model.ops
