@@ -17,7 +17,7 @@ from typing import IO, TextIO
 from xnorforge.core.progress import SILENCE, STEP, loudness, say
 
 TICK = 0.5  # seconds between two looks at the clock
-QUIET = SILENCE - 2 * TICK  # a line is due after as many seconds: in time even where the machine is busy
+QUIET = SILENCE - 4 * TICK  # a line is due after as many seconds: in time even where the machine is busy
 
 
 def at_work(name: str, seconds: float, last: str = "") -> str:
