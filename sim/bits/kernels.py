@@ -17,14 +17,24 @@ from xnorforge.sim.bits import vectors
 SOURCES = (__file__, vectors.__file__)
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(*SOURCES)[:16]}")  # type: ignore[attr-defined]
 
-_1, _2, _3, _4, _5, _6, _7, _8 = (vectors.unequal_bits(positions) for positions in range(1, 9))
-_j1, _j2, _j4, _j8 = (vectors.joined_bits(positions) for positions in (1, 2, 4, 8))
+# Tiles of binary products: 8 windows of 16 results, and 6 of 32, so that all sums are in registers.
+_count_16, _count_32 = vectors.unequal_bits(8, 1), vectors.unequal_bits(6, 2)
+_join_16, _join_32 = vectors.joined_bits(8, 1), vectors.joined_bits(6, 2)
 _a1, _a2, _a4, _a8 = (vectors.sums(positions, 1) for positions in (1, 2, 4, 8))
 _b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
 _d1, _d2, _d4, _d5 = (vectors.sums(positions, 4) for positions in (1, 2, 4, 5))
 _compare = vectors.compare_sixteen()
+_load, _store, _copy = vectors.word_access()
+_merge = vectors.merge_eight()
 _interleave = vectors.interleave_three()
 _peak = vectors.peak_loop()
+
+
+@njit
+def at_once(size, wide):
+    """How many windows of a row of `size` a tile of `wide` results takes, all about as many."""
+    most = 6 if wide == 32 else 8
+    return max(1, -(-size // max(1, -(-size // most))))
 
 
 @njit(cache=True, nogil=True)
@@ -33,82 +43,66 @@ def count_windows(bits, weights, limits, length, places, grid, out):
 
     Args:
         bits: uint64 (any,), where the windows lie.
-        weights: uint64 (O / 16, words of a window, 16), 64-byte aligned.
-        limits: int64 (O,): bit o of a result is unequal bits <= limits[o]; negative: never. Of length 0: a
+        weights: int32 (O / wide, words of a window, 2, wide), the halves of words, 64-byte aligned; wide is
+            16 or 32.
+        limits: int32 (O,): bit o of a result is unequal bits <= limits[o]; negative: never. Of length 0: a
             result is the numbers `length` - unequal bits.
         places: int64 (words of a window,), see `vectors`.
         grid: int64 (3, 3), see above.
         out: uint8 (any,): results of O bits or int32, overwritten.
     """
-    compared = len(limits) > 0
-    step = 2 if compared else 64
-    words, size = weights.shape[1] * 128, grid[2, 0]
-    wide = -(-size // (-(-size // 8)))
+    compared, wide = len(limits) > 0, weights.shape[3]
+    step = wide // 8 if compared else wide * 4
+    words, size = weights.shape[1] * wide * 8, grid[2, 0]
+    tile = at_once(size, wide)
     stride, out_stride, table, count = grid[2, 1], grid[2, 2], places.ctypes.data, len(places)
     for i in range(grid[0, 0]):
         for block in range(len(weights)):
             w = weights.ctypes.data + block * words
-            limit = limits.ctypes.data + block * 128 if compared else 0
+            limit = limits.ctypes.data + block * wide * 4 if compared else 0
             for j in range(grid[1, 0]):
                 x = bits.ctypes.data + i * grid[0, 1] + j * grid[1, 1]
                 y = out.ctypes.data + i * grid[0, 2] + j * grid[1, 2] + block * step
-                for k in range(0, size, wide):
-                    many, a, b = min(wide, size - k), x + k * stride, y + k * out_stride
-                    if many == 8:
-                        _8(a, w, limit, length, table, count, stride, b, out_stride)
-                    elif many == 7:
-                        _7(a, w, limit, length, table, count, stride, b, out_stride)
-                    elif many == 6:
-                        _6(a, w, limit, length, table, count, stride, b, out_stride)
-                    elif many == 5:
-                        _5(a, w, limit, length, table, count, stride, b, out_stride)
-                    elif many == 4:
-                        _4(a, w, limit, length, table, count, stride, b, out_stride)
-                    elif many == 3:
-                        _3(a, w, limit, length, table, count, stride, b, out_stride)
-                    elif many == 2:
-                        _2(a, w, limit, length, table, count, stride, b, out_stride)
+                for k in range(0, size, tile):
+                    many, a, b = min(tile, size - k), x + k * stride, y + k * out_stride
+                    if wide == 32:
+                        _count_32(many, a, w, limit, length, table, count, stride, b, out_stride)
                     else:
-                        _1(a, w, limit, length, table, count, stride, b, out_stride)
+                        _count_16(many, a, w, limit, length, table, count, stride, b, out_stride)
 
 
 @njit(cache=True, nogil=True)
-def join_windows(bits, weights, tails, length, places, grid, other, sums, out, row):
+def join_windows(bits, weights, tails, places, grid, other, sums, out, row):
     """As `count_windows`: the numbers of equal bits, times factors, are added to another stream times its
     own, and the sums are compared.
 
     Args:
-        bits, weights, length, places, grid: as there; a result is O numbers.
-        tails: int64 (O / 16, 6), see `vectors.joined_bits`.
+        bits, weights, places, grid: as there; a result is O numbers.
+        tails: int64 (O / wide, 7), see `vectors.joined_bits`.
         other: uint8 (any,): int32 results of the other stream.
         sums: uint8 (any,): int32 results, overwritten.
         out: uint8 (any,): O bits per result, `row` bytes from those of the next, overwritten.
     """
-    words, size, result = weights.shape[1] * 128, grid[2, 0], len(tails) * 64
+    wide = weights.shape[3]
+    words, size, result = weights.shape[1] * wide * 8, grid[2, 0], len(tails) * wide * 4
     stride, out_stride, table, count = grid[2, 1], grid[2, 2], places.ctypes.data, len(places)
-    bits_stride = out_stride // result * row
+    far, near, next_bits = grid[0, 2] // result * row, grid[1, 2] // result * row, out_stride // result * row
+    tile = at_once(size, wide)
     for i in range(grid[0, 0]):
         for block in range(len(weights)):
-            w, tail = weights.ctypes.data + block * words, tails.ctypes.data + block * 48
+            w, tail = weights.ctypes.data + block * words, tails.ctypes.data + block * 56
             for j in range(grid[1, 0]):
                 x = bits.ctypes.data + i * grid[0, 1] + j * grid[1, 1]
-                start = i * grid[0, 2] + j * grid[1, 2]
-                k = 0
-                while k < size:
-                    a, place, left = x + k * stride, start + k * out_stride, size - k
-                    term = other.ctypes.data + place + block * 64
-                    b = sums.ctypes.data + place + block * 64
-                    c = out.ctypes.data + place // result * row + block * 2
-                    many = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
-                    if many == 8:
-                        _j8(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
-                    elif many == 4:
-                        _j4(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
-                    elif many == 2:
-                        _j2(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
+                start = i * grid[0, 2] + j * grid[1, 2] + block * wide * 4
+                y = out.ctypes.data + i * far + j * near + block * wide // 8
+                for k in range(0, size, tile):
+                    many, a, c = min(tile, size - k), x + k * stride, y + k * next_bits
+                    term = other.ctypes.data + start + k * out_stride
+                    b = sums.ctypes.data + start + k * out_stride
+                    if wide == 32:
+                        _join_32(many, a, w, tail, table, count, stride, term, b, out_stride, c, next_bits)
                     else:
-                        _j1(a, w, tail, length, table, count, stride, term, b, out_stride, c, bits_stride)
-                    k += many
+                        _join_16(many, a, w, tail, table, count, stride, term, b, out_stride, c, next_bits)
 
 
 @njit(cache=True, nogil=True)
@@ -261,16 +255,25 @@ def pool_words(image, height, breadth, every, out):
         out: uint64 (N, H // height, W // breadth, words), overwritten.
     """
     images, rows, columns, words = out.shape
+    pixel, line = 8 * words, 8 * words * image.shape[2]
+    flip = np.uint64(0) - np.uint64(every)  # AND is OR of the inverted
+    to = out.ctypes.data
     for n in range(images):
         for row in range(rows):
-            for column in range(columns):
-                for word in range(words):
-                    bits = image[n, row * height, column * breadth, word]
-                    for y in range(height):
-                        for x in range(breadth):
-                            tap = image[n, row * height + y, column * breadth + x, word]
-                            bits = bits & tap if every else bits | tap
-                    out[n, row, column, word] = bits
+            first = image.ctypes.data + (n * image.shape[1] + row * height) * line
+            for word in range(words):
+                x, y = first + 8 * word, to + 8 * word
+                for _ in range(columns):
+                    if height == 2 and breadth == 2:
+                        bits = (_load(x) ^ flip) | (_load(x + pixel) ^ flip)
+                        bits |= (_load(x + line) ^ flip) | (_load(x + line + pixel) ^ flip)
+                    else:
+                        bits = np.uint64(0)
+                        for tap in range(height * breadth):
+                            bits |= _load(x + tap // breadth * line + tap % breadth * pixel) ^ flip
+                    _store(y, bits ^ flip)
+                    x, y = x + breadth * pixel, y + pixel
+            to += columns * pixel
 
 
 @njit(cache=True, nogil=True)
@@ -288,24 +291,37 @@ def interleave_planes(planes, out):
 
 
 @njit(cache=True, nogil=True)
-def merge_pixels(image, bits, many, out):
-    """The bits of `many` pixels side by side, one behind the other.
+def merge_pixels(image, top, left, fill, bits, many, out):
+    """Of padded images the bits of `many` pixels side by side, one behind the other.
 
     Args:
         image: uint64 (N, H, W), `bits` (64 at most) of each pixel.
-        out: uint64 (N, H, W - many + 1, words), 0 at first: of each pixel and those to its right.
+        top, left: where they lie in the padded ones, whose other pixels are `fill`.
+        out: uint64 (N, padded H, padded W - many + 1, words): of each pixel and those to its right,
+            overwritten, as are 7 results behind the last.
     """
-    images, rows, columns, _ = out.shape
-    for n in range(images):
-        for row in range(rows):
-            for k in range(many):
-                word, shift = k * bits // 64, k * bits % 64
-                for column in range(columns):
-                    out[n, row, column, word] |= image[n, row, column + k] << np.uint64(shift)
-                if shift + bits > 64:
-                    for column in range(columns):
-                        rest = image[n, row, column + k] >> np.uint64(64 - shift)
-                        out[n, row, column, word + 1] |= rest
+    images, rows, columns, words = out.shape
+    height, breadth = image.shape[1:]
+    grown, whole = columns + many - 1, breadth // 8 * 8
+    padded = np.full(rows * grown + 7, fill)
+    x, y = image.ctypes.data, out.ctypes.data
+    for _ in range(images):
+        inside = padded.ctypes.data + 8 * (
+            top * grown + left
+        )  # not row by row: just written words load slowly
+        for _ in range(height):
+            for k in range(0, 8 * whole, 64):
+                _copy(x + k, inside + k)
+            for k in range(8 * whole, 8 * breadth, 8):
+                _store(inside + k, _load(x + k))
+            x, inside = x + 8 * breadth, inside + 8 * grown
+        pixels = padded.ctypes.data
+        for _ in range(rows):
+            for column in range(0, columns, 8):
+                for word in range(words):
+                    to = y + 8 * (words * column + word)
+                    _merge(pixels + 8 * column, bits, many, word, to, 8 * words)
+            y, pixels = y + 8 * words * columns, pixels + 8 * grown
 
 
 @njit(cache=True, nogil=True)

@@ -14,7 +14,7 @@ from xnorforge.sim.bits.vectors import LANES, byte_products
 
 SHORT = 2**15
 LONGEST = 2**31 - 1
-NONE = {kind: np.zeros(0, kind) for kind in (np.int32, np.int64)}
+NONE = np.zeros(0, np.int32)
 
 
 def reads_patches(step):
@@ -55,9 +55,11 @@ def matches(op):
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape
     rows = rounded_up(mh, LANES)
-    limits = NONE[np.int64]
+    wide = 2 * LANES if rows % (2 * LANES) == 0 else LANES
+    limits = NONE
     if thresholds is not None:
-        limits = padded(mw - np.asarray(thresholds).astype(np.int64), rows, -1)
+        most = np.clip(mw - np.asarray(thresholds).astype(np.int64), -1, mw)
+        limits = padded(most.astype(np.int32), rows, -1)
     columns: dict[int, np.ndarray] = {}
     tables: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -66,7 +68,8 @@ def matches(op):
         if bits not in columns:
             cut = pack(weights.T.reshape(mh, -1, bits)).words.reshape(mh, -1)
             cut = np.concatenate([cut, np.zeros((rows - mh, cut.shape[1]), np.uint64)])
-            columns[bits] = aligned(cut.reshape(-1, LANES, cut.shape[1]).transpose(0, 2, 1))
+            halves = cut.view(np.int32).reshape(-1, wide, cut.shape[1], 2)
+            columns[bits] = aligned(halves.transpose(0, 2, 3, 1))
         return columns[bits]
 
     vectors = prod(shape) // mh
@@ -102,10 +105,11 @@ def matches(op):
         if len(limits) or mh != rows or ending.sink.shape != shape:
             return None
         thresholds, inverted = levels or (np.zeros(mh, np.int32), np.zeros(mh // 8, np.uint8))
-        factors = [ending.factors[side], ending.factors[1 - side], thresholds]
-        blocks = range(mh // LANES)
-        tails = np.array([[*(row.ctypes.data + 64 * k for row in factors), inverted.ctypes.data + 2 * k,
-                           ending.low, ending.mask] for k in blocks], np.int64)  # fmt: skip
+        ours, others = ending.factors[side], ending.factors[1 - side]
+        starts = (ours.astype(np.int64) * mw - ending.low).astype(np.int32)  # modulo 2^32, as the sums
+        rows_of = [starts, ours, others, thresholds]
+        tails = np.array([[*(row.ctypes.data + 4 * k for row in rows_of), inverted.ctypes.data + k // 8,
+                           ending.low, ending.mask] for k in range(0, mh, wide)], np.int64)  # fmt: skip
 
         def joined(x, other):
             frames = len(x)
@@ -113,10 +117,10 @@ def matches(op):
             sums, bits = np.empty((frames, *shape), np.int32), bits_out(frames, vectors, mh)
             taken, words, at, grid = located(x, 4 * mh)
             terms, out, found = (each.reshape(-1).view(np.uint8) for each in (other, sums, bits.words))
-            join_windows(taken, words, tails, mw, at, grid, terms, out, found, 8 * bits.words.shape[2])
+            join_windows(taken, words, tails, at, grid, terms, out, found, 8 * bits.words.shape[2])
             return [sums, bits] if levels else [sums]
 
-        return noted(joined, arrays=(factors, inverted))  # the addresses in `tails` are of these
+        return noted(joined, arrays=(rows_of, inverted))  # the addresses in `tails` are of these
 
     return noted(step, with_ending=with_ending)
 
@@ -174,7 +178,7 @@ def products(op, weights, bias):
     kind, per_word = (np.uint8, 4) if as_bytes else (np.int16, 2)
     rows, vectors = rounded_up(mh, LANES), prod(shape) // mh
     offsets = padded(bias.astype(np.int32), rows, 0)
-    limits = NONE[np.int32]
+    limits = NONE
     if thresholds is not None:
         reached = np.clip(thresholds, -LONGEST, LONGEST)
         limits = padded(reached.astype(np.int32), rows, LONGEST)

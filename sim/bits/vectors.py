@@ -67,122 +67,136 @@ def _cleared(builder, kind, rows: int, columns: int) -> list[list]:
     return sums
 
 
-def _unequal(builder, positions: int, first, weights, places, count, stride) -> list[list]:
-    """Sums of unequal bits: of `positions` windows, two vectors of 8 results each."""
-    sums = _cleared(builder, WORDS, positions, 2)
-    kind = ir.FunctionType(WORDS, [WORDS])
-    ones = cgutils.get_or_insert_function(builder.module, kind, "llvm.ctpop.v8i64")
+def _each_case(builder, number, most: int, write) -> None:
+    """write(k) for every k of 1 .. most, of which the code runs the one that `number` is."""
+    after = builder.append_basic_block("after")
+    chosen = builder.switch(number, after)
+    for k in range(1, most + 1):
+        with builder.goto_block(case := builder.append_basic_block(f"case{k}")):
+            write(k)
+            builder.branch(after)
+        chosen.add_case(_number(k), case)
+    builder.position_at_end(after)
+
+
+def _unequal(builder, positions: int, blocks: int, first, weights, places, count, stride) -> list[list]:
+    """Numbers of unequal bits: of `positions` windows, `blocks` vectors of 16 results each."""
+    totals = _cleared(builder, SUMS, positions, blocks)
+    kind = ir.FunctionType(SUMS, [SUMS])
+    ones = cgutils.get_or_insert_function(builder.module, kind, "llvm.ctpop.v16i32")
 
     def visit(word, at):
-        halves = [
-            builder.load(_pointer(builder, builder.add(at, _number(64 * k)), WORDS), align=64)
-            for k in range(2)
-        ]
-        for p in range(positions):
-            address = builder.add(word, builder.mul(stride, _number(p)))
-            bits = _everywhere(builder, builder.load(_pointer(builder, address, I64), align=1), WORDS)
-            for total, half in zip(sums[p], halves):
-                found = builder.call(ones, [builder.xor(bits, half)])
-                builder.store(builder.add(builder.load(total), found), total)
+        for half in range(2):
+            rows = [
+                builder.load(_pointer(builder, builder.add(at, _number(64 * k)), SUMS), align=64)
+                for k in range(half * blocks, (half + 1) * blocks)
+            ]
+            for p in range(positions):
+                address = builder.add(builder.add(word, builder.mul(stride, _number(p))), _number(4 * half))
+                bits = _everywhere(builder, builder.load(_pointer(builder, address, I32), align=1), SUMS)
+                for total, row in zip(totals[p], rows):
+                    found = builder.call(ones, [builder.xor(bits, row)])
+                    builder.store(builder.add(builder.load(total), found), total)
 
-    _walk(builder, first, weights, places, count, 128, visit)
-    return sums
+    _walk(builder, first, weights, places, count, 128 * blocks, visit)
+    return [[builder.load(total) for total in row] for row in totals]
 
 
-def unequal_bits(positions: int):
-    """An intrinsic: windows of bits against 16 rows of weights, `positions` windows at once.
+def unequal_bits(most: int, blocks: int):
+    """An intrinsic: windows of bits against 16 * `blocks` rows of weights.
 
     Its arguments, all int64:
+        many: how many windows, 1 .. `most`.
         first: address of the first of the windows; `stride` bytes on is the next.
-        weights: address, 64-byte aligned, of uint64 (words of a window, 16).
-        limits: address of int64 (16,). A result is bit 1 where the number of unequal bits is at most that.
-            Where the address is 0, a result is the number of equal bits, `length` less the unequal ones.
-        places, count: address of the places of the words, uint64, and how many there are.
-        out: address of the first window's results, 2 bytes or int32 (16,); `out_stride` bytes on are those of
-            the next.
+        weights: address, 64-byte aligned, of the halves of words, uint32 (words of a window, 2, 16 * blocks).
+        limits: address of int32 (16 * blocks,). A result is bit 1 where the number of unequal bits is at most
+            that. Where the address is 0, a result is the number of equal bits, `length` less the unequal
+            ones.
+        places, count: address of the places of the words, int64, and how many there are.
+        out: address of the first window's results, bits or int32; `out_stride` bytes on are those of the
+            next.
     """
 
     @intrinsic
-    def tile(_context, first, weights, limits, length, places, count, stride, out, out_stride):  # noqa: ARG001
+    def tile(_context, many, first, weights, limits, length, places, count, stride, out, out_stride):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
-            first, weights, limits, length, places, count, stride, out, out_stride = arguments
-            sums = _unequal(builder, positions, first, weights, places, count, stride)
-            with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
-                for branch, finish in ((as_bits, compare), (as_counts, subtract)):
-                    with branch:
-                        for p in range(positions):
-                            to = builder.add(out, builder.mul(out_stride, _number(p)))
-                            finish(builder, sums[p], limits, length, to)
+            many, first, weights, limits, length, places, count, stride, out, out_stride = arguments
+
+            def write(positions):
+                found = _unequal(builder, positions, blocks, first, weights, places, count, stride)
+                with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
+                    for branch, finish in ((as_bits, compare), (as_counts, subtract)):
+                        with branch:
+                            for p in range(positions):
+                                to = builder.add(out, builder.mul(out_stride, _number(p)))
+                                for k in range(blocks):
+                                    finish(builder, found[p][k], k, limits, length, to)
+
+            _each_case(builder, many, most, write)
             return context.get_dummy_value()
 
-        def compare(builder, halves, limits, _length, to):
-            masks = [
-                builder.icmp_signed(
-                    "<=",
-                    builder.load(half),
-                    builder.load(_pointer(builder, builder.add(limits, _number(64 * k)), WORDS), align=8),
-                )
-                for k, half in enumerate(halves)
-            ]
-            lanes = ir.Constant(ir.VectorType(I32, LANES), list(range(LANES)))
-            bits = builder.bitcast(builder.shuffle_vector(*masks, lanes), I16)
-            builder.store(bits, _pointer(builder, to, I16), align=1)
+        def compare(builder, found, k, limits, _length, to):
+            place = _pointer(builder, builder.add(limits, _number(64 * k)), SUMS)
+            few = builder.icmp_signed("<=", found, builder.load(place, align=4))
+            at = _pointer(builder, builder.add(to, _number(2 * k)), I16)
+            builder.store(builder.bitcast(few, I16), at, align=1)
 
-        def subtract(builder, halves, _limits, length, to):
-            half_sums = ir.VectorType(I32, 8)
-            for k, half in enumerate(halves):
-                equal = builder.sub(_everywhere(builder, length, WORDS), builder.load(half))
-                place = _pointer(builder, builder.add(to, _number(32 * k)), half_sums)
-                builder.store(builder.trunc(equal, half_sums), place, align=4)
+        def subtract(builder, found, k, _limits, length, to):
+            equal = builder.sub(_everywhere(builder, builder.trunc(length, I32), SUMS), found)
+            builder.store(equal, _pointer(builder, builder.add(to, _number(64 * k)), SUMS), align=4)
 
-        return types.void(*([types.int64] * 9)), code
+        return types.void(*([types.int64] * 10)), code
 
     return tile
 
 
-def joined_bits(positions: int):
+def joined_bits(most: int, blocks: int):
     """An intrinsic: as `unequal_bits`, the numbers of equal bits times factors are added to those of another
     stream times theirs, and the sums are compared.
 
     Its arguments, all int64; `other`, `out` and `bits` of the next window are `out_stride`, `out_stride` and
     `bits_stride` bytes on:
-        first, weights, length, places, count, stride: as there.
-        tail: address of int64 (6,): addresses of int32 (16,), the factors, those of the other stream, and the
-            thresholds; of the 2 bytes that are xored to the results of the comparison; the least sum, and the
-            number of them less one, a power of two less one: sums are modulo that.
-        other: address of int32 (16,) of the other stream.
-        out: address of the sums, int32 (16,).
-        bits: address of 2 bytes, whether they reach the thresholds.
+        many, first, weights, places, count, stride: as there.
+        tail: address of int64 (7,): addresses of int32 (16 * blocks,), the sums of windows without an unequal
+            bit and zeros, less the least sum; the factors, those of the other stream, and the thresholds;
+            of the bits that are xored to the results of the comparison; the least sum, and the number of
+            them less one, a power of two less one: sums are modulo that.
+        other: address of int32 (16 * blocks,) of the other stream.
+        out: address of the sums, int32 (16 * blocks,).
+        bits: address of the bits, whether they reach the thresholds.
     """
 
     @intrinsic
-    def tile(_context, first, w, tail, length, places, count, step, other, out, out_step, bits, bits_step):  # noqa: ARG001
+    def tile(_context, many, first, w, tail, places, count, step, other, out, out_step, bits, bits_step):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
-            first, weights, tail, length, places, count, stride, *rest = arguments
+            many, first, weights, tail, places, count, stride, *rest = arguments
             other, out, out_stride, bits, bits_stride = rest
-            sums = _unequal(builder, positions, first, weights, places, count, stride)
             table = [
-                builder.load(_pointer(builder, builder.add(tail, _number(8 * k)), I64)) for k in range(6)
+                builder.load(_pointer(builder, builder.add(tail, _number(8 * k)), I64)) for k in range(7)
             ]
-            factors, others, least = (
-                builder.load(_pointer(builder, place, SUMS), align=4) for place in table[:3]
-            )
-            inverted = builder.load(_pointer(builder, table[3], I16), align=1)
-            low, mask = (_everywhere(builder, builder.trunc(number, I32), SUMS) for number in table[4:])
-            length = _everywhere(builder, builder.trunc(length, I32), SUMS)
-            half_sums, lanes = ir.VectorType(I32, 8), ir.VectorType(I32, LANES)
-            for p, halves in enumerate(sums):
-                parts = [builder.trunc(builder.load(half), half_sums) for half in halves]
-                found = builder.shuffle_vector(*parts, ir.Constant(lanes, list(range(LANES))))
-                on = builder.mul(out_stride, _number(p))
-                term = builder.load(_pointer(builder, builder.add(other, on), SUMS), align=4)
-                total = builder.mul(builder.sub(length, found), factors)
-                total = builder.sub(builder.add(total, builder.mul(term, others)), low)
-                total = builder.add(builder.and_(total, mask), low)
-                builder.store(total, _pointer(builder, builder.add(out, on), SUMS), align=4)
-                reached = builder.bitcast(builder.icmp_signed(">=", total, least), I16)
-                to = builder.add(bits, builder.mul(bits_stride, _number(p)))
-                builder.store(builder.xor(reached, inverted), _pointer(builder, to, I16), align=1)
+            low, mask = (_everywhere(builder, builder.trunc(number, I32), SUMS) for number in table[5:])
+
+            def at(address, distance, kind, align):
+                distance = _number(distance) if isinstance(distance, int) else distance
+                return builder.load(_pointer(builder, builder.add(address, distance), kind), align=align)
+
+            def write(positions):
+                found = _unequal(builder, positions, blocks, first, weights, places, count, stride)
+                for k in range(blocks):
+                    starts, factors, others, least = (at(place, 64 * k, SUMS, 4) for place in table[:4])
+                    inverted = at(table[4], 2 * k, I16, 1)
+                    for p in range(positions):
+                        on = builder.add(builder.mul(out_stride, _number(p)), _number(64 * k))
+                        total = builder.sub(starts, builder.mul(found[p][k], factors))
+                        total = builder.add(total, builder.mul(at(other, on, SUMS, 4), others))
+                        total = builder.add(builder.and_(total, mask), low)
+                        builder.store(total, _pointer(builder, builder.add(out, on), SUMS), align=4)
+                        reached = builder.bitcast(builder.icmp_signed(">=", total, least), I16)
+                        to = builder.add(builder.mul(bits_stride, _number(p)), _number(2 * k))
+                        to = _pointer(builder, builder.add(bits, to), I16)
+                        builder.store(builder.xor(reached, inverted), to, align=1)
+
+            _each_case(builder, many, most, write)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 12)), code
@@ -275,6 +289,38 @@ def sums(positions: int, blocks: int):
     return tile
 
 
+def word_access():
+    """Three intrinsics: the uint64 at an address, a uint64 to an address, eight of them from an address to
+    another. In loops of few steps numba's own indexing takes longer than the work.
+    """
+
+    @intrinsic
+    def load(_context, address):  # noqa: ARG001
+        def code(_context, builder, _signature, arguments):
+            return builder.load(_pointer(builder, arguments[0], I64), align=8)
+
+        return types.uint64(types.int64), code
+
+    @intrinsic
+    def store(_context, address, word):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            builder.store(arguments[1], _pointer(builder, arguments[0], I64), align=8)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.uint64), code
+
+    @intrinsic
+    def copy(_context, source, target):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            source, target = (_pointer(builder, address, WORDS) for address in arguments)
+            builder.store(builder.load(source, align=8), target, align=8)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64), code
+
+    return load, store, copy
+
+
 def compare_sixteen():
     """An intrinsic: 16 bits, whether int32 (16,) at an address reach those at another, xor the 2 bytes at a
     third; written to a fourth.
@@ -293,6 +339,44 @@ def compare_sixteen():
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 4)), code
+
+    return tile
+
+
+def merge_eight():
+    """An intrinsic: one word each of eight pixels that lie side by side, of what the bits of a pixel and of
+    those to its right give one behind the other. Arguments, all int64: address of the first of the pixels,
+    uint64; the bits of each, and how many pixels are taken together; which word of them; address of the first
+    result, and how many bytes on the next is.
+    """
+
+    @intrinsic
+    def tile(_context, pixels, bits, many, word, out, stride):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            pixels, bits, many, word, out, stride = arguments
+            [[merged]] = _cleared(builder, WORDS, 1, 1)
+            start = builder.mul(word, _number(64))
+            with cgutils.for_range(builder, many) as turn:
+                place = builder.add(pixels, builder.shl(turn.index, _number(3)))
+                x = builder.load(_pointer(builder, place, WORDS), align=8)
+                up = builder.sub(builder.mul(turn.index, bits), start)
+                for move, shift in ((builder.shl, up), (builder.lshr, builder.neg(up))):
+                    moved = move(x, _everywhere(builder, builder.and_(shift, _number(63)), WORDS))
+                    inside = builder.icmp_unsigned("<", shift, _number(64))
+                    moved = builder.select(inside, moved, ir.Constant(WORDS, [0] * 8))
+                    builder.store(builder.or_(builder.load(merged), moved), merged)
+            found = builder.load(merged)
+            with builder.if_else(builder.icmp_signed("==", stride, _number(8))) as (beside, apart):
+                with beside:
+                    builder.store(found, _pointer(builder, out, WORDS), align=8)
+                with apart:
+                    for k in range(8):
+                        place = builder.add(out, builder.mul(stride, _number(k)))
+                        element = builder.extract_element(found, ir.Constant(I32, k))
+                        builder.store(element, _pointer(builder, place, I64), align=8)
+            return context.get_dummy_value()
+
+        return types.void(*([types.int64] * 6)), code
 
     return tile
 

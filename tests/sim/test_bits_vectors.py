@@ -82,14 +82,19 @@ def test_windows_name_their_runs_and_are_cut_out_as_numpy_cuts_them():
 
 
 @pytest.mark.parametrize("bits, many", [(16, 3), (32, 3), (1, 2), (5, 5), (21, 7), (30, 3)])
-def test_pixels_side_by_side_are_one_row_of_bits(bits, many):
-    """By Python's integers of any length."""
-    image = np.random.default_rng(bits).integers(0, 2**bits, (2, 3, 9), np.uint64)
-    out = np.zeros((2, 3, 10 - many, -(-many * bits // 64)), np.uint64)
-    merge_pixels(image, bits, many, out)
+@pytest.mark.parametrize("size, top, left, fill", [((3, 9), 0, 0, 0), ((2, 17), 1, 2, 1), ((4, 8), 2, 1, 0)])
+def test_pixels_side_by_side_are_one_row_of_bits(bits, many, size, top, left, fill):
+    """By Python's integers of any length, of an image with one more row and two more columns behind it."""
+    image = np.random.default_rng(bits).integers(0, 2**bits, (2, *size), np.uint64)
+    one = fill * (2**bits - 1)
+    padded = np.pad(image, ((0, 0), (top, 1), (left, 2)), constant_values=one)
+    rows, columns, words = size[0] + top + 1, size[1] + left + 3 - many, -(-many * bits // 64)
+    room = np.zeros(2 * rows * columns * words + 7 * words, np.uint64)
+    out = room[: -7 * words].reshape(2, rows, columns, words)
+    merge_pixels(image, top, left, np.uint64(one), bits, many, out)
     for place in np.ndindex(out.shape[:3]):
         n, row, column = place
-        row_of_bits = sum(int(image[n, row, column + k]) << (k * bits) for k in range(many))
+        row_of_bits = sum(int(padded[n, row, column + k]) << (k * bits) for k in range(many))
         assert sum(int(word) << (64 * k) for k, word in enumerate(out[place])) == row_of_bits
 
 

@@ -1,5 +1,7 @@
 """The operator on packed bits, for the bit simulator."""
 
+from math import prod
+
 import numpy as np
 
 from xnorforge.sim.bits.kernels import merge_pixels
@@ -40,23 +42,23 @@ def step(op):
             kind = np.promote_types(x.dtype, np.min_scalar_type(fill)) if x.dtype != object else x.dtype
             return Patches(padded(x.astype(kind, copy=False), fill), 0, taps, stride, size)
         image = x.words.reshape(len(x.words), height, width, -1)
-        one = fill
-        if fill:  # its segment, as often as there are segments in a pixel: several in a window of windows
-            one = pack(np.ones((1, x.bits), np.uint8)).words[0, 0]
-            one = np.tile(one, image.shape[-1] // len(one))
-        image = padded(image, one)
         if merged and x.bits == channels:
             return Patches(
                 side_by_side(image), columns.kernel * channels, taps[:: columns.kernel], stride, size
             )
-        return Patches(image, x.bits, taps, stride, size)
+        one = fill
+        if fill:  # its segment, as often as there are segments in a pixel: several in a window of windows
+            one = pack(np.ones((1, x.bits), np.uint8)).words[0, 0]
+            one = np.tile(one, image.shape[-1] // len(one))
+        return Patches(padded(image, one), x.bits, taps, stride, size)
 
     def side_by_side(image):
-        """In every pixel also those to its right under the kernel: words would be half empty."""
-        many = columns.kernel
-        *frames, breadth, _ = image.shape
-        out = np.zeros((*frames, breadth - many + 1, -(-many * channels // 64)), np.uint64)
-        merge_pixels(np.ascontiguousarray(image)[..., 0], channels, many, out)
+        """In every padded pixel also those to its right under the kernel: words would be half empty."""
+        many, one = columns.kernel, (1 << channels) - 1 if fill else 0
+        words = -(-many * channels // 64)
+        shape = len(image), height + top + bottom, width + left + right - many + 1, words
+        out = np.empty(prod(shape) + 7 * words, np.uint64)[: prod(shape)].reshape(shape)
+        merge_pixels(np.ascontiguousarray(image)[..., 0], top, left, np.uint64(one), channels, many, out)
         return out
 
     return run
