@@ -6,6 +6,7 @@ value between operators is `Packed` where the stream carries single unsigned bit
 Operators without `bits.py` run their own `execute_node`; those whose results are their input pass it on.
 """
 
+import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ class BitSimulator:
     """
 
     def __init__(self, folded: ModelWrapper | Path | list):
+        keep_freed_memory()
         self.ops = folded if isinstance(folded, list) else operators(folded)
         self.plain = [op.name for op in self.ops if not op.identity and part(op, "bits") is None]
         self.steps = [step_of(op) for op in self.ops]
@@ -58,8 +60,12 @@ class BitSimulator:
         """
         wanted = {op.name for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]}
         blocks = [images[start : start + block] for start in range(0, len(images), block)]
-        with ThreadPoolExecutor(workers or threads()) as pool:
-            parts = list(pool.map(lambda part: self.walk(part, wanted), blocks))
+        workers = workers or threads()
+        if workers == 1:
+            parts = [self.walk(part, wanted) for part in blocks]
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                parts = list(pool.map(lambda part: self.walk(part, wanted), blocks))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def walk(self, images, wanted) -> dict[str, np.ndarray]:
@@ -105,6 +111,16 @@ def step_of(op: HwOp) -> Callable:
     if op.identity:
         return reads_patches(lambda x: [x] * op.outputs)  # nothing changes a value in place
     return lambda *inputs: op.run_all(*(as_integers(x, stream) for x, stream in zip(inputs, op.in_streams())))
+
+
+def keep_freed_memory() -> None:
+    """Let the C library give freed memory to the next who asks, and not back to the system: every block of
+    images asks for the same again, and to have its pages filled with zeros takes longer than most operators.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc
+    if set_option:
+        set_option(-3, 2**25)  # M_MMAP_THRESHOLD: its greatest value
+        set_option(-1, 2**28)  # M_TRIM_THRESHOLD
 
 
 def threads() -> int:
