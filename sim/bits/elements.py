@@ -1,5 +1,6 @@
 """Steps of operators that work element by element, in 32 bits where every number fits."""
 
+from collections.abc import Callable
 from math import prod
 from typing import NamedTuple
 
@@ -23,6 +24,14 @@ class Ending(NamedTuple):
     factors: list[np.ndarray]
     low: int
     mask: int
+
+
+class Pooling(NamedTuple):
+    """A pool of bits by OR: pixels (H, W), those of a window, which do not overlap, and its own step."""
+
+    size: tuple[int, int]
+    window: tuple[int, int]
+    step: Callable
 
 
 def as_int32(x, stream) -> np.ndarray:

@@ -19,6 +19,7 @@ numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(*SOURCES)[:16]}")  # 
 
 # Tiles of binary products: 8 windows of 16 results, and 6 of 32, so that all sums are in registers.
 _count_16, _count_32 = vectors.unequal_bits(8, 1), vectors.unequal_bits(6, 2)
+_pool_16, _pool_32 = vectors.unequal_bits(8, 1, True), vectors.unequal_bits(6, 2, True)
 _join_16, _join_32 = vectors.joined_bits(8, 1), vectors.joined_bits(6, 2)
 _a1, _a2, _a4, _a8 = (vectors.sums(positions, 1) for positions in (1, 2, 4, 8))
 _b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
@@ -69,6 +70,32 @@ def count_windows(bits, weights, limits, length, places, grid, out):
                         _count_32(many, a, w, limit, length, table, count, stride, b, out_stride)
                     else:
                         _count_16(many, a, w, limit, length, table, count, stride, b, out_stride)
+
+
+@njit(cache=True, nogil=True)
+def least_windows(bits, weights, limits, taps, places, grid, out):
+    """As `count_windows` with limits: a bit is 1 where it is for any of the windows at some distances.
+
+    Args:
+        bits, weights, limits, places, grid, out: as there.
+        taps: int64 (any,), how many distances, and these, in bytes.
+    """
+    wide = weights.shape[3]
+    words, size = weights.shape[1] * wide * 8, grid[2, 0]
+    tile, many_taps = at_once(size, wide), taps.ctypes.data
+    stride, out_stride, table, count = grid[2, 1], grid[2, 2], places.ctypes.data, len(places)
+    for i in range(grid[0, 0]):
+        for block in range(len(weights)):
+            w, limit = weights.ctypes.data + block * words, limits.ctypes.data + block * wide * 4
+            for j in range(grid[1, 0]):
+                x = bits.ctypes.data + i * grid[0, 1] + j * grid[1, 1]
+                y = out.ctypes.data + i * grid[0, 2] + j * grid[1, 2] + block * wide // 8
+                for k in range(0, size, tile):
+                    many, a, b = min(tile, size - k), x + k * stride, y + k * out_stride
+                    if wide == 32:
+                        _pool_32(many, a, w, limit, many_taps, table, count, stride, b, out_stride)
+                    else:
+                        _pool_16(many, a, w, limit, many_taps, table, count, stride, b, out_stride)
 
 
 @njit(cache=True, nogil=True)

@@ -5,8 +5,8 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.sim.bits.elements import Ending, as_int32
-from xnorforge.sim.bits.kernels import count_windows, join_windows, sum_windows
+from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
+from xnorforge.sim.bits.kernels import count_windows, join_windows, least_windows, sum_windows
 from xnorforge.sim.bits.packed import Packed, pack
 from xnorforge.sim.bits.patches import Patches, rows_grid
 from xnorforge.sim.bits.plans import noted
@@ -98,6 +98,28 @@ def matches(op):
         count_windows(taken, words, limits, mw, at, grid, out.reshape(-1).view(np.uint8))
         return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
 
+    def with_pool(pool: Pooling):
+        """The step that goes on with a pool by OR of what this one gives; None: not in one pass."""
+        *size, channels = shape
+        if not len(limits) or pool.size != tuple(size) or mh != channels:
+            return None
+        groups: dict[tuple, tuple] = {}
+
+        def pooled(x):
+            if not (isinstance(x, Patches) and direct(x, mw) and x.size == pool.size):
+                return pool.step(step(x))
+            if x.image.shape not in groups:
+                first, taps = x.groups(*pool.window)
+                row = 8 * -(-mh // 64)
+                groups[x.image.shape] = word_places(x.runs(8), 8), first.grid(8, row), taps, prod(first.size)
+            at, grid, taps, results = groups[x.image.shape]
+            found = bits_out(len(x), results, mh)
+            view = found.words.reshape(-1).view(np.uint8)
+            least_windows(x.image.reshape(-1), packed_columns(x.bits), limits, taps, at, grid, view)
+            return found
+
+        return pooled
+
     def with_ending(ending: Ending, side: int, levels):
         """The step that goes on with a sum of this stream, the `side`-th of two, and of another, and with a
         comparison of it (`elements.level_step`), if any; gives sums and bits. None: not in one pass.
@@ -122,7 +144,7 @@ def matches(op):
 
         return noted(joined, arrays=(rows_of, inverted))  # the addresses in `tails` are of these
 
-    return noted(step, with_ending=with_ending)
+    return noted(step, with_ending=with_ending, with_pool=with_pool)
 
 
 def direct(x: Patches, mw: int) -> bool:

@@ -1,6 +1,6 @@
 """Windows of an image that are read where they lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,21 @@ class Patches:
             else:
                 found.append([start, pixel])
         return found
+
+    def groups(self, height: int, breadth: int) -> tuple["Patches", np.ndarray]:
+        """The first window of every group (height, breadth) that a pool makes one of, and the number of
+        windows of a group and their distances from the first, in bytes of packed bits.
+        """
+        (down, right), (rows, columns), pixel = self.stride, self.size, self.image.shape[3] * 8
+        places = [
+            (y * down * self.image.shape[2] + x * right) * pixel
+            for y in range(height)
+            for x in range(breadth)
+        ]
+        first = replace(
+            self, stride=(down * height, right * breadth), size=(rows // height, columns // breadth)
+        )
+        return first, np.array([len(places), *places], np.int64)
 
     def grid(self, item: int, result: int) -> np.ndarray:
         """The grid (`kernels`) of all windows, of elements of `item` bytes, results of `result` bytes side by

@@ -40,7 +40,23 @@ def planned(ops: list, steps: list[Callable], wanted: frozenset[str]) -> list[Ca
         patches = getattr(step, "reads_patches", False)
         kept = op.name if op.name in wanted else ""
         calls.append(Call(step, patches, op.sources, lists, op.out_streams(), kept))
-    return in_one_call(calls)
+    return in_one_call(pooled_at_once(calls))
+
+
+def pooled_at_once(calls: list[Call]) -> list[Call]:
+    """A matrix and the pool of what it gives: in one call, where their steps can (`matrices.matches`)."""
+    found: list[Call] = []
+    places: dict[str, int] = {}  # tensor: of the only call that gives nothing else
+    for call in calls:
+        place = places.get(call.sources[0], -1) if hasattr(call.step, "pool") else -1
+        step = found[place].step.with_pool(call.step.pool) if place >= 0 else None
+        if step:
+            found[place] = call._replace(step=step, reads_patches=True, sources=found[place].sources)
+            continue
+        if hasattr(call.step, "with_pool") and not call.kept and len(call.results[0]) == 1:
+            places[call.results[0][0]] = len(found)
+        found.append(call)
+    return found
 
 
 def in_one_call(calls: list[Call]) -> list[Call]:

@@ -57,9 +57,9 @@ def _walk(builder, first, weights, places, count, step: int, visit) -> None:
         visit(address, builder.add(weights, builder.mul(word.index, _number(step))))
 
 
-def _cleared(builder, kind, rows: int, columns: int) -> list[list]:
-    """Sums of 0; they become registers."""
-    zero = ir.Constant(kind, [0] * kind.count)
+def _cleared(builder, kind, rows: int, columns: int, value: int = 0) -> list[list]:
+    """Sums of 0, or numbers of another value; they become registers."""
+    zero = ir.Constant(kind, [value] * kind.count)
     sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(columns)] for _ in range(rows)]
     for row in sums:
         for total in row:
@@ -102,7 +102,7 @@ def _unequal(builder, positions: int, blocks: int, first, weights, places, count
     return [[builder.load(total) for total in row] for row in totals]
 
 
-def unequal_bits(most: int, blocks: int):
+def unequal_bits(most: int, blocks: int, pooled: bool = False):
     """An intrinsic: windows of bits against 16 * `blocks` rows of weights.
 
     Its arguments, all int64:
@@ -115,6 +115,9 @@ def unequal_bits(most: int, blocks: int):
         places, count: address of the places of the words, int64, and how many there are.
         out: address of the first window's results, bits or int32; `out_stride` bytes on are those of the
             next.
+
+    With `pooled`, `length` is the address of int64, how many windows are one result, and the distances of
+    them in bytes: a bit is 1 where it is for any.
     """
 
     @intrinsic
@@ -123,27 +126,46 @@ def unequal_bits(most: int, blocks: int):
             many, first, weights, limits, length, places, count, stride, out, out_stride = arguments
 
             def write(positions):
+                if pooled:
+                    found = fewest(positions)
+                    finish_all(positions, found, compare)
+                    return
                 found = _unequal(builder, positions, blocks, first, weights, places, count, stride)
                 with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
                     for branch, finish in ((as_bits, compare), (as_counts, subtract)):
                         with branch:
-                            for p in range(positions):
-                                to = builder.add(out, builder.mul(out_stride, _number(p)))
-                                for k in range(blocks):
-                                    finish(builder, found[p][k], k, limits, length, to)
+                            finish_all(positions, found, finish)
+
+            def fewest(positions):
+                least = _cleared(builder, SUMS, positions, blocks, 2**31 - 1)
+                with cgutils.for_range(builder, builder.load(_pointer(builder, length, I64))) as tap:
+                    entry = builder.add(length, builder.shl(builder.add(tap.index, _number(1)), _number(3)))
+                    place = builder.add(first, builder.load(_pointer(builder, entry, I64)))
+                    found = _unequal(builder, positions, blocks, place, weights, places, count, stride)
+                    for row, totals in zip(least, found):
+                        for one, total in zip(row, totals):
+                            fewer = builder.icmp_signed("<", total, builder.load(one))
+                            builder.store(builder.select(fewer, total, builder.load(one)), one)
+                return [[builder.load(one) for one in row] for row in least]
+
+            def finish_all(positions, found, finish):
+                for p in range(positions):
+                    to = builder.add(out, builder.mul(out_stride, _number(p)))
+                    for k in range(blocks):
+                        finish(found[p][k], k, to)
+
+            def compare(found, k, to):
+                place = _pointer(builder, builder.add(limits, _number(64 * k)), SUMS)
+                few = builder.icmp_signed("<=", found, builder.load(place, align=4))
+                at = _pointer(builder, builder.add(to, _number(2 * k)), I16)
+                builder.store(builder.bitcast(few, I16), at, align=1)
+
+            def subtract(found, k, to):
+                equal = builder.sub(_everywhere(builder, builder.trunc(length, I32), SUMS), found)
+                builder.store(equal, _pointer(builder, builder.add(to, _number(64 * k)), SUMS), align=4)
 
             _each_case(builder, many, most, write)
             return context.get_dummy_value()
-
-        def compare(builder, found, k, limits, _length, to):
-            place = _pointer(builder, builder.add(limits, _number(64 * k)), SUMS)
-            few = builder.icmp_signed("<=", found, builder.load(place, align=4))
-            at = _pointer(builder, builder.add(to, _number(2 * k)), I16)
-            builder.store(builder.bitcast(few, I16), at, align=1)
-
-        def subtract(builder, found, k, _limits, length, to):
-            equal = builder.sub(_everywhere(builder, builder.trunc(length, I32), SUMS), found)
-            builder.store(equal, _pointer(builder, builder.add(to, _number(64 * k)), SUMS), align=4)
 
         return types.void(*([types.int64] * 10)), code
 

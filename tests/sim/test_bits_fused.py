@@ -1,4 +1,6 @@
-"""A matrix, the sum with a bypass and the comparison behind it give in one call what they give one by one."""
+"""A matrix and what follows it, a sum with a bypass and its comparison, or a pool, give in one call what they
+give one by one.
+"""
 
 import os
 import subprocess
@@ -11,6 +13,7 @@ from xnorforge.hw import graph
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
+from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
@@ -72,11 +75,38 @@ CASES = {
 }
 
 
+def pooled(seed, height=7, breadth=9, channels=64, rows=32, window=(2, 2), every=0, stride=1, pad=0):
+    """Bits through a 3 x 3 convolution with thresholds, and a pool of what it gives."""
+    rng = np.random.default_rng(seed)
+    ifm = [height, breadth, channels]
+    window_op = Window.make("window", ifm=ifm, kernel=[3, 3], stride=[stride] * 2, pads=[pad] * 4, bits=1)
+    *size, mw = window_op.out_stream().shape
+    thresholds = rng.integers(mw // 2 - 3, mw // 2 + 9, rows)
+    conv = XnorMvu.make(
+        "conv", {"weights": rng.integers(0, 2, (mw, rows)), "thresholds": thresholds},
+        mw=mw, mh=rows, vectors=size[0] * size[1], in_shape=[*size, mw], out_shape=[*size, rows],
+    )  # fmt: skip
+    pool = OrPool.make("pool", ifm=[*size, rows], kernel=list(window), stride=list(window), all=every)
+    conv.onnx_node.input[0], pool.onnx_node.input[0] = window_op.results[0], conv.results[0]
+    return [window_op, conv, pool]
+
+
+POOLS = {
+    "2 x 2": {},
+    "3 x 1, a row left over": {"window": (3, 1), "height": 10},
+    "1 x 4 of windows two apart": {"window": (1, 4), "stride": 2, "breadth": 20},
+    "narrow pixels, padded": {"channels": 16, "rows": 16, "pad": 1},
+    "rows that do not divide": {"rows": 20, "channels": 70},
+    "wide": {"rows": 96, "breadth": 40},
+    "minimum": {"every": 1},
+}
+
+
 def wrong():
     """Cases whose results, taken in one go, differ from the operators' contracts."""
     found = []
-    for name, case in CASES.items():
-        ops = residual(**{"seed": 1, **case})
+    for name, case in (CASES | POOLS).items():
+        ops = (pooled if name in POOLS else residual)(**{"seed": 1, **case})
         x = ops[0].random_input(5, frames=7)
         images = x.transpose(0, 3, 1, 2).astype(np.uint8)
         expected = graph.execute(ops, images)[ops[-1].name]
@@ -85,7 +115,7 @@ def wrong():
     return found
 
 
-def test_sums_with_a_bypass_equal_their_contracts():
+def test_what_is_done_in_one_call_equals_the_contracts():
     assert wrong() == []
 
 
@@ -94,6 +124,12 @@ def test_matrix_sum_and_comparison_are_one_call_where_rows_are_whole_blocks(case
     ops = residual(**{"seed": 1, **CASES[case]})
     apart = {"rows that do not divide": 0, "no comparison behind": 1}.get(case, 2)
     assert len(BitSimulator(ops).calls(frozenset(["end"]))) == len(ops) - apart
+
+
+@pytest.mark.parametrize("case", POOLS)
+def test_a_matrix_and_the_pool_of_its_bits_are_one_call_where_the_pool_is_an_or(case):
+    ops = pooled(1, **POOLS[case])
+    assert len(BitSimulator(ops).calls(frozenset(["pool"]))) == len(ops) - (case != "minimum")
 
 
 def test_kept_operators_are_the_same_whatever_is_kept_with_them():
