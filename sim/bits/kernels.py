@@ -24,11 +24,14 @@ _join_16, _join_32 = vectors.joined_bits(8, 1), vectors.joined_bits(6, 2)
 _a1, _a2, _a4, _a8 = (vectors.sums(positions, 1) for positions in (1, 2, 4, 8))
 _b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
 _d1, _d2, _d4, _d5 = (vectors.sums(positions, 4) for positions in (1, 2, 4, 5))
+_tables = vectors.sign_tables()
+_look = vectors.looked_up(8, 2)
 _compare = vectors.compare_sixteen()
 _load, _store, _copy = vectors.word_access()
 _merge = vectors.merge_eight()
 _interleave = vectors.interleave_three()
 _peak = vectors.peak_loop()
+STRIP = 48  # columns of windows whose tables of sums stay in the first-level cache
 
 
 @njit
@@ -189,6 +192,49 @@ def sum_windows(short, image, weights, limits, offsets, places, grid, out):
                     else:
                         _a1(short, a, w, limit, start, table, count, stride, b, out_stride)
                     k += many
+
+
+@njit(cache=True, nogil=True)
+def look_up_windows(image, signs, offsets, indices, limits, starts, places, sizes, out):
+    """Whether sums of bytes times signs reach a limit, by tables of sums (`sign_tables.py`).
+
+    Args:
+        image: uint8 (any,), where the windows lie, and 5 bytes more.
+        signs: int8 (kinds, 3, 64), those of each kind of table.
+        offsets: int64 (kinds,), their bytes' distance from the left of a window.
+        indices: int16 (O / 64, tables of a window, 64): which sum of a table.
+        limits, starts: int16 (O,): bit o of a result is sum >= limits[o], where sums start from starts[o].
+        places: int64 (depth, tables of a window): where a window that begins in an image row finds them, by
+            that row modulo the depth, of as many rows as tables are kept.
+        sizes: int64 (8,): images, bytes of each; rows of windows, bytes of an image row, and image rows from
+            one to the next; columns, and bytes from one to the next; bytes of a result.
+        out: uint8 (any,): results of O bits, overwritten.
+    """
+    rows, line, down, columns, right, result = sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]
+    depth, count, stride = len(places), places.shape[1], 64 * len(offsets)
+    room = np.empty(depth * STRIP * stride + 64, np.uint8)
+    tables = room.ctypes.data + -room.ctypes.data % 64
+    for n in range(sizes[0]):
+        for left in range(0, columns, STRIP):
+            many, built = min(STRIP, columns - left), 0
+            tile = -(-many // -(-many // 8))
+            for row in range(rows):
+                top = row * down
+                for at in range(max(built, top), top + depth):
+                    x = image.ctypes.data + n * sizes[1] + at * line + left * right
+                    to = tables + at % depth * STRIP * stride
+                    for kind in range(len(offsets)):
+                        of_kind = signs.ctypes.data + 192 * kind
+                        _tables(x + offsets[kind], right, many, of_kind, to + 64 * kind, stride)
+                built = top + depth
+                y = out.ctypes.data + ((n * rows + row) * columns + left) * result
+                table = places.ctypes.data + top % depth * count * 8
+                for block in range(len(indices)):
+                    w = indices.ctypes.data + block * count * 128
+                    limit, start = limits.ctypes.data + block * 128, starts.ctypes.data + block * 128
+                    for k in range(0, many, tile):
+                        a, b = tables + k * stride, y + k * result + block * 8
+                        _look(min(tile, many - k), a, w, limit, start, table, count, stride, b, result)
 
 
 @njit(cache=True, nogil=True)

@@ -10,6 +10,7 @@ from xnorforge.sim.bits.kernels import count_windows, join_windows, least_window
 from xnorforge.sim.bits.packed import Packed, pack
 from xnorforge.sim.bits.patches import Patches, rows_grid
 from xnorforge.sim.bits.plans import noted
+from xnorforge.sim.bits.sign_tables import look_up_step
 from xnorforge.sim.bits.vectors import LANES, byte_products
 
 SHORT = 2**15
@@ -204,6 +205,9 @@ def products(op, weights, bias):
     if thresholds is not None:
         reached = np.clip(thresholds, -LONGEST, LONGEST)
         limits = padded(reached.astype(np.int32), rows, LONGEST)
+    by_tables = None
+    if as_bytes and thresholds is not None:
+        by_tables = look_up_step(weights, bias, thresholds, shape)
     columns: dict[tuple[int, ...], Columns] = {}
     tables: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray, np.ndarray, bool]] = {}
 
@@ -211,6 +215,10 @@ def products(op, weights, bias):
     def step(x):
         if isinstance(x, Patches) and (x.bits or len(x.taps) * x.image.shape[3] != mw):
             x = x.cut()
+        if by_tables and isinstance(x, Patches):
+            found = by_tables(x, with_room(x.image, kind, True))
+            if found is not None:
+                return found
         frames, item = len(x), np.dtype(kind).itemsize
         found = bits_out(frames, vectors, mh) if len(limits) else np.empty((frames, vectors, rows), np.int32)
         out = found.words if isinstance(found, Packed) else found
@@ -242,12 +250,12 @@ def word_places(runs: list[list[int]], unit: int) -> np.ndarray:
 
 
 def with_room(x: np.ndarray, kind, more: bool) -> np.ndarray:
-    """Integers as bytes of numbers of that type, one behind the other; with `more`, 4 bytes behind the
+    """Integers as bytes of numbers of that type, one behind the other; with `more`, 8 bytes behind the
     last.
     """
     if not more:
         return np.ascontiguousarray(x, kind).reshape(-1).view(np.uint8)
-    room = np.zeros(x.size + 4 // np.dtype(kind).itemsize, kind)
+    room = np.zeros(x.size + 8 // np.dtype(kind).itemsize, kind)
     room[: x.size].reshape(x.shape)[...] = x
     return room.view(np.uint8)
 

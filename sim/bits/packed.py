@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.hw.any_width import as_width
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: that takes five times as long to make
 class Packed:
     """Bits of N frames, cut into segments that start on a word of their own.
 

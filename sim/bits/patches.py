@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.sim.bits.packed import Packed
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: that takes five times as long to make
 class Patches:
     """Windows (OH, OW) of images, not cut out: what a Window gives to who asks for it (`reads_patches`).
 

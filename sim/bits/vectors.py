@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 WORDS = ir.VectorType(I64, 8)
 SUMS = ir.VectorType(I32, 16)
+SHORTS = ir.VectorType(I16, 32)
 LANES = 16  # results that lie side by side in the weights
 
 
@@ -29,6 +30,11 @@ def target_has(feature: str) -> bool:
 def byte_products() -> bool:
     """Whether four products of bytes are one instruction, so that `sums` takes bytes."""
     return target_has("avx512vnni")
+
+
+def short_lookups() -> bool:
+    """Whether 32 numbers of 16 bits are looked up in a table of 32 by one instruction."""
+    return target_has("avx512bw")
 
 
 def _pointer(builder, address, kind):
@@ -305,6 +311,101 @@ def sums(positions: int, blocks: int):
             for k, total in enumerate(totals):
                 place = _pointer(builder, builder.add(to, _number(64 * k)), SUMS)
                 builder.store(builder.load(total), place, align=4)
+
+        return types.void(*([types.int64] * 10)), code
+
+    return tile
+
+
+def sign_tables():
+    """An intrinsic, which needs `short_lookups()`: tables of 32 sums, int16, each of six unsigned bytes times
+    a sign of each. Arguments, all int64: address of the first bytes, how many bytes on the next are, and how
+    many tables; address of the signs, int8 (3, 32, 2); address of the first table, 64-byte aligned, and how
+    many bytes on the next is.
+    """
+
+    @intrinsic
+    def tile(_context, x, stride, many, signs, out, out_stride):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            x, stride, many, signs, out, out_stride = arguments
+            if short_lookups():
+                kind = ir.VectorType(I8, 64)
+                product = cgutils.get_or_insert_function(
+                    builder.module, ir.FunctionType(SHORTS, [kind, kind]), "llvm.x86.avx512.pmaddubs.w.512"
+                )
+                factors = [
+                    builder.load(_pointer(builder, builder.add(signs, _number(64 * k)), kind), align=1)
+                    for k in range(3)
+                ]
+                with cgutils.for_range(builder, many) as turn:
+                    found = []
+                    for k, factor in enumerate(factors):
+                        place = builder.add(builder.add(x, builder.mul(turn.index, stride)), _number(2 * k))
+                        two = builder.load(_pointer(builder, place, I16), align=1)
+                        pairs = builder.bitcast(_everywhere(builder, two, SHORTS), kind)
+                        found.append(builder.call(product, [pairs, factor]))
+                    total = builder.add(builder.add(found[0], found[1]), found[2])
+                    to = builder.add(out, builder.mul(turn.index, out_stride))
+                    builder.store(total, _pointer(builder, to, SHORTS), align=64)
+            return context.get_dummy_value()
+
+        return types.void(*([types.int64] * 6)), code
+
+    return tile
+
+
+def looked_up(most: int, blocks: int):
+    """An intrinsic, which needs `short_lookups()`: windows of tables against 32 * `blocks` rows of weights.
+
+    As `unequal_bits`, in place of words of bits tables of int16 (32,), 64-byte aligned, and in place of
+    halves of weights which number of each table is added, int16 (tables of a window, 32 * blocks). `starts`
+    is the address of int16 (32 * blocks,), what the sums start from, `limits` that of as many: a result is
+    bit 1 where the sum is at least that.
+    """
+
+    @intrinsic
+    def tile(_context, many, first, indices, limits, starts, places, count, stride, out, out_stride):  # noqa: ARG001
+        def code(context, builder, _signature, arguments):
+            many, first, indices, limits, starts, places, count, stride, out, out_stride = arguments
+            kind = ir.FunctionType(SHORTS, [SHORTS, SHORTS])
+
+            def rows_at(address, align):
+                return [
+                    builder.load(
+                        _pointer(builder, builder.add(address, _number(64 * k)), SHORTS), align=align
+                    )
+                    for k in range(blocks)
+                ]
+
+            def write(positions):
+                look_up = cgutils.get_or_insert_function(
+                    builder.module, kind, "llvm.x86.avx512.permvar.hi.512"
+                )
+                totals = _cleared(builder, SHORTS, positions, blocks)
+                for row in totals:
+                    for total, start in zip(row, rows_at(starts, 2)):
+                        builder.store(start, total)
+
+                def visit(table, at):
+                    rows = rows_at(at, 2)
+                    for p in range(positions):
+                        address = builder.add(table, builder.mul(stride, _number(p)))
+                        numbers = builder.load(_pointer(builder, address, SHORTS), align=64)
+                        for total, row in zip(totals[p], rows):
+                            found = builder.call(look_up, [numbers, row])
+                            builder.store(builder.add(builder.load(total), found), total)
+
+                _walk(builder, first, indices, places, count, 64 * blocks, visit)
+                for k, limit in enumerate(rows_at(limits, 2)):
+                    for p in range(positions):
+                        reached = builder.icmp_signed(">=", builder.load(totals[p][k]), limit)
+                        to = builder.add(builder.mul(out_stride, _number(p)), _number(4 * k))
+                        to = _pointer(builder, builder.add(out, to), I32)
+                        builder.store(builder.bitcast(reached, I32), to, align=1)
+
+            if short_lookups():
+                _each_case(builder, many, most, write)
+            return context.get_dummy_value()
 
         return types.void(*([types.int64] * 10)), code
 

@@ -1,5 +1,6 @@
 """Kernels of explicit vectors: sums by hand, windows of any kind, and a processor without extensions."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -14,15 +15,16 @@ from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.bits.kernels import interleave_planes, merge_pixels
 from xnorforge.sim.bits.patches import Patches
+from xnorforge.sim.bits.sign_tables import table_signs
 
 KINDS = {"xnor": (XnorMvu, 1), "byte": (ByteMvu, 8), "wide": (ByteMvu, 12), "int": (IntMvu, 4)}
 
 
-def layer(kind, channels, rows, compared, seed, **window):
+def layer(kind, channels, rows, compared, seed, size=(7, 9), **window):
     """A convolution of 7 x 9 pixels as its two operators, weights and thresholds at random."""
     rng = np.random.default_rng(seed)
     unit, bits = KINDS[kind]
-    cut = Window.make("window", ifm=[7, 9, channels], bits=bits, **window)
+    cut = Window.make("window", ifm=[*size, channels], bits=bits, **window)
     *size, mw = cut.out_stream().shape
     low, high = (-8, 8) if kind == "int" else (0, 2)
     arrays = {"weights": rng.integers(low, high, (mw, rows))}
@@ -104,6 +106,38 @@ def test_planes_become_pixels(channels, pixels):
     out = np.zeros((2, pixels, channels), np.uint8)
     interleave_planes(planes, out)
     np.testing.assert_array_equal(out, planes.transpose(0, 2, 1))
+
+
+TABLES = {
+    "three strips of columns": {"size": (4, 110)},
+    "one channel": {"channels": 1},
+    "seven channels, strided": {"channels": 7, "stride": [1, 2], "size": (5, 60)},
+    "a kernel as wide as the image": {"size": (9, 3)},
+    "rows apart": {"stride": [4, 1], "size": (11, 5), "rows": 128},
+    "rows and columns apart": {"dilation": [2, 3], "size": (9, 12)},
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_sums_by_tables_are_those_of_the_contract(case):
+    """Of all bytes, the largest and the smallest too; thresholds that all sums reach and that none does."""
+    given = {"channels": 3, "rows": 64, "kernel": [3, 3], "compared": True, "seed": 5, **TABLES[case]}
+    ops = layer("byte", **given)
+    limits = ops[1].arrays_of["thresholds"].copy()
+    limits[:6] = [-(2**20), 2**20, -(2**15), 2**15, 27 * 255, -27 * 255]
+    ops[1].arrays_of["thresholds"] = limits
+    x = ops[0].random_input(1, frames=5)
+    x[3], x[4] = 0, 255
+    got = BitSimulator(ops).run(x.transpose(0, 3, 1, 2).astype(np.uint8))["matrix"]
+    np.testing.assert_array_equal(got, ops[1].run(ops[0].run(x)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_table_holds_the_sum_of_every_choice_of_signs(size):
+    signs = table_signs(size).reshape(3, 32, 2).transpose(1, 0, 2).reshape(32, 6)
+    assert not signs[:, size:].any()
+    choices = sorted(itertools.product([-1, 1], repeat=size), key=lambda one: one[::-1])
+    np.testing.assert_array_equal(signs[: 2**size, :size], choices)
 
 
 @pytest.mark.full
