@@ -25,7 +25,7 @@ from xnorforge.sim.bits.packed import as_integers, as_stream
 from xnorforge.sim.bits.patches import Patches
 from xnorforge.sim.bits.plans import Call, planned
 
-BLOCK = 32  # images that a thread takes through all operators, so that they stay in its caches
+BLOCK = 64  # images that a thread takes through all operators, so that they stay in its caches
 
 
 class BitSimulator:
@@ -59,8 +59,9 @@ class BitSimulator:
         operators. Blocks of images run in `workers` threads, as many as `threads()` says if None.
         """
         wanted = {op.name for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]}
-        blocks = [images[start : start + block] for start in range(0, len(images), block)]
         workers = workers or threads()
+        block = min(block, max(1, -(-len(images) // workers)))
+        blocks = [images[start : start + block] for start in range(0, len(images), block)]
         if workers == 1:
             parts = [self.walk(part, wanted) for part in blocks]
         else:
