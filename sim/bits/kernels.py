@@ -319,6 +319,22 @@ def sum_pixels(image, height, breadth, out):
 
 
 @njit(cache=True, nogil=True)
+def place_channels(x, at, out):
+    """out[..., at : at + C] = x, of int32 (N, H, W, C) whose channels lie side by side, C a multiple of 16;
+    out is as large but for its channels.
+    """
+    images, rows, columns, channels = x.shape
+    to = out.ctypes.data + 4 * at
+    for n in range(images):
+        for row in range(rows):
+            pixel = x.ctypes.data + n * x.strides[0] + row * x.strides[1]
+            for _ in range(columns):
+                for k in range(0, 4 * channels, 64):
+                    _copy(pixel + k, to + k)
+                pixel, to = pixel + x.strides[2], to + 4 * out.shape[3]
+
+
+@njit(cache=True, nogil=True)
 def pool_words(image, height, breadth, every, out):
     """OR, or with `every` AND, of the words of windows that do not overlap.
 

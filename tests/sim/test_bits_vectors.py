@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
+from xnorforge.hw.ops.concat.bits import channels_beside
 from xnorforge.hw.ops.int_mvu.op import IntMvu
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
@@ -106,6 +107,17 @@ def test_planes_become_pixels(channels, pixels):
     out = np.zeros((2, pixels, channels), np.uint8)
     interleave_planes(planes, out)
     np.testing.assert_array_equal(out, planes.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("channels", [(16, 32), (16, 5), (48,)])
+def test_channels_beside_each_other_are_those_of_numpy(channels):
+    """Of whole images, and of every second pixel of larger ones."""
+    rng = np.random.default_rng(len(channels))
+    for step in (1, 2):
+        parts = [
+            rng.integers(-(2**31), 2**31, (2, 6, 4, size), np.int32)[:, ::step, ::step] for size in channels
+        ]
+        np.testing.assert_array_equal(channels_beside(parts), np.concatenate(parts, -1))
 
 
 TABLES = {
