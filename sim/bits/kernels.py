@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 
 from xnorforge.core.artifacts import cache_dir, digest
-from xnorforge.sim.bits import vectors
+from xnorforge.sim.bits import _llvm, moves, vectors
 
-SOURCES = (__file__, vectors.__file__)
+SOURCES = (__file__, *(one.__file__ for one in (_llvm, moves, vectors)))
 numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(*SOURCES)[:16]}")  # type: ignore[attr-defined]
 
 # Tiles of binary products: 8 windows of 16 results, and 6 of 32, so that all sums are in registers.
@@ -26,10 +26,10 @@ _b1, _b2, _b4, _b8 = (vectors.sums(positions, 2) for positions in (1, 2, 4, 8))
 _d1, _d2, _d4, _d5 = (vectors.sums(positions, 4) for positions in (1, 2, 4, 5))
 _tables = vectors.sign_tables()
 _look = vectors.looked_up(8, 2)
-_compare = vectors.compare_sixteen()
-_load, _store, _copy = vectors.word_access()
-_merge = vectors.merge_eight()
-_interleave = vectors.interleave_three()
+_compare = moves.compare_sixteen()
+_load, _store, _copy = moves.word_access()
+_merge = moves.merge_eight()
+_interleave = moves.interleave_three()
 _peak = vectors.peak_loop()
 STRIP = 48  # columns of windows whose tables of sums stay in the first-level cache
 
@@ -51,7 +51,7 @@ def count_windows(bits, weights, limits, length, places, grid, out):
             16 or 32.
         limits: int32 (O,): bit o of a result is unequal bits <= limits[o]; negative: never. Of length 0: a
             result is the numbers `length` - unequal bits.
-        places: int64 (words of a window,), see `vectors`.
+        places: int64 (words of a window,), see `_llvm`.
         grid: int64 (3, 3), see above.
         out: uint8 (any,): results of O bits or int32, overwritten.
     """
@@ -140,7 +140,7 @@ def sum_windows(short, image, weights, limits, offsets, places, grid, out):
     """Integer dot products of windows, or whether they reach a limit.
 
     Args:
-        short: 1 of signed 16-bit numbers, 0 of unsigned bytes, which needs `vectors.byte_products()`.
+        short: 1 of signed 16-bit numbers, 0 of unsigned bytes, which needs `_llvm.byte_products()`.
         image: uint8 (any,), where the numbers of the windows lie, and 3 bytes more.
         weights: int32 (O / wide, words of 4 bytes of a window, wide), 64-byte aligned; wide is 16, 32 or
             64.

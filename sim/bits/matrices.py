@@ -5,13 +5,13 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.sim.bits._llvm import LANES, byte_products
 from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
 from xnorforge.sim.bits.kernels import count_windows, join_windows, least_windows, sum_windows
 from xnorforge.sim.bits.packed import Packed, pack
 from xnorforge.sim.bits.patches import Patches, rows_grid
 from xnorforge.sim.bits.plans import noted
 from xnorforge.sim.bits.sign_tables import look_up_step
-from xnorforge.sim.bits.vectors import LANES, byte_products
 
 SHORT = 2**15
 LONGEST = 2**31 - 1

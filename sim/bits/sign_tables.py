@@ -8,10 +8,10 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.sim.bits._llvm import short_lookups
 from xnorforge.sim.bits.kernels import STRIP, look_up_windows
 from xnorforge.sim.bits.packed import Packed
 from xnorforge.sim.bits.patches import Patches
-from xnorforge.sim.bits.vectors import short_lookups
 
 GROUP = 5  # bytes of a table
 LANES = 32  # sums of a table, and rows of weights that are looked up at once

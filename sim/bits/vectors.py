@@ -1,110 +1,54 @@
 """Blocks of dot products that stay in registers, written as LLVM vectors and called from compiled kernels.
 
 Loops that numba's compiler vectorises by itself keep the sums in memory and reach a fifth of this. The code
-here is the same for every processor: LLVM cuts its vectors into those the target has. One instruction is
-asked for by name, where the target has it: AVX512-VNNI's products of four bytes.
-
-All addresses are int64. The *places* of a window are a table of int64: the distance, in bytes, of each of its
-words from its first byte.
+here is the same for every processor: LLVM cuts its vectors into those the target has. A few instructions are
+asked for by name, where the target has them: AVX512-VNNI's products of four bytes, and look-ups in tables.
 """
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
-from numba.core.codegen import get_host_cpu_features
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-WORDS = ir.VectorType(I64, 8)
-SUMS = ir.VectorType(I32, 16)
-SHORTS = ir.VectorType(I16, 32)
-LANES = 16  # results that lie side by side in the weights
-
-
-def target_has(feature: str) -> bool:
-    """Whether compiled code may use a feature of the processor, by LLVM's name, as "avx512vnni"."""
-    features = config.CPU_FEATURES  # type: ignore[attr-defined]
-    return f"+{feature}" in (get_host_cpu_features() if features is None else features).split(",")
-
-
-def byte_products() -> bool:
-    """Whether four products of bytes are one instruction, so that `sums` takes bytes."""
-    return target_has("avx512vnni")
-
-
-def short_lookups() -> bool:
-    """Whether 32 numbers of 16 bits are looked up in a table of 32 by one instruction."""
-    return target_has("avx512bw")
-
-
-def _pointer(builder, address, kind):
-    return builder.inttoptr(address, kind.as_pointer())
-
-
-def _number(value: int):
-    return ir.Constant(I64, value)
-
-
-def _everywhere(builder, value, kind):
-    """A number in every lane of a vector type."""
-    undefined = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(undefined, value, ir.Constant(I32, 0))
-    lanes = ir.Constant(ir.VectorType(I32, kind.count), [0] * kind.count)
-    return builder.shuffle_vector(first, undefined, lanes)
-
-
-def _walk(builder, first, weights, places, count, step: int, visit) -> None:
-    """Call visit(address of a word of the window, address of its weights) for every word; its weights have
-    `step` bytes.
-    """
-    with cgutils.for_range(builder, count) as word:
-        entry = builder.add(places, builder.shl(word.index, _number(3)))
-        address = builder.add(first, builder.load(_pointer(builder, entry, I64)))
-        visit(address, builder.add(weights, builder.mul(word.index, _number(step))))
-
-
-def _cleared(builder, kind, rows: int, columns: int, value: int = 0) -> list[list]:
-    """Sums of 0, or numbers of another value; they become registers."""
-    zero = ir.Constant(kind, [value] * kind.count)
-    sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(columns)] for _ in range(rows)]
-    for row in sums:
-        for total in row:
-            builder.store(zero, total)
-    return sums
-
-
-def _each_case(builder, number, most: int, write) -> None:
-    """write(k) for every k of 1 .. most, of which the code runs the one that `number` is."""
-    after = builder.append_basic_block("after")
-    chosen = builder.switch(number, after)
-    for k in range(1, most + 1):
-        with builder.goto_block(case := builder.append_basic_block(f"case{k}")):
-            write(k)
-            builder.branch(after)
-        chosen.add_case(_number(k), case)
-    builder.position_at_end(after)
+from xnorforge.sim.bits._llvm import (
+    I8,
+    I16,
+    I32,
+    I64,
+    SHORTS,
+    SUMS,
+    WORDS,
+    byte_products,
+    cleared_sums,
+    constant,
+    each_case,
+    each_word,
+    in_every_lane,
+    pointer_to,
+    short_lookups,
+)  # fmt: skip
 
 
 def _unequal(builder, positions: int, blocks: int, first, weights, places, count, stride) -> list[list]:
     """Numbers of unequal bits: of `positions` windows, `blocks` vectors of 16 results each."""
-    totals = _cleared(builder, SUMS, positions, blocks)
+    totals = cleared_sums(builder, SUMS, positions, blocks)
     kind = ir.FunctionType(SUMS, [SUMS])
     ones = cgutils.get_or_insert_function(builder.module, kind, "llvm.ctpop.v16i32")
 
     def visit(word, at):
         for half in range(2):
             rows = [
-                builder.load(_pointer(builder, builder.add(at, _number(64 * k)), SUMS), align=64)
+                builder.load(pointer_to(builder, builder.add(at, constant(64 * k)), SUMS), align=64)
                 for k in range(half * blocks, (half + 1) * blocks)
             ]
             for p in range(positions):
-                address = builder.add(builder.add(word, builder.mul(stride, _number(p))), _number(4 * half))
-                bits = _everywhere(builder, builder.load(_pointer(builder, address, I32), align=1), SUMS)
+                address = builder.add(builder.add(word, builder.mul(stride, constant(p))), constant(4 * half))
+                bits = in_every_lane(builder, builder.load(pointer_to(builder, address, I32), align=1), SUMS)
                 for total, row in zip(totals[p], rows):
                     found = builder.call(ones, [builder.xor(bits, row)])
                     builder.store(builder.add(builder.load(total), found), total)
 
-    _walk(builder, first, weights, places, count, 128 * blocks, visit)
+    each_word(builder, first, weights, places, count, 128 * blocks, visit)
     return [[builder.load(total) for total in row] for row in totals]
 
 
@@ -137,16 +81,16 @@ def unequal_bits(most: int, blocks: int, pooled: bool = False):
                     finish_all(positions, found, compare)
                     return
                 found = _unequal(builder, positions, blocks, first, weights, places, count, stride)
-                with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_counts):
+                with builder.if_else(builder.icmp_signed("!=", limits, constant(0))) as (as_bits, as_counts):
                     for branch, finish in ((as_bits, compare), (as_counts, subtract)):
                         with branch:
                             finish_all(positions, found, finish)
 
             def fewest(positions):
-                least = _cleared(builder, SUMS, positions, blocks, 2**31 - 1)
-                with cgutils.for_range(builder, builder.load(_pointer(builder, length, I64))) as tap:
-                    entry = builder.add(length, builder.shl(builder.add(tap.index, _number(1)), _number(3)))
-                    place = builder.add(first, builder.load(_pointer(builder, entry, I64)))
+                least = cleared_sums(builder, SUMS, positions, blocks, 2**31 - 1)
+                with cgutils.for_range(builder, builder.load(pointer_to(builder, length, I64))) as tap:
+                    entry = builder.add(length, builder.shl(builder.add(tap.index, constant(1)), constant(3)))
+                    place = builder.add(first, builder.load(pointer_to(builder, entry, I64)))
                     found = _unequal(builder, positions, blocks, place, weights, places, count, stride)
                     for row, totals in zip(least, found):
                         for one, total in zip(row, totals):
@@ -156,21 +100,21 @@ def unequal_bits(most: int, blocks: int, pooled: bool = False):
 
             def finish_all(positions, found, finish):
                 for p in range(positions):
-                    to = builder.add(out, builder.mul(out_stride, _number(p)))
+                    to = builder.add(out, builder.mul(out_stride, constant(p)))
                     for k in range(blocks):
                         finish(found[p][k], k, to)
 
             def compare(found, k, to):
-                place = _pointer(builder, builder.add(limits, _number(64 * k)), SUMS)
+                place = pointer_to(builder, builder.add(limits, constant(64 * k)), SUMS)
                 few = builder.icmp_signed("<=", found, builder.load(place, align=4))
-                at = _pointer(builder, builder.add(to, _number(2 * k)), I16)
+                at = pointer_to(builder, builder.add(to, constant(2 * k)), I16)
                 builder.store(builder.bitcast(few, I16), at, align=1)
 
             def subtract(found, k, to):
-                equal = builder.sub(_everywhere(builder, builder.trunc(length, I32), SUMS), found)
-                builder.store(equal, _pointer(builder, builder.add(to, _number(64 * k)), SUMS), align=4)
+                equal = builder.sub(in_every_lane(builder, builder.trunc(length, I32), SUMS), found)
+                builder.store(equal, pointer_to(builder, builder.add(to, constant(64 * k)), SUMS), align=4)
 
-            _each_case(builder, many, most, write)
+            each_case(builder, many, most, write)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 10)), code
@@ -200,13 +144,13 @@ def joined_bits(most: int, blocks: int):
             many, first, weights, tail, places, count, stride, *rest = arguments
             other, out, out_stride, bits, bits_stride = rest
             table = [
-                builder.load(_pointer(builder, builder.add(tail, _number(8 * k)), I64)) for k in range(7)
+                builder.load(pointer_to(builder, builder.add(tail, constant(8 * k)), I64)) for k in range(7)
             ]
-            low, mask = (_everywhere(builder, builder.trunc(number, I32), SUMS) for number in table[5:])
+            low, mask = (in_every_lane(builder, builder.trunc(number, I32), SUMS) for number in table[5:])
 
             def at(address, distance, kind, align):
-                distance = _number(distance) if isinstance(distance, int) else distance
-                return builder.load(_pointer(builder, builder.add(address, distance), kind), align=align)
+                distance = constant(distance) if isinstance(distance, int) else distance
+                return builder.load(pointer_to(builder, builder.add(address, distance), kind), align=align)
 
             def write(positions):
                 found = _unequal(builder, positions, blocks, first, weights, places, count, stride)
@@ -214,17 +158,17 @@ def joined_bits(most: int, blocks: int):
                     starts, factors, others, least = (at(place, 64 * k, SUMS, 4) for place in table[:4])
                     inverted = at(table[4], 2 * k, I16, 1)
                     for p in range(positions):
-                        on = builder.add(builder.mul(out_stride, _number(p)), _number(64 * k))
+                        on = builder.add(builder.mul(out_stride, constant(p)), constant(64 * k))
                         total = builder.sub(starts, builder.mul(found[p][k], factors))
                         total = builder.add(total, builder.mul(at(other, on, SUMS, 4), others))
                         total = builder.add(builder.and_(total, mask), low)
-                        builder.store(total, _pointer(builder, builder.add(out, on), SUMS), align=4)
+                        builder.store(total, pointer_to(builder, builder.add(out, on), SUMS), align=4)
                         reached = builder.bitcast(builder.icmp_signed(">=", total, least), I16)
-                        to = builder.add(builder.mul(bits_stride, _number(p)), _number(2 * k))
-                        to = _pointer(builder, builder.add(bits, to), I16)
+                        to = builder.add(builder.mul(bits_stride, constant(p)), constant(2 * k))
+                        to = pointer_to(builder, builder.add(bits, to), I16)
                         builder.store(builder.xor(reached, inverted), to, align=1)
 
-            _each_case(builder, many, most, write)
+            each_case(builder, many, most, write)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 12)), code
@@ -264,9 +208,9 @@ def sums(positions: int, blocks: int):
     def tile(_context, short, x, w, limits, starts, places, count, step, out, out_step):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
             short, first, weights, limits, starts, places, count, stride, out, out_stride = arguments
-            totals = _cleared(builder, SUMS, positions, blocks)
+            totals = cleared_sums(builder, SUMS, positions, blocks)
             for k in range(blocks):
-                place = _pointer(builder, builder.add(starts, _number(64 * k)), SUMS)
+                place = pointer_to(builder, builder.add(starts, constant(64 * k)), SUMS)
                 start = builder.load(place, align=4)
                 for row in totals:
                     builder.store(start, row[k])
@@ -274,42 +218,42 @@ def sums(positions: int, blocks: int):
             def walk(product):
                 def visit(word, at):
                     rows = [
-                        builder.load(_pointer(builder, builder.add(at, _number(64 * k)), SUMS), align=64)
+                        builder.load(pointer_to(builder, builder.add(at, constant(64 * k)), SUMS), align=64)
                         for k in range(blocks)
                     ]
                     for p in range(positions):
-                        address = builder.add(word, builder.mul(stride, _number(p)))
-                        four = builder.load(_pointer(builder, address, I32), align=1)
-                        x = _everywhere(builder, four, SUMS)
+                        address = builder.add(word, builder.mul(stride, constant(p)))
+                        four = builder.load(pointer_to(builder, address, I32), align=1)
+                        x = in_every_lane(builder, four, SUMS)
                         for total, row in zip(totals[p], rows):
                             builder.store(product(builder, builder.load(total), x, row), total)
 
-                _walk(builder, first, weights, places, count, 64 * blocks, visit)
+                each_word(builder, first, weights, places, count, 64 * blocks, visit)
 
-            with builder.if_else(builder.icmp_signed("!=", short, _number(0))) as (shorts, four_bytes):
+            with builder.if_else(builder.icmp_signed("!=", short, constant(0))) as (shorts, four_bytes):
                 with shorts:
                     walk(_short_product)
                 with four_bytes:
                     if byte_products():
                         walk(_byte_product)
-            with builder.if_else(builder.icmp_signed("!=", limits, _number(0))) as (as_bits, as_sums):
+            with builder.if_else(builder.icmp_signed("!=", limits, constant(0))) as (as_bits, as_sums):
                 for branch, finish in ((as_bits, compare), (as_sums, give)):
                     with branch:
                         for p in range(positions):
-                            to = builder.add(out, builder.mul(out_stride, _number(p)))
+                            to = builder.add(out, builder.mul(out_stride, constant(p)))
                             finish(builder, totals[p], limits, to)
             return context.get_dummy_value()
 
         def compare(builder, totals, limits, to):
             for k, total in enumerate(totals):
-                place = _pointer(builder, builder.add(limits, _number(64 * k)), SUMS)
+                place = pointer_to(builder, builder.add(limits, constant(64 * k)), SUMS)
                 mask = builder.icmp_signed(">=", builder.load(total), builder.load(place, align=4))
-                at = _pointer(builder, builder.add(to, _number(2 * k)), I16)
+                at = pointer_to(builder, builder.add(to, constant(2 * k)), I16)
                 builder.store(builder.bitcast(mask, I16), at, align=1)
 
         def give(builder, totals, _limits, to):
             for k, total in enumerate(totals):
-                place = _pointer(builder, builder.add(to, _number(64 * k)), SUMS)
+                place = pointer_to(builder, builder.add(to, constant(64 * k)), SUMS)
                 builder.store(builder.load(total), place, align=4)
 
         return types.void(*([types.int64] * 10)), code
@@ -334,19 +278,19 @@ def sign_tables():
                     builder.module, ir.FunctionType(SHORTS, [kind, kind]), "llvm.x86.avx512.pmaddubs.w.512"
                 )
                 factors = [
-                    builder.load(_pointer(builder, builder.add(signs, _number(64 * k)), kind), align=1)
+                    builder.load(pointer_to(builder, builder.add(signs, constant(64 * k)), kind), align=1)
                     for k in range(3)
                 ]
                 with cgutils.for_range(builder, many) as turn:
                     found = []
                     for k, factor in enumerate(factors):
-                        place = builder.add(builder.add(x, builder.mul(turn.index, stride)), _number(2 * k))
-                        two = builder.load(_pointer(builder, place, I16), align=1)
-                        pairs = builder.bitcast(_everywhere(builder, two, SHORTS), kind)
+                        place = builder.add(builder.add(x, builder.mul(turn.index, stride)), constant(2 * k))
+                        two = builder.load(pointer_to(builder, place, I16), align=1)
+                        pairs = builder.bitcast(in_every_lane(builder, two, SHORTS), kind)
                         found.append(builder.call(product, [pairs, factor]))
                     total = builder.add(builder.add(found[0], found[1]), found[2])
                     to = builder.add(out, builder.mul(turn.index, out_stride))
-                    builder.store(total, _pointer(builder, to, SHORTS), align=64)
+                    builder.store(total, pointer_to(builder, to, SHORTS), align=64)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 6)), code
@@ -372,7 +316,7 @@ def looked_up(most: int, blocks: int):
             def rows_at(address, align):
                 return [
                     builder.load(
-                        _pointer(builder, builder.add(address, _number(64 * k)), SHORTS), align=align
+                        pointer_to(builder, builder.add(address, constant(64 * k)), SHORTS), align=align
                     )
                     for k in range(blocks)
                 ]
@@ -381,7 +325,7 @@ def looked_up(most: int, blocks: int):
                 look_up = cgutils.get_or_insert_function(
                     builder.module, kind, "llvm.x86.avx512.permvar.hi.512"
                 )
-                totals = _cleared(builder, SHORTS, positions, blocks)
+                totals = cleared_sums(builder, SHORTS, positions, blocks)
                 for row in totals:
                     for total, start in zip(row, rows_at(starts, 2)):
                         builder.store(start, total)
@@ -389,147 +333,25 @@ def looked_up(most: int, blocks: int):
                 def visit(table, at):
                     rows = rows_at(at, 2)
                     for p in range(positions):
-                        address = builder.add(table, builder.mul(stride, _number(p)))
-                        numbers = builder.load(_pointer(builder, address, SHORTS), align=64)
+                        address = builder.add(table, builder.mul(stride, constant(p)))
+                        numbers = builder.load(pointer_to(builder, address, SHORTS), align=64)
                         for total, row in zip(totals[p], rows):
                             found = builder.call(look_up, [numbers, row])
                             builder.store(builder.add(builder.load(total), found), total)
 
-                _walk(builder, first, indices, places, count, 64 * blocks, visit)
+                each_word(builder, first, indices, places, count, 64 * blocks, visit)
                 for k, limit in enumerate(rows_at(limits, 2)):
                     for p in range(positions):
                         reached = builder.icmp_signed(">=", builder.load(totals[p][k]), limit)
-                        to = builder.add(builder.mul(out_stride, _number(p)), _number(4 * k))
-                        to = _pointer(builder, builder.add(out, to), I32)
+                        to = builder.add(builder.mul(out_stride, constant(p)), constant(4 * k))
+                        to = pointer_to(builder, builder.add(out, to), I32)
                         builder.store(builder.bitcast(reached, I32), to, align=1)
 
             if short_lookups():
-                _each_case(builder, many, most, write)
+                each_case(builder, many, most, write)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 10)), code
-
-    return tile
-
-
-def word_access():
-    """Three intrinsics: the uint64 at an address, a uint64 to an address, eight of them from an address to
-    another. In loops of few steps numba's own indexing takes longer than the work.
-    """
-
-    @intrinsic
-    def load(_context, address):  # noqa: ARG001
-        def code(_context, builder, _signature, arguments):
-            return builder.load(_pointer(builder, arguments[0], I64), align=8)
-
-        return types.uint64(types.int64), code
-
-    @intrinsic
-    def store(_context, address, word):  # noqa: ARG001
-        def code(context, builder, _signature, arguments):
-            builder.store(arguments[1], _pointer(builder, arguments[0], I64), align=8)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.uint64), code
-
-    @intrinsic
-    def copy(_context, source, target):  # noqa: ARG001
-        def code(context, builder, _signature, arguments):
-            source, target = (_pointer(builder, address, WORDS) for address in arguments)
-            builder.store(builder.load(source, align=8), target, align=8)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64), code
-
-    return load, store, copy
-
-
-def compare_sixteen():
-    """An intrinsic: 16 bits, whether int32 (16,) at an address reach those at another, xor the 2 bytes at a
-    third; written to a fourth.
-    """
-
-    @intrinsic
-    def tile(_context, numbers, thresholds, falls, out):  # noqa: ARG001
-        def code(context, builder, _signature, arguments):
-            numbers, thresholds, falls, out = arguments
-            x, least = (
-                builder.load(_pointer(builder, address, SUMS), align=4) for address in (numbers, thresholds)
-            )
-            mask = builder.bitcast(builder.icmp_signed(">=", x, least), I16)
-            inverted = builder.load(_pointer(builder, falls, I16), align=1)
-            builder.store(builder.xor(mask, inverted), _pointer(builder, out, I16), align=1)
-            return context.get_dummy_value()
-
-        return types.void(*([types.int64] * 4)), code
-
-    return tile
-
-
-def merge_eight():
-    """An intrinsic: one word each of eight pixels that lie side by side, of what the bits of a pixel and of
-    those to its right give one behind the other. Arguments, all int64: address of the first of the pixels,
-    uint64; the bits of each, and how many pixels are taken together; which word of them; address of the first
-    result, and how many bytes on the next is.
-    """
-
-    @intrinsic
-    def tile(_context, pixels, bits, many, word, out, stride):  # noqa: ARG001
-        def code(context, builder, _signature, arguments):
-            pixels, bits, many, word, out, stride = arguments
-            [[merged]] = _cleared(builder, WORDS, 1, 1)
-            start = builder.mul(word, _number(64))
-            with cgutils.for_range(builder, many) as turn:
-                place = builder.add(pixels, builder.shl(turn.index, _number(3)))
-                x = builder.load(_pointer(builder, place, WORDS), align=8)
-                up = builder.sub(builder.mul(turn.index, bits), start)
-                for move, shift in ((builder.shl, up), (builder.lshr, builder.neg(up))):
-                    moved = move(x, _everywhere(builder, builder.and_(shift, _number(63)), WORDS))
-                    inside = builder.icmp_unsigned("<", shift, _number(64))
-                    moved = builder.select(inside, moved, ir.Constant(WORDS, [0] * 8))
-                    builder.store(builder.or_(builder.load(merged), moved), merged)
-            found = builder.load(merged)
-            with builder.if_else(builder.icmp_signed("==", stride, _number(8))) as (beside, apart):
-                with beside:
-                    builder.store(found, _pointer(builder, out, WORDS), align=8)
-                with apart:
-                    for k in range(8):
-                        place = builder.add(out, builder.mul(stride, _number(k)))
-                        element = builder.extract_element(found, ir.Constant(I32, k))
-                        builder.store(element, _pointer(builder, place, I64), align=8)
-            return context.get_dummy_value()
-
-        return types.void(*([types.int64] * 6)), code
-
-    return tile
-
-
-def interleave_three():
-    """An intrinsic: 64 bytes of each of three planes to 192 bytes, a byte of each plane in turn. Arguments,
-    all int64: address of the first plane, distance of one from the next, address of the result.
-    """
-
-    @intrinsic
-    def tile(_context, planes, distance, out):  # noqa: ARG001
-        def code(context, builder, _signature, arguments):
-            planes, distance, out = arguments
-            kind = ir.VectorType(I8, 64)
-            a, b, c = (
-                builder.load(
-                    _pointer(builder, builder.add(planes, builder.mul(distance, _number(k))), kind), align=1
-                )
-                for k in range(3)
-            )
-            for part in range(3):
-                places = [divmod(k, 3) for k in range(64 * part, 64 * part + 64)]
-                two = [pixel + 64 * (plane == 1) for pixel, plane in places]
-                three = [64 + pixel if plane == 2 else k for k, (pixel, plane) in enumerate(places)]
-                mixed = builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, 64), two))
-                mixed = builder.shuffle_vector(mixed, c, ir.Constant(ir.VectorType(I32, 64), three))
-                builder.store(mixed, _pointer(builder, builder.add(out, _number(64 * part)), kind), align=1)
-            return context.get_dummy_value()
-
-        return types.void(*([types.int64] * 3)), code
 
     return tile
 
@@ -544,23 +366,23 @@ def peak_loop():
     def rounds_of(_context, words, weights, rounds, out):  # noqa: ARG001
         def code(context, builder, _signature, arguments):
             words, weights, rounds, out = arguments
-            [totals] = _cleared(builder, WORDS, 1, 8)
+            [totals] = cleared_sums(builder, WORDS, 1, 8)
             kind = ir.FunctionType(WORDS, [WORDS])
             ones = cgutils.get_or_insert_function(builder.module, kind, "llvm.ctpop.v8i64")
             with cgutils.for_range(builder, rounds) as turn:
-                place = builder.shl(builder.and_(turn.index, _number(511)), _number(3))
-                word = builder.load(_pointer(builder, builder.add(words, place), I64))
-                bits = _everywhere(builder, word, WORDS)
-                row = builder.add(weights, builder.shl(builder.and_(turn.index, _number(7)), _number(9)))
+                place = builder.shl(builder.and_(turn.index, constant(511)), constant(3))
+                word = builder.load(pointer_to(builder, builder.add(words, place), I64))
+                bits = in_every_lane(builder, word, WORDS)
+                row = builder.add(weights, builder.shl(builder.and_(turn.index, constant(7)), constant(9)))
                 for k, total in enumerate(totals):
                     weight = builder.load(
-                        _pointer(builder, builder.add(row, _number(64 * k)), WORDS), align=64
+                        pointer_to(builder, builder.add(row, constant(64 * k)), WORDS), align=64
                     )
                     found = builder.call(ones, [builder.xor(bits, weight)])
                     builder.store(builder.add(builder.load(total), found), total)
             for total in totals[1:]:
                 builder.store(builder.add(builder.load(totals[0]), builder.load(total)), totals[0])
-            builder.store(builder.load(totals[0]), _pointer(builder, out, WORDS), align=8)
+            builder.store(builder.load(totals[0]), pointer_to(builder, out, WORDS), align=8)
             return context.get_dummy_value()
 
         return types.void(*([types.int64] * 4)), code

@@ -11,7 +11,7 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import digest
 from xnorforge.hw import graph
 from xnorforge.hw.ops import part
-from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads, vectors
+from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads
 from xnorforge.sim.bits.packed import as_integers, as_stream, pack
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
@@ -184,7 +184,7 @@ def test_compiled_kernels_are_kept_under_the_hash_of_their_source():
     """Else an edit in another file would leave an old kernel in use (numba looks at the kernel's own file
     only).
     """
-    folder = digest(kernels.__file__, vectors.__file__)[:16]
+    folder = digest(*kernels.SOURCES)[:16]
     assert folder in kernels.count_windows.stats.cache_path
 
 

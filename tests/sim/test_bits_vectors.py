@@ -156,8 +156,8 @@ def test_a_table_holds_the_sum_of_every_choice_of_signs(size):
 def test_a_processor_without_vector_extensions_gives_the_same():
     """Compiled anew for LLVM's `generic`, which has neither AVX nor population counts."""
     code = (
-        f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import vectors; "
-        "print(vectors.byte_products(), run['wrong']())"
+        f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import _llvm; "
+        "print(_llvm.byte_products(), run['wrong']())"
     )
     environment = {**os.environ, "NUMBA_CPU_NAME": "generic"}
     found = subprocess.run(
