@@ -211,8 +211,8 @@ class CycleModel:
         """
         pauses = Pauses.of(stall)
         tables = Tables(self, frames, pace, not pauses.any, watched)
-        tables.pauses(pauses, seed, lane)
         if pauses.any:
+            tables.pauses(pauses, seed, lane)
             tables.send(frames)
             return self._course(tables, frames, [], tables.spent())
         repeats: list[Repeat] = []

@@ -107,6 +107,9 @@ class Tables:
         for node, timing in enumerate(model.timings):
             if timing.ahead:
                 self._let(len(model.ops), node, timing.ahead)
+        self.workers = np.arange(len(model.ops))  # the nodes whose cycles are those of the operators
+        for node, front in self.fronts.items():
+            self.workers[node] = front if self.nodes[front, kernel.KIND] == kernel.ROUNDS else node
         self.log = np.zeros(self.logged, np.int64)
         all_works, links = np.concatenate(self.works), np.array(self.links, np.int64)
         memory = np.zeros(max(self.memory, 1), np.int64)
@@ -275,12 +278,10 @@ class Tables:
 
     def spent(self) -> np.ndarray:
         """Cycles in which the operators were busy, starved, blocked in moved frames, int64 (operators, 3)."""
-        at = np.arange(len(self.model.ops))
-        for node, front in self.fronts.items():
-            at[node] = front if self.nodes[front, kernel.KIND] == kernel.ROUNDS else node
-        states, rounds = self.states[at], self.nodes[at, kernel.ROUND]
-        busy, moves = states[:, kernel.BUSY], states[:, kernel.MOVE] + np.maximum(rounds, 1)
-        return np.stack([busy, moves - busy, states[:, kernel.STOOD] - self.postponed[at]], 1)
+        found = self.states[self.workers][:, [kernel.BUSY, kernel.MOVE, kernel.STOOD]]
+        found[:, 1] += np.maximum(self.nodes[self.workers, kernel.ROUND], 1) - found[:, 0]
+        found[:, 2] -= self.postponed[self.workers]
+        return found
 
     def taken(self) -> dict[str, np.ndarray]:
         """{tensor: cycles of its transfers so far}, of those that are kept."""
