@@ -94,7 +94,7 @@ def test_a_stage_that_speaks_is_passed_on_as_it_is_and_kept_in_its_log(tmp_path)
 def test_the_line_says_how_long_the_stage_runs_and_what_it_said_last():
     terminal = Terminal({0.0: b"synth       mapping conv1\n", 6.0: None})
     terminal.run()
-    assert b"synth       at work for 4 s: mapping conv1\r\n" in terminal.text
+    assert b"synth       at work for 3 s: mapping conv1\r\n" in terminal.text
 
 
 def test_stages_side_by_side_share_the_terminal():
@@ -123,11 +123,11 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
 
 
 def test_a_step_is_named_in_the_next_silence_and_at_once_where_asked_for(tmp_path, monkeypatch):
-    script = {0.0: b"lower     out/n\n", 0.1: "that graph on 9 images …\n".encode(), 7.0: None}
+    script = {0.0: b"lower     out/n\n", 0.1: "that graph on 9 images …\n".encode(), 5.0: None}
     terminal = Terminal(script)
     terminal.run(tmp_path / "lower.log")
     shown = terminal.text.decode().splitlines()
-    assert shown == ["lower     out/n", "synth       at work for 4 s: that graph on 9 images"]
+    assert shown == ["lower     out/n", "synth       at work for 3 s: that graph on 9 images"]
     assert (tmp_path / "lower.log").read_text() == "lower     out/n\nthat graph on 9 images …\n"
     monkeypatch.setattr(listen, "loudness", lambda: "verbose")
     terminal = Terminal(script)
