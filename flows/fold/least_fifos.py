@@ -10,8 +10,6 @@ A run of a large network takes a tenth of a second and more, so the search is ov
 moved in all, which does not depend on the machine.
 """
 
-from copy import deepcopy
-
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
 from xnorforge.hw.cycles import CycleModel
@@ -48,12 +46,11 @@ class Sizing:
         """Whether the network is as fast as before and its first answer as early with these depths of FIFOs,
         none of which takes more of anything; then they are kept. False when the search is over.
         """
-        fifos = {index: self.fifo(index, depth) for index, depth in depths.items()}
-        if self.moved >= MOST_BEATS or not all(map(self.spares, fifos, fifos.values())):
-            return False
         model, before = self.model, self.course
-        for index, op in fifos.items():
-            model = model.with_operator(index, op)
+        for index, depth in depths.items():
+            model = model.with_depth(index, depth)
+        if self.moved >= MOST_BEATS or not all(self.spares(index, model) for index in depths):
+            return False
         course = model.run(FRAMES, watched=())
         self.moved += (1 if course.stopped else course.simulated) * sum(course.beats.values())
         enough = (course.stopped, course.interval, course.answer) == (False, before.interval, before.answer)
@@ -61,18 +58,12 @@ class Sizing:
             self.model, self.depths = model, self.depths | depths
         return enough
 
-    def fifo(self, index: int, depth: int) -> HwOp:
-        """One of the FIFOs with another depth."""
-        op = deepcopy(self.given[index])
-        op.set_nodeattr("depth", depth)
-        return op
-
-    def spares(self, index: int, fifo: HwOp) -> bool:
-        """Whether it takes no more LUTs and no more block RAM than the one of the rules; a smaller one may
-        lie in LUTs instead of a block RAM.
+    def spares(self, index: int, model: CycleModel) -> bool:
+        """Whether a FIFO takes no more LUTs and no more block RAM in a model than as the rules have it; a
+        smaller one may lie in LUTs instead of a block RAM.
         """
         before = self.given[index].estimate()
-        return all(amount <= before[name] for name, amount in fifo.estimate().items())
+        return all(amount <= before[name] for name, amount in model.ops[index].estimate().items())
 
     def search(self) -> None:
         """All FIFOs as deep as they were ever full; then a skid in place of one after the other, the deepest
@@ -82,7 +73,9 @@ class Sizing:
         fills = {index: works[op.name].fill or 0 for index, op in self.given.items()}
         # A smaller memory may have a register less behind it, and a skid has none.
         depths = {index: min(given[index], max(SKID, fill) + 1) for index, fill in fills.items()}
-        self.enough({index: n for index, n in depths.items() if self.spares(index, self.fifo(index, n))})
+        self.enough(
+            {index: n for index, n in depths.items() if self.spares(index, self.model.with_depth(index, n))}
+        )
         deepest = sorted(given, key=lambda index: -given[index])
         failed = set()  # where a skid is not enough for one FIFO, it is not for one like it either
         for index in deepest:

@@ -7,7 +7,7 @@ does so until every part of the network repeats itself, and leaves out the frame
 """
 
 from collections.abc import Collection
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -182,6 +182,12 @@ class CycleModel:
         other.timings = [*self.timings[:index], row, *self.timings[index + 1 :]]
         other.memory = max(self.memory, other.remembered(index))
         return other
+
+    def with_depth(self, index: int, depth: int) -> "CycleModel":
+        """The same with another depth of a FIFO."""
+        fifo = deepcopy(self.ops[index])
+        fifo.set_nodeattr("depth", depth)
+        return self.with_operator(index, fifo)
 
     def remembered(self, index: int) -> int:
         """So many frames before one of its cycles, none matters to an operator."""

@@ -2,7 +2,6 @@
 of the network's streams is the same.
 """
 
-from copy import deepcopy
 from typing import Any
 
 from xnorforge.core import artifacts
@@ -133,17 +132,10 @@ def least_depths(model: CycleModel) -> dict[str, int]:
         while least < most and most > SKID:
             likely = [depth for depth in likely if least <= depth < most]
             middle = likely.pop() if likely else (least + most) // 2
-            enough = _in_time(_with_depth(model, index, middle), base)
+            enough = _in_time(model.with_depth(index, middle), base)
             least, most = (least, middle) if enough else (middle + 1, most)
-        model, found[name] = _with_depth(model, index, most), most
+        model, found[name] = model.with_depth(index, most), most
     return found
-
-
-def _with_depth(model: CycleModel, index: int, depth: int) -> CycleModel:
-    """The same with another depth of a FIFO."""
-    op = deepcopy(model.ops[index])
-    op.set_nodeattr("depth", depth)
-    return model.with_operator(index, op)
 
 
 def _in_time(model: CycleModel, base: Course) -> bool:
