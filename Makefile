@@ -35,7 +35,7 @@ EPOCHS   ?=#                make train, compare: epochs (default: the network's 
 SEED     ?= 0#              make train: seed
 SET      ?=#                make train: hyper-parameters of METHOD, as SET="kernel=1e-7 nu=1"
 LR       ?=#                make train: largest learning rate (default: the recipe's)
-RECIPE   ?= ours#           make train, train-float: ours, paper, or a method for its paper's, as RECIPE="paper,epochs=60"
+RECIPE   ?= ours#           make train, train-float, compare: ours, paper, or a method for its paper's, as RECIPE="paper,epochs=60"
 INIT     ?=#                make train: folder of a run to start from
 GUIDE    ?=#                make train: folder of the train-float run that is the guide of rbcn
 THREADS  ?= 1#              make train, compare: threads of torch; the last bits of the result depend on them
@@ -153,7 +153,7 @@ train-float: | $(VENV)  ## the full-precision model of NET, as a reference for w
 twin: | $(VENV)
 	@$(RUN) twin $(WHICH) $(TRAIN)
 compare: | $(VENV)  ## METHODS on NET, same epochs and SEEDS: a table and a plot; with BOARD=, what each costs in FPGA resources
-	@$(RUN) compare $(WHICH) $(PICTURES) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --threads "$$THREADS" --jobs "$$JOBS" \
+	@$(RUN) compare $(WHICH) $(PICTURES) --methods "$$METHODS" --seeds "$$SEEDS" $(if $(EPOCHS),--epochs "$$EPOCHS") --recipe "$$RECIPE" --threads "$$THREADS" --jobs "$$JOBS" \
 		$(if $(filter BOARD,$(ASKED)),--board "$$BOARD")
 explain: | $(VENV)  ## LAYER of what was built, in five lines: folding, what binds it, cost, next step
 	@$(RUN) explain "$$LAYER" $(BUILD)

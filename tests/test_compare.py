@@ -300,9 +300,16 @@ def test_a_variant_may_say_its_recipe_and_where_it_starts(tmp_path):
     asked = compare.compare_request(NET, "bonn,recipe=paper,init=out/first", "0", 3, out=tmp_path)
     folder = asked.run_folder(asked.variants[0], 0)
     assert folder == asked.folder / "bonn,recipe=paper,init=out:first-0"
-    assert compare.recipe_of_variant(NET, found).optimiser == "sgd"
+    assert compare.recipe_of_variant(asked, found).optimiser == "sgd"
     with pytest.raises(UserError, match="RECIPE: no 'papre' among"):
         compare.compare_request(NET, "bonn,recipe=papre")
+
+
+def test_one_recipe_for_all_that_name_none(tmp_path):
+    asked = compare.compare_request(NET, "ste bonn,recipe=paper", recipe="ours,images=100", out=tmp_path)
+    ste, bonn = (compare.recipe_of_variant(asked, variant) for variant in asked.variants)
+    assert (ste.images, ste.optimiser, bonn.images, bonn.optimiser) == (100, "adam", 0, "sgd")
+    assert "--recipe ours,images=100" in asked.command()
 
 
 def test_a_run_by_another_recipe_or_start_is_not_taken_for_a_finished_one(done):

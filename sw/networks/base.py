@@ -27,6 +27,7 @@ class Recipe:
         drops: of step, the places at which the rate falls, as parts of a phase: "0.5 0.9".
         drop: what a fall multiplies the rate with.
         shift: pixels by which a training image is moved each way, at most; -1 is what the task does.
+        images: how many of the training images, the first; 0 is all.
     """
 
     epochs: int
@@ -43,6 +44,7 @@ class Recipe:
     drops: str = ""
     drop: float = 0.1
     shift: int = -1
+    images: int = 0
 
     def rate_at(self, part: float) -> float:
         """What the largest learning rate is multiplied with after `part` of a phase, 0 to 1."""

@@ -35,6 +35,22 @@ class Images:
     what: str
     source: object = None
 
+    def first(self, count: int) -> "Images":
+        """The first `count` of them; all if that is 0.
+
+        Raises:
+            UserError: there are fewer, or they are made anew in each epoch.
+        """
+        if not count:
+            return self
+        if self.source is not None or count > len(self.images):
+            made_anew = self.source is not None
+            there = "they are made anew in each epoch" if made_anew else f"there are {len(self.images):,}"
+            raise UserError(f"RECIPE: images={count} cannot be chosen of {self.what}: {there}; leave it out.")
+        return Images(
+            self.images[:count], self.labels[:count], f"{count:,} images, the first, of {self.what}"
+        )
+
 
 class Task:
     """Classification; a subclass states the data, and another kind of task what is different.

@@ -70,7 +70,7 @@ class Run:
     @cached_property
     def sets(self) -> tuple[Images, Images]:
         """Images to train on, and images to watch the training by."""
-        return self.task.train_sets()
+        return sets_of(self.task, self.recipe)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scores (float32) of uint8 images as training sees them."""
@@ -97,6 +97,12 @@ class Run:
         torch.set_rng_state(state["torch_rng"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"].cpu())
+
+
+def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
+    """Images to train on by a recipe, and images to watch the training by."""
+    training, held_out = task.train_sets()
+    return training.first(recipe.images), held_out
 
 
 def train(
@@ -146,7 +152,7 @@ def train(
     task.move_by(taken.shift)
     if distributed.ranks() > 1:
         settings["ranks"] = distributed.ranks()
-    sets = task.train_sets()
+    sets = sets_of(task, taken)
 
     torch.set_num_threads(threads)
     with distributed.group(taken.batch, task.together):

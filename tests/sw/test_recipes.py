@@ -74,6 +74,18 @@ def test_schedules_at_the_quarters_of_a_phase(attributes, wanted):
     assert [recipe.rate_at(part / 4) for part in range(4)] == pytest.approx(wanted)
 
 
+def test_the_first_images_alone(monkeypatch, tmp_path):
+    """`images` of a recipe train as a set of so many does."""
+    digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 384), epochs=2)
+    train.train(NET, "ste", tmp_path / "part", recipe="ours,images=128")
+    digits.in_place_of_mnist(monkeypatch, (0, 128), (256, 384), epochs=2)
+    train.train(NET, "ste", tmp_path / "whole")
+    part, whole = latents_of(tmp_path / "part"), latents_of(tmp_path / "whole")
+    assert all(torch.equal(part[name], whole[name]) for name in whole)
+    with pytest.raises(UserError, match=r"^RECIPE: images=129 cannot be chosen of .*: there are 128;"):
+        train.train(NET, "ste", tmp_path / "more", recipe="ours,images=129")
+
+
 def run_of(recipe: Recipe) -> train.Run:
     torch.manual_seed(0)
     method = ste.Method()

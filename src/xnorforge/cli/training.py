@@ -141,6 +141,7 @@ def train_float(net, task, data, out, epochs, lr, seed, threads, recipe, as_json
     help="Seeds, separated by spaces; every method runs with each.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of every run; default: the network's recipe.")
+@RECIPE
 @click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of torch per run."
 )
@@ -150,14 +151,14 @@ def train_float(net, task, data, out, epochs, lr, seed, threads, recipe, as_json
 )
 @click.option("-o", "--out", type=FOLDER, help="Default: out/compare, with --data its name behind a dash.")
 @AS_JSON
-def compare(net, task, data, methods, seeds, epochs, threads, jobs, board, out, as_json):
+def compare(net, task, data, methods, seeds, epochs, recipe, threads, jobs, board, out, as_json):
     """Train NET with each method and seed, export each, write a table and a plot; finished runs are kept."""
     from xnorforge.studies import compare as study
 
     extras.require("matplotlib", "the plot of compare")
     net = request.network_name(net, task)
     out = Path(f"out/compare{_pictures(net, data)}") if out is None else out
-    asked = study.compare_request(net, methods, seeds, epochs, board, threads=threads, out=out)
+    asked = study.compare_request(net, methods, seeds, epochs, board, recipe=recipe, threads=threads, out=out)
     with stage("compare", asked.folder):
         results = study.compare(asked, jobs, say)
     pictures = ["compare.svg", *(["pareto.svg"] if board else [])]

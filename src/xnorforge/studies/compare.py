@@ -59,8 +59,6 @@ def compare_request(
     if board is not None and board not in plugins.names("hw.boards"):
         raise unknown("BOARD", board, plugins.names("hw.boards"))
     variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
-    for one in variants:
-        recipe_of_variant(net, one)
     numbers = seeds.replace(",", " ").split()
     if not numbers or not all(number.isdecimal() for number in numbers):
         raise UserError(f"SEEDS: '{seeds}' are no whole numbers from 0; give some, as SEEDS=\"0 1 2\".")
@@ -68,7 +66,10 @@ def compare_request(
         twice = [one for one in given if given.count(one) > 1]
         if twice:
             raise UserError(f"{kind}: '{twice[0]}' stands there twice; each is run once.")
-    return Request(net, variants, tuple(map(int, numbers)), epochs or usual.epochs, board=board, **others)
+    asked = Request(net, variants, tuple(map(int, numbers)), epochs or usual.epochs, board=board, **others)
+    for one in variants:
+        recipe_of_variant(asked, one)
+    return asked
 
 
 def variant(word: str) -> Variant:
@@ -176,20 +177,20 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
         source = exported["source"]
     except (OSError, ValueError, KeyError):
         return False
-    recipe = replace(recipe_of_variant(asked.net, variant), epochs=asked.epochs).stated()
+    recipe = replace(recipe_of_variant(asked, variant), epochs=asked.epochs).stated()
     init = variant.training.get("init", "")
     same = found == [asked.net, variant.method, seed, asked.threads, recipe, init]
     return same and source.endswith(card["weights"]["sha256"][:16])
 
 
-def recipe_of_variant(net: str, variant: Variant) -> Recipe:
+def recipe_of_variant(asked: Request, variant: Variant) -> Recipe:
     """How a variant is trained, but for the epochs.
 
     Raises:
         UserError: there is no such recipe.
     """
     method = base.create(variant.method, variant.hyper)
-    return recipes.recipe_of(net, method, variant.training.get("recipe", recipes.OURS))
+    return recipes.recipe_of(asked.net, method, asked.training(variant)["recipe"])
 
 
 def read_run(asked: Request, variant: Variant, seed: int) -> Result:
@@ -251,7 +252,7 @@ def _failure(make, *what) -> Exception | None:
 
 
 def _here(asked: Request, variant: Variant, seed: int) -> None:
-    folder = asked.run_folder(variant, seed)
+    folder, training = asked.run_folder(variant, seed), asked.training(variant)
     train.train(
         asked.net,
         variant.method,
@@ -260,8 +261,8 @@ def _here(asked: Request, variant: Variant, seed: int) -> None:
         seed=seed,
         threads=asked.threads,
         hyper=variant.hyper,
-        recipe=variant.training.get("recipe", recipes.OURS),
-        init=variant.training.get("init"),
+        recipe=training["recipe"],
+        init=training.get("init"),
     )
     module, meta = zoo.load(asked.net, variant.method, folder)
     images, labels, which = zoo.golden(asked.net)
@@ -272,7 +273,7 @@ def _apart(asked: Request, variant: Variant, seed: int) -> None:
     folder = str(asked.run_folder(variant, seed))
     arguments = [asked.net, "--method", variant.method]
     conditions = [word for key, value in variant.hyper.items() for word in ("--set", f"{key}={value}")]
-    conditions += [word for key, value in variant.training.items() for word in (f"--{key}", value)]
+    conditions += [word for key, value in asked.training(variant).items() for word in (f"--{key}", value)]
     conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
     for command in (
         ["train", *arguments, *conditions, "-o", folder],

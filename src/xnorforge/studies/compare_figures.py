@@ -55,6 +55,11 @@ class Request:
     threads: int = 1
     out: Path = Path("out/compare")
     board: str | None = None
+    recipe: str = "ours"
+
+    def training(self, variant: Variant) -> dict[str, str]:
+        """Recipe of a variant, its own where it names one, and what it starts from, if anything."""
+        return {"recipe": self.recipe} | variant.training
 
     @property
     def built_for(self) -> str:
@@ -83,6 +88,7 @@ class Request:
             " ".join(map(str, self.variants)),
         ]
         arguments += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
+        arguments += ["--recipe", self.recipe] if self.recipe != "ours" else []
         arguments += ["--threads", str(self.threads)] if self.threads != 1 else []
         arguments += ["--jobs", str(jobs)] if jobs != 1 else []
         arguments += ["--board", self.board] if self.board else []

@@ -1,0 +1,13 @@
+"""ResNet-20 with half the channels, stages 8-16-32, Bi-Real style, stem and classifier of 8 bits."""
+
+from xnorforge.sw.networks._residual import residual_with_8_bit_ends
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn.binary import Plain
+from xnorforge.sw.nn.building_blocks import Network
+
+RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
+
+
+def build(layers: Plain) -> Network:
+    """The network of these layers."""
+    return residual_with_8_bit_ends(layers, (8, 8, 16, 32), copied=True, prelu=False)
