@@ -63,7 +63,7 @@ def options_of(bound: Bound, fixed: dict, adders: bool = False) -> list[Option]:
     made = [
         op
         for chosen in product(*free.values())
-        for op in candidates(bound, fixed | dict(zip(free, chosen)), adders)
+        for op in candidates(bound, fixed, adders, dict(zip(free, chosen)))
     ]
     widest = max(made, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
     made += as_adders(bound, [widest], widest.cycles()) if adders else []

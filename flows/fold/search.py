@@ -82,11 +82,17 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
     return given
 
 
-def candidates(bound: Bound, fixed: dict[str, int], several: bool = False) -> list[HwOp]:
+def candidates(
+    bound: Bound, fixed: dict[str, int], several: bool = False, styles: dict[str, str] | None = None
+) -> list[HwOp]:
     """All foldings of an operator that its streams can carry, in order of Simd, Pixels, Pe; of several
     vectors at a time, looked at with `several` or where they are given, those with the smallest Pe.
+
+    Args:
+        styles: memory styles beside those of `fixed`; there may be no folding that has them.
     """
-    styles = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
+    given = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
+    chosen = given | (styles or {})
     ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
     sizes = extents(bound)
     if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
@@ -95,26 +101,31 @@ def candidates(bound: Bound, fixed: dict[str, int], several: bool = False) -> li
     names: list[str] = [name for name in ("simd", "pixels", "pe") if name in ranges]
     for values in product(*(ranges[name] for name in names)):
         folding: dict[str, int] = dict(zip(names, values))
-        if not OPS[bound.op].together(bound.attributes, folding):
+        if not OPS[bound.op].together(bound.attributes, folding | chosen):
             continue
         pixels = folding.get("pixels", 1)
         if pixels > 1 and pixels in known:
             continue  # a larger Pe makes nothing faster
-        op = bound.make(**folding, **styles)
+        op = bound.make(**folding, **chosen)
         if all(map(fits, [*op.in_streams(), *op.out_streams()])):
             found.append(op)
             known.add(pixels)
-    if not found and "pixels" in fixed:
+    if found or styles:
+        return found
+    if "pixels" in fixed:
         raise UserError(
             f"{bound.name}: {fixed} do not go together; pixels of 2 or more need simd={sizes['simd']}, the "
             "whole vector, and at least as large a pe."
         )
-    if not found:
+    if fixed.get("rom") == "columns":
         raise UserError(
-            f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take "
-            "divisors of the channels."
+            f"{bound.name}: {fixed} do not go together; columns are for weights of one vector at a time, "
+            "more than 1,024 words, and no power of two."
         )
-    return found
+    raise UserError(
+        f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take "
+        "divisors of the channels."
+    )
 
 
 def search(

@@ -216,7 +216,7 @@ class Mvu(HwOp):
             words > cost.SHALLOW
             and cost.logic_rom(simd * self.rows * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
         )
-        weights = rom == "block" or (rom == "auto" and deep)
+        weights = rom in ("block", "columns") or (rom == "auto" and deep)
         begin = starts == "block" or (starts == "auto" and passes >= cost.BLOCK_STARTS)
         return weights and words > 1, begin and passes > 1
 
@@ -225,6 +225,15 @@ class Mvu(HwOp):
         where the part's family does not ask for it (`rom_rows`).
         """
         return self.get_nodeattr("rom_rows") if self.in_block()[0] else 0
+
+    def deep_rows(self) -> int:
+        """Words in a column of weights in block RAM that are chosen from right behind it (`rom` "columns"); 0
+        otherwise.
+        """
+        mw, mh, simd, pe = self.folding()
+        if self.get_nodeattr("rom") != "columns" or self.get_nodeattr("rom_rows"):
+            return 0
+        return cost.deep_rows(simd * pe * self.weight_bits, mw // simd * (mh // pe))
 
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant."""
@@ -236,14 +245,14 @@ class Mvu(HwOp):
         }  # fmt: skip
 
     def memories(self) -> dict:
-        """Weights, word pass * (mw/simd) + beat; with `weight_rows`, words so far apart lie in one row.
-        Starts of the accumulators, one word per pass.
+        """Weights, word pass * (mw/simd) + beat; with `weight_rows` or `deep_rows`, words so far apart lie in
+        one row. Starts of the accumulators, one word per pass.
         """
         _, _, simd, _ = self.folding()
         pe = self.rows
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
         words, bits = self.weight_words(weights), pe * simd * self.weight_bits
-        if 0 < (rows := self.weight_rows()) < len(words):
+        if 0 < (rows := self.weight_rows() or self.deep_rows()) < len(words):
             columns = -(-len(words) // rows)
             words = [
                 sum(word << (bits * column) for column, word in enumerate(words[row::rows]))
@@ -285,7 +294,8 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.folding()
         widths = simd * self.in_bits, simd * pe * self.weight_bits, self.acc_bits
         shape = pe, mw // simd, mh // pe, self.dot(), *widths
-        return cost.Unit(*shape, self.has_starts(), self.equal_starts(), *self.in_block()).cost()
+        memories = self.has_starts(), self.equal_starts(), *self.in_block(), self.deep_rows()
+        return cost.Unit(*shape, *memories).cost()
 
     @classmethod
     def seeded(

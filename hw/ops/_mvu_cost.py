@@ -121,6 +121,11 @@ def logic_mux(width: int, words: int) -> int:
     return width * ((-(-words // 64) - 1) // 4)
 
 
+def memory(width: int, words: int, in_block: bool) -> tuple[float, int]:
+    """BRAM36 and LUTs of a memory in block RAM or in logic."""
+    return block_cost(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
+
+
 def block_cost(width: int, words: int) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM, as Yosys' memory_libmap chooses.
 
@@ -138,6 +143,24 @@ def block_cost(width: int, words: int) -> tuple[float, int]:
             choices.append((price * count + width * (rows - 1) / 2, count * share, mux))
     _, bram36, lut = min(choices)
     return bram36, lut
+
+
+def deep_rows(width: int, words: int) -> int:
+    """Words per column of a deep memory (xf_rom_deep): with the fewest LUTs of those that take at most an
+    eighth more blocks than the fewest.
+    """
+    possible = [1 << log for log in range((words - 1).bit_length()) if 2 <= -(-words >> log) <= 16]
+    costs = {rows: deep_cost(width, words, rows) for rows in possible}
+    most = min(costs.values())[0] * 9 / 8
+    return min((lut, bram36, rows) for rows, (bram36, lut) in costs.items() if bram36 <= most)[-1]
+
+
+def deep_cost(width: int, words: int, rows: int) -> tuple[float, int]:
+    """BRAM36 and LUTs of a deep memory: `rows` rows of all its columns, and what chooses among them."""
+    columns = -(-words // rows)
+    groups, rest = divmod(columns, 4)
+    bram36, lut = block_cost(columns * width, rows)
+    return bram36, lut + width * (groups + (rest > 1) + (columns > 4))
 
 
 def replay_cost(width: int, beats: int) -> tuple[float, int]:
@@ -165,6 +188,7 @@ class Unit:
     equal_starts: bool
     weight_block: bool
     start_block: bool
+    deep: int
 
     def cost(self) -> dict[str, float]:
         """Model of the LUT sites (LUT RAM and shift registers among them) and BRAM36 of the Yosys netlist."""
@@ -172,14 +196,11 @@ class Unit:
         lut = CONTROL + self.pe * (self.dot.lut + accumulator)
         bram36, more = replay_cost(self.in_width, self.beats)
         lut += more
-        memories = [(self.weight_width, self.beats * self.passes, self.weight_block)]
+        word = self.weight_width, self.beats * self.passes
+        weights = deep_cost(*word, self.deep) if self.deep else memory(*word, self.weight_block)
+        starts = (0.0, 0)
         if self.starts and not self.equal_starts:
-            memories.append((self.pe * self.acc_bits, self.passes, self.start_block))
-        for width, words, in_block in memories:
-            blocks, more = (
-                block_cost(width, words)
-                if in_block
-                else (0.0, logic_rom(width, words) + logic_mux(width, words))
-            )
+            starts = memory(self.pe * self.acc_bits, self.passes, self.start_block)
+        for blocks, more in (weights, starts):
             bram36, lut = bram36 + blocks, lut + more
         return {"lut": float(lut), "bram36": float(bram36)}

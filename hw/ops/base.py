@@ -393,8 +393,10 @@ class HwOp(CustomOp):
         return {name: divisors(size) for name, size in cls.sizes(attributes).items()}
 
     @classmethod
-    def together(cls, _attributes: Mapping[str, Any], _folding: Mapping[str, int]) -> bool:
-        """Whether values of `foldings` go together: {"simd", "pe", …: value} of those it has."""
+    def together(cls, _attributes: Mapping[str, Any], _folding: Mapping[str, Any]) -> bool:
+        """Whether values go together: {"simd", "pe", …: value} of the `foldings` it has, and of the `styles`
+        that are chosen.
+        """
         return True
 
     @property

@@ -42,6 +42,7 @@ module xf_mvu #(
   parameter  int unsigned Start       = 1,   // 0: all rows start from 0, no StartFile
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
   parameter  int unsigned WeightRows  = 0,   // > 0: they lie in xf_rom_columns, so many per column
+  parameter  int unsigned WeightDeep  = 0,   // > 0: they lie in xf_rom_deep, so many per column
   parameter  int unsigned StartBlock  = 0,
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -122,6 +123,13 @@ module xf_mvu #(
     assign x_there = x_late_q[(Late-1)*Simd*Bits +: Simd*Bits];
     xf_rom_columns #(
       .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
+    ) u_weights (
+      .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
+    );
+  end else if (WeightDeep != 0) begin : gen_deep
+    assign x_there = x_read;
+    xf_rom_deep #(
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightDeep), .File(WeightFile)
     ) u_weights (
       .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
     );

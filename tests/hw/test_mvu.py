@@ -124,6 +124,15 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
     assert alone == logic == (12, words)  # one column, and no block RAM
 
 
+@pytest.mark.parametrize(("mw", "mh", "simd", "pe"), [(1152, 32, 32, 1), (768, 96, 16, 2), (2304, 72, 64, 1)])
+def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(mw, mh, simd, pe):
+    """1,152, 2,304 and 2,592 words."""
+    unit = XnorMvu.seeded(1, mw, mh, simd, pe, 1, rom="columns")
+    [found] = count([unit], "xc7")
+    says = unit.estimate()
+    assert found["bram36"] == says["bram36"] and abs(found["lut"] - says["lut"]) <= 0.1 * found["lut"]
+
+
 def test_yosys_maps_columns_of_words_into_blocks_of_ecp5():
     """Three columns of 256 words of 4 bits are one block, with two registers of 12 bits behind it."""
     [unit] = count([XnorMvu.seeded(1, 60, 40, 2, 2, rom="block", rom_rows=256)], "ecp5")

@@ -148,6 +148,7 @@ CASES = [
     ("xf_result", {"Width": 0}, "Width must be at least 1; got Width=0"),
     ("xf_result", {"Apart": 2}, "Apart must be 0 or 1; got Apart=2"),
     ("xf_rom_columns", {"Width": 0}, "Width, Depth must be at least 1; got 0, 16"),
+    ("xf_rom_deep", {"Rows": 16}, "Rows must be a power of two, a sixteenth of Depth or more; got 16, 16"),
     ("xf_rom_columns", {"Rows": 6}, "Rows must be a power of two, 2 or more; got Rows=6"),
     ("xf_rom", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
     ("xf_rom", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),

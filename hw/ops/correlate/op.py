@@ -42,6 +42,10 @@ class Correlate(XnorMvu, Loadable):
         """0: the templates lie in a memory of their own."""
         return 0
 
+    def deep_rows(self) -> int:
+        """0, for the same reason."""
+        return 0
+
     @property
     def bank_words(self) -> int:
         """Words of a bank."""

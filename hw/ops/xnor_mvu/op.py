@@ -13,6 +13,7 @@ from xnorforge.hw.ops.base import Matrix
 from .constant import Constant
 from .pixels import Pixels
 
+DEEP = 1024  # words; no more need no choice behind blocks
 WIRED_FROM = 128  # weights: fewer share next to nothing
 
 
@@ -32,15 +33,22 @@ class XnorMvu(Mvu):
 
     module = "xf_xnor_mvu"
     extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
+    styles: ClassVar[dict[str, tuple[str, ...]]] = Mvu.styles | {"rom": ("block", "logic", "columns")}
 
     def get_nodeattr_types(self):
-        return super().get_nodeattr_types() | {"pixels": ("i", False, 1)}
+        places = {"auto", "block", "logic", "columns"}
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "rom": ("s", False, "auto", places)}
 
     @classmethod
     def together(cls, attributes, folding):
-        """Several vectors at a time are whole ones, and leave no slower than they are made."""
-        pixels = folding.get("pixels", 1)
-        return pixels == 1 or (folding["simd"] == attributes["mw"] and pixels <= folding["pe"])
+        """Several vectors at a time are whole ones, and leave no slower than they are made. Columns are of
+        words that are deep and no power of two.
+        """
+        simd, pe, pixels = folding["simd"], folding["pe"], folding.get("pixels", 1)
+        if folding.get("rom") == "columns":
+            words = attributes["mw"] // simd * (attributes["mh"] // pe)
+            return pixels == 1 and words > DEEP and words & (words - 1) > 0
+        return pixels == 1 or (simd == attributes["mw"] and pixels <= pe)
 
     def folding(self):
         """As every matrix unit, and pixels.
@@ -153,7 +161,7 @@ class XnorMvu(Mvu):
             return self.constant.module[0], {}
         module, parameters = super().rtl()
         if not self.many:
-            return module, parameters
+            return module, parameters | ({"WeightDeep": rows} if (rows := self.deep_rows()) else {})
         parameters = {name: value for name, value in parameters.items() if name != "Simd"}
         return f"{module}_pixels", parameters | {"Pixels": self.many.pixels}
 
@@ -219,6 +227,8 @@ class XnorMvu(Mvu):
             cls.seeded(94, 16, 8, 4, 1, 3, raw=True, rom="block", rom_rows=16),  # two whole columns
             cls.seeded(95, 9, 1, 1, 1, 4, rom="block", rom_rows=2),
             cls.seeded(96, 64, 32, 8, 8, rom="block", rom_rows=64),  # one column
+            cls.seeded(97, 12, 288, 2, 1, 1, rom="columns"),  # 1,728 words
+            cls.seeded(98, 36, 144, 4, 1, 1, raw=True, rom="columns"),  # 1,296
             cls.seeded(97, 24, 6, 24, 1, 3, starts="block"),  # a pass per beat
             cls.seeded(98, 36, 12, 12, 4, 3, starts="block"),
             cls.seeded(99, 20, 260, 20, 1, 1, starts="logic"),

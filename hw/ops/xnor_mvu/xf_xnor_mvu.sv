@@ -23,6 +23,7 @@ module xf_xnor_mvu #(
   parameter  int unsigned Thresholds  = 1,
   parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
   parameter  int unsigned WeightRows  = 0,   // see xf_mvu
+  parameter  int unsigned WeightDeep  = 0,   // see xf_mvu
   parameter  int unsigned StartBlock  = 0,   // thresholds in block RAM, else in logic
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
@@ -42,8 +43,8 @@ module xf_xnor_mvu #(
 
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(1), .AccW(AccW), .OutW(OutW), .Start(Thresholds),
-    .WeightBlock(WeightBlock), .WeightRows(WeightRows), .StartBlock(StartBlock),
-    .WeightFile(WeightFile), .StartFile(StartFile)
+    .WeightBlock(WeightBlock), .WeightRows(WeightRows), .WeightDeep(WeightDeep),
+    .StartBlock(StartBlock), .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
   );
