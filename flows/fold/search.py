@@ -75,10 +75,13 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
             has = " and ".join([*sizes, *styles]) or "nothing to fold"
             raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
         if value not in possible[name]:
-            raise UserError(
-                f"{bound.name}: {name}={value} does not divide {_called(bound, name)}={sizes[name]}; "
-                f"{_use(possible[name])}"
+            divides = value > 0 and sizes[name] % value == 0
+            why = (
+                "makes too wide a beat"
+                if divides
+                else f"does not divide {_called(bound, name)}={sizes[name]}"
             )
+            raise UserError(f"{bound.name}: {name}={value} {why}; {_use(possible[name])}")
     return given
 
 
@@ -94,7 +97,6 @@ def candidates(
     given = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
     chosen = given | (styles or {})
     ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
-    sizes = extents(bound)
     if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
         ranges["pixels"] = [1]  # a Simd and Pe that somebody gave are those of one vector
     found, known = [], set()
@@ -114,8 +116,7 @@ def candidates(
         return found
     if "pixels" in fixed:
         raise UserError(
-            f"{bound.name}: {fixed} do not go together; pixels of 2 or more need simd={sizes['simd']}, the "
-            "whole vector, and at least as large a pe."
+            f"{bound.name}: {fixed} do not go together; pixels of 2 or more need {_whole(bound)}."
         )
     if fixed.get("rom") == "columns":
         raise UserError(
@@ -347,7 +348,17 @@ def _lut(op: HwOp) -> float:
 def _called(bound: Bound, name: str) -> str:
     """What a reader calls the size that simd, pe or pixels has to divide."""
     names = {"mw": "length", "mh": "outputs", "vectors": "vectors"}
+    if name == "pixels" and OPS[bound.op].extents[name] not in names:
+        return name
     return names.get(OPS[bound.op].extents[name], "channels")
+
+
+def _whole(bound: Bound) -> str:
+    """What several pixels at a time need, in words."""
+    most = {name: values[-1] for name, values in foldings(bound).items()}
+    if len(most) > 2:
+        return f"simd={most['simd']}, the whole vector, and at least as large a pe"
+    return " and ".join(f"{name}={value}" for name, value in most.items() if name != "pixels")
 
 
 def _use(values: list[int]) -> str:

@@ -1,4 +1,6 @@
-"""The fastest folding of a small network: whole windows with and without a border, wired weights, adders."""
+"""The fastest folding of small networks: whole windows with and without a border, wired weights, adders;
+several pixels per beat.
+"""
 
 import numpy as np
 
@@ -17,13 +19,30 @@ def test_a_network_as_fast_as_its_pixels_come_keeps_its_interval(chains, tmp_pat
     assert units["conv0_window"] == ("Window", 3, 27) and units["conv1_window"] == ("Window", 8, 72)
     assert units["conv0"] == ("DaMvu", 27, 8) and units["conv1"] == ("XnorMvu", 72, 6)
 
+    flowing = simulated(net, tmp_path, wired="conv1")
+    assert flowing.interval == record["interval_bound"]
+
+
+def test_dense_layers_are_as_fast_as_eight_pixels_per_beat_come(chains, tmp_path):
+    net = chains["Chain"]((12, 10, 1), 5).sign("sign0").dense("fc0", 16).dense("fc1", 4, raw=True)
+    record = fold(net.save(tmp_path / "flat"), "pynq-z2", tmp_path / "acc", interval=15)
+    assert record["interval_bound"] == 12 * 10 // 8
+    first = record["operators"][0]
+    assert (first["op"], first["pe"], first["pixels"], first["in"]["lanes"]) == ("Threshold", 1, 8, 8)
+    assert simulated(tmp_path / "flat", tmp_path).interval == 15
+    slower = fold(tmp_path / "flat", "pynq-z2", tmp_path / "slower", interval=120)
+    assert slower["operators"][0]["pixels"] == 1, "one pixel is enough"
+
+
+def simulated(net, tmp_path, wired=""):
+    """The run without pauses of the accelerator in acc, whose answers are right with and without them."""
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")
     ops = graph.operators(tmp_path / "acc" / "folded.onnx")
-    assert next(op for op in ops if op.name == "conv1").constant
+    assert not wired or next(op for op in ops if op.name == wired).constant
     device = network(tmp_path / "rtl", ops, level="-O0")
     images, wanted = np.load(net / "golden.npz")["images"], graph.answers(ops, np.load(net / "lowered.npz"))
     frames = graph.enter(ops[0], images)
     flowing, stalled = (cosim.run(device, frames, stall=stall, seed=1) for stall in (0.0, 0.4))
     for run in (flowing, stalled):
         np.testing.assert_array_equal(run.output.reshape(wanted.shape), wanted)
-    assert flowing.interval == record["interval_bound"]
+    return flowing

@@ -239,6 +239,21 @@ def test_several_vectors_at_a_time_are_whole_ones_and_leave_as_fast_as_they_are_
     assert next(row for row in given["operators"] if row["name"] == "conv1")["pixels"] == 1
 
 
+def test_several_pixels_of_thresholds_are_whole_ones(chains, tmp_path):
+    net = chains["Chain"]((4, 6, 3), 1).sign("sign0").dense("fc0", 4, raw=True).save(tmp_path / "net")
+    row = folded(net, {"sign0": {"pixels": 2}})["operators"][0]
+    assert (row["pixels"], row["pe"], row["in"]["lanes"], row["cycles"]) == (2, 3, 6, 12)
+    assert refused(net, {"sign0": {"pixels": 2, "pe": 1}}) == (
+        "sign0: {'pixels': 2, 'pe': 1} do not go together; pixels of 2 or more need pe=3."
+    )
+    assert refused(net, {"sign0": {"pixels": 7}}) == (
+        "sign0: pixels=7 does not divide pixels=24; use one of [1, 2]."
+    )
+    assert refused(net, {"sign0": {"pixels": 3}}) == (
+        "sign0: pixels=3 makes too wide a beat; use one of [1, 2]."
+    )
+
+
 def test_beats_divide_the_channels_or_gather_whole_pixels():
     assert [lanes for lanes in divisors(72) if fits(Stream((3, 4, 6), lanes))] == [
         1,

@@ -207,6 +207,16 @@ def test_every_input_gets_the_place_it_has_among_the_thresholds(bits, signed, st
     np.testing.assert_array_equal(op.run(x), np.stack(places, axis=1))
 
 
+def test_several_pixels_per_beat_are_the_same_levels_in_fewer_beats():
+    arrays = {"thresholds": np.sort(integers(3, 0, 256, 3, 5), axis=1), "direction": np.array([1, -1, 1])}
+    one, four = (
+        Threshold.make("act", arrays, in_shape=(4, 5, 3), in_bits=8, pe=3, pixels=pixels) for pixels in (1, 4)
+    )
+    x = one.random_input(8)
+    np.testing.assert_array_equal(one.run(x), four.run(x))
+    assert (one.cycles(), four.cycles()) == (20, 5) and four.in_stream().width == 4 * 3 * 8
+
+
 def test_one_threshold_without_direction_is_the_sign_of_the_difference():
     x = np.arange(-8, 8)[:, None]
     op = Threshold.make(arrays={"thresholds": np.array([[3]])}, in_shape=(1,), in_bits=4, in_signed=1)

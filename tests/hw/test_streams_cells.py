@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mapped import mapped
 
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
+LEVELS = np.sort(np.random.default_rng(1).integers(0, 256, (3, 3)), axis=1)
 BOUNDS = np.random.default_rng(1).integers(300, 700, 64)
 ROWS, COLUMNS, TABLE = offsets(
     np.random.default_rng(2).choice([-1, 1], (3, 3, 64, 64)), (14, 14), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)
@@ -59,6 +60,12 @@ OPS = [
     Width.make("narrower", shape=(128,), in_lanes=64, out_lanes=8),
     Width.make("wider", shape=(144,), in_lanes=3, out_lanes=72),
     Threshold.make("threshold", {"thresholds": THRESHOLDS}, in_shape=(64,), in_bits=8, in_signed=1),
+    Threshold.make(
+        "eight pixels", {"thresholds": np.array([[37]])}, in_shape=(28, 28, 1), in_bits=8, pixels=8
+    ),
+    Threshold.make(
+        "two pixels of levels", {"thresholds": LEVELS}, in_shape=(8, 8, 3), in_bits=8, pe=3, pixels=2
+    ),
 ]
 
 

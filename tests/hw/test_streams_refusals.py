@@ -112,6 +112,18 @@ def test_thresholds_that_cannot_be(arrays, pe, text):
     refused(Threshold.make("act", arrays, in_shape=(4, 2), in_bits=8, pe=pe), text)
 
 
+@pytest.mark.parametrize(
+    "pe, pixels, text",
+    [
+        (2, 3, "act: pixels=3 does not divide pixels of a frame=20; use one of [1, 2, 4, 5, 10, 20]."),
+        (1, 2, "act: pixels=2 needs pe=2, all channels; got pe=1."),
+    ],
+)
+def test_pixels_of_a_beat_that_cannot_be(pe, pixels, text):
+    arrays = {"thresholds": np.array([[1], [2]])}
+    refused(Threshold.make("act", arrays, in_shape=(4, 5, 2), in_bits=8, pe=pe, pixels=pixels), text)
+
+
 @pytest.mark.parametrize("k", [0, 11])
 def test_more_or_fewer_indices_than_scores(k):
     refused(

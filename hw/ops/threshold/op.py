@@ -1,12 +1,18 @@
 """Multi-threshold: integers to the level they reach."""
 
+from math import prod
+from typing import ClassVar
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
+
+FIXED = 0.6  # LUTs per bit of a comparison with a constant, by Yosys; six constants of 8 bits: 3 to 5 in all
+WIDEST_BEAT = 64  # bits of several pixels: more than a memory port brings per cycle waits for it
 
 
 class Threshold(PerChannel):
@@ -15,11 +21,56 @@ class Threshold(PerChannel):
     Arrays: `thresholds` (C, steps), integers, ascending per channel, 1 to 255 steps; `direction` (C,) of +1
         and -1, all
     +1 where it is absent. A level is UINT of bit_length(steps) bits, a plain bit for one step.
+
+    With `pixels` of 2 or more, so many leave per beat, each with all of its channels: pe = C, and pixels
+    divides those of a frame.
     """
 
     module = "xf_threshold"
     ready_through = True
     arrays = ("thresholds", "direction")
+    extents: ClassVar[dict[str, str]] = PerChannel.extents | {"pixels": "in_shape"}
+
+    def get_nodeattr_types(self):
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1)}
+
+    @classmethod
+    def sizes(cls, attributes):
+        *places, channels = attributes["in_shape"]
+        return {"pe": channels, "pixels": prod(places)}
+
+    @classmethod
+    def foldings(cls, attributes):
+        """Divisors; of several pixels those that make no wider beat than a memory port has."""
+        found = super().foldings(attributes)
+        most = WIDEST_BEAT // (attributes["in_shape"][-1] * attributes["in_bits"])
+        return found | {"pixels": [pixels for pixels in found["pixels"] if pixels <= max(1, most)]}
+
+    @classmethod
+    def together(cls, attributes, folding):
+        """Several pixels are whole ones."""
+        return folding.get("pixels", 1) == 1 or folding["pe"] == attributes["in_shape"][-1]
+
+    def stream(self, bits: int, signed: bool) -> Stream:
+        """As of every operator of its kind, with several pixels all channels of each side by side.
+
+        Raises:
+            UserError: pe does not divide the channels, pixels not those of a frame, or they do not go
+                together.
+        """
+        one, pixels = super().stream(bits, signed), self.get_nodeattr("pixels")
+        *places, channels = one.shape
+        check_divides(self.name, "pixels", pixels, "pixels of a frame", prod(places))
+        if pixels > 1 and one.lanes != channels:
+            raise UserError(
+                f"{self.name}: pixels={pixels} needs pe={channels}, all channels; got pe={one.lanes}."
+            )
+        return Stream(one.shape, pixels * one.lanes, bits, signed)
+
+    @property
+    def folds(self) -> int:
+        """Beats per pixel; 1 where a beat has several."""
+        return max(1, self.get_nodeattr("in_shape")[-1] // self.in_stream().lanes)
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Thresholds (C, steps), integers, and directions (C,), int64.
@@ -73,7 +124,7 @@ class Threshold(PerChannel):
     def rtl(self):
         source = self.in_stream()
         return self.module, {
-            "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes,
+            "Folds": self.folds, "Pe": source.lanes,
             "InBits": source.bits, "Signed": source.signed, "Bits": self.bits,
         }  # fmt: skip
 
@@ -94,7 +145,8 @@ class Threshold(PerChannel):
         ]
         flipped = (direction < 0).astype(np.int64)[:, None]
         channels = np.concatenate([flipped, steps[:, order]], axis=1)
-        lanes, folds = source.lanes, source.shape[-1] // source.lanes
+        channels = np.tile(channels, (self.get_nodeattr("pixels"), 1))
+        lanes, folds = source.lanes, self.folds
         lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
         words = np.zeros((lane_span, fold_span, 1 << bits), object)
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
@@ -102,16 +154,23 @@ class Threshold(PerChannel):
 
     def estimate(self):
         source = self.in_stream()
-        folds, word = source.shape[-1] // source.lanes, source.bits + 1
+        folds, word, pixels = self.folds, source.bits + 1, self.get_nodeattr("pixels")
+        if pixels > 1 and self.bits == 1:
+            low, high = value_range(source.bits, source.signed)
+            half = (high - low + 1) // 2  # a multiple of it is compared by the highest bit
+            compared = int(((self.tables()[0] - low) % half != 0).sum())
+            return {"lut": 2.0 + pixels * compared * FIXED * source.bits, "bram36": 0.0}
         if folds == 1 and self.bits == 1:  # comparisons with constants
             return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
         flipped = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
-        lane = flipped + sum(word * (_table(folds << stage) + 0.6) + 1 for stage in range(self.bits))
-        return {"lut": 9 + source.lanes * lane, "bram36": 0.0}
+        stages = [word * (_table(folds << stage) + 0.6) + 1 for stage in range(self.bits)]
+        if pixels > 1:
+            stages[0] = FIXED * source.bits
+        return {"lut": 9 + source.lanes * (flipped + sum(stages)), "bram36": 0.0}
 
     @classmethod
     def examples(cls):
-        """(in_shape, pe, in_bits, in_signed, steps)"""
+        """(in_shape, pe, in_bits, in_signed, steps), and with them pixels."""
         points = [
             ((2, 3, 4), 1, 8, 0, 1), ((2, 3, 4), 2, 8, 1, 1), ((4,), 4, 5, 0, 1), ((2, 2, 6), 3, 7, 1, 1),
             ((5, 1), 1, 6, 1, 1), ((2, 3, 4), 1, 8, 0, 3), ((2, 3, 4), 4, 8, 1, 3), ((3, 6), 2, 4, 1, 2),
@@ -121,17 +180,21 @@ class Threshold(PerChannel):
             ((3, 2), 2, 8, 0, 100), ((6,), 1, 1, 0, 1), ((3, 4), 2, 2, 1, 3), ((2, 10), 1, 16, 1, 1),
             ((2, 6), 2, 33, 1, 1), ((2, 6), 3, 64, 1, 1), ((2, 6), 1, 70, 1, 3), ((5,), 5, 68, 0, 1),
         ]  # fmt: skip
+        several = [
+            ((4, 6, 1), 1, 8, 0, 1, 8), ((4, 6, 1), 1, 8, 0, 1, 4), ((3, 4, 3), 3, 8, 0, 1, 2),
+            ((3, 4, 3), 3, 5, 1, 3, 4), ((3, 4, 2), 2, 6, 1, 6, 12), ((5, 3, 2), 2, 12, 0, 2, 5),
+        ]  # fmt: skip
+        one = [(*point, 1) for point in points]
         found = []
-        for index, (shape, pe, bits, signed, steps) in enumerate(points):
+        for index, (shape, pe, bits, signed, steps, pixels) in enumerate([*one, *several]):
             rng = np.random.default_rng(index)
             low, high = value_range(bits, bool(signed))
             reach = max(-low, high) + 2  # some are always or never reached
             arrays = {"thresholds": np.sort(drawn(rng, -reach, reach + 1, (shape[-1], steps)), axis=1)}
             if index % 2:
                 arrays["direction"] = rng.choice([-1, 1], shape[-1])
-            found.append(
-                cls.make(f"threshold_{index}", arrays, in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
-            )
+            sizes = {"in_shape": shape, "pe": pe, "in_bits": bits, "in_signed": signed, "pixels": pixels}
+            found.append(cls.make(f"threshold_{index}", arrays, **sizes))
         return found
 
 
