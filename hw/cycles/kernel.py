@@ -202,7 +202,7 @@ def _row(n, move, left, nodes, states, works, streams, links, memory, log, queue
             _wake(reader, queue, waiting, ends)
     elif nodes[reader, KIND] != SINK:
         many = min(many, works[w, STEPS] - states[reader, STEP])
-        waits = states[reader, WAITS] == INPUT and nodes[reader, IN_COUNT] == 1
+        waits = states[reader, WAITS] == INPUT and nodes[reader, IN_COUNT] == 1 and works[w, TAKES]
         if many < 2 or not waits or works[w, GIVES] or works[w, EARLY] or works[w, MOVES] > 1:
             return np.int64(0)
         late = states[reader, MOVE] + states[reader, STOOD] >= first
@@ -316,7 +316,10 @@ def _offer(stream, cycle, begins, nodes, states, works, streams, links, memory, 
         if nodes[reader, IN_COUNT] == 1 and states[reader, WAITS] == INPUT:
             made, w = states[reader, MADE], nodes[reader, WORKS]
             stepped = _step(reader, nodes, states, works, streams, links, memory, log, queue, waiting, ends)
-            again = works[w + states[reader, WORK], TAKES]  # else a step follows that waits for nothing
+            # Else a step follows that waits for nothing, or for the beat that is still there.
+            again = (
+                works[w + states[reader, WORK], TAKES] and streams[stream, TAKEN] == streams[stream, OFFERED]
+            )
             if stepped and again and states[reader, MADE] == made:
                 return
         _wake(reader, queue, waiting, ends)

@@ -34,6 +34,15 @@ def test_dense_layers_are_as_fast_as_eight_pixels_per_beat_come(chains, tmp_path
     assert slower["operators"][0]["pixels"] == 1, "one pixel is enough"
 
 
+def test_a_strided_convolution_is_faster_than_a_pixel_per_cycle(chains, tmp_path):
+    net = chains["Chain"]((12, 16, 3), 6).conv("conv0", 8, stride=2, pad=1).dense("fc0", 4, raw=True)
+    record = fold(net.save(tmp_path / "strided"), "pynq-z2", tmp_path / "acc", interval=80)
+    assert record["interval_bound"] <= 80 < 12 * 16 // 2
+    window = next(row for row in record["operators"] if row["op"] == "Window")
+    assert window["pixels"] > 2 and window["in"]["lanes"] == 3 * window["pixels"]
+    assert simulated(tmp_path / "strided", tmp_path).interval <= 80
+
+
 def simulated(net, tmp_path, wired=""):
     """The run without pauses of the accelerator in acc, whose answers are right with and without them."""
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")

@@ -35,6 +35,12 @@ OPS = [
     Window.make("ring in block RAM", ifm=(30, 30, 64), kernel=(3, 3), simd=32),
     Window.make("ring in LUTs, padded", ifm=(8, 8, 16), kernel=(3, 3), pads=(1, 1, 1, 1), simd=4),
     Window.make("three rates", ifm=(30, 40, 64), kernel=(3, 3), rates=(1, 2, 4), pads=(4,) * 4, simd=64),
+    Window.make(
+        "four pixels", ifm=(32, 32, 16), kernel=(3, 3), stride=(2, 2), pads=(1,) * 4, simd=144, pixels=4
+    ),
+    Window.make(
+        "bytes, two pixels", ifm=(64, 64, 4), kernel=(3, 3), stride=(4, 4), bits=2, simd=36, pixels=2
+    ),
     OrPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
     SumPool.make("sums of the map", ifm=(7, 7, 64), kernel=(7, 7), stride=(7, 7), pe=16),
     SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),

@@ -30,14 +30,17 @@ def timing(op) -> Timing:
 
 def _whole(op) -> Timing:
     """Behind a FIFO a step per pixel, and without one where a window reaches beyond the image; the steps that
-    complete a window give it.
+    complete a window give it. A beat of several pixels is seen by its steps before the last, which takes it.
     """
     steps = op.steps()
-    takes, gives = np.zeros((2, steps.interval), bool)
+    takes, sees, gives = np.zeros((3, steps.interval), bool)
     takes[steps.pixels()], gives[steps.given()] = True, True
+    if op.several:
+        for seen, taken in zip(steps.seen(), steps.pixels()):
+            sees[seen:taken] = True
     works = [
-        Work(len(list(run)), gives=give, takes=(0,) if take else ())
-        for (take, give), run in groupby(zip(takes.tolist(), gives.tolist()))
+        Work(len(list(run)), gives=give, takes=(0,) if take else (), sees=(0,) if see else ())
+        for (take, see, give), run in groupby(zip(takes.tolist(), sees.tolist(), gives.tolist()))
     ]
     depth, block = op.waiting_room()
     return Timing(works, 1, Stop.READER, front=fifo(depth, block))

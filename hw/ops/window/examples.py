@@ -75,6 +75,25 @@ WHOLE = [  # without simd
     ((3, 4, 2), (3, 4), (1, 1), NO, (1, 1), 1, 0, 0),               # one window, the whole frame
     ((12, 12, 1), (5, 5), (1, 1), (2, 2, 2, 2), (1, 1), 8, 0, 7),
 ]  # fmt: skip
+SEVERAL = [  # whole windows, pixels in place of simd
+    ((8, 12, 3), (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), 8, 0, 0, 4),  # a border, that on the right unused
+    ((8, 12, 3), (3, 3), (2, 2), NO, (1, 1), 8, 0, 0, 4),            # a column over
+    ((8, 12, 3), (3, 3), (2, 2), NO, (1, 1), 8, 0, 0, 2),            # a window per beat
+    ((9, 16, 1), (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), 8, 0, 7, 8),  # the last row of windows has pads
+    ((7, 8, 2), (5, 5), (2, 2), (2, 2, 2, 2), (1, 1), 1, 0, 1, 4),   # a row and a column of pads
+    ((6, 8, 2), (3, 3), (1, 2), (1, 1, 1, 1), (1, 1), 1, 0, 0, 4),   # windows in every row
+    ((10, 8, 1), (3, 3), (3, 2), NO, (1, 1), 5, 1, 0, 4),
+    ((8, 8, 2), (2, 2), (2, 2), NO, (1, 1), 2, 0, 0, 8),             # a row per beat
+    ((9, 12, 2), (3, 3), (4, 4), NO, (1, 1), 1, 0, 0, 2),            # less than a stride per beat
+    ((9, 12, 2), (3, 3), (2, 4), (1, 1, 1, 1), (1, 1), 1, 0, 1, 12), # a narrow kernel, three steps a beat
+    ((9, 12, 2), (3, 2), (2, 4), NO, (1, 1), 1, 0, 0, 4),            # columns that no window has
+    ((12, 12, 1), (3, 3), (2, 2), (2, 2, 2, 2), (2, 2), 4, 1, -3, 4),  # dilated
+    ((11, 12, 1), (3, 3), (2, 3), (0, 2, 2, 0), (1, 1), 1, 0, 1, 6),
+    ((11, 12, 1), (3, 3), (3, 3), (2, 0, 0, 2), (1, 1), 1, 0, 1, 3),
+    ((1, 12, 2), (1, 4), (1, 2), (0, 1, 0, 2), (1, 1), 1, 0, 0, 2),  # no line, a group right of the image
+    ((8, 2, 1), (3, 3), (2, 2), (1, 1, 1, 1), (1, 1), 1, 0, 0, 2),   # a line of one beat
+    ((9, 8, 3), (7, 7), (2, 2), (3, 3, 3, 3), (1, 1), 2, 0, 1, 4),   # rows of pads without windows
+]  # fmt: skip
 
 
 def all_attributes() -> list[tuple[str, dict[str, Any]]]:
@@ -85,4 +104,8 @@ def all_attributes() -> list[tuple[str, dict[str, Any]]]:
     for index, point in enumerate(WHOLE):
         one: dict[str, Any] = dict(zip(NAMES, point))
         found.append((f"whole_{index}", one | {"simd": prod(one["kernel"]) * one["ifm"][2]}))
+    names = [name if name != "simd" else "pixels" for name in NAMES]
+    for index, beat in enumerate(SEVERAL):
+        one = dict(zip(names, beat))
+        found.append((f"several_{index}", one | {"simd": prod(one["kernel"]) * one["ifm"][2]}))
     return found

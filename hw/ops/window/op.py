@@ -9,6 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.schedule import Rows, ring
+from xnorforge.hw.ops.window.several import Beats, chosen, deep, groups, offered
 from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
 
 from . import examples
@@ -60,11 +61,12 @@ class Window(HwOp):
 
     `simd` elements leave per beat. It divides the channels, and as many are taken per beat; or it is
     kh * kw * C, the whole window, and a whole pixel is taken per beat (whole.py): for kernels of more than
-    one pixel without `rates`, whose pads of an axis are together no more than the kernel reaches.
+    one pixel without `rates`, whose pads of an axis are together no more than the kernel reaches. Of these,
+    with a stride of 2 columns or more, `pixels` neighbours of a row may be taken per beat (several.py).
     """
 
     module = "xf_window"
-    extents: ClassVar[dict[str, str]] = {"simd": "ifm"}
+    extents: ClassVar[dict[str, str]] = {"simd": "ifm", "pixels": "ifm"}
 
     def get_nodeattr_types(self):
         return {
@@ -78,6 +80,7 @@ class Window(HwOp):
             "bits": ("i", False, 1),
             "signed": ("i", False, 0),
             "simd": ("i", False, 1),
+            "pixels": ("i", False, 1),
         }
 
     def axes(self) -> tuple[Axis, Axis]:
@@ -115,6 +118,7 @@ class Window(HwOp):
         self._check_rates(axes)
         if not self.whole or whole_elements(self._attributes()) is None:
             check_divides(self.name, "simd", self.get_nodeattr("simd"), "channels", channels)
+        self._check_pixels()
         low, high = value_range(self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
         value = self.get_nodeattr("pad_value")
         if not low <= value <= high:
@@ -122,6 +126,15 @@ class Window(HwOp):
                 f"{self.name}: pad_value={value} is no element of the stream; use {low} .. {high}."
             )
         return axes[0], axes[1]
+
+    def _check_pixels(self) -> None:
+        pixels = self.get_nodeattr("pixels")
+        folding = {name: self.get_nodeattr(name) for name in self.extents}
+        if not self.together(self._attributes(), folding):
+            raise UserError(
+                f"{self.name}: beats of pixels={pixels} cannot be; they need whole windows, a stride of 2 "
+                "columns or more that divides pixels or is its multiple, and rows that pixels divides."
+            )
 
     def dilations(self) -> list[tuple[int, int]]:
         """Dilation of rows and columns, of every rate."""
@@ -156,18 +169,37 @@ class Window(HwOp):
         return self.taps > 1 and self.get_nodeattr("simd") == self.taps * self.get_nodeattr("ifm")[2]
 
     @property
+    def several(self) -> bool:
+        """Whether several pixels come per beat."""
+        return self.whole and self.get_nodeattr("pixels") > 1
+
+    @property
     def only_for_speed(self) -> bool:
         return self.whole
 
     @classmethod
     def foldings(cls, attributes):
         """Divisors of the channels, and the whole window."""
-        [(name, values)] = super().foldings(attributes).items()
-        elements = whole_elements(attributes)
-        return {name: values if elements is None else [*values, elements]}
+        simd, elements = super().foldings(attributes)["simd"], whole_elements(attributes)
+        if elements is None:
+            return {"simd": simd, "pixels": [1]}
+        return {"simd": [*simd, elements], "pixels": offered(attributes)}
+
+    @classmethod
+    def sizes(cls, attributes):
+        _, columns, channels = attributes["ifm"]
+        return {"simd": channels, "pixels": columns}
+
+    @classmethod
+    def together(cls, attributes, folding):
+        """Several pixels make whole windows."""
+        pixels = folding.get("pixels", 1)
+        whole = folding["simd"] == whole_elements(attributes)
+        return pixels == 1 or (whole and groups(attributes, pixels) > 0)
 
     def _attributes(self) -> dict:
-        return {name: self.get_nodeattr(name) for name in ("ifm", "kernel", "pads", "dilation", "rates")}
+        names = ("ifm", "kernel", "stride", "pads", "dilation", "rates")
+        return {name: self.get_nodeattr(name) for name in names}
 
     def _stream(self, shape, lanes: int) -> Stream:
         bits, signed = self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
@@ -175,7 +207,8 @@ class Window(HwOp):
 
     def in_stream(self) -> Stream:
         ifm = self.get_nodeattr("ifm")
-        return self._stream(ifm, ifm[2] if self.whole else self.get_nodeattr("simd"))
+        lanes = ifm[2] * self.get_nodeattr("pixels") if self.whole else self.get_nodeattr("simd")
+        return self._stream(ifm, lanes)
 
     def out_stream(self) -> Stream:
         y, x = self.axes()
@@ -221,10 +254,11 @@ class Window(HwOp):
     def steps(self) -> Steps:
         """The work of a window that is given whole, as the RTL counts it."""
         y, x = (Line(axis.size, axis.out, axis.stride, axis.reach - axis.before) for axis in self.axes())
-        return Steps(y, x)
+        pixels = self.get_nodeattr("pixels")
+        return Beats(y, x, pixels, min(pixels, x.stride)) if self.several else Steps(y, x)
 
     def input_buffer(self) -> int | None:
-        """Pixels that wait in front of whole windows; a ring of rows is no such buffer."""
+        """Beats that wait in front of whole windows; a ring of rows is no such buffer."""
         return waiting(self.steps()) if self.whole else None
 
     @property
@@ -241,7 +275,7 @@ class Window(HwOp):
         return cost, 2 if cost["bram36"] else 1
 
     def waiting_room(self) -> tuple[int, bool]:
-        """Pixels that wait in front of whole windows, and whether in block RAM."""
+        """Beats that wait in front of whole windows, and whether in block RAM."""
         return waiting(self.steps()), self._fifo()[1] == 2
 
     def rows(self) -> Rows:
@@ -315,7 +349,7 @@ class Window(HwOp):
         rates = [rate for rate, _ in self.dilations()]
         parameters = {
             "ImageH": y.size, "ImageW": x.size, "Beats": self.beats,
-            "Lanes": source.lanes, "Bits": source.bits,
+            "Lanes": source.lanes // self.get_nodeattr("pixels"), "Bits": source.bits,
             "KernelH": y.kernel, "KernelW": x.kernel, "StrideH": y.stride, "StrideW": x.stride,
             "PadTop": y.before, "PadLeft": x.before, "PadBottom": y.behind, "PadRight": x.behind,
             "DilationH": y.dilation, "DilationW": x.dilation, "PadValue": self.get_nodeattr("pad_value"),
@@ -323,7 +357,10 @@ class Window(HwOp):
         if self.whole:
             del parameters["Beats"]
             _, kind = self._fifo()
-            return "xf_window_whole", parameters | {"Depth": waiting(self.steps()), "DepthKind": kind}
+            parameters |= {"Depth": waiting(self.steps()), "DepthKind": kind}
+            if self.several:
+                return "xf_window_pixels", parameters | {"Pixels": self.get_nodeattr("pixels")}
+            return "xf_window_whole", parameters
         return self.module, parameters | {
             "Rates": len(rates), "RateList": packed(rates, 8),
             "AddrW": 1 if self.passes_through() else self.address_bits(),
@@ -348,13 +385,16 @@ class Window(HwOp):
         """Buffer, lines, counters, and what enters the registers outside of the image."""
         (y, x), width, steps = self.axes(), self.in_stream().width, self.steps()
         buffer, _ = self._fifo()
-        period = x.size * y.dilation
+        pixels = self.get_nodeattr("pixels")
+        period = x.size // pixels * y.dilation
         nothing = {"lut": 0.0, "bram36": 0.0}
         lines = memory_cost(period, (y.kernel - 1) * width) if y.kernel > 1 and period > 1 else nothing
         spans = (steps.rows.steps, steps.columns.steps, y.reach, x.reach, period)
         counters = sum(span.bit_length() for span in spans)
         counters += 3 * (waiting(steps) - 1).bit_length() + 7
         lut = buffer["lut"] + lines["lut"] + counters + 8 + 2 * y.kernel * (y.padded or x.padded)
+        if self.several:
+            lut += chosen(self._attributes(), pixels, width) + deep(waiting(steps), width)
         return {"lut": lut, "bram36": buffer["bram36"] + lines["bram36"]}
 
     @classmethod
