@@ -201,6 +201,10 @@ CASES = [
         "xf_window", {"Rates": 2, "RateList": "16'h0201", "DilationW": 2},
         "the last rate must be both dilations; got 2, DilationH=1, DilationW=2",
     ),
+    (
+        "xf_window", {"Abreast": 2},
+        "Abreast must be 1 or KernelW with one beat per pixel; got 2, 3, 1",
+    ),
     ("xf_window", {"AddrW": 3}, "the ring must hold the first window's 3 rows; got AddrW=3, 1 rows"),
     ("xf_window_pixels", {"Bits": 0}, "image, Lanes and Bits must be at least 1; got 6, 8, 3, 0"),
     ("xf_window_pixels", {"StrideW": 1}, "kernel, StrideH must be at least 1, StrideW 2; got 3, 3, 2, 1"),

@@ -10,6 +10,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from torch.nn import functional as F
 
+from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.or_pool.op import OrPool
@@ -59,6 +60,30 @@ def test_a_window_of_several_rates_keeps_the_rows_of_the_largest():
     several, largest = Window.make(rates=(1, 4, 8), **sizes), Window.make(dilation=(8, 8), **sizes)
     assert several.rows().need == largest.rows().need and several.rows().freed == largest.rows().freed
     assert several.cycles() == 3 * largest.cycles() == 27 * 30 * 40
+
+
+@pytest.mark.parametrize("rates, kernel", [((1, 2, 4), (3, 3)), ((2, 3), (1, 5))])
+def test_pixels_side_by_side_are_those_one_after_the_other(rates, kernel):
+    pads = [k // 2 * max(rates) for k in kernel] * 2
+    sizes = {"ifm": (9, 8, 3), "kernel": kernel, "rates": rates, "pads": pads, "bits": 4}
+    one, row = (Window.make(simd=simd, **sizes) for simd in (3, kernel[1] * 3))
+    x = one.random_input(5)
+    np.testing.assert_array_equal(one.run(x), row.run(x))
+    assert (row.in_stream().lanes, row.out_stream().lanes) == (3, kernel[1] * 3)
+    assert one.cycles() == 9 * 8 * len(rates) * kernel[0] * kernel[1] == kernel[1] * row.cycles()
+    # Rows are waited for as before, for as many windows in fewer beats.
+    assert row.needs().tolist() == one.needs()[:: kernel[1]].tolist()
+    assert row.latency() == one.latency()
+
+
+def test_pixels_side_by_side_are_for_speed_and_of_several_rates():
+    sizes = {"ifm": [9, 8, 4], "kernel": [3, 3]}
+    assert Window.foldings(sizes | {"rates": (1, 2)}) == {"simd": [1, 2, 4, 12]}
+    assert Window.foldings(sizes) == {"simd": [1, 2, 4, 36]}
+    row, pixel = (Window.make(rates=(1, 2), simd=simd, **sizes) for simd in (12, 4))
+    assert row.only_for_speed and not pixel.only_for_speed
+    with pytest.raises(UserError, match=r"simd=12 does not divide channels=4"):
+        Window.make(simd=12, **sizes).axes()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ OPS = [
     Window.make(
         "bytes, two pixels", ifm=(64, 64, 4), kernel=(3, 3), stride=(4, 4), bits=2, simd=36, pixels=2
     ),
+    Window.make("side by side", ifm=(30, 40, 64), kernel=(3, 3), rates=(1, 4, 8), pads=(8,) * 4, simd=192),
     OrPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
     SumPool.make("sums of the map", ifm=(7, 7, 64), kernel=(7, 7), stride=(7, 7), pe=16),
     SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),

@@ -100,9 +100,13 @@ def all_attributes() -> list[tuple[str, dict[str, Any]]]:
     """Name and attributes of each."""
     rates = [name if name != "dilation" else "rates" for name in NAMES]
     found = [(f"window_{index}", dict(zip(NAMES, point))) for index, point in enumerate(RINGS)]
-    found += [(f"rates_{index}", dict(zip(rates, point))) for index, point in enumerate(SEVERAL_RATES)]
+    one: dict[str, Any]
+    for index, several in enumerate(SEVERAL_RATES):
+        one = dict(zip(rates, several))
+        row = one["kernel"][1] * one["ifm"][2]  # and pixels side by side
+        found += [(f"rates_{index}", one), (f"abreast_{index}", one | {"simd": row})]
     for index, point in enumerate(WHOLE):
-        one: dict[str, Any] = dict(zip(NAMES, point))
+        one = dict(zip(NAMES, point))
         found.append((f"whole_{index}", one | {"simd": prod(one["kernel"]) * one["ifm"][2]}))
     names = [name if name != "simd" else "pixels" for name in NAMES]
     for index, beat in enumerate(SEVERAL):

@@ -8,6 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
 from xnorforge.hw.ops.window.several import Beats, chosen, deep, groups, offered
 from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
@@ -62,7 +63,8 @@ class Window(HwOp):
     `simd` elements leave per beat. It divides the channels, and as many are taken per beat; or it is
     kh * kw * C, the whole window, and a whole pixel is taken per beat (whole.py): for kernels of more than
     one pixel without `rates`, whose pads of an axis are together no more than the kernel reaches. Of these,
-    with a stride of 2 columns or more, `pixels` neighbours of a row may be taken per beat (several.py).
+    with a stride of 2 columns or more, `pixels` neighbours of a row may be taken per beat (several.py). With
+    `rates` it may be kw * C, a row of a kernel, and a whole pixel is taken per beat too.
     """
 
     module = "xf_window"
@@ -116,7 +118,7 @@ class Window(HwOp):
                 )
             axes.append(axis)
         self._check_rates(axes)
-        if not self.whole or whole_elements(self._attributes()) is None:
+        if not self.whole_pixels or (self.whole and whole_elements(self._attributes()) is None):
             check_divides(self.name, "simd", self.get_nodeattr("simd"), "channels", channels)
         self._check_pixels()
         low, high = value_range(self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
@@ -174,16 +176,26 @@ class Window(HwOp):
         return self.whole and self.get_nodeattr("pixels") > 1
 
     @property
+    def abreast(self) -> int:
+        """Pixels of a ring that leave side by side: a row of a kernel's, or one."""
+        width = self.get_nodeattr("kernel")[1]
+        return width if self.get_nodeattr("simd") == row_elements(self._attributes()) else 1
+
+    @property
+    def whole_pixels(self) -> bool:
+        """Whether a whole pixel is taken per beat, and more than one leave."""
+        return self.whole or self.abreast > 1
+
+    @property
     def only_for_speed(self) -> bool:
-        return self.whole
+        return self.whole_pixels
 
     @classmethod
     def foldings(cls, attributes):
-        """Divisors of the channels, and the whole window."""
+        """Divisors of the channels, a row of a kernel, and the whole window."""
         simd, elements = super().foldings(attributes)["simd"], whole_elements(attributes)
-        if elements is None:
-            return {"simd": simd, "pixels": [1]}
-        return {"simd": [*simd, elements], "pixels": offered(attributes)}
+        more = [size for size in (row_elements(attributes), elements) if size is not None]
+        return {"simd": [*simd, *more], "pixels": [1] if elements is None else offered(attributes)}
 
     @classmethod
     def sizes(cls, attributes):
@@ -207,7 +219,7 @@ class Window(HwOp):
 
     def in_stream(self) -> Stream:
         ifm = self.get_nodeattr("ifm")
-        lanes = ifm[2] * self.get_nodeattr("pixels") if self.whole else self.get_nodeattr("simd")
+        lanes = ifm[2] * self.get_nodeattr("pixels") if self.whole_pixels else self.get_nodeattr("simd")
         return self._stream(ifm, lanes)
 
     def out_stream(self) -> Stream:
@@ -287,7 +299,7 @@ class Window(HwOp):
             over += y.stride if o * y.stride >= y.before else 0
             freed.append(over)
         freed[-1] = y.size
-        return Rows(y.size, x.size, x.out * self.taps, need, tuple(freed))
+        return Rows(y.size, x.size, x.out * self.taps // self.abreast, need, tuple(freed))
 
     def address_bits(self) -> int:
         """The ring has 2 ** this beats: the power of two that holds the rows needed."""
@@ -295,8 +307,9 @@ class Window(HwOp):
         return max(1, (ring(rows) * rows.write * self.beats - 1).bit_length())
 
     def cycles(self) -> int:
-        """The slower side's beats: max(H * W, OH * OW * taps) * C / simd; of whole windows a cycle per pixel,
-        and per row or column to the right of and below the image that one covers.
+        """The slower side's beats: max(H * W, OH * OW * taps) * C / simd, or max(H * W, OH * OW * rates * kh)
+        of pixels side by side; of whole windows a cycle per pixel, and per row or column to the right of and
+        below the image that one covers.
         """
         if self.whole:
             return self.steps().interval
@@ -363,7 +376,7 @@ class Window(HwOp):
             return "xf_window_whole", parameters
         return self.module, parameters | {
             "Rates": len(rates), "RateList": packed(rates, 8),
-            "AddrW": 1 if self.passes_through() else self.address_bits(),
+            "AddrW": 1 if self.passes_through() else self.address_bits(), "Abreast": self.abreast,
         }  # fmt: skip
 
     def estimate(self):
@@ -378,8 +391,11 @@ class Window(HwOp):
         spans = (x.size * self.beats, x.size + x.before + x.behind, y.size + y.before + y.behind)
         counters = 2 * address + 2 * rows_kept + sum(span.bit_length() for span in spans)
         counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
-        counters += 3 * (len(self.dilations()) - 1)
-        return {"lut": ring_memory["lut"] + counters + 19, "bram36": ring_memory["bram36"]}
+        counters += 3 * (len(self.dilations()) - 1) + 7 * (self.abreast - 1)
+        return {
+            "lut": self.abreast * ring_memory["lut"] + counters + 19,
+            "bram36": self.abreast * ring_memory["bram36"],
+        }
 
     def _estimate_whole(self) -> dict[str, float]:
         """Buffer, lines, counters, and what enters the registers outside of the image."""

@@ -2,7 +2,8 @@
 //
 // Sliding window over a line buffer: for every output pixel the KernelH x KernelW pixels under it,
 // row by row, all channels of a pixel in Beats beats. With several Rates the window is sent once
-// per dilation rate, in order, all around the same pixel.
+// per dilation rate, in order, all around the same pixel. With Abreast, the KernelW pixels of a row
+// of the kernel leave side by side: each is read from a copy of the ring.
 //
 // The line buffer is a ring of 2**AddrW beats. Rows are written into it once and read once per
 // window that covers them. All addresses count modulo the ring: a row outside the image has an
@@ -42,16 +43,17 @@ module xf_window #(
   parameter  int unsigned Rates     = 1,  // kernels of several dilations, the largest of which is
   parameter  logic [Rates*8-1:0] RateList = '0,  // DilationH = DilationW; ascending, last on top
   parameter  int unsigned AddrW     = 5,  // the ring has 2**AddrW beats
+  parameter  int unsigned Abreast   = 1,  // pixels per output beat: 1 or KernelW, of one beat each
   localparam int unsigned Width     = Lanes * Bits
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
-  input  logic [Width-1:0] s_data_i,
-  input  logic             s_valid_i,
-  output logic             s_ready_o,
-  output logic [Width-1:0] m_data_o,
-  output logic             m_valid_o,
-  input  logic             m_ready_i
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+  input  logic [Width-1:0]         s_data_i,
+  input  logic                     s_valid_i,
+  output logic                     s_ready_o,
+  output logic [Abreast*Width-1:0] m_data_o,
+  output logic                     m_valid_o,
+  input  logic                     m_ready_i
 );
 
   localparam int unsigned SpanH = (KernelH - 1) * DilationH + 1;  // rows under a kernel
@@ -87,6 +89,9 @@ module xf_window #(
   end else if (Rates > 1 && (LastRate != DilationH || LastRate != DilationW)) begin : gen_bad_last
     $error("xf_window: the last rate must be both dilations; got %0d, DilationH=%0d, DilationW=%0d",
            LastRate, DilationH, DilationW);
+  end else if (Abreast != 1 && (Abreast != KernelW || Beats != 1)) begin : gen_bad_abreast
+    $error("xf_window: Abreast must be 1 or KernelW with one beat per pixel; got %0d, %0d, %0d",
+           Abreast, KernelW, Beats);
   end
 
   localparam bit Padded  = PadTop + PadLeft + PadBottom + PadRight != 0;
@@ -100,8 +105,8 @@ module xf_window #(
 
   end else begin : gen_ring
 
-    logic [Width-1:0] word_q, data_q;  // as the ring gives it, at the output
-    logic             full_q, valid_q, give, go;
+    logic [Abreast*Width-1:0] word, data_q;  // as the ring gives it, at the output
+    logic                     full_q, valid_q, give, go;
 
     assign give      = m_ready_i | ~valid_q;
     assign go        = give | ~full_q;
@@ -111,20 +116,23 @@ module xf_window #(
     `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
     // Extent of kernel and output, in pixels; steps of the reader, in beats. With several rates
-    // these are those of the last, and First is where the first one's kernel lies within.
+    // these are those of the last, and First is where the first one's kernel lies within. Of pixels
+    // side by side the first one is meant.
     localparam int ReachH   = (KernelH - 1) * DilationH;      // first to last row of a window
     localparam int ReachW   = (KernelW - 1) * DilationW;
+    localparam int Walks    = int'(KernelW / ((Abreast > 0) ? Abreast : 1));  // beats of such a row
+    localparam int WalkW    = (Walks - 1) * DilationW;        // its first to its last beat
     localparam int OutH     = (ImageH + PadTop + PadBottom - ReachH - 1) / StrideH + 1;
     localparam int OutW     = (ImageW + PadLeft + PadRight - ReachW - 1) / StrideW + 1;
     localparam int AcrossH  = (OutH - 1) * StrideH + ReachH;  // first to last row of all windows
-    localparam int AcrossW  = (OutW - 1) * StrideW + ReachW;
+    localparam int AcrossW  = (OutW - 1) * StrideW + WalkW;
     localparam int RowBeats = ImageW * Beats;
     localparam int Rows     = (1 << AddrW) / ((RowBeats > 0) ? RowBeats : 1);  // whole, in the ring
     localparam int Smallest = int'(RateList[7:0]);
     localparam int FirstH   = (Rates > 1) ? (ReachH - (KernelH - 1) * Smallest) / 2 : 0;
     localparam int FirstW   = (Rates > 1) ? (ReachW - (KernelW - 1) * Smallest) / 2 : 0;
     localparam int ToWindow = (FirstH - ReachH) * RowBeats
-                            + (StrideW + FirstW - ReachW - 1) * Beats + 1;
+                            + (StrideW + FirstW - WalkW - 1) * Beats + 1;
     localparam int ToRow    = (StrideH + FirstH - ReachH) * RowBeats
                             + (FirstW - AcrossW - 1) * Beats + 1;
     localparam int ToFrame  = (ImageH + FirstH - AcrossH) * RowBeats
@@ -144,7 +152,7 @@ module xf_window #(
     // Kernel and stride leave no column out: the last row of a window may be read while it is
     // written. A first row that begins outside of the image waits for a beat of it.
     localparam int Follows   = (ReachH < int'(KernelH) && ReachW < int'(KernelW)
-                                && StrideW <= KernelW) ? 1 : 0;
+                                && StrideW <= KernelW && Abreast == 1) ? 1 : 0;
     localparam int WaitsOut  = (FirstNeed == 1 && PadTop + PadLeft != 0) ? 1 : 0;
 
     if (Rows < FirstNeed) begin : gen_bad_ring
@@ -159,9 +167,8 @@ module xf_window #(
     localparam int unsigned XW    = $clog2(PadLeft + ImageW + PadRight + 1);
     localparam int unsigned YW    = $clog2(PadTop + ImageH + PadBottom + 1);
     localparam int unsigned RowsW = $clog2(Most + 1) + 1;
-
-    // No word of the image is read in the cycle in which it is written.
-    (* no_rw_check *) logic [Width-1:0] ring [1 << AddrW];
+    localparam int unsigned RateW = (Rates > 1) ? $clog2(Rates) : 1;
+    localparam int unsigned StepW = (AddrW > XW) ? AddrW : XW;
 
     // Writer.
     logic [AddrW-1:0] write_q;
@@ -178,37 +185,62 @@ module xf_window #(
     assign row_written = push && col_q == ColW'(RowBeats - 1);
 
     // Reader. x, y: the image position read, modulo 2**XW and 2**YW, so that a position left of or
-    // above the image is a large one.
+    // above the image is a large one. Pixels side by side lie a dilation apart.
     logic [AddrW-1:0] read_q;
     logic [BeatW-1:0] beat_q;
     logic [KxW-1:0]   kx_q;
     logic [KyW-1:0]   ky_q;
     logic [XW-1:0]    x_q;
     logic [YW-1:0]    y_q;
-    logic             step, caught_up, in_image;
+    logic [RateW-1:0] rate;
+    logic             step, caught_up, row_in_image;
     logic             pixel_end, line_end, rate_end, window_end, row_end, frame_end;
 
     assign step       = go & ~ahead_q[RowsW-1] & ~caught_up;
     assign pixel_end  = beat_q == BeatW'(Beats - 1);
-    assign line_end   = pixel_end && kx_q == KxW'(KernelW - 1);
+    assign line_end   = pixel_end && kx_q == KxW'(Walks - 1);
     assign rate_end   = line_end && ky_q == KyW'(KernelH - 1);
     assign row_end    = window_end && x_q == XW'(AcrossW - PadLeft);
     assign frame_end  = row_end && y_q == YW'(AcrossH - PadTop);
 
-    if (PadLeft + PadRight != 0 && PadTop + PadBottom != 0) begin : gen_pad_both
-      assign in_image = x_q < XW'(ImageW) && y_q < YW'(ImageH);
-    end else if (PadLeft + PadRight != 0) begin : gen_pad_columns
-      assign in_image = x_q < XW'(ImageW);
-    end else if (PadTop + PadBottom != 0) begin : gen_pad_rows
-      assign in_image = y_q < YW'(ImageH);
-    end else begin : gen_pad_none
-      assign in_image = 1'b1;
+    if (PadTop + PadBottom != 0) begin : gen_pad_rows
+      assign row_in_image = y_q < YW'(ImageH);
+    end else begin : gen_no_pad_rows
+      assign row_in_image = 1'b1;
+    end
+
+    logic [Abreast-1:0] in_image;
+    for (genvar p = 0; p < Abreast; p++) begin : gen_pixel
+      // No word of the image is read in the cycle in which it is written.
+      (* no_rw_check *) logic [Width-1:0] ring [1 << AddrW];
+      logic [Width-1:0] word_q;
+      logic [AddrW-1:0] address;
+      logic [StepW-1:0] apart [Rates];  // from the first of the pixels side by side to this one
+      for (genvar r = 0; r < Rates; r++) begin : gen_apart
+        localparam int Here = (Rates > 1) ? int'(RateList[8*r +: 8]) : int'(DilationW);
+        assign apart[r] = StepW'(p * Here);
+      end
+      assign address = read_q + AddrW'(apart[rate]);
+
+      if (PadLeft + PadRight != 0) begin : gen_pad_columns
+        logic [XW-1:0] x;
+        assign x           = x_q + XW'(apart[rate]);
+        assign in_image[p] = row_in_image && x < XW'(ImageW);
+      end else begin : gen_no_pad_columns
+        assign in_image[p] = row_in_image;
+      end
+
+      always_ff @(posedge clk_i) begin
+        if (push) ring[write_q] <= s_data_i;
+        if (go) word_q <= in_image[p] ? ring[address] : {Lanes{Bits'(PadValue)}};
+      end
+      assign word[p*Width +: Width] = word_q;
     end
 
     // The writer's address is that of a beat to be read too where the ring is full to the last word.
     if (Follows == 1) begin : gen_follows
       localparam bit Filled = Rows * RowBeats == (1 << AddrW);
-      assign caught_up = (in_image && read_q == write_q && !(Filled && room_q[RowsW-1]))
+      assign caught_up = (in_image[0] && read_q == write_q && !(Filled && room_q[RowsW-1]))
                          || (WaitsOut == 1 && ahead_q == '0 && col_q == '0);
     end else begin : gen_rows
       assign caught_up = 1'b0;
@@ -220,26 +252,26 @@ module xf_window #(
     logic [YW-1:0]    y_line, y_rate;
 
     if (Rates > 1) begin : gen_rates
-      localparam int unsigned RateW = $clog2(Rates);
-      localparam int unsigned StepW = 3 * AddrW + 3 * XW + 2 * YW;
-      logic [RateW-1:0] rate_q;
-      logic [StepW-1:0] steps [Rates];
+      localparam int unsigned StepsW = 3 * AddrW + 3 * XW + 2 * YW;
+      logic [RateW-1:0]  rate_q;
+      logic [StepsW-1:0] steps [Rates];
 
       for (genvar r = 0; r < Rates; r++) begin : gen_rate
         localparam int Here  = int'(RateList[8*r +: 8]);
         localparam int Next  = int'(RateList[8*((r+1) % Rates) +: 8]);
         // From the last pixel of this kernel to the first of the next: half of each lies between.
         localparam int BackH = (KernelH - 1) * (Here + Next) / 2;
-        localparam int BackW = (KernelW - 1) * (Here + Next) / 2;
+        localparam int BackW = (KernelW - 1) * (Here + Next) / 2 - (int'(KernelW) - Walks) * Here;
         assign steps[r] = {
           AddrW'((Here - 1) * Beats + 1),
-          AddrW'(Here * RowBeats - ((KernelW - 1) * Here + 1) * Beats + 1),
+          AddrW'(Here * RowBeats - ((Walks - 1) * Here + 1) * Beats + 1),
           AddrW'(-BackH * RowBeats - (BackW + 1) * Beats + 1),
-          XW'(Here), XW'(-(KernelW - 1) * Here), XW'(-BackW), YW'(Here), YW'(-BackH)
+          XW'(Here), XW'(-(Walks - 1) * Here), XW'(-BackW), YW'(Here), YW'(-BackH)
         };
       end
 
       assign {to_pixel, to_line, to_rate, x_pixel, x_line, x_rate, y_line, y_rate} = steps[rate_q];
+      assign rate       = rate_q;
       assign window_end = rate_end && rate_q == RateW'(Rates - 1);
 
       always_ff @(posedge clk_i) begin
@@ -248,13 +280,14 @@ module xf_window #(
       end
     end else begin : gen_one_rate
       assign to_pixel   = AddrW'((DilationW - 1) * Beats + 1);
-      assign to_line    = AddrW'(DilationH * RowBeats - (ReachW + 1) * Beats + 1);
+      assign to_line    = AddrW'(DilationH * RowBeats - (WalkW + 1) * Beats + 1);
       assign to_rate    = '0;
       assign x_pixel    = XW'(DilationW);
-      assign x_line     = XW'(-ReachW);
+      assign x_line     = XW'(-WalkW);
       assign x_rate     = '0;
       assign y_line     = YW'(DilationH);
       assign y_rate     = '0;
+      assign rate       = '0;
       assign window_end = rate_end;
     end
 
@@ -275,9 +308,7 @@ module xf_window #(
     end
 
     always_ff @(posedge clk_i) begin
-      if (push) ring[write_q] <= s_data_i;
-      if (go) word_q <= in_image ? ring[read_q] : {Lanes{Bits'(PadValue)}};
-      if (give) data_q <= word_q;
+      if (give) data_q <= word;
     end
 
     always_ff @(posedge clk_i) begin
@@ -315,7 +346,7 @@ module xf_window #(
                             : pixel_end  ? to_pixel : AddrW'(1));
           if (pixel_end) begin
             x_q <= x_q + (row_end    ? XW'(FirstW - AcrossW)
-                        : window_end ? XW'(StrideW + FirstW - ReachW)
+                        : window_end ? XW'(StrideW + FirstW - WalkW)
                         : rate_end   ? x_rate
                         : line_end   ? x_line : x_pixel);
           end
@@ -332,11 +363,11 @@ module xf_window #(
     `XF_ASSERT_WHEN(RowsInRing_A, 1'b1, room_q >= -1)
     `XF_ASSERT_WHEN(NoRowReadBeforeItIsWritten_A, step, ahead_q >= 0)
     `XF_ASSERT_WHEN(NoBeatReadBeforeItIsWritten_A,
-                    Follows == 1 && step && in_image && ahead_q == 0,
+                    Follows == 1 && step && in_image[0] && ahead_q == 0,
                     AddrW'(read_q - write_q) >= AddrW'(RowBeats))
 
 `ifdef XF_CHECK
-    localparam int RowOut = OutW * KernelH * KernelW * Rates * Beats;  // beats of an output row
+    localparam int RowOut = OutW * KernelH * Walks * Rates * Beats;  // beats of an output row
 
     // Rows that are there whole before the first and the last beat of a frame.
     localparam int WholeFirst = FirstNeed - Follows;
