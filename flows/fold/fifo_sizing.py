@@ -5,6 +5,10 @@ would deadlock, and skids that keep a cycle's path of ready within one operator.
 pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
 in; a matrix-vector unit alone holds two vectors, and the unit before the pool would have to stall.
 
+**Behind whole windows** (`HwOp.stepping`). They cannot go on while one waits, and need the cycles of a row
+and more from the last window of a frame to the first of the next, with strides from row to row. What has no
+cycle to spare behind them, up to the next window, must have others to work on.
+
 **In front of an operator that reads several streams.** All come from one fork, some of them from a nearer
 one as well, and each of these forks is looked at by itself. For beat k of the operator the slowest stream
 needs a certain number of the fork's beats (`needs()`, composed along the branch); what the others made of all
@@ -17,7 +21,11 @@ beats that arrive while the slower branch works on what it has.
 skid, where there is no FIFO yet, so that no such path runs through more than one operator.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
 from math import ceil
 
 import networkx as nx
@@ -59,13 +67,14 @@ def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
     and the skids that ready needs.
     """
     before = {tensor: op for op in ops for tensor in op.results}
-    return where_ready_runs_on(ops, before) | behind_pools(ops, before) | where_streams_meet(ops, before)
+    behind = behind_pools(ops, before) | behind_whole_windows(ops)
+    return where_ready_runs_on(ops, before) | behind | where_streams_meet(ops, before)
 
 
 def where_streams_meet(
     ops: list[HwOp], before: dict[str, HwOp], keep_interval: bool = True
 ) -> dict[tuple[str, int], int]:
-    """The second kind; without `keep_interval` only what must fit so that nothing deadlocks."""
+    """The third kind; without `keep_interval` only what must fit so that nothing deadlocks."""
     graph = nx.DiGraph(
         (before[tensor].name, op.name) for op in ops for tensor in op.sources if tensor in before
     )
@@ -75,9 +84,12 @@ def where_streams_meet(
     dominators = nx.immediate_dominators(graph, ops[0].name)
     found: dict[tuple[str, int], int] = {}
     interval = max(op.cycles() for op in ops)
+    waiting = behind_whole_windows(ops) if keep_interval else {}
+    beats = {op.name: op.in_stream().beats for op in ops}
+    waits = {name: depth * interval / beats[name] for (name, _), depth in waiting.items()}
     for op in meeting:
         for root, ports in _forks(op, dominators, before).items():
-            branches = [_branch(op.sources[port], root, before) for port in ports]
+            branches = [_branch(op.sources[port], root, before, waits) for port in ports]
             slowest = max(branch.delay for branch in branches)
             needs = [op.needs(port) for port in ports]
             # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
@@ -111,24 +123,25 @@ def _forks(op: HwOp, dominators: dict[str, str], before: dict[str, HwOp]) -> dic
     return {fork: [port for port, names in enumerate(above) if fork in names] for fork in nearest}
 
 
-def _branch(tensor: str, root: str, before: dict[str, HwOp]) -> Branch:
-    """From the fork `root` to a tensor."""
+def _branch(tensor: str, root: str, before: dict[str, HwOp], waits: dict[str, float]) -> Branch:
+    """From the fork `root` to a tensor; `waits`: cycles that beats wait in front of operators, by name."""
     op = before[tensor]
     if op.name == root:
         beats = op.out_streams()[op.results.index(tensor)].beats
         return Branch(np.arange(1, beats + 1), 0.0, beats)
-    branches = [_branch(source, root, before) for source in op.sources]
+    branches = [_branch(source, root, before, waits) for source in op.sources]
     needs = [op.needs(port) for port in range(op.inputs)]
     asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
     step = max(op.cycles() / len(np.unique(need)) for need in needs)
     delay = max(branch.delay for branch in branches) + step
     if len(asked) > 1 and (step < 2 or op.places() > 1):
         delay += op.latency() or 0
+    delay += waits.get(op.name, 0.0)
     return Branch(asked, delay, branches[0].beats)
 
 
 def where_ready_runs_on(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
-    """The third kind."""
+    """The fourth kind."""
     return {
         (op.name, port): SKID
         for op in ops
@@ -159,6 +172,48 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
     return found
 
 
+def behind_whole_windows(ops: list[HwOp]) -> dict[tuple[str, int], int]:
+    """The second kind: pixels are taken to come evenly."""
+    bound, found = max(op.cycles() for op in ops), {}
+    after = {tensor: (op, port) for op in ops for port, tensor in enumerate(op.sources)}
+    for op in ops:
+        steps = op.stepping()
+        if steps is None or op.results[0] not in after:
+            continue
+        takes, gives = steps
+        comes = np.where(takes, (np.cumsum(takes) - 1) * bound / takes.sum(), 0)
+        played = tuple(gives.tolist()), tuple(comes.tolist()), bound
+        units = ((unit.cycles() / gives.sum(), unit.places()) for unit in _units(op, after))
+        least = max((_least(*played, *unit) for unit in units), default=0)
+        if least:
+            reader, port = after[op.results[0]]
+            found[reader.name, port] = max(least, SKID) + 1  # for the cycle that a memory takes
+    return found
+
+
+def _units(op: HwOp, after: dict[str, tuple[HwOp, int]]) -> list[HwOp]:
+    """What works on the beats of an operator, one behind the other, up to windows, in which pixels wait."""
+    found: dict[str, HwOp] = {}
+    open_ones = list(op.results)
+    while open_ones:
+        one, _ = after.get(open_ones.pop(), (op, 0))
+        if one.name not in found and one.stepping() is None and not one.keeps_rows:
+            found[one.name] = one
+            open_ones += one.results
+    return list(found.values())
+
+
+@cache
+def _least(gives: tuple, comes: tuple, bound: int, service: float, places: int) -> int:
+    """Windows that have to wait in front of a unit, `service` cycles apart, so that `bound` is kept."""
+    slots = places if places > 1 else VECTORS_BUFFERED
+
+    def enough(more: int) -> bool:
+        return _interval(gives, 1, service * places, places, slots + more, comes, bound) <= bound + 0.5
+
+    return bisect_left(range(sum(gives)), True, key=enough)
+
+
 def _pools(op: HwOp, before: dict[str, HwOp]) -> tuple[list[HwOp], HwOp]:
     """The pools directly in front of an operator in stream order, width converters skipped, and what feeds
     the first.
@@ -185,16 +240,25 @@ def _arrivals(pools: list[HwOp]) -> list[bool]:
     return [(y, x) in last for y in range(rows) for x in range(columns)]
 
 
-def _interval(arrives: list[bool], step: float, service: float, places: int, slots: int) -> float:
+def _interval(
+    arrives: Sequence[bool],
+    step: float,
+    service: float,
+    places: int,
+    slots: int,
+    comes: Sequence[float] = (),
+    frame: int = 0,
+) -> float:
     """Cycles per frame of a source, `step` cycles per pixel, in front of a unit, `service` cycles per vector.
 
     `arrives` marks the pixels of a frame at which a vector is complete. At most `places` vectors are
-    processed and `slots` wait or are processed; while all slots are taken, the source stalls.
+    processed and `slots` wait or are processed; while all slots are taken, the source stalls. `comes`: when
+    each pixel is there for it, in cycles of a `frame`; all at once if empty.
     """
     now, done, ends = 0.0, [0.0] * slots, []
-    for _ in range(FRAMES):
-        for arrives_here in arrives:
-            now += step
+    for begin in range(0, FRAMES * frame, frame) if comes else [0] * FRAMES:
+        for arrives_here, come in zip(arrives, comes or repeat(0.0)):
+            now = max(now, begin + come) + step
             if arrives_here:
                 now = max(now, done[-slots])
                 done.append(max(now, done[-places]) + service)

@@ -10,6 +10,8 @@ A run of a large network takes a tenth of a second and more, so the search is ov
 moved in all, which does not depend on the machine.
 """
 
+from copy import deepcopy
+
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
 from xnorforge.hw.cycles import CycleModel
@@ -96,9 +98,34 @@ def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     try:
         if loadable(ops):
             return ops
+        ops = _with_the_needed(ops, fixed)
         sizing = Sizing(ops, fixed)
     except UserError:
         return ops
     if sizing.depths:
         sizing.search()
     return sizing.model.ops
+
+
+def _with_the_needed(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
+    """The network without the FIFOs behind whole windows that change nothing: the rules do not know how many
+    pixels wait in front of these. All other FIFOs also cut a path of ready or hold a bypass.
+    """
+    readers = {tensor: op.name for op in ops for tensor in op.sources}
+    behind = {op.results[0] for op in ops if op.stepping()}
+    some = [
+        op for op in ops if depth_of(op) and op.sources[0] in behind and readers[op.results[0]] not in fixed
+    ]
+    if not some:
+        return ops
+    before = CycleModel(ops).run(FRAMES, watched=())
+    for fifo in some:
+        fewer = deepcopy([op for op in ops if op.name != fifo.name])
+        for op in fewer:
+            given = [fifo.sources[0] if tensor == fifo.results[0] else tensor for tensor in op.sources]
+            op.onnx_node.input[: op.inputs] = given
+        course = CycleModel(fewer).run(FRAMES, watched=())
+        fast = (course.stopped, course.interval) == (False, before.interval)
+        if fast and (course.answer or 0) <= (before.answer or 0):
+            ops = fewer
+    return ops

@@ -135,8 +135,8 @@ class HwOp(CustomOp):
                     together, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have come
         memories(), generated(), side_ports()   what its RTL needs beyond parameters
-        latency(), input_buffer(), capacity(), input_vectors(), places(), pooling(), paced, keeps_rows   for
-                    FIFO sizing, pauses of width converters and of the simulation, the report
+        latency(), input_buffer(), capacity(), input_vectors(), places(), pooling(), stepping(), paced,
+                    keeps_rows   for FIFO sizing, pauses of width converters and of the simulation, the report
         matrix(), instead_of()   for layers that another operator can compute as well
         indices, answers()   where it stands last in a network and gives something else than scores
     `arrays_of` holds the constant arrays by name, whether the operator stands in a graph or alone.
@@ -360,6 +360,12 @@ class HwOp(CustomOp):
     def pooling(self) -> tuple[int, int] | None:
         """Rows and columns of the input pixels that become one output pixel, which leaves with the last of
         them; None where that is not what it does.
+        """
+        return None
+
+    def stepping(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of an operator that goes through a frame by a step per cycle, and cannot while a beat that it gave
+        waits: whether each step takes a beat and whether it gives one, bool (steps,); None of all others.
         """
         return None
 

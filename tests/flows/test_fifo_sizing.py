@@ -8,7 +8,7 @@ import pytest
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold import fifo_sizing, folded_graph, with_fifos
+from xnorforge.flows.fold import fifo_sizing, folded_graph, with_fifos, with_smaller_fifos
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp
@@ -131,6 +131,52 @@ def test_a_shortcut_around_several_vectors_at_a_time_lets_them_all_be_worked_on(
     join.onnx_node.input[:2] = [unit.results[0], way.results[0]]
     ops = with_fifos([start, unit, way, join], {})
     assert CycleModel(ops).run(8).interval == unit.cycles() == 96
+
+
+def busy_behind_whole_windows(stride: int) -> list[HwOp]:
+    """A unit without a cycle to spare behind 3x3 windows with a border, one per beat."""
+    size = 12 // stride
+    window = OPS["Window"].make(
+        "window", ifm=[12, 12, 4], kernel=[3, 3], stride=[stride] * 2, pads=[1] * 4, simd=36
+    )
+    unit = OPS["XnorMvu"].seeded(3, 36, 8, 36, 2, size * size)
+    unit.onnx_node.name = "unit"
+    unit.onnx_node.input[0] = window.results[0]
+    return [window, unit]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_unit_behind_whole_windows_has_others_to_work_on_between_frames_and_rows(stride):
+    ops = busy_behind_whole_windows(stride)
+    bound = ops[-1].cycles()
+    assert bound == 4 * (12 // stride) ** 2 >= ops[0].cycles()
+    assert CycleModel(ops).run(12, pace=bound).interval > bound
+    assert CycleModel(with_fifos(ops, {})).run(12, pace=bound).interval == bound
+
+
+def test_windows_wait_where_something_behind_them_has_no_cycle_to_spare():
+    window, unit = busy_behind_whole_windows(1)
+    unit.set_nodeattr("pe", 8)  # a window per cycle
+    assert fifo_sizing.behind_whole_windows([window, unit]) == {}
+    narrow = OPS["Width"].make("narrow", shape=[144, 8], in_lanes=8, out_lanes=4)
+    narrow.onnx_node.input[0] = unit.results[0]
+    # 13 steps and one lead from the last window of a frame to the first of the next; in two of them one is
+    # done behind them, and the unit holds two.
+    [(place, depth)] = fifo_sizing.behind_whole_windows([window, unit, narrow]).items()
+    assert place == ("unit", 0) and 14 / 2 - 2 <= depth <= 14 / 2 + 1
+
+
+def test_windows_that_wait_for_nothing_are_left_out():
+    """The unit behind them is done in one cycle of four."""
+    window, unit = busy_behind_whole_windows(1)
+    unit.set_nodeattr("pe", 8)
+    pixels = OPS["Width"].make("pixels", shape=[12, 12, 4], in_lanes=1, out_lanes=4)
+    fifo = OPS["Fifo"].make("fifo", shape=[144, 36], lanes=36, depth=20)
+    window.onnx_node.input[0], fifo.onnx_node.input[0] = pixels.results[0], window.results[0]
+    unit.onnx_node.input[0] = fifo.results[0]
+    ops = [pixels, window, fifo, unit]
+    assert [op.name for op in with_smaller_fifos(ops, {})] == ["pixels", "window", "unit"]
+    assert [op.name for op in with_smaller_fifos(ops, {"unit": 20})] == [op.name for op in ops]
 
 
 def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tmp_path):

@@ -53,10 +53,11 @@ def test_random_graphs_lose_nothing_and_would_with_one_beat_less():
     for seed in range(24):
         ops = folded(seed)
         small = with_smaller_fifos(ops, {})
-        assert pace(small) == pace(ops), seed
+        kept, given = pace(small), pace(ops)
+        assert kept[:2] == given[:2] and kept[2] <= given[2], seed  # sooner where one is left out
         for name, depth in depths(small).items():
             assert depth <= depths(ops)[name]
-            assert depth <= SKID or pace(with_depth(small, name, depth - 1)) != pace(ops), (seed, name)
+            assert depth <= SKID or pace(with_depth(small, name, depth - 1)) != kept, (seed, name)
         before, after = (total + sum(depths(net).values()) for total, net in ((before, ops), (after, small)))
     assert after < 0.75 * before
 

@@ -51,6 +51,14 @@ def test_a_pool_makes_one_pixel_of_each_block_and_gives_it_with_the_last_of_them
     np.testing.assert_array_equal(op.run(inputs)[:, 0, 0], op.run(other)[:, 0, 0])
 
 
+@pytest.mark.parametrize("op", those(lambda op: op.stepping() is not None))
+def test_the_steps_of_a_frame_take_and_give_its_beats_each_result_with_the_last_that_it_needs(op):
+    takes, gives = op.stepping()
+    assert len(takes) == len(gives) == op.cycles()
+    assert (takes.sum(), gives.sum()) == (op.in_stream().beats, op.out_stream().beats)
+    np.testing.assert_array_equal(np.cumsum(takes)[gives], op.needs())
+
+
 @pytest.mark.parametrize("op", those(lambda op: op.input_vectors() > 0))
 def test_results_of_a_vector_need_that_vector_and_nothing_behind_it(op):
     vectors, source = op.input_vectors(), op.in_stream()

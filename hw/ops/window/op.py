@@ -269,6 +269,15 @@ class Window(HwOp):
         pixels = self.get_nodeattr("pixels")
         return Beats(y, x, pixels, min(pixels, x.stride)) if self.several else Steps(y, x)
 
+    def stepping(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of whole windows."""
+        if not self.whole:
+            return None
+        steps = self.steps()
+        takes, gives = np.zeros((2, steps.interval), bool)
+        takes[steps.pixels()], gives[steps.given()] = True, True
+        return takes, gives
+
     def input_buffer(self) -> int | None:
         """Beats that wait in front of whole windows; a ring of rows is no such buffer."""
         return waiting(self.steps()) if self.whole else None
