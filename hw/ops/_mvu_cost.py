@@ -121,7 +121,7 @@ def logic_mux(width: int, words: int) -> int:
     return width * ((-(-words // 64) - 1) // 4)
 
 
-def memory(width: int, words: int, in_block: bool) -> tuple[float, int]:
+def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM or in logic."""
     return block_cost(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
 
@@ -197,10 +197,10 @@ class Unit:
         bram36, more = replay_cost(self.in_width, self.beats)
         lut += more
         word = self.weight_width, self.beats * self.passes
-        weights = deep_cost(*word, self.deep) if self.deep else memory(*word, self.weight_block)
+        weights = deep_cost(*word, self.deep) if self.deep else rom_cost(*word, self.weight_block)
         starts = (0.0, 0)
         if self.starts and not self.equal_starts:
-            starts = memory(self.pe * self.acc_bits, self.passes, self.start_block)
+            starts = rom_cost(self.pe * self.acc_bits, self.passes, self.start_block)
         for blocks, more in (weights, starts):
             bram36, lut = bram36 + blocks, lut + more
         return {"lut": float(lut), "bram36": float(bram36)}

@@ -31,14 +31,15 @@ def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
     for bound in chain:
         op = rng.choice(candidates(bound, {}))
         has = op.get_nodeattr_types()
-        given = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has}
+        sizes = [name for name in ("simd", "pe") if name in has]
+        given = {name: int(op.get_nodeattr(name)) for name in sizes}
         if given and rng.random() < 0.5:
             found[bound.name] = given
             continue
         several = candidates(bound, {}, several=True) if "pixels" in has and others.random() < 0.5 else []
         if several := [op for op in several if op.get_nodeattr("pixels") > 1]:
             op = others.choice(several)
-            found[bound.name] = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe", "pixels")}
+            found[bound.name] = {name: int(op.get_nodeattr(name)) for name in (*sizes, "pixels")}
     return found
 
 
