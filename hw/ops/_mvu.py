@@ -1,5 +1,6 @@
 """What matrix-vector units share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
@@ -291,11 +292,14 @@ class Mvu(HwOp):
 
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
+        return self.unit(self.dot(), self.equal_starts()).cost()
+
+    def unit(self, dot: cost.Dot, equal_starts: bool) -> cost.Unit:
+        """What the cost depends on, with this dot product in every row."""
         mw, mh, simd, pe = self.folding()
         widths = simd * self.in_bits, simd * pe * self.weight_bits, self.acc_bits
-        shape = pe, mw // simd, mh // pe, self.dot(), *widths
-        memories = self.has_starts(), self.equal_starts(), *self.in_block(), self.deep_rows()
-        return cost.Unit(*shape, *memories).cost()
+        shape = pe, mw // simd, mh // pe, dot, *widths
+        return cost.Unit(*shape, self.has_starts(), equal_starts, *self.in_block(), self.deep_rows())
 
     @classmethod
     def seeded(
@@ -307,15 +311,20 @@ class Mvu(HwOp):
         pe: int,
         vectors: int = 2,
         raw: bool = False,
+        values: Sequence[int] | None = None,
         **attributes,
     ):
-        """An instance with random weights and, unless raw, thresholds near the middle, some always and some
-        never met.
+        """An instance with random weights, of `values` if given, and, unless raw, thresholds near the middle,
+        some always and some never met.
         """
         attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
         attributes |= {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
         rng = np.random.default_rng(seed)
-        arrays = {"weights": cls.make(**attributes).random_weights(rng, (mw, mh))}
+        shape = mw, mh
+        drawn = (
+            cls.make(**attributes).random_weights(rng, shape) if values is None else rng.choice(values, shape)
+        )
+        arrays = {"weights": drawn}
         if not raw:
             low, high = cls.make(arrays={"weights": arrays["weights"]}, **attributes).result_range()
             near = rng.normal((low + high) / 2, (high - low) / 8, mh).round()

@@ -3,6 +3,7 @@ docs/operators-mvu.md.
 """
 
 from dataclasses import dataclass
+from math import expm1, log1p
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
@@ -19,18 +20,29 @@ class Dot:
     bits: int
 
 
-def next_heights(heights: list[int]) -> tuple[list[int], int]:
-    """One level of xf_compress (hw/rtl/xf_heap.svh): heights of the columns that are left, LUTs it takes."""
-
-    def at(column):
-        return heights[column] if 0 <= column < len(heights) else 0
+def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], int]:
+    """One level of xf_compress (hw/rtl/xf_heap.svh): heights of the columns that are left, LUTs it takes.
+    `sevens`: a chain takes a seventh bit where it begins.
+    """
+    groups: list[int] = []
+    rests: list[int] = []
+    for column, height in enumerate(heights):
+        above = groups[column - 2] if column > 1 else 0
+        count = (height + 1) // 6
+        taken = 6 * count
+        if sevens:
+            count = min(count, above)
+            more = max(0, height - 6 * count + 1) // 7 if count == above else 0
+            count, taken = count + more, 6 * count + 7 * more
+        groups.append(count)
+        rests.append(max(0, height - taken))
 
     def sixes(column):
-        return (at(column) + 1) // 6
+        return groups[column] if 0 <= column < len(heights) else 0
 
     left, lut, below = [], 0, 0
     for column in range(len(heights) + 3):
-        rest = 0 if at(column) % 6 == 5 else at(column) % 6
+        rest = rests[column] if column < len(heights) else 0
         height = sixes(column) + sixes(column - 1) + max(0, sixes(column - 2) - sixes(column)) + below + rest
         below = int(rest >= 3 and height > 3)  # a full adder takes three bits and leaves one here, one above
         left.append(height - 2 * below)
@@ -40,11 +52,11 @@ def next_heights(heights: list[int]) -> tuple[list[int], int]:
     return left, lut
 
 
-def heap(heights: list[int], lut: int, sum_bits: int, wait: int = 0) -> Dot:
+def heap(heights: list[int], lut: int, sum_bits: int, wait: int = 0, sevens: bool = False) -> Dot:
     """A dot product whose first gates take `lut` LUTs and `wait` cycles and leave a heap of these heights."""
     levels = 0
     while max(heights) > 3:
-        heights, more = next_heights(heights)
+        heights, more = next_heights(heights, sevens)
         lut, levels = lut + more, levels + 1
     high = [column for column, height in enumerate(heights) if height > 1]
     if high:
@@ -92,6 +104,20 @@ def planes(simd: int, bits: int, weight: int) -> Dot:
         heights.pop()
     top = plane_offset(simd, bits, weight) + simd * (2**bits - 1) * (2 ** (weight - 1) - 1)
     return heap(heights, lut, top.bit_length())
+
+
+def ternary(simd: int, bits: int, gate: int) -> Dot:
+    """The dot product of `simd` elements of `bits` bits and weights of -1, 0, 1, whose gates take `gate` LUTs
+    each (xf_ternary_sum).
+    """
+    return heap([simd] * bits, simd * gate, (simd * (2**bits - 1)).bit_length(), sevens=True)
+
+
+def different(pe: int, kinds: int) -> float:
+    """How many of `pe` rows want other gates of a bit, on average: of all kinds, zero and the bit itself are
+    none.
+    """
+    return -(kinds - 2) * expm1(pe * log1p(-1 / kinds))
 
 
 def plane_offset(simd: int, bits: int, weight: int) -> int:

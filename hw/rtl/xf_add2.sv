@@ -47,7 +47,7 @@ module xf_add2 #(
   end
 
   xf_carry #(.Width(Width)) u_carry (
-    .select_i(differ), .data_i(a), .sum_o(sum_o[Width-1:0]), .carry_o(carry)
+    .carry_i(1'b0),    .select_i(differ), .data_i(a), .sum_o(sum_o[Width-1:0]), .carry_o(carry)
   );
   assign sum_o[Width] = carry[Width-1];
 `else

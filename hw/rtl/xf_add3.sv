@@ -48,7 +48,7 @@ module xf_add3 #(
   end
 
   xf_carry #(.Width(Chain)) u_carry (
-    .select_i(odd), .data_i(majority[Chain-1:0]), .sum_o(sum), .carry_o(carry)
+    .carry_i(1'b0),    .select_i(odd), .data_i(majority[Chain-1:0]), .sum_o(sum), .carry_o(carry)
   );
 
   if (SumW > Width + 1) begin : gen_carry_out

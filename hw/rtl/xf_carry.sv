@@ -4,16 +4,16 @@
 //
 // Where select_i[i] is 1, position i propagates the carry from below, else it sends data_i[i] up.
 // Its sum is select_i[i] XOR the carry into it. So with select = a ^ b and data = a the chain adds
-// a and b. The carry into position 0 is CarryIn.
+// a, b and carry_i, the carry into position 0.
 //
 // On 7-series (XF_XC7) four positions are one CARRY4; positions above Width are unused.
 //
 // Latency    none, combinational
 
 module xf_carry #(
-  parameter int unsigned Width   = 4,  // positions
-  parameter int unsigned CarryIn = 0   // 0 or 1, into position 0
+  parameter int unsigned Width = 4  // positions
 ) (
+  input  logic             carry_i,
   input  logic [Width-1:0] select_i,
   input  logic [Width-1:0] data_i,
   output logic [Width-1:0] sum_o,
@@ -22,9 +22,6 @@ module xf_carry #(
 
   if (Width < 1) begin : gen_bad_width
     $error("xf_carry: Width must be at least 1; got Width=%0d", Width);
-  end
-  if (CarryIn > 1) begin : gen_bad_carry_in
-    $error("xf_carry: CarryIn must be 0 or 1; got CarryIn=%0d", CarryIn);
   end
 
 `ifdef XF_XC7
@@ -45,7 +42,7 @@ module xf_carry #(
       assign carry = co[4*k-1];
     end
     CARRY4 u_carry (
-      .CI(carry), .CYINIT((k == 0) ? 1'(CarryIn) : 1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]),
+      .CI(carry), .CYINIT((k == 0) ? carry_i : 1'b0), .DI(di[4*k +: 4]), .S(s[4*k +: 4]),
       .O(o[4*k +: 4]), .CO(co[4*k +: 4])
     );
   end
@@ -53,7 +50,7 @@ module xf_carry #(
   logic [Width:0] carry;
 
   always_comb begin
-    carry[0] = 1'(CarryIn);
+    carry[0] = carry_i;
     for (int unsigned k = 0; k < Width; k++) carry[k+1] = select_i[k] ? carry[k] : data_i[k];
   end
   assign sum_o   = select_i ^ carry[Width-1:0];

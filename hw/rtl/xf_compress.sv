@@ -12,7 +12,7 @@
 // Reset      none: data only
 
 module xf_compress #(
-  parameter logic [287:0] Heights = 288'd1,
+  parameter logic [288:0] Heights = 289'd1,
   parameter int unsigned  Bits    = 1,  // in all columns
   parameter int unsigned  SumW    = 1,  // holds the sum
   parameter int unsigned  Level   = 0,
@@ -93,7 +93,7 @@ module xf_compress #(
     always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
     assign sum_o = sum_q;
   end else begin : gen_level
-    localparam logic [287:0] Next     = heap_next(Heights);
+    localparam logic [288:0] Next     = heap_next(Heights);
     localparam int unsigned  NextBits = heap_offset(Next, 24);
     localparam int unsigned  Columns  = heap_columns(Heights);
 
@@ -106,18 +106,25 @@ module xf_compress #(
       localparam int unsigned Above  = heap_sixes(Heights, c - 2);
       localparam int unsigned Three  = heap_threes(Heights, c);
       localparam int unsigned Rest   = heap_rest(Heights, c);
+      localparam int unsigned Taken  = Height - Rest;
 
       // A group whose number exists two columns below continues the chain that starts there.
       for (genvar i = Above; i < Sixes; i++) begin : gen_six
-        localparam int unsigned Groups = heap_chain(Heights, c, i);
-        logic [6*Groups-1:0] six;
-        logic [2*Groups:0]   out;
+        localparam int unsigned Groups  = heap_chain(Heights, c, i);
+        localparam int unsigned Seventh = Offset + heap_group(Heights, c, i) + 6;
+        localparam bit          Seven   = Heights[288] && Seventh < Offset + Height;
+        logic [6*Groups+32'(Seven)-1:0] six;
+        logic [2*Groups:0]              out;
+        if (Seven) begin : gen_seven
+          assign six[6*Groups] = bits[Seventh];
+        end
         for (genvar g = 0; g < Groups; g++) begin : gen_group
-          localparam int unsigned From = heap_offset(Heights, c + 2 * g) + 6 * i;
+          localparam int unsigned Own  = heap_group(Heights, c + 2 * g, i);
+          localparam int unsigned From = heap_offset(Heights, c + 2 * g) + Own;
           localparam int unsigned Sum0 = heap_offset(Next, c + 2 * g) + i;
           localparam int unsigned Sum1 = heap_offset(Next, c + 2 * g + 1) + i
                                          + heap_sixes(Heights, c + 2 * g + 1);
-          if (6 * i + 6 <= heap_height(Heights, c + 2 * g)) begin : gen_full
+          if (Own + 6 <= heap_height(Heights, c + 2 * g)) begin : gen_full
             assign six[6*g +: 6] = bits[From +: 6];
           end else begin : gen_five
             assign six[6*g +: 6] = {1'b0, bits[From +: 5]};
@@ -128,13 +135,13 @@ module xf_compress #(
         localparam int unsigned Carry = heap_offset(Next, c + 2 * Groups) + i
                                         + heap_sixes(Heights, c + 2 * Groups - 1);
         assign left[Carry] = out[2*Groups];
-        xf_count6 #(.Groups(Groups)) u_count (.bits_i(six), .sum_o(out));
+        xf_count6 #(.Groups(Groups), .Seventh(32'(Seven))) u_count (.bits_i(six), .sum_o(out));
       end
 
       localparam int unsigned To = heap_offset(Next, c) + heap_from_sixes(Heights, c);
       if (Three == 1) begin : gen_three
         logic [1:0] out;
-        xf_count3 u_count (.bits_i(bits[Offset + 6 * Sixes +: 3]), .count_o(out));
+        xf_count3 u_count (.bits_i(bits[Offset + Taken +: 3]), .count_o(out));
         localparam int unsigned Above1 = heap_offset(Next, c + 1) + heap_threes(Heights, c + 1)
                                          + heap_from_sixes(Heights, c + 1);
         assign left[To]     = out[0];
@@ -142,7 +149,7 @@ module xf_compress #(
       end
       for (genvar k = 3 * Three; k < Rest; k++) begin : gen_rest
         localparam int unsigned Place = To + heap_threes(Heights, c - 1) + k - 2 * Three;
-        assign left[Place] = bits[Offset + 6 * Sixes + k];
+        assign left[Place] = bits[Offset + Taken + k];
       end
     end
 

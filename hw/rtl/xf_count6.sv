@@ -11,16 +11,22 @@
 // Latency    none, combinational
 
 module xf_count6 #(
-  parameter  int unsigned Groups = 1,  // of six bits
-  localparam int unsigned SumW   = 2 * Groups + 1
+  parameter  int unsigned Groups  = 1,  // of six bits
+  parameter  int unsigned Seventh = 0,  // 1: one more bit, as high as the first six
+  localparam int unsigned SumW    = 2 * Groups + 1
 ) (
-  input  logic [6*Groups-1:0] bits_i,
-  output logic [SumW-1:0]     sum_o
+  input  logic [6*Groups+Seventh-1:0] bits_i,  // the seventh above all others
+  output logic [SumW-1:0]             sum_o
 );
 
   if (Groups < 1) begin : gen_bad_groups
     $error("xf_count6: Groups must be at least 1; got Groups=%0d", Groups);
+  end else if (Seventh > 1) begin : gen_bad_seventh
+    $error("xf_count6: Seventh must be 0 or 1; got Seventh=%0d", Seventh);
   end
+
+  logic seventh;
+  assign seventh = (Seventh != 0) ? bits_i[6*Groups+Seventh-1] : 1'b0;
 
 `ifdef XF_XC7
   logic [2*Groups-1:0] select, data;
@@ -41,12 +47,13 @@ module xf_count6 #(
   end
 
   xf_carry #(.Width(2 * Groups)) u_carry (
+    .carry_i(seventh),
     .select_i(select), .data_i(data), .sum_o(sum_o[2*Groups-1:0]), .carry_o(carry)
   );
   assign sum_o[2*Groups] = carry[2*Groups-1];
 `else
   always_comb begin
-    sum_o = '0;
+    sum_o = SumW'(seventh);
     for (int unsigned k = 0; k < 6 * Groups; k++) begin
       sum_o = sum_o + (SumW'(bits_i[k]) << (2 * (k / 6)));
     end

@@ -49,7 +49,7 @@ module xf_dsp_sum #(
   localparam int unsigned  XW       = (Signed != 0) ? Bits : Bits + 1;
   localparam int unsigned  ChainW   = Rows * FieldW;
   localparam int unsigned  ProductW = (FactorW + XW < ChainW) ? FactorW + XW : ChainW;
-  localparam logic [287:0] Heights  = heap_rows(Groups, FieldW);
+  localparam logic [288:0] Heights  = heap_rows(Groups, FieldW);
   localparam logic [ChainW-1:0] Middle = {Rows{1'b1, (FieldW-1)'(0)}};
 
   logic [FieldW*Groups-1:0] heap [Rows];

@@ -5,34 +5,61 @@
 // (Yosys knows no `return`; the name of the function is assigned.)
 //
 // A heap is described by its heights: 24 columns of 12 bits, column c (weight 2**c) in bits 12*c +:
-// 12. One level (xf_compress) turns six bits of a column into three (xf_count6) and, where that
+// 12, and bit 288: whether the first group of a chain takes seven bits (heap_of_sevens). One level (xf_compress) turns six bits of a column into three (xf_count6) and, where that
 // helps, three into two (xf_count3); levels go on until no column is higher than three, then one
 // adder ends it (xf_add3 or a plain one).
 
 /* verilator lint_off VARHIDDEN */  // every module of a hierarchy includes its own copy
 
-function automatic int unsigned heap_height(input logic [287:0] heights, input int c);
-  heap_height = (c < 0) ? 0 : 32'((heights >> (12 * c)) & 288'hfff);
+function automatic int unsigned heap_height(input logic [288:0] heights, input int c);
+  heap_height = (c < 0 || c > 23) ? 0 : 32'((heights >> (12 * c)) & 289'hfff);
 endfunction
 
 // A heap of `bits` bits in column c and nothing else.
-function automatic logic [287:0] heap_column(input int unsigned bits, input int c);
-  heap_column = 288'(bits) << (12 * c);
+function automatic logic [288:0] heap_column(input int unsigned bits, input int c);
+  heap_column = 289'(bits) << (12 * c);
 endfunction
 
-// Groups of six in a column; five left over make a group too.
-function automatic int unsigned heap_sixes(input logic [287:0] heights, input int c);
-  heap_sixes = (heap_height(heights, c) + 1) / 6;
+// The same heap, with chains that take a seventh bit where they begin.
+function automatic logic [288:0] heap_of_sevens(input logic [288:0] heights);
+  heap_of_sevens = heights | (289'd1 << 288);
 endfunction
 
-// Bits of a column outside its groups of six, 0 .. 4.
-function automatic int unsigned heap_rest(input logic [287:0] heights, input int c);
-  heap_rest = (heap_height(heights, c) % 6 == 5) ? 0 : heap_height(heights, c) % 6;
+// Groups of six in a column; one bit less makes a group too. Of sevens, a group whose number exists
+// two columns below continues a chain and takes six, others seven.
+function automatic int unsigned heap_sixes(input logic [288:0] heights, input int c);
+  int unsigned groups, here, height;
+  groups = 0;
+  for (int k = c & 1; k <= c; k = k + 2) begin
+    height = heap_height(heights, k);
+    here = (height + 1) / 6;
+    if (heights[288]) begin
+      if (here > groups) here = groups;
+      if (here == groups && height > 6 * here) here = here + (height - 6 * here + 1) / 7;
+    end
+    groups = here;
+  end
+  heap_sixes = groups;
+endfunction
+
+// The first bit of group i of a column.
+function automatic int unsigned heap_group(input logic [288:0] heights, input int c, input int i);
+  int unsigned above;
+  above = heap_sixes(heights, c - 2);
+  heap_group = 6 * i + ((heights[288] && i > above) ? i - above : 0);
+endfunction
+
+// Bits of a column outside its groups, 0 .. 5.
+function automatic int unsigned heap_rest(input logic [288:0] heights, input int c);
+  int unsigned height, taken;
+  height = heap_height(heights, c);
+  taken = heap_group(heights, c, heap_sixes(heights, c));
+  heap_rest = (taken < height) ? height - taken : 0;
 endfunction
 
 // Bits that groups of six of this level put into column c: their two sums, and the carries no group
 // of c takes in.
-function automatic int unsigned heap_from_sixes(input logic [287:0] heights, input int c);
+function automatic int unsigned heap_from_sixes(input logic [288:0] heights, input int c);
   int unsigned own, above;
   own = heap_sixes(heights, c);
   above = heap_sixes(heights, c - 2);
@@ -41,7 +68,7 @@ endfunction
 
 // 1 where three bits of column c go through a full adder: only if the column would stay higher than
 // three.
-function automatic int unsigned heap_threes(input logic [287:0] heights, input int c);
+function automatic int unsigned heap_threes(input logic [288:0] heights, input int c);
   int unsigned three, rest;
   three = 0;
   for (int k = 0; k <= c; k++) begin
@@ -52,10 +79,10 @@ function automatic int unsigned heap_threes(input logic [287:0] heights, input i
 endfunction
 
 // Heights after one level.
-function automatic logic [287:0] heap_next(input logic [287:0] heights);
-  logic [287:0] next;
+function automatic logic [288:0] heap_next(input logic [288:0] heights);
+  logic [288:0] next;
   int unsigned height, three, below;
-  next = '0;
+  next = heights & (289'd1 << 288);
   below = 0;
   for (int c = 0; c < 24; c++) begin
     three = heap_threes(heights, c);
@@ -66,7 +93,7 @@ function automatic logic [287:0] heap_next(input logic [287:0] heights);
   heap_next = next;
 endfunction
 
-function automatic int unsigned heap_highest(input logic [287:0] heights);
+function automatic int unsigned heap_highest(input logic [288:0] heights);
   int unsigned highest;
   highest = 0;
   for (int c = 0; c < 24; c++) begin
@@ -76,7 +103,7 @@ function automatic int unsigned heap_highest(input logic [287:0] heights);
 endfunction
 
 // Bits below column c; c = 24 gives all of them.
-function automatic int unsigned heap_offset(input logic [287:0] heights, input int c);
+function automatic int unsigned heap_offset(input logic [288:0] heights, input int c);
   int unsigned offset;
   offset = 0;
   for (int k = 0; k < c; k++) offset = offset + heap_height(heights, k);
@@ -84,7 +111,7 @@ function automatic int unsigned heap_offset(input logic [287:0] heights, input i
 endfunction
 
 // One more than the highest column in use.
-function automatic int unsigned heap_columns(input logic [287:0] heights);
+function automatic int unsigned heap_columns(input logic [288:0] heights);
   int unsigned columns;
   columns = 0;
   for (int c = 0; c < 24; c++) begin
@@ -95,7 +122,7 @@ endfunction
 
 // The first column with more than one bit, or `columns` where there is none.
 function automatic int unsigned heap_single(
-  input logic [287:0] heights, input int unsigned columns
+  input logic [288:0] heights, input int unsigned columns
 );
   int unsigned single;
   single = columns;
@@ -107,7 +134,7 @@ endfunction
 
 // Groups of six with index i in columns c, c+2, c+4, .. without a gap: the length of their carry
 // chain.
-function automatic int unsigned heap_chain(input logic [287:0] heights, input int c, input int i);
+function automatic int unsigned heap_chain(input logic [288:0] heights, input int c, input int i);
   int unsigned length;
   length = 0;
   for (int k = 0; k < 12; k++) begin
@@ -118,8 +145,8 @@ endfunction
 
 // Clock cycles of xf_compress: registers before every second level and before and behind the last
 // adder.
-function automatic int unsigned heap_latency(input logic [287:0] heights);
-  logic [287:0] left;
+function automatic int unsigned heap_latency(input logic [288:0] heights);
+  logic [288:0] left;
   int unsigned levels;
   left = heights;
   levels = 0;
@@ -134,8 +161,8 @@ endfunction
 
 // Heights behind the first gates of a dot product: counts of three pairs for bits, sums of two for
 // wider elements.
-function automatic logic [287:0] heap_of_dot(input int unsigned simd, input int unsigned bits);
-  logic [287:0] heights;
+function automatic logic [288:0] heap_of_dot(input int unsigned simd, input int unsigned bits);
+  logic [288:0] heights;
   heights = '0;
   if (bits == 1) begin
     heights = heap_column((simd + 2) / 3, 0) | heap_column((simd + 1) / 3, 1);
@@ -158,11 +185,11 @@ endfunction
 // Heights that the first `terms` terms of xf_plane_sum make. Terms 0 .. planes-1: of each plane the
 // counts of three pairs (bits = 1), or the sums of two elements. Behind them, where an odd number
 // of wider elements leaves a last one: its planes two by two, and a last plane alone.
-function automatic logic [287:0] heap_of_planes(
+function automatic logic [288:0] heap_of_planes(
   input int unsigned simd, input int unsigned bits, input int unsigned planes,
   input int unsigned terms
 );
-  logic [287:0] heights;
+  logic [288:0] heights;
   heights = '0;
   for (int unsigned t = 0; t < terms; t++) begin
     if (bits == 1) begin
@@ -188,8 +215,8 @@ function automatic int unsigned heap_terms(
 endfunction
 
 // `rows` numbers of `bits` bits.
-function automatic logic [287:0] heap_rows(input int unsigned rows, input int unsigned bits);
-  logic [287:0] heights;
+function automatic logic [288:0] heap_rows(input int unsigned rows, input int unsigned bits);
+  logic [288:0] heights;
   heights = '0;
   for (int unsigned c = 0; c < bits; c++) heights = heights | heap_column(rows, c);
   heap_rows = heights;
@@ -231,7 +258,7 @@ function automatic int unsigned int_latency(
   input int unsigned simd, input int unsigned bits, input int unsigned weight,
   input int unsigned chain, input int unsigned field
 );
-  logic [287:0] heights;
+  logic [288:0] heights;
   if (chain > 0) heights = heap_rows((simd + chain - 1) / chain, field);
   else heights = heap_of_planes(simd, bits, weight, heap_terms(simd, bits, weight));
   int_latency = heap_latency(heights) + ((chain > 0) ? chain + 1 : 0);

@@ -5,13 +5,14 @@
 // A vector of Mw elements comes in Beats = Mw/Simd beats; its Mh sums leave in Passes = Mh/Pe
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
 // inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
-// of x[k] * weight[k][row] + the constants of xf_int_dot. An output element is the OutW highest
-// bits of the sum; a threshold T is start = 2**(AccW-1) - T and OutW = 1.
+// of x[k] * weight[k][row] + the constants of xf_int_dot, or where all weights are -1, 0 or 1 those
+// of xf_ternary_sum. An output element is the OutW highest bits of the sum; a threshold T is start =
+// 2**(AccW-1) - T and OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
-// Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency of xf_heap.svh)
-//            cycles from the first beat accepted to valid, one more with WeightRows, two where
+// Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency, heap_latency of
+//            xf_heap.svh) cycles from the first beat accepted to valid, one more with WeightRows, two where
 //            there are more words
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
@@ -34,6 +35,7 @@ module xf_mvu #(
   parameter  int unsigned Bits        = 1,   // per input element
   parameter  int unsigned Signed      = 0,   // 1: two's complement; with Chain only
   parameter  int unsigned WBits       = 1,   // per weight; 1: of +-1, else two's complement
+  parameter  int unsigned Ternary     = 0,   // WBits = 2, none of the weights is -2
   parameter  int unsigned Chain       = 0,   // WBits > 1: multipliers in a chain, 0: planes
   parameter  int unsigned Rows        = 1,   // rows per multiplier; divides Pe
   parameter  int unsigned Shift       = 0,
@@ -74,6 +76,8 @@ module xf_mvu #(
            Signed, Rows, Chain);
   end else if (WBits == 1 && Chain != 0) begin : gen_bad_weight
     $error("xf_mvu: Chain needs WBits > 1; got Chain=%0d, WBits=%0d", Chain, WBits);
+  end else if (Ternary != 0 && (WBits != 2 || Chain != 0)) begin : gen_bad_ternary
+    $error("xf_mvu: Ternary needs WBits=2, Chain=0; got WBits=%0d, Chain=%0d", WBits, Chain);
   end else if (OutW < 1 || OutW > AccW) begin : gen_bad_out_w
     $error("xf_mvu: OutW must be 1 .. AccW; got OutW=%0d, AccW=%0d", OutW, AccW);
   end
@@ -84,28 +88,35 @@ module xf_mvu #(
   localparam int unsigned LargeX  = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
   localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
   localparam int unsigned Depth   = Beats * Passes;
+  localparam bit          Three   = Ternary != 0;
   localparam int unsigned DotLate = Binary ? dot_latency(Simd, Bits)
+                                  : Three  ? heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))
                                            : int_latency(Simd, Bits, WBits, Chain, FieldW);
   localparam int unsigned Late    = (WeightRows == 0) ? 0 : (Depth > WeightRows) ? 2 : 1;
   localparam int unsigned Latency = DotLate + Late;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned SumW    = Binary ? $clog2(Simd * (2**Bits - 1) + 1)
+  localparam int unsigned SumW    = Binary || Three ? $clog2(Simd * (2**Bits - 1) + 1)
                                            : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
 `ifdef XF_XC7
   localparam bit Hold       = 1'b0;
   localparam bit HoldStart  = 1'b0;
   localparam bit EarlyStart = StartBlock != 0;
+  // Gates and weights in the same LUTs: cheaper than apart up to three bits and 32 words.
+  localparam bit Joined     = Three && WeightBlock == 0 && Bits <= 3 && Depth <= 32;
 `else
   localparam bit Hold       = (WeightBlock != 0) && (Chain == 0);
   localparam bit HoldStart  = StartBlock != 0;
   localparam bit EarlyStart = 1'b1;
+  localparam bit Joined     = 1'b0;
 `endif
+
+  localparam int unsigned WordW = Joined ? Bits : WBits;
 
   logic                     en, step, last;
   logic [AddrW-1:0]         addr;
   logic [Simd*Bits-1:0]     x_read, x_there, x;
-  logic [Pe*Simd*WBits-1:0] w_read, w;
+  logic [Pe*Simd*WordW-1:0] w_read, w;     // weights; Joined: elements behind them
   logic [Pe*SumW-1:0]       sums;
   logic [Latency:0]         valid_q;       // of the beat at each stage; its sum is at the last
   logic [Latency-1:0]       last_q;        // of its pass
@@ -133,6 +144,15 @@ module xf_mvu #(
     ) u_weights (
       .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
     );
+  end else if (Joined) begin : gen_joined
+    logic [AddrW-1:0] addr_q;
+    always_ff @(posedge clk_i) if (en) addr_q <= addr;
+    assign x_there = x_read;
+    xf_ternary_rom #(
+      .Simd(Simd), .Bits(Bits), .Pe(Pe), .Depth(Depth), .File(WeightFile)
+    ) u_weights (
+      .addr_i(addr_q), .x_i(x_read), .data_o(w_read)
+    );
   end else begin : gen_words
     assign x_there = x_read;
     xf_rom #(
@@ -145,7 +165,7 @@ module xf_mvu #(
 
   if (Hold) begin : gen_hold
     logic [Simd*Bits-1:0]     x_q;
-    logic [Pe*Simd*WBits-1:0] w_q;
+    logic [Pe*Simd*WordW-1:0] w_q;
     always_ff @(posedge clk_i) begin
       if (en) begin
         x_q <= x_there;
@@ -214,7 +234,21 @@ module xf_mvu #(
   end
 
   for (genvar p = 0; p < Pe; p = p + Rows) begin : gen_dot
-    if (!Binary) begin : gen_integers
+    if (Joined) begin : gen_joined
+      logic unused_x;
+      assign unused_x = ^x;
+      xf_compress #(
+        .Heights(heap_of_sevens(heap_rows(Simd, Bits))), .Bits(Simd * Bits), .SumW(SumW)
+      ) u_dot (
+        .clk_i, .en_i(en), .bits_i(w[p*Simd*Bits +: Simd*Bits]),
+        .sum_o(sums[p*SumW +: SumW])
+      );
+    end else if (Three) begin : gen_ternary
+      xf_ternary_sum #(.Simd(Simd), .Bits(Bits), .Hold(32'(Hold))) u_dot (
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Simd*WBits]),
+        .sum_o(sums[p*SumW +: SumW])
+      );
+    end else if (!Binary) begin : gen_integers
       xf_int_dot #(
         .Simd(Simd), .Bits(Bits), .Signed(Signed), .WBits(WBits), .Rows(Rows), .Chain(Chain),
         .FieldW(FieldW), .SumW(SumW), .Hold(32'(Hold))

@@ -38,7 +38,7 @@ module xf_plane_sum #(
 
 `include "xf_heap.svh"
 
-  localparam logic [287:0] Heights  = heap_of_planes(Simd, Bits, Planes,
+  localparam logic [288:0] Heights  = heap_of_planes(Simd, Bits, Planes,
                                                      heap_terms(Simd, Bits, Planes));
   localparam int unsigned  HeapBits = heap_offset(Heights, 24);
   localparam int unsigned  Pairs    = Simd / 2;
@@ -54,7 +54,7 @@ module xf_plane_sum #(
 
   for (genvar j = 0; j < Planes; j++) begin : gen_term
     localparam bit           Top    = j == Planes - 1;
-    localparam logic [287:0] Before = heap_of_planes(Simd, Bits, Planes, j);
+    localparam logic [288:0] Before = heap_of_planes(Simd, Bits, Planes, j);
     if (Bits == 1) begin : gen_bits
       localparam int unsigned Ones  = heap_offset(Heights, j) + heap_height(Before, j);
       localparam int unsigned Twos  = heap_offset(Heights, j + 1) + heap_height(Before, j + 1);
@@ -92,7 +92,7 @@ module xf_plane_sum #(
       localparam int unsigned  J      = 2 * t;
       localparam bit           Both   = J + 1 < Planes;
       localparam int unsigned  SumB   = Both ? Bits + 2 : Bits;
-      localparam logic [287:0] Before = heap_of_planes(Simd, Bits, Planes, Planes + t);
+      localparam logic [288:0] Before = heap_of_planes(Simd, Bits, Planes, Planes + t);
       logic [Bits-1:0] last;
       logic [SumB-1:0] sum;
       assign last = x_i[(Simd-1)*Bits +: Bits];

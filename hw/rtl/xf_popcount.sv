@@ -46,7 +46,7 @@ module xf_popcount #(
 `else
   localparam int unsigned  Threes  = Simd / 3;
   localparam int unsigned  Rest    = Simd % 3;
-  localparam logic [287:0] Heights = heap_of_dot(Simd, 1);
+  localparam logic [288:0] Heights = heap_of_dot(Simd, 1);
   localparam int unsigned  Bits    = heap_offset(Heights, 24);
   localparam int unsigned  Ones    = heap_height(Heights, 0);
 

@@ -58,7 +58,7 @@ module xf_signed_sum #(
 `else
   localparam int unsigned  Pairs    = Simd / 2;
   localparam bit           Odd      = (Simd % 2 == 1) && (Simd > 1);
-  localparam logic [287:0] Heights  = heap_of_dot(Simd, Bits);
+  localparam logic [288:0] Heights  = heap_of_dot(Simd, Bits);
   localparam int unsigned  HeapBits = heap_offset(Heights, 24);
 
   logic [HeapBits-1:0] heap;

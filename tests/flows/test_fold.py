@@ -164,7 +164,7 @@ def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
 def test_a_folding_of_the_wrong_form_is_one_sentence(net):
     words = (
         "an operator takes the whole numbers simd, pe, pixels, depth; structure: adders; rom: block or "
-        "logic; starts: block or logic."
+        "logic or columns; starts: block or logic."
     )
     for wrong in ({"lanes": 3}, {"rom": "lut"}, {"structure": "wires"}, {"pe": "2"}):
         (key, value), *_ = wrong.items()

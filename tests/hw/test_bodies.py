@@ -100,15 +100,17 @@ def bits_of(values, count):
 # Sums of heaps of bits
 
 HEAP = shell(
-    "heap_shell", ["logic [287:0] Heights = 1", "int unsigned Bits = 1", "int unsigned SumW = 1"],
+    "heap_shell", ["logic [288:0] Heights = 1", "int unsigned Bits = 1", "int unsigned SumW = 1"],
     "Bits", "SumW", "heap_latency(Heights)",
     "  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW)) u (\n"
     "    .clk_i, .en_i(en), .bits_i(s_data_i), .sum_o(m_data_o));",
 )  # fmt: skip
 
 
-def heap(heights, every=False):
-    """xf_compress of columns so high; of all values of its bits, or of random ones with all ones and none."""
+def heap(heights, every=False, sevens=0):
+    """xf_compress of columns so high; of all values of its bits, or of random ones with all ones and none.
+    `sevens`: chains take a seventh bit.
+    """
     heights = list(heights)
     bits = sum(heights)
     weights = np.repeat(2 ** np.arange(len(heights)), heights)
@@ -118,9 +120,13 @@ def heap(heights, every=False):
     given[:2] = [[0], [1]]
     if every:
         given[1], given[-1] = bits_of(1, bits), 1
-    parameters = {"Heights": packed(heights + [0] * (24 - len(heights)), 12), "Bits": bits, "SumW": width}
+    parameters = {
+        "Heights": (289, packed(heights, 12)[1] | sevens << 288),
+        "Bits": bits,
+        "SumW": width,
+    }
     return body(
-        f"heap {heights}", "heap_shell", parameters, Stream((bits,), bits), Stream((1,), 1, width),
+        f"heap {heights} {sevens}", "heap_shell", parameters, Stream((bits,), bits), Stream((1,), 1, width),
         lambda x: x @ weights[:, None], HEAP,
         frames=given,
     )  # fmt: skip
@@ -130,6 +136,9 @@ HEAPS = [
     heap([1], True), heap([3], True), heap([7], True), heap([4, 4], True), heap([5, 0, 5], True),
     heap([2, 3, 4], True), heap([11]), heap([6, 5, 4, 3, 2, 1]), heap([40, 40]), heap([1, 30, 0, 7, 13]),
     heap([100]), heap([9] * 12),
+    heap([7], True, 1), heap([6, 0, 6], True, 1), heap([7, 0, 5], True, 1), heap([5, 5], True, 1),
+    heap([14, 0, 20], sevens=1), heap([40, 40], sevens=1), heap([1, 30, 0, 7, 13], sevens=1),
+    heap([100], sevens=1), heap([9] * 12, sevens=1),
 ]  # fmt: skip
 
 # Dot products
@@ -152,6 +161,10 @@ DOTS = {
     "dsp_sum": (f"xf_dsp_sum #({GIVEN})", "int_latency(Simd, Bits, WBits, Chain, FieldW)"),
     "popcount": ("xf_popcount #(.Simd(Simd))", "dot_latency(Simd, 1)"),
     "signed_sum": ("xf_signed_sum #(.Simd(Simd), .Bits(Bits))", "dot_latency(Simd, Bits)"),
+    "ternary_sum": (
+        "xf_ternary_sum #(.Simd(Simd), .Bits(Bits))",
+        "heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))",
+    ),
 }
 
 
@@ -162,7 +175,7 @@ def dot(kind, simd, bits, weight=1, rows=1, chain=0, signed=0):
     field = (chain * 2 ** (weight - 1) * largest).bit_length() + 1 if chain else 1
     if kind == "popcount":
         width = simd.bit_length()
-    elif kind == "signed_sum":
+    elif kind in ("signed_sum", "ternary_sum"):
         width = (simd * top).bit_length()
     elif chain:
         chains = -(-simd // chain)
@@ -176,6 +189,8 @@ def dot(kind, simd, bits, weight=1, rows=1, chain=0, signed=0):
         w = given[:, simd * bits :].reshape(-1, rows, simd, weight) @ (1 << np.arange(weight))
         if kind == "popcount":
             sums = (x[:, None] == w).sum(-1)
+        elif kind == "ternary_sum":  # 2 in two bits is no weight; its low bit says zero
+            sums = np.where(w % 2 == 0, 0, np.where(w == 1, x[:, None], top - x[:, None])).sum(-1)
         elif kind == "signed_sum":
             sums = np.where(w == 1, x[:, None], top - x[:, None]).sum(-1)
         else:
@@ -203,6 +218,7 @@ SUMS = [
     dot("int_dot", 4, 8, 8, 2, 2), dot("int_dot", 5, 4, 4, 1, 2, 1), dot("int_dot", 3, 8, 6, 2, 3, 1),
     dot("dsp_sum", 4, 8, 8, 2, 2), dot("dsp_sum", 7, 5, 4, 1, 3), dot("popcount", 13, 1),
     dot("popcount", 1, 1), dot("signed_sum", 7, 3), dot("signed_sum", 1, 8), dot("signed_sum", 4, 2),
+    dot("ternary_sum", 1, 2, 2), dot("ternary_sum", 11, 2, 2), dot("ternary_sum", 6, 5, 2),
 ]  # fmt: skip
 
 # Memories
@@ -228,6 +244,41 @@ def rom(kind, depth, width):
         Stream((1,), 1, address), Stream((1,), 1, width), lambda x: words[x],
         shell("rom_shell", parameters, wide, "Width", "1", inside),
         {"File": (width, words.tolist())}, rng.permutation(depth)[:, None],
+    )  # fmt: skip
+
+
+def ternary_rom(depth, simd, bits, rows):
+    """xf_ternary_rom: elements above, the word's number in the low bits; inverted, kept or zero by its
+    weights.
+    """
+    rng = np.random.default_rng(depth + simd)
+    words = rng.choice([0, 1, 3], (depth, rows, simd))
+    address = max(1, (depth - 1).bit_length())
+
+    def meaning(given):
+        given = given.reshape(-1, 1)
+        x = bits_of(given >> address, simd * bits).reshape(-1, 1, simd, bits)
+        w = words[given[:, 0] % 2**address][..., None]
+        found = np.where(w == 3, 1 - x, np.where(w == 1, x, 0))
+        return found.transpose(0, 1, 3, 2).reshape(len(given), -1)
+
+    inside = (
+        "  logic [WideOut-1:0] data, data_q;\n"
+        "  xf_ternary_rom #(.Simd(Simd), .Bits(Bits), .Pe(Pe), .Depth(Depth), .File(File)) u (\n"
+        "    .addr_i(s_data_i[AddrW-1:0]), .x_i(s_data_i[AddrW +: Simd*Bits]), .data_o(data));\n"
+        "  always_ff @(posedge clk_i) if (en) data_q <= data;\n"
+        "  assign m_data_o = data_q;"
+    )
+    names = ("Simd", "Bits", "Pe", "Depth", "AddrW", "WideOut")
+    parameters = [f"int unsigned {name} = 1" for name in names] + ['File = ""']
+    given = dict(zip(names, (simd, bits, rows, depth, address, rows * simd * bits)))
+    frames = rng.integers(0, depth, 60) + (rng.integers(0, 2 ** (simd * bits), 60) << address)
+    stored = [sum(int(w) << 2 * k for k, w in enumerate(word.ravel())) for word in words]
+    return body(
+        f"ternary rom {depth} words, {rows}x{simd}x{bits}", "ternary_rom_shell", given,
+        Stream((1,), 1, address + simd * bits), Stream((rows * simd * bits,), rows * simd * bits), meaning,
+        shell("ternary_rom_shell", parameters, "(AddrW + Simd * Bits)", "WideOut", "1", inside),
+        {"File": (2 * rows * simd, stored)}, frames[:, None],
     )  # fmt: skip
 
 
@@ -282,6 +333,7 @@ def replay(beats, passes, width):
 
 MEMORIES = [
     *(rom(kind, depth, width) for kind in (0, 1, 2) for depth, width in ((1, 3), (5, 9), (64, 40))),
+    ternary_rom(1, 3, 2, 2), ternary_rom(2, 4, 3, 1), ternary_rom(13, 3, 2, 2), ternary_rom(32, 5, 2, 3),
     replay(1, 1, 8), replay(1, 5, 3), replay(3, 1, 8), replay(3, 4, 5), replay(4, 3, 8), replay(5, 2, 40),
     replay(8, 1, 1), replay(80, 2, 4),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.depthwise.op import Depthwise
-from xnorforge.hw.ops.int_mvu.op import IntMvu
+from xnorforge.hw.ops.int_mvu.op import TERNARY, IntMvu
 from xnorforge.sim import cosim, device, netlist
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,6 +26,8 @@ UNITS = [
     *(IntMvu.seeded(6, 2 * n, 4, n, 2, 3, True, dsp=1) for n in (1, 3)),
     IntMvu.seeded(7, 10, 3, 5, 1, 3, False, in_bits=7, in_signed=1, dsp=1),
     IntMvu.seeded(8, 8, 4, 8, 4, 3, True, in_bits=4, w_bits=4, dsp=1),
+    IntMvu.seeded(9, 14, 6, 7, 2, 3, True, in_bits=2, w_bits=2, **TERNARY),
+    IntMvu.seeded(9, 28, 6, 14, 2, 3, False, in_bits=3, in_signed=1, w_bits=2, rom="block", **TERNARY),
 ]
 
 
@@ -81,6 +83,36 @@ def test_every_weight_times_every_input_comes_out_of_both_datapaths():
     frames = [np.arange(16)[:, None] - 8 * op.in_signed for op in every]
     for op, x, run in zip(every, frames, cosim.run(device.bench(every), frames, seed=1), strict=True):
         np.testing.assert_array_equal(run.output, x * op.arrays_of["weights"], str(op))
+
+
+@pytest.mark.parametrize("bits, signed", [(2, 0), (2, 1), (3, 1), (8, 0)])
+def test_every_ternary_weight_times_every_input_comes_out_of_every_place(bits, signed):
+    """Weights beside their gates, in logic and in block RAM; 40 words are too many to share LUTs."""
+    every = [
+        unit(
+            np.tile([[-1, 0, 1, 1]], (mw, 1)), rom=rom, in_bits=bits, in_signed=signed, w_bits=2, simd=4, pe=2
+        )
+        for mw, rom in ((4, "logic"), (80, "logic"), (80, "block"))
+    ]
+    assert all(op.ternary() for op in every)
+    values = np.arange(2**bits)[:, None] - (2 ** (bits - 1) if signed else 0)
+    frames = [np.repeat(values, op.get_nodeattr("mw"), axis=1) for op in every]
+    for op, x, run in zip(every, frames, cosim.run(device.bench(every), frames, seed=1), strict=True):
+        np.testing.assert_array_equal(run.output, x.sum(1, keepdims=True) * [-1, 0, 1, 1], str(op))
+
+
+def test_weights_are_gates_where_that_is_smaller():
+    weights = np.tile([[-1, 0, 1, 1]], (64, 1))
+    few = {"in_bits": 2, "w_bits": 2, "simd": 16}
+    assert unit(weights, **few).ternary() and unit(weights, **few).rtl()[1]["Ternary"] == 1
+    lower = np.where(weights < 0, -2, weights)
+    assert unit(weights, **few).estimate()["lut"] < unit(lower, **few).estimate()["lut"]
+    assert not unit(weights - 1, **few).ternary()  # down to -2
+    assert not unit(weights, **few | {"in_bits": 1}).ternary()
+    assert not unit(weights, **few | {"w_bits": 3}).ternary()
+    assert not unit(weights, in_bits=8, w_bits=2, simd=16, dsp=1).ternary()
+    # Sums without thresholds start from constants of their rows: a table, which few lanes do not pay for.
+    assert not unit(np.tile(weights, (1, 50)), in_bits=2, w_bits=2, simd=2).ternary()
 
 
 def test_the_worst_weights_fit_the_type_of_the_sums_and_no_narrower_one_would_do():
@@ -148,6 +180,8 @@ MAPPED = [
     IntMvu.seeded(1, 12, 2, 3, 1, 2, True, w_bits=5, rom="block"),
     IntMvu.seeded(3, 48, 4, 24, 1, 2, False, w_bits=3, in_bits=1, bipolar=1, rom="block"),
     IntMvu.seeded(4, 20, 4, 5, 2, 2, True, dsp=1, rom="block"),
+    IntMvu.seeded(6, 72, 8, 12, 4, 2, False, in_bits=2, w_bits=2, **TERNARY),
+    IntMvu.seeded(7, 72, 8, 24, 1, 2, True, in_bits=2, in_signed=1, w_bits=2, rom="block", **TERNARY),
     Depthwise.seeded(5, (2, 2, 8), (3, 3), 2, False, 0, 4, 1),
 ]
 

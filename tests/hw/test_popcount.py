@@ -79,7 +79,7 @@ LEAVES = {
   always_comb begin
     c[0] = {first}; for (int k = 0; k < {width}; k++) c[k+1] = (a[k] & b[k]) | (c[k] & (a[k] | b[k]));
   end""",
-            f"xf_carry #(.Width({width}), .CarryIn({first})) u (.select_i(a ^ b), .data_i(a), "
+            f"xf_carry #(.Width({width})) u (.carry_i(1'b{first}), .select_i(a ^ b), .data_i(a), "
             f".sum_o(gate[{width - 1}:0]), .carry_o(gate[{2 * width - 1}:{width}]));",
         )
         for width, first in ((1, 0), (1, 1), (4, 1), (5, 0), (9, 1))
@@ -94,6 +94,14 @@ LEAVES = {
             f"xf_count6 #(.Groups({groups})) u (.bits_i(a), .sum_o(gate));",
         )
         for groups in (1, 2, 3, 4)
+    },
+    **{
+        f"{groups} groups of six and a seventh bit": (
+            f"input [{6 * groups}:0] a", 2 * groups + 1,
+            ones("a", 6 * groups + 1, f"(k == {6 * groups} ? 1 : 1 << 2 * (k / 6))"),
+            f"xf_count6 #(.Groups({groups}), .Seventh(1)) u (.bits_i(a), .sum_o(gate));",
+        )
+        for groups in (1, 2, 3)
     },
     **{
         f"three numbers of {width} bits, {more} more": (
@@ -126,6 +134,14 @@ LEAVES = {
             f"xf_add2 #(.Width(5), .Gate({gate})) u (.a_i(a), .wa_i(wa), .b_i(b), .wb_i(wb), .sum_o(gate));",
         )
         for gate, x, y in ((1, "", ""), (2, "", "~"), (3, "~", "~"))
+    },
+    **{
+        f"{bits} bits behind a ternary weight": (
+            f"input [{bits - 1}:0] x, input [1:0] w", bits,
+            f"assign gold = !w[0] ? {bits}'d0 : w[1] ? ~x : x;",
+            f"xf_ternary_gate #(.Bits({bits})) u (.x_i(x), .w_i(w), .data_o(gate));",
+        )
+        for bits in (1, 2, 3, 8)
     },
 }  # fmt: skip
 
@@ -190,3 +206,19 @@ def test_plane_sum_multiplies_by_integers(tmp_path, simd, bits, weight):
     assert proved(
         tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate
     )
+
+
+@pytest.mark.parametrize("simd, bits", [(1, 2), (2, 3), (3, 2), (7, 2), (5, 1)])
+def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(tmp_path, simd, bits):
+    """gold = sum of x * w + (2**bits - 1) times the weights of -1; a weight is 0, 1 or 3 in its two bits."""
+    top = 2**bits - 1
+    width = (simd * top).bit_length()
+    x, w = f"(x >> k * {bits} & {top})", "(w >> k * 2 & 3)"
+    body = f"gold = gold + ({w} == 3 ? {top} - {x} : {w} == 1 ? {x} : 0);"
+    known = " & ".join(f"(w[{2 * k}] | ~w[{2 * k + 1}])" for k in range(simd))  # none is -2
+    gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
+    gate = f"logic [{width - 1}:0] sum; assign gate = {known} ? sum : gold;"
+    gate += f" xf_ternary_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w),"
+    gate += " .sum_o(sum));"
+    inputs = f"input [{simd * bits - 1}:0] x, input [{2 * simd - 1}:0] w"
+    assert proved(tmp_path, inputs, width, gold, gate)

@@ -242,6 +242,21 @@ def test_several_pixels_per_beat_are_the_same_levels_in_fewer_beats():
     assert (one.cycles(), four.cycles()) == (20, 5) and four.in_stream().width == 4 * 3 * 8
 
 
+@pytest.mark.parametrize("channels", [32, 64, 1024])
+@pytest.mark.parametrize("steps", [2, 3])
+def test_levels_of_two_bits_are_the_same_from_a_table_read_ahead(channels, steps):
+    """Every input of every channel, some thresholds beyond all of them; the table in LUTs and block RAM."""
+    thresholds = np.sort(integers(channels, -9, 10, channels, steps), axis=1)
+    direction = np.where(integers(steps, 0, 2, channels), 1, -1)
+    arrays = {"thresholds": thresholds, "direction": direction}
+    op = Threshold.make(arrays=arrays, in_shape=(channels,), in_bits=4, in_signed=1)
+    assert op.rtl()[0] == "xf_threshold_ahead" and op.in_block() == (channels == 1024)
+    x = np.repeat(np.arange(-8, 8)[:, None], channels, axis=1)
+    levels = (x[:, :, None] * direction[:, None] >= thresholds).sum(2)
+    [run] = cosim.run(device.bench([op]), [x], stall=0.3, seed=2)
+    np.testing.assert_array_equal(run.output, levels)
+
+
 def test_one_threshold_without_direction_is_the_sign_of_the_difference():
     x = np.arange(-8, 8)[:, None]
     op = Threshold.make(arrays={"thresholds": np.array([[3]])}, in_shape=(1,), in_bits=4, in_signed=1)

@@ -2,6 +2,7 @@
 are.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from xnorforge.hw.ops.base import Matrix
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
 WIDEST_SUM = 24  # columns of a heap of bits (hw/rtl/xf_heap.svh)
+TERNARY: dict[str, Any] = {"values": (-1, 0, 1)}  # weights of examples
+JOINED_BITS, JOINED_WORDS = 3, 32  # up to which ternary gates and their weights share LUTs (hw/rtl/xf_mvu.sv)
 
 
 class IntMvu(Mvu):
@@ -23,8 +26,9 @@ class IntMvu(Mvu):
     Inputs have `in_bits` bits (1 .. 16), unsigned or two's complement; with bipolar=1 they are bits and stand
     for -1 and +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 16 bits. Sums are INT of
     `out_bits` bits, which must hold every sum that the weights can make; out_bits=0 takes as many as the
-    worst weights need. Thresholds are any integers. dsp=0 adds planes of the weights in LUTs, dsp=1
-    multiplies in DSP blocks where they pay. The arithmetic here is the contract: the RTL is tested against it
+    worst weights need. Thresholds are any integers. dsp=0 adds planes of the weights in LUTs, or elements
+    behind their weights where all of these are -1, 0 or 1 and that is smaller; dsp=1 multiplies in DSP blocks
+    where they pay. The arithmetic here is the contract: the RTL is tested against it
     bit by bit.
     """
 
@@ -168,12 +172,36 @@ class IntMvu(Mvu):
         weights[:, 1::2] -= weights[:, ::2] < 0
         return weights
 
+    def ternary(self) -> bool:
+        """Whether a weight, -1, 0 or 1, is a gate in front of its element: of elements of several bits, where
+        it takes fewer LUTs than planes of the weights and no more block RAM.
+        """
+        weights = self.arrays_of.get("weights")
+        if weights is None or self.in_bits == 1 or self.weight_bits > 2 or self.chain()[1]:
+            return False
+        if np.min(weights) < -1:
+            return False
+        dot = cost.planes(self.get_nodeattr("simd"), self.in_bits, 2)
+        gates, planes = self._gates(), self.unit(dot, self.raw and not self.in_signed).cost()
+        return gates["lut"] < planes["lut"] and gates["bram36"] <= planes["bram36"]
+
+    def _gates(self) -> dict[str, float]:
+        """Cost with weights as gates; few words of weights in logic share LUTs with them."""
+        simd, bits = self.get_nodeattr("simd"), self.in_bits
+        unit = self.unit(cost.ternary(simd, bits, -(-bits // 2)), False)
+        words = unit.beats * unit.passes
+        if unit.weight_block or words > JOINED_WORDS or bits > JOINED_BITS:
+            return unit.cost()
+        found = replace(unit, dot=cost.ternary(simd, bits, 0), weight_width=0).cost()
+        return found | {"lut": found["lut"] + simd * bits * cost.different(unit.pe, 3**words)}
+
     def dot(self) -> cost.Dot:
         """Cost and latency of one row's dot product."""
         simd, (_, chain) = self.get_nodeattr("simd"), self.chain()
         if chain:
             return cost.multipliers(simd, chain, self.field(chain))
-        return cost.planes(simd, self.in_bits, self.weight_bits)
+        bits = self.in_bits
+        return cost.ternary(simd, bits, 0) if self.ternary() else cost.planes(simd, bits, self.weight_bits)
 
     # Memories.
     def stored(self, weights) -> np.ndarray:
@@ -188,14 +216,15 @@ class IntMvu(Mvu):
         _, chain = self.chain()
         if chain:
             return np.full(weights.shape[1], mw // simd * -(-simd // chain) * 2 ** (self.field(chain) - 1))
-        shift = 2 ** (self.in_bits - 1) if self.in_signed else 0
-        return mw // simd * cost.plane_offset(simd, self.in_bits, self.weight_bits) + shift * weights.sum(
-            axis=0
-        )
+        signs = (2 ** (self.in_bits - 1) if self.in_signed else 0) * weights.sum(axis=0)
+        if self.ternary():
+            return signs + (2**self.in_bits - 1) * (weights < 0).sum(axis=0)
+        return signs + mw // simd * cost.plane_offset(simd, self.in_bits, self.weight_bits)
 
     def equal_starts(self) -> bool:
-        """Sums without a sign bit or bits of -1 to correct."""
-        return self.raw and not self.bipolar and (self.chain()[1] > 0 or not self.in_signed)
+        """Sums without a sign bit, bits of -1 or inverses to correct."""
+        plain = self.chain()[1] > 0 or not (self.in_signed or self.ternary())
+        return self.raw and not self.bipolar and plain
 
     def starts(self, weights) -> np.ndarray:
         """As of every unit. A bipolar sum is 2 * (sum of the weights at bits 1) - total."""
@@ -224,7 +253,8 @@ class IntMvu(Mvu):
         rows, chain = self.chain()
         return module, parameters | {
             "InBits": self.in_bits, "InSigned": int(self.in_signed), "Bipolar": int(self.bipolar),
-            "WBits": self.weight_bits, "Chain": chain, "Rows": rows, "SumW": self.result_bits,
+            "WBits": self.weight_bits, "Ternary": int(self.ternary()), "Chain": chain, "Rows": rows,
+            "SumW": self.result_bits,
         }  # fmt: skip
 
     def estimate(self) -> dict:
@@ -235,7 +265,9 @@ class IntMvu(Mvu):
             return {"lut": float("inf"), "bram36": 0.0, "dsp": 0.0}
         rows, chain = self.chain()
         _, _, simd, pe = self.folding()
-        return super().estimate() | {"dsp": float(simd * pe // rows if chain else 0)}
+        found = self._gates() if self.ternary() else super().estimate()
+        signs = simd if self.in_signed and not chain else 0  # inverters in front of the input buffer
+        return found | {"lut": found["lut"] + signs, "dsp": float(simd * pe // rows if chain else 0)}
 
     def random_weights(self, rng, shape) -> np.ndarray:
         """Weights over their whole range, in pairs that fit one multiplier."""
@@ -283,6 +315,19 @@ class IntMvu(Mvu):
             (6, 2, 2, 1, 2, False, 4, 1, 15, {}),
             (6, 4, 3, 2, 2, True, 8, 1, 12, {"dsp": 1}),
             (12, 3, 4, 1, 2, True, 1, 0, 16, {"bipolar": 1}),
+            # Ternary: weights in the LUTs of their gates (2 to 32 words), in logic, in block RAM and columns.
+            (12, 2, 12, 2, 3, False, 2, 0, 2, TERNARY),
+            (8, 4, 8, 2, 3, True, 2, 1, 2, TERNARY),
+            (36, 8, 12, 4, 2, False, 2, 0, 2, TERNARY),
+            (26, 4, 13, 4, 3, False, 3, 1, 2, TERNARY),
+            (40, 8, 8, 2, 2, True, 2, 0, 2, TERNARY),
+            (64, 8, 16, 1, 2, False, 2, 1, 2, TERNARY),
+            (45, 24, 15, 2, 2, True, 2, 0, 2, TERNARY | {"rom": "logic"}),
+            (64, 4, 32, 2, 2, False, 2, 0, 2, TERNARY | {"rom": "block"}),
+            (60, 16, 10, 2, 2, True, 2, 1, 2, TERNARY | {"rom": "block", "rom_rows": 64}),
+            (60, 16, 10, 2, 2, False, 2, 1, 2, TERNARY | {"rom": "block", "rom_rows": 32}),
+            (27, 4, 9, 2, 2, True, 8, 0, 2, TERNARY),
+            (18, 300, 18, 1, 1, False, 5, 1, 2, TERNARY | {"starts": "block"}),
         ]
         names = ("mw", "mh", "simd", "pe", "vectors", "raw", "in_bits", "in_signed", "w_bits")
         made = [

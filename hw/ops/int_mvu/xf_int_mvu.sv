@@ -8,6 +8,7 @@
 // the bits less the sum of the weights, which is a constant of the row.
 //
 // Chain = 0: by planes of the weights, without multipliers; a sign bit of x is inverted on arrival.
+// Ternary = 1: weights are -1, 0 and 1, each a gate in front of its element (xf_ternary_sum).
 // Chain > 0: multipliers in chains of so many, each for Rows rows.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
@@ -28,6 +29,7 @@ module xf_int_mvu #(
   parameter  int unsigned InSigned    = 0,   // two's complement
   parameter  int unsigned Bipolar     = 0,   // InBits = 1 and Chain = 0
   parameter  int unsigned WBits       = 8,   // 2 or more
+  parameter  int unsigned Ternary     = 0,   // WBits = 2 and Chain = 0
   parameter  int unsigned Chain       = 0,
   parameter  int unsigned Rows        = 1,
   parameter  int unsigned SumW        = 20,  // holds every sum, signed
@@ -71,9 +73,9 @@ module xf_int_mvu #(
 
   xf_mvu #(
     .Mw(Mw), .Mh(Mh), .Simd(Simd), .Pe(Pe), .Bits(InBits), .Signed((Chain > 0) ? InSigned : 0),
-    .WBits(WBits), .Chain(Chain), .Rows(Rows), .Shift(Shift), .AccW(AccW), .OutW(OutW), .Start(1),
-    .WeightBlock(WeightBlock), .WeightRows(WeightRows), .StartBlock(StartBlock),
-    .WeightFile(WeightFile), .StartFile(StartFile)
+    .WBits(WBits), .Ternary(Ternary), .Chain(Chain), .Rows(Rows), .Shift(Shift), .AccW(AccW),
+    .OutW(OutW), .Start(1), .WeightBlock(WeightBlock), .WeightRows(WeightRows),
+    .StartBlock(StartBlock), .WeightFile(WeightFile), .StartFile(StartFile)
   ) u_mvu (
     .clk_i, .rst_ni, .s_data_i(offset), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
   );

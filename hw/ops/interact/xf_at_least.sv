@@ -42,8 +42,8 @@ module xf_at_least #(
     );
   end
 
-  xf_carry #(.Width(Pairs), .CarryIn(1)) u_carry (
-    .select_i(equal), .data_i(greater), .sum_o(sum), .carry_o(carry)
+  xf_carry #(.Width(Pairs)) u_carry (
+    .carry_i(1'b1),    .select_i(equal), .data_i(greater), .sum_o(sum), .carry_o(carry)
   );
   assign y_o = carry[Pairs-1];
 `else

@@ -7,12 +7,16 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
 
 FIXED = 0.6  # LUTs per bit of a comparison with a constant, by Yosys; six constants of 8 bits: 3 to 5 in all
 WIDEST_BEAT = 64  # bits of several pixels: more than a memory port brings per cycle waits for it
+BLOCK = 350  # LUTs of tables that a block RAM has to save: about what 7-series parts have of both
+AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
 
 
 class Threshold(PerChannel):
@@ -121,15 +125,53 @@ class Threshold(PerChannel):
         """One comparison per bit of the level."""
         return self.bits
 
+    def in_block(self) -> bool:
+        """Whether a table that is read a beat ahead lies in block RAM."""
+        logic, block, blocks = self._table_costs()
+        return logic > block + BLOCK * blocks
+
+    def _table_costs(self) -> tuple[int, int, float]:
+        """LUTs of such a table in logic; LUTs and BRAM36 of it in block RAM."""
+        source, steps = self.in_stream(), np.shape(self.arrays_of["thresholds"])[1]
+        folds = self.folds
+        width = source.lanes * (steps * (source.bits + 1) + 1)
+        words = 1 << (folds - 1).bit_length()
+        blocks, lut = cost.block_cost(width, folds)
+        return cost.logic_rom(width, words) + cost.logic_mux(width, words), lut, blocks
+
+    def ahead(self) -> dict[str, float] | None:
+        """What it takes with a table that is read a beat ahead; None where levels have not two bits, or where
+        the table is so short that it costs little to search.
+        """
+        source, steps = self.in_stream(), np.shape(self.arrays_of["thresholds"])[1]
+        folds, word = self.folds, source.bits + 1
+        if self.bits != 2 or folds < AHEAD:
+            return None
+        logic, block, blocks = self._table_costs()
+        lane = word * (1.25 if steps == 2 else 1.75) + self._flips() / 2
+        lut = 10 + 2 * (folds - 1).bit_length() + source.lanes * lane + (block if self.in_block() else logic)
+        return {"lut": lut, "bram36": blocks if self.in_block() else 0.0}
+
+    def _flips(self) -> int:
+        """Bits of an element that a direction of -1 inverts."""
+        flipped = "direction" in self.arrays_of and (self.tables()[1] < 0).any()
+        return self.in_stream().bits if flipped else 0
+
     def rtl(self):
         source = self.in_stream()
+        if self.ahead():
+            return "xf_threshold_ahead", {
+                "Folds": self.folds, "Pe": source.lanes, "InBits": source.bits,
+                "Signed": source.signed, "Steps": np.shape(self.arrays_of["thresholds"])[1],
+                "Block": int(self.in_block()),
+            }  # fmt: skip
         return self.module, {
             "Folds": self.folds, "Pe": source.lanes,
             "InBits": source.bits, "Signed": source.signed, "Bits": self.bits,
         }  # fmt: skip
 
     def memories(self):
-        """Words by lane, fold and place in the search, each a power of two; see the module."""
+        """Words by lane, fold and place in the search, each a power of two, or by fold; see the modules."""
         thresholds, direction = self.tables()
         source, bits = self.in_stream(), self.bits
         low, high = value_range(source.bits, source.signed)
@@ -138,12 +180,18 @@ class Threshold(PerChannel):
         shift = np.array([-low if up else high for up in direction > 0], object)
         steps = np.full((len(thresholds), (1 << bits) - 1), top + 1, object)
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
+        flipped = (direction < 0).astype(np.int64)[:, None]
+        if self.ahead():
+            count, word = thresholds.shape[1], source.bits + 1
+            own = memory_words(np.concatenate([steps[:, [1, 0, 2][:count]], flipped], axis=1), word)
+            beats = np.reshape(np.array(own, object), (-1, source.lanes))
+            wide = count * word + 1
+            return {"ThresholdFile": (source.lanes * wide, memory_words(beats, wide))}
         order = [
             ((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1
             for k in range(bits)
             for node in range(1 << k, 2 << k)
         ]
-        flipped = (direction < 0).astype(np.int64)[:, None]
         channels = np.concatenate([flipped, steps[:, order]], axis=1)
         channels = np.tile(channels, (self.get_nodeattr("pixels"), 1))
         lanes, folds = source.lanes, self.folds
@@ -153,6 +201,8 @@ class Threshold(PerChannel):
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
 
     def estimate(self):
+        if ahead := self.ahead():
+            return ahead
         source = self.in_stream()
         folds, word, pixels = self.folds, source.bits + 1, self.get_nodeattr("pixels")
         if pixels > 1 and self.bits == 1:
@@ -162,15 +212,16 @@ class Threshold(PerChannel):
             return {"lut": 2.0 + pixels * compared * FIXED * source.bits, "bram36": 0.0}
         if folds == 1 and self.bits == 1:  # comparisons with constants
             return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
-        flipped = source.bits if "direction" in self.arrays_of and (self.tables()[1] < 0).any() else 0
         stages = [word * (_table(folds << stage) + 0.6) + 1 for stage in range(self.bits)]
         if pixels > 1:
             stages[0] = FIXED * source.bits
-        return {"lut": 9 + source.lanes * (flipped + sum(stages)), "bram36": 0.0}
+        return {"lut": 9 + source.lanes * (self._flips() + sum(stages)), "bram36": 0.0}
 
     @classmethod
     def examples(cls):
-        """(in_shape, pe, in_bits, in_signed, steps), and with them pixels."""
+        """(in_shape, pe, in_bits, in_signed, steps), some of whose tables are read ahead, and with them
+        pixels.
+        """
         points = [
             ((2, 3, 4), 1, 8, 0, 1), ((2, 3, 4), 2, 8, 1, 1), ((4,), 4, 5, 0, 1), ((2, 2, 6), 3, 7, 1, 1),
             ((5, 1), 1, 6, 1, 1), ((2, 3, 4), 1, 8, 0, 3), ((2, 3, 4), 4, 8, 1, 3), ((3, 6), 2, 4, 1, 2),
@@ -179,6 +230,7 @@ class Threshold(PerChannel):
             ((2, 4), 2, 8, 0, 9), ((2, 3), 1, 10, 1, 16), ((2, 3), 3, 6, 0, 31), ((2, 2), 1, 9, 1, 255),
             ((3, 2), 2, 8, 0, 100), ((6,), 1, 1, 0, 1), ((3, 4), 2, 2, 1, 3), ((2, 10), 1, 16, 1, 1),
             ((2, 6), 2, 33, 1, 1), ((2, 6), 3, 64, 1, 1), ((2, 6), 1, 70, 1, 3), ((5,), 5, 68, 0, 1),
+            ((2, 128), 1, 11, 1, 2), ((2, 256), 2, 11, 1, 3), ((3, 512), 1, 9, 1, 2), ((1, 330), 1, 6, 0, 3),
         ]  # fmt: skip
         several = [
             ((4, 6, 1), 1, 8, 0, 1, 8), ((4, 6, 1), 1, 8, 0, 1, 4), ((3, 4, 3), 3, 8, 0, 1, 2),
@@ -202,9 +254,9 @@ def _table(words: int) -> float:
     """LUTs per bit of a table beside those that compare: small ones partly lie in these, and in deep ones
     Yosys gets 18 bits into a LUT.
     """
-    for most, cost in ((2, 0.1), (4, 0.4), (8, 0.75), (16, 0.85)):
+    for most, each in ((2, 0.1), (4, 0.4), (8, 0.75), (16, 0.85)):
         if words <= most:
-            return cost
+            return each
     return 1.0 if words <= 64 else max(1.0, words / 18)
 
 
