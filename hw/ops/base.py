@@ -365,7 +365,8 @@ class HwOp(CustomOp):
 
     def stepping(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Of an operator that goes through a frame by a step per cycle, and cannot while a beat that it gave
-        waits: whether each step takes a beat and whether it gives one, bool (steps,); None of all others.
+        waits: whether each step is the first that needs a beat and whether it gives one, bool (steps,); None
+        of all others.
         """
         return None
 

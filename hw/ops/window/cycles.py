@@ -32,8 +32,9 @@ def _whole(op) -> Timing:
     """Behind a FIFO a step per pixel, and without one where a window reaches beyond the image; the steps that
     complete a window give it. A beat of several pixels is seen by its steps before the last, which takes it.
     """
-    steps, (takes, gives) = op.steps(), op.stepping()
-    sees = np.zeros_like(takes)
+    steps = op.steps()
+    takes, sees, gives = np.zeros((3, steps.interval), bool)
+    takes[steps.pixels()], gives[steps.given()] = True, True
     if op.several:
         for seen, taken in zip(steps.seen(), steps.pixels()):
             sees[seen:taken] = True

@@ -270,13 +270,13 @@ class Window(HwOp):
         return Beats(y, x, pixels, min(pixels, x.stride)) if self.several else Steps(y, x)
 
     def stepping(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Of whole windows."""
+        """Of whole windows; a beat of several pixels is there from the first step that sees it."""
         if not self.whole:
             return None
         steps = self.steps()
-        takes, gives = np.zeros((2, steps.interval), bool)
-        takes[steps.pixels()], gives[steps.given()] = True, True
-        return takes, gives
+        needs, gives = np.zeros((2, steps.interval), bool)
+        needs[steps.seen()], gives[steps.given()] = True, True
+        return needs, gives
 
     def input_buffer(self) -> int | None:
         """Beats that wait in front of whole windows; a ring of rows is no such buffer."""

@@ -76,6 +76,10 @@ class Steps:
         rows, columns = (np.arange(line.size) for line in (self.rows, self.columns))
         return (rows[:, None] * self.columns.steps + columns).ravel()
 
+    def seen(self) -> np.ndarray:
+        """The first step that needs each pixel, which is the one that takes it."""
+        return self.pixels()
+
     def needed(self) -> np.ndarray:
         """Pixels taken up to and with the step that completes each window, int64 (windows,)."""
         return np.searchsorted(self.pixels(), self.given(), side="right")
