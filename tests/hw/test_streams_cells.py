@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mapped import mapped
 
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
-LEVELS = np.sort(np.random.default_rng(1).integers(0, 256, (3, 3)), axis=1)
+OF_BYTES = np.sort(np.random.default_rng(1).integers(0, 256, (3, 3)), axis=1)
 LEVELS = {"thresholds": np.sort(np.random.default_rng(3).integers(-900, 900, (64, 3)))}
 DEEP = {"thresholds": np.sort(np.random.default_rng(4).integers(-400, 400, (512, 2)))}
 BOUNDS = np.random.default_rng(1).integers(300, 700, 64)
@@ -73,7 +73,7 @@ OPS = [
         "eight pixels", {"thresholds": np.array([[37]])}, in_shape=(28, 28, 1), in_bits=8, pixels=8
     ),
     Threshold.make(
-        "two pixels of levels", {"thresholds": LEVELS}, in_shape=(8, 8, 3), in_bits=8, pe=3, pixels=2
+        "two pixels of levels", {"thresholds": OF_BYTES}, in_shape=(8, 8, 3), in_bits=8, pe=3, pixels=2
     ),
     Threshold.make("read ahead", LEVELS, in_shape=(64,), in_bits=11, in_signed=1),
     Threshold.make("read ahead from block RAM", DEEP, in_shape=(512,), in_bits=10, in_signed=1),
