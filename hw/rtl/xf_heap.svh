@@ -5,9 +5,10 @@
 // (Yosys knows no `return`; the name of the function is assigned.)
 //
 // A heap is described by its heights: 24 columns of 12 bits, column c (weight 2**c) in bits 12*c +:
-// 12, and bit 288: whether the first group of a chain takes seven bits (heap_of_sevens). One level (xf_compress) turns six bits of a column into three (xf_count6) and, where that
-// helps, three into two (xf_count3); levels go on until no column is higher than three, then one
-// adder ends it (xf_add3 or a plain one).
+// 12, and bit 288: whether the first group of a chain takes seven bits (heap_of_sevens). One level
+// (xf_compress) turns six bits of a column into three (xf_count6) and, where that helps, three into
+// two (xf_count3); levels go on until no column is higher than three, then one adder ends it
+// (xf_add3 or a plain one).
 
 /* verilator lint_off VARHIDDEN */  // every module of a hierarchy includes its own copy
 
