@@ -315,6 +315,12 @@ class HwOp(CustomOp):
         """What it takes by the folder's cost model: {"lut", "bram36"}, "dsp" where it uses DSP blocks."""
         raise NotImplementedError
 
+    def sites(self) -> dict[str, int]:
+        """What it takes beside LUTs and block RAM by the folder's cost model, as `synth` counts it: flip-flops
+        "ff", carry cells "carry", and "lut_ram", the LUT sites that are memory (a part of `estimate`'s "lut").
+        """
+        raise NotImplementedError
+
     def memories(self) -> dict:
         """String parameters that name a `$readmemh` file: {parameter: (bits per word, words)}."""
         return {}
