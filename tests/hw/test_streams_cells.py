@@ -67,6 +67,9 @@ OPS = [
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
     Fifo.make("fifo", shape=(64,), lanes=16, depth=40),
     Width.make("narrower", shape=(128,), in_lanes=64, out_lanes=8),
+    Width.make("a half", shape=(96,), in_lanes=96, out_lanes=48),
+    Width.make("a third, with pauses", shape=(144,), in_lanes=144, out_lanes=48, gap=1),
+    Width.make("a quarter", shape=(32,), in_lanes=32, out_lanes=8),
     Width.make("wider", shape=(144,), in_lanes=3, out_lanes=72),
     Threshold.make("threshold", {"thresholds": THRESHOLDS}, in_shape=(64,), in_bits=8, in_signed=1),
     Threshold.make(

@@ -87,7 +87,8 @@ class Width(HwOp):
         counter = (ratio - 1).bit_length()
         if out.lanes > into.lanes:
             return {"lut": counter + 4.0, "bram36": 0.0}
-        return {"lut": out.width * 1.3 * (ratio - 1) / 3 + counter + 5, "bram36": 0.0}
+        mux = 1 if ratio <= 4 else 1.3 * (ratio - 1) / 3  # LUTs a bit: one of six inputs chooses among four
+        return {"lut": out.width * mux + counter + 5, "bram36": 0.0}
 
     @classmethod
     def examples(cls):
