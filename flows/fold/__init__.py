@@ -20,7 +20,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.core.limits import most
-from xnorforge.core.progress import now_at
+from xnorforge.core.progress import now_at, say
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
@@ -32,7 +32,7 @@ from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.search import Part, TooFast, put_before, search
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
-from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
+from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 
 GIVEN = ("simd", "pe", "pixels", "depth")
 STYLES: dict[str, tuple[str, ...]] = {"structure": ("adders",)}
@@ -124,7 +124,10 @@ def fold(
         )
         ops = with_smaller_fifos(ops, depths)
         _check_streams(ops)
+        sites = [op.sites() for op in ops]
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
+        estimate |= {name: sum(one[name] for one in sites) for name in SITES}
+        _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
         images = np.load(net_dir / "golden.npz")["images"]
         now_at(f"folded graph on {len(images):,} images")
@@ -153,6 +156,17 @@ def fold(
     }
     artifacts.write_json(out_dir / "fold.json", record)
     return record
+
+
+def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:
+    """Say what else the part may run out of: the search minds `RESOURCES` alone, and `synth` stops there."""
+    units = families.load(board.family).units
+    for site, name in zip(SITES, ("ff", "carry4", "lut_memory"), strict=True):
+        if estimate[site] > board.capacity.get(name, estimate[site]):
+            say(
+                f"fold        {estimate[site]:,} {units[name][0]} by the cost model, and {board.name} has "
+                f"{board.capacity[name]:,}: it will hardly fit; a longer INTERVAL takes less"
+            )
 
 
 def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
@@ -368,5 +382,5 @@ def _row(op: HwOp, nodes: list[str]) -> dict:
         },
         "out": {"shape": list(sink.shape), "lanes": sink.lanes, "bits": sink.bits, "signed": sink.signed},
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (value("w_bits") or 1),
-        "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()},
+        "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()} | op.sites(),
     }

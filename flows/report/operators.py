@@ -61,6 +61,7 @@ def facts(op: HwOp) -> dict:
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (attribute(op, "w_bits") or 1),
         "lut_estimate": round(estimate["lut"], 1),
         "bram36_estimate": round(estimate["bram36"], 1),
+        **{f"{name}_estimate": amount for name, amount in op.sites().items()},
         "memories": [
             {"what": key, "width": bits, "depth": len(words), "bits": bits * len(words)}
             for key, (bits, words) in op.memories().items()

@@ -22,6 +22,7 @@ from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs,
 from xnorforge.hw.ops._streams import divisors
 
 DOMAIN = "xnorforge.hw.ops"
+SITES = ("ff", "carry", "lut_ram")  # of a part, beside LUTs and block RAM: what HwOp.sites counts
 
 
 @dataclass(frozen=True)
