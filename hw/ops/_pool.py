@@ -9,7 +9,16 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
+from xnorforge.hw.ops._streams import (
+    check_divides,
+    counter_sites,
+    memory_cost,
+    memory_sites,
+    site_count,
+    spare_cost,
+    spare_sites,
+    walk_chains,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -156,3 +165,25 @@ class Pool(HwOp):
             + self.join_cost(line)
         )
         return {"lut": lut + (line["lut"] if line else 0), "bram36": line["bram36"] if line else 0.0}
+
+    def join_chains(self) -> int:
+        """CARRY4 that join an element to its partial result."""
+        raise NotImplementedError
+
+    def sites(self):
+        source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
+        beats, rows, windows = channels // source.lanes, height // kh, width // kw
+        depth = beats * windows if kh > 1 else beats
+        counted = [beats, max(2, kw), kh, rows + 1 if height % kh else 1]
+        ff, carry = sink.width + 1 + (width % kw > 0), source.lanes * self.join_chains()
+        address = (depth - 1).bit_length()
+        if depth > beats:
+            ff, carry = ff + address, carry + walk_chains(address, beats)
+        elif kh > 1 or width % kw:
+            counted.append(max(2, windows))
+        parts = [spare_sites(sink.width), counter_sites(*counted)]
+        if depth > 1:
+            line = memory_sites(depth, sink.width, "lut" if depth * sink.width <= 1024 else "auto")
+            # Read without a register: Yosys repeats that of the address, or what was written last.
+            parts.append(line | {"ff": address + 1 + (address if line["lut_ram"] else sink.width + 1)})
+        return site_count(*parts, ff=ff, carry=carry)

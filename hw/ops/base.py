@@ -317,8 +317,10 @@ class HwOp(CustomOp):
         raise NotImplementedError
 
     def sites(self) -> dict[str, int]:
-        """What it takes beside LUTs and block RAM by the folder's cost model, as `synth` counts it: flip-flops
-        "ff", carry cells "carry", and "lut_ram", the LUT sites that are memory (a part of `estimate`'s "lut").
+        """What else it takes on a 7-series part by the folder's cost model, in whole cells as Yosys counts
+        them before packing: flip-flops "ff", carry cells "carry" (CARRY4), and "lut_ram", the LUT sites that
+        are memory or shift registers, which `estimate` has in its "lut": `lut_ram` and `srl` of
+        flows/synth/cells.py, `lut_memory` of a board. All three are given, 0 among them.
         """
         raise NotImplementedError
 

@@ -14,7 +14,7 @@ from xnorforge.hw.ops.join.op import Join
 from xnorforge.sim import cosim
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mapped import mapped
+from mapped import compare_sites, mapped
 
 
 def shortcut(pe: int) -> Join:
@@ -61,3 +61,8 @@ def test_the_multipliers_are_those_of_the_cost_model(synthesis, index):
 @pytest.mark.parametrize("index", PLAIN, ids=[OPS[index].name for index in PLAIN])
 def test_the_luts_are_near_those_of_the_cost_model(synthesis, index):
     assert synthesis.counted[index]["lut"] == pytest.approx(OPS[index].estimate()["lut"], rel=0.1, abs=8)
+
+
+@pytest.mark.parametrize("index", range(len(OPS)), ids=[op.name for op in OPS])
+def test_flip_flops_and_carry_cells_are_near_those_of_the_cost_model(synthesis, index):
+    compare_sites(OPS[index], synthesis.counted[index])

@@ -1,8 +1,5 @@
 """Channel interaction: the paper's stair, the formula of the lowered node, every form of the hardware."""
 
-import json
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,14 +8,15 @@ import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
-from xnorforge.flows.synth import cells
 from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import plan
 from xnorforge.hw.ops.threshold.op import Threshold
-from xnorforge.hw.wrap import headers
 from xnorforge.sim import cosim, device
 from xnorforge.sim.bits import step_of
 from xnorforge.sim.bits.packed import as_integers, as_stream
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mapped import compare_sites, mapped
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
@@ -261,22 +259,7 @@ def test_the_cost_model_stays_within_an_eighth_of_a_synthesis(tmp_path):
         Interact.seeded(1, [32], 16, 4, 288, 0.05, (3, 5)),
         Interact.seeded(2, [16], 16, 16, 144, 0.05, (3,), raw=True),
     ]
-    sources, _, _ = device.write_bench(ops, tmp_path)
-    for header in headers():
-        shutil.copy(header, tmp_path)
-    lanes = ["lane_0", "lane_1"]
-    job = {
-        "family": "xc7",
-        "top": "xf_bench",
-        "modules": [*lanes, "xf_bench"],
-        "sources": list(map(str, sources)),
-    }
-    job |= {"stubs": [], "defines": ["XF_XC7"], "folder": str(tmp_path)}
-    (tmp_path / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", "job.json"]
-    subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
-    counted = json.loads((tmp_path / "cells.json").read_text())["modules"]
-    for op, lane in zip(ops, lanes):
-        found = cells.resources(counted[f"\\{lane}"]["num_cells_by_type"], "xc7")
+    for op, found in zip(ops, mapped(ops, tmp_path).counted):
         assert op.estimate()["lut"] == pytest.approx(found["lut"], rel=0.125)
         assert found["bram36"] == 0
+        compare_sites(op, found)

@@ -14,7 +14,9 @@ from xnorforge.hw.ops.depth_to_space.op import DepthToSpace
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.sum_pool.op import SumPool
+from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.upsample.op import Upsample
@@ -22,7 +24,7 @@ from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mapped import mapped
+from mapped import compare_sites, mapped
 
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
 OF_BYTES = np.sort(np.random.default_rng(1).integers(0, 256, (3, 3)), axis=1)
@@ -66,6 +68,7 @@ OPS = [
     ),
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
     Fifo.make("fifo", shape=(64,), lanes=16, depth=40),
+    Fifo.make("fifo in block RAM, rest in LUTs", shape=(600,), lanes=1, bits=20, depth=520),
     Width.make("narrower", shape=(128,), in_lanes=64, out_lanes=8),
     Width.make("a half", shape=(96,), in_lanes=96, out_lanes=48),
     Width.make("a third, with pauses", shape=(144,), in_lanes=144, out_lanes=48, gap=1),
@@ -81,12 +84,22 @@ OPS = [
     Threshold.make("read ahead", LEVELS, in_shape=(64,), in_bits=11, in_signed=1),
     Threshold.make("read ahead from block RAM", DEEP, in_shape=(512,), in_bits=10, in_signed=1),
 ]
+SIMPLE = [  # of which Yosys makes fewer LUTs than others of their kind
+    Window.make("whole, far apart", ifm=(16, 16, 8), kernel=(3, 3), dilation=(1, 4), simd=72),
+    Clip.make("at zero", {"at": np.zeros(64)}, in_shape=(64,), pe=4, in_bits=12, in_signed=1, out_bits=11),
+    Requantise.make(
+        "levels", {"offset": BOUNDS}, in_shape=(64,), pe=2, in_bits=14, in_signed=1, shift=6, levels=15
+    ),
+    Surround.make(
+        "around", {"values": BOUNDS % 16}, ifm=(12, 14, 64), pads=(1,) * 4, pe=8, in_bits=4, out_bits=4
+    ),
+]
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory):
     """Resources of every operator, from one synthesis of all side by side."""
-    return mapped(OPS, tmp_path_factory.mktemp("synthesis")).counted
+    return mapped([*OPS, *SIMPLE], tmp_path_factory.mktemp("synthesis")).counted
 
 
 @pytest.mark.parametrize("index", range(len(OPS)), ids=[op.name for op in OPS])
@@ -94,3 +107,8 @@ def test_a_cost_model_stays_within_a_tenth_and_three_luts_of_the_count(counted, 
     estimate, found = OPS[index].estimate(), counted[index]
     assert estimate["lut"] == pytest.approx(found["lut"], rel=0.1, abs=3)
     assert estimate["bram36"] == found["bram36"]
+
+
+@pytest.mark.parametrize("index", range(len(OPS + SIMPLE)), ids=[op.name for op in OPS + SIMPLE])
+def test_flip_flops_carry_cells_and_lut_ram_are_near_those_of_the_cost_model(counted, index):
+    compare_sites([*OPS, *SIMPLE][index], counted[index])

@@ -10,7 +10,17 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, signed_bits, spare_cost, value_range
+from xnorforge.hw.ops._streams import (
+    chain,
+    compare_chain,
+    counter_sites,
+    packed,
+    signed_bits,
+    site_count,
+    spare_cost,
+    spare_sites,
+    value_range,
+)
 from xnorforge.hw.ops.base import Stream
 
 
@@ -104,6 +114,20 @@ class ArgMax(PerChannel):
             offset = self.offset()
             lut += lanes * bits + logic_rom(lanes * int(offset.max() - offset.min()).bit_length(), folds)
         return {"lut": lut, "bram36": 0.0}
+
+    def sites(self):
+        """Keys, the best of them and its index: the place times the lanes, a chain where these are no power
+        of two, and the lane. Without offsets the sign of unsigned keys is no bit.
+        """
+        lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds
+        added = "offset" in self.arrays_of
+        kept, compare = bits - (not added and not self.in_stream().signed), compare_chain(bits)
+        ff, carry = 2 + lanes * kept + index, (lanes - 1) * compare
+        if folds > 1:
+            ff, carry = ff + kept, carry + compare + (chain(index) if lanes & (lanes - 1) else 0)
+        if added:
+            carry += lanes * chain(bits - self.get_nodeattr("shift"))
+        return site_count(*[counter_sites(folds)] * (1 + added), spare_sites(index), ff=ff, carry=carry)
 
     @classmethod
     def examples(cls):

@@ -9,7 +9,18 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import memory_cost, packed, spare_cost, value_range
+from xnorforge.hw.ops._streams import (
+    binary,
+    chain,
+    column_sites,
+    counter_sites,
+    memory_cost,
+    packed,
+    site_count,
+    spare_cost,
+    spare_sites,
+    value_range,
+)
 
 LUTS_PER_BLOCK = (
     350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
@@ -175,6 +186,19 @@ class Border(PerChannel):
         if not self.in_block():
             return {"lut": lut + self.table_cost(), "bram36": 0.0}
         return {"lut": float(lut), "bram36": self.blocks()}
+
+    def sites(self):
+        """One chain for all terms of a sum; of a power of two times x from the first bit of that on."""
+        source, sink, mul = self.in_stream(), self.out_stream(), self.get_nodeattr("mul")
+        counters = counter_sites(*source.shape[:2], source.shape[2] // source.lanes)
+        table = site_count()
+        if not self.in_block():
+            width, words = self.memories()["OffsetFile"]
+            table = column_sites(binary(words, width))
+        shifted = mul.bit_length() - 1 if mul.bit_count() == 1 and not self.factor_bits else 0
+        ff = 2 + source.lanes * min(source.bits, sink.bits) + sink.width
+        carry = source.lanes * chain(sink.bits - shifted)
+        return site_count(counters, spare_sites(sink.width), table, ff=ff, carry=carry)
 
     @classmethod
     def examples(cls):

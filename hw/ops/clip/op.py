@@ -5,7 +5,17 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import spare_cost, value_range, wrapped
+from xnorforge.hw.ops._streams import (
+    binary,
+    column_sites,
+    compare_chain,
+    counter_sites,
+    site_count,
+    spare_cost,
+    spare_sites,
+    value_range,
+    wrapped,
+)
 
 
 def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -107,6 +117,24 @@ class Clip(PerChannel):
             + source.lanes * (lane + (0 if self.constant() or (direction > 0).all() else 2))
         )
         return {"lut": float(lut), "bram36": 0.0}
+
+    def sites(self):
+        """Of a lane's results, bits that choose between the same two have one register."""
+        source, sink, (width, words) = self.in_stream(), self.out_stream(), self.memories()["BoundFile"]
+        folds, top = source.shape[-1] // source.lanes, source.bits - 1
+        lanes = binary(words, width).reshape(-1, 1 << max(1, (folds - 1).bit_length()), width)
+        lanes = lanes[: source.lanes, : 1 << (folds - 1).bit_length()]
+        given = [k + 1 - self.get_nodeattr("mul") for k in range(sink.bits)]  # bits of x, -1 where 0
+        given = [min(k, top) if source.signed or 0 <= k <= top else -1 for k in given]
+        pairs = [
+            {(k, lane[:, at].tobytes()) for at, k in enumerate(given) if k >= 0 or lane[:, at].any()}
+            for lane in lanes
+        ]
+        parts = counter_sites(folds), spare_sites(sink.width), column_sites(np.concatenate([*lanes], -1))
+        # Of a bound in the middle of the range, as 0 of numbers with a sign, the highest bit says it.
+        compared = int((~lanes[:, :, sink.bits + 1 : sink.bits + source.bits].all((1, 2))).sum())
+        carry = compared * compare_chain(source.bits + 1)
+        return site_count(*parts, ff=1 + sum(map(len, pairs)), carry=carry)
 
     @classmethod
     def examples(cls):

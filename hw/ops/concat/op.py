@@ -5,7 +5,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, wrapped
+from xnorforge.hw.ops._streams import (
+    check_divides,
+    counter_sites,
+    packed,
+    site_count,
+    spare_cost,
+    spare_sites,
+    wrapped,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -94,6 +102,15 @@ class Concat(HwOp):
         sink = self.out_stream()
         mux = -(-self.inputs // 2) if self.inputs > 1 else 0
         return {"lut": 6 + spare_cost(sink.width) + 4 * self.inputs + sink.width * mux, "bram36": 0.0}
+
+    def sites(self):
+        """A beat counter of 16 bits. Bits that are the sign in all streams have one register, bits that are 0
+        none.
+        """
+        sink, signed = self.out_stream(), any(self.get_nodeattr("in_signed"))
+        kept = max(stream.bits - stream.signed for stream in self.in_streams()) + signed
+        turns = counter_sites(self.inputs, 1 << 16) if self.inputs > 1 else site_count()
+        return site_count(spare_sites(sink.width), turns, ff=sink.lanes * min(kept, sink.bits) + 1)
 
     @classmethod
     def examples(cls):

@@ -5,7 +5,17 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
+from xnorforge.hw.ops._streams import (
+    chain,
+    check_divides,
+    compare_chain,
+    counter_sites,
+    memory_cost,
+    memory_sites,
+    site_count,
+    spare_cost,
+    spare_sites,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -124,6 +134,23 @@ class DepthToSpace(HwOp):
         memory = memory_cost(depth, source.width)
         counters = 3 * (depth - 1).bit_length() + 2 * (kept - 1).bit_length()
         return {"lut": memory["lut"] + 16 + counters + 8 * cut, "bram36": memory["bram36"]}
+
+    def sites(self):
+        source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
+        (height, width, _), (rows, columns) = source.shape, self.block()
+        depth = 2 * source.beats // height
+        if rows == 1:
+            places = counter_sites(depth // 2 if wide < width * columns else 1)
+            return site_count(places, spare_sites(source.width), ff=source.width + 1)
+        address, chunk = (depth - 1).bit_length(), self.chunk()
+        # An output row begins with a whole chunk: the lowest bits of its address are one.
+        even = (chunk & -chunk).bit_length() - 1
+        first = address - even + (even > 0)
+        counters = [depth, wide * channels // source.lanes, max(2, chunk), rows]
+        counters.append(height if tall < height * rows else 1)
+        parts = counter_sites(*counters), memory_sites(depth, source.width)
+        carry = chain(address) + chain(address - even) + compare_chain(address)
+        return site_count(*parts, ff=address + first + 4, carry=carry)
 
     @classmethod
     def examples(cls):

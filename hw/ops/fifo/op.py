@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import memory_cost
+from xnorforge.hw.ops._streams import fifo_sites, memory_cost, memory_sites, site_count, skid_sites
 from xnorforge.hw.ops.base import HwOp, Stream
 
 MEMORIES = {"lut": 1, "block": 2}
@@ -97,6 +97,15 @@ class Fifo(HwOp):
             return {"lut": width + 4.0, "bram36": 0.0}
         memory = self._memory_cost(self.in_block())
         return {"lut": memory["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": memory["bram36"]}
+
+    def sites(self):
+        width, depth, part = self.in_stream().width, self.get_nodeattr("depth"), self.in_block()
+        if depth <= 2:
+            return skid_sites(width)
+        if part == depth:
+            return fifo_sites(depth, width, self.memory)
+        rest = memory_sites(depth - part, width, "lut")
+        return site_count(fifo_sites(depth, width, self.memory), rest, ff=1)
 
     @classmethod
     def examples(cls):

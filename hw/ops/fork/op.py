@@ -1,6 +1,6 @@
 """One stream for several readers."""
 
-from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._streams import check_divides, site_count
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -55,6 +55,9 @@ class Fork(HwOp):
 
     def estimate(self):
         return {"lut": 2.0 + self.outputs, "bram36": 0.0}
+
+    def sites(self):
+        return site_count(ff=self.in_stream().width + self.outputs)
 
     @classmethod
     def examples(cls):

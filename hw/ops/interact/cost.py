@@ -1,5 +1,9 @@
 """LUTs of an instance as Yosys counts them; the figures behind docs/operators-interact.md."""
 
+from itertools import pairwise
+
+from xnorforge.hw.ops._streams import chain, site_count
+
 from .plan import Plan, Slot, bits_for
 
 # LUTs per bit of a multiplexer over up to 2**k sources.
@@ -39,6 +43,24 @@ def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
         "comparisons": last * plan.lanes,
     }
     return CONTROL + sum(WEIGHTS[name] * count for name, count in parts.items())
+
+
+def sites_of(plan: Plan, steps: list[list[tuple]]) -> dict[str, int]:
+    """Of the codes of teachers, and of the sums and steps of students.
+
+    Codes wait for the end of their group in a chain of registers; three or more of a row of which only the
+    last one is read are a shift register of LUTs.
+    """
+    ff = shifted = 0
+    for lane in range(plan.lanes):
+        wide, end = plan.code_bits(lane), plan.span - 1
+        beats = [beat for beat, place in plan.teachers() if place == lane]
+        runs = [behind - beat for beat, behind in pairwise([*(b for b in beats if b < end), end])]
+        ff += wide * (len(beats) + sum(run for run in runs if run < 3))
+        shifted += wide * sum(run >= 3 for run in runs)
+    carry = sum(chain(plan.top(lane).bit_length()) for lane, slots in enumerate(plan.slots) if len(slots) > 1)
+    carry += sum(chain(tables[0][2]) for tables in steps if len(tables) > 1)
+    return site_count(ff=ff, carry=carry) | {"lut_ram": shifted}
 
 
 def _code(cuts: list[int], bits: int, wide: int) -> float:

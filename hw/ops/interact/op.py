@@ -6,7 +6,16 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import memory_cost, spare_cost, value_range
+from xnorforge.hw.ops._streams import (
+    chain,
+    counter_sites,
+    memory_cost,
+    memory_sites,
+    site_count,
+    spare_cost,
+    spare_sites,
+    value_range,
+)
 from xnorforge.hw.ops.base import Stream
 
 from . import cost, text
@@ -180,6 +189,23 @@ class Interact(PerChannel):
         memory = memory_cost(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
         memory += spare_cost(self.out_stream().width)
         return {"lut": memory + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
+
+    def sites(self):
+        """Above one beat a group has a memory in place of a register; Yosys repeats the address of it."""
+        source, sink, made, direction = self.in_stream(), self.out_stream(), self.plan(), self.tables()[2]
+        if self.raw:
+            steps, wide = self._addends(made), sink.bits
+        else:
+            steps, given = self._steps(made)
+            wide = given["StepW"]
+        kept = site_count(ff=source.width)
+        if made.span > 1:
+            kept = memory_sites(made.span, source.width, "lut") | {"ff": (made.span - 1).bit_length()}
+        counters = counter_sites(made.span, made.span, made.groups)
+        ff = 3 + source.width + source.lanes * (wide + int((direction < 0).any())) + sink.width
+        last = chain(wide) if self.raw else -(-(wide + 1) // 8)  # two bits a place: xf_at_least
+        parts = kept, counters, spare_sites(sink.width), cost.sites_of(made, steps)
+        return site_count(*parts, ff=ff, carry=source.lanes * last)
 
     def rtl(self):
         return self._written()[0], {}

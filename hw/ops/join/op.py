@@ -5,7 +5,17 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
+from xnorforge.hw.ops._streams import (
+    binary,
+    chain,
+    column_sites,
+    counter_sites,
+    packed,
+    signed_bits,
+    site_count,
+    value_range,
+    wrapped,
+)
 from xnorforge.hw.ops.base import Stream
 
 
@@ -129,6 +139,32 @@ class Join(PerChannel):
         lane += out * (max(self.inputs - 1 - adding, 0) + 0.45 * (1 < adding < self.inputs) + negated)
         control = 3 + (3 + folds.bit_length() if any(self.word_bits()) and folds > 1 else 0)
         return {"lut": control + source.lanes * lane, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
+
+    def sites(self):
+        """As `estimate`. A DSP block has the registers of its product; a sum of products alone, or of one and
+        another term, is in the blocks with all its registers.
+        """
+        source, out, alone = self.in_stream(), self.sum_bits(), 0
+        ff, carry = out, chain(out) if self.inputs > 1 else 0
+        for row, bits, word in zip(self.table(), self.get_nodeattr("in_bits"), self.word_bits()):
+            factor = abs(int(row[0]))
+            several, zeros = factor.bit_count() > 1, (factor & -factor).bit_length() - 1
+            if min(bits + word, out) >= 9 if word else out >= 9 and several:
+                blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
+                ff, alone = ff + 17 * (blocks - 1), alone + (blocks == 1)
+            elif word:
+                kept = min(bits + word, out)
+                ff, carry = ff + kept, carry + (chain(kept) if bits > 1 else 0)
+            else:
+                ff += max(0, min(bits + factor.bit_length() - (not several), out) - max(zeros, 0))
+                carry += (factor.bit_count() - 1) * chain(out) if several else chain(bits) * (row[0] < 0)
+        if alone == self.inputs or (alone and self.inputs == 2):
+            ff = carry = 0
+        table = site_count()
+        if any(self.word_bits()):
+            width, words = self.memories()["MultiplierFile"]
+            table = site_count(counter_sites(len(words)), column_sites(binary(words, width)))
+        return site_count(table, ff=2 + source.lanes * ff, carry=source.lanes * carry)
 
     @classmethod
     def examples(cls):

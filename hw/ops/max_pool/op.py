@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import packed
+from xnorforge.hw.ops._streams import compare_chain, packed
 
 
 class MaxPool(Pool):
@@ -54,6 +54,9 @@ class MaxPool(Pool):
         bits, lanes = self.element[0], self.get_nodeattr("pe")
         bit = 1.0 if bits == 1 else 0.85 if line is None else 2.9 if line["bram36"] else 1.9
         return lanes * bits * bit + (5 if len(set(self.minima())) > 1 else 0)
+
+    def join_chains(self):
+        return compare_chain(self.element[0])
 
     @classmethod
     def examples(cls):

@@ -32,6 +32,9 @@ class OrPool(Pool):
     def join_cost(self, _line):
         return self.get_nodeattr("pe")
 
+    def join_chains(self):
+        return 0
+
     @classmethod
     def examples(cls):
         """(ifm, kernel, pe, all)"""

@@ -5,7 +5,17 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers, width_of
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import spare_cost, value_range
+from xnorforge.hw.ops._streams import (
+    binary,
+    chain,
+    column_sites,
+    compare_chain,
+    counter_sites,
+    site_count,
+    spare_cost,
+    spare_sites,
+    value_range,
+)
 from xnorforge.hw.ops.base import Stream
 
 
@@ -113,6 +123,19 @@ class Requantise(PerChannel):
             + table
         )
         return {"lut": 8 + spare_cost(self.out_stream().width) + source.lanes * lane, "bram36": 0.0}
+
+    def sites(self):
+        """A sum whose lowest bits are kept where a tie is looked for; a tie at even takes one off."""
+        source, sink, bits = self.in_stream(), self.out_stream(), self.sum_bits()
+        shift, (width, words) = self.get_nodeattr("shift"), self.memories()["TableFile"]
+        table = binary(words, width)
+        flags = table.reshape(len(table), source.lanes, -1)[:, :, bits : bits + 2]
+        even, either = flags[..., 0].any(0).sum(), flags.any((0, 2)).sum()  # lanes
+        ties = column_sites(flags.reshape(len(table), -1))["ff"]
+        parts = counter_sites(len(words)), spare_sites(sink.width), column_sites(table)
+        ff = 2 + source.lanes * (bits - shift) + int(either) * shift + ties + sink.width
+        carry = source.lanes * (chain(bits) + compare_chain(bits - shift, constant=True))
+        return site_count(*parts, ff=ff, carry=carry + int(even) * chain(bits - shift))
 
     @classmethod
     def examples(cls):

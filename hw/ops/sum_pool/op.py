@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._streams import chain, value_range
 
 
 class SumPool(Pool):
@@ -35,6 +35,9 @@ class SumPool(Pool):
 
     def join_cost(self, _line):
         return self.out_stream().width
+
+    def join_chains(self):
+        return chain(self.out_stream().bits)
 
     @classmethod
     def examples(cls):

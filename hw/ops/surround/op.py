@@ -6,7 +6,15 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, value_range
+from xnorforge.hw.ops._streams import (
+    check_divides,
+    counter_sites,
+    packed,
+    site_count,
+    spare_cost,
+    spare_sites,
+    value_range,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -132,6 +140,11 @@ class Surround(HwOp):
         changing = int((bits != bits[:1]).any(0).sum())
         lut = 8 + spare_cost(sink.width) + 1.3 * counters + sink.width + 0.5 * changing
         return {"lut": lut, "bram36": 0.0}
+
+    def sites(self):
+        sink, (height, width, channels) = self.out_stream(), self.out_stream().shape
+        counters = counter_sites(height, width, channels // sink.lanes)
+        return site_count(counters, spare_sites(sink.width), ff=sink.width + 2)
 
     @classmethod
     def examples(cls):

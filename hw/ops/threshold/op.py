@@ -10,7 +10,15 @@ from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops._streams import (
+    binary,
+    check_divides,
+    column_sites,
+    compare_chain,
+    counter_sites,
+    site_count,
+    value_range,
+)
 from xnorforge.hw.ops.base import Stream
 
 FIXED = 0.6  # LUTs per bit of a comparison with a constant, by Yosys; six constants of 8 bits: 3 to 5 in all
@@ -216,6 +224,28 @@ class Threshold(PerChannel):
         if pixels > 1:
             stages[0] = FIXED * source.bits
         return {"lut": 9 + source.lanes * (self._flips() + sum(stages)), "bram36": 0.0}
+
+    def sites(self):
+        source, folds, bits = self.in_stream(), self.folds, self.bits
+        word, (width, numbers) = source.bits + 1, self.memories()["ThresholdFile"]
+        fold, compare = counter_sites(folds), compare_chain(word)
+        if self.ahead():
+            ends = (np.shape(self.arrays_of["thresholds"])[1] - 1) * word
+            ff = 2 + source.lanes * (source.bits + ends + 3)
+            table = site_count() if self.in_block() else column_sites(binary(numbers, width))
+            return site_count(fold, table, ff=ff, carry=2 * source.lanes * compare)
+        words = binary(numbers, width).reshape(-1, 1 << max(1, (folds - 1).bit_length()), 1 << bits, width)
+        words = words[: source.lanes, : max(1, 1 << (folds - 1).bit_length())]
+        # Lanes have the beat of a pixel in common, but not the levels that choose among thresholds.
+        tables = [np.concatenate([*words[:, :, 1], *words[:, :, 0, :1]], -1)]
+        tables += [lane[:, 1 << k : 2 << k].reshape(-1, width) for k in range(1, bits) for lane in words]
+        stages = bits + (folds - 1).bit_length() * (bits - 1)
+        ff = stages + source.lanes * (source.bits * (bits - 1) + bits * (bits + 1) // 2)
+        carry = source.lanes * bits * compare
+        if folds == 1:  # constants in the first stage: a multiple of half the range is a bit
+            first = words[:, 0, 1, : source.bits - 1]
+            carry -= int((~first.any(1)).sum()) * compare
+        return site_count(fold, *map(column_sites, tables), ff=ff, carry=carry)
 
     @classmethod
     def examples(cls):

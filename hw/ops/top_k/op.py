@@ -6,6 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.ops._streams import compare_chain, counter_sites, site_count
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -79,6 +80,12 @@ class TopK(HwOp):
         index, place, width = (n - 1).bit_length(), (n + k - 1).bit_length(), self.out_stream().width
         lut = 14 + place + width + k * bits / 2 + (k - 1) * (bits + index + 6.5)
         return {"lut": lut, "bram36": 0.0}
+
+    def sites(self):
+        n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
+        entry = bits + max(1, (n - 1).bit_length()) + 1
+        ff = k * entry + self.out_stream().width + bits + 3
+        return site_count(counter_sites(n + k), ff=ff, carry=k * compare_chain(bits))
 
     @classmethod
     def examples(cls):

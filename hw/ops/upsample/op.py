@@ -5,7 +5,16 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops._streams import (
+    chain,
+    check_divides,
+    counter_sites,
+    memory_cost,
+    memory_sites,
+    site_count,
+    spare_sites,
+    walk_chains,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -95,6 +104,19 @@ class Upsample(HwOp):
         )
         counters = 1.9 * _bits(depth) + 2.5 * (_bits(passes) + _bits(copies)) + wrapped
         return {"lut": row["lut"] + 7 + counters, "bram36": row["bram36"]}
+
+    def sites(self):
+        (pixels, beats, passes, copies), width = self.loops(), self.in_stream().width
+        depth, address = max(2, pixels * beats), (max(2, pixels * beats) - 1).bit_length()
+        counters = counter_sites(depth, copies, passes)
+        if copies == 1:  # it never goes back within a row
+            counters = site_count(counters, ff=address + 2, carry=chain(address))
+        else:
+            back = walk_chains(address, beats)
+            counters = site_count(counters, counter_sites(beats), ff=address + 2, carry=back)
+        if pixels * beats == 1:
+            return site_count(counters, spare_sites(width), ff=2 * width)
+        return site_count(counters, memory_sites(depth, width))
 
     @classmethod
     def examples(cls):

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._streams import counter_sites, site_count, skid_sites
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -89,6 +90,16 @@ class Width(HwOp):
             return {"lut": counter + 4.0, "bram36": 0.0}
         mux = 1 if ratio <= 4 else 1.3 * (ratio - 1) / 3  # LUTs a bit: one of six inputs chooses among four
         return {"lut": out.width * mux + counter + 5, "bram36": 0.0}
+
+    def sites(self):
+        into, out = self.in_stream().width, self.out_stream().width
+        if into == out:
+            return skid_sites(into)
+        ratio, gap = max(into, out) // min(into, out), self.get_nodeattr("gap")
+        kept = min(into, out) * (1 - gap)  # a part waits in a register of its own
+        if out > into:
+            return site_count(counter_sites(ratio), ff=out + kept + 1)
+        return site_count(counter_sites(ratio), ff=into + out + kept + 2)
 
     @classmethod
     def examples(cls):

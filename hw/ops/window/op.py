@@ -6,7 +6,18 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
+from xnorforge.hw.ops._streams import (
+    chain,
+    check_divides,
+    counter_sites,
+    fifo_sites,
+    memory_cost,
+    memory_sites,
+    packed,
+    site_count,
+    skid_sites,
+    value_range,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
@@ -48,6 +59,26 @@ class Axis:
         first = (self.kernel - 1) * (self.dilation - rate) // 2
         last = (self.out - 1) * self.stride + 1
         return [slice(first + k * rate, first + k * rate + last, self.stride) for k in range(self.kernel)]
+
+
+def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> dict[str, int]:
+    """Of the columns under a kernel of so many rows, `each` of which move on per step, per bit of a pixel.
+
+    Where nothing is padded (`free`), three or more registers in a row of which only the last one is read are
+    a shift register of LUTs; the first row's begins with the register of the lines where there is one.
+    """
+    newest = (x.reach - x.before) % each
+    taps, end, found = range(0, x.reach + 1, x.dilation), x.reach + each - newest, site_count()
+    for row in range(rows):
+        for tap in taps:
+            behind = next((t for t in taps if t > tap and (t - tap) % each == 0), None)
+            run = len(range(tap, behind or end, each))
+            line = int(lines and row == 0 and rows > 1 and behind is None)
+            if free and run + line > 2:
+                found = site_count(found, ff=-line) | {"lut_ram": found["lut_ram"] - (-run // 32)}
+            else:
+                found = site_count(found, ff=run)
+    return found
 
 
 class Window(HwOp):
@@ -421,6 +452,49 @@ class Window(HwOp):
         if self.several:
             lut += chosen(self._attributes(), pixels, width) + deep(waiting(steps), width)
         return {"lut": lut, "bram36": buffer["bram36"] + lines["bram36"]}
+
+    def sites(self):
+        if self.whole:
+            return self._sites_whole()
+        width, address, rates = self.in_stream().width, self.address_bits(), len(self.dilations())
+        if self.passes_through():
+            return skid_sites(width)
+        y, x = self.axes()
+        spans = [(axis.before + axis.size + axis.behind).bit_length() for axis in (y, x)]
+        bits = [*spans, address, (x.size * self.beats).bit_length(), self._rows_bits(), self._rows_bits()]
+        more = (self.abreast - 1) * (chain(address) + (chain(spans[1]) if x.padded else 0))
+        given = [memory_sites(1 << address, width)] * self.abreast
+        counters = counter_sites(self.beats, x.kernel + 1, y.kernel + 1, rates, 1 << address)
+        ff = sum(bits) + self.out_stream().width + 2
+        return site_count(counters, *given, ff=ff, carry=more + sum(map(chain, bits)))
+
+    def _rows_bits(self) -> int:
+        """Of a number of rows with its sign: those ahead of the reader, and the room of the writer."""
+        (y, x), rows = self.axes(), self.rows()
+        first, unneeded = rows.need[0], y.size - rows.need[-1]
+        kept = (1 << self.address_bits()) // (x.size * self.beats)
+        return max(kept + max(unneeded, y.stride), unneeded + first).bit_length() + 1
+
+    def _sites_whole(self) -> dict[str, int]:
+        """Buffer, lines, counters, and the columns that wait under the kernel for one that leaves."""
+        (y, x), width, steps = self.axes(), self.in_stream().width, self.steps()
+        depth, in_block = self.waiting_room()
+        pixels, rows, columns = self.get_nodeattr("pixels"), steps.rows, steps.columns
+        each = min(pixels, x.stride) if self.several else 1
+        beats, beyond = x.size // pixels, -(-max(0, columns.steps - x.size) // each)
+        counted = [rows.steps, beats + beyond, pixels // each]
+        for line, size in ((rows, 1), (columns, each)):
+            before, between = line.first // size, line.stride // size
+            counted.append(max(before, between if max(before, between - 1) else 0) + 1)
+        lines, period = site_count(ff=(y.kernel - 1) * width), beats * y.dilation
+        if period > 1 and y.kernel > 1:
+            lines = memory_sites(period, (y.kernel - 1) * width)
+        address = counter_sites(period if y.kernel > 1 else 1)
+        free = not (y.padded or x.padded)
+        kept = column_registers(x, y.kernel, each, free, free and each == pixels and lines["ff"] > 0)
+        kept = {name: amount * width // pixels for name, amount in kept.items()}
+        buffer = fifo_sites(depth, width, "block" if in_block else "lut")
+        return site_count(buffer, lines, kept, address, counter_sites(*counted), ff=1 + address["ff"])
 
     @classmethod
     def examples(cls):
