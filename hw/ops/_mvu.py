@@ -8,6 +8,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._sites import bits_of, column_sites, site_count
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -270,10 +271,14 @@ class Mvu(HwOp):
 
     def weight_words(self, weights) -> list[int]:
         """The words of the weight memory for weights (mw, mh)."""
+        return memory_words(self.weight_lanes(weights), self.weight_bits)
+
+    def weight_lanes(self, weights) -> np.ndarray:
+        """Those words, a row of what is stored per weight each."""
         mw, mh, simd, _ = self.folding()
         pe = self.rows
         lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
-        return memory_words(lanes.reshape(-1, pe * simd), self.weight_bits)
+        return lanes.reshape(-1, pe * simd)
 
     def stored(self, weights) -> np.ndarray:
         """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""
@@ -293,6 +298,29 @@ class Mvu(HwOp):
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
         return self.unit(self.dot(), self.equal_starts()).cost()
+
+    def sites(self) -> dict[str, int]:
+        """By the model of docs/operators-mvu.md: registers and chains of xf_mvu, counted."""
+        unit = self.unit(self.dot(), self.equal_starts())
+        return unit.sites(self.weight_sites(), self.late(), self.out_stream().bits, self.shift)
+
+    @property
+    def shift(self) -> int:
+        """Low bits that are zero in all sums of beats."""
+        return 0
+
+    def weight_sites(self) -> dict[str, int]:
+        """Sites of the memory of the weights."""
+        mw, mh, simd, _ = self.folding()
+        word = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
+        if rows := self.weight_rows():
+            return cost.registered_sites(*word, rows)
+        if rows := self.deep_rows():
+            return cost.deep_sites(*word, rows)
+        if self.in_block()[0]:
+            return site_count(ff=cost.block_registers(*word))
+        lanes = self.weight_lanes(np.asarray(self.arrays_of["weights"]).astype(np.int64))
+        return column_sites(bits_of(lanes, self.weight_bits))
 
     def unit(self, dot: cost.Dot, equal_starts: bool) -> cost.Unit:
         """What the cost depends on, with this dot product in every row."""

@@ -3,7 +3,18 @@ docs/operators-mvu.md.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from math import expm1, log1p
+
+from xnorforge.hw.ops._sites import (
+    address_bits,
+    chain,
+    counters,
+    delay_sites,
+    memory_sites,
+    positions,
+    site_count,
+)
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
@@ -13,16 +24,18 @@ CONTROL = 25  # LUTs of counters, handshake and addresses
 
 @dataclass(frozen=True)
 class Dot:
-    """One row's dot product: LUTs, cycles from input to sum, bits of the sum."""
+    """One row's dot product: LUTs, cycles from input to sum, bits of the sum, flip-flops, carry cells."""
 
     lut: int
     latency: int
     bits: int
+    ff: int
+    carry: int
 
 
-def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], int]:
-    """One level of xf_compress (hw/rtl/xf_heap.svh): heights of the columns that are left, LUTs it takes.
-    `sevens`: a chain takes a seventh bit where it begins.
+def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], int, int]:
+    """One level of xf_compress (hw/rtl/xf_heap.svh): heights of the columns that are left, LUTs and carry
+    cells it takes. `sevens`: a chain takes a seventh bit where it begins.
     """
     groups: list[int] = []
     rests: list[int] = []
@@ -40,6 +53,12 @@ def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], i
     def sixes(column):
         return groups[column] if 0 <= column < len(heights) else 0
 
+    # A group takes two positions of its chain: every second one, from where the chain begins, a carry cell.
+    begun: list[list[bool]] = [[], []]
+    for count in groups:
+        below_it = begun[-2]
+        begun.append([k >= len(below_it) or not below_it[k] for k in range(count)])
+
     left, lut, below = [], 0, 0
     for column in range(len(heights) + 3):
         rest = rests[column] if column < len(heights) else 0
@@ -49,40 +68,61 @@ def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], i
         lut += 2 * sixes(column) + below
     while not left[-1]:
         left.pop()
-    return left, lut
+    return left, lut, sum(map(sum, begun))
 
 
-def heap(heights: list[int], lut: int, sum_bits: int, wait: int = 0, sevens: bool = False) -> Dot:
-    """A dot product whose first gates take `lut` LUTs and `wait` cycles and leave a heap of these heights."""
+def heap(
+    heights: list[int],
+    lut: int,
+    sum_bits: int,
+    wait: int = 0,
+    sevens: bool = False,
+    registered: bool = False,
+    ff: int = 0,
+    carry: int = 0,
+) -> Dot:
+    """A dot product whose first gates take so many LUTs, cycles, flip-flops and carry cells and leave a heap
+    of these heights. `registered`: its bits come from registers (Hold of xf_compress).
+    """
     levels = 0
     while max(heights) > 3:
-        heights, more = next_heights(heights, sevens)
-        lut, levels = lut + more, levels + 1
+        if levels % 2 == registered:
+            ff += sum(heights)
+        heights, more, chains = next_heights(heights, sevens)
+        lut, carry, levels = lut + more, carry + chains, levels + 1
+    if not registered or levels % 2:
+        ff += sum(heights[:sum_bits])
+    ff += sum_bits
     high = [column for column, height in enumerate(heights) if height > 1]
     if high:
-        lut += min(len(heights) + (max(heights) == 3), sum_bits) - high[0]
-    return Dot(lut, levels // 2 + levels % 2 + 2 + wait, sum_bits)
+        width = min(len(heights) + (max(heights) == 3), sum_bits) - high[0]
+        lut += width
+        carry += positions(width) if max(heights) == 3 else chain(sum_bits - high[0])
+    return Dot(lut, levels // 2 + levels % 2 + 2 + wait, sum_bits, ff, carry)
 
 
+@cache
 def dot(simd: int, bits: int) -> Dot:
     """The dot product of `simd` elements of `bits` bits and +-1 weights; bits = 1 is an XNOR-popcount."""
-    extra = 0
+    extra = ff = carry = 0
     if bits == 1:
         heights, lut = [(simd + 2) // 3, (simd + 1) // 3], simd // 3 * 2 + simd % 3
     elif simd == 1:
         heights, lut = [1] * bits, bits
     else:
-        heights, lut = [simd // 2] * (bits + 1), simd // 2 * bits
+        heights, lut, carry = [simd // 2] * (bits + 1), simd // 2 * bits, simd // 2 * positions(bits)
         if simd % 2:
+            ff, carry = sum(heights) + bits + 1, carry + positions(bits)
             heights, lut, extra = [*heights, 1], lut + bits + 2, 1
-    return heap(heights, lut, (simd * (2**bits - 1)).bit_length(), extra)
+    return heap(heights, lut, (simd * (2**bits - 1)).bit_length(), extra, ff=ff, carry=carry)
 
 
+@cache
 def planes(simd: int, bits: int, weight: int) -> Dot:
     """The dot product of `simd` elements of `bits` bits and weights of `weight` bits, by planes
     (xf_plane_sum).
     """
-    heights, lut = [0] * (bits + weight + 1), 0
+    heights, lut, carry = [0] * (bits + weight + 1), 0, 0
 
     def add(first, *more):
         for column, count in enumerate(more, first):
@@ -94,18 +134,19 @@ def planes(simd: int, bits: int, weight: int) -> Dot:
             lut += simd // 3 * 2 + simd % 3
         else:
             add(plane, *[simd // 2] * (bits + 1))
-            lut += simd // 2 * bits
+            lut, carry = lut + simd // 2 * bits, carry + simd // 2 * positions(bits)
     if bits > 1 and simd % 2:
         for plane in range(0, weight, 2):
             both = plane + 1 < weight
             add(plane, *[1] * (bits + 2 * both))
-            lut += bits + both
+            lut, carry = lut + bits + both, carry + both * positions(bits + 1)
     while not heights[-1]:
         heights.pop()
     top = plane_offset(simd, bits, weight) + simd * (2**bits - 1) * (2 ** (weight - 1) - 1)
-    return heap(heights, lut, top.bit_length())
+    return heap(heights, lut, top.bit_length(), carry=carry)
 
 
+@cache
 def ternary(simd: int, bits: int, gate: int) -> Dot:
     """The dot product of `simd` elements of `bits` bits and weights of -1, 0, 1, whose gates take `gate` LUTs
     each (xf_ternary_sum).
@@ -128,6 +169,7 @@ def plane_offset(simd: int, bits: int, weight: int) -> int:
     return simd * sign * (2**bits - 1)
 
 
+@cache
 def multipliers(simd: int, chain: int, field: int) -> Dot:
     """One row's dot product behind chains of `chain` multipliers whose sums have `field` bits
     (xf_dsp_sum).
@@ -153,7 +195,18 @@ def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:
 
 
 def block_cost(width: int, words: int) -> tuple[float, int]:
-    """BRAM36 and LUTs of a memory in block RAM, as Yosys' memory_libmap chooses.
+    """BRAM36 and LUTs of a memory in block RAM."""
+    _, bram36, lut, _ = _block_choice(width, words)
+    return bram36, lut
+
+
+def block_registers(width: int, words: int) -> int:
+    """Flip-flops of a memory in block RAM: the address bits that pick among rows of blocks."""
+    return (_block_choice(width, words)[-1] - 1).bit_length()
+
+
+def _block_choice(width: int, words: int) -> tuple[float, float, int, int]:
+    """Price, BRAM36, LUTs and rows of a memory in block RAM, as Yosys' memory_libmap chooses.
 
     A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by
     side in blocks of 72 .. 1 bits, and a multiplexer picks. The choice is the least of 257 per RAMB36, 129
@@ -166,9 +219,8 @@ def block_cost(width: int, words: int) -> tuple[float, int]:
             rows = -(-words // 2 ** (bits - log))
             count = -(-rows * width // lanes)
             mux = width * (-(-(rows - 1) // 3) if rows <= 8 else rows // 2)
-            choices.append((price * count + width * (rows - 1) / 2, count * share, mux))
-    _, bram36, lut = min(choices)
-    return bram36, lut
+            choices.append((price * count + width * (rows - 1) / 2, count * share, mux, rows))
+    return min(choices)
 
 
 def deep_rows(width: int, words: int) -> int:
@@ -195,6 +247,45 @@ def replay_cost(width: int, beats: int) -> tuple[float, int]:
     if words > 128:
         return block_cost(width, words)
     return 0.0, 4 * -(-width // 6) if words <= 32 else 4 * -(-width // 3) * words // 64 + width * (words > 64)
+
+
+def registered_sites(width: int, words: int, rows: int) -> dict[str, int]:
+    """Of weights in columns of a memory with registers behind them (xf_rom_columns)."""
+    count = -(-words // rows)
+    if count == 1:
+        return site_count(ff=width + block_registers(width, words))
+    chosen = address_bits(words) - address_bits(rows)
+    ff = 2 * count * width + block_registers(count * width, rows)
+    return site_count(delay_sites(chosen, 3), ff=ff)
+
+
+def deep_sites(width: int, words: int, rows: int) -> dict[str, int]:
+    """Of a deep memory (xf_rom_deep)."""
+    count = -(-words // rows)
+    return site_count(ff=address_bits(words) - address_bits(rows) + block_registers(count * width, rows))
+
+
+def replay_sites(width: int, beats: int, passes: int) -> dict[str, int]:
+    """Of the buffer of two vectors (xf_replay): its data, addresses, halves and vectors that are full."""
+    beat, words = address_bits(beats), 2 << address_bits(beats)
+    own = beats > 1 and passes > 1 and beats & (beats - 1) > 0  # beats are counted beside all reads
+    if words > 128:
+        memory = site_count(ff=block_registers(width, words))
+    else:
+        memory = memory_sites(words, width, "lut")
+    return site_count(memory, counters(beat * (beats > 1), address_bits(beats * passes), beat * own), ff=4)
+
+
+def line_sites(latency: int, beats: int) -> dict[str, int]:
+    """Of what goes along with the stages of a dot product (xf_mvu, xf_correlate): which has a beat, which
+    ends a pass; the latter a shift register from three stages on. Behind them whether a pass ends, or begins.
+    """
+    return site_count(delay_sites(1, latency), ff=latency + 2 + (beats > 1))
+
+
+def result_sites(width: int, beats: int) -> dict[str, int]:
+    """Of the output register behind a unit of so many beats per pass (xf_result)."""
+    return site_count(ff=width + 2 if beats > 1 else 2 * width + 2)
 
 
 @dataclass(frozen=True)
@@ -230,3 +321,31 @@ class Unit:
         for blocks, more in (weights, starts):
             bram36, lut = bram36 + blocks, lut + more
         return {"lut": float(lut), "bram36": float(bram36)}
+
+    def sites(self, weights: dict[str, int], late: int, out_bits: int, shift: int) -> dict[str, int]:
+        """Sites of the Yosys netlist, of xf_mvu and what it is made of.
+
+        Args:
+            weights: of their memory.
+            late: cycles that it takes longer.
+            out_bits: of a result.
+            shift: low bits of the sums that are zero.
+        """
+        words = self.passes if self.starts and not self.equal_starts else 0
+        ff = self.pe * self.dot.ff + late * self.in_width
+        carry = self.pe * self.dot.carry
+        if self.beats > 1:
+            ff += self.pe * self.acc_bits
+        if self.beats > 1 or self.starts:
+            carry += self.pe * chain(self.acc_bits - shift)
+        if words and self.start_block:
+            ff += block_registers(self.pe * self.acc_bits, self.passes)
+        return site_count(
+            weights,
+            replay_sites(self.in_width, self.beats, self.passes),
+            line_sites(self.dot.latency + late, self.beats),
+            result_sites(self.pe * out_bits, self.beats),
+            counters(address_bits(self.passes) if words > 1 else 0),
+            ff=ff,
+            carry=carry,
+        )

@@ -16,7 +16,7 @@ from xnorforge.hw.ops.correlate.op import IDENTITY, Correlate
 from xnorforge.hw.ops.window.op import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mapped import mapped
+from mapped import compare_sites, mapped
 
 
 def test_responses_are_those_of_a_convolution_of_minus_and_plus_one():
@@ -101,3 +101,4 @@ def test_cost_model_is_what_yosys_counts(tmp_path):
             found,
             unit.estimate(),
         )
+        compare_sites(unit, found)

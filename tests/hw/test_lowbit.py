@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops.da_mvu.op import DaMvu
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.int_mvu.op import TERNARY, IntMvu
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device, netlist
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mapped import mapped
+from mapped import compare_sites, mapped
 
 # Odd and even lanes, all kinds of gates in the highest plane, chains that are not full.
 UNITS = [
@@ -183,6 +185,8 @@ MAPPED = [
     IntMvu.seeded(6, 72, 8, 12, 4, 2, False, in_bits=2, w_bits=2, **TERNARY),
     IntMvu.seeded(7, 72, 8, 24, 1, 2, True, in_bits=2, in_signed=1, w_bits=2, rom="block", **TERNARY),
     Depthwise.seeded(5, (2, 2, 8), (3, 3), 2, False, 0, 4, 1),
+    DaMvu.seeded(8, 27, 8, False, 8),
+    XnorMvu.seeded(9, 40, 5, 40, 5, 4),  # wired weights
 ]
 
 
@@ -197,6 +201,11 @@ def test_the_cost_model_is_what_yosys_counts(synthesis, index):
     found, model = synthesis.counted[index], MAPPED[index].estimate()
     assert found["lut"] == pytest.approx(model["lut"], rel=0.08, abs=10)
     assert (found["bram36"], found["dsp"]) == (model["bram36"], model.get("dsp", 0))
+
+
+@pytest.mark.parametrize("index", range(len(MAPPED)), ids=map(str, MAPPED))
+def test_flip_flops_carry_cells_and_lut_memory_are_what_yosys_counts(synthesis, index):
+    compare_sites(MAPPED[index], synthesis.counted[index])
 
 
 @pytest.mark.parametrize("models", ["ours", "Yosys'"])

@@ -20,6 +20,9 @@ from xnorforge.hw.ops.correlate.op import Correlate
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device
 
+sys.path.insert(0, str(Path(__file__).parent))
+from mapped import compare_sites
+
 GATES = Path(__file__).with_name("xc7_gates.sv")
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.
 UNITS = [
@@ -131,6 +134,7 @@ def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(m
     [found] = count([unit], "xc7")
     says = unit.estimate()
     assert found["bram36"] == says["bram36"] and abs(found["lut"] - says["lut"]) <= 0.1 * found["lut"]
+    compare_sites(unit, found)
 
 
 def test_yosys_maps_columns_of_words_into_blocks_of_ecp5():
@@ -233,6 +237,7 @@ def test_cost_model_is_what_yosys_counts(tmp_path, unit):
     found, model = resources(counted, "xc7"), unit.estimate()
     assert found["bram36"] == model["bram36"]
     assert abs(found["lut"] - model["lut"]) <= max(10, 0.04 * found["lut"]), (found, model)
+    compare_sites(unit, found)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._loadable import BANKS, Loadable
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._sites import address_bits, chain, counters, memory_sites, site_count
 from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 
@@ -70,7 +71,7 @@ class Correlate(XnorMvu, Loadable):
 
     def _rows(self) -> int:
         """Words of a bank with those that only round it up to a power of two."""
-        return 2 ** _bits(self.bank_words)
+        return 2 ** address_bits(self.bank_words)
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
         """Flags of the frame, and the port that loads a template."""
@@ -87,7 +88,7 @@ class Correlate(XnorMvu, Loadable):
     @property
     def address_bits(self) -> int:
         """Bits of a byte address on AXI4-Lite: half, bank, word, piece, byte."""
-        return 1 + 1 + _bits(self.bank_words) + _bits(self.pieces) + 2
+        return 1 + 1 + address_bits(self.bank_words) + address_bits(self.pieces) + 2
 
     @property
     def registers(self) -> list[int]:
@@ -109,7 +110,9 @@ class Correlate(XnorMvu, Loadable):
 
     def write_address(self, bank: int, word: int, piece: int) -> int:
         """Byte address of 32 bits of a word."""
-        return (((2 + bank) << _bits(self.bank_words) | word) << _bits(self.pieces) | piece) << 2
+        return (
+            ((2 + bank) << address_bits(self.bank_words) | word) << address_bits(self.pieces) | piece
+        ) << 2
 
     def learnt(self, x) -> np.ndarray:
         """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first
@@ -178,6 +181,27 @@ class Correlate(XnorMvu, Loadable):
             lut += self.word_bits * (-(-depth // 64) - 1)
         return {"lut": float(lut), "bram36": bram36}
 
+    def sites(self) -> dict[str, int]:
+        """By the same model: registers and chains of xf_correlate, counted."""
+        mw, mh, simd, pe = self.folding()
+        beats, passes, vectors, dot = mw // simd, mh // pe, self.get_nodeattr("vectors"), self.dot()
+        acc, depth = self.result_bits if beats > 1 else 0, BANKS * self._rows()
+        ff = 2 + address_bits(self.bank_words) + (self.bank_words * vectors == 1)  # where a beat is learnt
+        if self.blocks:
+            banks = [site_count(ff=cost.block_registers(self.word_bits, depth))]
+        else:  # pieces lie in memories of their own, as in `estimate`
+            pieces = [32] * (self.pieces - 1) + [self.word_bits - 32 * (self.pieces - 1)]
+            banks = [memory_sites(depth, bits, "lut") for bits in pieces]
+        return site_count(
+            *banks,
+            cost.replay_sites(simd, beats, passes),
+            cost.line_sites(dot.latency, beats),
+            cost.result_sites(pe * self.result_bits, beats),
+            counters((vectors - 1).bit_length()),
+            ff=ff + pe * (dot.ff + acc),
+            carry=pe * (dot.carry + chain(acc)),
+        )
+
     @classmethod
     def examples(cls):
         """Folds of 1, a frame of one beat, words of less and of more than a piece, several rows, both kinds
@@ -210,11 +234,6 @@ class Correlate(XnorMvu, Loadable):
         made = [cls.seeded(seed, *point, raw=True) for seed, point in enumerate(points)]
         made += [cls.seeded(90, 64, 2, 8, 1, 3, raw=True, ram=ram) for ram in ("block", "lut")]
         return [*made, cls.seeded(91, 160, 1, 1, 1, 2, raw=True)]  # banks and input buffer in block RAM
-
-
-def _bits(count: int) -> int:
-    """Bits of an address of `count` places, at least one."""
-    return max(1, (count - 1).bit_length())
 
 
 Op = Correlate

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from xnorforge.hw.ops._sites import chain, delay_sites, site_count
+
 LEVELS = 3  # additions and comparisons between two registers
 # registers in a row from which they are a shift register of 7-series: one LUT per bit instead of flip-flops
 SHIFTS = 3
@@ -163,6 +165,83 @@ class Adders:
                 for read in self.rows[number - self.inputs][[0, 2]].tolist():
                     found[read] = max(found.get(read, 0), self.stage(number) - self.stage(read))
         return found
+
+    def sites(self, ends, stages: int, unread: list[int], added: set[int]) -> dict[str, int]:
+        """Sites of the sums and of the registers between them.
+
+        Args:
+            ends: as everywhere.
+            stages: registers between inputs and outputs.
+            unread: low bits of an end that nobody needs.
+            added: numbers that become a result of as many bits by one more sum.
+        """
+        reads: dict[int, list[tuple[int, int, int]]] = {number: [] for number in self.waits(ends, stages)}
+        for end, low in zip(ends, unread):
+            if end:  # as if by another power: what follows is none of these sums
+                reads[end[0]].append((stages - 1 - self.stage(end[0]), low, 1))
+        for number in reads:
+            if number >= self.inputs:
+                a, i, b, j, _ = self.rows[number - self.inputs].tolist()
+                for read, power in ((a, i), (b, j)):
+                    reads[read].append((self.stage(number) - self.stage(read), 0, power))
+        longest = {number: max(place for place, *_ in places) for number, places in reads.items()}
+        found = []
+        for number, places in reads.items():
+            same, read = self._copied(number)  # low bits share the registers of what they are copied from
+            before = 0
+            for place in sorted({place for place, *_ in places}):
+                low = min(low for there, low, _ in places if there >= place)
+                if same and self.stage(number) - self.stage(read) + place <= longest[read]:
+                    low = max(low, same)
+                found.append(delay_sites(self.width(number) - low, place - before))
+                before = place
+        chains = self._chains(reads)
+        gone = {number for number in added if reads[number] == [(0, 0, 1)]}
+        return site_count(*found, carry=sum(chain(chains[number]) for number in chains.keys() - gone))
+
+    def _copied(self, number: int) -> tuple[int, int]:
+        """How many low bits of a number are those of another one, and of which: below a power of two."""
+        if number < self.inputs:
+            return 0, number
+        a, i, b, j, sign = self.rows[number - self.inputs].tolist()
+        return (i, b) if sign > 0 and i else (j, a)
+
+    def _chains(self, reads) -> dict[int, int]:
+        """{number: bits of its carry chain} of the sums. What goes into one other sum alone, and cannot lose
+        a bit as far as Yosys sees, has none: the other one adds all terms at once, behind full adders.
+        """
+        terms: dict[int, list[int]] = {}  # bits of what a sum adds up
+        chains: dict[int, int] = {}
+        for number in sorted(number for number in reads if number >= self.inputs):
+            a, i, b, j, sign = self.rows[number - self.inputs].tolist()
+            width, signed = self.width(number), self.signed(a) or self.signed(b)
+            chains[number], terms[number] = width - (max(i, j) if sign > 0 else j), []
+            for read, power in ((a, i), (b, j)):
+                alone = read in chains and reads[read] == [(0, 0, 0)]
+                if alone and self._goes_into(read, width, signed, terms[read]):
+                    del chains[read]
+                    chains[number] = width
+                    terms[number] += terms[read]
+                else:
+                    terms[number].append(self.width(read) + power + (signed and not self.signed(read)))
+        return chains
+
+    def _goes_into(self, number: int, width: int, signed: bool, terms: list[int]) -> bool:
+        """Whether Yosys puts the terms of a sum in place of it into a sum of `width` bits, of signed terms or
+        not. It counts in powers of two what terms of so many bits can make; what else it asks for is fitted.
+        """
+        a, _, b, _, sign = self.rows[number - self.inputs].tolist()
+        missing = width - self.width(number)
+        if not missing:
+            return True
+        negative = self.signed(a) or self.signed(b)
+        fits = signed if negative else sign > 0 and (not signed or missing == 1)
+        if not fits or (missing > 1 and len(terms) > 2):
+            return False
+        count, bits = 0, 0
+        for size in sorted(terms):
+            count, bits = -(-count >> size - bits) + 1, size
+        return bits + (count - 1).bit_length() <= self.width(number)
 
     def lut(self, ends, last: int = 1) -> int:
         """LUTs of the sums, one per bit in which both terms have one, and of the shift registers."""

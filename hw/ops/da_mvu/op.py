@@ -9,6 +9,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import check_matrix
+from xnorforge.hw.ops._sites import chain, site_count, unread
 from xnorforge.hw.ops._streams import spare_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -213,6 +214,30 @@ class DaMvu(HwOp):
             ),
             "bram36": 0.0,
         }
+
+    def sites(self):
+        """By the same model: registers of the sums, of results and of the spare register, chains."""
+        graph, ends, given = self.plan
+        width, out_bits = self.out_stream().width, self.out_stream().bits
+        stages = graph.stages(ends, text.last(ends, given, not self.raw))
+        ignored = [
+            unread(text.cut_of(graph, *row)) if row[0] and not self.raw else 0 for row in zip(ends, given)
+        ]
+        ff, carry, added = stages + width + 1, 0, set()
+        for end, value in zip(ends, given):
+            if end is None:
+                continue
+            number, power, sign = end
+            if not self.raw:
+                ff += 1
+            elif value or sign < 0:
+                zeros = max(power, (value & -value).bit_length() - 1) if sign > 0 else power
+                ff, carry = ff + out_bits, carry + chain(out_bits - zeros)
+                if power == 0 and graph.width(number) == out_bits:
+                    added.add(number)
+            else:  # equal high bits share a register
+                ff += min(graph.width(number), out_bits - power)
+        return site_count(graph.sites(ends, stages, ignored, added), ff=ff, carry=carry)
 
     def rtl(self):
         return self._written[0], {}

@@ -166,11 +166,17 @@ def _sum(name, graph: Adders, end, value: int, out_bits: int) -> str:
     return f"{constant} - {text}"
 
 
+def cut_of(graph: Adders, end, value: int) -> int:
+    """What a number lies above, its sign as highest bit, where sign number 2^power >= value; with a negative
+    sign where that is not so.
+    """
+    number, power, sign = end
+    least = -(-value >> power) if sign > 0 else (-value >> power) + 1
+    return least - 1 + (graph.signed(number) << (graph.width(number) - 1))
+
+
 def _reached(name: str, graph: Adders, end, value: int) -> str:
     """sign number 2^power >= value, which some x meets and some does not."""
-    number, power, sign = end
-    width = graph.width(number)
-    # The least number that reaches the value; with a negative sign the least that does not.
-    least = -(-value >> power) if sign > 0 else (-value >> power) + 1
-    text = above(name, width, least - 1 + (graph.signed(number) << (width - 1)), graph.signed(number))
+    number, _, sign = end
+    text = above(name, graph.width(number), cut_of(graph, end, value), graph.signed(number))
     return text if sign > 0 else f"~({text})"

@@ -8,6 +8,15 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
+from xnorforge.hw.ops._sites import (
+    address_bits,
+    bits_of,
+    chain,
+    column_sites,
+    counters,
+    memory_sites,
+    site_count,
+)
 from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -191,11 +200,7 @@ class Depthwise(HwOp):
             + pe * (source.bits + bits),
             0.0,
         )
-        begin = accumulator_starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
-        begin = (begin[:, None] >> np.arange(bits) & 1).reshape(folds, pe * bits)
-        for table, in_block in zip(
-            (np.asarray(self.arrays_of["weights"]).reshape(beats, pe), begin), self.in_block()
-        ):
+        for table, in_block in zip(self.tables(), self.in_block()):
             depth, width = table.shape
             if in_block:
                 blocks, more = cost.block_cost(width, depth)
@@ -207,6 +212,35 @@ class Depthwise(HwOp):
             sums = memory_cost(folds, pe * bits, "block" if folds > 128 else "lut")
             bram36, lut = bram36 + sums["bram36"], lut + sums["lut"]
         return {"lut": float(lut), "bram36": float(bram36)}
+
+    def sites(self):
+        """By the same model: registers and chains of xf_depthwise, counted."""
+        source, out, folds, bits = self.in_stream(), self.out_stream().width, self.folds, self.acc_bits
+        beat, fold, sums = address_bits(folds * self.taps), address_bits(folds), source.lanes * bits
+        found = [counters(beat)]
+        for table, in_block in zip(self.tables(), self.in_block()):
+            width = table.shape[1]
+            found.append(
+                site_count(ff=cost.block_registers(width, len(table))) if in_block else column_sites(table)
+            )
+        if folds > 1:
+            found.append(site_count(counters(fold), ff=2 * fold + out))
+        if folds > 128:
+            found.append(site_count(ff=cost.block_registers(sums, folds)))
+        elif folds == 1:
+            found.append(site_count(ff=sums))
+        elif self.taps > 1:
+            found.append(memory_sites(folds, sums, "lut"))
+        # The last tap's first beat is told by a sum, but where it is a power of two.
+        taps, lowest = self.taps - 1, (folds & -folds).bit_length()
+        last = 0 if taps & (taps - 1) == 0 and folds & (folds - 1) == 0 else chain(beat - lowest + 2)
+        return site_count(*found, ff=7 + 2 * source.width + out + 1, carry=source.lanes * chain(bits) + last)
+
+    def tables(self):
+        """Bits of the words of weights and of starts."""
+        pe, bits = self.in_stream().lanes, self.acc_bits
+        begin = accumulator_starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
+        return np.asarray(self.arrays_of["weights"]).reshape(-1, pe), bits_of(begin.reshape(-1, pe), bits)
 
     @classmethod
     def examples(cls):

@@ -10,6 +10,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._sites import address_bits, site_count
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Matrix
 
@@ -189,11 +190,17 @@ class IntMvu(Mvu):
         """Cost with weights as gates; few words of weights in logic share LUTs with them."""
         simd, bits = self.get_nodeattr("simd"), self.in_bits
         unit = self.unit(cost.ternary(simd, bits, -(-bits // 2)), False)
-        words = unit.beats * unit.passes
-        if unit.weight_block or words > JOINED_WORDS or bits > JOINED_BITS:
+        if not self._joined():
             return unit.cost()
+        words = unit.beats * unit.passes
         found = replace(unit, dot=cost.ternary(simd, bits, 0), weight_width=0).cost()
         return found | {"lut": found["lut"] + simd * bits * cost.different(unit.pe, 3**words)}
+
+    def _joined(self) -> bool:
+        """Whether ternary weights and their gates would share LUTs."""
+        mw, mh, simd, pe = self.folding()
+        words = mw // simd * (mh // pe)
+        return not self.in_block()[0] and words <= JOINED_WORDS and self.in_bits <= JOINED_BITS
 
     def dot(self) -> cost.Dot:
         """Cost and latency of one row's dot product."""
@@ -236,6 +243,18 @@ class IntMvu(Mvu):
         if self.bipolar:
             needed = (needed + total + 1) // 2
         return (2 ** (self.acc_bits - 1) - needed - offset) % 2**self.acc_bits
+
+    @property
+    def shift(self) -> int:
+        """Twice the sum of the bits is the bipolar one."""
+        return int(self.bipolar and self.raw)
+
+    def weight_sites(self) -> dict[str, int]:
+        """Where ternary gates share LUTs with the weights, only the number of the word is kept."""
+        if not (self.ternary() and self._joined()):
+            return super().weight_sites()
+        mw, mh, simd, pe = self.folding()
+        return site_count(ff=address_bits(mw // simd * (mh // pe)))
 
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant.

@@ -17,6 +17,7 @@ import numpy as np
 
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._compare import above, comparison_lut
+from xnorforge.hw.ops._sites import chain, delay_sites, site_count, unread
 from xnorforge.hw.ops._streams import spare_cost
 
 ROWS = 4  # that share counts
@@ -83,6 +84,27 @@ class Constant:
             lut += sums * (bits - 1) + (rows - 1) * (bits + 2) + rows * comparison_lut(bits + 1)
         return {"lut": float(lut), "bram36": 0.0}
 
+    def sites(self) -> dict[str, int]:
+        """Registers of the counts and of what waits for the slowest, of their sums, differences and
+        comparisons, and the carry cells of these.
+        """
+        mw, mh = self.weights.shape
+        found = []
+        for row, groups in zip(range(0, mh, ROWS), self.groups):
+            widths = [len(one).bit_length() for one in groups]
+            for one, width in zip(groups, widths):
+                if len(one):
+                    count = cost.heap([len(one)], 0, width, registered=True)
+                    found.append(site_count(ff=count.ff, carry=count.carry))
+                    found.append(delay_sites(width, self.counting - count_latency(len(one))))
+            rows, bits = min(ROWS, mh - row), mw.bit_length()
+            found.append(_sum_sites(widths, rows, bits))
+            for k in range(rows):  # all have the lowest bit of the first, and a sign
+                cut, width = self._cut(row, k, groups), bits + (k > 0)
+                fixed = cut < 0 or cut >= (2 << bits) - 1
+                found.append(site_count(ff=0 if fixed else width - max(k > 0, unread(cut))))
+        return site_count(*found, ff=self.stages + 2 * mh + 1)
+
     @cached_property
     def module(self) -> tuple[str, str]:
         """Name and text; equal names mean equal texts."""
@@ -96,6 +118,11 @@ class Constant:
         body = "\n".join(_body(mw, mh, self.stages, lines, moves))
         name = f"xf_xnor_constant_{sha256((head + body).encode()).hexdigest()[:12]}"
         return name, f"{head}\nmodule {name} (\n{body}\nendmodule : {name}\n"
+
+    def _cut(self, row: int, k: int, groups: list[np.ndarray]) -> int:
+        """What the difference of row + k lies above where the row answers 1, its sign as highest bit."""
+        different = sum(len(one) for group, one in enumerate(groups) if k and group >> (k - 1) & 1)
+        return int(self.thresholds[row + k]) - different - 1 + (1 << len(self.weights).bit_length())
 
     def _four_rows(self, row: int, groups: list[np.ndarray]) -> tuple[list[str], list[str]]:
         """Declarations and register transfers of the rows from `row` on."""
@@ -125,12 +152,11 @@ class Constant:
         lines += [f"logic [{width - 1}:0] {name};" for name, _ in sums]
         moves += [f"{name} <= {value};" for name, value in sums]
         for k in range(rows):
-            different = sum(len(one) for group, one in enumerate(groups) if k and group >> (k - 1) & 1)
-            least = int(self.thresholds[row + k]) - different  # of the signed difference
             value = f"{{1'b0, s{row}_all}}" + (f" - {{s{row}_d{k}_2, 1'b0}}" if k else "")
             lines.append(f"logic [{width}:0] s{row}_m{k};")
             moves.append(f"s{row}_m{k} <= {value};")
-            moves.append(f"result_q[{row + k}] <= {_reached(f's{row}_m{k}', width + 1, least)};")
+            cut = self._cut(row, k, groups)
+            moves.append(f"result_q[{row + k}] <= {_reached(f's{row}_m{k}', width + 1, cut)};")
         return lines, moves
 
 
@@ -150,9 +176,31 @@ def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str]]:
     return found + [(f"{name}_d{k}_2", f"{name}_{waiting[k]}") for k in range(1, rows)]
 
 
-def _reached(name: str, width: int, least: int) -> str:
-    """A signed number >= least."""
-    cut = least - 1 + (1 << (width - 1))
+def _sum_sites(widths: list[int], rows: int, bits: int) -> dict[str, int]:
+    """Sites of the registers of `_sums` of counts of these widths, and of the differences behind them."""
+    found = []
+
+    def added(one: int, other: int) -> int:
+        width = min(bits, max(one, other) + 1) if one and other else one or other
+        found.append(site_count(ff=width, carry=chain(width) if one and other else 0))
+        return width
+
+    pairs = [added(widths[2 * k], widths[2 * k + 1]) for k in range(4)]
+    low, high = added(*pairs[:2]), added(*pairs[2:])
+    added(low, high)
+    waits = []
+    if rows > 1:
+        odd = added(widths[1], widths[3]), added(widths[5], widths[7])
+        waits.append(added(*odd))
+    if rows > 2:
+        waits.append(added(pairs[1], pairs[3]))
+    if rows > 3:
+        waits.append(high)
+    return site_count(*found, ff=sum(waits), carry=(rows - 1) * chain(bits))
+
+
+def _reached(name: str, width: int, cut: int) -> str:
+    """A signed number > cut, of which the sign counts as highest bit."""
     if cut < 0:
         return "1'b1"
     return above(name, width, cut, True) if cut < (1 << width) - 1 else "1'b0"

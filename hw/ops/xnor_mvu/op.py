@@ -6,7 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._sites import bits_of, column_sites, site_count
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Matrix
 
@@ -133,6 +135,15 @@ class XnorMvu(Mvu):
         unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64))
         return unit if unit.estimate()["lut"] < super().estimate()["lut"] else None
 
+    def start_sites(self) -> dict[str, int]:
+        """Sites of the memory of the starts of several vectors at a time."""
+        if not self.has_starts():
+            return site_count()
+        if self.in_block()[1]:
+            return site_count(ff=cost.block_registers(self.acc_bits, self.get_nodeattr("mh")))
+        starts = self.starts(np.asarray(self.arrays_of["weights"]).astype(np.int64))
+        return column_sites(bits_of(starts[:, None], self.acc_bits))
+
     def input_buffer(self) -> int | None:
         """None with wired weights: a vector needs to be there for a cycle only. None of several vectors at a
         time, which are taken where they are used.
@@ -181,6 +192,12 @@ class XnorMvu(Mvu):
         if self.many:
             return self.many.cost()
         return self.constant.estimate() if self.constant else super().estimate()
+
+    def sites(self) -> dict[str, int]:
+        """Of the unit that is built."""
+        if self.many:
+            return self.many.sites(self.weight_sites(), self.start_sites())
+        return self.constant.sites() if self.constant else super().sites()
 
     @classmethod
     def examples(cls):

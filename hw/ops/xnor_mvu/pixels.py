@@ -8,6 +8,7 @@ cycles.
 from dataclasses import dataclass
 
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._sites import address_bits, chain, counters, fifo_sites, memory_sites, site_count
 from xnorforge.hw.ops._streams import memory_cost
 
 CONTROL = 46  # LUTs of counters and handshakes …
@@ -79,3 +80,31 @@ class Pixels:
         stamps = memory_cost(self.turns * self.pixels, stamp, "lut")["lut"]
         lut += self.pe * (history + picked + turn) + stamps
         return {"lut": float(lut), "bram36": float(bram36)}
+
+    def sites(self, *memories: dict[str, int]) -> dict[str, int]:
+        """Sites of the Yosys netlist, those of the memories of weights and starts given; the lines are its
+        parts, in the order of the module.
+        """
+        most, groups = self.turns * self.pixels, self.mh // self.pe
+        row, place, group, turn, lane, loaded, done = map(
+            address_bits, (self.mh, self.pe, groups, self.turns, self.pixels, self.pixels + 1, most + 1)
+        )
+        passing = self.mh + self.late + self.dot.latency
+        ff, carry = passing + self.pixels + loaded + 1, chain(loaded)
+        ff += self.late * (self.mw + self.pixels)
+        ff, carry = ff + self.pixels * (self.mw + self.dot.ff), carry + self.pixels * self.dot.carry
+        if self.starts:
+            ff, carry = ff + row, carry + chain(row) + self.pixels * chain(self.acc_bits)
+        ff, carry = ff + self.pe + done + 2, carry + 2 * chain(done) + chain(turn)
+        carry += chain(-(-group // 3))  # a comparison by size takes three bits a place
+        history = memory_sites(self.turns << group, self.pixels * self.out_bits, "lut") | {"ff": 0}
+        return site_count(
+            *memories,
+            counters(row, place, group, turn),  # what is asked for
+            counters(group, turn),  # where it is written
+            fifo_sites(most, turn + group + place, "lut"),
+            *[history] * self.pe,
+            counters(group, lane),  # what is read
+            ff=ff + self.pe * self.out_bits + 1,
+            carry=carry,
+        )
