@@ -9,16 +9,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import (
-    check_divides,
-    counter_sites,
-    memory_cost,
-    memory_sites,
-    site_count,
-    spare_cost,
-    spare_sites,
-    walk_chains,
-)
+from xnorforge.hw.ops._sites import counter_sites, memory_sites, site_count, spare_sites, walk_chains
+from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import SITES, HwOp
 
 OPS: dict[str, type[HwOp]] = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = {name: cls.examples() for name, cls in OPS.items()}
@@ -23,6 +23,14 @@ def those(condition) -> list:
     ]
     assert found
     return found
+
+
+@pytest.mark.parametrize("op", those(lambda op: True))
+def test_whole_numbers_of_sites_are_estimated_and_no_more_memory_than_luts(op):
+    found = op.sites()
+    assert sorted(found) == sorted(SITES)
+    assert all(type(amount) is int and amount >= 0 for amount in found.values())
+    assert found["lut_ram"] <= op.estimate()["lut"]
 
 
 @pytest.mark.parametrize("op", those(lambda op: op.identity))

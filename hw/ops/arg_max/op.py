@@ -10,17 +10,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
-    chain,
-    compare_chain,
-    counter_sites,
-    packed,
-    signed_bits,
-    site_count,
-    spare_cost,
-    spare_sites,
-    value_range,
-)
+from xnorforge.hw.ops._sites import chain, compare_chain, counter_sites, site_count, spare_sites
+from xnorforge.hw.ops._streams import packed, signed_bits, spare_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 

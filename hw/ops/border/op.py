@@ -9,18 +9,8 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
-    binary,
-    chain,
-    column_sites,
-    counter_sites,
-    memory_cost,
-    packed,
-    site_count,
-    spare_cost,
-    spare_sites,
-    value_range,
-)
+from xnorforge.hw.ops._sites import binary, chain, column_sites, counter_sites, site_count, spare_sites
+from xnorforge.hw.ops._streams import memory_cost, packed, spare_cost, value_range
 
 LUTS_PER_BLOCK = (
     350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both

@@ -5,17 +5,15 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
+from xnorforge.hw.ops._sites import (
     binary,
     column_sites,
     compare_chain,
     counter_sites,
     site_count,
-    spare_cost,
     spare_sites,
-    value_range,
-    wrapped,
 )
+from xnorforge.hw.ops._streams import spare_cost, value_range, wrapped
 
 
 def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:

@@ -5,15 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import (
-    check_divides,
-    counter_sites,
-    packed,
-    site_count,
-    spare_cost,
-    spare_sites,
-    wrapped,
-)
+from xnorforge.hw.ops._sites import counter_sites, site_count, spare_sites
+from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, wrapped
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

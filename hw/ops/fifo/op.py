@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import fifo_sites, memory_cost, memory_sites, site_count, skid_sites
+from xnorforge.hw.ops._sites import fifo_sites, memory_sites, site_count, skid_sites
+from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 MEMORIES = {"lut": 1, "block": 2}

@@ -1,6 +1,7 @@
 """One stream for several readers."""
 
-from xnorforge.hw.ops._streams import check_divides, site_count
+from xnorforge.hw.ops._sites import site_count
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from xnorforge.hw.ops._streams import chain, site_count
+from xnorforge.hw.ops._sites import chain, site_count
 
 from .plan import Plan, Slot, bits_for
 

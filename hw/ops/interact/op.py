@@ -6,16 +6,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
-    chain,
-    counter_sites,
-    memory_cost,
-    memory_sites,
-    site_count,
-    spare_cost,
-    spare_sites,
-    value_range,
-)
+from xnorforge.hw.ops._sites import chain, counter_sites, memory_sites, site_count, spare_sites
+from xnorforge.hw.ops._streams import memory_cost, spare_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 from . import cost, text

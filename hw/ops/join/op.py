@@ -5,17 +5,8 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
-    binary,
-    chain,
-    column_sites,
-    counter_sites,
-    packed,
-    signed_bits,
-    site_count,
-    value_range,
-    wrapped,
-)
+from xnorforge.hw.ops._sites import binary, chain, column_sites, counter_sites, site_count
+from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
 from xnorforge.hw.ops.base import Stream
 
 

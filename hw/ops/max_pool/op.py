@@ -6,7 +6,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import compare_chain, packed
+from xnorforge.hw.ops._sites import compare_chain
+from xnorforge.hw.ops._streams import packed
 
 
 class MaxPool(Pool):

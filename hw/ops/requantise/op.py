@@ -5,17 +5,16 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers, width_of
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
+from xnorforge.hw.ops._sites import (
     binary,
     chain,
     column_sites,
     compare_chain,
     counter_sites,
     site_count,
-    spare_cost,
     spare_sites,
-    value_range,
 )
+from xnorforge.hw.ops._streams import spare_cost, value_range
 from xnorforge.hw.ops.base import Stream
 
 

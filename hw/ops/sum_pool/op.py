@@ -4,7 +4,8 @@ from math import prod
 from typing import Any
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import chain, value_range
+from xnorforge.hw.ops._sites import chain
+from xnorforge.hw.ops._streams import value_range
 
 
 class SumPool(Pool):

@@ -6,15 +6,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import (
-    check_divides,
-    counter_sites,
-    packed,
-    site_count,
-    spare_cost,
-    spare_sites,
-    value_range,
-)
+from xnorforge.hw.ops._sites import counter_sites, site_count, spare_sites
+from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

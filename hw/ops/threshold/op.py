@@ -10,15 +10,8 @@ from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import (
-    binary,
-    check_divides,
-    column_sites,
-    compare_chain,
-    counter_sites,
-    site_count,
-    value_range,
-)
+from xnorforge.hw.ops._sites import binary, column_sites, compare_chain, counter_sites, site_count
+from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
 
 FIXED = 0.6  # LUTs per bit of a comparison with a constant, by Yosys; six constants of 8 bits: 3 to 5 in all

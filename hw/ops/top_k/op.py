@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops._streams import compare_chain, counter_sites, site_count
+from xnorforge.hw.ops._sites import compare_chain, counter_sites, site_count
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

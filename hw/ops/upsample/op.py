@@ -5,16 +5,8 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import (
-    chain,
-    check_divides,
-    counter_sites,
-    memory_cost,
-    memory_sites,
-    site_count,
-    spare_sites,
-    walk_chains,
-)
+from xnorforge.hw.ops._sites import chain, counter_sites, memory_sites, site_count, spare_sites, walk_chains
+from xnorforge.hw.ops._streams import check_divides, memory_cost
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

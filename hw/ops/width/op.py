@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import counter_sites, site_count, skid_sites
+from xnorforge.hw.ops._sites import counter_sites, site_count, skid_sites
 from xnorforge.hw.ops.base import HwOp, Stream
 
 

@@ -6,18 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import (
-    chain,
-    check_divides,
-    counter_sites,
-    fifo_sites,
-    memory_cost,
-    memory_sites,
-    packed,
-    site_count,
-    skid_sites,
-    value_range,
-)
+from xnorforge.hw.ops._sites import chain, counter_sites, fifo_sites, memory_sites, site_count, skid_sites
+from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring

@@ -15,6 +15,8 @@ from xnorforge.hw.ops.base import SITES
 FLOORS = {"lut": 8, "ff": 8, "carry": 2, "lut_ram": 4, "bram36": 0.25}  # differences that are not looked at
 FAR = 0.15  # of the count
 
+Point = tuple[dict, dict]  # estimate, count
+
 
 def table(folders: Sequence[Path]) -> Iterator[str]:
     """Lines of the two tables.
@@ -25,14 +27,14 @@ def table(folders: Sequence[Path]) -> Iterator[str]:
     columns = " | ".join(("LUT", "FF", "CARRY4", "LUT as memory", "BRAM36"))
     yield f"| design: estimate, count | {columns} |"
     yield "|---|" + "---:|" * len(FLOORS)
-    kinds: dict[str, list[tuple[dict, dict]]] = defaultdict(list)
+    kinds: dict[str, list[Point]] = defaultdict(list)
     for folder in folders:
-        points = list(_points(folder))
-        sums = [{name: sum(point[side][name] for _, *point in points) for name in FLOORS} for side in (0, 1)]
+        found = list(_points(folder))
+        sums = [{name: sum(point[side][name] for _, point in found) for name in FLOORS} for side in (0, 1)]
         cells = (f"{sums[0][name]:,.6g}, {sums[1][name]:,g} ({_error(sums, name)})" for name in FLOORS)
         yield f"| {folder.parent.name}/{folder.name} | {' | '.join(cells)} |"
-        for kind, *point in points:
-            kinds[kind].append(tuple(point))
+        for kind, point in found:
+            kinds[kind].append(point)
     yield ""
     yield f"| operator, points: farther than {FAR:.0%} and so many: worst | {columns} |"
     yield "|---|" + "---:|" * len(FLOORS)
@@ -40,13 +42,13 @@ def table(folders: Sequence[Path]) -> Iterator[str]:
         yield f"| {kind}, {len(points)} | {' | '.join(_far(points, name) for name in FLOORS)} |"
 
 
-def _points(folder: Path) -> Iterator[tuple[str, dict, dict]]:
-    """Kind, estimate and count of every operator."""
+def _points(folder: Path) -> Iterator[tuple[str, Point]]:
+    """Every operator's kind, with its estimate and its count."""
     counted = {row["name"]: row for row in artifacts.read_json(folder / "synth.json")["operators"]}
     for op in graph.operators(folder / "folded.onnx"):
         row, given = counted[op.name], op.estimate() | op.sites()
         found = {name: row[name] for name in ("lut", *SITES, "bram36")}
-        yield type(op).__name__, given, found | {"lut_ram": row["lut_ram"] + row["srl"]}
+        yield type(op).__name__, (given, found | {"lut_ram": row["lut_ram"] + row["srl"]})
 
 
 def _error(sums: list[dict], name: str) -> str:
@@ -54,11 +56,11 @@ def _error(sums: list[dict], name: str) -> str:
     return f"{guess / count - 1:+.1%}" if count else f"{guess:+g}"
 
 
-def _far(points: list[tuple[dict, dict]], name: str) -> str:
-    """How many are far off, and the worst: estimate for count."""
+def _far(points: list[Point], name: str) -> str:
+    """How many are far off, and the worst of them, or of all: estimate for count."""
     apart = [(abs(guess[name] - count[name]), guess[name], count[name]) for guess, count in points]
     far = [one for one in apart if one[0] > max(FLOORS[name], FAR * one[2])]
-    _, guess, count = max(apart)
+    _, guess, count = max(far or apart)
     return f"{len(far)}: {guess:.5g} for {count:g}"
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._sites import chain, site_count
 
 
 def absolute(x: np.ndarray) -> np.ndarray:
@@ -34,6 +35,11 @@ class Absolute(PerChannel):
     def estimate(self):
         source = self.in_stream()
         return {"lut": 2.0 + source.lanes * source.bits * 1.2 * source.signed, "bram36": 0.0}
+
+    def sites(self):
+        """Registers, and a negation per lane."""
+        source = self.in_stream()
+        return site_count(ff=source.width + 1, carry=source.lanes * source.signed * chain(source.bits))
 
     @classmethod
     def examples(cls):

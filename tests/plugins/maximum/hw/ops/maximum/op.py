@@ -3,6 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._sites import compare_chain, site_count
 
 
 class Maximum(PerChannel):
@@ -33,6 +34,10 @@ class Maximum(PerChannel):
     def estimate(self):
         source = self.in_stream()
         return {"lut": 4.0 + 1.5 * source.lanes * source.bits, "bram36": 0.0}
+
+    def sites(self):
+        source = self.in_stream()
+        return site_count(ff=source.width + 1, carry=source.lanes * compare_chain(source.bits))
 
     @classmethod
     def examples(cls):
