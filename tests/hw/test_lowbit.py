@@ -13,7 +13,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.da_mvu.op import DaMvu
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.int_mvu.op import TERNARY, IntMvu
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device, netlist
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -186,7 +185,6 @@ MAPPED = [
     IntMvu.seeded(7, 72, 8, 24, 1, 2, True, in_bits=2, in_signed=1, w_bits=2, rom="block", **TERNARY),
     Depthwise.seeded(5, (2, 2, 8), (3, 3), 2, False, 0, 4, 1),
     DaMvu.seeded(8, 27, 8, False, 8),
-    XnorMvu.seeded(9, 40, 5, 40, 5, 4),  # wired weights
 ]
 
 

@@ -98,11 +98,13 @@ class Constant:
                     found.append(site_count(ff=count.ff, carry=count.carry))
                     found.append(delay_sites(width, self.counting - count_latency(len(one))))
             rows, bits = min(ROWS, mh - row), mw.bit_length()
+            first, *others = (_needed(self._cut(row, k, groups), bits + 1) for k in range(rows))
+            first = max(0, first - 1)  # it has no sign
+            if rows == 1:  # its one count only waits, for sums with nothing
+                found.append(delay_sites(first, BEHIND - 1))
+                continue
             found.append(_sum_sites(widths, rows, bits))
-            for k in range(rows):  # all have the lowest bit of the first, and a sign
-                cut, width = self._cut(row, k, groups), bits + (k > 0)
-                fixed = cut < 0 or cut >= (2 << bits) - 1
-                found.append(site_count(ff=0 if fixed else width - max(k > 0, unread(cut))))
+            found.append(site_count(ff=first + sum(min(bits, width) for width in others)))  # one lowest bit
         return site_count(*found, ff=self.stages + 2 * mh + 1)
 
     @cached_property
@@ -197,6 +199,11 @@ def _sum_sites(widths: list[int], rows: int, bits: int) -> dict[str, int]:
     if rows > 3:
         waits.append(high)
     return site_count(*found, ff=sum(waits), carry=(rows - 1) * chain(bits))
+
+
+def _needed(cut: int, width: int) -> int:
+    """Bits of a difference that decide whether it is more than `cut`, its sign as highest bit."""
+    return width - unread(cut) if 0 <= cut < (1 << width) - 1 else 0
 
 
 def _reached(name: str, width: int, cut: int) -> str:
