@@ -18,7 +18,7 @@ FAR = 0.15  # of the count
 Point = tuple[dict, dict]  # estimate, count
 
 
-def table(folders: Sequence[Path]) -> Iterator[str]:
+def estimate_table(folders: Sequence[Path]) -> Iterator[str]:
     """Lines of the two tables.
 
     Args:
@@ -65,5 +65,5 @@ def _far(points: list[Point], name: str) -> str:
 
 
 if __name__ == "__main__":
-    for line in table([Path(name) for name in sys.argv[1:]]):
+    for line in estimate_table([Path(name) for name in sys.argv[1:]]):
         print(line)
