@@ -17,7 +17,7 @@ from xnorforge.hw.graph import in_a_row
 from xnorforge.studies import explore as study
 
 sys.path.insert(0, str(Path(__file__).parent / "flows"))
-from conftest import small
+from conftest import flat, small
 
 COMMAND = "make build MODEL=small.onnx BOARD=pynq-z2"
 
@@ -104,15 +104,15 @@ def test_the_latency_of_vectors_side_by_side_is_that_of_one_and_of_their_beats()
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("kind", ["small", "flat"])
-def test_the_latency_is_near_that_of_the_rtl(chains, tmp_path, kind):
+@pytest.mark.parametrize("chain", [small, flat])
+def test_the_latency_is_near_that_of_the_rtl(tmp_path, chain):
     """Within a quarter on the smallest networks, where registers count most."""
     from pipeline import built
 
     from xnorforge.hw import graph
     from xnorforge.sim import cosim
 
-    net = chains[kind](1).save(tmp_path / kind)
+    net = chain(1).save(tmp_path / "net")
     fold(net, "pynq-z2", net / "acc", interval=1000)
     device, ops = built(graph.operators(net / "acc" / "folded.onnx"), tmp_path)
     images = np.load(net / "golden.npz")["images"][:1]
