@@ -7,6 +7,7 @@ chosen, or the request refused with what binds, what could be reached, and what 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from math import inf
 
 from xnorforge.core.errors import UserError
@@ -129,6 +130,20 @@ class Search:
         cycles = {option.cycles for some in self.options for option in some}
         return sorted({self.fastest} | {one for one in cycles if one >= self.fastest})
 
+    def front(self, interval: int, limits: dict[str, float]) -> list[Choice]:
+        """`front_of` these options; adders are looked for in earnest where a choice has them, or one that is
+        to be quicker might get them.
+        """
+        while found := front_of(self.options, interval, limits, self.given):
+            late = limits.get("latency", inf) < inf
+            some = chain(*self.options) if late else chain(*(choice.options for choice in found))
+            rough = {id(option): option.exactly for option in some if option.exactly}
+            if not rough:
+                break
+            better = {key: exactly() for key, exactly in rough.items()}
+            self.options = [[better.get(id(option), option) for option in some] for some in self.options]
+        return found
+
     def chosen(self, aim: Aim) -> list[HwOp]:
         """The operators, width converters and FIFOs in order.
 
@@ -153,7 +168,7 @@ class Search:
         """The best folding within an interval and limits, FIFOs included; None where there is none."""
         most = dict(limits)
         for _ in range(ROUNDS):
-            found = front_of(self.options, interval, most, self.given)
+            found = self.front(interval, most)
             if not found:
                 return None
             choice, latency = self._quicker(found, most, spare)
@@ -235,14 +250,14 @@ class Search:
 
     def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> float:
         """The least latency that was found; 0 where it is not the latency that binds."""
-        found = front_of(self.options, interval, limits, self.given) if limits["latency"] < inf else []
+        found = self.front(interval, limits) if limits["latency"] < inf else []
         return self._quicker(found, {**limits, "latency": 0}, spare)[1] if found else 0
 
     def _binding(self, interval: int, limits: dict[str, float]) -> str:
         """What the least of one resource is within the limit of the other, by the cost model."""
         said = []
         for name, other in (("lut", "bram36"), ("bram36", "lut")):
-            found = front_of(self.options, interval, {**limits, name: NO_LIMIT[name]}, self.given)
+            found = self.front(interval, {**limits, name: NO_LIMIT[name]})
             if found:
                 choices = {choice.amounts[name]: choice for choice in found}
                 ops = self.finish(choices[min(choices)].operators())
@@ -251,7 +266,7 @@ class Search:
         return ", ".join(said) or f"the smallest {self._least(limits, interval)}"
 
     def _least(self, limits: dict[str, float], interval: int | None = None) -> str:
-        found = front_of(self.options, interval or self.intervals()[-1], NO_LIMIT, self.given)
+        found = self.front(interval or self.intervals()[-1], NO_LIMIT)
         choice = min(found, key=lambda one: max(one.amounts[n] / max(limits[n], 1e-9) for n in RESOURCES))
         return f"takes {self.text(choice.amounts)}"
 

@@ -6,8 +6,9 @@ In a chain nothing else is left out: what comes out is the front. Where branches
 forms go on.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -19,18 +20,25 @@ from xnorforge.hw.ops.base import HwOp, Stream
 RESOURCES = ("lut", "bram36", "dsp")
 STATES = 120  # forms of the open streams that go on where branches run side by side
 ROUNDING = 1e-6  # of a sum of estimates
+QUICK = 0.5  # adders take no less than this part of what a quick look at them says: 0.7 and more was measured
 NO_LIMIT = dict.fromkeys(RESOURCES, float("inf"))
 
 
 @dataclass(frozen=True)
 class Option:
-    """A folding of one operator: what it takes, and its streams by tensor."""
+    """A folding of one operator: what it takes, and its streams by tensor.
+
+    Attributes:
+        exactly: gives the option itself where `amounts` are only known to be no more than it takes, since
+            finding out takes seconds.
+    """
 
     op: HwOp
     cycles: int
     amounts: tuple[float, ...]
     takes: dict[str, Stream]
     gives: dict[str, Stream]
+    exactly: Callable[[], "Option"] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +73,25 @@ def options_of(bound: Bound, fixed: dict, adders: bool = False) -> list[Option]:
         for chosen in product(*free.values())
         for op in candidates(bound, fixed, adders, dict(zip(free, chosen)))
     ]
-    widest = max(made, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
-    made += as_adders(bound, [widest], widest.cycles()) if adders else []
-    found = []
-    for op in made:
-        takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
-        found.append(Option(op, op.cycles(), _amounts([op]), takes, gives))
+    found = [_option(op) for op in made]
+    if adders:
+        widest = max(made, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
+
+        def exactly(op: HwOp) -> Option:
+            other = type(op).instead_of(widest)
+            assert other is not None, "a quick look found one"
+            return _option(bound.connected(other))
+
+        for op in as_adders(bound, [widest], widest.cycles(), quick=True):
+            one = _option(op)
+            least = tuple(QUICK * amount for amount in one.amounts)
+            found.append(replace(one, amounts=least, exactly=partial(exactly, op)))
     return found
+
+
+def _option(op: HwOp) -> Option:
+    takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
+    return Option(op, op.cycles(), _amounts([op]), takes, gives)
 
 
 def fastest(options: list[list[Option]], names: Iterable[str], fixed: Iterable[str]) -> tuple[int, str]:
@@ -102,11 +122,11 @@ def front_of(
     """
     most = np.array([limits[name] + ROUNDING for name in RESOURCES])
     joins = Joins()
-    # {lanes of the open tensors: (amounts (n, 3), their streams, where each row came from)}
-    best: dict[tuple, tuple[np.ndarray, dict[str, Stream], list]] = {(): (np.zeros((1, 3)), {}, [None])}
+    # {lanes of the open tensors: (amounts (n, 3), their streams, what the rows came from)}
+    best: dict[tuple, tuple[np.ndarray, dict[str, Stream], _Rows | None]] = {(): (np.zeros((1, 3)), {}, None)}
     for some in options:
         some = _worth(some, interval, given)
-        reached: dict[tuple, tuple[dict[str, Stream], list]] = {}
+        reached: dict[tuple, tuple[dict[str, Stream], list[tuple[np.ndarray, _Rows | None, Option]]]] = {}
         for amounts, streams, rows in best.values():
             for option in some:
                 between = joins.between(streams, option.takes)
@@ -125,19 +145,17 @@ def front_of(
             if len(kept):
                 starts = np.cumsum([0, *(len(part) for part, _, _ in parts)])
                 place = np.searchsorted(starts, kept, side="right") - 1
-                rows = [
-                    (parts[p][1][k - starts[p]], parts[p][2]) for k, p in zip(kept.tolist(), place.tolist())
-                ]
-                best[key] = amounts[kept], left, rows
+                before = [(rows, option) for _, rows, option in parts]
+                best[key] = amounts[kept], left, _Rows(before, place, kept - starts[place])
         best = _thinned(best)
     if not best:
         return []
     amounts = np.concatenate([part for part, _, _ in best.values()])
-    rows = [row for _, _, some in best.values() for row in some]
+    ends = [(rows, row) for part, _, rows in best.values() for row in range(len(part))]
     kept = _undominated(amounts, most)
     kept = kept[np.argsort(amounts[kept][:, 1], kind="stable")]
     return [
-        Choice(dict(zip(RESOURCES, map(float, amounts[k]))), tuple(_options(rows[k]))) for k in kept.tolist()
+        Choice(dict(zip(RESOURCES, map(float, amounts[k]))), tuple(_options(*ends[k]))) for k in kept.tolist()
     ]
 
 
@@ -227,10 +245,20 @@ def _thinned(best: dict) -> dict:
     return {key: value for key, value in best.items() if key in kept}
 
 
-def _options(row) -> list[Option]:
+@dataclass(frozen=True)
+class _Rows:
+    """Where choices came from: of each the place in `before`, and its row there."""
+
+    before: list[tuple["_Rows | None", Option]]
+    place: np.ndarray
+    row: np.ndarray
+
+
+def _options(rows: _Rows | None, row: int) -> list[Option]:
     found = []
-    while row is not None:
-        row, option = row
+    while rows is not None:
+        place, row = int(rows.place[row]), int(rows.row[row])
+        rows, option = rows.before[place]
         found.append(option)
     return found[::-1]
 

@@ -307,9 +307,9 @@ def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
     return kept or [min(ops, key=lambda op: op.cycles())]
 
 
-def as_adders(bound: Bound, ops: list[HwOp], interval: int) -> list[HwOp]:
+def as_adders(bound: Bound, ops: list[HwOp], interval: int, quick: bool = False) -> list[HwOp]:
     """Distributed arithmetic in place of a matrix, beside foldings that are nearly as wide; none where the
-    matrix has too many weights for it.
+    matrix has too many weights for it. `quick`: as `HwOp.instead_of`.
     """
     matrix = ops[0].matrix()
     if (
@@ -324,7 +324,7 @@ def as_adders(bound: Bound, ops: list[HwOp], interval: int) -> list[HwOp]:
     for cls in OPS.values():
         if cls.structure == "adders":
             try:
-                op = cls.instead_of(ops[0])
+                op = cls.instead_of(ops[0], quick)
             except UserError:
                 continue
             if op is not None and op.cycles() <= interval:

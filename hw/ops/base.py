@@ -386,9 +386,9 @@ class HwOp(CustomOp):
         return None
 
     @classmethod
-    def instead_of(cls, _op: "HwOp") -> "HwOp | None":
+    def instead_of(cls, _op: "HwOp", _quick: bool = False) -> "HwOp | None":
         """An operator of this class with the name, the streams' elements and the results of `op`; None where
-        this class has none.
+        this class has none. `quick`: for a first look, one that is found in little time and may be larger.
 
         Raises:
             UserError: in principle it has, but not for these shapes; the text says why.

@@ -96,6 +96,23 @@ def test_points_of_random_graphs_with_branches_keep_their_limits_and_none_beats_
         assert one is other or any(one.amounts[n] < other.amounts[n] for n in fronts.RESOURCES)
 
 
+@pytest.mark.parametrize("interval", [1, 2, 64, 400])
+def test_adders_that_a_quick_look_leaves_out_are_in_no_front(chains, interval):
+    """The front with every matrix' adders searched in full is the same, and a quick look takes less."""
+    bounds = bind(chains["Chain"]((24,)).sign("sign0").dense("fc0", 16).dense("fc1", 9, raw=True).model())
+    search = Search(bounds, BOARD, adders=True)
+    exact = [[one.exactly() if one.exactly else one for one in some] for some in search.options]
+    quick = [one for some in search.options for one in some if one.exactly]
+    assert [one.op.name for one in quick] == ["fc0", "fc1"]
+    assert all(one.amounts[0] < one.exactly().amounts[0] for one in quick)
+    limits = dict.fromkeys(fronts.RESOURCES, 9e9)
+
+    def points(found):
+        return [(one.amounts, [str(option.op) for option in one.options]) for one in found]
+
+    assert points(search.front(interval, limits)) == points(fronts.front_of(exact, interval, limits))
+
+
 @pytest.fixture
 def net(chains, tmp_path):
     return chains["small"](3).save(tmp_path / "small")

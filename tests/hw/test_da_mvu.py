@@ -47,7 +47,8 @@ def test_sums_and_comparisons_by_hand():
 
 @pytest.mark.parametrize("kind", ["ones", "few", "wide"])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed):
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed, quick):
     rng = np.random.default_rng(seed)
     mw, mh, low, high = (
         int(rng.integers(1, 8)),
@@ -56,7 +57,7 @@ def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed):
     )
     choices = {"ones": [-1, 1], "few": [-1, 0, 0, 1], "wide": list(range(-8, 8))}[kind]
     weights = rng.choice(choices, (mw, mh))
-    rows = solve(weights, low, high)
+    rows = solve(weights, low, high, quick)
     graph = Adders(rows, mw, low, high)
     x = np.array(list(product(range(low, high + 1), repeat=mw)))
     found = values(rows, mw, x)

@@ -53,19 +53,21 @@ class DaMvu(HwOp):
         }
 
     @classmethod
-    def with_adders(cls, name: str, arrays: dict, **attributes) -> "DaMvu":
-        """The operator of weights, bias and maybe thresholds, with adders found for them.
+    def with_adders(cls, name: str, arrays: dict, quick: bool = False, **attributes) -> "DaMvu":
+        """The operator of weights, bias and maybe thresholds, with adders found for them, `quick` maybe not
+        the fewest.
 
         Raises:
             UserError: more weights than adders are built for, or results that do not fit.
         """
         op = cls.make(name, {"adders": np.zeros((0, 5), np.int64), **arrays}, **attributes)
         live = op.live()
-        found = adders.solve(live[:, live.any(axis=0)], *op._reach())
+        low, high = op._reach()
+        found = adders.solve(live[:, live.any(axis=0)], low, high, quick)
         return cls.make(name, {**arrays, "adders": found}, **attributes)
 
     @classmethod
-    def instead_of(cls, op: HwOp) -> "DaMvu | None":
+    def instead_of(cls, op: HwOp, quick: bool = False) -> "DaMvu | None":
         """The same layer as adders.
 
         Raises:
@@ -81,7 +83,7 @@ class DaMvu(HwOp):
             "out_shape": list(sink.shape), "out_bits": sink.bits, "out_signed": int(sink.signed),
         }  # fmt: skip
         arrays = op.arrays_of | {"weights": matrix.weights, "bias": matrix.bias}
-        return cls.with_adders(op.name, arrays, **attributes)
+        return cls.with_adders(op.name, arrays, quick, **attributes)
 
     @property
     def raw(self) -> bool:

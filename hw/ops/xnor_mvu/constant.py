@@ -10,7 +10,7 @@ The constant goes into the threshold.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -39,9 +39,15 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 """
 
 
+@cache
+def popcount(bits: int) -> cost.Dot:
+    """xf_ones of so many bits."""
+    return cost.heap([bits], 0, bits.bit_length())
+
+
 def count_latency(bits: int) -> int:
     """Cycles of xf_ones."""
-    return cost.heap([bits], 0, bits.bit_length()).latency - 1
+    return popcount(bits).latency - 1
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Constant:
         bits = mw.bit_length()
         lut = CONTROL + spare_cost(mh) + mw
         for row, groups in zip(range(0, mh, ROWS), self.groups):
-            lut += sum(cost.heap([len(one)], 0, len(one).bit_length()).lut for one in groups if len(one))
+            lut += sum(popcount(len(one)).lut for one in groups if len(one))
             rows = min(ROWS, mh - row)
             sums = {1: 0, 2: 1, 3: 4, 4: 11}[rows]
             lut += sums * (bits - 1) + (rows - 1) * (bits + 2) + rows * comparison_lut(bits + 1)

@@ -19,7 +19,7 @@ from xnorforge.core.artifacts import whole, write_csv
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Search, amounts_of
-from xnorforge.flows.fold.fronts import RESOURCES, Choice, front_of
+from xnorforge.flows.fold.fronts import RESOURCES, Choice
 from xnorforge.flows.fold.latency import frame_latency
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.hw import boards
@@ -67,7 +67,7 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
     intervals = sorted({max(one for one in known if one <= most) for most in wanted if most >= known[0]})
     found: dict[str, Point] = {}
     for interval in intervals:
-        choices = front_of(search.options, interval, limits, search.given)
+        choices = search.front(interval, limits)
         for worth in WORTH if choices else ():
 
             def price(one: Choice, worth: float = worth) -> float:
