@@ -30,6 +30,7 @@ from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.fronts import RESOURCES
 from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.search import Part, TooFast, put_before, search
+from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
@@ -124,9 +125,9 @@ def fold(
         )
         ops = with_smaller_fifos(ops, depths)
         _check_streams(ops)
-        sites = [op.sites() for op in ops]
+        sites = {op.name: op.sites() for op in ops}
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
-        estimate |= {name: sum(one[name] for one in sites) for name in SITES}
+        estimate |= {name: sum(one[name] for one in sites.values()) for name in SITES}
         _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
         images = np.load(net_dir / "golden.npz")["images"]
@@ -151,7 +152,7 @@ def fold(
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
         "estimate": {**estimate, "kind": "cost model of the operators, fitted on the 7 series, not a count"},
-        "operators": [_row(op, nodes.get(op.name, [])) for op in ops],
+        "operators": [_row(op, nodes.get(op.name, []), sites[op.name]) for op in ops],
         "run": run,
     }
     artifacts.write_json(out_dir / "fold.json", record)
@@ -161,10 +162,11 @@ def fold(
 def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:
     """Say what else the part may run out of: the search minds `RESOURCES` alone, and `synth` stops there."""
     units = families.load(board.family).units
-    for site, name in zip(SITES, ("ff", "carry4", "lut_memory"), strict=True):
-        if estimate[site] > board.capacity.get(name, estimate[site]):
+    for name in ("ff", "carry4", "lut_memory"):
+        takes = cells.used(estimate, name)
+        if takes > board.capacity.get(name, takes):
             say(
-                f"fold        {estimate[site]:,} {units[name][0]} by the cost model, and {board.name} has "
+                f"fold        {takes:,} {units[name][0]} by the cost model, and {board.name} has "
                 f"{board.capacity[name]:,}: it will hardly fit; a longer INTERVAL takes less"
             )
 
@@ -357,7 +359,7 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
     )
 
 
-def _row(op: HwOp, nodes: list[str]) -> dict:
+def _row(op: HwOp, nodes: list[str], sites: dict[str, int]) -> dict:
     """One operator in fold.json."""
     has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
 
@@ -382,5 +384,5 @@ def _row(op: HwOp, nodes: list[str]) -> dict:
         },
         "out": {"shape": list(sink.shape), "lanes": sink.lanes, "bits": sink.bits, "signed": sink.signed},
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (value("w_bits") or 1),
-        "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()} | op.sites(),
+        "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()} | sites,
     }

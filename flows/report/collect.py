@@ -324,8 +324,8 @@ def estimate(ops, total: dict, board) -> dict:
     ones (0.1: 10 % too many); `lut_ram` is all LUT sites that are memory, shift registers too. Carry cells
     and memories in LUTs are those of the 7 series, and compared there alone.
     """
-    found = {name: sum(op.estimate()[name] for op in ops) for name in ("lut", "bram36")}
-    found |= {name: sum(op.sites()[name] for op in ops) for name in SITES}
+    given = [op.estimate() | op.sites() for op in ops]
+    found = {name: sum(one[name] for one in given) for name in ("lut", "bram36", *SITES)}
     counted = {name: cells.used(total, name) for name in ("lut", "ff")}
     if "carry4" in board.capacity:
         counted |= {"carry": total["carry"], "lut_ram": cells.used(total, "lut_memory")}

@@ -243,7 +243,7 @@ def deep_cost(width: int, words: int, rows: int) -> tuple[float, int]:
 
 def replay_cost(width: int, beats: int) -> tuple[float, int]:
     """BRAM36 and LUT sites of the buffer of two vectors: four sites hold 6 bits x 32 or 3 bits x 64 words."""
-    words = 2 << max(1, (beats - 1).bit_length())
+    words = 2 << address_bits(beats)
     if words > 128:
         return block_cost(width, words)
     return 0.0, 4 * -(-width // 6) if words <= 32 else 4 * -(-width // 3) * words // 64 + width * (words > 64)

@@ -6,6 +6,8 @@ import numpy as np
 
 from xnorforge.hw.ops._streams import memory_cost, quads
 
+SHIFTS = 3  # registers in a row from which Yosys makes them a shift register of LUTs
+
 
 def positions(count: int) -> int:
     """CARRY4 of a chain of so many positions that is placed by hand (hw/rtl/xf_carry.sv)."""
@@ -62,10 +64,10 @@ def address_bits(places: int) -> int:
 
 
 def delay_sites(width: int, stages: int) -> dict[str, int]:
-    """Of registers in a row, read behind the last alone: from three on Yosys makes shift registers of them,
-    up to 32 stages in a LUT.
+    """Of registers in a row, read behind the last alone: from SHIFTS on a shift register, 32 stages at most
+    in a LUT.
     """
-    if stages < 3:
+    if stages < SHIFTS:
         return site_count(ff=width * stages)
     return site_count() | {"lut_ram": width * -(-stages // 32)}
 

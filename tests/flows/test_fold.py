@@ -1,6 +1,7 @@
 """Folding: the same integers whatever the folding, fast enough or refused, given values checked."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.search import candidates, fits
-from xnorforge.hw import graph
+from xnorforge.hw import boards, graph
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Stream
 
@@ -267,3 +268,22 @@ def test_beats_divide_the_channels_or_gather_whole_pixels():
         72,
     ]
     assert not fits(Stream((3, 4, 6), 9))
+
+
+@pytest.mark.parametrize(
+    ("site", "name", "unit"),
+    [("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory")],
+)
+def test_a_part_that_has_less_than_the_estimate_of_a_site_is_warned_of(
+    net, monkeypatch, capsys, site, name, unit
+):
+    """One cell too few, and just enough; the folding is the same, as the count may differ."""
+    board = boards.load("pynq-z2")
+    takes = folded(net, interval=64)["estimate"][site]
+    assert takes > 0 and "cost model" not in capsys.readouterr().err
+    for has in (takes, takes - 1):
+        small = replace(board, capacity={**board.capacity, name: has})
+        monkeypatch.setattr(boards, "load", lambda _name, small=small: small)
+        folded(net, interval=64)
+        said = f"{takes:,} {unit} by the cost model, and pynq-z2 has {has:,}"
+        assert (said in capsys.readouterr().err) == (has < takes)

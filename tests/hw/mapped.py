@@ -41,7 +41,7 @@ class Mapped:
 
 def site_errors(op, found: dict) -> dict[str, tuple[int, int]]:
     """Flip-flops, carry cells and LUT sites of memory: the cost model's less those counted, and these."""
-    counted = found | {"lut_ram": found["lut_ram"] + found["srl"]}
+    counted = found | {"lut_ram": cells.used(found, "lut_memory")}
     return {name: (given - counted[name], counted[name]) for name, given in op.sites().items()}
 
 

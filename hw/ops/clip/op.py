@@ -6,6 +6,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._sites import (
+    address_bits,
     binary,
     column_sites,
     compare_chain,
@@ -120,7 +121,7 @@ class Clip(PerChannel):
         """Of a lane's results, bits that choose between the same two have one register."""
         source, sink, (width, words) = self.in_stream(), self.out_stream(), self.memories()["BoundFile"]
         folds, top = source.shape[-1] // source.lanes, source.bits - 1
-        lanes = binary(words, width).reshape(-1, 1 << max(1, (folds - 1).bit_length()), width)
+        lanes = binary(words, width).reshape(-1, 1 << address_bits(folds), width)
         lanes = lanes[: source.lanes, : 1 << (folds - 1).bit_length()]
         given = [k + 1 - self.get_nodeattr("mul") for k in range(sink.bits)]  # bits of x, -1 where 0
         given = [min(k, top) if source.signed or 0 <= k <= top else -1 for k in given]

@@ -9,11 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from xnorforge.hw.ops._sites import chain, delay_sites, site_count
+from xnorforge.hw.ops._sites import SHIFTS, chain, delay_sites, site_count
 
 LEVELS = 3  # additions and comparisons between two registers
-# registers in a row from which they are a shift register of 7-series: one LUT per bit instead of flip-flops
-SHIFTS = 3
 
 
 def solve(weights, low: int, high: int, quick: bool = False) -> np.ndarray:

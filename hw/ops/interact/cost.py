@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from xnorforge.hw.ops._sites import chain, site_count
+from xnorforge.hw.ops._sites import chain, delay_sites, site_count
 
 from .plan import Plan, Slot, bits_for
 
@@ -48,19 +48,17 @@ def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
 def sites_of(plan: Plan, steps: list[list[tuple]]) -> dict[str, int]:
     """Of the codes of teachers, and of the sums and steps of students.
 
-    Codes wait for the end of their group in a chain of registers; three or more of a row of which only the
-    last one is read are a shift register of LUTs.
+    Codes wait for the end of their group in a chain of registers, read where the next code comes.
     """
-    ff = shifted = 0
+    codes = []
     for lane in range(plan.lanes):
         wide, end = plan.code_bits(lane), plan.span - 1
         beats = [beat for beat, place in plan.teachers() if place == lane]
         runs = [behind - beat for beat, behind in pairwise([*(b for b in beats if b < end), end])]
-        ff += wide * (len(beats) + sum(run for run in runs if run < 3))
-        shifted += wide * sum(run >= 3 for run in runs)
+        codes += [site_count(ff=wide * len(beats)), *(delay_sites(wide, run) for run in runs)]
     carry = sum(chain(plan.top(lane).bit_length()) for lane, slots in enumerate(plan.slots) if len(slots) > 1)
     carry += sum(chain(tables[0][2]) for tables in steps if len(tables) > 1)
-    return site_count(ff=ff, carry=carry) | {"lut_ram": shifted}
+    return site_count(*codes, carry=carry)
 
 
 def _code(cuts: list[int], bits: int, wide: int) -> float:

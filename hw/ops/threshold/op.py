@@ -10,7 +10,14 @@ from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import binary, column_sites, compare_chain, counter_sites, site_count
+from xnorforge.hw.ops._sites import (
+    address_bits,
+    binary,
+    column_sites,
+    compare_chain,
+    counter_sites,
+    site_count,
+)
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
 
@@ -227,8 +234,8 @@ class Threshold(PerChannel):
             ff = 2 + source.lanes * (source.bits + ends + 3)
             table = site_count() if self.in_block() else column_sites(binary(numbers, width))
             return site_count(fold, table, ff=ff, carry=2 * source.lanes * compare)
-        words = binary(numbers, width).reshape(-1, 1 << max(1, (folds - 1).bit_length()), 1 << bits, width)
-        words = words[: source.lanes, : max(1, 1 << (folds - 1).bit_length())]
+        words = binary(numbers, width).reshape(-1, 1 << address_bits(folds), 1 << bits, width)
+        words = words[: source.lanes, : 1 << (folds - 1).bit_length()]
         # Lanes have the beat of a pixel in common, but not the levels that choose among thresholds.
         tables = [np.concatenate([*words[:, :, 1], *words[:, :, 0, :1]], -1)]
         tables += [lane[:, 1 << k : 2 << k].reshape(-1, width) for k in range(1, bits) for lane in words]

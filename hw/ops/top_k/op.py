@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops._sites import compare_chain, counter_sites, site_count
+from xnorforge.hw.ops._sites import address_bits, compare_chain, counter_sites, site_count
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -83,7 +83,7 @@ class TopK(HwOp):
 
     def sites(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
-        entry = bits + max(1, (n - 1).bit_length()) + 1
+        entry = bits + address_bits(n) + 1
         ff = k * entry + self.out_stream().width + bits + 3
         return site_count(counter_sites(n + k), ff=ff, carry=k * compare_chain(bits))
 

@@ -99,7 +99,8 @@ class Upsample(HwOp):
 
     def sites(self):
         (pixels, beats, passes, copies), width = self.loops(), self.in_stream().width
-        depth, address = max(2, pixels * beats), (max(2, pixels * beats) - 1).bit_length()
+        depth = max(2, pixels * beats)
+        address = (depth - 1).bit_length()
         counters = counter_sites(depth, copies, passes)
         if copies == 1:  # it never goes back within a row
             counters = site_count(counters, ff=address + 2, carry=chain(address))

@@ -6,7 +6,15 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._sites import chain, counter_sites, fifo_sites, memory_sites, site_count, skid_sites
+from xnorforge.hw.ops._sites import (
+    SHIFTS,
+    chain,
+    counter_sites,
+    fifo_sites,
+    memory_sites,
+    site_count,
+    skid_sites,
+)
 from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.abreast import row_elements
@@ -64,7 +72,7 @@ def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> 
             behind = next((t for t in taps if t > tap and (t - tap) % each == 0), None)
             run = len(range(tap, behind or end, each))
             line = int(lines and row == 0 and rows > 1 and behind is None)
-            if free and run + line > 2:
+            if free and run + line >= SHIFTS:
                 found = site_count(found, ff=-line) | {"lut_ram": found["lut_ram"] - (-run // 32)}
             else:
                 found = site_count(found, ff=run)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xnorforge.core import artifacts
+from xnorforge.flows.synth import cells
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import SITES
 
@@ -31,8 +32,8 @@ def estimate_table(folders: Sequence[Path]) -> Iterator[str]:
     for folder in folders:
         found = list(_points(folder))
         sums = [{name: sum(point[side][name] for _, point in found) for name in FLOORS} for side in (0, 1)]
-        cells = (f"{sums[0][name]:,.6g}, {sums[1][name]:,g} ({_error(sums, name)})" for name in FLOORS)
-        yield f"| {folder.parent.name}/{folder.name} | {' | '.join(cells)} |"
+        texts = (f"{sums[0][name]:,.6g}, {sums[1][name]:,g} ({_error(sums, name)})" for name in FLOORS)
+        yield f"| {folder.parent.name}/{folder.name} | {' | '.join(texts)} |"
         for kind, point in found:
             kinds[kind].append(point)
     yield ""
@@ -48,7 +49,7 @@ def _points(folder: Path) -> Iterator[tuple[str, Point]]:
     for op in graph.operators(folder / "folded.onnx"):
         row, given = counted[op.name], op.estimate() | op.sites()
         found = {name: row[name] for name in ("lut", *SITES, "bram36")}
-        yield type(op).__name__, (given, found | {"lut_ram": row["lut_ram"] + row["srl"]})
+        yield type(op).__name__, (given, found | {"lut_ram": cells.used(row, "lut_memory")})
 
 
 def _error(sums: list[dict], name: str) -> str:
