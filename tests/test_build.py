@@ -207,7 +207,7 @@ CHANGES = [  # a file, the stages that read it; where there are several of a kin
     ("src/xnorforge/core/errors.py", list(STAGES)),
     ("flows/qonnx_execution.py", ["export"]),
     ("flows/report/views/timing.j2", ["report"]),
-    ("flows/synth/yosys_job.py", ["fold", "synth"]),
+    ("flows/yosys_job.py", ["fold", "synth"]),
     ("sw/shipped/mnist-tfc-ste/card.json", ["export"]),
     ("hw/boards/pynq-z2/board.toml", ["fold", "synth", "overlay", "report"]),
     ("hw/rtl/xf_popcount.sv", ["generate", "sim", "synth", "netlist", "overlay"]),

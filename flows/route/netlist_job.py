@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from xnorforge.flows.synth.yosys_job import quoted, run_commands
+from xnorforge.flows.yosys_job import quoted, run_commands
 from xnorforge.hw import routing
 
 

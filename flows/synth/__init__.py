@@ -15,8 +15,9 @@ from pathlib import Path
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import write_layer
-from xnorforge.flows.synth import cells, mapping, yosys_job
+from xnorforge.flows.synth import cells, mapping
 from xnorforge.flows.synth.mapping import TOP, Mapped
 from xnorforge.hw import boards, families
 from xnorforge.hw.ops.base import HwOp

@@ -20,7 +20,8 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at, progress
-from xnorforge.flows.synth import content, yosys_job
+from xnorforge.flows import yosys_job
+from xnorforge.flows.synth import content
 from xnorforge.hw import families
 
 TOP = "xf_top"
@@ -142,7 +143,7 @@ def run_yosys(
     with tempfile.TemporaryDirectory() as results, tempfile.NamedTemporaryFile("w", suffix=".json") as stated:
         json.dump({**job, "folder": results}, stated)
         stated.flush()
-        command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", stated.name]
+        command = [sys.executable, "-m", "xnorforge.flows.yosys_job", stated.name]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = (done.stdout + done.stderr).splitlines()

@@ -93,7 +93,10 @@ module xf_compress #(
     always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
     assign sum_o = sum_q;
   end else begin : gen_level
-    localparam logic [288:0] Next     = heap_next(Heights);
+    localparam logic [864:0] Plan     = heap_level(Heights);
+    localparam logic [288:0] Next     = Plan[288:0];
+    localparam logic [288:0] AllSixes = 289'(Plan[576:289]);
+    localparam logic [288:0] Threes   = 289'(Plan[864:577]);
     localparam int unsigned  NextBits = heap_offset(Next, 24);
     localparam int unsigned  Columns  = heap_columns(Heights);
 
@@ -102,16 +105,17 @@ module xf_compress #(
     for (genvar c = 0; c < Columns; c++) begin : gen_column
       localparam int unsigned Height = heap_height(Heights, c);
       localparam int unsigned Offset = heap_offset(Heights, c);
-      localparam int unsigned Sixes  = heap_sixes(Heights, c);
-      localparam int unsigned Above  = heap_sixes(Heights, c - 2);
-      localparam int unsigned Three  = heap_threes(Heights, c);
-      localparam int unsigned Rest   = heap_rest(Heights, c);
-      localparam int unsigned Taken  = Height - Rest;
+      localparam int unsigned Sixes  = heap_height(AllSixes, c);
+      localparam int unsigned Above  = heap_height(AllSixes, c - 2);
+      localparam int unsigned Three  = heap_height(Threes, c);
+      localparam int unsigned Ends   = heap_group(Heights[288], Above, Sixes);
+      localparam int unsigned Taken  = (Ends < Height) ? Ends : Height;
+      localparam int unsigned Rest   = Height - Taken;
 
       // A group whose number exists two columns below continues the chain that starts there.
       for (genvar i = Above; i < Sixes; i++) begin : gen_six
-        localparam int unsigned Groups  = heap_chain(Heights, c, i);
-        localparam int unsigned Seventh = Offset + heap_group(Heights, c, i) + 6;
+        localparam int unsigned Groups  = heap_chain(AllSixes, c, i);
+        localparam int unsigned Seventh = Offset + heap_group(Heights[288], Above, i) + 6;
         localparam bit          Seven   = Heights[288] && Seventh < Offset + Height;
         logic [6*Groups+32'(Seven)-1:0] six;
         logic [2*Groups:0]              out;
@@ -119,11 +123,12 @@ module xf_compress #(
           assign six[6*Groups] = bits[Seventh];
         end
         for (genvar g = 0; g < Groups; g++) begin : gen_group
-          localparam int unsigned Own  = heap_group(Heights, c + 2 * g, i);
+          localparam int unsigned Own  = heap_group(Heights[288],
+                                                     heap_height(AllSixes, c + 2 * g - 2), i);
           localparam int unsigned From = heap_offset(Heights, c + 2 * g) + Own;
           localparam int unsigned Sum0 = heap_offset(Next, c + 2 * g) + i;
           localparam int unsigned Sum1 = heap_offset(Next, c + 2 * g + 1) + i
-                                         + heap_sixes(Heights, c + 2 * g + 1);
+                                         + heap_height(AllSixes, c + 2 * g + 1);
           if (Own + 6 <= heap_height(Heights, c + 2 * g)) begin : gen_full
             assign six[6*g +: 6] = bits[From +: 6];
           end else begin : gen_five
@@ -133,22 +138,22 @@ module xf_compress #(
           assign left[Sum1] = out[2*g+1];
         end
         localparam int unsigned Carry = heap_offset(Next, c + 2 * Groups) + i
-                                        + heap_sixes(Heights, c + 2 * Groups - 1);
+                                        + heap_height(AllSixes, c + 2 * Groups - 1);
         assign left[Carry] = out[2*Groups];
         xf_count6 #(.Groups(Groups), .Seventh(32'(Seven))) u_count (.bits_i(six), .sum_o(out));
       end
 
-      localparam int unsigned To = heap_offset(Next, c) + heap_from_sixes(Heights, c);
+      localparam int unsigned To = heap_offset(Next, c) + heap_from_sixes(AllSixes, c);
       if (Three == 1) begin : gen_three
         logic [1:0] out;
         xf_count3 u_count (.bits_i(bits[Offset + Taken +: 3]), .count_o(out));
-        localparam int unsigned Above1 = heap_offset(Next, c + 1) + heap_threes(Heights, c + 1)
-                                         + heap_from_sixes(Heights, c + 1);
+        localparam int unsigned Above1 = heap_offset(Next, c + 1) + heap_height(Threes, c + 1)
+                                         + heap_from_sixes(AllSixes, c + 1);
         assign left[To]     = out[0];
         assign left[Above1] = out[1];
       end
       for (genvar k = 3 * Three; k < Rest; k++) begin : gen_rest
-        localparam int unsigned Place = To + heap_threes(Heights, c - 1) + k - 2 * Three;
+        localparam int unsigned Place = To + heap_height(Threes, c - 1) + k - 2 * Three;
         assign left[Place] = bits[Offset + Taken + k];
       end
     end

@@ -12,8 +12,9 @@
 
 /* verilator lint_off VARHIDDEN */  // every module of a hierarchy includes its own copy
 
-function automatic int unsigned heap_height(input logic [288:0] heights, input int c);
-  heap_height = (c < 0 || c > 23) ? 0 : 32'((heights >> (12 * c)) & 289'hfff);
+// Field c of 24, 12 bits each: of heights, or of what heap_level says of every column.
+function automatic int unsigned heap_height(input logic [288:0] fields, input int c);
+  heap_height = (c < 0 || c > 23) ? 0 : 32'((fields >> (12 * c)) & 289'hfff);
 endfunction
 
 // A heap of `bits` bits in column c and nothing else.
@@ -26,72 +27,70 @@ function automatic logic [288:0] heap_of_sevens(input logic [288:0] heights);
   heap_of_sevens = heights | (289'd1 << 288);
 endfunction
 
-// Groups of six in a column; one bit less makes a group too. Of sevens, a group whose number exists
-// two columns below continues a chain and takes six, others seven.
-function automatic int unsigned heap_sixes(input logic [288:0] heights, input int c);
-  int unsigned groups, here, height;
-  groups = 0;
-  for (int k = c & 1; k <= c; k = k + 2) begin
-    height = heap_height(heights, k);
-    here = (height + 1) / 6;
-    if (heights[288]) begin
-      if (here > groups) here = groups;
-      if (here == groups && height > 6 * here) here = here + (height - 6 * here + 1) / 7;
-    end
-    groups = here;
-  end
-  heap_sixes = groups;
-endfunction
-
-// The first bit of group i of a column.
-function automatic int unsigned heap_group(input logic [288:0] heights, input int c, input int i);
-  int unsigned above;
-  above = heap_sixes(heights, c - 2);
-  heap_group = 6 * i + ((heights[288] && i > above) ? i - above : 0);
-endfunction
-
-// Bits of a column outside its groups, 0 .. 5.
-function automatic int unsigned heap_rest(input logic [288:0] heights, input int c);
-  int unsigned height, taken;
-  height = heap_height(heights, c);
-  taken = heap_group(heights, c, heap_sixes(heights, c));
-  heap_rest = (taken < height) ? height - taken : 0;
-endfunction
-
-// Bits that groups of six of this level put into column c: their two sums, and the carries no group
-// of c takes in.
-function automatic int unsigned heap_from_sixes(input logic [288:0] heights, input int c);
-  int unsigned own, above;
-  own = heap_sixes(heights, c);
-  above = heap_sixes(heights, c - 2);
-  heap_from_sixes = own + heap_sixes(heights, c - 1) + ((above > own) ? above - own : 0);
-endfunction
-
-// 1 where three bits of column c go through a full adder: only if the column would stay higher than
-// three.
-function automatic int unsigned heap_threes(input logic [288:0] heights, input int c);
-  int unsigned three, rest;
-  three = 0;
-  for (int k = 0; k <= c; k++) begin
-    rest = heap_rest(heights, k);
-    three = (rest >= 3 && heap_from_sixes(heights, k) + three + rest > 3) ? 1 : 0;
-  end
-  heap_threes = three;
-endfunction
-
-// Heights after one level.
-function automatic logic [288:0] heap_next(input logic [288:0] heights);
-  logic [288:0] next;
-  int unsigned height, three, below;
+// One level: {full adders of each column, groups of six of each column, heights behind the level}. In
+// one pass and without calls, as Yosys takes its time over every statement of a constant function.
+//
+// One bit less than six makes a group too. Of sevens, a group whose number exists two columns below
+// continues a chain and takes six, others seven. Groups leave two sums, here and in the next column, and
+// where no group two columns above takes it in, a carry. Three bits outside the groups go through a full
+// adder only if the column would stay higher than three.
+function automatic logic [864:0] heap_level(input logic [288:0] heights);
+  logic [288:0] left, next;
+  logic [287:0] sixes, threes;
+  int unsigned height, groups, below, below2, rest, from, three;
+  left = heights & ~(289'd1 << 288);
   next = heights & (289'd1 << 288);
-  below = 0;
+  sixes = '0;
+  threes = '0;
+  below = 0;   // groups one column below
+  below2 = 0;  // and two
+  three = 0;   // one column below
   for (int c = 0; c < 24; c++) begin
-    three = heap_threes(heights, c);
-    height = heap_from_sixes(heights, c) + below + heap_rest(heights, c);
-    next = next | heap_column(height - 2 * three, c);
-    below = three;
+    height = 32'(left & 289'hfff);
+    groups = (height + 1) / 6;
+    if (heights[288]) begin
+      if (groups > below2) groups = below2;
+      if (groups == below2 && height > 6 * groups) begin
+        groups = groups + (height - 6 * groups + 1) / 7;
+      end
+    end
+    rest = 6 * groups + ((heights[288] && groups > below2) ? groups - below2 : 0);  // taken
+    rest = (rest < height) ? height - rest : 0;
+    from = groups + below + ((below2 > groups) ? below2 - groups : 0) + three;
+    three = (rest >= 3 && from + rest > 3) ? 1 : 0;
+    height = from + rest - 2 * three;
+    next = next | heap_column(height, c);
+    sixes = sixes | (288'(groups) << (12 * c));
+    threes = threes | (288'(three) << (12 * c));
+    below2 = below;
+    below = groups;
+    left = left >> 12;
   end
-  heap_next = next;
+  heap_level = {threes, sixes, next};
+endfunction
+
+// The first bit of group i of a column with `above` groups two columns below; sevens = heights[288].
+function automatic int unsigned heap_group(input bit sevens, input int unsigned above, input int i);
+  heap_group = 6 * i + ((sevens && i > above) ? i - above : 0);
+endfunction
+
+// Bits that groups put into column c: their two sums, and the carries no group of c takes in.
+function automatic int unsigned heap_from_sixes(input logic [288:0] sixes, input int c);
+  int unsigned own, above;
+  own = heap_height(sixes, c);
+  above = heap_height(sixes, c - 2);
+  heap_from_sixes = own + heap_height(sixes, c - 1) + ((above > own) ? above - own : 0);
+endfunction
+
+// Groups of six with index i in columns c, c+2, c+4, .. without a gap: the length of their carry
+// chain.
+function automatic int unsigned heap_chain(input logic [288:0] sixes, input int c, input int i);
+  int unsigned length;
+  length = 0;
+  for (int k = 0; k < 12; k++) begin
+    if (length == k && i < heap_height(sixes, c + 2 * k)) length = k + 1;
+  end
+  heap_chain = length;
 endfunction
 
 function automatic int unsigned heap_highest(input logic [288:0] heights);
@@ -105,10 +104,13 @@ endfunction
 
 // Bits below column c; c = 24 gives all of them.
 function automatic int unsigned heap_offset(input logic [288:0] heights, input int c);
-  int unsigned offset;
-  offset = 0;
-  for (int k = 0; k < c; k++) offset = offset + heap_height(heights, k);
-  heap_offset = offset;
+  logic [288:0] left;
+  heap_offset = 0;
+  left = heights;
+  for (int k = 0; k < c && k < 24; k++) begin
+    heap_offset = heap_offset + 32'(left & 289'hfff);
+    left = left >> 12;
+  end
 endfunction
 
 // One more than the highest column in use.
@@ -133,17 +135,6 @@ function automatic int unsigned heap_single(
   heap_single = single;
 endfunction
 
-// Groups of six with index i in columns c, c+2, c+4, .. without a gap: the length of their carry
-// chain.
-function automatic int unsigned heap_chain(input logic [288:0] heights, input int c, input int i);
-  int unsigned length;
-  length = 0;
-  for (int k = 0; k < 12; k++) begin
-    if (length == k && i < heap_sixes(heights, c + 2 * k)) length = k + 1;
-  end
-  heap_chain = length;
-endfunction
-
 // Clock cycles of xf_compress: registers before every second level and before and behind the last
 // adder.
 function automatic int unsigned heap_latency(input logic [288:0] heights);
@@ -151,11 +142,9 @@ function automatic int unsigned heap_latency(input logic [288:0] heights);
   int unsigned levels;
   left = heights;
   levels = 0;
-  for (int k = 0; k < 16; k++) begin
-    if (heap_highest(left) > 3) begin
-      left = heap_next(left);
-      levels = levels + 1;
-    end
+  while ((left & {1'b0, {24{12'hffc}}}) != 0) begin  // a column is higher than three
+    left = 289'(heap_level(left));
+    levels = levels + 1;
   end
   heap_latency = levels / 2 + levels % 2 + 2;
 endfunction

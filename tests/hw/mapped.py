@@ -69,7 +69,7 @@ def mapped(ops, folder: Path) -> Mapped:
     job |= {"stubs": [], "defines": ["XF_XC7"], "folder": "netlist"}
     (folder / "netlist").mkdir()
     (folder / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-m", "xnorforge.flows.synth.yosys_job", "job.json"]
+    command = [sys.executable, "-m", "xnorforge.flows.yosys_job", "job.json"]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     modules = json.loads((folder / "netlist" / "cells.json").read_text())["modules"]
     counted = [cells.resources(modules[f"\\{name}"]["num_cells_by_type"], "xc7") for name in names]

@@ -1,12 +1,12 @@
-"""One Yosys synthesis as a process of its own: `python -m xnorforge.flows.synth.yosys_job JOB.json`, run in
-the folder `rtl/`.
+"""One Yosys synthesis as a process of its own: `python -m xnorforge.flows.yosys_job JOB.json`, run in the
+folder `rtl/`.
 
 Yosys ends the interpreter on an error and keeps its memory until the end, so that every layer gets a fresh
 process.
 
-The job: {"family", "top", "modules": [modules to write and count], "sources": [files], "stubs": [files whose
-modules stay
-          black boxes], "defines": [names], "folder": where `<module>.v` of each module and `cells.json` go,
+The job: {"family", "top", "modules": [modules to write and count], "sources": [files],
+          "stubs": [files whose modules stay black boxes], "defines": [names],
+          "folder": where `<module>.v` of each module and `cells.json` go,
           "own": whether the top has modules of its own beside those of the list, which become part of it;
               default no}.
 """
