@@ -15,6 +15,7 @@ from xnorforge.hw.ops._sites import (
     positions,
     site_count,
 )
+from xnorforge.hw.ops._streams import block_choice
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
@@ -195,32 +196,16 @@ def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:
 
 
 def block_cost(width: int, words: int) -> tuple[float, int]:
-    """BRAM36 and LUTs of a memory in block RAM."""
-    _, bram36, lut, _ = _block_choice(width, words)
-    return bram36, lut
+    """BRAM36 and LUTs of a memory in block RAM: what chooses among rows of blocks takes a LUT per three more
+    of them, above eight rows one per two.
+    """
+    _, halves, rows = block_choice(words, width, written=False)
+    return halves / 2, width * (-(-(rows - 1) // 3) if rows <= 8 else rows // 2)
 
 
 def block_registers(width: int, words: int) -> int:
     """Flip-flops of a memory in block RAM: the address bits that pick among rows of blocks."""
-    return (_block_choice(width, words)[-1] - 1).bit_length()
-
-
-def _block_choice(width: int, words: int) -> tuple[float, float, int, int]:
-    """Price, BRAM36, LUTs and rows of a memory in block RAM, as Yosys' memory_libmap chooses.
-
-    A block of `rows` = depth / 512 .. 32768 words each; all rows are read at once, rows * width bits side by
-    side in blocks of 72 .. 1 bits, and a multiplexer picks. The choice is the least of 257 per RAMB36, 129
-    per RAMB18 and half of the bits that multiplexers discard; a multiplexer takes a LUT per three rows more,
-    above eight rows one per two.
-    """
-    choices = []
-    for price, share, bits in ((129, 0.5, 14), (257, 1.0, 15)):
-        for log, lanes in enumerate((1, 2, 4, 9, 18, 36, 72)[: bits - 8]):
-            rows = -(-words // 2 ** (bits - log))
-            count = -(-rows * width // lanes)
-            mux = width * (-(-(rows - 1) // 3) if rows <= 8 else rows // 2)
-            choices.append((price * count + width * (rows - 1) / 2, count * share, mux, rows))
-    return min(choices)
+    return (block_choice(words, width, written=False)[-1] - 1).bit_length()
 
 
 def deep_rows(width: int, words: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import memory_cost, quads
+from xnorforge.hw.ops._streams import block_choice, memory_cost, quads
 
 SHIFTS = 3  # registers in a row from which Yosys makes them a shift register of LUTs
 
@@ -73,9 +73,11 @@ def delay_sites(width: int, stages: int) -> dict[str, int]:
 
 
 def memory_sites(depth: int, width: int, kind: str = "auto") -> dict[str, int]:
-    """Of a memory as in `memory_cost` whose words are read into a register: block RAM has one of its own."""
+    """Of a memory as in `memory_cost` whose words are read into a register: block RAM has one of its own, and
+    the address bits that choose among its rows are kept.
+    """
     if memory_cost(depth, width, kind)["bram36"]:
-        return site_count()
+        return site_count(ff=(block_choice(depth, width)[-1] - 1).bit_length())
     return site_count(ff=width) | {"lut_ram": 4 * quads(depth, width)}
 
 

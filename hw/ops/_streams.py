@@ -73,22 +73,35 @@ def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 
     Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes
-    the least; `kind` "lut" or "block" forces one. What joins LUT memories deeper than 64 is included.
+    the least; `kind` "lut" or "block" forces one. What joins LUT memories deeper than 64, and rows of blocks,
+    is included.
     """
     fours = quads(depth, width)
     blocks = -(-depth // 64)
     joined = blocks + width * (blocks - 1) / 2 if blocks > 1 else 0
-    halves, wholes = (
-        min(-(-depth // words) * -(-width // bits) for words, bits in shapes)
-        for shapes in (
-            ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)),
-            ((32768, 1), (16384, 2), (8192, 4), (4096, 9), (2048, 18), (1024, 36), (512, 72)),
-        )
-    )
-    block = min(129 * halves, 257 * wholes)
-    if kind == "lut" or (kind == "auto" and 8 * fours <= block):
+    price, halves, rows = block_choice(depth, width)
+    if kind == "lut" or (kind == "auto" and 8 * fours <= price):
         return {"lut": 4 * fours + joined, "bram36": 0.0}
-    return {"lut": 0.0, "bram36": halves / 2 if 129 * halves < 257 * wholes else float(wholes)}
+    return {"lut": width * (rows // 2), "bram36": halves / 2}
+
+
+def block_choice(depth: int, width: int, written: bool = True) -> tuple[float, int, int]:
+    """How Yosys' memory_libmap puts a memory into block RAM: its price, halves of a block, and the rows of
+    blocks among which a read chooses.
+
+    The price is 257 per block, 129 per half and half of the bits that the choice discards. The rows of a
+    memory that is never `written` share blocks, side by side.
+
+    >>> block_choice(4096, 9), block_choice(3125, 32), block_choice(1500, 20, written=False)
+    ((257.0, 2, 1), (999.0, 7, 7), (277.0, 2, 3))
+    """
+    choices: list[tuple[float, int, int]] = []
+    for address, halves, price in ((14, 1, 129), (15, 2, 257)):
+        for log, lanes in enumerate((1, 2, 4, 9, 18, 36, 72)[: address - 8]):
+            rows = -(-depth >> (address - log))
+            count = rows * -(-width // lanes) if written else -(-rows * width // lanes)
+            choices.append((price * count + width * (rows - 1) / 2, halves * count, rows))
+    return min(choices)
 
 
 def quads(depth: int, width: int) -> int:

@@ -96,8 +96,11 @@ class Fifo(HwOp):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
             return {"lut": width + 4.0, "bram36": 0.0}
-        memory = self._memory_cost(self.in_block())
-        return {"lut": memory["lut"] + 3 * (depth - 1).bit_length() + 7, "bram36": memory["bram36"]}
+        part, bits = self.in_block(), (depth - 1).bit_length()
+        memory, lut = self._memory_cost(part), 3 * bits + 7
+        if memory["bram36"] and part == depth < 1 << bits:
+            lut += bits + 3  # both addresses return to 0, and do by themselves from a power of two
+        return {"lut": memory["lut"] + lut, "bram36": memory["bram36"]}
 
     def sites(self):
         width, depth, part = self.in_stream().width, self.get_nodeattr("depth"), self.in_block()
