@@ -205,7 +205,7 @@ CHANGES = [  # a file, the stages that read it; where there are several of a kin
     ("hw/families/xc7/cells.v", ["netlist"]),
     ("sim/stream.cpp", ["sim", "netlist"]),
     ("src/xnorforge/core/errors.py", list(STAGES)),
-    ("flows/qonnx_execution.py", ["export"]),
+    ("flows/qonnx_execution.py", ["export", "lower", "fold"]),
     ("flows/report/views/timing.j2", ["report"]),
     ("flows/yosys_job.py", ["fold", "synth"]),
     ("sw/shipped/mnist-tfc-ste/card.json", ["export"]),
