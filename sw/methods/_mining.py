@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from xnorforge.core.errors import UserError
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.training import distributed
 
@@ -111,6 +112,11 @@ class Miner:
         stop logit.
         """
         logits, means, stop = self.policy(torch.cat([self._state(layer) for layer in graph]))
+        if not logits.isfinite().all():
+            raise UserError(
+                f"ci_bcnn: at rate={self.optimiser.param_groups[0]['lr']} the policy network diverges, its "
+                f"answers are no numbers; use a smaller rate, as 0.001."
+            )
         if self.uniform:
             logits, means, stop = (torch.zeros_like(part) for part in (logits, means, stop))
             stop = stop + NEVER
@@ -170,6 +176,8 @@ class Miner:
         flat = create.flatten()
         possible = flat.detach() > 0
         rare = torch.where(possible, -flat.where(possible, 1).log(), 0)
+        if not rare.any():  # all of W_et on one edge
+            rare = possible.float()
         rare = rare / rare.sum()
         new, old = (torch.multinomial(p.detach(), 1, generator=rng)[0] for p in (flat, rare))
         mean = weights.flatten()[new]
