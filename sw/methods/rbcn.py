@@ -15,7 +15,8 @@ scale C per layer,
 where R are feature maps of the guide, the same network in real numbers, trained first and then frozen, and T
 the network's own. A step moves D, then W, then C; after an epoch W and C rest and batch norms alone move.
 Guide, D and W are dropped at the end, C vanishes in the thresholds: what is deployed costs what the baseline
-costs.
+costs. With a C per kernel position (`granularity="spatial"`) integers of a few bits stand for it, and are
+deployed: a layer is as many counts of equal bits as its kernel has positions, each times an integer.
 
 What the sources leave open, and what batch norm makes of a scale per layer: docs/methods/rbcn.md.
 """
@@ -27,20 +28,27 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
+from brevitas.nn import QuantConv2d
+from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from torch import nn
 
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import BiReal, Block
+from xnorforge.sw.nn.rectifiers import InPlaceOf
 from xnorforge.sw.training.guides import guide_of
 
 GUIDE, RECTIFY = "guide", "rectify"
+GRANULARITIES = ("layer", "spatial", "filter")
 WIDTH, SLOPE = 128, 0.2
+MOST_BITS = 4  # of an integer in place of C: thresholds are found by trying every sum
 
 
 sign = binary.TriangularSign.apply
@@ -54,16 +62,48 @@ class Sign(nn.Module):
 
 
 class RectifiedConv(binary.BinaryConv):
-    """Convolution with W^ o C, C in `scale`."""
+    """Convolution with W^ o C, C in `scale`.
+
+    With `most` above 0 integers 1 .. most of one unit stand for the C of kernel positions.
+    """
+
+    scaled, most = True, 0
+    scale: nn.Parameter
 
     def forward(self, x):
         return _rectified(
             self, lambda bits: F.conv2d(x, bits, None, self.stride, self.padding, self.dilation, self.groups)
         )
 
+    @property
+    def stepped(self) -> bool:
+        """Whether integers stand for C."""
+        return self.scaled and self.most > 0 and self.scale.numel() > 1
+
+    @torch.no_grad()
+    def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The integers in place of C, without a common divisor, and their unit; the largest C is whole."""
+        unit = self.scale.max().clamp(min=1e-6) / self.most
+        found = (self.scale / unit).round().clamp(1, self.most)
+        divisor = int(np.gcd.reduce(found.int().flatten().tolist()))
+        return found / divisor, unit * divisor
+
+    def reach(self) -> int:
+        """The largest sum of bits."""
+        length = self.weight[0].numel()
+        return length // self.scale.numel() * int(self.integers()[0].sum()) if self.stepped else length
+
+    @torch.no_grad()
+    def write_to(self, deployed: nn.Conv2d) -> None:
+        """Give the deployed layer its integers."""
+        if self.stepped:
+            deployed.weight.copy_(binary.signs(self.weight) * self.integers()[0])
+
 
 class RectifiedLinear(binary.BinaryLinear):
     """Dense layer with W^ o C, C in `scale`."""
+
+    scaled, stepped = True, False
 
     def forward(self, x):
         return _rectified(self, lambda bits: F.linear(x, bits))
@@ -75,7 +115,10 @@ def _rectified(layer, product):
         return product(bits)
     if scale.numel() == 1:
         return product(bits) * scale.reshape(())  # the sums stay whole numbers, so deployment can be exact
-    return product(bits * scale)
+    if not layer.stepped:
+        return product(bits * scale)
+    integers, unit = layer.integers()
+    return product(bits * InPlaceOf.apply(scale / unit, integers)) * unit
 
 
 class Rectified(binary.Plain):
@@ -84,15 +127,19 @@ class Rectified(binary.Plain):
     Args:
         granularity: "layer", one C; "spatial", one per kernel position; "filter", the shape of a filter
             [3.65].
+        scale_bits: of the integers in place of a C per kernel position.
     """
 
     conv_type, linear_type = RectifiedConv, RectifiedLinear
 
-    def __init__(self, granularity: str):
+    def __init__(self, granularity: str, scale_bits: int = 3):
         self.granularity = granularity
+        self.most = 2**scale_bits - 1 if granularity == "spatial" else 0
 
     def conv(self, *sizes, **options):
-        return self._with_scale(super().conv(*sizes, **options))
+        layer = self._with_scale(super().conv(*sizes, **options))
+        layer.most = self.most
+        return layer
 
     def linear(self, *sizes):
         return self._with_scale(super().linear(*sizes))
@@ -102,7 +149,6 @@ class Rectified(binary.Plain):
 
     def _with_scale(self, layer):
         layer.scale = nn.Parameter(best_scale(layer.weight.detach(), self.granularity))
-        layer.scaled = True
         return layer
 
 
@@ -192,7 +238,7 @@ class Method(base.Method):
     # No recipe was found in the text; this is that of BONN, of the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
 
-    granularity: str = "layer"  # of C; "spatial" and "filter" train, but are no XNOR and popcount
+    granularity: str = "layer"  # of C; "spatial": per kernel position; "filter" trains, but is not deployed
     lambda1: float = 1e-4  # weight of the kernel loss
     adversarial: float = 0.1  # weight of what the discriminators say
     scale_rate: float = 0.1  # rate of C, eta2, per rate of W, eta1
@@ -203,12 +249,21 @@ class Method(base.Method):
     )
     pixels: bool = False  # discriminators look at each place of a map, not at the mean over the map
     guess_schedule: bool = False  # the discriminators' rate falls with the network's
+    scale_bits: int = 3  # of the integers in place of a C per kernel position
+
+    def __post_init__(self):
+        if self.granularity not in GRANULARITIES:
+            raise unknown("rbcn, granularity", self.granularity, GRANULARITIES)
+        if not 1 <= self.scale_bits <= MOST_BITS:
+            raise UserError(
+                f"rbcn: scale_bits={self.scale_bits} is outside 1 .. {MOST_BITS}; 1 makes all C equal."
+            )
 
     def build(self, net):
         """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two
         optimisers.
         """
-        network = networks.build(net, Rectified(self.granularity))
+        network = networks.build(net, Rectified(self.granularity, self.scale_bits))
         for part in network.modules():
             if isinstance(
                 part, building_blocks.Scores
@@ -217,10 +272,12 @@ class Method(base.Method):
                 rows = scores.dot.weight
                 scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
                 scores.dot.weight = rows
-        if self.granularity == "layer":
+        if self.granularity != "filter":
             whole: AnyModule
             # One C cancels in the batch norm behind a sum; without the kernel loss nothing moves it either.
-            for whole in building_blocks.whole_sums(network) if self.lambda1 else rectified(network):
+            for whole in [] if self.lambda1 else rectified(network):
+                whole.scaled = whole.scale.numel() > 1
+            for whole in building_blocks.whole_sums(network):
                 whole.scaled = False
         given = self.guide != "none"
         self.teacher_network = guide_of(net, self.guide) if given else networks.build(net, Real())
@@ -345,14 +402,40 @@ class Method(base.Method):
         }
 
     def scale(self, dot):
-        return dot.scale.detach().reshape(()) if getattr(dot, "scaled", False) else 1.0
+        if not getattr(dot, "scaled", False):
+            return 1.0
+        return dot.integers()[1] if dot.stepped else dot.scale.detach().reshape(())
+
+    def skeleton(self, net):
+        """With a C per kernel position, convolutions of more than one have weights of a few bits."""
+        network = super().skeleton(net)
+        if self.granularity != "spatial":
+            return network
+        whole = building_blocks.whole_sums(network)
+        for name, layer in list(network.named_modules()):
+            if not isinstance(layer, QuantConv2d) or not binary.is_binary(layer) or layer in whole:
+                continue
+            if layer.kernel_size != (1, 1):
+                network.set_submodule(name, _few_bits(layer, self.scale_bits))
+        return network.eval()
 
     def deploy(self, net, network):
-        if any(layer.scale.numel() > 1 for layer in rectified(network)):
+        if self.granularity == "filter":
             raise UserError(
-                f"rbcn: granularity={self.granularity} is no XNOR and popcount; train with granularity=layer."
+                "rbcn: granularity=filter is a real number per weight; train with granularity=layer or "
+                "spatial."
             )
         return super().deploy(net, network)
+
+
+def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
+    """The same convolution with integers of so many bits and a sign as weights."""
+    return QuantConv2d(
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, dilation=layer.dilation,
+        bias=False, weight_quant=Int8WeightPerTensorFixedPoint, weight_bit_width=bits + 1,
+        weight_scaling_impl_type=ScalingImplType.CONST, weight_restrict_scaling_type=RestrictValueType.FP,
+        weight_scaling_init=2.0**bits - 1,
+    )  # fmt: skip
 
 
 def _move(optimiser, loss, parameters=None):

@@ -139,6 +139,15 @@ def length_of(dot: nn.Module) -> int:
     return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
+def reach_of(dot: nn.Module) -> int:
+    """The largest sum that a layer makes of bits: its products, or what a layer with other weights than -1
+    and +1 says.
+    """
+    return sum(
+        layer.reach() if hasattr(layer, "reach") else layer.weight[0].numel() for layer in added_in(dot)
+    )
+
+
 def whole_sums(network: nn.Module) -> list[nn.Module]:
     """The layers whose sums nothing may scale: those of `summed` parts, and those that are added up, which
     would round.

@@ -25,7 +25,7 @@ from torch import nn
 
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.building_blocks import Affine2d, Block, Correlation, Head, added_in, length_of, summed
+from xnorforge.sw.nn.building_blocks import Affine2d, Block, Correlation, Head, added_in, reach_of, summed
 
 EPS = 1e-30
 
@@ -47,19 +47,19 @@ class Grid:
         return np.arange(-self.reach, self.reach + self.half, self.step, dtype=np.float64).astype(np.float32)
 
 
-def grid_of(length: int, pixels: bool, moved: int = 0) -> Grid:
-    """The grid of a dot product of `length` weights -1 / +1 with bits -1 / +1, or with pixels k/128 in [-1,
-    127/128].
+def grid_of(reach: int, pixels: bool, moved: int = 0) -> Grid:
+    """The grid of a dot product of integer weights, their magnitudes `reach` in all, with bits -1 / +1, or
+    with pixels k/128 in [-1, 127/128].
 
     `moved` is a whole number: by how much at most `Block.mix`, behind the dot product, changes a sum of bits.
     """
-    return Grid(length + moved, 1 / 128 if pixels else 1 if moved else 2)
+    return Grid(reach + moved, 1 / 128 if pixels else 1 if moved else 2)
 
 
 def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
     """Every block of a network with its name and the grid its batch norm sees."""
     return [
-        (name, part, grid_of(length_of(part.dot), part.pixels, getattr(part.mix, "reach", 0)))
+        (name, part, grid_of(reach_of(part.dot), part.pixels, getattr(part.mix, "reach", 0)))
         for name, part in network.named_modules()
         if isinstance(part, Block)
     ]

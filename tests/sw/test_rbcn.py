@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.flows.export import export
 from xnorforge.sw import networks
 from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.networks.base import Recipe
@@ -499,9 +500,116 @@ def test_a_scale_per_weight_is_not_deployed():
     run = begun(granularity="filter")
     with pytest.raises(UserError) as error:
         run.method.deploy("mnist-tfc", run.network)
-    assert (
-        str(error.value) == "rbcn: granularity=filter is no XNOR and popcount; train with granularity=layer."
+    assert str(error.value) == (
+        "rbcn: granularity=filter is a real number per weight; train with granularity=layer or spatial."
     )
+
+
+# A scale per kernel position
+
+
+def spatial(net: str, seed: int = 0, bits: int = 3):
+    """A method and a trained-looking network of it: C of both signs, some far below the largest."""
+    state = shaken(net, binary.Plain(), seed).state_dict()
+    torch.manual_seed(seed)
+    method = rbcn.Method(granularity="spatial", scale_bits=bits)
+    network = method.build(net).eval()
+    network.load_state_dict(state | {k: v for k, v in network.state_dict().items() if k.endswith(".scale")})
+    with torch.no_grad():
+        for layer in rbcn.rectified(network):
+            nn.init.uniform_(layer.scale, -0.1, 0.6)
+    building_blocks.set_on_grid(network, True)
+    return method, network
+
+
+def test_integers_stand_for_the_scales_of_kernel_positions():
+    layer = rbcn.Rectified("spatial", 3).conv(2, 1, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[[[0.3, -0.2], [0.1, 0.1]], [[-0.3, 0.0], [0.2, -0.4]]]]))
+        layer.scale.copy_(torch.tensor([[[[1.4, 0.7], [0.29, -0.5]]]]))
+    integers, unit = layer.integers()
+    assert integers.flatten().tolist() == [7, 4, 1, 1] and unit.item() == pytest.approx(0.2)
+    assert layer.reach() == 2 * (7 + 4 + 1 + 1)
+    x = torch.tensor([[[[1.0, 1.0], [-1.0, 1.0]], [[1.0, -1.0], [1.0, -1.0]]]])
+    assert layer(x).item() == pytest.approx(unit.item() * (7 * (1 - 1) + 4 * (-1 - 1) + (-1 + 1) + (1 + 1)))
+    with torch.no_grad():
+        layer.scale.fill_(0.3)
+    assert layer.integers()[0].unique().tolist() == [1], "equal ones are those of a plain layer"
+
+
+def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
+    torch.manual_seed(0)
+    layer = rbcn.Rectified("spatial", 4).conv(3, 2, 3)
+    x = torch.randn(2, 3, 5, 5).sign()
+    layer(x).square().sum().backward()
+    integers, unit = layer.integers()
+    real = leaf(integers * unit, torch.float32)
+    F.conv2d(x, rbcn.sign(layer.weight) * real).square().sum().backward()
+    torch.testing.assert_close(layer.scale.grad, real.grad, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("net", CHAINS)
+def test_a_scale_per_kernel_position_is_deployed_bit_for_bit(net):
+    method, network = spatial(net)
+    deployed = method.deploy(net, network)
+    images = pictures(net, 4 if net.startswith("cifar10") else 32)
+    with torch.no_grad():
+        wanted = network(images)
+        assert torch.equal(deployed(images).as_subclass(torch.Tensor), wanted)
+    assert len(wanted.unique()) > 4
+    back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
+    with torch.no_grad():
+        assert torch.equal(back(images).as_subclass(torch.Tensor), wanted)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_what_is_deployed_are_signs_times_the_integer_of_their_position(bits):
+    method, network = spatial("mnist-cnn", 1, bits)
+    deployed = method.deploy("mnist-cnn", network)
+    largest = set()
+    for layer, (name, given) in zip(
+        rbcn.rectified(network),
+        [(name, part) for name, part in deployed.named_modules() if name.endswith("dot")][:-1],
+        strict=True,
+    ):
+        size = given.weight.abs()
+        assert torch.equal(given.weight.sign(), binary.signs(layer.weight)), name
+        assert torch.equal(size, size[:1, :1].expand_as(size)), name
+        largest |= {int(size.max())}
+    assert largest == {1, 2**bits - 1}, "1 is the dense layer's"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("net", ["mnist-cnn", pytest.param("cifar10-cnv_half", marks=pytest.mark.full)])
+def test_what_a_short_training_makes_of_it_is_exported_exactly(net, tmp_path):
+    run = begun(net, granularity="spatial")
+    before = hashes(run)
+    for seed in (1, 2):
+        run.method.step(run, *batch(net, seed))
+    assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}
+    deployed, images = run.method.deploy(net, run.network), pictures(net, 8).to(torch.uint8)
+    meta = {"net": net, "method": "rbcn", "source": "a test", "images": "8 random pictures"}
+    (same,) = export(deployed, images.numpy(), np.full(8, -1), tmp_path, meta)["checks"]
+    assert (same["images"], same["integers"], same["mismatches"]) == (8, 80, 0)
+    np.testing.assert_array_equal(
+        train.scores(deployed, images.numpy()), train.scores(run.network, images.numpy())
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"scale_bits": 5}, "rbcn: scale_bits=5 is outside 1 .. 4; 1 makes all C equal."),
+        (
+            {"granularity": "spacial"},
+            "rbcn, granularity: no 'spacial' among filter, layer, spatial. Did you mean 'spatial'?",
+        ),
+    ],
+)
+def test_what_no_scale_can_be_is_refused(settings, words):
+    with pytest.raises(UserError) as error:
+        rbcn.Method(**settings)
+    assert str(error.value) == words
 
 
 # The loop
