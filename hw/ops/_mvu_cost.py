@@ -2,7 +2,7 @@
 docs/operators-mvu.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import expm1, log1p
 
@@ -153,6 +153,25 @@ def ternary(simd: int, bits: int, gate: int) -> Dot:
     each (xf_ternary_sum).
     """
     return heap([simd] * bits, simd * gate, (simd * (2**bits - 1)).bit_length(), sevens=True)
+
+
+@cache
+def scaled(lanes: int, parts: int, planes: int) -> Dot:
+    """The sum of `parts` counts of `lanes` equal bits each, times constants of `planes` bits
+    (xf_scaled_count).
+    """
+    count, heights, lut, carry = dot(lanes, 1), [0] * (lanes.bit_length() + planes + 1), 0, 0
+    for plane in range(0, planes, 2):
+        both = plane + 1 < planes
+        for column in range(count.bits + 2 * both):
+            heights[plane + column] += parts
+        lut += parts * (count.bits + both)
+        carry += both * parts * positions(count.bits + 1)
+    while not heights[-1]:
+        heights.pop()
+    sum_bits = (parts * lanes * (2**planes - 1)).bit_length()
+    products = heap(heights, lut + parts * count.lut, sum_bits, count.latency, carry=carry)
+    return replace(products, ff=products.ff + parts * count.ff, carry=products.carry + parts * count.carry)
 
 
 def different(pe: int, kinds: int) -> float:

@@ -212,6 +212,22 @@ function automatic logic [288:0] heap_rows(input int unsigned rows, input int un
   heap_rows = heights;
 endfunction
 
+// The first `terms` terms of xf_scaled_count: two planes of the products of `parts` counts of `bits` bits
+// each, and of an odd number of planes the last alone.
+function automatic logic [288:0] heap_of_products(
+  input int unsigned parts, input int unsigned bits, input int unsigned planes,
+  input int unsigned terms
+);
+  logic [288:0] heights;
+  heights = '0;
+  for (int unsigned t = 0; t < terms; t++) begin
+    for (int unsigned c = 0; c < ((2 * t + 1 < planes) ? bits + 2 : bits); c++) begin
+      heights = heights + heap_column(parts, 2 * t + c);
+    end
+  end
+  heap_of_products = heights;
+endfunction
+
 // Dot product with weights of several bits (xf_int_dot); chain = 0: by planes of the weights, else
 // chains of so many multipliers. First the bits of a chain's sum, signed; `top` is the largest |x|.
 function automatic int unsigned int_field(

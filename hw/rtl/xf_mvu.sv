@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Folded matrix-vector unit: the body of xf_xnor_mvu, xf_byte_mvu and xf_int_mvu.
+// Folded matrix-vector unit: the body of xf_xnor_mvu, xf_byte_mvu, xf_int_mvu and xf_spatial_mvu.
 //
 // A vector of Mw elements comes in Beats = Mw/Simd beats; its Mh sums leave in Passes = Mh/Pe
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
 // inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
 // of x[k] * weight[k][row] + the constants of xf_int_dot, or where all weights are -1, 0 or 1 those
-// of xf_ternary_sum. An output element is the OutW highest bits of the sum; a threshold T is start =
+// of xf_ternary_sum. With ScaleW each equal bit counts as often as the constant of its place says, the
+// same in all rows (xf_scaled_count). An output element is the OutW highest bits of the sum; a threshold T is start =
 // 2**(AccW-1) - T and OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
@@ -23,7 +24,7 @@
 //            on ECP5); on 7-series it takes 2.5 ns, and counts are a third fewer bits than weights.
 //            Starts in block RAM are asked a stage earlier, and there two. There, starts in logic have
 //            a register too, as adders of many rows lie apart.
-// Bit model  op.py of xnor_mvu, byte_mvu and int_mvu
+// Bit model  op.py of xnor_mvu, byte_mvu, int_mvu and spatial_mvu
 
 `include "xf_assert.svh"
 
@@ -38,6 +39,8 @@ module xf_mvu #(
   parameter  int unsigned Ternary     = 0,   // WBits = 2, none of the weights is -2
   parameter  int unsigned Chain       = 0,   // WBits > 1: multipliers in a chain, 0: planes
   parameter  int unsigned Rows        = 1,   // rows per multiplier; divides Pe
+  parameter  int unsigned ScaleW      = 0,   // > 0: bits of a constant; Bits = WBits = 1
+  parameter  int unsigned Run         = 1,   // elements that share it; divides Simd, or Simd it
   parameter  int unsigned Shift       = 0,
   parameter  int unsigned AccW        = 8,
   parameter  int unsigned OutW        = 1,
@@ -48,6 +51,7 @@ module xf_mvu #(
   parameter  int unsigned StartBlock  = 0,
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
+  parameter               ScaleFile   = "",
   localparam int unsigned Beats       = Mw / Simd,
   localparam int unsigned Passes      = Mh / Pe
 ) (
@@ -78,6 +82,11 @@ module xf_mvu #(
     $error("xf_mvu: Chain needs WBits > 1; got Chain=%0d, WBits=%0d", Chain, WBits);
   end else if (Ternary != 0 && (WBits != 2 || Chain != 0)) begin : gen_bad_ternary
     $error("xf_mvu: Ternary needs WBits=2, Chain=0; got WBits=%0d, Chain=%0d", WBits, Chain);
+  end else if (ScaleW != 0 && (Bits != 1 || WBits != 1)) begin : gen_bad_scale
+    $error("xf_mvu: ScaleW needs Bits=1, WBits=1; got ScaleW=%0d, Bits=%0d, WBits=%0d",
+           ScaleW, Bits, WBits);
+  end else if (Run < 1 || (Run % Simd != 0 && Simd % Run != 0 && ScaleW != 0)) begin : gen_bad_run
+    $error("xf_mvu: Run must divide Simd or be a multiple of it; got Run=%0d, Simd=%0d", Run, Simd);
   end else if (OutW < 1 || OutW > AccW) begin : gen_bad_out_w
     $error("xf_mvu: OutW must be 1 .. AccW; got OutW=%0d, AccW=%0d", OutW, AccW);
   end
@@ -89,13 +98,20 @@ module xf_mvu #(
   localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
   localparam int unsigned Depth   = Beats * Passes;
   localparam bit          Three   = Ternary != 0;
-  localparam int unsigned DotLate = Binary ? dot_latency(Simd, Bits)
+  localparam bit          Scaled  = ScaleW != 0;
+  localparam int unsigned Lanes   = (Scaled && Run < Simd) ? Run : Simd;  // of a constant, per beat
+  localparam int unsigned Parts   = Simd / Lanes;
+  localparam int unsigned Counted = dot_latency(Lanes, Bits);
+  localparam int unsigned DotLate = Scaled ? Counted + heap_latency(heap_of_products(
+                                      Parts, $clog2(Lanes + 1), ScaleW, (ScaleW + 1) / 2))
+                                  : Binary ? Counted
                                   : Three  ? heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))
                                            : int_latency(Simd, Bits, WBits, Chain, FieldW);
   localparam int unsigned Late    = (WeightRows == 0) ? 0 : (Depth > WeightRows) ? 2 : 1;
   localparam int unsigned Latency = DotLate + Late;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned SumW    = Binary || Three ? $clog2(Simd * (2**Bits - 1) + 1)
+  localparam int unsigned SumW    = Scaled ? $clog2(Simd * (2**ScaleW - 1) + 1)
+                                  : Binary || Three ? $clog2(Simd * (2**Bits - 1) + 1)
                                            : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
 `ifdef XF_XC7
@@ -233,6 +249,32 @@ module xf_mvu #(
     assign start = '0;
   end
 
+  // The constants of a beat come with its counts, the same for all rows.
+  logic [(Scaled ? Parts * ScaleW : 1)-1:0] scales;
+  if (Scaled) begin : gen_scales
+    localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
+    logic [BeatW-1:0] beat;
+    if (Beats > 1) begin : gen_beat
+      logic [BeatW-1:0] beat_q;
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) beat_q <= '0;
+        else if (en && valid_q[Late+Counted-1]) begin
+          beat_q <= (beat_q == BeatW'(Beats - 1)) ? '0 : beat_q + 1'b1;
+        end
+      end
+      assign beat = beat_q;
+    end else begin : gen_one_beat
+      assign beat = 1'b0;
+    end
+    xf_rom #(.Width(Parts * ScaleW), .Depth(Beats), .Kind(1), .File(ScaleFile)) u_scales (
+      .clk_i, .en_i(en), .addr_i(beat), .data_o(scales)
+    );
+  end else begin : gen_no_scales
+    logic unused_scales;
+    assign scales        = 1'b0;
+    assign unused_scales = scales;
+  end
+
   for (genvar p = 0; p < Pe; p = p + Rows) begin : gen_dot
     if (Joined) begin : gen_joined
       logic unused_x;
@@ -255,6 +297,11 @@ module xf_mvu #(
       ) u_dot (
         .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Rows*Simd*WBits]),
         .sum_o(sums[p*SumW +: Rows*SumW])
+      );
+    end else if (Scaled) begin : gen_scaled
+      xf_scaled_count #(.Simd(Simd), .Lanes(Lanes), .ScaleW(ScaleW), .Hold(32'(Hold))) u_dot (
+        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .scale_i(scales),
+        .sum_o(sums[p*SumW +: SumW])
       );
     end else if (Bits == 1) begin : gen_bits
       xf_popcount #(.Simd(Simd), .Hold(32'(Hold))) u_dot (

@@ -96,15 +96,45 @@ def test_what_no_operator_builds_is_named_with_what_works(chains):
     assert refused(chain) == f"strange: an operator for Softmax is missing in hw/ops; {WORKS}."
 
 
-def test_weights_of_more_than_one_bit_get_a_unit_of_integers(chains):
+def unit_of(chains, weights):
+    """What is bound to a dense layer of bits that count as 0 and 1, with these weights."""
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
-    chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = np.eye(8, 3, dtype=np.float32) * 3, "INT3"
+    chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = weights.astype(np.float32), "INT4"
     [mode] = [
         a for node in chain.nodes if node.name == "fc0" for a in node.attribute if a.name == "binaryXnorMode"
     ]
     mode.i = 0
-    unit = ops(chain)[1]
+    return ops(chain)[1]
+
+
+def test_weights_of_more_than_one_bit_get_a_unit_of_integers(chains):
+    unit = unit_of(chains, np.eye(8, 3) * 3)
     assert (unit.op, unit.attributes["in_bits"], unit.attributes["w_bits"]) == ("IntMvu", 1, 3)
+
+
+SIGNS = np.where(np.random.default_rng(0).random((8, 3)) < 0.5, -1, 1)
+PLACES = np.repeat([3, 1], 4)[:, None]
+
+
+def test_signs_times_a_constant_of_their_place_get_a_unit_that_counts_equal_bits(chains):
+    unit = unit_of(chains, SIGNS * PLACES)
+    assert (unit.op, unit.attributes["run"], unit.attributes["scale_bits"]) == ("SpatialMvu", 4, 2)
+    np.testing.assert_array_equal(unit.arrays["weights"], SIGNS * PLACES)
+    assert unit_of(chains, SIGNS * np.tile([[3], [3], [1], [1]], (2, 1))).attributes["run"] == 2
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        SIGNS * 3,  # one constant: nothing of its own
+        SIGNS * PLACES * [[1, 1, 2]],  # rows differ
+        SIGNS * np.tile([[1], [2]], (4, 1)),  # no two in a row are equal
+        SIGNS * (PLACES - 1),  # zeros
+    ],
+    ids=["one constant", "rows differ", "one element each", "zeros"],
+)
+def test_other_weights_of_several_bits_stay_integers(chains, weights):
+    assert unit_of(chains, weights).op == "IntMvu"
 
 
 def test_a_pool_on_numbers_takes_the_maximum_of_numbers(chains):

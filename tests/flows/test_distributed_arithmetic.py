@@ -22,7 +22,7 @@ SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.w
 
 
 def test_what_can_be_replaced_is_a_matrix_whose_weights_do_not_change():
-    assert {type(op).__name__ for op in SMALL} == {"XnorMvu", "ByteMvu", "IntMvu"}
+    assert {type(op).__name__ for op in SMALL} == {"XnorMvu", "ByteMvu", "IntMvu", "SpatialMvu"}
 
 
 def bound(op) -> Bound:

@@ -35,14 +35,16 @@ def lowered(net, count, folder):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("net", "count", "interval"),
-    [("mnist-cnn", 12, 8192), pytest.param("cifar10-cnv_half", 4, 65536, marks=pytest.mark.full)],
+    ("net", "count", "interval", "layers"),
+    [("mnist-cnn", 12, 8192, 2), pytest.param("cifar10-cnv_half", 4, 65536, 5, marks=pytest.mark.full)],
 )
-def test_a_network_with_them_is_exact_down_to_rtl(net, count, interval, tmp_path):
+def test_a_network_with_them_is_exact_down_to_rtl(net, count, interval, layers, tmp_path):
     record = lowered(net, count, tmp_path)
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     acc = tmp_path / "acc"
     folded = fold.fold(tmp_path, "pynq-z2", acc, interval=interval)
+    kinds = [one["op"] for one in folded["operators"]]
+    assert kinds.count("SpatialMvu") == layers and "IntMvu" in kinds, "the first layer reads pixels"
     rtl.generate(acc / "folded.onnx", acc / "rtl")
     proven = stage.simulate(acc, tmp_path, images=count, stalled=2)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])

@@ -12,7 +12,7 @@ from xnorforge.sim import cosim, device
 HW = Path(str(files("xnorforge.hw")))
 MODULES = {path.stem: path for path in sorted(HW.glob("*/**/*.sv"))}
 STREAMED = [name for name, path in MODULES.items() if re.search(r"\b[ms]\w*_?valid_[io]\b", path.read_text())]
-BODIES = {"xf_xnor_mvu": "xf_mvu", "xf_byte_mvu": "xf_mvu", "xf_int_mvu": "xf_mvu"}  # which states it all
+BODIES = {f"xf_{unit}_mvu": "xf_mvu" for unit in ("xnor", "byte", "int", "spatial")}  # which states it all
 PASSED_ON = dict.fromkeys(
     ("xf_shell_control", "xf_gp_shell"), "its streams are those of two xf_fifo, which state it"
 )

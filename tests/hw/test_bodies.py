@@ -212,6 +212,42 @@ def dot(kind, simd, bits, weight=1, rows=1, chain=0, signed=0):
     )  # fmt: skip
 
 
+SCALED = shell(
+    "scaled_shell", [f"int unsigned {name} = 1" for name in ("Simd", "Lanes", "ScaleW", "SumW")],
+    "(2 * Simd + Simd / Lanes * ScaleW)", "SumW",
+    "(dot_latency(Lanes, 1) + heap_latency(heap_of_products(Simd / Lanes, $clog2(Lanes + 1), ScaleW,"
+    " (ScaleW + 1) / 2)))",
+    "  localparam int unsigned Wide = Simd / Lanes * ScaleW;\n"
+    "  localparam int unsigned Late = dot_latency(Lanes, 1);\n"
+    "  logic [Late*Wide-1:0] late_q;\n"
+    "  always_ff @(posedge clk_i) if (en) late_q <= (Late*Wide)'({late_q, s_data_i[2*Simd +: Wide]});\n"
+    "  xf_scaled_count #(.Simd(Simd), .Lanes(Lanes), .ScaleW(ScaleW)) u (\n"
+    "    .clk_i, .en_i(en), .x_i(s_data_i[0 +: Simd]), .w_i(s_data_i[Simd +: Simd]),\n"
+    "    .scale_i(late_q[Late*Wide-1 -: Wide]), .sum_o(m_data_o));",
+)  # fmt: skip
+
+
+def scaled_count(simd, lanes, bits):
+    """xf_scaled_count: equal bits of each `lanes` pairs, times a constant of their own."""
+    parts, wide = simd // lanes, 2 * simd + simd // lanes * bits
+
+    def meaning(given):
+        given = given.reshape(len(given), -1)
+        counts = (given[:, :simd] == given[:, simd : 2 * simd]).reshape(-1, parts, lanes).sum(-1)
+        return (counts * (given[:, 2 * simd :].reshape(-1, parts, bits) @ (1 << np.arange(bits)))).sum(-1)[
+            :, None
+        ]
+
+    frames = np.random.default_rng(wide).integers(0, 2, (60, wide))
+    frames[:2] = [[0], [1]]  # all equal times nothing, times the largest constants
+    width = (simd * (2**bits - 1)).bit_length()
+    return body(
+        f"scaled count {simd} by {lanes} of {bits} bits", "scaled_shell",
+        {"Simd": simd, "Lanes": lanes, "ScaleW": bits, "SumW": width}, Stream((wide,), wide),
+        Stream((1,), 1, width), meaning, SCALED, frames=frames,
+    )  # fmt: skip
+
+
 SUMS = [
     dot("int_dot", 4, 8, 8), dot("int_dot", 3, 2, 3), dot("int_dot", 5, 1, 4),
     dot("int_dot", 1, 3, 2),
@@ -219,6 +255,8 @@ SUMS = [
     dot("dsp_sum", 4, 8, 8, 2, 2), dot("dsp_sum", 7, 5, 4, 1, 3), dot("popcount", 13, 1),
     dot("popcount", 1, 1), dot("signed_sum", 7, 3), dot("signed_sum", 1, 8), dot("signed_sum", 4, 2),
     dot("ternary_sum", 1, 2, 2), dot("ternary_sum", 11, 2, 2), dot("ternary_sum", 6, 5, 2),
+    scaled_count(1, 1, 1), scaled_count(8, 8, 3), scaled_count(12, 4, 2), scaled_count(13, 13, 4),
+    scaled_count(20, 2, 5), scaled_count(64, 64, 8),
 ]  # fmt: skip
 
 # Memories

@@ -13,6 +13,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.da_mvu.op import DaMvu
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.int_mvu.op import TERNARY, IntMvu
+from xnorforge.hw.ops.spatial_mvu.op import SpatialMvu
 from xnorforge.sim import cosim, device, netlist
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,6 +30,9 @@ UNITS = [
     IntMvu.seeded(8, 8, 4, 8, 4, 3, True, in_bits=4, w_bits=4, dsp=1),
     IntMvu.seeded(9, 14, 6, 7, 2, 3, True, in_bits=2, w_bits=2, **TERNARY),
     IntMvu.seeded(9, 28, 6, 14, 2, 3, False, in_bits=3, in_signed=1, w_bits=2, rom="block", **TERNARY),
+    SpatialMvu.seeded(10, 36, 6, 4, 3, 3, False, run=4, scale_bits=3),
+    SpatialMvu.seeded(10, 36, 6, 4, 3, 3, False, run=4, scale_bits=3, rom="block"),
+    SpatialMvu.seeded(11, 27, 4, 9, 2, 3, True, run=3, scale_bits=4),
 ]
 
 
@@ -167,6 +171,46 @@ def test_a_slip_is_answered_with_what_would_work(changes, text):
     assert str(error.value) == text
 
 
+def spatial(weights, **attributes):
+    """A unit of bits with a constant per place."""
+    mw, mh = np.shape(weights)
+    shape = {"mw": mw, "mh": mh, "vectors": 1, "in_shape": [mw], "out_shape": [mh]}
+    return SpatialMvu.make("unit", {"weights": np.array(weights)}, **shape, **attributes)
+
+
+def test_a_constant_per_place_is_the_product_with_the_weights_from_one_bit_per_weight():
+    op = spatial([[3, -3], [-3, 3], [1, 1], [-1, 1]], run=2, scale_bits=2, simd=2)
+    np.testing.assert_array_equal(op.run([[1, 0, 1, 1]]), [[3 + 1 - 1, -3 + 1 + 1]])
+    (bits, words), (_, scales) = op.memories()["WeightFile"], op.memories()["ScaleFile"]
+    assert (bits, words, scales) == (2, [0b01, 0b01, 0b10, 0b11], [3, 1])
+
+
+def test_a_constant_per_place_costs_less_than_weights_of_several_bits():
+    rng = np.random.default_rng(0)
+    weights = rng.choice((-1, 1), (144, 16)) * np.repeat([3, 5, 2, 6, 7, 4, 1, 5, 3], 16)[:, None]
+    for simd, pe in ((8, 2), (16, 1), (16, 4), (48, 4), (144, 2)):
+        folding = {"simd": simd, "pe": pe, "rom": "block"}
+        ours = spatial(weights, run=16, **folding).estimate()
+        assert ours["lut"] < unit(weights, in_bits=1, w_bits=4, **folding).estimate()["lut"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "changes", "text"),
+    [
+        ([[1], [2]], {"run": 2}, "magnitudes of weights differ within run=2 or between rows"),
+        ([[1, 2]], {"run": 1}, "magnitudes of weights differ within run=1 or between rows"),
+        ([[0], [2]], {"run": 1}, "magnitudes are 0 .. 2 and scale_bits=3 holds 1 .. 7"),
+        ([[1], [8]], {"run": 1}, "magnitudes are 1 .. 8 and scale_bits=3 holds 1 .. 7"),
+        ([[1], [1]], {"run": 3}, "run=3, scale_bits=3; run divides mw=2"),
+        ([[1]] * 12, {"run": 4, "simd": 6}, "simd=6 neither divides run=4 nor is a multiple of it"),
+    ],
+)
+def test_weights_without_a_constant_per_place_are_refused(weights, changes, text):
+    with pytest.raises(UserError) as error:
+        spatial(weights, **changes).cycles()
+    assert str(error.value).startswith(f"unit: {text}")
+
+
 def test_sums_wider_than_the_adders_are_refused():
     wide = IntMvu.make("wide", mw=512, mh=1, simd=512, vectors=1, in_shape=[512], out_shape=[1])
     with pytest.raises(
@@ -183,6 +227,8 @@ MAPPED = [
     IntMvu.seeded(4, 20, 4, 5, 2, 2, True, dsp=1, rom="block"),
     IntMvu.seeded(6, 72, 8, 12, 4, 2, False, in_bits=2, w_bits=2, **TERNARY),
     IntMvu.seeded(7, 72, 8, 24, 1, 2, True, in_bits=2, in_signed=1, w_bits=2, rom="block", **TERNARY),
+    SpatialMvu.seeded(8, 72, 8, 8, 2, 3, False, run=8, scale_bits=3),
+    SpatialMvu.seeded(9, 72, 6, 24, 2, 3, True, run=8, scale_bits=2, rom="block"),
     Depthwise.seeded(5, (2, 2, 8), (3, 3), 2, False, 0, 4, 1),
     DaMvu.seeded(8, 27, 8, False, 8),
 ]

@@ -1,0 +1,9 @@
+"""Row of the cycle model."""
+
+from xnorforge.hw.ops._timing import Timing, folded_vectors
+
+
+def timing(op) -> Timing:
+    """A vector is read once per pass."""
+    mw, mh, simd, pe = op.folding()
+    return folded_vectors(mw // simd, mh // pe, op.beat_latency())
