@@ -45,11 +45,14 @@ def random_signs(rng: Generator, count: int) -> np.ndarray:
 
 
 def random_weights(rng: Generator, shape) -> np.ndarray:
-    """Weights of -1 and +1 half of the time, else of 2 .. 8 bits."""
+    """Weights of -1 and +1 half of the time, else of 2 .. 8 bits; some kernels have one size per place."""
     if rng.random() < 0.5:
         return rng.choice([-1, 1], shape)
     most = int(rng.choice([1, 7, 127]))
-    return rng.integers(-most, most + 1, shape)
+    weights = rng.integers(-most, most + 1, shape)
+    if most == 7 and weights.ndim == 4 and weights.flat[0] > 0:
+        return np.where(weights < 0, -1, 1) * abs(weights).max((2, 3), keepdims=True).clip(1)
+    return weights
 
 
 def random_windows(rng: Generator, least: int = 1) -> dict:
