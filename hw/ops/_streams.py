@@ -77,12 +77,13 @@ def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     is included.
     """
     fours = quads(depth, width)
+    if kind != "lut":
+        price, halves, rows = block_choice(depth, width)
+        if kind == "block" or price < 8 * fours:
+            return {"lut": width * (rows // 2), "bram36": halves / 2}
     blocks = -(-depth // 64)
     joined = blocks + width * (blocks - 1) / 2 if blocks > 1 else 0
-    price, halves, rows = block_choice(depth, width)
-    if kind == "lut" or (kind == "auto" and 8 * fours <= price):
-        return {"lut": 4 * fours + joined, "bram36": 0.0}
-    return {"lut": width * (rows // 2), "bram36": halves / 2}
+    return {"lut": 4 * fours + joined, "bram36": 0.0}
 
 
 def block_choice(depth: int, width: int, written: bool = True) -> tuple[float, int, int]:

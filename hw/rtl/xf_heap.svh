@@ -27,13 +27,13 @@ function automatic logic [288:0] heap_of_sevens(input logic [288:0] heights);
   heap_of_sevens = heights | (289'd1 << 288);
 endfunction
 
-// One level: {full adders of each column, groups of six of each column, heights behind the level}. In
-// one pass and without calls, as Yosys takes its time over every statement of a constant function.
+// One level: {full adders of each column, groups of six of each column, heights behind the level}.
+// In one pass, as Yosys takes its time over every statement of a constant function.
 //
 // One bit less than six makes a group too. Of sevens, a group whose number exists two columns below
-// continues a chain and takes six, others seven. Groups leave two sums, here and in the next column, and
-// where no group two columns above takes it in, a carry. Three bits outside the groups go through a full
-// adder only if the column would stay higher than three.
+// continues a chain and takes six, others seven. Groups leave two sums, here and in the next
+// column, and where no group two columns above takes it in, a carry. Three bits outside the groups
+// go through a full adder only if the column would stay higher than three.
 function automatic logic [864:0] heap_level(input logic [288:0] heights);
   logic [288:0] left, next;
   logic [287:0] sixes, threes;
@@ -69,8 +69,11 @@ function automatic logic [864:0] heap_level(input logic [288:0] heights);
   heap_level = {threes, sixes, next};
 endfunction
 
-// The first bit of group i of a column with `above` groups two columns below; sevens = heights[288].
-function automatic int unsigned heap_group(input bit sevens, input int unsigned above, input int i);
+// The first bit of group i of a column with `above` groups two columns below; sevens is
+// heights[288].
+function automatic int unsigned heap_group(
+  input bit sevens, input int unsigned above, input int i
+);
   heap_group = 6 * i + ((sevens && i > above) ? i - above : 0);
 endfunction
 
@@ -172,6 +175,22 @@ function automatic int unsigned dot_latency(input int unsigned simd, input int u
   if (bits > 1 && simd > 1 && simd % 2 == 1) dot_latency = dot_latency + 1;
 endfunction
 
+// Heights that the first `terms` terms of xf_scaled_count make: two planes of the products of
+// `parts` counts of `bits` bits each, and of an odd number of planes the last alone.
+function automatic logic [288:0] heap_of_products(
+  input int unsigned parts, input int unsigned bits, input int unsigned planes,
+  input int unsigned terms
+);
+  logic [288:0] heights;
+  heights = '0;
+  for (int unsigned t = 0; t < terms; t++) begin
+    for (int unsigned c = 0; c < ((2 * t + 1 < planes) ? bits + 2 : bits); c++) begin
+      heights = heights + heap_column(parts, 2 * t + c);
+    end
+  end
+  heap_of_products = heights;
+endfunction
+
 // Heights that the first `terms` terms of xf_plane_sum make. Terms 0 .. planes-1: of each plane the
 // counts of three pairs (bits = 1), or the sums of two elements. Behind them, where an odd number
 // of wider elements leaves a last one: its planes two by two, and a last plane alone.
@@ -181,19 +200,16 @@ function automatic logic [288:0] heap_of_planes(
 );
   logic [288:0] heights;
   heights = '0;
-  for (int unsigned t = 0; t < terms; t++) begin
+  for (int unsigned t = 0; t < terms && t < planes; t++) begin
     if (bits == 1) begin
       heights = heights + heap_column((simd + 2) / 3, t) + heap_column((simd + 1) / 3, t + 1);
-    end else if (t < planes) begin
+    end else begin
       for (int unsigned c = 0; c <= bits; c++) begin
         heights = heights + heap_column(simd / 2, t + c);
       end
-    end else begin
-      for (int unsigned c = 0; c < ((2 * (t - planes) + 1 < planes) ? bits + 2 : bits); c++) begin
-        heights = heights + heap_column(1, 2 * (t - planes) + c);
-      end
     end
   end
+  if (terms > planes) heights = heights + heap_of_products(1, bits, planes, terms - planes);
   heap_of_planes = heights;
 endfunction
 
@@ -210,22 +226,6 @@ function automatic logic [288:0] heap_rows(input int unsigned rows, input int un
   heights = '0;
   for (int unsigned c = 0; c < bits; c++) heights = heights | heap_column(rows, c);
   heap_rows = heights;
-endfunction
-
-// The first `terms` terms of xf_scaled_count: two planes of the products of `parts` counts of `bits` bits
-// each, and of an odd number of planes the last alone.
-function automatic logic [288:0] heap_of_products(
-  input int unsigned parts, input int unsigned bits, input int unsigned planes,
-  input int unsigned terms
-);
-  logic [288:0] heights;
-  heights = '0;
-  for (int unsigned t = 0; t < terms; t++) begin
-    for (int unsigned c = 0; c < ((2 * t + 1 < planes) ? bits + 2 : bits); c++) begin
-      heights = heights + heap_column(parts, 2 * t + c);
-    end
-  end
-  heap_of_products = heights;
 endfunction
 
 // Dot product with weights of several bits (xf_int_dot); chain = 0: by planes of the weights, else

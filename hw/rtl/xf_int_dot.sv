@@ -48,7 +48,6 @@ module xf_int_dot #(
 
   int signed            x, w, sum;
   logic [Rows*SumW-1:0] sums;
-  logic [Rows*SumW-1:0] sum_q [Latency];
 
   always_comb begin
     for (int unsigned r = 0; r < Rows; r++) begin
@@ -64,13 +63,9 @@ module xf_int_dot #(
       sums[r*SumW +: SumW] = SumW'(sum);
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      sum_q[0] <= sums;
-      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
-    end
-  end
-  assign sum_o = sum_q[Latency-1];
+  xf_delay #(.Width(Rows * SumW), .Stages(Latency)) u_sum (
+    .clk_i, .en_i, .data_i(sums), .data_o(sum_o)
+  );
 `else
   if (Chain == 0) begin : gen_planes
     xf_plane_sum #(.Simd(Simd), .Bits(Bits), .Planes(WBits), .SumW(SumW), .Hold(Hold)) u_sum (

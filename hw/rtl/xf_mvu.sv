@@ -6,9 +6,9 @@
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
 // inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
 // of x[k] * weight[k][row] + the constants of xf_int_dot, or where all weights are -1, 0 or 1 those
-// of xf_ternary_sum. With ScaleW each equal bit counts as often as the constant of its place says, the
-// same in all rows (xf_scaled_count). An output element is the OutW highest bits of the sum; a threshold T is start =
-// 2**(AccW-1) - T and OutW = 1.
+// of xf_ternary_sum. With ScaleW each equal bit counts as often as the constant of its place says,
+// the same in all rows (xf_scaled_count). An output element is the OutW highest bits of the sum; a
+// threshold T is start = 2**(AccW-1) - T and OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
@@ -101,7 +101,7 @@ module xf_mvu #(
   localparam bit          Scaled  = ScaleW != 0;
   localparam int unsigned Lanes   = (Scaled && Run < Simd) ? Run : Simd;  // of a constant, per beat
   localparam int unsigned Parts   = Simd / Lanes;
-  localparam int unsigned Counted = dot_latency(Lanes, Bits);
+  localparam int unsigned Counted = Binary ? dot_latency(Lanes, Bits) : 0;
   localparam int unsigned DotLate = Scaled ? Counted + heap_latency(heap_of_products(
                                       Parts, $clog2(Lanes + 1), ScaleW, (ScaleW + 1) / 2))
                                   : Binary ? Counted

@@ -25,15 +25,9 @@ module xf_ones #(
 
 `ifdef XF_SIM
   localparam int unsigned Latency = heap_latency(heap_column(Count, 0)) - 1;
-  logic [SumW-1:0] sum_q [Latency];
-
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      sum_q[0] <= SumW'($countones(bits_i));
-      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
-    end
-  end
-  assign sum_o = sum_q[Latency-1];
+  xf_delay #(.Width(SumW), .Stages(Latency)) u_sum (
+    .clk_i, .en_i, .data_i(SumW'($countones(bits_i))), .data_o(sum_o)
+  );
 `else
   xf_compress #(
     .Heights(heap_column(Count, 0)), .Bits(Count), .SumW(SumW), .Hold(1)

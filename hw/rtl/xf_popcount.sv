@@ -33,16 +33,11 @@ module xf_popcount #(
 `ifdef XF_SIM
   localparam int unsigned Latency = dot_latency(Simd, 1) - Hold;
   logic [Simd-1:0] equal;
-  logic [SumW-1:0] sum_q [Latency];
 
   assign equal = x_i ~^ w_i;
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      sum_q[0] <= SumW'($countones(equal));
-      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
-    end
-  end
-  assign sum_o = sum_q[Latency-1];
+  xf_delay #(.Width(SumW), .Stages(Latency)) u_sum (
+    .clk_i, .en_i, .data_i(SumW'($countones(equal))), .data_o(sum_o)
+  );
 `else
   localparam int unsigned  Threes  = Simd / 3;
   localparam int unsigned  Rest    = Simd % 3;

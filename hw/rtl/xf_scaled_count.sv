@@ -3,9 +3,9 @@
 // Number of equal bits of two vectors, Lanes pairs of them at a time, each number times a constant
 // that comes with it; the sum of the products.
 //
-// Each count (xf_popcount) meets its constant by planes: two planes of it share an adder, whose gates
-// cost nothing (xf_add2), a last one alone is a gate per bit. All of them are one heap (xf_compress).
-// With XF_SIM the same number of cycles around plain products.
+// Each count (xf_popcount) meets its constant by planes: two planes of it share an adder, whose
+// gates cost nothing (xf_add2), a last one alone is a gate per bit. All of them are one heap
+// (xf_compress). With XF_SIM the same number of cycles around plain products.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    dot_latency(Lanes, 1) - Hold such cycles from x_i and w_i, as many as
@@ -56,7 +56,6 @@ module xf_scaled_count #(
 `ifdef XF_SIM
   localparam int unsigned Latency = heap_latency(Heights);
   logic [SumW-1:0] sum;
-  logic [SumW-1:0] sum_q [Latency];
 
   always_comb begin
     sum = '0;
@@ -64,13 +63,9 @@ module xf_scaled_count #(
       sum = sum + SumW'(counts[p*CountW +: CountW]) * SumW'(scale_i[p*ScaleW +: ScaleW]);
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      sum_q[0] <= sum;
-      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
-    end
-  end
-  assign sum_o = sum_q[Latency-1];
+  xf_delay #(.Width(SumW), .Stages(Latency)) u_sum (
+    .clk_i, .en_i, .data_i(sum), .data_o(sum_o)
+  );
 `else
   localparam int unsigned HeapBits = heap_offset(Heights, 24);
   logic [HeapBits-1:0] heap;

@@ -39,7 +39,6 @@ module xf_signed_sum #(
   localparam int unsigned Latency = dot_latency(Simd, Bits) - Hold;
   logic [Bits-1:0] element;
   logic [SumW-1:0] sum;
-  logic [SumW-1:0] sum_q [Latency];
 
   always_comb begin
     sum = '0;
@@ -48,13 +47,9 @@ module xf_signed_sum #(
       sum     = sum + SumW'(element);
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      sum_q[0] <= sum;
-      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
-    end
-  end
-  assign sum_o = sum_q[Latency-1];
+  xf_delay #(.Width(SumW), .Stages(Latency)) u_sum (
+    .clk_i, .en_i, .data_i(sum), .data_o(sum_o)
+  );
 `else
   localparam int unsigned  Pairs    = Simd / 2;
   localparam bit           Odd      = (Simd % 2 == 1) && (Simd > 1);

@@ -37,7 +37,6 @@ module xf_ternary_sum #(
 `ifdef XF_SIM
   localparam int unsigned Latency = heap_latency(Heights) - Hold;
   logic [SumW-1:0] sum;
-  logic [SumW-1:0] sum_q [Latency];
 
   always_comb begin
     sum = '0;
@@ -45,13 +44,9 @@ module xf_ternary_sum #(
       if (w_i[2*k]) sum = sum + SumW'(x_i[k*Bits +: Bits] ^ {Bits{w_i[2*k+1]}});
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      sum_q[0] <= sum;
-      for (int unsigned k = 1; k < Latency; k++) sum_q[k] <= sum_q[k-1];
-    end
-  end
-  assign sum_o = sum_q[Latency-1];
+  xf_delay #(.Width(SumW), .Stages(Latency)) u_sum (
+    .clk_i, .en_i, .data_i(sum), .data_o(sum_o)
+  );
 `else
   logic [Simd*Bits-1:0] heap;  // column by column
 

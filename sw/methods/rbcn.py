@@ -31,9 +31,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d
-from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
@@ -275,8 +273,8 @@ class Method(base.Method):
         if self.granularity != "filter":
             whole: AnyModule
             # One C cancels in the batch norm behind a sum; without the kernel loss nothing moves it either.
-            for whole in [] if self.lambda1 else rectified(network):
-                whole.scaled = whole.scale.numel() > 1
+            for layer in rectified(network):
+                layer.scaled = bool(self.lambda1) or layer.scale.numel() > 1
             for whole in building_blocks.whole_sums(network):
                 whole.scaled = False
         given = self.guide != "none"
@@ -432,8 +430,7 @@ def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
     """The same convolution with integers of so many bits and a sign as weights."""
     return QuantConv2d(
         layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, dilation=layer.dilation,
-        bias=False, weight_quant=Int8WeightPerTensorFixedPoint, weight_bit_width=bits + 1,
-        weight_scaling_impl_type=ScalingImplType.CONST, weight_restrict_scaling_type=RestrictValueType.FP,
+        bias=False, weight_quant=binary.EightWeights, weight_bit_width=bits + 1,
         weight_scaling_init=2.0**bits - 1,
     )  # fmt: skip
 

@@ -5,18 +5,21 @@ execution.
 import numpy as np
 import onnx
 import pytest
+import torch
 from graphs import lowered
 from qonnx.core import onnx_exec
 
+from xnorforge.flows import export
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos, with_smaller_fifos
 from xnorforge.flows.fold.search import Part, candidates, search
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
+from xnorforge.sw.tasks.base import task_of
 
 IMAGES = 6
 PART = Part(lut=53200, bram36=140, dsp=220)
@@ -41,6 +44,26 @@ def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
             op = others.choice(several)
             found[bound.name] = {name: int(op.get_nodeattr(name)) for name in (*sizes, "pixels")}
     return found
+
+
+def lowered_at_random(method, net: str, count: int, folder, prepare) -> dict:
+    """The record of lowering a method's network of random weights and thresholds, on `count` random images;
+    writes all files into `folder`. `prepare` draws what else the network has.
+    """
+    torch.manual_seed(0)
+    module = method.build(net).eval()
+    with torch.no_grad():
+        prepare(module)
+        torch.manual_seed(1)
+        for part in module:
+            if hasattr(part, "norm"):
+                part.norm.weight.normal_(0.4, 1)
+                part.norm.running_mean.normal_(0, 8)
+    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    name = type(method).__module__.rpartition(".")[2]
+    meta = {"net": net, "method": name, "source": "here", "images": "random"}
+    export.export(method.deploy(net, module), images, np.full(count, -1), folder, meta)
+    return lower(folder / "model.onnx", folder / "golden.npz", folder)
 
 
 def built(ops, folder):

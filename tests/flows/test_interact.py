@@ -2,6 +2,9 @@
 refused.
 """
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +13,14 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows import export, fold
+from xnorforge.flows import fold
 from xnorforge.flows.backends import rtl
-from xnorforge.flows.lower import graph, integers, lower
+from xnorforge.flows.lower import graph, integers
 from xnorforge.sim import stage
 from xnorforge.sw.methods import ci_bcnn, ste
-from xnorforge.sw.tasks.base import task_of
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pipeline import lowered_at_random
 
 
 def edges(channels, share, seed, sizes=(3, -3, 5, -5)):
@@ -77,21 +82,12 @@ def lowered(net, count, share, folder, method=None):
     """The record of lowering a network of random weights, and edges if it is CI-BCNN's; writes all files into
     `folder`.
     """
-    torch.manual_seed(0)
-    method = method or ci_bcnn.Method(unit=0.05)
-    network = method.build(net).eval()
-    with torch.no_grad():
+
+    def with_edges(network):
         for seed, mix in enumerate(ci_bcnn.interactions(network)):
             mix.influence.copy_(torch.from_numpy(edges(mix.influence[:, 0].numel(), share, seed)))
-        torch.manual_seed(1)
-        for part in network:
-            if hasattr(part, "norm"):
-                part.norm.weight.normal_(0.4, 1)
-                part.norm.running_mean.normal_(0, 8)
-    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
-    meta = {"net": net, "method": "ci_bcnn", "source": "here", "images": "random"}
-    export.export(method.deploy(net, network), images, np.full(count, -1), folder, meta)
-    return lower(folder / "model.onnx", folder / "golden.npz", folder)
+
+    return lowered_at_random(method or ci_bcnn.Method(unit=0.05), net, count, folder, with_edges)
 
 
 def refused(weights, scale, influence):

@@ -1,36 +1,30 @@
 """Integers in place of a scale per kernel position: exact from the trained network down to RTL."""
 
-import numpy as np
+import sys
+from pathlib import Path
+
 import pytest
-import torch
 from torch import nn
 
-from xnorforge.flows import export, fold
+from xnorforge.flows import fold
 from xnorforge.flows.backends import rtl
-from xnorforge.flows.lower import lower
 from xnorforge.sim import stage
 from xnorforge.sw.methods import rbcn
-from xnorforge.sw.tasks.base import task_of
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pipeline import lowered_at_random
 
 
 def lowered(net, count, folder):
     """The record of lowering a network of random weights, scales and thresholds; writes all files into
     `folder`.
     """
-    torch.manual_seed(0)
-    method = rbcn.Method(granularity="spatial")
-    network = method.build(net).eval()
-    with torch.no_grad():
+
+    def with_scales(network):
         for layer in rbcn.rectified(network):
             nn.init.uniform_(layer.scale, 0.1, 0.6)
-        for part in network:
-            if hasattr(part, "norm"):
-                part.norm.weight.normal_(0.4, 1)
-                part.norm.running_mean.normal_(0, 8)
-    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
-    meta = {"net": net, "method": "rbcn", "source": "here", "images": "random"}
-    export.export(method.deploy(net, network), images, np.full(count, -1), folder, meta)
-    return lower(folder / "model.onnx", folder / "golden.npz", folder)
+
+    return lowered_at_random(rbcn.Method(granularity="spatial"), net, count, folder, with_scales)
 
 
 @pytest.mark.filterwarnings("ignore")

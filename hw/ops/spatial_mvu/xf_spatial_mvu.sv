@@ -3,10 +3,10 @@
 // Matrix-vector unit of bits and of weights +-c, c a small constant of the weight's place in the
 // vector, the same in all rows; folded over time.
 //
-// Takes vectors of Mw bits, Simd per beat, and makes for each of Mh rows the sum of the weights whose
-// bit is 1. Inside, c counts where a bit equals the sign of its weight: what this adds to a row's sum,
-// the c of its negative weights, the row's start takes away. Thresholds = 1: gives the bit sum >= T of
-// Pe rows per beat. Thresholds = 0: gives the sums, AccW bits each, signed.
+// Takes vectors of Mw bits, Simd per beat, and makes for each of Mh rows the sum of the weights
+// whose bit is 1. Inside, c counts where a bit equals the sign of its weight: what this adds to a
+// row's sum, the c of its negative weights, the row's start takes away. Thresholds = 1: gives the
+// bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, AccW bits each, signed.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
