@@ -15,9 +15,11 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
+from xnorforge.flows import block_ram_map
 from xnorforge.hw import families
 
 
@@ -28,6 +30,12 @@ def script(job: dict) -> list[str]:
     copies cost nothing in time, and what is counted is, cell by cell, the netlist that is written and
     simulated.
     """
+    family = families.load(job["family"])
+    names = {
+        "synth": f"{family.synth} -top {job['top']}",
+        "top": job["top"],
+        "block_rams": quoted(job.get("block_rams", block_ram_map.NAME)),
+    }
     flags = " ".join(["-sv", "-I.", *(f"-D{name}" for name in job["defines"])])
     stubs = [f"read_verilog -lib {flags} {quoted(*job['stubs'])}"] if job["stubs"] else []
     inner = [name for name in job["modules"] if name != job["top"]]
@@ -35,7 +43,7 @@ def script(job: dict) -> list[str]:
     return [
         *stubs,
         f"read_verilog -defer {flags} {quoted(*job['sources'])}",
-        f"{families.load(job['family']).synth} -top {job['top']}",
+        *(step.format(**names) for step in family.steps),
         f"flatten -noscopeinfo {flat}",
         *(
             [f"setattr -mod -set keep_hierarchy 1 {flat}", f"flatten -noscopeinfo {job['top']}"]
@@ -65,7 +73,10 @@ def main(path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"  # Yosys knows no quotes within quotes
         results.symlink_to(Path(job["folder"]).resolve())
-        run_commands(script({**job, "folder": str(results)}))
+        block_rams = Path(folder) / block_ram_map.NAME
+        if own := families.load(job["family"]).block_rams:
+            block_rams.write_text(block_ram_map.without_contents(own))
+        run_commands(script({**job, "folder": str(results), "block_rams": str(block_rams)}))
 
 
 def run_commands(commands: list[str]) -> None:
@@ -76,7 +87,9 @@ def run_commands(commands: list[str]) -> None:
 
         design = yosys.Design()
         for command in commands:
-            yosys.run_pass(command, design)
+            maps_block_rams = block_ram_map.NAME in command
+            with block_ram_map.contents_aside(design) if maps_block_rams else nullcontext():
+                yosys.run_pass(command, design)
 
 
 def _through_a_plain_path(folder: Path) -> None:

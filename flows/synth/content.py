@@ -5,11 +5,13 @@ nor its place in the network. Equal layers of one network or of two have one res
 import hashlib
 import json
 import re
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 NAME = "xf_layer"  # of the module of every layer, while it is mapped and in the cache
 _DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(?:automatic\s+)?(\w+)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -43,16 +45,23 @@ def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
     reading order.
     """
     known = {name: (folder / name).read_text() for name in [*rtl["headers"], *rtl["library"]]}
-    plain = {name: bare(text) for name, text in known.items()}
-    place = {word: name for name, text in plain.items() for word in _DEFINED.findall(text)}
+    uses = _uses(tuple(known.items()))
+    place = {word: name for name, (defined, _) in uses.items() for word in defined}
     place |= {Path(name).stem: name for name in known}
     found: set[str] = set()
-    waiting = list(texts)
+    waiting = [set(_WORD.findall(text)) for text in texts]
     while waiting:
-        named = {place[word] for word in re.findall(r"\w+", waiting.pop()) if word in place} - found
+        named = {place[word] for word in waiting.pop() if word in place} - found
         found |= named
-        waiting += [plain[name] for name in named]
+        waiting += [uses[name][1] for name in named]
     return {name: text for name, text in known.items() if name in found}
+
+
+@lru_cache(1)
+def _uses(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[list[str], set[str]]]:
+    """Of each file what it defines, and all its words; one design asks for this once per layer."""
+    plain = {name: bare(text) for name, text in files}
+    return {name: (_DEFINED.findall(text), set(_WORD.findall(text))) for name, text in plain.items()}
 
 
 def bare(text: str) -> str:

@@ -2,8 +2,7 @@
 
 Layers with memories or generated modules are mapped by themselves, under one name for all, so that equal ones
 give equal netlists whatever they are called. The top and the layers without memories that are not kept yet
-share one process: a process spends about 3 s before the first gate, and these layers little after it. Each of
-them is kept by itself.
+share one process, as most of them take less time than its start. Each of them is kept by itself.
 """
 
 import json

@@ -49,6 +49,10 @@ class Family:
         vendor_tool: command and name of the tool that makes a bitstream, None where it is an open one.
         rom_rows: words in a column of weights in block RAM, a power of two; behind them is a register, and
             a deeper memory has several columns and one more. 0: none; Yosys stacks the blocks.
+        steps: what `synth` runs, where something in it is done otherwise: {synth} stands for that command,
+            {top} for the top module, {block_rams} for `block_rams` without contents, which are put into the
+            cells behind that step.
+        block_rams: Yosys' map of block RAMs, in its shared folder.
     """
 
     synth: str
@@ -60,6 +64,8 @@ class Family:
     simulation: str = ""
     vendor_tool: tuple[str, str] | None = None
     rom_rows: int = 0
+    steps: tuple[str, ...] = ("{synth}",)
+    block_rams: str = ""
 
 
 def names() -> list[str]:

@@ -4,6 +4,18 @@ from xnorforge.hw.families import Family, _xilinx
 
 FAMILY = Family(
     synth="synth_xilinx -family xc7 -noiopad -noclkbuf",
+    # Without the models of the cells of other families, which every pass would walk through.
+    steps=(
+        "read_verilog -lib -specify +/xilinx/cells_sim.v",
+        "hierarchy -check -top {top}",
+        "{synth} -run prepare:map_memory",
+        "memory_libmap -logic-cost-rom 0.015625 -lib +/xilinx/lutrams_xc5v.txt -lib +/xilinx/brams_xc4v.txt "
+        "-D HAS_SIZE_36 -D HAS_CASCADE -D HAS_MIXWIDTH_SDP",
+        "techmap -map +/xilinx/lutrams_xc5v_map.v",
+        "techmap -map {block_rams}",
+        "{synth} -run map_ffram:",
+    ),
+    block_rams="xilinx/brams_xc6v_map.v",
     cells={
         **_xilinx.CELLS,
         "CARRY4": {"carry": 1},
