@@ -14,8 +14,10 @@ A folder holds
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from statistics import mean, stdev
 
 import numpy as np
 import torch
@@ -140,9 +142,14 @@ def ship(
         tag: the kind of task in the words of Hugging Face's model cards.
     """
     card = save_weights(out_dir, network, record | {"accuracy": rows})
+    write_readme(out_dir, card, tag)
+    return card
+
+
+def write_readme(out_dir: Path, card: dict, tag: str) -> None:
+    """Write README.md, which says a card in words; the arguments are those of `ship`."""
     with artifacts.whole(out_dir / "README.md") as aside:
         aside.write_text(_readme(card, tag))
-    return card
 
 
 def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
@@ -211,6 +218,7 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
 def _readme(card: dict, tag: str) -> str:
     recipe, data, file = card["recipe"], card["data"], card["weights"]
     rows = "\n".join(f"| {row['set']} | {accuracy.row_text(row)} |" for row in card["accuracy"])
+    seeds = "".join(f"- {line}\n" for line in _over_seeds(card))
     ranges = any("intervals" in row for row in card["accuracy"])
     of = (
         " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other "
@@ -234,13 +242,26 @@ SHA-256 `{file["sha256"]}`).
 {rows}
 
 The figures are those of the network in this folder: batch norms folded into thresholds, float32. \
-One run, seed {card["seed"]}.{of}
+{f"The run of seed {card['seed']}." if seeds else f"One run, seed {card['seed']}."}{of}
 No choice was made by any of these images.
 
-- trained on: {data["trained_on"]}; {data["varied"]}
+{seeds}- trained on: {data["trained_on"]}; {data["varied"]}
 - to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
 - recipe: {phases}; threads {card["threads"]}
 - hyper-parameters: {hyper}
 - command: `{card["command"]}`
 - made with {", ".join(f"{name} {number}" for name, number in card["tools"].items())}
 """
+
+
+def _over_seeds(card: dict) -> Iterator[str]:
+    """Per set of images the mean over all runs of the card, and their sample standard deviation."""
+    runs = card.get("seeds", [])
+    for place, row in enumerate(card["accuracy"] if runs else []):
+        name, _ = accuracy.main(row)
+        values = [accuracy.main(run["accuracy"][place])[1] for run in runs]
+        seeds = ", ".join(str(run["seed"]) for run in runs)
+        yield (
+            f"{len(runs)} runs that differ in the seed alone ({seeds}), {row['set']}: {name} "
+            f"{mean(values):.2f} ± {stdev(values):.2f}"
+        )

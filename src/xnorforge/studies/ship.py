@@ -1,0 +1,66 @@
+"""Ship a run, with the figures of others that differ from it in the seed alone:
+
+    python -m xnorforge.studies.ship out/compare/cifar10-cnv_half/60/ste-{0,1,2} -o sw/shipped
+
+The first run's weights go into `<net>-<method>/`; card.json and README.md state all runs.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from xnorforge.core import artifacts
+from xnorforge.core.errors import UserError
+from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import curves, weights
+
+SAME = ("net", "method", "hyper", "recipe", "threads", "init", "data", "tools")
+
+
+def ship_run(runs: list[Path], shelf: Path) -> Path:
+    """Write a shipped network; returns its folder.
+
+    Args:
+        runs: folders of training runs, the one whose weights are shipped first.
+        shelf: the folder of shipped networks.
+
+    Raises:
+        UserError: a folder has no weights, or two runs differ in more, or in less, than the seed.
+    """
+    cards = [weights.read_weights(run)[0] for run in runs]
+    for run, card in zip(runs[1:], cards[1:], strict=True):
+        if other := [key for key in SAME if card.get(key) != cards[0].get(key)]:
+            raise UserError(
+                f"{run}: its {other[0]} is {json.dumps(card.get(other[0]))}, that of {runs[0]} "
+                f"{json.dumps(cards[0].get(other[0]))}; give runs that differ in the seed alone."
+            )
+    seeds = [card["seed"] for card in cards]
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"{shelf}: runs of the seeds {seeds} were given; give each seed once.")
+    card = dict(cards[0])
+    if len(cards) > 1:
+        card["seeds"] = [{key: one[key] for key in ("seed", "accuracy")} for one in cards]
+    with artifacts.whole(shelf / f"{card['net']}-{card['method']}") as aside:
+        aside.mkdir(parents=True)
+        for name in (weights.FILE, curves.TABLE):
+            shutil.copyfile(runs[0] / name, aside / name)
+        artifacts.write_json(aside / "card.json", card)
+        weights.write_readme(aside, card, task_of(card["net"]).pipeline_tag)
+    return shelf / f"{card['net']}-{card['method']}"
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="xnorforge.studies.ship", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    given = parser.parse_args()
+    try:
+        print(ship_run(given.runs, given.out))
+    except UserError as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Shipping a run: its weights, and a card with all runs that differ in the seed alone."""
+
+import json
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.studies.ship import ship_run
+from xnorforge.sw import zoo
+
+SHIPPED = Path(str(files("xnorforge.sw") / "shipped"))
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Three runs whose cards say seeds 0 to 2 and, of the first set of images, 90, 92 and 97 per cent."""
+    found = []
+    for seed, top1 in enumerate((90.0, 92.0, 97.0)):
+        folder = tmp_path / f"ste-{seed}"
+        shutil.copytree(SHIPPED / "mnist-tfc-ste", folder)
+        card = json.loads((folder / "card.json").read_text())
+        first, *others = card["accuracy"]
+        rows = [{**first, "top1": top1}, *others]
+        (folder / "card.json").write_text(json.dumps({**card, "seed": seed, "accuracy": rows}))
+        found.append(folder)
+    return found
+
+
+def test_the_card_states_every_run_and_the_network_loads(runs, tmp_path):
+    folder = ship_run(runs, tmp_path / "shelf")
+    assert folder.name == "mnist-tfc-ste"
+    card = json.loads((folder / "card.json").read_text())
+    assert [one["seed"] for one in card["seeds"]] == [0, 1, 2]
+    # mean of 90, 92, 97 and their sample standard deviation, the root of (9 + 1 + 16) / 2
+    assert (
+        "(0, 1, 2), 10,000 test images of MNIST: top-1 93.00 ± 3.61\n" in (folder / "README.md").read_text()
+    )
+    assert zoo.load("mnist-tfc", "ste", folder)[1]["training"]["seed"] == 0
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_none(runs, tmp_path):
+    card = json.loads((runs[1] / "card.json").read_text())
+    recipe = {**card["recipe"], "epochs": 3}
+    (runs[1] / "card.json").write_text(json.dumps({**card, "recipe": recipe}))
+    with pytest.raises(UserError, match=r"ste-1: its recipe is .*that differ in the seed alone"):
+        ship_run(runs, tmp_path / "shelf")
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_a_seed_counts_once(runs, tmp_path):
+    with pytest.raises(UserError, match=r"the seeds \[0, 0\].*give each seed once"):
+        ship_run([runs[0], runs[0]], tmp_path / "shelf")
+
+
+def test_every_card_with_several_seeds_begins_with_its_own():
+    for path in SHIPPED.glob("*/card.json"):
+        card = json.loads(path.read_text())
+        if runs := card.get("seeds"):
+            assert len({run["seed"] for run in runs}) == len(runs) > 1
+            assert runs[0] == {"seed": card["seed"], "accuracy": card["accuracy"]}
