@@ -76,6 +76,10 @@ OPS = [
     Width.make("a half", shape=(96,), in_lanes=96, out_lanes=48),
     Width.make("a third, with pauses", shape=(144,), in_lanes=144, out_lanes=48, gap=1),
     Width.make("a quarter", shape=(32,), in_lanes=32, out_lanes=8),
+    *(
+        Width.make(f"a {ratio}th", shape=(24 * ratio,), in_lanes=24 * ratio, out_lanes=24)
+        for ratio in (7, 9, 12, 16, 18, 20, 24, 32, 36, 48)
+    ),
     Width.make("wider", shape=(144,), in_lanes=3, out_lanes=72),
     Threshold.make("threshold", {"thresholds": THRESHOLDS}, in_shape=(64,), in_bits=8, in_signed=1),
     Threshold.make(

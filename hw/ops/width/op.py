@@ -1,5 +1,6 @@
 """Fewer, wider beats or more, narrower ones."""
 
+from functools import cache
 from math import prod
 from typing import ClassVar
 
@@ -88,8 +89,7 @@ class Width(HwOp):
         counter = (ratio - 1).bit_length()
         if out.lanes > into.lanes:
             return {"lut": counter + 4.0, "bram36": 0.0}
-        mux = 1 if ratio <= 4 else 1.3 * (ratio - 1) / 3  # LUTs a bit: one of six inputs chooses among four
-        return {"lut": out.width * mux + counter + 5, "bram36": 0.0}
+        return {"lut": out.width * _luts_of_choice(ratio) + counter + 5, "bram36": 0.0}
 
     def sites(self):
         into, out = self.in_stream().width, self.out_stream().width
@@ -118,6 +118,14 @@ class Width(HwOp):
         names = ("shape", "in_lanes", "out_lanes", "bits", "signed", "gap")
         gapped = [(*point, 1) for point in points if point[1] != point[2]]
         return cls.from_points("width", names, [*((*point, 0) for point in points), *gapped])
+
+
+@cache
+def _luts_of_choice(ratio: int) -> float:
+    """LUTs that choose a bit among so many, as Yosys maps multiplexers of up to 64 inputs."""
+    counted = {4: 1, 5: 2, 6: 3, 7: 4, 8: 3, 9: 4, 10: 5, 12: 4, 16: 5, 18: 10, 24: 14, 32: 15.5, 36: 15.8}
+    counted |= {48: 18.5, 64: 31, 1024: 31 * 16}
+    return float(np.interp(ratio, list(counted), list(counted.values())))
 
 
 Op = Width
