@@ -14,7 +14,6 @@ A folder holds
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
@@ -218,7 +217,7 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
 def _readme(card: dict, tag: str) -> str:
     recipe, data, file = card["recipe"], card["data"], card["weights"]
     rows = "\n".join(f"| {row['set']} | {accuracy.row_text(row)} |" for row in card["accuracy"])
-    seeds = "".join(f"- {line}\n" for line in _over_seeds(card))
+    seeds = _over_seeds(card)
     ranges = any("intervals" in row for row in card["accuracy"])
     of = (
         " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other "
@@ -254,14 +253,13 @@ No choice was made by any of these images.
 """
 
 
-def _over_seeds(card: dict) -> Iterator[str]:
+def _over_seeds(card: dict) -> str:
     """Per set of images the mean over all runs of the card, and their sample standard deviation."""
-    runs = card.get("seeds", [])
+    runs, found = card.get("seeds", []), []
     for place, row in enumerate(card["accuracy"] if runs else []):
         name, _ = accuracy.main(row)
         values = [accuracy.main(run["accuracy"][place])[1] for run in runs]
-        seeds = ", ".join(str(run["seed"]) for run in runs)
-        yield (
-            f"{len(runs)} runs that differ in the seed alone ({seeds}), {row['set']}: {name} "
-            f"{mean(values):.2f} ± {stdev(values):.2f}"
-        )
+        found.append(f"{name} {mean(values):.2f} ± {stdev(values):.2f} of {row['set']}")
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    line = f"- {len(runs)} runs that differ in the seed alone ({seeds}), mean ± sample standard deviation: "
+    return line + "; ".join(found) + "\n" if found else ""
