@@ -8,7 +8,8 @@ The job: {"family", "top", "modules": [modules to write and count], "sources": [
           "stubs": [files whose modules stay black boxes], "defines": [names],
           "folder": where `<module>.v` of each module and `cells.json` go,
           "own": whether the top has modules of its own beside those of the list, which become part of it;
-              default no}.
+              default no,
+          "block_rams": the file of `block_ram_map`, which `main` writes}.
 """
 
 import json
