@@ -32,6 +32,8 @@ def write_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
             "board": asked.board,
             "stage": cost.accuracy["stage"], "set": cost.accuracy["set"],
             "measure": accuracy.main(cost.accuracy)[0], "per_cent": accuracy.main(cost.accuracy)[1],
+            "seeds": " ".join(map(str, cost.seeds)), "mean_per_cent": round(cost.mean, 3),
+            "spread": None if cost.spread is None else round(cost.spread, 3),
             **{name: cost.figures.get(name) for name in names}, "why": cost.why,
             "weights_sha256": cost.sha256,
         }
@@ -49,7 +51,8 @@ def costs_as_markdown(asked: Request, costs: list[Cost]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 2), "---"]]
     for cost in costs:
         cells = _cells(cost.figures, plain) if cost.figures else [*["-"] * (len(head) - 3), cost.why]
-        lines.append([str(cost.variant), f"{accuracy.main(cost.accuracy)[1]:.2f}", *cells])
+        spread = "" if cost.spread is None else f" ± {cost.spread:.2f}"
+        lines.append([str(cost.variant), f"{cost.mean:.2f}{spread}", *cells])
     table = "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
     board, seed, row = boards.load(asked.built_for), asked.seeds[0], costs[0].accuracy
     return f"""
@@ -59,13 +62,21 @@ def costs_as_markdown(asked: Request, costs: list[Cost]) -> str:
 
 - One accelerator per method, from its run of seed {seed}, all folded for {board.interval_for(asked.net):,} \
 cycles per frame; part {board.part}.
-- {accuracy.main(row)[0]} in per cent: seed {seed}, {row["set"]}; {row["stage"]} network.
+- {accuracy.main(row)[0]} in per cent: {_over(costs)}, {row["set"]}; {row["stage"]} network.
 - LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation; latency \
 with one image in flight.
 - Frames/s: simulated cycles at {board.clock_mhz:g} MHz ({board.clock_kind}).
 - Each build has its report in `<method>-{seed}/rtl-{board.name}/report.html`, and a row of `costs.csv` with \
 the SHA-256 of its weights.
 """
+
+
+def _over(costs: list[Cost]) -> str:
+    """Which seeds the accuracies are of."""
+    seeds = max((list(cost.seeds) for cost in costs), key=len)
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"mean ± sample standard deviation of the finished seeds of {', '.join(map(str, seeds))}"
 
 
 def _cells(figures: dict | None, plain: int | None) -> list[str]:
@@ -109,7 +120,7 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     from matplotlib.figure import Figure
 
     built = [cost for cost in costs if cost.figures]
-    points = [(cost.figures["lut"], accuracy.main(cost.accuracy)[1]) for cost in built]
+    points = [(cost.figures["lut"], cost.mean) for cost in built]
     speeds = [cost.figures["fps"] for cost in built]
     sizes = [LARGEST * speed / max(speeds) for speed in speeds]
     with matplotlib.rc_context(SAME_BYTES):
@@ -117,13 +128,16 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
         axes = figure.subplots()
         across, up = zip(*points, strict=True)
         axes.scatter(across, up, s=sizes, color=DOT, edgecolor=INK, linewidth=0.8, alpha=0.75, zorder=3)
+        if any(cost.spread for cost in built):
+            spreads = [cost.spread or 0 for cost in built]
+            axes.errorbar(across, up, yerr=spreads, fmt="none", ecolor=INK, elinewidth=0.8, capsize=3)
         axes.margins(0.18)
         axes.autoscale_view()
         axes.autoscale(False)
         best = front(points)
         line = [*best, (axes.get_xlim()[1], best[-1][1])]
         axes.step(*zip(*line, strict=True), where="post", color=INK, linewidth=1, zorder=2)
-        axes.set_title(_title(asked), fontsize=9, loc="left")
+        axes.set_title(_title(asked, built), fontsize=9, loc="left")
         axes.set_xlabel(f"LUT ({built[0].figures['resources_stage']})")
         axes.set_ylabel(fill(f"{accuracy.main(built[0].accuracy)[0]} in %, {built[0].accuracy['set']}", 45))
         axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -135,9 +149,9 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
             save_figure(figure, asked.folder / f"pareto.{kind}")
 
 
-def _title(asked: Request) -> str:
+def _title(asked: Request, built: list[Cost]) -> str:
     board = boards.load(asked.built_for)
-    return f"{asked.net} on {board.title}, {board.part}: epochs {asked.epochs}, seed {asked.seeds[0]}"
+    return f"{asked.net} on {board.title}, {board.part}: epochs {asked.epochs}\n{_over(built)}"
 
 
 def _caption(asked: Request, speeds: list[float], jobs: int) -> str:

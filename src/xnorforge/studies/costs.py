@@ -5,7 +5,9 @@ It is built (`builds.py`) in the folder of the variant's run with the first seed
 """
 
 from dataclasses import dataclass, field
+from statistics import mean, stdev
 
+from xnorforge.core import accuracy
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.studies import builds
 from xnorforge.studies.compare_figures import Request, Result, Variant
@@ -20,6 +22,7 @@ class Cost:
     Attributes:
         accuracy: row of the last set of images of the exported run: `stage`, `set`, and what `accuracy.main`
             reads.
+        seeds: that set's figure of each finished seed's run, in per cent.
         figures: what `builds.build_figures` found; empty where there is no accelerator.
         why: one sentence on why there is none.
     """
@@ -27,8 +30,19 @@ class Cost:
     variant: Variant
     accuracy: dict
     sha256: str
+    seeds: dict[int, float]
     figures: dict = field(default_factory=dict)
     why: str = ""
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds."""
+        return mean(self.seeds.values())
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation over the seeds; None of one."""
+        return stdev(self.seeds.values()) if len(self.seeds) > 1 else None
 
 
 def of(asked: Request, variant: Variant) -> builds.Build:
@@ -59,5 +73,6 @@ def collect(asked: Request, results: list[Result], failed: dict[Variant, Excepti
                 figures = builds.build_figures(one)
             except (UserError, MismatchError) as error:
                 why = str(error)
-        costs.append(Cost(result.variant, result.sets[-1], result.sha256, figures, why))
+        seeds = {one.seed: accuracy.main(one.sets[-1])[1] for one in results if one.variant == result.variant}
+        costs.append(Cost(result.variant, result.sets[-1], result.sha256, seeds, figures, why))
     return costs
