@@ -11,10 +11,11 @@ moved in all, which does not depend on the machine.
 """
 
 from copy import deepcopy
+from math import inf
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
-from xnorforge.hw.cycles import CycleModel
+from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp
 
@@ -98,13 +99,51 @@ def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     try:
         if loadable(ops):
             return ops
-        ops = _with_the_needed(ops, fixed)
+        ops = _with_the_needed(_with_the_missing(ops, fixed), fixed)
         sizing = Sizing(ops, fixed)
     except UserError:
         return ops
     if sizing.depths:
         sizing.search()
     return sizing.model.ops
+
+
+def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
+    """The network with deeper FIFOs where those of the rules are too small, as branches within branches need
+    them: twice the depth of the full ones in a ring of operators that wait for each other, as long as there
+    is one; then of all that hold more than a skid, as long as frames follow each other faster.
+    """
+    model, bound = CycleModel(ops), max(op.cycles() for op in ops)
+    readers = {tensor: op.name for op in ops for tensor in op.sources}
+    open_ones = {op.name for op in ops if depth_of(op) is not None and readers[op.results[0]] not in fixed}
+    while (course := model.run(FRAMES, watched=())).stopped:
+        waits = {name: course.operators[name].waits for name in open_ones.intersection(course.ring)}
+        deeper = _twice(model, {name for name, what in waits.items() if what == "readers"})
+        if deeper is model:
+            return ops
+        model = deeper
+    slow = _interval(course)
+    while slow > bound:
+        deeper = _twice(model, {op.name for op in model.ops if (depth_of(op) or 0) > SKID} & open_ones)
+        less = _interval(deeper.run(FRAMES, watched=()))
+        if less >= slow:
+            break
+        model, slow = deeper, less
+    return model.ops
+
+
+def _interval(course: Course) -> float:
+    """Cycles from frame to frame; infinite where they are not always the same."""
+    return course.interval if isinstance(course.interval, int) else inf
+
+
+def _twice(model: CycleModel, names: set[str]) -> CycleModel:
+    """The same with these FIFOs twice as deep, at most so many frames."""
+    for index, op in enumerate(model.ops):
+        depth = depth_of(op) or 0
+        if op.name in names and depth < FRAMES * op.in_stream().beats:
+            model = model.with_depth(index, 2 * depth)
+    return model
 
 
 def _with_the_needed(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:

@@ -83,8 +83,16 @@ def test_a_bypass_keeps_what_the_matrix_waits_for():
     assert depths(with_smaller_fifos(beside_a_matrix(40), {})) == {"fifo": 6}
 
 
+def test_a_bypass_that_is_too_small_for_any_beat_to_pass_is_made_larger():
+    small = beside_a_matrix(3)
+    assert pace(small)[0]
+    found = with_smaller_fifos(small, {})
+    assert depths(found) == {"fifo": 6} and pace(found) == pace(beside_a_matrix(40))
+
+
 def test_a_given_depth_stays():
     assert depths(with_smaller_fifos(beside_a_matrix(40), {"join": 40})) == {"fifo": 40}
+    assert depths(with_smaller_fifos(beside_a_matrix(3), {"join": 3})) == {"fifo": 3}
 
 
 def test_a_search_that_may_move_no_beats_changes_nothing(monkeypatch):
