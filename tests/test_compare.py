@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge.core import plugins
+from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.studies import compare, compare_figures, paired
@@ -265,8 +265,8 @@ def test_a_value_may_hold_commas(monkeypatch):
 
 
 def test_the_spread_of_one_value_is_a_dash():
-    assert compare_figures.spread([50.0]) == "50.00 ± -"
-    assert compare_figures.spread([1.0, 3.0]) == "2.00 ± 1.41"
+    assert accuracy.spread([50.0]) == "50.00 ± -"
+    assert accuracy.spread([1.0, 3.0]) == "2.00 ± 1.41"
 
 
 @pytest.mark.parametrize(

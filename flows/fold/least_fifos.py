@@ -35,12 +35,7 @@ class Sizing:
 
     def __init__(self, ops: list[HwOp], fixed: set[str]):
         self.model = CycleModel(ops)
-        readers = {tensor: op.name for op in ops for tensor in op.sources}
-        self.depths = {
-            index: depth
-            for index, op in enumerate(ops)
-            if (depth := depth_of(op) or 0) > SKID and readers[op.results[0]] not in fixed
-        }
+        self.depths = {index: depth for index, depth in _free(ops, fixed).items() if depth > SKID}
         self.given = {index: ops[index] for index in self.depths}
         self.course = self.model.run(FRAMES, watched=[op.name for op in self.given.values()])
         self.moved = self.course.simulated * sum(self.course.beats.values())
@@ -113,23 +108,30 @@ def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     them: twice the depth of the full ones in a ring of operators that wait for each other, as long as there
     is one; then of all that hold more than a skid, as long as frames follow each other faster.
     """
-    model, bound = CycleModel(ops), max(op.cycles() for op in ops)
-    readers = {tensor: op.name for op in ops for tensor in op.sources}
-    open_ones = {op.name for op in ops if depth_of(op) is not None and readers[op.results[0]] not in fixed}
+    model, bound, free = CycleModel(ops), max(op.cycles() for op in ops), _free(ops, fixed)
     while (course := model.run(FRAMES, watched=())).stopped:
-        waits = {name: course.operators[name].waits for name in open_ones.intersection(course.ring)}
-        deeper = _twice(model, {name for name, what in waits.items() if what == "readers"})
+        full = {name for name in course.ring if course.operators[name].waits == "readers"}
+        deeper = _twice(model, [index for index in free if ops[index].name in full])
         if deeper is model:
             return ops
         model = deeper
-    slow = _interval(course)
-    while slow > bound:
-        deeper = _twice(model, {op.name for op in model.ops if (depth_of(op) or 0) > SKID} & open_ones)
-        less = _interval(deeper.run(FRAMES, watched=()))
-        if less >= slow:
+    while _interval(course) > bound:
+        deeper = _twice(model, [index for index in free if (depth_of(model.ops[index]) or 0) > SKID])
+        faster = deeper.run(FRAMES, watched=())
+        if _interval(faster) >= _interval(course):
             break
-        model, slow = deeper, less
+        model, course = deeper, faster
     return model.ops
+
+
+def _free(ops: list[HwOp], fixed: set[str]) -> dict[int, int]:
+    """{index of a FIFO: depth}, but for those in front of the operators `fixed`."""
+    readers = {tensor: op.name for op in ops for tensor in op.sources}
+    return {
+        index: depth
+        for index, op in enumerate(ops)
+        if (depth := depth_of(op)) and readers[op.results[0]] not in fixed
+    }
 
 
 def _interval(course: Course) -> float:
@@ -137,11 +139,12 @@ def _interval(course: Course) -> float:
     return course.interval if isinstance(course.interval, int) else inf
 
 
-def _twice(model: CycleModel, names: set[str]) -> CycleModel:
+def _twice(model: CycleModel, fifos: list[int]) -> CycleModel:
     """The same with these FIFOs twice as deep, at most so many frames."""
-    for index, op in enumerate(model.ops):
+    for index in fifos:
+        op = model.ops[index]
         depth = depth_of(op) or 0
-        if op.name in names and depth < FRAMES * op.in_stream().beats:
+        if depth < FRAMES * op.in_stream().beats:
             model = model.with_depth(index, 2 * depth)
     return model
 
@@ -150,11 +153,8 @@ def _with_the_needed(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     """The network without the FIFOs behind whole windows that change nothing: the rules do not know how many
     pixels wait in front of these. All other FIFOs also cut a path of ready or hold a bypass.
     """
-    readers = {tensor: op.name for op in ops for tensor in op.sources}
     behind = {op.results[0] for op in ops if op.stepping()}
-    some = [
-        op for op in ops if depth_of(op) and op.sources[0] in behind and readers[op.results[0]] not in fixed
-    ]
+    some = [ops[index] for index in _free(ops, fixed) if ops[index].sources[0] in behind]
     if not some:
         return ops
     before = CycleModel(ops).run(FRAMES, watched=())

@@ -16,7 +16,6 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 import torch
@@ -241,7 +240,7 @@ SHA-256 `{file["sha256"]}`).
 {rows}
 
 The figures are those of the network in this folder: batch norms folded into thresholds, float32. \
-{f"The run of seed {card['seed']}." if seeds else f"One run, seed {card['seed']}."}{of}
+{"The run of" if seeds else "One run,"} seed {card["seed"]}.{of}
 No choice was made by any of these images.
 
 {seeds}- trained on: {data["trained_on"]}; {data["varied"]}
@@ -259,7 +258,7 @@ def _over_seeds(card: dict) -> str:
     for place, row in enumerate(card["accuracy"] if runs else []):
         name, _ = accuracy.main(row)
         values = [accuracy.main(run["accuracy"][place])[1] for run in runs]
-        found.append(f"{name} {mean(values):.2f} ± {stdev(values):.2f} of {row['set']}")
+        found.append(f"{name} {accuracy.spread(values)} of {row['set']}")
     seeds = ", ".join(str(run["seed"]) for run in runs)
     line = f"- {len(runs)} runs that differ in the seed alone ({seeds}), mean ± sample standard deviation: "
     return line + "; ".join(found) + "\n" if found else ""

@@ -6,6 +6,8 @@ of others    `figures` {name: 0..1}, the first of which is the task's main one, 
 high]}
 """
 
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,12 @@ def main(row: dict) -> tuple[str, float]:
         return "top-1", row["top1"]
     name, value = next(iter(row["figures"].items()))
     return name, round(100 * value, 2)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and sample standard deviation (divisor n - 1), "-" in place of that of a single value."""
+    deviation = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
+    return f"{statistics.mean(values):.2f} ± {deviation}"
 
 
 def figures(row: dict) -> dict[str, float]:

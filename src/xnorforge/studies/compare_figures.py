@@ -141,12 +141,6 @@ def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below
     plot(asked, results, jobs)
 
 
-def spread(values: list[float]) -> str:
-    """Mean and sample standard deviation (divisor n - 1), "-" in place of that of a single value."""
-    deviation = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
-    return f"{statistics.mean(values):.2f} ± {deviation}"
-
-
 def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
     """The table for people: a row per variant, and below it what the figures are."""
     sets = _sets(results)
@@ -157,7 +151,7 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
         ["---", *["---:"] * len(head), "---", *["---:"] * 3],
     ]
     for variant, runs in _by_variant(results).items():
-        accuracies = [spread(list(_values(runs, key).values())) for key in sets]
+        accuracies = [accuracy.spread(list(_values(runs, key).values())) for key in sets]
         sizes = [f"{runs[0].binary_weights:,}", f"{runs[0].deployed_bits:,}"]
         lines.append(
             [variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(_mean_cost(runs))]

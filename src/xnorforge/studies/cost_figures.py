@@ -51,8 +51,9 @@ def costs_as_markdown(asked: Request, costs: list[Cost]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 2), "---"]]
     for cost in costs:
         cells = _cells(cost.figures, plain) if cost.figures else [*["-"] * (len(head) - 3), cost.why]
-        spread = "" if cost.spread is None else f" ± {cost.spread:.2f}"
-        lines.append([str(cost.variant), f"{cost.mean:.2f}{spread}", *cells])
+        several = len(cost.seeds) > 1
+        figure = accuracy.spread([*cost.seeds.values()]) if several else f"{cost.mean:.2f}"
+        lines.append([str(cost.variant), figure, *cells])
     table = "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
     board, seed, row = boards.load(asked.built_for), asked.seeds[0], costs[0].accuracy
     return f"""

@@ -41,13 +41,14 @@ def ship_run(runs: list[Path], shelf: Path) -> Path:
     card = dict(cards[0])
     if len(cards) > 1:
         card["seeds"] = [{key: one[key] for key in ("seed", "accuracy")} for one in cards]
-    with artifacts.whole(shelf / f"{card['net']}-{card['method']}") as aside:
+    folder = shelf / f"{card['net']}-{card['method']}"
+    with artifacts.whole(folder) as aside:
         aside.mkdir(parents=True)
         for name in (weights.FILE, curves.TABLE):
             shutil.copyfile(runs[0] / name, aside / name)
         artifacts.write_json(aside / "card.json", card)
         weights.write_readme(aside, card, task_of(card["net"]).pipeline_tag)
-    return shelf / f"{card['net']}-{card['method']}"
+    return folder
 
 
 def main() -> None:
