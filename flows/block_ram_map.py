@@ -1,7 +1,7 @@
 """Block RAMs mapped as Yosys maps them, but for their contents, which are put into the cells here.
 
 Yosys' own map works out the parameters of every block bit by bit: for a layer of many weights most of the
-time of its synthesis. The netlist is the same, byte for byte (tests/flows/test_block_ram_map.py).
+time of its synthesis. The netlist is the same, byte for byte (tests/flows/test_yosys_job.py).
 """
 
 import re

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from xnorforge.flows import yosys_job
 from xnorforge.hw import families
@@ -43,22 +44,58 @@ def write_sources(folder):
     (folder / "top.sv").write_text(text + "endmodule\n")
 
 
-def test_the_netlist_is_that_of_yosys_own_command(tmp_path):
+def test_memories_are_mapped_as_by_yosys_own_command(tmp_path):
     write_sources(tmp_path)
+    text = mapped_twice(tmp_path)
+    for cell in ("RAMB36E1 #(", "RAMB18E1 #(", "RAM64M #(", 'RAM_EXTENSION_A("LOWER")', "INITP_00"):
+        assert cell in text
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_modules_within_modules_are_mapped_as_by_yosys_own_command(seed, tmp_path):
+    (tmp_path / "top.sv").write_text(random_hierarchy(np.random.default_rng(seed)))
+    text = mapped_twice(tmp_path)
+    assert text.count("LUT") > 40 and "FDRE" in text
+
+
+def random_hierarchy(rng) -> str:
+    """Twelve modules of two outputs, each with instances of up to three of those before it, in two sizes."""
+    text = ""
+    for place in range(12):
+        signals, body = ["a", "b", "q"], ""
+        for inner in rng.integers(place, size=min(place, 3)):
+            x, y = rng.choice(signals, 2)
+            size, name = rng.integers(1, 3), f"w{len(signals)}"
+            body += f"  wire [15:0] {name}, {name}q;\n"
+            body += f"  m{inner} #({size}) i{name} (clk, {x}, {y}, {name}, {name}q);\n"
+            signals += [name, f"{name}q"]
+        x, y, z, v = rng.choice(signals, 4)
+        sign, own = rng.choice(["+", "-", "^", "&", "|"], 2), "q" if place % 2 else y
+        text += (
+            f"module {'top' if place == 11 else f'm{place}'} #(parameter S = 1)\n"
+            "    (input clk, input [15:0] a, b, output [15:0] y, output reg [15:0] q);\n"
+            f"{body}  always @(posedge clk) q <= {x}[{rng.integers(16)}] ? {y} + ({z} {sign[0]} S) : {v};\n"
+            f"  assign y = ({z} {sign[1]} {v}) ^ {{16{{&{x}[9:2]}}}} ^ {{{own}[7:0], b[15:8]}};\n"
+            "endmodule\n"
+        )
+    return text
+
+
+def mapped_twice(folder) -> str:
+    """The netlist of `top.sv` by our commands, which is that of Yosys' own command."""
     for name in ("ours", "own"):
-        (tmp_path / name).mkdir()
+        (folder / name).mkdir()
     job = {"family": "xc7", "top": "top", "modules": ["top"], "sources": ["top.sv"], "stubs": []}
     job |= {"defines": [], "folder": "ours"}
-    (tmp_path / "job.json").write_text(json.dumps(job))
-    run(tmp_path, "-m", yosys_job.__name__, "job.json")
+    (folder / "job.json").write_text(json.dumps(job))
+    run(folder, "-m", yosys_job.__name__, "job.json")
     commands, family = yosys_job.script({**job, "folder": "own"}), families.load("xc7")
     start = commands.index(family.steps[0])
     commands[start : start + len(family.steps)] = [f"{family.synth} -top top"]
-    run(tmp_path, "-c", f"from {yosys_job.__name__} import run_commands; run_commands({commands!r})")
-    text = (tmp_path / "own" / "top.v").read_text()
-    for cell in ("RAMB36E1 #(", "RAMB18E1 #(", "RAM64M #(", 'RAM_EXTENSION_A("LOWER")', "INITP_00"):
-        assert cell in text
-    assert (tmp_path / "ours" / "top.v").read_text() == text
+    run(folder, "-c", f"from {yosys_job.__name__} import run_commands; run_commands({commands!r})")
+    text = (folder / "own" / "top.v").read_text()
+    assert (folder / "ours" / "top.v").read_text() == text
+    return text
 
 
 def run(folder, *arguments):
