@@ -13,10 +13,12 @@ def run(design, command: str) -> None:
     whole = {str(module.name): module for module in design.selected_modules()}
     stubs, aside = Design(), Design()  # Yosys gives names away again that stand in no design
     ports = {name: _ports_only(module, stubs) for name, module in whole.items()}
+    design.bufNormalize(True)  # all once, then the module before, as Yosys does it by itself: names follow
+    design.bufNormalize(False)
     nothing, before = aside.modules_, ""
     for name in whole:
         shown, hidden = design.modules_, aside.modules_
-        for key in list(shown):  # the module before is made ready for others only now, as by Yosys itself
+        for key in list(shown):
             if str(key) in whole and str(key) not in (name, before):
                 shown[key], hidden[key] = ports[str(key)], whole[str(key)]
         design.modules_, aside.modules_ = shown, hidden

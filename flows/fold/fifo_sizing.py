@@ -9,8 +9,9 @@ in; a matrix-vector unit alone holds two vectors, and the unit before the pool w
 and more from the last window of a frame to the first of the next, with strides from row to row. What has no
 cycle to spare behind them, up to the next window, must have others to work on.
 
-**In front of an operator that reads several streams.** All come from one fork, some of them from a nearer
-one as well, and each of these forks is looked at by itself. For beat k of the operator the slowest stream
+**In front of an operator that reads several streams.** All come from one fork, some of them from others as
+well, and every fork at which two of them part is looked at by itself, as if what comes past it were there
+already. For beat k of the operator the slowest stream
 needs a certain number of the fork's beats (`needs()`, composed along the branch); what the others made of all
 beats before the last of these has to wait, while an operator can keep what only that last one completes.
 Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and writes in an
@@ -22,10 +23,10 @@ skid, where there is no FIFO yet, so that no such path runs through more than on
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
+from itertools import combinations, repeat
 from math import ceil
 
 import networkx as nx
@@ -78,66 +79,81 @@ def where_streams_meet(
     graph = nx.DiGraph(
         (before[tensor].name, op.name) for op in ops for tensor in op.sources if tensor in before
     )
-    meeting = [op for op in ops if op.inputs > 1]
-    if not meeting:
-        return {}
-    dominators = nx.immediate_dominators(graph, ops[0].name)
     found: dict[tuple[str, int], int] = {}
     interval = max(op.cycles() for op in ops)
     waiting = behind_whole_windows(ops) if keep_interval else {}
     beats = {op.name: op.in_stream().beats for op in ops}
     waits = {name: depth * interval / beats[name] for (name, _), depth in waiting.items()}
-    for op in meeting:
-        for root, ports in _forks(op, dominators, before).items():
-            branches = [_branch(op.sources[port], root, before, waits) for port in ports]
+    for fork in (op for op in ops if op.outputs > 1):
+        below = graph.subgraph({fork.name} | nx.descendants(graph, fork.name))
+        branch = _branches(fork, below, before, waits)
+        for op, ports in _meeting(fork, below, ops, before):
+            branches = [branch(op.sources[port]) for port in ports]
             slowest = max(branch.delay for branch in branches)
             needs = [op.needs(port) for port in ports]
             # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
             asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
-            for port, branch, need in zip(ports, branches, needs):
+            for port, one, need in zip(ports, branches, needs):
                 arrived = sum(
-                    np.searchsorted(branch.needed + late * branch.beats, asked, side="left")
+                    np.searchsorted(one.needed + late * one.beats, asked, side="left")
                     for late in range(FRAMES)
                 )
                 fill = int((arrived - np.concatenate([[0], need[:-1]])).max())
-                meanwhile = ceil((slowest - branch.delay) * op.in_streams()[port].beats / interval)
+                meanwhile = ceil((slowest - one.delay) * op.in_streams()[port].beats / interval)
                 depth = fill + (meanwhile if keep_interval else 0)
                 if depth > 0:
                     found[op.name, port] = max(depth, found.get((op.name, port), 0))
     return found
 
 
-def _forks(op: HwOp, dominators: dict[str, str], before: dict[str, HwOp]) -> dict[str, list[int]]:
-    """{fork: the inputs of an operator that all come from it}, for every fork at which two of them part.
+def _meeting(
+    fork: HwOp, below: nx.DiGraph, ops: list[HwOp], before: dict[str, HwOp]
+) -> Iterator[tuple[HwOp, list[int]]]:
+    """Operators and those of their inputs that come from a fork, where it is there that two of them part.
 
-    The beats of a near fork come in bursts for one beat of a far one, so each counts in its own beats.
+    Inputs that part at a fork further on part there in that one's beats; what else an operator reads on the
+    way, from elsewhere, is taken to be there.
     """
-    above = []
-    for tensor in op.sources:
-        names = [before[tensor].name]
-        while dominators.get(names[-1], names[-1]) != names[-1]:
-            names.append(dominators[names[-1]])
-        above.append(names)
-    pairs = ((a, b) for k, a in enumerate(above) for b in above[:k])
-    nearest = {next(name for name in a if name in b) for a, b in pairs}
-    return {fork: [port for port, names in enumerate(above) if fork in names] for fork in nearest}
+    dominators = nx.immediate_dominators(below, fork.name)
+    for op in ops:
+        feeding = {port: before[tensor].name for port, tensor in enumerate(op.sources) if tensor in before}
+        ways = {port: _way(name, fork.name, dominators) for port, name in feeding.items() if name in below}
+        if op is not fork and any(a.isdisjoint(b) for a, b in combinations(ways.values(), 2)):
+            yield op, list(ways)
 
 
-def _branch(tensor: str, root: str, before: dict[str, HwOp], waits: dict[str, float]) -> Branch:
-    """From the fork `root` to a tensor; `waits`: cycles that beats wait in front of operators, by name."""
-    op = before[tensor]
-    if op.name == root:
-        beats = op.out_streams()[op.results.index(tensor)].beats
-        return Branch(np.arange(1, beats + 1), 0.0, beats)
-    branches = [_branch(source, root, before, waits) for source in op.sources]
-    needs = [op.needs(port) for port in range(op.inputs)]
-    asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
-    step = max(op.cycles() / len(np.unique(need)) for need in needs)
-    delay = max(branch.delay for branch in branches) + step
-    if len(asked) > 1 and (step < 2 or op.places() > 1):
-        delay += op.latency() or 0
-    delay += waits.get(op.name, 0.0)
-    return Branch(asked, delay, branches[0].beats)
+def _way(name: str, fork: str, dominators: dict[str, str]) -> set[str]:
+    """The operators behind a fork through which all goes that reaches one."""
+    found = set()
+    while name != fork:
+        found.add(name)
+        name = dominators[name]
+    return found
+
+
+def _branches(
+    fork: HwOp, below: nx.DiGraph, before: dict[str, HwOp], waits: dict[str, float]
+) -> Callable[[str], Branch]:
+    """What leads from a fork to a tensor; `waits`: cycles that beats wait in front of operators, by name."""
+
+    @cache
+    def branch(tensor: str) -> Branch:
+        op = before[tensor]
+        if op is fork:
+            beats = op.out_streams()[op.results.index(tensor)].beats
+            return Branch(np.arange(1, beats + 1), 0.0, beats)
+        ports = [port for port, source in enumerate(op.sources) if before[source].name in below]
+        branches = [branch(op.sources[port]) for port in ports]
+        needs = [op.needs(port) for port in ports]
+        asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
+        step = max(op.cycles() / len(np.unique(need)) for need in needs)
+        delay = max(branch.delay for branch in branches) + step
+        if len(asked) > 1 and (step < 2 or op.places() > 1):
+            delay += op.latency() or 0
+        delay += waits.get(op.name, 0.0)
+        return Branch(asked, delay, branches[0].beats)
+
+    return branch
 
 
 def where_ready_runs_on(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:

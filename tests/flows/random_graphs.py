@@ -226,3 +226,31 @@ class RandomGraph:
     @property
     def model(self):
         return self.graph.model(self.shape)
+
+
+class NestedSums(RandomGraph):
+    """Sums of convolutions of sums, each of values from anywhere before: branches part within branches."""
+
+    def draw(self):
+        self.same_conv(self.shape[0])
+        self.affine()
+        values, unread = [self.graph.at], set()
+        for _ in range(self.rng.integers(2, 5)):
+            ends = []
+            for place, index in enumerate(self.rng.integers(len(values), size=2)):
+                self.graph.at = values[index]
+                unread.discard(values[index])
+                if place == 0 or self.chance(0.5):
+                    self.graph.sign()
+                    self.bits = 1
+                    self.same_conv(self.shape[0])
+                    self.affine()
+                ends.append(self.graph.at)
+            self.graph.real("Add", inputs=ends)
+            values.append(self.graph.at)
+            unread.add(self.graph.at)
+        first, *rest = [value for value in values if value in unread]
+        self.graph.at = first
+        for other in rest:
+            self.graph.real("Add", inputs=[self.graph.at, other])
+        self.quantise(norm=False)

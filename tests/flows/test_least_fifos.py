@@ -2,12 +2,14 @@
 
 import sys
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from xnorforge.flows.bind import OPS, bind
-from xnorforge.flows.fold import with_fifos, with_smaller_fifos
+from xnorforge.flows.fold import fifo_sizing, with_fifos, with_smaller_fifos
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
 from xnorforge.flows.fold.search import candidates, search
 from xnorforge.flows.lower import checks, emit
@@ -16,15 +18,15 @@ from xnorforge.hw.ops.base import HwOp
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import lowered
-from pipeline import PART, random_foldings
-from random_graphs import RandomGraph
+from pipeline import PART, random_foldings, seeds
+from random_graphs import NestedSums, RandomGraph
 
 FRAMES = 64
 
 
-def folded(seed: int) -> list[HwOp]:
+def folded(seed: int, kind: type[RandomGraph] = RandomGraph) -> list[HwOp]:
     """A random graph, folded at random, with the FIFOs of the rules."""
-    integers = lowered(RandomGraph(seed).model)
+    integers = lowered(kind(seed).model)
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
     rng = np.random.default_rng(seed)
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
@@ -60,6 +62,16 @@ def test_random_graphs_lose_nothing_and_would_with_one_beat_less():
             assert depth <= SKID or pace(with_depth(small, name, depth - 1)) != kept, (seed, name)
         before, after = (total + sum(depths(net).values()) for total, net in ((before, ops), (after, small)))
     assert after < 0.75 * before
+
+
+@pytest.mark.parametrize("seed", [32, 98, 102, 113, *seeds(2, 30)])
+def test_branches_within_branches_never_stand_still(seed, monkeypatch):
+    """With those beats alone that must fit. The first four did stand still when only forks that all of a
+    sum's streams go through were looked at.
+    """
+    least = partial(fifo_sizing.where_streams_meet, keep_interval=False)
+    monkeypatch.setattr(fifo_sizing, "where_streams_meet", least)
+    assert not CycleModel(folded(seed, NestedSums)).run(FRAMES).stopped
 
 
 def beside_a_matrix(depth: int) -> list[HwOp]:

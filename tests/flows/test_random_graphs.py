@@ -12,7 +12,7 @@ from xnorforge.flows.lower import checks, integers_of
 sys.path.insert(0, str(Path(__file__).parent))
 import shapes
 from pipeline import IMAGES, proven, raced, seeds
-from random_graphs import RandomGraph
+from random_graphs import NestedSums, RandomGraph
 
 # Seeds where the FIFO before a width converter was once too short, or two converters had one name.
 FAILED_ONCE = [38, 90, 115, 69]
@@ -23,6 +23,12 @@ FAILED_ONCE = [38, 90, 115, 69]
 )
 def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
     net = RandomGraph(seed)
+    proven(net.model, net.pixels, seed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", seeds(2, 20))
+def test_rtl_of_branches_within_branches_gives_the_scores_of_qonnx(tmp_path, seed):
+    net = NestedSums(seed)
     proven(net.model, net.pixels, seed, tmp_path)
 
 
