@@ -62,10 +62,11 @@ class Sign(nn.Module):
 class RectifiedConv(binary.BinaryConv):
     """Convolution with W^ o C, C in `scale`.
 
-    With `most` above 0 integers 1 .. most of one unit stand for the C of kernel positions.
+    With `most` above 0 integers 1 .. most of one unit stand for the C of kernel positions. `whole`: its sums
+    are those of the integers, as they go into a sum of whole numbers.
     """
 
-    scaled, most = True, 0
+    scaled, whole, most = True, False, 0
     scale: nn.Parameter
 
     def forward(self, x):
@@ -80,10 +81,12 @@ class RectifiedConv(binary.BinaryConv):
 
     @torch.no_grad()
     def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The integers in place of C, without a common divisor, and their unit; the largest C is whole."""
+        """The integers in place of C and their unit; the largest C is whole. Without a common divisor, but
+        for `whole` sums, which would be divided by it.
+        """
         unit = self.scale.max().clamp(min=1e-6) / self.most
         found = (self.scale / unit).round().clamp(1, self.most)
-        divisor = int(np.gcd.reduce(found.int().flatten().tolist()))
+        divisor = 1 if self.whole else int(np.gcd.reduce(found.int().flatten().tolist()))
         return found / divisor, unit * divisor
 
     def reach(self) -> int:
@@ -116,7 +119,8 @@ def _rectified(layer, product):
     if not layer.stepped:
         return product(bits * scale)
     integers, unit = layer.integers()
-    return product(bits * InPlaceOf.apply(scale / unit, integers)) * unit
+    sums = product(bits * InPlaceOf.apply(scale / unit, integers))
+    return sums if layer.whole else sums * unit
 
 
 class Rectified(binary.Plain):
@@ -277,6 +281,10 @@ class Method(base.Method):
                 layer.scaled = bool(self.lambda1) or layer.scale.numel() > 1
             for whole in building_blocks.whole_sums(network):
                 whole.scaled = False
+            for part in building_blocks.summed(network).values():
+                if isinstance(part.dot, RectifiedConv) and part.dot.scale.numel() > 1:
+                    part.dot.scaled = part.dot.whole = True
+                    part.norm.limit /= part.dot.most  # of the gain, as sums are so much larger at the most
         given = self.guide != "none"
         self.teacher_network = guide_of(net, self.guide) if given else networks.build(net, Real())
         norms: Iterator[AnyModule] = (getattr(part, "norm", part) for part in stage_ends(network))
@@ -400,7 +408,7 @@ class Method(base.Method):
         }
 
     def scale(self, dot):
-        if not getattr(dot, "scaled", False):
+        if not getattr(dot, "scaled", False) or getattr(dot, "whole", False):
             return 1.0
         return dot.integers()[1] if dot.stepped else dot.scale.detach().reshape(())
 
@@ -409,9 +417,10 @@ class Method(base.Method):
         network = super().skeleton(net)
         if self.granularity != "spatial":
             return network
-        whole = building_blocks.whole_sums(network)
+        alone = [part.dot for part in building_blocks.summed(network).values()]
+        rates = [layer for layer in building_blocks.whole_sums(network) if layer not in alone]
         for name, layer in list(network.named_modules()):
-            if not isinstance(layer, QuantConv2d) or not binary.is_binary(layer) or layer in whole:
+            if not isinstance(layer, QuantConv2d) or not binary.is_binary(layer) or layer in rates:
                 continue
             if layer.kernel_size != (1, 1):
                 network.set_submodule(name, _few_bits(layer, self.scale_bits))
