@@ -537,6 +537,18 @@ def test_integers_stand_for_the_scales_of_kernel_positions():
     assert layer.integers()[0].unique().tolist() == [1], "equal ones are those of a plain layer"
 
 
+@pytest.mark.parametrize("net", ["cifar10-resnet20_half_8bit", "cifar10-resnet20"])
+def test_residual_networks_add_up_sums_of_these_integers(net):
+    method, network = spatial(net)
+    layers = {n: part for n, part in method.deploy(net, network).named_modules() if n.endswith("dot")}
+    many = [layer for layer in layers.values() if layer.weight.dim() == 4 and layer.weight.unique().numel() > 2]
+    assert len(many) >= 18
+    for name, part in building_blocks.summed(network).items():
+        gain, _ = part.norm.constants()
+        reach = layers[f"{name}.dot"].weight.abs().sum((1, 2, 3)).max()
+        assert (gain.abs().max() * reach).item() <= building_blocks.GAIN_LIMIT, name
+
+
 def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
     torch.manual_seed(0)
     layer = rbcn.Rectified("spatial", 4).conv(3, 2, 3)
@@ -548,7 +560,7 @@ def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
     torch.testing.assert_close(layer.scale.grad, real.grad, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("net", CHAINS)
+@pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20_half_8bit", "cifar10-resnet20"])
 def test_a_scale_per_kernel_position_is_deployed_bit_for_bit(net):
     method, network = spatial(net)
     deployed = method.deploy(net, network)
