@@ -97,21 +97,22 @@ def buffers(ops: list[HwOp]) -> list[dict]:
 
 def wider(op: HwOp) -> dict[str, HwOp]:
     """The same operator with the next larger Pe, and with the next larger Simd, where one divides the
-    matrix; of several vectors at a time with the next larger number of these that Pe lets through.
+    matrix and goes with the rest; of several vectors at a time with the next larger number of these that Pe
+    lets through.
     """
     found = {}
+    stated = {a.name for a in op.onnx_node.attribute}
+    given = {key: op.get_nodeattr(key) for key in op.get_nodeattr_types() if key in stated}
     several = (attribute(op, "pixels") or 1) > 1
     for name, length in (("pixels", "vectors"),) if several else (("pe", "mh"), ("simd", "mw")):
         now, total = attribute(op, name), attribute(op, length)
-        most = attribute(op, "pe") if several else total
-        step = next((n for n in range(now + 1, most + 1) if total % n == 0), None) if now and total else None
-        if step:
-            given = {
-                key: op.get_nodeattr(key)
-                for key in op.get_nodeattr_types()
-                if key in {a.name for a in op.onnx_node.attribute}
-            }
-            found[name] = type(op).make(op.name, op.arrays_of, **{**given, name: step})
+        if now and total:
+            folding = given | {key: attribute(op, key) for key in ("simd", "pe")}
+            most = attribute(op, "pe") if several else total
+            divisors = (n for n in range(now + 1, most + 1) if total % n == 0)
+            step = next((n for n in divisors if op.together(given, folding | {name: n})), None)
+            if step:
+                found[name] = type(op).make(op.name, op.arrays_of, **{**given, name: step})
     return found
 
 

@@ -19,6 +19,7 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, digest, netlist_digest, read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
+from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections, svg, vivado
 from xnorforge.hw import boards
@@ -405,6 +406,19 @@ def test_a_wider_operator_computes_the_same():
     x = ops["dense0"].random_input(3)
     for wide in operators.wider(ops["dense0"]).values():
         np.testing.assert_array_equal(wide.run(x), ops["dense0"].run(x))
+
+
+@pytest.mark.parametrize("kind", ["XnorMvu", "IntMvu", "SpatialMvu", "ByteMvu"])
+def test_a_wider_operator_is_one_that_can_be_built_and_no_slower(kind):
+    """Of 24 elements per beat, a constant for every 8, the next 36 would not go: 72 is taken."""
+    found = {}
+    for op in OPS[kind].examples():
+        for name, wide in operators.wider(op).items():
+            assert wide.cycles() <= op.cycles() and wide.estimate()["lut"] > 0
+            found[name, op.get_nodeattr("simd"), wide.get_nodeattr("simd")] = op
+    assert {"pe", "simd"} <= {name for name, *_ in found}
+    if kind == "SpatialMvu":
+        assert ("simd", 24, 72) in found and ("simd", 24, 36) not in found
 
 
 def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
