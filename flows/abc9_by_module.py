@@ -5,7 +5,7 @@ the synthesis of a layer. The netlist is the same, byte for byte (tests/flows/te
 """
 
 
-def run(design, command: str) -> None:
+def map_luts(design, command: str) -> None:
     """Run `command`, an `abc9` with its options, on the modules that are selected in `design`."""
     from pyosys.libyosys import Design
 

@@ -89,7 +89,7 @@ def run_commands(commands: list[str]) -> None:
         design = yosys.Design()
         for command in commands:
             if command.startswith("abc9 "):
-                abc9_by_module.run(design, command)
+                abc9_by_module.map_luts(design, command)
                 continue
             maps_block_rams = block_ram_map.NAME in command
             with block_ram_map.contents_aside(design) if maps_block_rams else nullcontext():
