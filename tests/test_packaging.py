@@ -176,14 +176,20 @@ def test_a_wheel_builds_in_an_empty_folder_what_a_checkout_builds(installed, tmp
 
 
 def products(folder: Path) -> dict[str, object]:
-    """Every file of a build but for pages, logs and history, without what may vary from run to run."""
+    """Every file of a build without what may vary from run to run, and without pages that show it; of a log
+    its checks.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() or path.name.startswith(".") or path.suffix in (".html", ".md", ".log", ".jsonl"):
+        if path.is_dir() or path.name.startswith(".") or path.suffix in (".html", ".md"):
             continue
         value = path.read_bytes()
         if path.suffix == ".json":
             value = {key: part for key, part in json.loads(value).items() if key != "run"}
+        if path.suffix == ".jsonl":
+            value = [json.loads(line) | {"when": "", "report": ""} for line in value.splitlines()]
+        if path.suffix == ".log":
+            value = [line for line in value.splitlines() if line.endswith(b"differ")]
         found[str(path.relative_to(folder))] = value
     return found
 

@@ -11,9 +11,9 @@ cycle to spare behind them, up to the next window, must have others to work on.
 
 **In front of an operator that reads several streams.** All come from one fork, some of them from others as
 well, and every fork at which two of them part is looked at by itself, as if what comes past it were there
-already. For beat k of the operator the slowest stream
-needs a certain number of the fork's beats (`needs()`, composed along the branch); what the others made of all
-beats before the last of these has to wait, while an operator can keep what only that last one completes.
+already. For beat k of the operator the slowest stream needs a certain number of the fork's beats (`needs()`,
+composed along the branch); what the others made of all beats before the last of these has to wait, while an
+operator can keep what only that last one completes.
 Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and writes in an
 order of its own that does not depend on time, no other order of events can deadlock either. To this come the
 beats that arrive while the slower branch works on what it has.
@@ -76,6 +76,9 @@ def where_streams_meet(
     ops: list[HwOp], before: dict[str, HwOp], keep_interval: bool = True
 ) -> dict[tuple[str, int], int]:
     """The third kind; without `keep_interval` only what must fit so that nothing deadlocks."""
+    meeting = [op for op in ops if op.inputs > 1]
+    if not meeting:
+        return {}
     graph = nx.DiGraph(
         (before[tensor].name, op.name) for op in ops for tensor in op.sources if tensor in before
     )
@@ -87,12 +90,12 @@ def where_streams_meet(
     for fork in (op for op in ops if op.outputs > 1):
         below = graph.subgraph({fork.name} | nx.descendants(graph, fork.name))
         branch = _branches(fork, below, before, waits)
-        for op, ports in _meeting(fork, below, ops, before):
+        for op, ports in _parting(fork, below, meeting, before):
             branches = [branch(op.sources[port]) for port in ports]
-            slowest = max(branch.delay for branch in branches)
+            slowest = max(one.delay for one in branches)
             needs = [op.needs(port) for port in ports]
             # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
-            asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
+            asked = np.max([one.needed_for(need) for one, need in zip(branches, needs)], 0)
             for port, one, need in zip(ports, branches, needs):
                 arrived = sum(
                     np.searchsorted(one.needed + late * one.beats, asked, side="left")
@@ -106,16 +109,16 @@ def where_streams_meet(
     return found
 
 
-def _meeting(
-    fork: HwOp, below: nx.DiGraph, ops: list[HwOp], before: dict[str, HwOp]
+def _parting(
+    fork: HwOp, below: nx.DiGraph, meeting: list[HwOp], before: dict[str, HwOp]
 ) -> Iterator[tuple[HwOp, list[int]]]:
-    """Operators and those of their inputs that come from a fork, where it is there that two of them part.
+    """Those of `meeting` with their inputs that come from a fork, where it is there that two of them part.
 
     Inputs that part at a fork further on part there in that one's beats; what else an operator reads on the
     way, from elsewhere, is taken to be there.
     """
     dominators = nx.immediate_dominators(below, fork.name)
-    for op in ops:
+    for op in meeting:
         feeding = {port: before[tensor].name for port, tensor in enumerate(op.sources) if tensor in before}
         ways = {port: _way(name, fork.name, dominators) for port, name in feeding.items() if name in below}
         if op is not fork and any(a.isdisjoint(b) for a, b in combinations(ways.values(), 2)):

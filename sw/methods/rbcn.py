@@ -417,8 +417,8 @@ class Method(base.Method):
         network = super().skeleton(net)
         if self.granularity != "spatial":
             return network
-        alone = [part.dot for part in building_blocks.summed(network).values()]
-        rates = [layer for layer in building_blocks.whole_sums(network) if layer not in alone]
+        several = [part for part in network.modules() if isinstance(part, building_blocks.MultiRate)]
+        rates = [layer for part in several for layer in building_blocks.added_in(part)]
         for name, layer in list(network.named_modules()):
             if not isinstance(layer, QuantConv2d) or not binary.is_binary(layer) or layer in rates:
                 continue

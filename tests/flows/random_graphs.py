@@ -60,11 +60,8 @@ class RandomGraph:
         self.affine()
         for _ in range(self.rng.integers(1, 3)):
             before = self.graph.at
-            self.graph.sign()
-            self.bits = 1
-            self.same_conv(self.shape[0])
-            self.affine()
-            self.graph.real("Add", inputs=[self.graph.at, before])
+            self.conv_of_signs()
+            self.add_up([self.graph.at, before])
         self.quantise(norm=False)
 
     def branches(self):
@@ -87,9 +84,7 @@ class RandomGraph:
                 self.drawn.add("relu")
             self.affine()
             ends.append(self.graph.at)
-        self.graph.at = ends[0]
-        for other in ends[1:]:
-            self.graph.real("Add", inputs=[self.graph.at, other])
+        self.add_up(ends)
         self.quantise(norm=False)
 
     def side_by_side(self):
@@ -168,6 +163,19 @@ class RandomGraph:
         self.graph.node("Conv", self.weights(outputs, channels, *kernel), **given)
         self.shape = [outputs, *size]
 
+    def conv_of_signs(self):
+        """A convolution of the signs of a sum, with gain and shift: a summand."""
+        self.graph.sign()
+        self.bits = 1
+        self.same_conv(self.shape[0])
+        self.affine()
+
+    def add_up(self, values):
+        """Their sum, one after the other."""
+        self.graph.at = values[0]
+        for other in values[1:]:
+            self.graph.real("Add", inputs=[self.graph.at, other])
+
     def padded(self, pads, given: dict, zero: bool):
         """A border of -1, +1 or 0 around bits, of 0 around numbers."""
         if not any(pads):
@@ -241,16 +249,10 @@ class NestedSums(RandomGraph):
                 self.graph.at = values[index]
                 unread.discard(values[index])
                 if place == 0 or self.chance(0.5):
-                    self.graph.sign()
-                    self.bits = 1
-                    self.same_conv(self.shape[0])
-                    self.affine()
+                    self.conv_of_signs()
                 ends.append(self.graph.at)
-            self.graph.real("Add", inputs=ends)
+            self.add_up(ends)
             values.append(self.graph.at)
             unread.add(self.graph.at)
-        first, *rest = [value for value in values if value in unread]
-        self.graph.at = first
-        for other in rest:
-            self.graph.real("Add", inputs=[self.graph.at, other])
+        self.add_up([value for value in values if value in unread])
         self.quantise(norm=False)
