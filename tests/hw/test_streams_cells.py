@@ -30,6 +30,8 @@ THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
 OF_BYTES = np.sort(np.random.default_rng(1).integers(0, 256, (3, 3)), axis=1)
 LEVELS = {"thresholds": np.sort(np.random.default_rng(3).integers(-900, 900, (64, 3)))}
 DEEP = {"thresholds": np.sort(np.random.default_rng(4).integers(-400, 400, (512, 2)))}
+CONSTANTS = {"thresholds": np.random.default_rng(5).integers(-(1 << 17), 1 << 17, (16, 1))}
+FEW_LEVELS = {"thresholds": np.sort(np.random.default_rng(6).integers(1, 4096, (8, 3)))}
 BOUNDS = np.random.default_rng(1).integers(300, 700, 64)
 ROWS, COLUMNS, TABLE = offsets(
     np.random.default_rng(2).choice([-1, 1], (3, 3, 64, 64)), (14, 14), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)
@@ -88,6 +90,9 @@ OPS = [
     Threshold.make(
         "two pixels of levels", {"thresholds": OF_BYTES}, in_shape=(8, 8, 3), in_bits=8, pe=3, pixels=2
     ),
+    Threshold.make("a constant per lane", CONSTANTS, in_shape=(4, 16), in_bits=20, in_signed=1, pe=16),
+    Threshold.make("four constants per lane", CONSTANTS, in_shape=(4, 16), in_bits=20, in_signed=1, pe=4),
+    Threshold.make("levels by constants", FEW_LEVELS, in_shape=(4, 8), in_bits=12, pe=4),
     Threshold.make("read ahead", LEVELS, in_shape=(64,), in_bits=11, in_signed=1),
     Threshold.make("read ahead from block RAM", DEEP, in_shape=(512,), in_bits=10, in_signed=1),
 ]

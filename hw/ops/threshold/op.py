@@ -21,7 +21,8 @@ from xnorforge.hw.ops._sites import (
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
 
-FIXED = 0.6  # LUTs per bit of a comparison with a constant, by Yosys; six constants of 8 bits: 3 to 5 in all
+SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
+EACH = ((0, 0), (0.28, 0.3), (0.71, 2.4), (0.98, 2.2), (1.25, 2.0))  # of as many: so many per bit, less those
 WIDEST_BEAT = 64  # bits of several pixels: more than a memory port brings per cycle waits for it
 BLOCK = 350  # LUTs of tables that a block RAM has to save: about what 7-series parts have of both
 AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
@@ -160,6 +161,26 @@ class Threshold(PerChannel):
         lut = 10 + 2 * (folds - 1).bit_length() + source.lanes * lane + (block if self.in_block() else logic)
         return {"lut": lut, "bram36": blocks if self.in_block() else 0.0}
 
+    def _by_side(self, stage: int) -> float:
+        """LUTs per lane of a stage that compares with all its constants.
+
+        Zeros at the end of a constant do not matter; those behind the last one are never reached.
+        """
+        source, (thresholds, direction) = self.in_stream(), self.tables()
+        low, high = value_range(source.bits, source.signed)
+        first, apart = (1 << self.bits - 1 - stage) - 1, 1 << self.bits - stage
+        reached = thresholds[:, first::apart] + np.where(direction > 0, -low, high)[:, None]
+        some = (reached > 0) & (reached <= high - low)
+        matter = np.where(some, source.bits - np.log2(np.where(some, reached & -reached, 1)), 0)
+        constants = self.folds * reached.shape[1]
+        each = matter if constants == 1 else matter.mean(keepdims=True)
+        unreached = reached.shape[1] < 1 << stage
+        return float(np.mean([_compared(bits, constants) for bits in each.ravel()])) + unreached / 2
+
+    def _few(self, stage: int) -> bool:
+        """Whether a stage has so few constants that xf_threshold compares with all of them side by side."""
+        return self.folds << stage <= 4 and self.in_stream().bits <= 26
+
     def _flips(self) -> int:
         """Bits of an element that a direction of -1 inverts."""
         flipped = "direction" in self.arrays_of and (self.tables()[1] < 0).any()
@@ -212,18 +233,20 @@ class Threshold(PerChannel):
         if ahead := self.ahead():
             return ahead
         source = self.in_stream()
-        folds, word, pixels = self.folds, source.bits + 1, self.get_nodeattr("pixels")
-        if pixels > 1 and self.bits == 1:
-            low, high = value_range(source.bits, source.signed)
-            half = (high - low + 1) // 2  # a multiple of it is compared by the highest bit
-            compared = int(((self.tables()[0] - low) % half != 0).sum())
-            return {"lut": 2.0 + pixels * compared * FIXED * source.bits, "bram36": 0.0}
-        if folds == 1 and self.bits == 1:  # comparisons with constants
-            return {"lut": 2.0 + source.lanes * -(-source.bits // 5), "bram36": 0.0}
-        stages = [word * (_table(folds << stage) + 0.6) + 1 for stage in range(self.bits)]
-        if pixels > 1:
-            stages[0] = FIXED * source.bits
-        return {"lut": 9 + source.lanes * (self._flips() + sum(stages)), "bram36": 0.0}
+        folds, word = self.folds, source.bits + 1
+        few = self._few(0)
+        lane = sum(
+            self._by_side(stage)
+            if self._few(stage)
+            else word * (_table(folds << stage) + (0.85 if few else 0.6)) + 1
+            for stage in range(self.bits)
+        )
+        flips = float(self._flips())
+        if few and flips:  # most of them become part of the first comparison
+            own = (self.tables()[1] < 0).mean() if folds == 1 else 1.0  # part of the lanes
+            flips *= 0.7 * own if self.bits > 1 else 0.2 * (folds > 1)
+        base = 2 + (folds > 1) if few else 9
+        return {"lut": base + source.lanes * (flips + lane), "bram36": 0.0}
 
     def sites(self):
         source, folds, bits = self.in_stream(), self.folds, self.bits
@@ -237,14 +260,17 @@ class Threshold(PerChannel):
         words = binary(numbers, width).reshape(-1, 1 << address_bits(folds), 1 << bits, width)
         words = words[: source.lanes, : 1 << (folds - 1).bit_length()]
         # Lanes have the beat of a pixel in common, but not the levels that choose among thresholds.
-        tables = [np.concatenate([*words[:, :, 1], *words[:, :, 0, :1]], -1)]
-        tables += [lane[:, 1 << k : 2 << k].reshape(-1, width) for k in range(1, bits) for lane in words]
+        compared = [k for k in range(bits) if not self._few(k)]
+        first = words[:, :, 1] if 0 in compared else words[:, :, 1, :0]
+        tables = [np.concatenate([*first, *words[:, :, 0, :1]], -1)]
+        tables += [lane[:, 1 << k : 2 << k].reshape(-1, width) for k in compared if k for lane in words]
         stages = bits + (folds - 1).bit_length() * (bits - 1)
         ff = stages + source.lanes * (source.bits * (bits - 1) + bits * (bits + 1) // 2)
-        carry = source.lanes * bits * compare
-        if folds == 1:  # constants in the first stage: a multiple of half the range is a bit
-            first = words[:, 0, 1, : source.bits - 1]
-            carry -= int((~first.any(1)).sum()) * compare
+        # Of a number that only constants are compared with, low bits that are 0 in all of them are not kept.
+        zeros = np.where(words.any(-1), words.argmax(-1), width).clip(max=source.bits)
+        kept_by_constants = [k for k in range(1, bits) if not any(stage >= k for stage in compared)]
+        ff -= sum(int(zeros[:, :folds, 1 << k :].min((1, 2)).sum()) for k in kept_by_constants)
+        carry = source.lanes * len(compared) * compare
         return site_count(fold, *map(column_sites, tables), ff=ff, carry=carry)
 
     @classmethod
@@ -280,11 +306,19 @@ class Threshold(PerChannel):
         return found
 
 
+def _compared(bits: float, constants: int) -> float:
+    """LUTs that compare so many bits with each of a few constants and take one answer."""
+    if constants == 1 and bits < len(SHORT):
+        return SHORT[int(bits)]
+    each, less = EACH[constants]
+    return max((constants + 1) / 2, each * bits - less) if bits else 0.0
+
+
 def _table(words: int) -> float:
     """LUTs per bit of a table beside those that compare: small ones partly lie in these, and in deep ones
     Yosys gets 18 bits into a LUT.
     """
-    for most, each in ((2, 0.1), (4, 0.4), (8, 0.75), (16, 0.85)):
+    for most, each in ((1, 0.0), (2, 0.1), (4, 0.4), (8, 0.75), (16, 0.85)):
         if words <= most:
             return each
     return 1.0 if words <= 64 else max(1.0, words / 18)

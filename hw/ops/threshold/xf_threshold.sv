@@ -9,6 +9,10 @@
 // Inputs are compared as unsigned (a sign bit is inverted first), and the bits of a flipped input
 // are inverted; the thresholds in the file are shifted to match.
 //
+// A stage that has few thresholds to choose from compares with all of them side by side, bit by bit
+// as chains of ANDs and ORs, five to a LUT: that they are constants, Yosys knows only after it has
+// given a comparison by size its carry chain.
+//
 // Rate       one beat per cycle
 // Latency    Bits cycles
 // Reset      synchronous, control state only; data registers keep their values
@@ -26,6 +30,8 @@ module xf_threshold #(
   localparam int unsigned FoldW         = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW         = (Pe > 1) ? $clog2(Pe) : 1,
   localparam int unsigned WordW         = InBits + 1,  // inputs and one more: never reached
+  localparam int unsigned MostBySide    = 4,   // thresholds of a stage, more share a comparison
+  localparam int unsigned MostBits      = 26,  // of a chain: five LUTs in a row
   localparam int unsigned AddrW         = LaneW + FoldW + Bits
 ) (
   input  logic                 clk_i,
@@ -81,8 +87,25 @@ module xf_threshold #(
     assign level[0] = '0;
 
     for (genvar k = 0; k < Bits; k++) begin : gen_stage
+      localparam int unsigned Choice  = Folds << k;
+      localparam int unsigned ChoiceW = (Choice > 1) ? $clog2(Choice) : 1;
       logic reached;
-      assign reached = {1'b0, x[k]} >= words[{LaneW'(p), fold_q[k], Bits'(1 << k) | level[k]}];
+      if (Choice <= MostBySide && InBits <= MostBits) begin : gen_by_side
+        logic [Choice-1:0] each;
+        for (genvar c = 0; c < Choice; c++) begin : gen_choice
+          logic [WordW-1:0] bound;
+          assign bound = words[{LaneW'(p), FoldW'(c >> k), Bits'((1 << k) | (c & ((1 << k) - 1)))}];
+          always_comb begin
+            each[c] = 1'b1;
+            for (int unsigned b = 0; b < InBits; b++)
+              each[c] = bound[b] ? x[k][b] & each[c] : x[k][b] | each[c];
+            each[c] &= ~bound[InBits];
+          end
+        end
+        assign reached = each[ChoiceW'(AddrW'(fold_q[k]) << k | AddrW'(level[k]))];
+      end else begin : gen_in_turn
+        assign reached = {1'b0, x[k]} >= words[{LaneW'(p), fold_q[k], Bits'(1 << k) | level[k]}];
+      end
       always_ff @(posedge clk_i) begin
         if (go) begin
           x[k+1]     <= x[k];
