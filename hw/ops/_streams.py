@@ -5,6 +5,8 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import INT64_BITS, as_width, width_of
 
+LUT_MEMORIES = ((32, 6), (64, 3))  # words and bits of four LUTs
+
 
 def divisors(number: int) -> list[int]:
     """All divisors, ascending.
@@ -72,14 +74,18 @@ def spare_cost(width: int) -> float:
 def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     """What a memory with one write and one read port takes on a 7-series part: {"lut", "bram36"}.
 
-    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129 and a whole one as 257 and takes
-    the least; `kind` "lut" or "block" forces one. What joins LUT memories deeper than 64, and rows of blocks,
-    is included.
+    Yosys weighs four LUTs (32 x 6 or 64 x 3 bits) as 8, half a block as 129, a whole one as 257 and a bit of
+    a row beyond the first as a half, and takes the least; `kind` "lut" or "block" forces one. What joins LUT
+    memories deeper than 64, and rows of blocks, is included.
     """
     fours = quads(depth, width)
     if kind != "lut":
         price, halves, rows = block_choice(depth, width)
-        if kind == "block" or price < 8 * fours:
+        logic = min(
+            8 * -(-depth // words) * -(-width // bits) + width * (-(-depth // words) - 1) / 2
+            for words, bits in LUT_MEMORIES
+        )
+        if kind == "block" or price < logic:
             return {"lut": width * (rows // 2), "bram36": halves / 2}
     blocks = -(-depth // 64)
     joined = blocks + width * (blocks - 1) / 2 if blocks > 1 else 0
@@ -107,4 +113,4 @@ def block_choice(depth: int, width: int, written: bool = True) -> tuple[float, i
 
 def quads(depth: int, width: int) -> int:
     """Fours of LUTs, each 32 x 6 or 64 x 3 bits."""
-    return min(-(-depth // words) * -(-width // bits) for words, bits in ((32, 6), (64, 3)))
+    return min(-(-depth // words) * -(-width // bits) for words, bits in LUT_MEMORIES)

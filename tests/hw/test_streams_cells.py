@@ -48,6 +48,8 @@ OPS = [
         "bytes, two pixels", ifm=(64, 64, 4), kernel=(3, 3), stride=(4, 4), bits=2, simd=36, pixels=2
     ),
     Window.make("side by side", ifm=(30, 40, 64), kernel=(3, 3), rates=(1, 4, 8), pads=(8,) * 4, simd=192),
+    Window.make("a pixel of four", ifm=(32, 32, 8), kernel=(1, 1), stride=(2, 2), simd=1, bits=20),
+    Window.make("ring as dear in LUTs", ifm=(32, 32, 3), kernel=(3, 3), pads=(1,) * 4, simd=3, bits=8),
     OrPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
     SumPool.make("sums of the map", ifm=(7, 7, 64), kernel=(7, 7), stride=(7, 7), pe=16),
     SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),

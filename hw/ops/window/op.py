@@ -426,10 +426,13 @@ class Window(HwOp):
         address = self.address_bits()
         ring_memory = memory_cost(1 << address, source.width)
         rows_kept = ((1 << address) // (x.size * self.beats)).bit_length() + 1
-        spans = (x.size * self.beats, x.size + x.before + x.behind, y.size + y.before + y.behind)
+        height = 0 if self._rows_alike() else y.size + y.before + y.behind
+        spans = (x.size * self.beats, x.size + x.before + x.behind, height)
         counters = 2 * address + 2 * rows_kept + sum(span.bit_length() for span in spans)
         counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
         counters += 3 * (len(self.dilations()) - 1) + 7 * (self.abreast - 1)
+        if x.kernel == y.kernel == 1:  # a pixel of several is kept: what walks over a kernel is not there
+            counters = 29
         return {
             "lut": self.abreast * ring_memory["lut"] + counters + 19,
             "bram36": self.abreast * ring_memory["bram36"],
@@ -458,13 +461,19 @@ class Window(HwOp):
         if self.passes_through():
             return skid_sites(width)
         y, x = self.axes()
-        spans = [(axis.before + axis.size + axis.behind).bit_length() for axis in (y, x)]
+        counted = [x] if self._rows_alike() else [y, x]  # rows that are alike are not counted
+        spans = [(axis.before + axis.size + axis.behind).bit_length() for axis in counted]
         bits = [*spans, address, (x.size * self.beats).bit_length(), self._rows_bits(), self._rows_bits()]
-        more = (self.abreast - 1) * (chain(address) + (chain(spans[1]) if x.padded else 0))
+        more = (self.abreast - 1) * (chain(address) + (chain(spans[-1]) if x.padded else 0))
         given = [memory_sites(1 << address, width)] * self.abreast
         counters = counter_sites(self.beats, x.kernel + 1, y.kernel + 1, rates, 1 << address)
         ff = sum(bits) + self.out_stream().width + 2
         return site_count(counters, *given, ff=ff, carry=more + sum(map(chain, bits)))
+
+    def _rows_alike(self) -> bool:
+        """Whether every output row needs and frees as many image rows, the first of a frame too."""
+        (y, _), rows = self.axes(), self.rows()
+        return not y.padded and rows.need[0] + y.size - rows.need[-1] == y.stride
 
     def _rows_bits(self) -> int:
         """Of a number of rows with its sign: those ahead of the reader, and the room of the writer."""
