@@ -126,3 +126,9 @@ def test_a_cost_model_stays_within_a_tenth_and_three_luts_of_the_count(counted, 
 @pytest.mark.parametrize("index", range(len(OPS + SIMPLE)), ids=[op.name for op in OPS + SIMPLE])
 def test_flip_flops_carry_cells_and_lut_ram_are_near_those_of_the_cost_model(counted, index):
     compare_sites([*OPS, *SIMPLE][index], counted[index])
+
+
+def test_a_threshold_that_no_byte_reaches_costs_no_comparison():
+    thresholds = {"thresholds": np.array([[2**70], [5]], object)}
+    op = Threshold.make("threshold", thresholds, in_shape=(3, 2), pe=2, in_bits=8)
+    assert op.estimate()["lut"] == 2 + 3  # as for the other channel alone

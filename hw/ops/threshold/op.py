@@ -169,12 +169,13 @@ class Threshold(PerChannel):
         source, (thresholds, direction) = self.in_stream(), self.tables()
         low, high = value_range(source.bits, source.signed)
         first, apart = (1 << self.bits - 1 - stage) - 1, 1 << self.bits - stage
-        reached = thresholds[:, first::apart] + np.where(direction > 0, -low, high)[:, None]
-        some = (reached > 0) & (reached <= high - low)
-        matter = np.where(some, source.bits - np.log2(np.where(some, reached & -reached, 1)), 0)
-        constants = self.folds * reached.shape[1]
+        above = thresholds[:, first::apart] + np.where(direction > 0, -low, high)[:, None]
+        above = np.clip(above, 0, high - low + 1).astype(np.int64)  # reached always at 0, never at the top
+        some = (above > 0) & (above <= high - low)
+        matter = np.where(some, source.bits - np.log2(np.where(some, above & -above, 1)), 0)
+        constants = self.folds * above.shape[1]
         each = matter if constants == 1 else matter.mean(keepdims=True)
-        unreached = reached.shape[1] < 1 << stage
+        unreached = above.shape[1] < 1 << stage
         return float(np.mean([_compared(bits, constants) for bits in each.ravel()])) + unreached / 2
 
     def _few(self, stage: int) -> bool:
