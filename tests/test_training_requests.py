@@ -59,7 +59,7 @@ def call(monkeypatch, capsys):
         (["mnist-tfc", "--method", "bon"], f"METHOD: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
         (
             ["mnist-tfc", "--method", "bonn", "--set", "kernal=1"],
-            "bonn, hyper-parameter: no 'kernal' among band, feature, kernel, nu, pull. "
+            "bonn, hyper-parameter: no 'kernal' among anywhere, band, feature, kernel, nu, pull. "
             "Did you mean 'kernel'?",
         ),
         (

@@ -225,6 +225,8 @@ class Method(base.Method):
     # lambda; 0 leaves nothing that would determine w: it stays 1, each step is that of plain training
     kernel: float = KERNEL
     feature: float = FEATURE  # theta; 0 leaves the fine-tuning phase out
+    # Where the classifier reads bits there is no feature loss, unless this asks for it before the last sign.
+    anywhere: bool = False
     nu: float = NU  # variance of the reconstruction error
     # The kernel loss moves latents in a step of its own behind the optimiser's, as decay in AdamW: learning
     # rate * pull of the way to where it is smallest; `kernel` then moves w, mu and sigma alone. 0: one loss.
@@ -240,7 +242,7 @@ class Method(base.Method):
                 "a kernel above 0, or pull=0."
             )
         self._forget()
-        self.classifies = True  # else there are no class centres
+        self.reads = True  # whether a classifier reads what the feature loss is of
 
     def _forget(self) -> None:
         """Nothing is kept of activations and classes; tensors only while fine-tuning."""
@@ -255,7 +257,7 @@ class Method(base.Method):
     def build(self, net):
         network = super().build(net)
         scores: list[AnyModule] = [part for part in network.modules() if isinstance(part, CLASSIFIERS)]
-        self.classifies = bool(scores)
+        self.reads = any(self.anywhere or isinstance(part, EightScores) for part in scores)
         last: list[AnyModule] = [part.dot for part in scores if isinstance(part, building_blocks.Scores)]
         for layer in [*last, *building_blocks.whole_sums(network)]:
             layer.scaled = False
@@ -273,7 +275,7 @@ class Method(base.Method):
                 getattr(layer, name).copy_(value)
 
     def phases(self, recipe):
-        fine = recipe.epochs // FINE if self.feature and self.classifies else 0
+        fine = recipe.epochs // FINE if self.feature and self.reads else 0
         main = [base.Phase("kernel", recipe.epochs - fine, recipe.lr)]
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 

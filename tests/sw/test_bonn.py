@@ -184,7 +184,7 @@ def test_the_kernel_loss_makes_latents_bimodal():
 
 def test_the_feature_loss_draws_classes_together():
     def within(theta):
-        method = bonn.Method(feature=theta)
+        method = bonn.Method(feature=theta, anywhere=True)
         run = steps(started(method, epochs=10, phase=1), 80)
         images, labels = mnist_images.shipped()
         with torch.no_grad():
@@ -204,9 +204,13 @@ def test_only_fine_tuning_has_the_feature_loss():
     without_classes = bonn.Method()
     without_classes.build("track-tinytrk")
     assert [(p.name, p.epochs) for p in without_classes.phases(recipe)] == [("kernel", 20)]
+    for net, phases in (("cifar10-cnv_half", ["kernel"]), ("cifar10-cnv_half_8bit", ["kernel", "fine"])):
+        default = bonn.Method()
+        default.build(net)  # the default: where the classifier reads 8-bit numbers, and nowhere else
+        assert [p.name for p in default.phases(recipe)] == phases
     images, labels = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4)
     for phase, names in ((0, {"task", "kernel"}), (1, {"task", "kernel", "feature"})):
-        run = started(bonn.Method(), epochs=10, phase=phase)
+        run = started(bonn.Method(anywhere=True), epochs=10, phase=phase)
         assert set(run.method.losses(run, run.forward(images), labels)) == names
 
 
@@ -302,7 +306,8 @@ def test_a_folded_layer_is_an_integer_comparison():
 def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
     digits.in_place_of_mnist(monkeypatch, (0, 512), (512, 640), (800, 1000), epochs=8)
     monkeypatch.setattr(bonn, "FINE", 4)
-    train.train("mnist-tfc", "bonn", tmp_path / "whole")
+    features = {"anywhere": True}
+    train.train("mnist-tfc", "bonn", tmp_path / "whole", hyper=features)
 
     def killed(_self, run):
         if run.epoch + 6 * (run.phase.name == "fine") == after:
@@ -311,16 +316,16 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
     with monkeypatch.context() as once:
         once.setattr(bonn.Method, "on_epoch", killed)
         with pytest.raises(KeyboardInterrupt):
-            train.train("mnist-tfc", "bonn", tmp_path / "parts")
-    train.train("mnist-tfc", "bonn", tmp_path / "parts")
+            train.train("mnist-tfc", "bonn", tmp_path / "parts", hyper=features)
+    train.train("mnist-tfc", "bonn", tmp_path / "parts", hyper=features)
     for file in ("curve.csv", "weights.safetensors", "card.json"):
         assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
 
 
 def test_a_checkpoint_holds_the_classes(tmp_path):
-    run = steps(started(bonn.Method(), epochs=10, phase=1), 3)
+    run = steps(started(bonn.Method(anywhere=True), epochs=10, phase=1), 3)
     torch.save(run.state(), tmp_path / "state.pt")
-    fresh = started(bonn.Method(), epochs=10, phase=1, seed=1)
+    fresh = started(bonn.Method(anywhere=True), epochs=10, phase=1, seed=1)
     fresh.restore(torch.load(tmp_path / "state.pt", weights_only=True))
     assert torch.equal(fresh.method.centres, run.method.centres) and run.method.centres.abs().max() > 0
     assert torch.equal(fresh.method.variances, run.method.variances)
@@ -368,7 +373,9 @@ def ablated():
     for name, (kernel, feature) in LOSSES.items():
         rows = []
         for seed in range(5):
-            run = digits.trained(bonn.Method(kernel=kernel, feature=feature), seed, digits.wide)
+            run = digits.trained(
+                bonn.Method(kernel=kernel, feature=feature, anywhere=True), seed, digits.wide
+            )
             accuracy = digits.held_out(run)
             peaked = np.mean([kurtosis(latent.detach()) for latent in binary.latents(run.network).values()])
             with torch.no_grad():

@@ -62,7 +62,7 @@ def test_the_curve_has_the_summands_and_a_share_in_proportion_to_the_weight(tmp_
 
 
 def test_phases_may_have_summands_of_their_own_and_the_picture_is_drawn(tmp_path):
-    train.train(NET, "bonn", tmp_path, epochs=10)
+    train.train(NET, "bonn", tmp_path, hyper={"anywhere": True}, epochs=10)
     rows = rows_of(tmp_path)
     assert [bool(row["loss feature"]) for row in rows] == [False] * 9 + [True]
     assert curves.read_curve(tmp_path / "curve.csv")[0]["loss feature"] != 0  # no number is no number
@@ -76,7 +76,7 @@ def test_a_loss_of_one_summand_leaves_the_curve_as_it_was(tmp_path):
 
 # By method the settings with which its losses act, and their names; the others have none of their own.
 LOSSES = {
-    "bonn": ({"kernel": 1e-6}, {"kernel", "feature"}),
+    "bonn": ({"kernel": 1e-6, "anywhere": True}, {"kernel", "feature"}),
     "rbcn": ({}, {"kernel", "adversarial"}),
     "layer_priority": ({"rho": 1e-4}, {"discrepancy"}),
     "react": ({"guide": "GUIDE"}, {"distribution"}),
