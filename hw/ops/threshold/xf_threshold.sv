@@ -30,8 +30,6 @@ module xf_threshold #(
   localparam int unsigned FoldW         = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW         = (Pe > 1) ? $clog2(Pe) : 1,
   localparam int unsigned WordW         = InBits + 1,  // inputs and one more: never reached
-  localparam int unsigned MostBySide    = 4,   // thresholds of a stage, more share a comparison
-  localparam int unsigned MostBits      = 26,  // of a chain: five LUTs in a row
   localparam int unsigned AddrW         = LaneW + FoldW + Bits
 ) (
   input  logic                 clk_i,
@@ -52,6 +50,14 @@ module xf_threshold #(
   // Address: lane, fold, word. Every reader has most of it constant, which logic profits from.
   (* rom_style = "logic" *) logic [WordW-1:0] words [1 << AddrW];
   initial $readmemh(ThresholdFile, words);
+
+  // Thresholds of a stage that are compared side by side, and bits of such a chain.
+`ifdef XF_XC7
+  localparam int unsigned MostBySide = 4;
+`else
+  localparam int unsigned MostBySide = 2;  // LUTs of four inputs hold less of them
+`endif
+  localparam int unsigned MostBits = 26;
 
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
 
