@@ -274,7 +274,8 @@ def test_the_spread_of_one_value_is_a_dash():
     [
         (["--methods", "ste bon"], f"METHOD: no 'bon' among {METHODS}. Did you mean 'bonn'?"),
         (["--methods", "bonn,kernl=1"],
-        "bonn, hyper-parameter: no 'kernl' among anywhere, band, feature, kernel, nu, pull. Did you mean 'kernel'?"),
+        "bonn, hyper-parameter: no 'kernl' among anywhere, band, feature, kernel, nu, pull. "
+        "Did you mean 'kernel'?"),
         (["--methods", "bonn,nu=x"],
         "bonn, hyper-parameter nu: 'x' is not a number; give nu=VALUE with one."),
         (["--methods", "bonn,nu"],
