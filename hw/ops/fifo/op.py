@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._sites import fifo_sites, memory_sites, site_count, skid_sites
-from xnorforge.hw.ops._streams import memory_cost
+from xnorforge.hw.ops._streams import block_choice, memory_cost, quads
 from xnorforge.hw.ops.base import HwOp, Stream
 
 MEMORIES = {"lut": 1, "block": 2}
@@ -50,8 +50,10 @@ class Fifo(HwOp):
     def memory(self) -> str:
         """What it is built of, where it is no skid: "lut" or "block"."""
         kind = self.get_nodeattr("kind")
-        cost = memory_cost(self.get_nodeattr("depth"), self.in_stream().width, kind)
-        return "block" if cost["bram36"] else "lut"
+        if kind in MEMORIES:
+            return kind
+        size = self.get_nodeattr("depth"), self.in_stream().width
+        return "block" if block_choice(*size)[0] < 8 * quads(*size) else "lut"
 
     def in_block(self) -> int:
         """Beats of a memory of kind "block" that lie in block RAM; the rest lies in LUTs."""
