@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -109,8 +110,8 @@ def wider(op: HwOp) -> dict[str, HwOp]:
         if now and total:
             folding = given | {key: attribute(op, key) for key in ("simd", "pe")}
             most = attribute(op, "pe") if several else total
-            divisors = (n for n in range(now + 1, most + 1) if total % n == 0)
-            step = next((n for n in divisors if op.together(given, folding | {name: n})), None)
+            larger = (n for n in divisors(total) if now < n <= most)
+            step = next((n for n in larger if op.together(given, folding | {name: n})), None)
             if step:
                 found[name] = type(op).make(op.name, op.arrays_of, **{**given, name: step})
     return found

@@ -5,8 +5,6 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import INT64_BITS, as_width, width_of
 
-LUT_MEMORIES = ((32, 6), (64, 3))  # words and bits of four LUTs
-
 
 def divisors(number: int) -> list[int]:
     """All divisors, ascending.
@@ -81,10 +79,7 @@ def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     fours = quads(depth, width)
     if kind != "lut":
         price, halves, rows = block_choice(depth, width)
-        logic = min(
-            8 * -(-depth // words) * -(-width // bits) + width * (-(-depth // words) - 1) / 2
-            for words, bits in LUT_MEMORIES
-        )
+        logic = min(8 * count + width * (rows - 1) / 2 for rows, count in lut_memories(depth, width))
         if kind == "block" or price < logic:
             return {"lut": width * (rows // 2), "bram36": halves / 2}
     blocks = -(-depth // 64)
@@ -113,4 +108,10 @@ def block_choice(depth: int, width: int, written: bool = True) -> tuple[float, i
 
 def quads(depth: int, width: int) -> int:
     """Fours of LUTs, each 32 x 6 or 64 x 3 bits."""
-    return min(-(-depth // words) * -(-width // bits) for words, bits in LUT_MEMORIES)
+    return min(count for _, count in lut_memories(depth, width))
+
+
+def lut_memories(depth: int, width: int) -> list[tuple[int, int]]:
+    """Rows of a memory, and fours of LUTs in all, of 32 x 6 bits each or of 64 x 3."""
+    rows = ((-(-depth // words), bits) for words, bits in ((32, 6), (64, 3)))
+    return [(count, count * -(-width // bits)) for count, bits in rows]

@@ -22,7 +22,7 @@ from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
 
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
-EACH = ((0, 0), (0.28, 0.3), (0.71, 2.4), (0.98, 2.2), (1.25, 2.0))  # of as many: so many per bit, less those
+EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those
 WIDEST_BEAT = 64  # bits of several pixels: more than a memory port brings per cycle waits for it
 BLOCK = 350  # LUTs of tables that a block RAM has to save: about what 7-series parts have of both
 AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
@@ -166,17 +166,15 @@ class Threshold(PerChannel):
 
         Zeros at the end of a constant do not matter; those behind the last one are never reached.
         """
-        source, (thresholds, direction) = self.in_stream(), self.tables()
-        low, high = value_range(source.bits, source.signed)
-        first, apart = (1 << self.bits - 1 - stage) - 1, 1 << self.bits - stage
-        above = thresholds[:, first::apart] + np.where(direction > 0, -low, high)[:, None]
-        above = np.clip(above, 0, high - low + 1).astype(np.int64)  # reached always at 0, never at the top
-        some = (above > 0) & (above <= high - low)
-        matter = np.where(some, source.bits - np.log2(np.where(some, above & -above, 1)), 0)
-        constants = self.folds * above.shape[1]
+        bits, steps = self.in_stream().bits, np.shape(self.arrays_of["thresholds"])[1]
+        branches = slice((1 << self.bits - 1 - stage) - 1, steps, 1 << self.bits - stage)
+        bounds = self._bounds()[:, branches].astype(np.int64)
+        some = (bounds > 0) & (bounds < 1 << bits)
+        matter = np.where(some, bits - np.log2(np.where(some, bounds & -bounds, 1)), 0)
+        constants = self.folds * bounds.shape[1]
         each = matter if constants == 1 else matter.mean(keepdims=True)
-        unreached = above.shape[1] < 1 << stage
-        return float(np.mean([_compared(bits, constants) for bits in each.ravel()])) + unreached / 2
+        unreached = bounds.shape[1] < 1 << stage
+        return float(np.mean([_compared(count, constants) for count in each.ravel()])) + unreached / 2
 
     def _few(self, stage: int) -> bool:
         """Whether a stage has so few constants that xf_threshold compares with all of them side by side."""
@@ -200,16 +198,24 @@ class Threshold(PerChannel):
             "InBits": source.bits, "Signed": source.signed, "Bits": self.bits,
         }  # fmt: skip
 
-    def memories(self):
-        """Words by lane, fold and place in the search, each a power of two, or by fold; see the modules."""
+    def _bounds(self) -> np.ndarray:
+        """The steps of a search (C, 2**bits - 1), integers: what the input, counted from the lowest number it
+        can be, has to reach; 0 is reached always, 2**in_bits never.
+        """
         thresholds, direction = self.tables()
-        source, bits = self.in_stream(), self.bits
+        source = self.in_stream()
         low, high = value_range(source.bits, source.signed)
         top = high - low
         # The hardware has u = x - low, or top - u where the direction is -1: -x >= t is top - u >= t + high.
         shift = np.array([-low if up else high for up in direction > 0], object)
-        steps = np.full((len(thresholds), (1 << bits) - 1), top + 1, object)
+        steps = np.full((len(thresholds), (1 << self.bits) - 1), top + 1, object)
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
+        return steps
+
+    def memories(self):
+        """Words by lane, fold and place in the search, each a power of two, or by fold; see the modules."""
+        thresholds, direction = self.tables()
+        source, bits, steps = self.in_stream(), self.bits, self._bounds()
         flipped = (direction < 0).astype(np.int64)[:, None]
         if self.ahead():
             count, word = thresholds.shape[1], source.bits + 1
@@ -269,8 +275,8 @@ class Threshold(PerChannel):
         ff = stages + source.lanes * (source.bits * (bits - 1) + bits * (bits + 1) // 2)
         # Of a number that only constants are compared with, low bits that are 0 in all of them are not kept.
         zeros = np.where(words.any(-1), words.argmax(-1), width).clip(max=source.bits)
-        kept_by_constants = [k for k in range(1, bits) if not any(stage >= k for stage in compared)]
-        ff -= sum(int(zeros[:, :folds, 1 << k :].min((1, 2)).sum()) for k in kept_by_constants)
+        alone = range(1, 1 if compared else bits)  # the last stages are the ones that compare by size
+        ff -= sum(int(zeros[:, :folds, 1 << k :].min((1, 2)).sum()) for k in alone)
         carry = source.lanes * len(compared) * compare
         return site_count(fold, *map(column_sites, tables), ff=ff, carry=carry)
 

@@ -418,25 +418,28 @@ class Window(HwOp):
         }  # fmt: skip
 
     def estimate(self):
-        source, (y, x) = self.in_stream(), self.axes()
+        source = self.in_stream()
         if self.whole:
             return self._estimate_whole()
         if self.passes_through():
             return {"lut": source.width + 4.0, "bram36": 0.0}
-        address = self.address_bits()
-        ring_memory = memory_cost(1 << address, source.width)
+        ring_memory = memory_cost(1 << self.address_bits(), source.width)
+        return {
+            "lut": self.abreast * ring_memory["lut"] + self._counter_luts() + 19,
+            "bram36": self.abreast * ring_memory["bram36"],
+        }
+
+    def _counter_luts(self) -> int:
+        """What counts pixels, rows and places of the ring."""
+        (y, x), address = self.axes(), self.address_bits()
+        if x.kernel == y.kernel == 1:  # a pixel of several is kept: what walks over a kernel is not there
+            return 29
         rows_kept = ((1 << address) // (x.size * self.beats)).bit_length() + 1
         height = 0 if self._rows_alike() else y.size + y.before + y.behind
         spans = (x.size * self.beats, x.size + x.before + x.behind, height)
         counters = 2 * address + 2 * rows_kept + sum(span.bit_length() for span in spans)
         counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
-        counters += 3 * (len(self.dilations()) - 1) + 7 * (self.abreast - 1)
-        if x.kernel == y.kernel == 1:  # a pixel of several is kept: what walks over a kernel is not there
-            counters = 29
-        return {
-            "lut": self.abreast * ring_memory["lut"] + counters + 19,
-            "bram36": self.abreast * ring_memory["bram36"],
-        }
+        return counters + 3 * (len(self.dilations()) - 1) + 7 * (self.abreast - 1)
 
     def _estimate_whole(self) -> dict[str, float]:
         """Buffer, lines, counters, and what enters the registers outside of the image."""
