@@ -31,6 +31,7 @@ def map_luts(design, command: str) -> None:
                 shown[key] = whole[str(key)]
         design.modules_, aside.modules_ = shown, nothing
         before = name
+    design.run_pass(f"select {' '.join(whole)}")
     design.run_pass(f"{command} -run unmap:")
 
 

@@ -1,6 +1,7 @@
 """Our commands for a family map what Yosys' own command maps, block RAMs with all their contents."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,9 @@ from xnorforge.hw import families
 
 # Half a block, one, rows of several, two that share their contents, and LUTs.
 SHAPES = [(1024, 18), (512, 72), (16384, 1), (3000, 20), (65536, 1), (64, 6)]
+JOB = {
+    "family": "xc7", "top": "top", "modules": ["top"], "sources": ["top.sv"], "stubs": [], "defines": [],
+}  # fmt: skip
 SOURCE = """
 module memory #(parameter Words = 1, Width = 1, Place = 0) (
     input clk, input write, input [15:0] at, where, input [71:0] word, output reg [71:0] first, second
@@ -58,6 +62,25 @@ def test_modules_within_modules_are_mapped_as_by_yosys_own_command(seed, tmp_pat
     assert text.count("LUT") > 40 and "FDRE" in text
 
 
+def test_a_module_without_gates_keeps_the_cells_that_it_instantiates(tmp_path):
+    """By itself Yosys takes CO[0] from O[1] here, which is equal to it as S[1] is 0."""
+    (tmp_path / "top.sv").write_text(
+        "module leaf (input a, b, output y);\n"
+        "  wire [3:0] carry;\n"
+        "  CARRY4 cell4 (.CI(1'b0), .CYINIT(1'b0), .DI({3'b0, a}), .S({3'b0, b}), .CO(carry), .O());\n"
+        "  assign y = carry[0];\n"
+        "endmodule\n"
+        "module top (input a, b, c, output y);\n"
+        "  wire both;\n"
+        "  leaf inner (a, b, both);\n"
+        "  assign y = both ^ c;\n"
+        "endmodule\n"
+    )
+    text = mapped(tmp_path)
+    assert re.search(r"CARRY4 [^;]*\.CO\(\{[^{}]*both \}\)", text), text
+    assert len(re.findall(r"^  (?:CARRY4|LUT2)\b", text, re.MULTILINE)) == 2
+
+
 def random_hierarchy(rng) -> str:
     """Twelve modules of two outputs, each with instances of up to three of those before it, in two sizes."""
     text = ""
@@ -82,20 +105,31 @@ def random_hierarchy(rng) -> str:
 
 
 def mapped_twice(folder) -> str:
-    """The netlist of `top.sv` by our commands, which is that of Yosys' own command."""
-    for name in ("ours", "own"):
-        (folder / name).mkdir()
-    job = {"family": "xc7", "top": "top", "modules": ["top"], "sources": ["top.sv"], "stubs": []}
-    job |= {"defines": [], "folder": "ours"}
-    (folder / "job.json").write_text(json.dumps(job))
-    run(folder, "-m", yosys_job.__name__, "job.json")
-    commands, family = yosys_job.script({**job, "folder": "own"}), families.load("xc7")
+    """The netlist of `top.sv` by our commands, which is that of Yosys' own command up to names of nets."""
+    ours = mapped(folder)
+    (folder / "own").mkdir()
+    commands, family = yosys_job.script({**JOB, "folder": "own"}), families.load("xc7")
     start = commands.index(family.steps[0])
     commands[start : start + len(family.steps)] = [f"{family.synth} -top top"]
     run(folder, "-c", f"from {yosys_job.__name__} import run_commands; run_commands({commands!r})")
     text = (folder / "own" / "top.v").read_text()
-    assert (folder / "ours" / "top.v").read_text() == text
+    assert numbered(ours) == numbered(text)
     return text
+
+
+def mapped(folder) -> str:
+    """The netlist of `top.sv` by our commands."""
+    (folder / "ours").mkdir()
+    (folder / "job.json").write_text(json.dumps({**JOB, "folder": "ours"}))
+    run(folder, "-m", yosys_job.__name__, "job.json")
+    return (folder / "ours" / "top.v").read_text()
+
+
+def numbered(text: str) -> str:
+    """A netlist without its declarations, nets and cells numbered in the order in which they occur."""
+    names: dict[str, str] = {}
+    cells = re.sub(r"^  wire .*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"\b_\d+_", lambda found: names.setdefault(found[0], f"_{len(names)}"), cells)
 
 
 def run(folder, *arguments):

@@ -16,7 +16,12 @@ FAMILY = Family(
         "{synth} -run map_ffram:map_luts",
         "opt_expr -mux_undef -noclkinv",
         "read_verilog -icells -lib -specify +/xilinx/abc9_model.v",
+        "select -set gates t:$_* %m",  # the modules with gates; in the others all cells are mapped already
+        "select @gates",
         "abc9 -W 300",
+        "select @gates %n",
+        "setundef -zero",  # as `abc9` does it
+        "select -clear",
         "clean",
         "xilinx_srl -fixed -minlen 3",
         "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
