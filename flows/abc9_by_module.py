@@ -1,7 +1,7 @@
 """Yosys' `abc9` on one module at a time, the others reduced to their ports meanwhile.
 
 By itself it goes through every module of the design once for each module that it maps, which takes a seventh
-of the synthesis of cifar10-cnv. The netlist is the same, byte for byte (tests/flows/test_yosys_job.py).
+of the synthesis of cifar10-cnv. The netlist is the same (tests/flows/test_yosys_job.py).
 """
 
 
