@@ -8,17 +8,12 @@ from .plan import Plan, Slot, bits_for
 
 # LUTs per bit of a multiplexer over up to 2**k sources.
 MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
-# LUTs in the netlist per LUT of a part, fitted to 40 syntheses; what turns codes into numbers disappears in
-# its neighbours.
-WEIGHTS = {
-    "codes": 1.14,
-    "picks": 1.11,
-    "sums": 1.49,
-    "steps": 1.09,
-    "subtractions": 0.27,
-    "comparisons": 1.04,
-}
-CONTROL = 8
+# LUTs in the netlist per LUT of a part, where not 1, fitted to 89 syntheses; half of what turns codes into
+# numbers disappears in its neighbours.
+PICKS = 1.25
+SUBTRACTIONS = 0.5
+CONTROL = 4
+SHARED = 13  # more of it where a multiplexer serves several beats
 STEER = 1.6  # LUTs per 64 words and bit of a table of more than 64 that steers a multiplexer
 
 
@@ -32,17 +27,12 @@ def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
         last: LUTs per lane of the comparison, or of the sum.
     """
     slots = [slot for slots in plan.slots for slot in slots]
-    parts = {
-        "codes": sum(_code(cuts, bits, plan.code_bits(lane)) for lane, cuts in enumerate(plan.cuts)),
-        "picks": sum(_pick(slot, plan) for slot in slots),
-        "sums": sum(
-            plan.top(lane).bit_length() * max(0, len(slots) - 1) for lane, slots in enumerate(plan.slots)
-        ),
-        "steps": _tables(steps),
-        "subtractions": sum(tables[0][2] for tables in steps if len(tables) > 1),
-        "comparisons": last * plan.lanes,
-    }
-    return CONTROL + sum(WEIGHTS[name] * count for name, count in parts.items())
+    codes = sum(_code(cuts, bits, plan.code_bits(lane)) for lane, cuts in enumerate(plan.cuts))
+    picks = sum(_pick(slot, plan) for slot in slots)
+    sums = sum(plan.top(lane).bit_length() * max(0, len(slots) - 1) for lane, slots in enumerate(plan.slots))
+    subtractions = sum(tables[0][2] for tables in steps if len(tables) > 1)
+    gates = codes + PICKS * picks + sums + _tables(steps) + SUBTRACTIONS * subtractions + last * plan.lanes
+    return CONTROL + SHARED * (picks > 0) + gates
 
 
 def sites_of(plan: Plan, steps: list[list[tuple]]) -> dict[str, int]:

@@ -115,19 +115,23 @@ class Join(PerChannel):
 
     def estimate(self):
         """Model of docs/operators-graphs.md: a product of 9 bits or more takes a DSP block, which also adds
-        one other term; several where a factor is wider than the block's.
+        one other term, or another product; several where a factor is wider than the block's.
         """
         source, out = self.in_stream(), self.get_nodeattr("out_bits")
-        folds, lane, dsp, adding = source.shape[-1] // source.lanes, 0.0, 0, 0
-        for row, bits, word in zip(self.table(), self.get_nodeattr("in_bits"), self.word_bits()):
+        folds, lane, dsp, adding, plain = source.shape[-1] // source.lanes, 0.0, 0, 0, 0
+        given = zip(
+            self.table(), self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"), self.word_bits()
+        )
+        for row, bits, signed, word in given:
             if min(bits + word, out) >= 9 if word else out >= 9 and abs(int(row[0])).bit_count() > 1:
                 blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
                 dsp, adding = dsp + blocks, adding + (blocks == 1)
             else:  # in logic; a constant that is no power of two as adders
                 lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
-            lane += word * (min(folds / 24, 1) if folds <= 64 else 1.5 * -(-folds // 64))
+                plain = max(plain, out if signed else min(bits, out))
+            lane += word * (min(max(folds - 2, 0) / 8, 1) if folds <= 64 else 1.5 * -(-folds // 64))
         negated = (self.table() <= 0).all()  # else a subtraction in place of an addition
-        lane += out * (max(self.inputs - 1 - adding, 0) + 0.45 * (1 < adding < self.inputs) + negated)
+        lane += out * (max(self.inputs - 1 - adding, 0) + negated) + plain * (adding > 1)
         control = 3 + (3 + folds.bit_length() if any(self.word_bits()) and folds > 1 else 0)
         return {"lut": control + source.lanes * lane, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
 
