@@ -79,7 +79,7 @@ def memory_cost(depth: int, width: int, kind: str = "auto") -> dict[str, float]:
     fours = quads(depth, width)
     if kind != "lut":
         price, halves, rows = block_choice(depth, width)
-        logic = min(8 * count + width * (rows - 1) / 2 for rows, count in lut_memories(depth, width))
+        logic = min(8 * count + width * (high - 1) / 2 for high, count in lut_memories(depth, width))
         if kind == "block" or price < logic:
             return {"lut": width * (rows // 2), "bram36": halves / 2}
     blocks = -(-depth // 64)
