@@ -12,18 +12,20 @@ from math import inf
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import Bound
+from xnorforge.flows.fold.fifo_sizing import depth_of
 from xnorforge.flows.fold.fronts import (
     NO_LIMIT,
     RESOURCES,
     ROUNDING,
     Choice,
+    Joins,
     Option,
     fastest,
     front_of,
     options_of,
 )
 from xnorforge.flows.fold.latency import frame_latency
-from xnorforge.flows.fold.quicker import quicker
+from xnorforge.flows.fold.quicker import faster, quicker, with_option
 from xnorforge.flows.fold.search import Part, checked_folding
 from xnorforge.hw import families
 from xnorforge.hw.boards import Board
@@ -32,6 +34,7 @@ from xnorforge.hw.ops.base import HwOp
 SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # as a person calls them: as a capacity does
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is taken only where nothing else is fast enough
 ROUNDS = 6  # times that FIFOs, which come after the search, may ask for a smaller design
+DEAR = 0.02  # of the part, all resources added: a FIFO from which its reader may be made faster instead
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ class Search:
             choice, latency = self._quicker(found, most, spare)
             if latency > most["latency"]:
                 return None
-            ops = self.finish(choice.operators())
+            ops = self._finished(choice, most, spare)
             # FIFOs came in between.
             late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
             taken = amounts_of(ops)
@@ -190,6 +193,24 @@ class Search:
             }
         return None
 
+    def _finished(self, choice: Choice, limits: dict[str, float], spare: str) -> list[HwOp]:
+        """The operators of a choice, FIFOs in between. Where a dear one came in front of an operator, this is
+        made faster if that costs less in all: with cycles to spare it may need none.
+        """
+        ops = self.finish(choice.operators())
+        for place, now in enumerate(choice.options):
+            waiting = amounts_of(_fifos_before(ops, now.op.name))
+            if now.op.name in self.given or self.part.utilisation(waiting) < DEAR:
+                continue
+            for option in faster(self.options[place], now):
+                other = with_option(choice, place, option, Joins())
+                if other is None or any(other.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
+                    continue
+                found = self.finish(other.operators())
+                if self._cost(amounts_of(found), spare) < self._cost(amounts_of(ops), spare):
+                    choice, ops = other, found
+        return ops
+
     def _quicker(self, found: list[Choice], limits: dict[str, float], spare: str) -> tuple[Choice, float]:
         """From the cheapest of the front on, see `quicker`."""
         choice = min(found, key=lambda choice: self.price(choice, spare))
@@ -197,8 +218,11 @@ class Search:
 
     def price(self, choice: Choice, spare: str = "") -> tuple[float, float]:
         """What the least is taken of."""
-        share = self.part.utilisation(choice.amounts)
-        return (choice.amounts[SPARE[spare]], share) if spare else (share, 0.0)
+        return self._cost(choice.amounts, spare)
+
+    def _cost(self, amounts: dict[str, float], spare: str) -> tuple[float, float]:
+        share = self.part.utilisation(amounts)
+        return (amounts[SPARE[spare]], share) if spare else (share, 0.0)
 
     def _fastest_within(self, limits: dict[str, float], spare: str) -> list[HwOp]:
         found = self._bisect(self.intervals(), limits, spare)
@@ -293,3 +317,16 @@ def amounts_of(ops: list[HwOp]) -> dict[str, float]:
     """What operators take by their cost models."""
     found = [op.estimate() for op in ops]
     return {name: float(sum(one.get(name, 0) for one in found)) for name in RESOURCES}
+
+
+def _fifos_before(ops: list[HwOp], name: str) -> list[HwOp]:
+    """FIFOs in front of an operator, or of the width converters in front of it."""
+    before = {tensor: op for op in ops for tensor in op.results}
+    open_ones = [tensor for op in ops if op.name == name for tensor in op.sources]
+    found = []
+    while open_ones:
+        op = before.get(open_ones.pop())
+        if op is not None and op.identity and op.inputs == op.outputs == 1:
+            found += [op] if depth_of(op) else []
+            open_ones += op.sources
+    return found

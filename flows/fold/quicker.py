@@ -41,8 +41,8 @@ def quicker(
         for place, some in enumerate(options):
             if some[0].op.name in given:
                 continue
-            for option in _faster(some, choice.options[place]):
-                found = _with(choice, place, option, joins)
+            for option in faster(some, choice.options[place]):
+                found = with_option(choice, place, option, joins)
                 if found is None or any(found.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
                     continue
                 saved = latency - frame_latency(found.operators())
@@ -55,7 +55,7 @@ def quicker(
     return choice, latency
 
 
-def _faster(some: list[Option], now: Option) -> list[Option]:
+def faster(some: list[Option], now: Option) -> list[Option]:
     """Of the next numbers of cycles below an option's own, the options that are smallest in one resource."""
     levels = sorted({one.cycles for one in some if one.cycles < now.cycles}, reverse=True)[:LEVELS]
     found: dict[int, Option] = {}
@@ -67,7 +67,7 @@ def _faster(some: list[Option], now: Option) -> list[Option]:
     return list(found.values())
 
 
-def _with(choice: Choice, place: int, option: Option, joins: Joins) -> Choice | None:
+def with_option(choice: Choice, place: int, option: Option, joins: Joins) -> Choice | None:
     """The choice with another option at a place; None where no width converter joins it to its neighbours."""
     options = (*choice.options[:place], option, *choice.options[place + 1 :])
     amounts = joins.total(options)

@@ -216,10 +216,12 @@ def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:
 
 def block_cost(width: int, words: int) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM: what chooses among rows of blocks takes a LUT per three more
-    of them, above eight rows one per two.
+    of them, above eight rows one per two and what tells the rows apart.
     """
     _, halves, rows = block_choice(words, width, written=False)
-    return halves / 2, width * (-(-(rows - 1) // 3) if rows <= 8 else rows // 2)
+    return halves / 2, (
+        width * -(-(rows - 1) // 3) if rows <= 8 else width * (rows // 2) + min(22, 5 * width // 2)
+    )
 
 
 def block_registers(width: int, words: int) -> int:

@@ -5,6 +5,8 @@ from typing import ClassVar
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 
+MOST_INSIDE = 32  # words of a table up to which it is part of the module that reads it
+
 
 class PerChannel(HwOp):
     """Integers (…, C) in, as many elements out; `pe` channels per beat, a beat per cycle.
@@ -42,3 +44,13 @@ class PerChannel(HwOp):
     def cycles(self) -> int:
         """One beat per cycle."""
         return self.in_stream().beats
+
+
+def large_table_cost(differ: int, words: int) -> float:
+    """LUTs of a table of more than `MOST_INSIDE` words, with so many different bits.
+
+    >>> [round(large_table_cost(1, words)) for words in (64, 128, 192, 256, 512)]
+    [1, 2, 4, 4, 10]
+    """
+    count = -(-words // 64)
+    return 0.93 * differ * (1.4 * count if count > 4 else count + (count == 3))

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind
+from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import fold, fronts
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, interval_of
+from xnorforge.flows.fold.fifo_sizing import depth_of
 from xnorforge.flows.fold.latency import frame_latency
-from xnorforge.flows.fold.search import converters
+from xnorforge.flows.fold.search import converters, put_before
 from xnorforge.flows.lower import emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
@@ -111,6 +112,31 @@ def test_adders_that_a_quick_look_leaves_out_are_in_no_front(chains, interval):
         return [(one.amounts, [str(option.op) for option in one.options]) for one in found]
 
     assert points(search.front(interval, limits)) == points(fronts.front_of(exact, interval, limits))
+
+
+def test_what_stands_behind_a_dear_fifo_is_made_faster_where_that_costs_less(chains):
+    """A FIFO of 200,000 beats comes in front of fc1 unless it has cycles to spare."""
+    bounds = tiny(chains, 0)
+
+    def finish(ops):
+        found = []
+        for op in ops:
+            if op.name == "fc1" and op.cycles() == slow:
+                stream = op.in_stream()
+                sizes = {"shape": list(stream.shape), "lanes": stream.lanes, "bits": stream.bits}
+                found.append(put_before(OPS["Fifo"].make("fifo_fc1", **sizes, depth=200_000), op, 0))
+            found.append(op)
+        return found
+
+    limits = Search(bounds, BOARD).limits({})
+    plain = Search(bounds, BOARD).within(24, limits, "lut")
+    slow = next(op.cycles() for op in plain if op.name == "fc1")
+    found = Search(bounds, BOARD, finish=finish).within(24, limits, "lut")
+    (last,) = [op for op in found if op.name == "fc1"]
+    assert last.cycles() < slow and not [op for op in found if depth_of(op)]
+    assert amounts_of(plain)["lut"] < amounts_of(found)["lut"] < amounts_of(finish(plain))["lut"]
+    kept = Search(bounds, BOARD, {"fc1": {"simd": 1, "pe": 1}}, finish).within(24, limits, "lut")
+    assert [op.name for op in kept if depth_of(op)] == ["fifo_fc1"]
 
 
 @pytest.fixture

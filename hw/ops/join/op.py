@@ -4,7 +4,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
-from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
 from xnorforge.hw.ops._sites import binary, chain, column_sites, counter_sites, site_count
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
 from xnorforge.hw.ops.base import Stream
@@ -129,11 +129,16 @@ class Join(PerChannel):
             else:  # in logic; a constant that is no power of two as adders
                 lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
                 plain = max(plain, out if signed else min(bits, out))
-            lane += word * (min(max(folds - 2, 0) / 8, 1) if folds <= 64 else 1.5 * -(-folds // 64))
+            lane += word * min(max(folds - 2, 0) / 8, 1) * (folds <= MOST_INSIDE)
         negated = (self.table() <= 0).all()  # else a subtraction in place of an addition
         lane += out * (max(self.inputs - 1 - adding, 0) + negated) + plain * (adding > 1)
-        control = 3 + (3 + folds.bit_length() if any(self.word_bits()) and folds > 1 else 0)
-        return {"lut": control + source.lanes * lane, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
+        lut = 3 + source.lanes * lane
+        if folds > MOST_INSIDE and any(self.word_bits()):
+            width, words = self.memories()["MultiplierFile"]
+            lut += 3 + large_table_cost(column_sites(binary(words, width))["ff"], folds)
+        elif folds > 1 and any(self.word_bits()):
+            lut += 3 + folds.bit_length()
+        return {"lut": lut, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
 
     def sites(self):
         """As `estimate`. A DSP block has the registers of its product; a sum of products alone, or of one and
@@ -158,7 +163,9 @@ class Join(PerChannel):
         table = site_count()
         if any(self.word_bits()):
             width, words = self.memories()["MultiplierFile"]
-            table = site_count(counter_sites(len(words)), column_sites(binary(words, width)))
+            table = counter_sites(len(words))
+            if len(words) <= MOST_INSIDE:
+                table = site_count(table, column_sites(binary(words, width)))
         return site_count(table, ff=2 + source.lanes * ff, carry=source.lanes * carry)
 
     @classmethod

@@ -52,6 +52,8 @@ module xf_join #(
 
 `include "xf_bytes.svh"
 
+  localparam int unsigned MostInside = 32;  // words of a table that is part of this module
+
   logic [WordW-1:0] word;  // multipliers of this beat
   logic             go, take, valid_q, m_valid_q;
 
@@ -81,14 +83,21 @@ module xf_join #(
   end
 
   if (LaneW != 0) begin : gen_words
-    (* rom_style = "logic" *) logic [WordW-1:0] words [1 << FoldW];
     logic [FoldW-1:0] fold_q;
-    initial $readmemh(MultiplierFile, words, 0, Folds - 1);
     always_ff @(posedge clk_i) begin
       if (!rst_ni)   fold_q <= '0;
       else if (take) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
     end
-    assign word = words[fold_q];
+    // A small table is part of what reads it; of a large one Yosys makes less by itself.
+    if (Folds > MostInside) begin : gen_large
+      xf_rom #(.Width(WordW), .Depth(Folds), .Kind(0), .File(MultiplierFile)) u_table (
+        .clk_i, .en_i(1'b1), .addr_i(fold_q), .data_o(word)
+      );
+    end else begin : gen_small
+      (* rom_style = "logic" *) logic [WordW-1:0] words [1 << FoldW];
+      initial $readmemh(MultiplierFile, words, 0, Folds - 1);
+      assign word = words[fold_q];
+    end
   end else begin : gen_no_words
     logic unused;
     assign word   = '0;

@@ -51,11 +51,11 @@ module xf_requantise #(
   localparam int unsigned CompareW = (QW > 33) ? QW : 33;
   localparam logic signed [CompareW-1:0] Most = CompareW'(Levels);
 
-  (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
-  initial $readmemh(TableFile, words, 0, Folds - 1);
+  localparam int unsigned MostInside = 32;  // words of a table that is part of this module
 
-  logic [FoldW-1:0] fold_q;
-  logic             go, valid_q, m_valid_q;
+  logic [FoldW-1:0]      fold_q;
+  logic [Pe*WordW-1:0]   word;  // constants of this beat
+  logic                  go, valid_q, m_valid_q;
   logic [Pe*OutBits-1:0] levels;
 
   always_ff @(posedge clk_i) begin
@@ -70,23 +70,36 @@ module xf_requantise #(
     end
   end
 
+  // A small table is part of what reads it; of a large one Yosys makes less by itself.
+  if (Folds > MostInside) begin : gen_large
+    xf_rom #(.Width(Pe * WordW), .Depth(Folds), .Kind(0), .File(TableFile)) u_table (
+      .clk_i, .en_i(1'b1), .addr_i(fold_q), .data_o(word)
+    );
+  end else begin : gen_small
+    (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
+    initial $readmemh(TableFile, words, 0, Folds - 1);
+    assign word = words[fold_q];
+  end
+
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
-    logic [WordW-1:0]          word;
+    logic [SumBits-1:0]        added;
+    logic [1:0]                ties;
+    logic                      flip;
     logic                      sign;
     logic signed [SumBits-1:0] x, u_q;
     logic [1:0]                ties_q;  // tie at odd, tie at even
     logic signed [QW-1:0]      q, level;
     logic [OutBits-1:0]        level_q;
 
-    assign word = words[fold_q][p*WordW +: WordW];
+    assign {flip, ties, added} = word[p*WordW +: WordW];
     assign sign = (Signed != 0) & s_data_i[p*InBits + InBits-1];
     assign x    = SumBits'(signed'({sign, s_data_i[p*InBits +: InBits]}))
-                  ^ {SumBits{word[SumBits+2]}};
+                  ^ {SumBits{flip}};
 
     always_ff @(posedge clk_i) begin
       if (go) begin
-        u_q    <= x + signed'(word[SumBits-1:0]);
-        ties_q <= word[SumBits+1 : SumBits];
+        u_q    <= x + signed'(added);
+        ties_q <= ties;
       end
     end
 

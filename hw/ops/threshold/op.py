@@ -245,7 +245,7 @@ class Threshold(PerChannel):
         lane = sum(
             self._by_side(stage)
             if self._few(stage)
-            else word * (_table(folds << stage) + (0.85 if few else 0.6)) + 1
+            else word * (_table(folds << stage, self.bits) + (0.85 if few else 0.6)) + 1
             for stage in range(self.bits)
         )
         flips = float(self._flips())
@@ -321,14 +321,14 @@ def _compared(bits: float, constants: int) -> float:
     return max((constants + 1) / 2, each * bits - less) if bits else 0.0
 
 
-def _table(words: int) -> float:
-    """LUTs per bit of a table beside those that compare: small ones partly lie in these, and in deep ones
-    Yosys gets 18 bits into a LUT.
+def _table(words: int, levels: int) -> float:
+    """LUTs per bit of a table beside those that compare: small ones partly lie in these; in deep ones, and
+    where several stages search, Yosys gets half a LUT's 64 bits or fewer into one.
     """
-    for most, each in ((1, 0.0), (2, 0.1), (4, 0.4), (8, 0.75), (16, 0.85)):
-        if words <= most:
-            return each
-    return 1.0 if words <= 64 else max(1.0, words / 18)
+    counted = {1: 0.0, 2: 0.1, 4: 0.4, 8: 0.75, 16: 0.85, 32: 1.0, 64: 1.0, 128: 3.6, 256: 8.0}
+    if levels > 2:
+        counted |= {8: 0.9, 16: 1.0, 32: 1.4, 64: 2.2, 128: 6.5, 256: 15.0}
+    return float(np.interp(words, list(counted), list(counted.values()))) * max(1, words / 256)
 
 
 Op = Threshold

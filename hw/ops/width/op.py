@@ -10,6 +10,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._sites import counter_sites, site_count, skid_sites
 from xnorforge.hw.ops.base import HwOp, Stream
 
+WIDE = 200  # bits of a beat from which Yosys maps its choice otherwise
+
 
 class Width(HwOp):
     """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other.
@@ -89,7 +91,7 @@ class Width(HwOp):
         counter = (ratio - 1).bit_length()
         if out.lanes > into.lanes:
             return {"lut": counter + 4.0, "bram36": 0.0}
-        return {"lut": out.width * _luts_of_choice(ratio) + counter + 5, "bram36": 0.0}
+        return {"lut": out.width * _luts_of_choice(ratio, out.width >= WIDE) + counter + 5, "bram36": 0.0}
 
     def sites(self):
         into, out = self.in_stream().width, self.out_stream().width
@@ -121,10 +123,14 @@ class Width(HwOp):
 
 
 @cache
-def _luts_of_choice(ratio: int) -> float:
-    """LUTs that choose a bit among so many, as Yosys maps multiplexers of up to 64 inputs."""
-    counted = {4: 1, 5: 2, 6: 3, 7: 4, 8: 3, 9: 4, 10: 5, 12: 4, 16: 5, 18: 10, 24: 14, 32: 15.5, 36: 15.8}
+def _luts_of_choice(ratio: int, wide: bool) -> float:
+    """LUTs that choose a bit among so many, as Yosys maps multiplexers of up to 64 inputs; in `wide` beats
+    it shares parts of them, and takes more.
+    """
+    counted = {4: 1, 5: 2, 6: 3, 7: 4, 8: 3, 9: 4, 10: 5, 12: 4, 16: 5, 18: 10, 24: 14, 32: 16.5, 36: 15.8}
     counted |= {48: 18.5, 64: 31, 1024: 31 * 16}
+    if wide:
+        counted |= {9: 3.4, 12: 6, 16: 9.5, 18: 9.7, 32: 18}
     return float(np.interp(ratio, list(counted), list(counted.values())))
 
 

@@ -1,0 +1,68 @@
+"""The cost models of operators with tables of constants, and of converters to narrower beats, against
+syntheses of each alone: small tables, which are part of what reads them, and large ones, which are not.
+"""
+
+import numpy as np
+import pytest
+
+from xnorforge.flows import synth
+from xnorforge.hw.ops.join.op import Join
+from xnorforge.hw.ops.requantise.op import Requantise
+from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.hw.ops.width.op import Width
+
+DRAW = np.random.default_rng(3)
+
+
+def levels(channels: int, ties: bool, **given) -> Requantise:
+    arrays = {"offset": DRAW.integers(-(1 << 14), 1 << 14, channels)}
+    if ties:
+        arrays["ties"] = DRAW.integers(0, 3, channels)
+        arrays["direction"] = DRAW.choice([-1, 1], channels)
+    return Requantise.make(f"levels_{channels}_{ties}", arrays, in_shape=(channels,), levels=255, **given)
+
+
+def products(streams: int, channels: int) -> Join:
+    gains = DRAW.integers(-64, 64, (streams, channels))
+    given = {"in_bits": [10] * streams, "in_signed": [0] * streams, "out_bits": 20, "out_signed": 1}
+    return Join.make(f"products_{streams}_{channels}", {"multipliers": gains}, in_shape=(channels,), **given)
+
+
+def steps(channels: int, bits: int, count: int) -> Threshold:
+    thresholds = np.sort(DRAW.integers(1, 1 << bits, (channels, count)), axis=1)
+    return Threshold.make(
+        f"steps_{channels}_{count}", {"thresholds": thresholds}, in_shape=(channels,), in_bits=bits
+    )
+
+
+OPS = [
+    levels(1, False, in_bits=18, shift=6),
+    levels(16, True, in_bits=18, shift=7, in_signed=1),
+    levels(48, False, in_bits=20, shift=8, pe=2),
+    levels(48, True, in_bits=18, shift=7, in_signed=1),
+    levels(160, True, in_bits=17, shift=5, in_signed=1),
+    products(3, 32),
+    products(3, 128),
+    products(1, 64),
+    steps(128, 12, 1),
+    steps(256, 18, 1),
+    steps(16, 10, 7),
+    steps(16, 10, 15),
+    Width.make("sixteenths of a wide beat", shape=(3584,), in_lanes=3584, out_lanes=224),
+    Width.make("thirty-seconds", shape=(2048,), in_lanes=2048, out_lanes=64),
+]
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return dict(zip((op.name for op in OPS), synth.count(OPS, "xc7"), strict=True))
+
+
+@pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
+def test_the_luts_are_within_fifteen_per_cent_of_the_count(counted, op):
+    assert op.estimate()["lut"] == pytest.approx(counted[op.name]["lut"], rel=0.15, abs=8)
+
+
+@pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
+def test_the_flip_flops_are_within_a_twentieth_of_the_count(counted, op):
+    assert op.sites()["ff"] == pytest.approx(counted[op.name]["ff"], rel=0.05, abs=3)
