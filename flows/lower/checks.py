@@ -1,5 +1,7 @@
 """The proof of a lowering: its integers against the scores, qonnx and FINN, image by image."""
 
+from math import prod
+
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -17,7 +19,8 @@ __all__ = [
     "scores_are_equal",
 ]  # fmt: skip
 
-CHUNK = 32  # images per batch: bounds the memory of the windows
+CHUNK = 32  # images per batch at most: bounds the memory of the windows
+BATCH_NUMBERS = 1 << 24  # of all tensors of a batch: half a gigabyte with what comes in between
 RELATIVE = 1e-6  # where the reference itself rounds its scores
 TIED_IMAGES = 10  # whose class float32 does not decide, by number in the record
 
@@ -25,8 +28,10 @@ TIED_IMAGES = 10  # whose class float32 does not decide, by number in the record
 def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
     """The output's integers for many frames (N, H, W, C), every tensor asserted inside its range."""
     leaf, parts = graph.output.single[0], []
-    for start in range(0, len(frames), CHUNK):
-        tensors = graph.run(frames[start : start + CHUNK])
+    numbers = sum(prod(tensor.shape) for tensor in graph.leaves.values())
+    batch = max(1, min(CHUNK, BATCH_NUMBERS // numbers))
+    for start in range(0, len(frames), batch):
+        tensors = graph.run(frames[start : start + batch])
         for name, x in tensors.items():
             known = graph.leaves[name]
             if (x < known.lo).any() or (x > known.hi).any():

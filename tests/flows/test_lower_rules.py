@@ -448,6 +448,20 @@ def test_an_integer_outside_its_range_is_named():
         checks.run_all(graph, pixels.transpose(0, 2, 3, 1) * 0 + np.array([0, 0, 0, 1000]))
 
 
+def test_images_are_computed_as_many_at_a_time_as_their_tensors_leave_memory_for(monkeypatch):
+    """segment-tinyseg by group_net, four million numbers per image, was refused for its memory."""
+    model, pixels = small()
+    graph, frames = lowered(model), pixels.transpose(0, 2, 3, 1)
+    whole, taken, run = checks.run_all(graph, frames), [], graph.run
+    monkeypatch.setattr(graph, "run", lambda some: taken.append(len(some)) or run(some))
+    numbers = sum(np.prod(tensor.shape) for tensor in graph.leaves.values())
+    for room, batch in ((3 * numbers, 3), (numbers - 1, 1)):
+        taken.clear()
+        monkeypatch.setattr(checks, "BATCH_NUMBERS", room)
+        np.testing.assert_array_equal(checks.run_all(graph, frames), whole)
+        assert max(taken) == min(batch, len(frames)) and sum(taken) == len(frames) > 1
+
+
 @pytest.mark.parametrize("factor", [2, 3])
 @pytest.mark.parametrize("nearest", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
 @pytest.mark.parametrize("where", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
