@@ -2,10 +2,14 @@
 syntheses of each alone: small tables, which are part of what reads them, and large ones, which are not.
 """
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from xnorforge.flows import synth
+from xnorforge.hw.ops._per_channel import MOST_INSIDE
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.threshold.op import Threshold
@@ -66,3 +70,9 @@ def test_the_luts_are_within_fifteen_per_cent_of_the_count(counted, op):
 @pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
 def test_the_flip_flops_are_within_a_twentieth_of_the_count(counted, op):
     assert op.sites()["ff"] == pytest.approx(counted[op.name]["ff"], rel=0.05, abs=3)
+
+
+@pytest.mark.parametrize("op", [Join, Requantise])
+def test_the_rtl_has_the_same_border_between_small_and_large_tables(op):
+    text = Path(inspect.getfile(op)).with_name(f"{op.module}.sv").read_text()
+    assert f"MostInside = {MOST_INSIDE};" in text
