@@ -124,14 +124,18 @@ class Surround(HwOp):
         }  # fmt: skip
 
     def estimate(self):
-        """Three counters and their comparisons; a bit of the border is the set or reset of its register where
-        no beat of a pixel has another."""
+        """Fitted to 92 syntheses: counters and their comparisons; a bit of the border is the set or reset of
+        its register where no beat of a pixel has another, else a choice by beat.
+        """
         sink, (height, width, channels) = self.out_stream(), self.out_stream().shape
         values = self.values().reshape(-1, sink.lanes)
-        counters = sum((size - 1).bit_length() for size in (height, width, channels // sink.lanes))
+        sizes = [size for size in (height, width, channels // sink.lanes) if size > 1]
+        counters = sum((size - 1).bit_length() for size in sizes) + 2.6 * len(sizes)
         bits = (values[..., None] >> np.arange(sink.bits)) & 1
         changing = int((bits != bits[:1]).any(0).sum())
-        lut = 8 + spare_cost(sink.width) + 1.3 * counters + sink.width + 0.5 * changing
+        choice = 0.9 + 0.7 * max(0, (len(values) - 1).bit_length() - 3)
+        sides = sum(pad > 0 for pad in self.pads())
+        lut = 2 + spare_cost(sink.width) + counters + 0.4 * sides + choice * changing
         return {"lut": lut, "bram36": 0.0}
 
     def sites(self):

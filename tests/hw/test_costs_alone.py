@@ -1,5 +1,5 @@
-"""The cost models of operators with tables of constants, and of converters to narrower beats, against
-syntheses of each alone: small tables, which are part of what reads them, and large ones, which are not.
+"""The cost models of operators with constants, and of converters to narrower beats, against syntheses of
+each alone; of Join and Requantise with small tables, part of what reads them, and large ones, which are not.
 """
 
 import inspect
@@ -12,6 +12,7 @@ from xnorforge.flows import synth
 from xnorforge.hw.ops._per_channel import MOST_INSIDE
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.requantise.op import Requantise
+from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.width.op import Width
 
@@ -39,6 +40,12 @@ def steps(channels: int, bits: int, count: int) -> Threshold:
     )
 
 
+def around(ifm: tuple[int, int, int], pe: int, pads: tuple[int, int, int, int], several: bool) -> Surround:
+    values = DRAW.integers(0, 16, ifm[-1]) if several else np.full(ifm[-1], 9)
+    sizes = {"ifm": ifm, "pads": pads, "pe": pe, "in_bits": 4, "out_bits": 4}
+    return Surround.make(f"around_{ifm[-1]}_{several}", {"values": values}, **sizes)
+
+
 OPS = [
     levels(1, False, in_bits=18, shift=6),
     levels(16, True, in_bits=18, shift=7, in_signed=1),
@@ -52,6 +59,8 @@ OPS = [
     steps(256, 18, 1),
     steps(16, 10, 7),
     steps(16, 10, 15),
+    around((32, 32, 8), 1, (1, 1, 1, 1), False),
+    around((12, 14, 64), 2, (1, 0, 2, 0), True),
     Width.make("sixteenths of a wide beat", shape=(3584,), in_lanes=3584, out_lanes=224),
     Width.make("thirty-seconds", shape=(2048,), in_lanes=2048, out_lanes=64),
 ]
