@@ -29,7 +29,7 @@ from xnorforge.flows.fold.fifo_sizing import depth_of
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.fronts import RESOURCES
 from xnorforge.flows.fold.gaps import with_gaps
-from xnorforge.flows.fold.search import Part, TooFast, put_before, search
+from xnorforge.flows.fold.search import Part, TooFast, search
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
@@ -301,19 +301,10 @@ def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
     """
     found, depths = [], fifo_sizing.depths(with_gaps(ops))
     for op in ops:
-        for port, stream in enumerate(op.in_streams()):
+        for port in range(op.inputs):
             depth = given.get(op.name, depths.get((op.name, port)))
-            if depth is None:
-                continue
-            fifo = OPS["Fifo"].make(
-                f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else ""),
-                shape=list(stream.shape),
-                lanes=stream.lanes,
-                bits=stream.bits,
-                signed=int(stream.signed),
-                depth=depth,
-            )
-            found.append(put_before(fifo, op, port))
+            if depth is not None:
+                found.append(fifo_sizing.fifo_before(op, port, depth))
         found.append(op)
     return found
 

@@ -32,6 +32,8 @@ from math import ceil
 import networkx as nx
 import numpy as np
 
+from xnorforge.flows.bind import OPS
+from xnorforge.flows.fold.search import put_before
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4  # until the time between frames no longer changes
@@ -61,6 +63,20 @@ class Branch:
 def depth_of(op: HwOp) -> int | None:
     """Of a FIFO; None of other operators."""
     return op.get_nodeattr("depth") if "depth" in op.get_nodeattr_types() else None
+
+
+def fifo_before(op: HwOp, port: int, depth: int) -> HwOp:
+    """A FIFO, put in front of an input of an operator."""
+    stream = op.in_streams()[port]
+    fifo = OPS["Fifo"].make(
+        f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else ""),
+        shape=list(stream.shape),
+        lanes=stream.lanes,
+        bits=stream.bits,
+        signed=int(stream.signed),
+        depth=depth,
+    )
+    return put_before(fifo, op, port)
 
 
 def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:

@@ -11,10 +11,12 @@ moved in all, which does not depend on the machine.
 """
 
 from copy import deepcopy
-from math import inf
+from math import ceil, inf
+
+import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
+from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, fifo_before
 from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp
@@ -94,13 +96,40 @@ def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     try:
         if loadable(ops):
             return ops
-        ops = _with_the_needed(_with_the_missing(ops, fixed), fixed)
+        ops = _with_the_needed(_with_the_missing(_with_bursts(ops, fixed), fixed), fixed)
         sizing = Sizing(ops, fixed)
     except UserError:
         return ops
     if sizing.depths:
         sizing.search()
     return sizing.model.ops
+
+
+def _with_bursts(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
+    """The network with FIFOs in front of inputs that are read in bursts and have none, where frames follow
+    each other faster with them. A Concat reads of a pixel one stream after the other; what feeds them all
+    waits while one of them is not read, unless this one's beats can wait elsewhere.
+    """
+    interval = _interval(CycleModel(ops).run(FRAMES, watched=()))
+    if interval == max(op.cycles() for op in ops):
+        return ops
+    found: list[HwOp] = []
+    before = {tensor: op for op in ops for tensor in op.results}
+    for op in deepcopy(ops):
+        for port, tensor in enumerate(op.sources if op.inputs > 1 and op.name not in fixed else ()):
+            burst = _burst(op, port)
+            if burst > 1 and tensor in before and depth_of(before[tensor]) is None:
+                found.append(fifo_before(op, port, max(ceil(burst), SKID + 1)))
+        found.append(op)
+    faster = _interval(CycleModel(found).run(FRAMES, watched=())) < interval
+    return found if faster else ops
+
+
+def _burst(op: HwOp, port: int) -> float:
+    """Beats of an input that wait at most, where they come evenly and the operator never waits."""
+    needs = op.needs(port)
+    comes = np.arange(1, len(needs) + 1) * op.in_streams()[port].beats / len(needs)
+    return float(np.ptp(comes - needs))
 
 
 def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:

@@ -102,6 +102,42 @@ def test_a_bypass_that_is_too_small_for_any_beat_to_pass_is_made_larger():
     assert depths(found) == {"fifo": 6} and pace(found) == pace(beside_a_matrix(40))
 
 
+def into_both_halves() -> list[HwOp]:
+    """A fork of 16 elements per pixel, one per beat, whose two streams a concatenation reads one after the
+    other, two per beat; a FIFO beside the second, without which nothing passes.
+    """
+    fork = OPS["Fork"].make("fork", in_shape=[4, 16], readers=2, pe=1, bits=4)
+    stream = {"shape": [4, 16], "bits": 4}
+    widths = [OPS["Width"].make(f"width_{port}", **stream, in_lanes=1, out_lanes=2) for port in range(2)]
+    fifo = OPS["Fifo"].make("fifo", **stream, lanes=2, depth=9)
+    concat = OPS["Concat"].make(
+        "concat",
+        out_shape=[4, 32],
+        channels=[16, 16],
+        in_bits=[4, 4],
+        in_signed=[0, 0],
+        out_bits=4,
+        out_signed=0,
+        pe=2,
+    )
+    for width, tensor in zip(widths, fork.results):
+        width.onnx_node.input[0] = tensor
+    fifo.onnx_node.input[0] = widths[1].results[0]
+    concat.onnx_node.input[:2] = [widths[0].results[0], fifo.results[0]]
+    return [fork, *widths, fifo, concat]
+
+
+def test_what_is_read_in_bursts_gets_a_fifo_where_that_is_faster():
+    """A pixel takes the fork 16 cycles, and as many the concatenation, which does not read the first stream
+    for half of them; then the fork stood still. Of cifar10-resnet20 asked for 5,000 cycles two did: 5,888.
+    """
+    ops = into_both_halves()
+    assert pace(ops)[1] > 4 * 16
+    found = with_smaller_fifos(ops, {})
+    assert pace(found)[:2] == (False, 4 * 16) and "fifo_concat_in0" in depths(found)
+    assert depths(with_smaller_fifos(ops, {"concat": 9})) == {"fifo": 9}
+
+
 def test_a_given_depth_stays():
     assert depths(with_smaller_fifos(beside_a_matrix(40), {"join": 40})) == {"fifo": 40}
     assert depths(with_smaller_fifos(beside_a_matrix(3), {"join": 3})) == {"fifo": 3}

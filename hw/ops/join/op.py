@@ -125,12 +125,13 @@ class Join(PerChannel):
         for row, bits, signed, word in given:
             if min(bits + word, out) >= 9 if word else out >= 9 and abs(int(row[0])).bit_count() > 1:
                 blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
-                dsp, adding = dsp + blocks, adding + (blocks == 1)
+                dsp, adding = dsp + blocks, adding + self._adds(row, signed, word, blocks)
             else:  # in logic; a constant that is no power of two as adders
                 lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
                 plain = max(plain, out if signed else min(bits, out))
             lane += word * min(max(folds - 2, 0) / 8, 1) * (folds <= MOST_INSIDE)
-        negated = (self.table() <= 0).all()  # else a subtraction in place of an addition
+        # A subtraction stands in place of an addition, and a DSP block alone takes a negative factor.
+        negated = (self.table() <= 0).all() and (self.inputs > 1 or not dsp)
         lane += out * (max(self.inputs - 1 - adding, 0) + negated) + plain * (adding > 1)
         lut = 3 + source.lanes * lane
         if folds > MOST_INSIDE and any(self.word_bits()):
@@ -140,18 +141,29 @@ class Join(PerChannel):
             lut += 3 + folds.bit_length()
         return {"lut": lut, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
 
+    def _adds(self, row: np.ndarray, signed: int, word: int, blocks: int) -> bool:
+        """Whether the DSP block of a product adds another term too. Of constants Yosys finds that in sums of
+        two alone, and only where the product has a sign.
+        """
+        constant = self.inputs == 1 or (self.inputs == 2 and (signed or row[0] < 0))
+        return blocks == 1 and bool(word or constant)
+
     def sites(self):
         """As `estimate`. A DSP block has the registers of its product; a sum of products alone, or of one and
         another term, is in the blocks with all its registers.
         """
         source, out, alone = self.in_stream(), self.sum_bits(), 0
         ff, carry = out, chain(out) if self.inputs > 1 else 0
-        for row, bits, word in zip(self.table(), self.get_nodeattr("in_bits"), self.word_bits()):
+        kinds = self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"), self.word_bits()
+        for row, bits, signed, word in zip(self.table(), *kinds):
             factor = abs(int(row[0]))
             several, zeros = factor.bit_count() > 1, (factor & -factor).bit_length() - 1
             if min(bits + word, out) >= 9 if word else out >= 9 and several:
                 blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
-                ff, alone = ff + 17 * (blocks - 1), alone + (blocks == 1)
+                ff, alone = (
+                    ff + 17 * (blocks - 1),
+                    alone + self._adds(row, signed, word, blocks),
+                )
             elif word:
                 kept = min(bits + word, out)
                 ff, carry = ff + kept, carry + (chain(kept) if bits > 1 else 0)
