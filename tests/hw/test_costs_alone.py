@@ -57,7 +57,7 @@ OPS = [
     products(1, 64),
     steps(128, 12, 1),
     steps(256, 18, 1),
-    steps(16, 10, 7),
+    steps(64, 10, 7),
     steps(16, 10, 15),
     around((32, 32, 8), 1, (1, 1, 1, 1), False),
     around((12, 14, 64), 2, (1, 0, 2, 0), True),

@@ -176,6 +176,19 @@ class Threshold(PerChannel):
         unreached = bounds.shape[1] < 1 << stage
         return float(np.mean([_compared(count, constants) for count in each.ravel()])) + unreached / 2
 
+    def _in_turn(self, stage: int, few: bool) -> float:
+        """LUTs per lane of a stage that looks its constants up, fitted to 175 operators; `few`: the first
+        stage does not.
+        """
+        words, wide = self.folds << stage, self.in_stream().bits + 1
+        bounds = self._bounds()[:, (1 << self.bits - 1 - stage) - 1 :: 1 << self.bits - stage]
+        lanes = bounds.reshape(self.folds, -1, 1 << stage).transpose(0, 2, 1).reshape(words, -1)
+        bits = np.array(
+            [[value >> bit & 1 for value in row for bit in range(wide)] for row in lanes.tolist()]
+        )
+        differ = column_sites(bits)["ff"] / lanes.shape[1]
+        return (1 + 0.85 * wide if few else 3.7 + 0.73 * wide) + 1.06 * differ * _table(words, self.bits)
+
     def _few(self, stage: int) -> bool:
         """Whether a stage has so few constants that xf_threshold compares with all of them side by side."""
         return self.folds << stage <= 4 and self.in_stream().bits <= 26
@@ -239,20 +252,16 @@ class Threshold(PerChannel):
     def estimate(self):
         if ahead := self.ahead():
             return ahead
-        source = self.in_stream()
-        folds, word = self.folds, source.bits + 1
-        few = self._few(0)
+        source, few = self.in_stream(), self._few(0)
         lane = sum(
-            self._by_side(stage)
-            if self._few(stage)
-            else word * (_table(folds << stage, self.bits) + (0.85 if few else 0.6)) + 1
+            self._by_side(stage) if self._few(stage) else self._in_turn(stage, few)
             for stage in range(self.bits)
         )
-        flips = float(self._flips())
-        if few and flips:  # most of them become part of the first comparison
-            own = (self.tables()[1] < 0).mean() if folds == 1 else 1.0  # part of the lanes
-            flips *= 0.7 * own if self.bits > 1 else 0.2 * (folds > 1)
-        base = 2 + (folds > 1) if few else 9
+        flips = float(self._flips() * few)
+        if flips:  # most of them become part of the first comparison, in others all
+            own = (self.tables()[1] < 0).mean() if self.folds == 1 else 1.0  # part of the lanes
+            flips *= 0.7 * own if self.bits > 1 else 0.2 * (self.folds > 1)
+        base = 2 + (self.folds > 1) if few else 4.3
         return {"lut": base + source.lanes * (flips + lane), "bram36": 0.0}
 
     def sites(self):
