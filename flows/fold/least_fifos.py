@@ -96,7 +96,7 @@ def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     try:
         if loadable(ops):
             return ops
-        ops = _with_the_needed(_with_the_missing(_with_bursts(ops, fixed), fixed), fixed)
+        ops = _with_the_needed(_with_the_missing(ops, fixed), fixed)
         sizing = Sizing(ops, fixed)
     except UserError:
         return ops
@@ -105,14 +105,11 @@ def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     return sizing.model.ops
 
 
-def _with_bursts(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
-    """The network with FIFOs in front of inputs that are read in bursts and have none, where frames follow
-    each other faster with them. A Concat reads of a pixel one stream after the other; what feeds them all
-    waits while one of them is not read, unless this one's beats can wait elsewhere.
+def _with_bursts(ops: list[HwOp], fixed: set[str]) -> CycleModel:
+    """The network with FIFOs in front of inputs that are read in bursts and have none. A Concat reads of a
+    pixel one stream after the other; what feeds them all waits while one of them is not read, unless this
+    one's beats can wait elsewhere.
     """
-    interval = _interval(CycleModel(ops).run(FRAMES, watched=()))
-    if interval == max(op.cycles() for op in ops):
-        return ops
     found: list[HwOp] = []
     before = {tensor: op for op in ops for tensor in op.results}
     for op in deepcopy(ops):
@@ -121,8 +118,7 @@ def _with_bursts(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
             if burst > 1 and tensor in before and depth_of(before[tensor]) is None:
                 found.append(fifo_before(op, port, max(ceil(burst), SKID + 1)))
         found.append(op)
-    faster = _interval(CycleModel(found).run(FRAMES, watched=())) < interval
-    return found if faster else ops
+    return CycleModel(found)
 
 
 def _burst(op: HwOp, port: int) -> float:
@@ -135,7 +131,8 @@ def _burst(op: HwOp, port: int) -> float:
 def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
     """The network with deeper FIFOs where those of the rules are too small, as branches within branches need
     them: twice the depth of the full ones in a ring of operators that wait for each other, as long as there
-    is one; then of all that hold more than a skid, as long as frames follow each other faster.
+    is one; then FIFOs for what is read in bursts, and twice the depth of all that hold more than a skid, as
+    long as frames follow each other faster.
     """
     model, bound, free = CycleModel(ops), max(op.cycles() for op in ops), _free(ops, fixed)
     while (course := model.run(FRAMES, watched=())).stopped:
@@ -144,6 +141,11 @@ def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
         if deeper is model:
             return ops
         model = deeper
+    if _interval(course) > bound:
+        more = _with_bursts(model.ops, fixed)
+        faster = more.run(FRAMES, watched=())
+        if _interval(faster) < _interval(course):
+            model, course, free = more, faster, _free(more.ops, fixed)
     while _interval(course) > bound:
         deeper = _twice(model, [index for index in free if (depth_of(model.ops[index]) or 0) > SKID])
         faster = deeper.run(FRAMES, watched=())
