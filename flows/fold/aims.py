@@ -197,13 +197,13 @@ class Search:
         """The operators of a choice, FIFOs in between. Where a dear one came in front of an operator, this is
         made faster if that costs less in all: with cycles to spare it may need none.
         """
-        ops = self.finish(choice.operators())
+        ops, joins = self.finish(choice.operators()), Joins()
         for place, now in enumerate(choice.options):
             waiting = amounts_of(_fifos_before(ops, now.op.name))
             if now.op.name in self.given or self.part.utilisation(waiting) < DEAR:
                 continue
             for option in faster(self.options[place], now):
-                other = with_option(choice, place, option, Joins())
+                other = with_option(choice, place, option, joins)
                 if other is None or any(other.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
                     continue
                 found = self.finish(other.operators())

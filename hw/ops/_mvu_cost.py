@@ -219,9 +219,9 @@ def block_cost(width: int, words: int) -> tuple[float, int]:
     of them, above eight rows one per two and what tells the rows apart.
     """
     _, halves, rows = block_choice(words, width, written=False)
-    return halves / 2, (
-        width * -(-(rows - 1) // 3) if rows <= 8 else width * (rows // 2) + min(22, 5 * width // 2)
-    )
+    if rows <= 8:
+        return halves / 2, width * -(-(rows - 1) // 3)
+    return halves / 2, width * (rows // 2) + min(22, 5 * width // 2)
 
 
 def block_registers(width: int, words: int) -> int:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import OPS, bind
+from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold, fronts
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, interval_of
-from xnorforge.flows.fold.fifo_sizing import depth_of
+from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before
 from xnorforge.flows.fold.latency import frame_latency
-from xnorforge.flows.fold.search import converters, put_before
+from xnorforge.flows.fold.search import converters
 from xnorforge.flows.lower import emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
@@ -122,9 +122,7 @@ def test_what_stands_behind_a_dear_fifo_is_made_faster_where_that_costs_less(cha
         found = []
         for op in ops:
             if op.name == "fc1" and op.cycles() == slow:
-                stream = op.in_stream()
-                sizes = {"shape": list(stream.shape), "lanes": stream.lanes, "bits": stream.bits}
-                found.append(put_before(OPS["Fifo"].make("fifo_fc1", **sizes, depth=200_000), op, 0))
+                found.append(fifo_before(op, 0, 200_000))
             found.append(op)
         return found
 

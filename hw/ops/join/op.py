@@ -160,10 +160,8 @@ class Join(PerChannel):
             several, zeros = factor.bit_count() > 1, (factor & -factor).bit_length() - 1
             if min(bits + word, out) >= 9 if word else out >= 9 and several:
                 blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
-                ff, alone = (
-                    ff + 17 * (blocks - 1),
-                    alone + self._adds(row, signed, word, blocks),
-                )
+                ff += 17 * (blocks - 1)
+                alone += self._adds(row, signed, word, blocks)
             elif word:
                 kept = min(bits + word, out)
                 ff, carry = ff + kept, carry + (chain(kept) if bits > 1 else 0)

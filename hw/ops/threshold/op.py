@@ -13,6 +13,7 @@ from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._sites import (
     address_bits,
     binary,
+    bits_of,
     column_sites,
     compare_chain,
     counter_sites,
@@ -183,10 +184,7 @@ class Threshold(PerChannel):
         words, wide = self.folds << stage, self.in_stream().bits + 1
         bounds = self._bounds()[:, (1 << self.bits - 1 - stage) - 1 :: 1 << self.bits - stage]
         lanes = bounds.reshape(self.folds, -1, 1 << stage).transpose(0, 2, 1).reshape(words, -1)
-        bits = np.array(
-            [[value >> bit & 1 for value in row for bit in range(wide)] for row in lanes.tolist()]
-        )
-        differ = column_sites(bits)["ff"] / lanes.shape[1]
+        differ = column_sites(bits_of(lanes, wide))["ff"] / lanes.shape[1]
         return (1 + 0.85 * wide if few else 3.7 + 0.73 * wide) + 1.06 * differ * _table(words, self.bits)
 
     def _few(self, stage: int) -> bool:
