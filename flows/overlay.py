@@ -10,6 +10,7 @@ rtl/                     xf_system.sv, the shell's files, system.f: all files in
 overlay.bit, overlay.bin the bitstream of this accelerator in this shell, where there is one
 """
 
+import os
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -155,9 +156,10 @@ def _write_folder(folder: Path, rtl: Path, about: dict, system: str, sources: li
         if path.name not in listed:
             shutil.copyfile(path, own / path.name)
     added = [path.name for path in sources if path.name not in listed] + ["xf_system.sv"]
+    beside = os.path.relpath(own, rtl)  # Verilator expands variables in a path, also those of a folder's name
     names = [
         *(line for line in listed if line.endswith(".sv")),
-        *(str(own.absolute() / name) for name in added),
+        *(f"{beside}/{name}" for name in added),
     ]
     lint_folder(rtl, names, dma.TOP, "overlay")
     (own / "system.f").write_text("\n".join([*listed, *(f"../overlay/rtl/{name}" for name in added), ""]))

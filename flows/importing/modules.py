@@ -135,21 +135,23 @@ def load_weights(module: nn.Module, path: Path) -> None:
             f"{path}: holds no state dict; write it with torch.save(net.state_dict(), '{path.name}')."
         )
     own = module.state_dict()
-    wrong = [
-        f"{key} is {_times(given[key].shape)} and {_times(own[key].shape)} in the network"
+    wrong = {
+        key: f"{key} is {_times(given[key].shape)} and {_times(own[key].shape)} in the network"
         for key in own
         if key in given and hasattr(given[key], "shape") and given[key].shape != own[key].shape
-    ]
-    strange, lost = ([key for key in one if key not in other] for one, other in ((given, own), (own, given)))
+    }
+    lost = [key for key in own if key not in given]
+    with _as_one_sentence(f"{path}: loading it ends in"):
+        # Loading says which names are strange: state_dict() leaves out what Brevitas has not measured yet.
+        fitting = {key: value for key, value in given.items() if key not in wrong}
+        missing, strange = module.load_state_dict(fitting, strict=False)
     found = [f"the network has no {_some(strange)}"] if strange else []
     found += [f"the file has no {_some(lost)}"] if lost else []
     if found or wrong:
         raise UserError(
-            f"{path}: not the weights of this network: {'; '.join([*found, *wrong[:KEYS]])}; give those "
-            "that were trained with this class."
+            f"{path}: not the weights of this network: {'; '.join([*found, *list(wrong.values())[:KEYS]])}; "
+            "give those that were trained with this class."
         )
-    with _as_one_sentence(f"{path}: loading it ends in"):
-        missing = module.load_state_dict(given, strict=False).missing_keys
     if missing:  # that state_dict() leaves out of either as long as they are not known
         raise UserError(
             f"{path}: has no {_some(missing)}; Brevitas keeps a measured scale after 300 steps in training "

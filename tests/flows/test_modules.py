@@ -110,6 +110,17 @@ def test_refused_weights_of_another_network_name_what_differs(nets, tmp_path):
     )
 
 
+def test_a_scale_that_brevitas_has_measured_is_taken_by_a_network_that_has_measured_none(tmp_path):
+    import brevitas.nn as qnn
+
+    trained, fresh = qnn.QuantReLU(bit_width=2), qnn.QuantReLU(bit_width=2)
+    for _ in range(301):
+        trained(torch.rand(4, 3))
+    torch.save(trained.state_dict(), tmp_path / "w.pt")
+    load_weights(fresh, tmp_path / "w.pt")
+    assert torch.equal(fresh.eval()(torch.ones(1, 3)), trained.eval()(torch.ones(1, 3)))
+
+
 def test_refused_weights_saved_before_brevitas_has_measured_its_scales(tmp_path):
     import brevitas.nn as qnn
 
