@@ -224,6 +224,11 @@ def _readme(card: dict, tag: str) -> str:
     )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
+    kinds = (
+        f"{file['binary_weights']:,} binary weights, one bit each,"
+        if file["binary_weights"]
+        else "Weights that are small integers, none of them ±1 alone,"
+    )
     return f"""---
 license: apache-2.0
 library_name: xnorforge
@@ -232,8 +237,7 @@ tags: [binary-neural-network, fpga]
 ---
 # {card["net"]}, method {card["method"]}
 
-{file["binary_weights"]:,} binary weights in {file["bytes"]:,} bytes (`{FILE}`, one bit each, \
-SHA-256 `{file["sha256"]}`).
+{kinds} in {file["bytes"]:,} bytes (`{FILE}`, SHA-256 `{file["sha256"]}`).
 
 | images | accuracy |
 |---|---|
