@@ -296,7 +296,7 @@ class Judge:
     def _from(self, first: int) -> tuple[list[float], list[torch.Tensor]]:
         """The losses from the kept input of a part onward, and the inputs of the parts behind it."""
         x, inputs = self.inputs[first], []
-        with torch.autocast(self.run.device.type, torch.bfloat16, enabled=self.run.recipe.bf16):
+        with self.run.autocast():
             for part in self.parts[first:]:
                 x = part(x)
                 inputs.append(x)

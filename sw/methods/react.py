@@ -113,7 +113,7 @@ class Method(base.Method):
         if self.teacher is None:
             return super().losses(run, scores, labels)
         pictures = self.images.to(run.device, torch.float32)
-        with torch.no_grad(), torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bf16):
+        with torch.no_grad(), run.autocast():
             wanted = self.teacher(pictures).float()
         loss = distribution_loss(scores, wanted)
         latents = binary.latents(run.network)

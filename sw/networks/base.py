@@ -17,7 +17,8 @@ class Recipe:
         batch: images per step.
         lr: largest learning rate.
         warmup: steps of the linear start.
-        bf16: multiply in bfloat16 (training only; every figure is evaluated in float32).
+        bf16: multiply in bfloat16 where the processor has instructions for it (training only; every figure
+            is evaluated in float32).
         passes: how often an epoch goes through the training images; more than once where they are few.
         optimiser: adam, adamw (decay apart from the gradient) or sgd.
         momentum: of sgd.

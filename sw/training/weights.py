@@ -224,6 +224,7 @@ def _readme(card: dict, tag: str) -> str:
     )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
+    arithmetic = f"; {card['arithmetic']}" if "arithmetic" in card else ""
     kinds = (
         f"{file['binary_weights']:,} binary weights, one bit each,"
         if file["binary_weights"]
@@ -249,7 +250,7 @@ No choice was made by any of these images.
 
 {seeds}- trained on: {data["trained_on"]}; {data["varied"]}
 - to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
-- recipe: {phases}; threads {card["threads"]}
+- recipe: {phases}; threads {card["threads"]}{arithmetic}
 - hyper-parameters: {hyper}
 - command: `{card["command"]}`
 - made with {", ".join(f"{name} {number}" for name, number in card["tools"].items())}
