@@ -1,4 +1,6 @@
-"""A training that starts from another run: the latents, norms and other numbers of its checkpoint."""
+"""A training that starts from another run: the latents, norms and other numbers of its checkpoint, or the
+signs and thresholds of a shipped network.
+"""
 
 import hashlib
 from pathlib import Path
@@ -7,11 +9,13 @@ import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.sw.methods.base import create
 from xnorforge.sw.nn import binary
+from xnorforge.sw.training import weights
 
 REAL = "full precision"  # what `train-float` writes as the method of a run
-# Mean size of latents that come from real weights: that of latents which start at random. The size of real
-# weights says nothing about how far a sign is from turning.
+# Mean size of latents that come from real weights or from signs: that of latents which start at random. The
+# size of real weights says nothing about how far a sign is from turning.
 SIZE = binary.LATENT_START / 2
 
 
@@ -33,16 +37,30 @@ def saved_run(folder, device: torch.device | str = "cpu") -> dict:
     return saved
 
 
+def _start(folder) -> tuple[dict, bool]:
+    """What `saved_run` gives, or the same of weights that lie without a checkpoint; and whether the size of
+    latents says how far they are from turning.
+    """
+    folder = Path(folder)
+    if (folder / "checkpoint.pt").exists() or not (folder / weights.FILE).exists():
+        saved = saved_run(folder)
+        return saved, saved["settings"]["method"] != REAL
+    card, tensors = weights.read_weights(folder)
+    skeleton = create(card["method"], card["hyper"]).skeleton(card["net"])
+    network = weights.unpack(skeleton, tensors, f"{folder}/{weights.FILE}").state_dict()
+    return {"network": network, "settings": card, "curve": range(card["recipe"]["epochs"])}, False
+
+
 @torch.no_grad()
 def warm_start(network: nn.Module, folder) -> str:
     """Give a fresh network the numbers of a run that have the same name and shape.
 
-    Latents that come from the full-precision model (`train-float`) are scaled, layer by layer, to a mean
-    size of `SIZE`. What the run lacks stays as it is, but for latents: all of them must be there.
+    Latents that come from the full-precision model (`train-float`) or are signs are scaled, layer by layer,
+    to a mean size of `SIZE`. What the run lacks stays as it is, but for latents: all of them must be there.
 
     Args:
         network: of any method; changed in place.
-        folder: the run's, with its checkpoint.
+        folder: the run's, with its checkpoint; without one, its weights and card, as in sw/shipped.
 
     Returns:
         Which run it is, for the record: network, method, epochs and a hash of the numbers.
@@ -50,7 +68,7 @@ def warm_start(network: nn.Module, folder) -> str:
     Raises:
         UserError: no checkpoint, or one of another network.
     """
-    saved = saved_run(folder)
+    saved, sized = _start(folder)
     numbers, settings = saved["network"], saved["settings"]
     latents = {f"{name}.weight" for name in binary.latents(network)}
     own = network.state_dict()
@@ -64,7 +82,7 @@ def warm_start(network: nn.Module, folder) -> str:
         found = numbers.get(name)
         if found is None or found.shape != tensor.shape or name.endswith("num_batches_tracked"):
             continue
-        if name in latents and settings["method"] == REAL:
+        if name in latents and not sized:
             found = found * (SIZE / found.abs().mean().clamp(min=1e-12))
         tensor.copy_(found.clamp(-1, 1) if name in latents else found)
     content = b"".join(numbers[name].contiguous().numpy().tobytes() for name in sorted(numbers))

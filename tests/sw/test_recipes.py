@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw import networks
+from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base, bonn, ci_bcnn, group_net, rbcn, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary
@@ -204,6 +204,21 @@ def test_latents_from_real_weights_keep_their_signs_and_get_the_size_of_fresh_on
             torch.testing.assert_close(latent.detach(), source * (0.05 / source.abs().mean()))
     for layer in bonn.modulated(method.build(NET)):
         torch.testing.assert_close(layer.log_mu.exp(), layer.weight.abs().mean(1))
+
+
+def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_path):
+    train.train(NET, "ste", tmp_path / "run")
+    (tmp_path / "run/checkpoint.pt").unlink()
+    deployed, _ = zoo.load(NET, "ste", tmp_path / "run")
+    wanted, network = deployed.state_dict(), networks.build(NET, binary.Plain())
+    record = warm_start.warm_start(network, tmp_path / "run")
+    assert record.startswith(f"{NET}, ste, 2 epochs, SHA-256 ")
+    for name, latent in binary.latents(network).items():
+        torch.testing.assert_close(latent.detach(), 0.05 * wanted[f"{name}.weight"])
+    norms = [name for name in network.state_dict() if name.endswith("norm.weight")]
+    assert norms and all(torch.equal(network.state_dict()[name], wanted[name]) for name in norms)
+    with pytest.raises(UserError, match=f"is a run of {NET} by ste, and 0.dot.weight"):
+        warm_start.warm_start(networks.build("mnist-cnn", binary.Plain()), tmp_path / "run")
 
 
 def test_a_run_of_another_structure_is_refused_as_a_start(few, tmp_path):
