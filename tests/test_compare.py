@@ -158,6 +158,34 @@ def test_differences_to_the_baseline_are_paired_by_seed_with_their_t_interval(do
     assert all(0 < result.cpu_seconds < 600 for result in results)
 
 
+def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
+    """Differences 2 and 4 of two seeds: mean 3, 12.7062 to both sides."""
+
+    def result(method, seed, first, second):
+        row = {"stage": "test", "set": "40 frames", "figures": {"AUC": first, "AO": second}}
+        top = {"stage": "held out", "set": "windows", "top1": 50.0}
+        return compare_figures.Result(
+            compare_figures.Variant(method), seed, [top, row], 40, 1, 1, "0", None, None, ""
+        )
+
+    results = [result("ste", 0, 0.5, 0.3), result("ste", 1, 0.6, 0.3)]
+    results += [result("bonn", 0, 0.52, 0.3), result("bonn", 1, 0.64, 0.2)]
+    this = asked(tmp_path, seeds="0 1")
+    this.folder.mkdir(parents=True)
+    compare_figures.write_comparison(this, results)
+    text = (this.folder / "table.md").read_text().split("## All figures, ")
+    assert len(text) == 2, "held-out windows have one figure"
+    assert text[1].splitlines()[:6] == [
+        "test",
+        "",
+        "| method | AUC | AO |",
+        "| --- | ---: | ---: |",
+        "| ste | 55.00 ± 7.07 | 30.00 ± 0.00 |",
+        "| bonn | 58.00 ± 8.49 | 25.00 ± 7.07 |",
+    ]
+    assert text[1].splitlines()[6].startswith("| bonn, above ste | +3.00 [-9.71, +15.71] | -5.00 [")
+
+
 @pytest.mark.parametrize(
     ("gaps", "mean", "low", "high", "sign"),
     [

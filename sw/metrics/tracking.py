@@ -1,16 +1,20 @@
-"""How well one object was followed: one-pass evaluation of OTB, average overlap of GOT-10k.
+"""How well one object was followed: one-pass evaluation of OTB, average overlap of GOT-10k, and with resets
+as VOT does it.
 
 A sequence is an array with one value per frame, overlap or error; nan marks a frame that does not count.
-Boxes are
-float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the tracker is given, counts in OTB's
-    figures and
-not in GOT-10k's, as in their tools.
+Boxes are float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the tracker is given, counts in
+OTB's figures and not in the others, as in their tools.
 """
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 OVERLAPS = np.linspace(0, 1, 21)
 ERRORS = np.arange(51)  # pixels
+SKIPPED = 5  # frames from a loss to the next start
+BURN_IN = 10  # frames from a start on whose overlap does not count
+SPAN = 100  # frames, of `reliability`
 
 
 def overlap(predicted, truth, size=None, visible=None) -> np.ndarray:
@@ -77,6 +81,49 @@ def average_overlap(sequences) -> float:
 def success_rate(sequences, above: float = 0.5) -> float:
     """SR: share of frames with an overlap above `above`, pooled as in `average_overlap`, 0 to 1."""
     return float((_later(sequences) > above).mean())
+
+
+def reset_overlap(follow: Callable[[int], Iterable], truth, visible) -> np.ndarray:
+    """Overlap per frame, (T,), of a tracker that is started anew where it has lost the object: 0 where it has
+    (no overlap at all), nan in the 10 frames from each start on, up to the start 5 frames behind a loss, and
+    where the target is hidden.
+
+    M. Kristan et al., "A Novel Performance Evaluation Methodology for Single-Target Trackers", TPAMI 2016, as
+    VOT's toolkit does it; where the target is hidden, the start waits.
+
+    Args:
+        follow: of a frame's number, the boxes from there to the last frame, the first the true one.
+        truth: boxes (T, 4).
+        visible: bool (T,).
+    """
+    found, start = np.full(len(truth), np.nan), 0
+    while start < len(truth):
+        for frame, box in enumerate(follow(start), start):
+            here = overlap(box[None], truth[frame : frame + 1])[0]
+            if visible[frame] and (here == 0 or frame >= start + BURN_IN):
+                found[frame] = here
+            if found[frame] == 0:
+                break
+        else:
+            break
+        start = next((at for at in range(frame + SKIPPED, len(truth)) if visible[at]), len(truth))
+    return found
+
+
+def accuracy_with_resets(sequences) -> float:
+    """VOT's accuracy: mean of `reset_overlap` over the frames of all sequences together in which it counts
+    and the object is not lost, 0 to 1; nan where there is none.
+    """
+    frames = np.concatenate(sequences)
+    return float(frames[frames > 0].mean()) if (frames > 0).any() else float("nan")
+
+
+def reliability(sequences) -> float:
+    """VOT's reliability: exp(-100 losses / frames) of `reset_overlap`, the chance that an object is still
+    followed after 100 frames if losses are as frequent everywhere, 0 to 1.
+    """
+    frames = np.concatenate(sequences)
+    return float(np.exp(-SPAN * (frames == 0).sum() / len(frames)))
 
 
 def _into(boxes, size) -> np.ndarray:

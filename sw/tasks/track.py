@@ -59,6 +59,8 @@ class Task(MapTask):
         "precision at 20 px": lambda those: metrics.precision([one["error"] for one in those]),
         "AO": lambda those: metrics.average_overlap([one["inside"] for one in those]),
         "SR 0.5": lambda those: metrics.success_rate([one["inside"] for one in those]),
+        "AO with resets": lambda those: metrics.accuracy_with_resets([one["reset"] for one in those]),
+        "reliability": lambda those: metrics.reliability([one["reset"] for one in those]),
     }
 
     def train_sets(self):
@@ -171,7 +173,8 @@ class Task(MapTask):
             yield draw.draw_track(frame, boxes), {"box": [round(value, 1) for value in found.tolist()]}
 
     def judged(self, run, images, intervals=True):
-        """One-pass evaluation of whole sequences; of windows, how many find the object within two cells.
+        """Whole sequences, in one pass and with resets; of windows, how many find the object within two
+        cells.
 
         `run` takes an exemplar (64, 64, 3) first, where one is to be learnt: `run(frames, exemplar)`.
         """
@@ -185,17 +188,20 @@ class Task(MapTask):
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
     def followed(self, run, clip) -> dict:
-        """A sequence's figures per frame: `overlap` (OTB), `error`, and `inside`, overlap as GOT-10k counts
-        it.
+        """A sequence's figures per frame: `overlap` (OTB), `error`, `inside`, overlap as GOT-10k counts it,
+        and `reset`, overlap as VOT does.
         """
-        boxes = np.array(
-            list(follow_sequence(run, (clip.frame(at) for at in range(len(clip.frames))), clip.boxes[0]))
-        )
-        seen = clip.visible
+
+        def follow(start: int):
+            frames = (clip.frame(at) for at in range(start, len(clip.frames)))
+            return follow_sequence(run, frames, clip.boxes[start])
+
+        boxes, seen = np.array(list(follow(0))), clip.visible
         return {
             "overlap": metrics.overlap(boxes, clip.boxes, visible=seen),
             "error": metrics.centre_error(boxes, clip.boxes, seen),
             "inside": metrics.overlap(boxes, clip.boxes, clip.size, seen),
+            "reset": metrics.reset_overlap(follow, clip.boxes, seen),
         }
 
     def _hits(self, run, images) -> dict:

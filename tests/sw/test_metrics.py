@@ -261,6 +261,47 @@ def test_frames_without_the_target_do_not_count():
     assert tracking.average_overlap([overlap]) == 1 and tracking.success([overlap]) == pytest.approx(20 / 21)
 
 
+def test_a_lost_object_is_given_again_five_frames_later_by_hand():
+    """40 frames; the tracker keeps half of the object and loses it in frame 12; started in 17 it keeps all of
+    it until frame 20; started in 25 it keeps all to the end. Ten frames from each start on do not count.
+    """
+    truth = np.tile([[0.0, 0, 10, 10]], (40, 1))
+    starts = []
+
+    def follow(start):
+        starts.append(start)
+        for at in range(start, 40):
+            if at == start or start > 0:
+                yield truth[at] + (50 if at == 20 and start == 17 else 0)
+            else:
+                yield truth[at] + (50 if at == 12 else [0, 0, 10, 0])
+
+    every = np.ones(40, bool)
+    found = tracking.reset_overlap(follow, truth, every)
+    expected = np.full(40, np.nan)
+    expected[[10, 11]], expected[[12, 20]], expected[35:] = 0.5, 0, 1
+    np.testing.assert_array_equal(found, expected)
+    assert starts == [0, 17, 25]
+    assert tracking.accuracy_with_resets([found]) == pytest.approx((0.5 * 2 + 5) / 7)
+    assert tracking.reliability([found]) == pytest.approx(np.exp(-100 * 2 / 40))
+    assert tracking.reliability([found, np.ones(60)]) == pytest.approx(np.exp(-2)), "frames weigh equally"
+    assert np.isnan(tracking.accuracy_with_resets([found[:9]]))
+    starts.clear()
+    hidden = every.copy()
+    hidden[[12, 17, 18]] = False
+    found = tracking.reset_overlap(follow, truth, hidden)
+    assert starts == [0] and np.nanmin(found) == 0.5, "a hidden object is not lost"
+    hidden[12] = True
+    tracking.reset_overlap(follow, truth, hidden)
+    assert starts == [0, 0, 19], "nor is a tracker started on it"
+
+
+def test_a_tracker_that_always_loses_is_started_until_the_frames_end():
+    truth = np.tile([[0.0, 0, 10, 10]], (13, 1))
+    found = tracking.reset_overlap(lambda at: [truth[0], *truth[at + 1 :] + 50], truth, np.ones(13, bool))
+    assert (np.flatnonzero(found == 0) == [1, 7]).all() and np.isnan(np.delete(found, [1, 7])).all()
+
+
 def test_got10k_brings_boxes_into_the_picture():
     inner = np.array([[0.0, 0, 10, 10]])
     for outer, alone, brought in (

@@ -137,7 +137,8 @@ def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below
     ]  # fmt: skip
     write_csv(asked.folder / "table.csv", rows)
     with whole(asked.folder / "table.md") as aside:
-        aside.write_text(as_markdown(asked, results, jobs) + _differences_as_markdown(results) + below)
+        tables = (as_markdown(asked, results, jobs), _differences_as_markdown(results), _all_figures(results))
+        aside.write_text("".join(tables) + below)
     plot(asked, results, jobs)
 
 
@@ -214,6 +215,47 @@ def _differences_as_markdown(results: list[Result]) -> str:
 brackets its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that holds 0 shows no direction.
 - Training: processor time, mean over the seeds, as a multiple of {BASELINE}'s.
 """
+
+
+def _all_figures(results: list[Result]) -> str:
+    """A table per set of images that has several figures: each variant's, and by how much it lies above the
+    baseline.
+    """
+    return "".join(
+        _figures_as_markdown(_by_variant(results), key)
+        for key in _sets(results)
+        if any(len(_figures(run, key)) > 1 for run in results)
+    )
+
+
+def _figures_as_markdown(groups: dict[str, list[Result]], key: tuple[str, str]) -> str:
+    stage, images = key
+    names = list(
+        dict.fromkeys(name for runs in groups.values() for run in runs for name in _figures(run, key))
+    )
+    found = {
+        variant: [{run.seed: 100 * _figures(run, key)[name] for run in runs} for name in names]
+        for variant, runs in groups.items()
+    }
+    lines = [["method", *names], ["---", *["---:"] * len(names)]]
+    lines += [
+        [variant, *(accuracy.spread(list(values.values())) for values in columns)]
+        for variant, columns in found.items()
+    ]
+    plain = found.pop(BASELINE, [])
+    for variant, columns in found.items():
+        gaps = [paired_difference(*pair) for pair in zip(columns, plain)]
+        if gaps:
+            lines.append(
+                [f"{variant}, above {BASELINE}", *("-" if one is None else str(one) for one in gaps)]
+            )
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    words = f"- In per cent, of {images}; spread and intervals as above."
+    return f"\n## All figures, {stage}\n\n{table}\n\n{words}\n"
+
+
+def _figures(run: Result, key: tuple[str, str]) -> dict[str, float]:
+    return next((row.get("figures", {}) for row in run.sets if (row["stage"], row["set"]) == key), {})
 
 
 def _mean_cost(runs: list[Result]) -> float | None:
