@@ -158,7 +158,7 @@ function automatic logic [288:0] heap_of_dot(input int unsigned simd, input int 
   logic [288:0] heights;
   heights = '0;
   if (bits == 1) begin
-    heights = heap_column((simd + 2) / 3, 0) | heap_column((simd + 1) / 3, 1);
+    heights = heap_of_sevens(heap_column((simd + 2) / 3, 0) | heap_column((simd + 1) / 3, 1));
   end else begin
     for (int unsigned c = 0; c < bits; c++) begin
       heights = heights | heap_column((simd > 1) ? simd / 2 : 1, c);

@@ -4,7 +4,7 @@
 // of cycles around $countones.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    heap_latency(heap_column(Count, 0)) - 1 such cycles: bits_i is a register's
+// Latency    heap_latency(Heights) - 1 such cycles: bits_i is a register's
 // Reset      none: data only
 
 module xf_ones #(
@@ -23,14 +23,16 @@ module xf_ones #(
 
 `include "xf_heap.svh"
 
+  localparam logic [288:0] Heights = heap_of_sevens(heap_column(Count, 0));
+
 `ifdef XF_SIM
-  localparam int unsigned Latency = heap_latency(heap_column(Count, 0)) - 1;
+  localparam int unsigned Latency = heap_latency(Heights) - 1;
   xf_delay #(.Width(SumW), .Stages(Latency)) u_sum (
     .clk_i, .en_i, .data_i(SumW'($countones(bits_i))), .data_o(sum_o)
   );
 `else
   xf_compress #(
-    .Heights(heap_column(Count, 0)), .Bits(Count), .SumW(SumW), .Hold(1)
+    .Heights(Heights), .Bits(Count), .SumW(SumW), .Hold(1)
   ) u_sum (
     .clk_i, .en_i, .bits_i, .sum_o
   );

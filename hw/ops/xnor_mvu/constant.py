@@ -42,7 +42,7 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 @cache
 def popcount(bits: int) -> cost.Dot:
     """xf_ones of so many bits."""
-    return cost.heap([bits], 0, bits.bit_length())
+    return cost.heap([bits], 0, bits.bit_length(), sevens=True)
 
 
 def count_latency(bits: int) -> int:
@@ -82,12 +82,14 @@ class Constant:
         """LUT by the model of docs/operators-mvu.md: inverters, counts, their sums, comparisons, control."""
         mw, mh = self.weights.shape
         bits = mw.bit_length()
-        lut = CONTROL + spare_cost(mh) + mw
+        inverted = int((self.weights[:, ::ROWS] == 0).any(1).sum())
+        lut = CONTROL + spare_cost(mh) + inverted
         for row, groups in zip(range(0, mh, ROWS), self.groups):
             lut += sum(popcount(len(one)).lut for one in groups if len(one))
             rows = min(ROWS, mh - row)
-            sums = {1: 0, 2: 1, 3: 4, 4: 11}[rows]
-            lut += sums * (bits - 1) + (rows - 1) * (bits + 2) + rows * comparison_lut(bits + 1)
+            adders, _ = _adders([len(one).bit_length() for one in groups], rows, bits)
+            lut += sum(min(pair) for pair in adders)
+            lut += (rows - 1) * (bits - 1) + rows * comparison_lut(bits + 1)
         return {"lut": float(lut), "bram36": 0.0}
 
     def sites(self) -> dict[str, int]:
@@ -100,7 +102,7 @@ class Constant:
             widths = [len(one).bit_length() for one in groups]
             for one, width in zip(groups, widths):
                 if len(one):
-                    count = cost.heap([len(one)], 0, width, registered=True)
+                    count = cost.heap([len(one)], 0, width, sevens=True, registered=True)
                     found.append(site_count(ff=count.ff, carry=count.carry))
                     found.append(delay_sites(width, self.counting - count_latency(len(one))))
             rows, bits = min(ROWS, mh - row), mw.bit_length()
@@ -186,12 +188,24 @@ def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str]]:
 
 def _sum_sites(widths: list[int], rows: int, bits: int) -> dict[str, int]:
     """Sites of the registers of `_sums` of counts of these widths, and of the differences behind them."""
+    adders, waits = _adders(widths, rows, bits)
+    sums = [(_sum_width(*pair, bits), all(pair)) for pair in adders]
+    carry = sum(chain(width) for width, both in sums if both) + (rows - 1) * chain(bits)
+    return site_count(ff=sum(width for width, _ in sums) + sum(waits), carry=carry)
+
+
+def _sum_width(one: int, other: int, bits: int) -> int:
+    """Of two numbers of so many bits, a sum of at most `bits`; a number of none is left out."""
+    return min(bits, max(one, other) + 1) if one and other else one or other
+
+
+def _adders(widths: list[int], rows: int, bits: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """The widths of what each adder of `_sums` adds, and those of the sums that wait a level."""
     found = []
 
     def added(one: int, other: int) -> int:
-        width = min(bits, max(one, other) + 1) if one and other else one or other
-        found.append(site_count(ff=width, carry=chain(width) if one and other else 0))
-        return width
+        found.append((one, other))
+        return _sum_width(one, other, bits)
 
     pairs = [added(widths[2 * k], widths[2 * k + 1]) for k in range(4)]
     low, high = added(*pairs[:2]), added(*pairs[2:])
@@ -204,7 +218,7 @@ def _sum_sites(widths: list[int], rows: int, bits: int) -> dict[str, int]:
         waits.append(added(pairs[1], pairs[3]))
     if rows > 3:
         waits.append(high)
-    return site_count(*found, ff=sum(waits), carry=(rows - 1) * chain(bits))
+    return found, waits
 
 
 def _needed(cut: int, width: int) -> int:
