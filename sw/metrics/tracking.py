@@ -112,10 +112,10 @@ def reset_overlap(follow: Callable[[int], Iterable], truth, visible) -> np.ndarr
 
 def accuracy_with_resets(sequences) -> float:
     """VOT's accuracy: mean of `reset_overlap` over the frames of all sequences together in which it counts
-    and the object is not lost, 0 to 1; nan where there is none.
+    and the object is not lost, 0 to 1; 0 where there is none.
     """
     frames = np.concatenate(sequences)
-    return float(frames[frames > 0].mean()) if (frames > 0).any() else float("nan")
+    return float(frames[frames > 0].mean()) if (frames > 0).any() else 0.0
 
 
 def reliability(sequences) -> float:
