@@ -105,8 +105,8 @@ def heap(
 @cache
 def dot(simd: int, bits: int) -> Dot:
     """The dot product of `simd` elements of `bits` bits and +-1 weights; bits = 1 is an XNOR-popcount."""
-    extra, ff, carry, sevens = 0, 0, 0, bits == 1
-    if sevens:
+    extra = ff = carry = 0
+    if bits == 1:
         heights, lut = [(simd + 2) // 3, (simd + 1) // 3], simd // 3 * 2 + simd % 3
     elif simd == 1:
         heights, lut = [1] * bits, bits
@@ -115,7 +115,7 @@ def dot(simd: int, bits: int) -> Dot:
         if simd % 2:
             ff, carry = sum(heights) + bits + 1, carry + positions(bits)
             heights, lut, extra = [*heights, 1], lut + bits + 2, 1
-    return heap(heights, lut, (simd * (2**bits - 1)).bit_length(), extra, sevens, ff=ff, carry=carry)
+    return heap(heights, lut, (simd * (2**bits - 1)).bit_length(), extra, bits == 1, ff=ff, carry=carry)
 
 
 @cache

@@ -201,7 +201,7 @@ class Task(MapTask):
             "overlap": metrics.overlap(boxes, clip.boxes, visible=seen),
             "error": metrics.centre_error(boxes, clip.boxes, seen),
             "inside": metrics.overlap(boxes, clip.boxes, clip.size, seen),
-            "reset": metrics.reset_overlap(follow, clip.boxes, seen),
+            "reset": metrics.reset_overlap(lambda at: follow(at) if at else boxes, clip.boxes, seen),
         }
 
     def _hits(self, run, images) -> dict:

@@ -40,9 +40,9 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 
 
 @cache
-def popcount(bits: int) -> cost.Dot:
-    """xf_ones of so many bits."""
-    return cost.heap([bits], 0, bits.bit_length(), sevens=True)
+def popcount(bits: int, registered: bool = False) -> cost.Dot:
+    """xf_ones of so many bits; `registered` as of `heap`."""
+    return cost.heap([bits], 0, bits.bit_length(), sevens=True, registered=registered)
 
 
 def count_latency(bits: int) -> int:
@@ -102,7 +102,7 @@ class Constant:
             widths = [len(one).bit_length() for one in groups]
             for one, width in zip(groups, widths):
                 if len(one):
-                    count = cost.heap([len(one)], 0, width, sevens=True, registered=True)
+                    count = popcount(len(one), registered=True)
                     found.append(site_count(ff=count.ff, carry=count.carry))
                     found.append(delay_sites(width, self.counting - count_latency(len(one))))
             rows, bits = min(ROWS, mh - row), mw.bit_length()

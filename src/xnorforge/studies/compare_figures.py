@@ -157,7 +157,7 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
         lines.append(
             [variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(_mean_cost(runs))]
         )
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = _table(lines)
     stages = {
         "held out": "deployed network",
         "test": "deployed network",
@@ -205,7 +205,7 @@ def _differences_as_markdown(results: list[Result]) -> str:
         ratio = f"{own / cost:.2f}" if own and cost else "-"
         pairs = str(max((one.count for one in found if one), default=0))
         lines.append([variant, *("-" if one is None else str(one) for one in found), pairs, ratio])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = _table(lines)
     return f"""
 ## Differences to {BASELINE}
 
@@ -249,13 +249,17 @@ def _figures_as_markdown(groups: dict[str, list[Result]], key: tuple[str, str]) 
             lines.append(
                 [f"{variant}, above {BASELINE}", *("-" if one is None else str(one) for one in gaps)]
             )
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = _table(lines)
     words = f"- In per cent, of {images}; spread and intervals as above."
     return f"\n## All figures, {stage}\n\n{table}\n\n{words}\n"
 
 
 def _figures(run: Result, key: tuple[str, str]) -> dict[str, float]:
     return next((row.get("figures", {}) for row in run.sets if (row["stage"], row["set"]) == key), {})
+
+
+def _table(lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _mean_cost(runs: list[Result]) -> float | None:
