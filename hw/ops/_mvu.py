@@ -1,6 +1,7 @@
 """What matrix-vector units share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -297,7 +298,19 @@ class Mvu(HwOp):
 
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
-        return self.unit(self.dot(), self.equal_starts()).cost()
+        return replace(self.unit(self.dot(), self.equal_starts()), tables=self.tables()).cost()
+
+    def tables(self) -> tuple[float | None, float | None]:
+        """LUTs of weights and of starts that lie in logic, counted in their contents; None of others."""
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        in_block, starts_in_block = self.in_block()
+        lanes = starts = None
+        if not in_block:
+            lanes = cost.table_lut(bits_of(self.weight_lanes(weights), self.weight_bits))
+        if self.has_starts() and not self.equal_starts() and not starts_in_block:
+            words = self.starts(weights).reshape(-1, self.get_nodeattr("pe"))
+            starts = cost.table_lut(bits_of(words, self.acc_bits))
+        return lanes, starts
 
     def sites(self) -> dict[str, int]:
         """By the model of docs/operators-mvu.md: registers and chains of xf_mvu, counted."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from math import expm1, log1p
 
+import numpy as np
+
 from xnorforge.hw.ops._sites import (
     address_bits,
     chain,
@@ -20,7 +22,9 @@ from xnorforge.hw.ops._streams import block_choice
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
 SHALLOW = 32  # … and words up to which they do at any width: a block would be used to a sixteenth
-CONTROL = 25  # LUTs of counters, handshake and addresses
+FLAT = 256  # words up to which the LUTs of a table in logic meet in the multiplexers of a slice …
+BEYOND = 1.25  # … and how many times as many there are above
+CONTROL = 28  # LUTs of counters, handshake and addresses
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,19 @@ def logic_mux(width: int, words: int) -> int:
     return width * ((-(-words // 64) - 1) // 4)
 
 
+def table_lut(words: np.ndarray) -> float:
+    """LUTs of a table in logic with these words (words, bits) of 0 and 1: of 64 words one per bit, but bits
+    that never change, which take none, and equal ones, which share theirs; then what picks among them.
+    """
+    count, width = words.shape
+    lut = 0
+    for first in range(0, count, 64):
+        part = words[first : first + 64]
+        changing = part[:, (part != part[:1]).any(0)]
+        lut += len({column.tobytes() for column in changing.T})
+    return lut * (BEYOND if count > FLAT else 1) + logic_mux(width, count)
+
+
 def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:
     """BRAM36 and LUTs of a memory in block RAM or in logic."""
     return block_cost(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
@@ -312,11 +329,12 @@ class Unit:
     weight_block: bool
     start_block: bool
     deep: int
+    tables: tuple[float | None, float | None] = (None, None)  # LUTs of weights and starts; None: by shape
 
     def cost(self) -> dict[str, float]:
         """Model of the LUT sites (LUT RAM and shift registers among them) and BRAM36 of the Yosys netlist."""
         accumulator = self.acc_bits if self.starts or self.beats > 1 else 0
-        lut = CONTROL + self.pe * (self.dot.lut + accumulator)
+        lut: float = CONTROL + self.pe * (self.dot.lut + accumulator)
         bram36, more = replay_cost(self.in_width, self.beats)
         lut += more
         word = self.weight_width, self.beats * self.passes
@@ -324,8 +342,8 @@ class Unit:
         starts = (0.0, 0)
         if self.starts and not self.equal_starts:
             starts = rom_cost(self.pe * self.acc_bits, self.passes, self.start_block)
-        for blocks, more in (weights, starts):
-            bram36, lut = bram36 + blocks, lut + more
+        for (blocks, more), counted in zip((weights, starts), self.tables, strict=True):
+            bram36, lut = bram36 + blocks, lut + (more if counted is None else counted)
         return {"lut": float(lut), "bram36": float(bram36)}
 
     def sites(self, weights: dict[str, int], late: int, out_bits: int, shift: int) -> dict[str, int]:

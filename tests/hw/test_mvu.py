@@ -241,6 +241,22 @@ def test_cost_model_is_what_yosys_counts(tmp_path, unit):
 
 
 @pytest.mark.parametrize(
+    "columns, lut",
+    [
+        ("1000 0100 0010 0001", 4),
+        ("1000 1000 0000 1111", 1),  # equal, always 0, always 1
+        ("1000 0111", 2),
+        ("10" * 64 + " " + "1" * 64 + "01" * 32, 3),  # the second changes in its last 64 words alone
+        ("10" * 100 + " " + "10" * 100, 4),  # the last eight words are a table of their own
+        ("10" * 160, 5 * 1.25 + 1),  # five tables, beyond what the multiplexers of a slice join
+    ],
+)
+def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, lut):
+    words = np.array([list(column) for column in columns.split()]).T.astype(np.uint8)
+    assert cost.table_lut(words) == lut
+
+
+@pytest.mark.parametrize(
     "mw, mh, pe, pixels, rom, starts, lut, bram36",
     [
         (64, 32, 8, 7, "auto", "auto", 801, 0),

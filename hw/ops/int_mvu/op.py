@@ -186,14 +186,16 @@ class IntMvu(Mvu):
         gates, planes = self._gates(), self.unit(dot, self.raw and not self.in_signed).cost()
         return gates["lut"] < planes["lut"] and gates["bram36"] <= planes["bram36"]
 
-    def _gates(self) -> dict[str, float]:
-        """Cost with weights as gates; few words of weights in logic share LUTs with them."""
+    def _gates(self, tables: tuple[float | None, float | None] = (None, None)) -> dict[str, float]:
+        """Cost with weights as gates; few words of weights in logic share LUTs with them. `tables`: see
+        Mvu.tables.
+        """
         simd, bits = self.get_nodeattr("simd"), self.in_bits
-        unit = self.unit(cost.ternary(simd, bits, -(-bits // 2)), False)
+        unit = replace(self.unit(cost.ternary(simd, bits, -(-bits // 2)), False), tables=tables)
         if not self._joined():
             return unit.cost()
         words = unit.beats * unit.passes
-        found = replace(unit, dot=cost.ternary(simd, bits, 0), weight_width=0).cost()
+        found = replace(unit, dot=cost.ternary(simd, bits, 0), tables=(0.0, tables[1])).cost()
         return found | {"lut": found["lut"] + simd * bits * cost.different(unit.pe, 3**words)}
 
     def _joined(self) -> bool:
@@ -284,7 +286,7 @@ class IntMvu(Mvu):
             return {"lut": float("inf"), "bram36": 0.0, "dsp": 0.0}
         rows, chain = self.chain()
         _, _, simd, pe = self.folding()
-        found = self._gates() if self.ternary() else super().estimate()
+        found = self._gates(self.tables()) if self.ternary() else super().estimate()
         signs = simd if self.in_signed and not chain else 0  # inverters in front of the input buffer
         return found | {"lut": found["lut"] + signs, "dsp": float(simd * pe // rows if chain else 0)}
 
