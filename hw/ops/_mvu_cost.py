@@ -23,7 +23,7 @@ BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
 SHALLOW = 32  # … and words up to which they do at any width: a block would be used to a sixteenth
 FLAT = 256  # words up to which the LUTs of a table in logic meet in the multiplexers of a slice …
-BEYOND = 1.25  # … and how many times as many there are above
+BEYOND = 1.4  # … and how many times as many there are with the multiplexers above
 CONTROL = 28  # LUTs of counters, handshake and addresses
 
 
@@ -215,15 +215,14 @@ def logic_mux(width: int, words: int) -> int:
 
 def table_lut(words: np.ndarray) -> float:
     """LUTs of a table in logic with these words (words, bits) of 0 and 1: of 64 words one per bit, but bits
-    that never change, which take none, and equal ones, which share theirs; then what picks among them.
+    that never change, which take none, and equal ones, which share theirs.
     """
-    count, width = words.shape
-    lut = 0
+    count, lut = len(words), 0
     for first in range(0, count, 64):
         part = words[first : first + 64]
         changing = part[:, (part != part[:1]).any(0)]
         lut += len({column.tobytes() for column in changing.T})
-    return lut * (BEYOND if count > FLAT else 1) + logic_mux(width, count)
+    return lut * (BEYOND if count > FLAT else 1)
 
 
 def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:

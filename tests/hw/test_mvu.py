@@ -248,7 +248,7 @@ def test_cost_model_is_what_yosys_counts(tmp_path, unit):
         ("1000 0111", 2),
         ("10" * 64 + " " + "1" * 64 + "01" * 32, 3),  # the second changes in its last 64 words alone
         ("10" * 100 + " " + "10" * 100, 4),  # the last eight words are a table of their own
-        ("10" * 160, 5 * 1.25 + 1),  # five tables, beyond what the multiplexers of a slice join
+        ("10" * 160, 5 * 1.4),  # five tables, beyond what the multiplexers of a slice join
     ],
 )
 def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, lut):
