@@ -264,10 +264,7 @@ class Mvu(HwOp):
             bits *= columns
         files = {"WeightFile": (bits, words)}
         if self.has_starts():
-            files["StartFile"] = (
-                pe * self.acc_bits,
-                memory_words(self.starts(weights).reshape(-1, pe), self.acc_bits),
-            )
+            files["StartFile"] = pe * self.acc_bits, memory_words(self.start_words(weights), self.acc_bits)
         return files
 
     def weight_words(self, weights) -> list[int]:
@@ -280,6 +277,10 @@ class Mvu(HwOp):
         pe = self.rows
         lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         return lanes.reshape(-1, pe * simd)
+
+    def weight_table(self, weights) -> np.ndarray:
+        """Those words again, a row of 0 and 1 each."""
+        return bits_of(self.weight_lanes(weights), self.weight_bits)
 
     def stored(self, weights) -> np.ndarray:
         """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""
@@ -296,6 +297,14 @@ class Mvu(HwOp):
             self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds")
         )
 
+    def start_words(self, weights) -> np.ndarray:
+        """The words of the memory of starts, a row of what each row of the matrix starts from."""
+        return self.starts(weights).reshape(-1, self.rows)
+
+    def start_table(self, weights) -> np.ndarray:
+        """Those words, a row of 0 and 1 each."""
+        return bits_of(self.start_words(weights), self.acc_bits)
+
     def estimate(self) -> dict:
         """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
         return replace(self.unit(self.dot(), self.equal_starts()), tables=self.tables()).cost()
@@ -306,10 +315,9 @@ class Mvu(HwOp):
         in_block, starts_in_block = self.in_block()
         lanes = starts = None
         if not in_block:
-            lanes = cost.table_lut(bits_of(self.weight_lanes(weights), self.weight_bits))
+            lanes = cost.table_lut(self.weight_table(weights))
         if self.has_starts() and not self.equal_starts() and not starts_in_block:
-            words = self.starts(weights).reshape(-1, self.get_nodeattr("pe"))
-            starts = cost.table_lut(bits_of(words, self.acc_bits))
+            starts = cost.table_lut(self.start_table(weights))
         return lanes, starts
 
     def sites(self) -> dict[str, int]:
@@ -332,8 +340,7 @@ class Mvu(HwOp):
             return cost.deep_sites(*word, rows)
         if self.in_block()[0]:
             return site_count(ff=cost.block_registers(*word))
-        lanes = self.weight_lanes(np.asarray(self.arrays_of["weights"]).astype(np.int64))
-        return column_sites(bits_of(lanes, self.weight_bits))
+        return column_sites(self.weight_table(np.asarray(self.arrays_of["weights"]).astype(np.int64)))
 
     def unit(self, dot: cost.Dot, equal_starts: bool) -> cost.Unit:
         """What the cost depends on, with this dot product in every row."""

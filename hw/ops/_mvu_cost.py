@@ -13,6 +13,7 @@ from xnorforge.hw.ops._sites import (
     chain,
     counters,
     delay_sites,
+    different_columns,
     memory_sites,
     positions,
     site_count,
@@ -217,12 +218,8 @@ def table_lut(words: np.ndarray) -> float:
     """LUTs of a table in logic with these words (words, bits) of 0 and 1: of 64 words one per bit, but bits
     that never change, which take none, and equal ones, which share theirs.
     """
-    count, lut = len(words), 0
-    for first in range(0, count, 64):
-        part = words[first : first + 64]
-        changing = part[:, (part != part[:1]).any(0)]
-        lut += len({column.tobytes() for column in changing.T})
-    return lut * (BEYOND if count > FLAT else 1)
+    lut = sum(different_columns(words[first : first + 64]) for first in range(0, len(words), 64))
+    return lut * (BEYOND if len(words) > FLAT else 1)
 
 
 def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:

@@ -96,8 +96,13 @@ def column_sites(words: np.ndarray) -> dict[str, int]:
 
     Yosys makes one of the register of the address too, where table and address are in one module.
     """
+    return site_count(ff=different_columns(words))
+
+
+def different_columns(words: np.ndarray) -> int:
+    """How many bits of these words (words, bits) of 0 and 1 change, equal ones counted once."""
     columns = words[:, (words != words[:1]).any(0)]
-    return site_count(ff=len({column.tobytes() for column in columns.T}))
+    return len({column.tobytes() for column in columns.T})
 
 
 def unread(cut: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._sites import bits_of, column_sites, site_count
+from xnorforge.hw.ops._sites import column_sites, site_count
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Matrix
 
@@ -141,8 +141,7 @@ class XnorMvu(Mvu):
             return site_count()
         if self.in_block()[1]:
             return site_count(ff=cost.block_registers(self.acc_bits, self.get_nodeattr("mh")))
-        starts = self.starts(np.asarray(self.arrays_of["weights"]).astype(np.int64))
-        return column_sites(bits_of(starts[:, None], self.acc_bits))
+        return column_sites(self.start_table(np.asarray(self.arrays_of["weights"]).astype(np.int64)))
 
     def input_buffer(self) -> int | None:
         """None with wired weights: a vector needs to be there for a cycle only. None of several vectors at a
