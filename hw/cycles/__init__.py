@@ -42,16 +42,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Frames that are like the one before them.
+    """Frames that are like those before them.
 
     Attributes:
         after: so many frames that were moved come before.
         frames: how many.
-        periods: {tensor: cycles from one of its beats to the same one of the next frame}.
+        together: so many frames are repeated, one behind the other.
+        periods: {tensor: cycles from one of its beats to the same one so many frames later}.
     """
 
     after: int
     frames: int
+    together: int
     periods: dict[str, int]
 
 
@@ -96,8 +98,8 @@ class Course:
         """`taken` of one tensor."""
         return with_repeats(self.moved[tensor], self.beats[tensor], self._repeats(tensor))
 
-    def _repeats(self, tensor: str) -> list[tuple[int, int, int]]:
-        return [(repeat.after, repeat.frames, repeat.periods[tensor]) for repeat in self.repeats]
+    def _repeats(self, tensor: str) -> list[tuple[int, ...]]:
+        return [(one.after, one.frames, one.together, one.periods[tensor]) for one in self.repeats]
 
     @property
     def deadlock(self) -> dict[str, str]:
@@ -222,22 +224,28 @@ class CycleModel:
             tables.send(frames)
             return self._course(tables, frames, [], tables.spent())
         repeats: list[Repeat] = []
-        sent, left = 0, frames
-        before, skipped = tables.spent(), np.zeros((len(self.ops), 3), np.int64)
+        sent, left, skipped = 0, frames, np.zeros((len(self.ops), 3), np.int64)
+        spent = [tables.spent()]  # up to each frame
         while left:
-            before, sent, left = tables.spent(), sent + 1, left - 1
+            sent, left = sent + 1, left - 1
             tables.send(sent)
-            periods = tables.periods(sent)
-            if sent == 1 or periods is None or not left:
+            spent.append(tables.spent())
+            found = tables.periods(sent)
+            if found is None or not left:
                 continue
-            many = tables.repeats(*periods)
-            many = left if many == UNLIMITED else min(many, left - 1)  # buffers are fullest at the end
+            together, of_streams, of_nodes = found
+            many = tables.repeats(*found)
+            last = many == UNLIMITED
+            many = left if last else min(many, left - 1)  # buffers are fullest at the end
             if many:
-                skipped = skipped + many * (tables.spent() - before)
-                tables.skip(sent, many, *periods)
-                repeats.append(Repeat(sent, many, dict(zip(self.streams, periods[0].tolist()))))
+                rounds, rest = divmod(many, together)
+                skipped = skipped + rounds * (spent[sent] - spent[sent - together])
+                skipped = skipped + spent[sent - together + rest] - spent[sent - together]
+                repeats.append(Repeat(sent, many, together, dict(zip(self.streams, of_streams.tolist()))))
                 left -= many
-        return self._course(tables, sent, repeats, before, skipped)
+                if not last:
+                    tables.skip(sent, many, of_streams, of_nodes)
+        return self._course(tables, sent, repeats, spent[-2], skipped)
 
     def _course(self, tables: Tables, sent: int, repeats: list[Repeat], before, skipped=0) -> Course:
         """What is in the tables when so many frames were sent; the cycles spent before the last of them, and

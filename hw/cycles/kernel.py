@@ -29,9 +29,9 @@ numba.config.CACHE_DIR = str(cache_dir() / f"numba-{digest(__file__)[:16]}")  # 
  EVERY, PHASE, START, OPEN_UNTIL, NEXT_STOP, STREAM_COLUMNS) = range(19)  # fmt: skip
 # Columns of a node that do not change; a source and a sink have those from BEATS on.
 (KIND, LATENCY, STOP, WORKS, WORK_COUNT, INS, IN_COUNT, OUTS, OUT_COUNT, PERIOD, ROOM, SEEN, FREE,
- GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, SEEN_AT,
+ GIVEN_AT, GIVEN_MASK, HELD_AT, HELD_MASK, FREED_AT, FREED_MASK, FREED_LOG, FREED_LOGGED, SEEN_AT, SEEN_COUNT,
  SHUTS, LETS, BEATS, PACE, FRAME, LET_BY, LET_FREES, AHEAD, PLACES, ROUND, TURNS,
- NODE_COLUMNS) = range(34)  # fmt: skip
+ NODE_COLUMNS) = range(35)  # fmt: skip
 # Columns of a node that change.
 (MOVE, STOOD, STOOD_OUT, WORK, STEP, PERIODS, UNRESOLVED, APPLIED, MADE, IS_OFFERED, WRITTEN, FREED_READ,
  FREED_MADE, ALLOWED, ALLOWED_FROM, ENDING, BUSY, WAITS, UNSURE, FORCED, NEEDED, EARLY_STEPS,
@@ -527,90 +527,73 @@ def most_held(written, cycles, freed):
 
 
 @njit(cache=True, **INLINE)
-def _later(seen, at, mark, cycle, later):
-    """Keep a cycle, and what has to be as before for it to count. By how much it is later than the one kept
-    before; -2 where that is not `later`, unless this is -1.
-    """
-    found = cycle - seen[at, 1] if seen[at, 0] == mark and later != -2 else np.int64(-2)
-    seen[at, 0], seen[at, 1] = mark, cycle
-    return found if later == -1 or found == later else np.int64(-2)
-
-
-@njit(cache=True, **INLINE)
-def _pipeline_later(n, nodes, states, memory, seen):
-    """`_later` of all that the next steps of a pipeline depend on."""
+def _note_pipeline(n, nodes, states, memory, marks, cycles):
+    """All that the next steps of a pipeline depend on."""
     at, move, written = nodes[n, SEEN_AT], states[n, MOVE], states[n, WRITTEN]
     freed, stops = states[n, FREED_MADE] - states[n, FREED_READ], states[n, MADE] - states[n, APPLIED]
     cycle = move + states[n, STOOD]
-    later = _later(seen, at, freed, cycle, np.int64(-1))
-    later = _later(seen, at + 1, stops, cycle, later)
+    cycles[at : at + nodes[n, SEEN_COUNT]] = cycle
+    marks[at], marks[at + 1] = freed, stops
     at += 2
     if nodes[n, PERIOD]:
-        allowed = states[n, ALLOWED] - written if states[n, ALLOWED] else np.int64(-1)
-        later = _later(seen, at, allowed, states[n, ALLOWED_FROM], later)
+        marks[at] = states[n, ALLOWED] - written if states[n, ALLOWED] else np.int64(-1)
+        cycles[at] = states[n, ALLOWED_FROM]
         at += 1
     for k in range(states[n, FREED_READ], states[n, FREED_MADE]):
         place = nodes[n, FREED_AT] + 2 * (k & nodes[n, FREED_MASK])
-        room = memory[place] - written if memory[place] else np.int64(-1)
-        later = _later(seen, at, room, memory[place + 1], later)
+        marks[at] = memory[place] - written if memory[place] else np.int64(-1)
+        cycles[at] = memory[place + 1]
         at += 1
     for k in range(states[n, APPLIED], states[n, MADE]):
         place = nodes[n, GIVEN_AT] + 2 * (k & nodes[n, GIVEN_MASK])
-        later = _later(seen, at, memory[place] - move, cycle + memory[place + 1], later)
+        marks[at], cycles[at] = memory[place] - move, cycle + memory[place + 1]
         at += 1
-    return later
 
 
 @njit(cache=True, **INLINE)
-def _rounds_later(n, nodes, states, memory, seen):
-    """`_later` of all that the next beats of a front that goes round depend on."""
+def _note_rounds(n, nodes, states, memory, marks, cycles):
+    """All that the next beats of a front that goes round depend on."""
     at, move, made, reader = nodes[n, SEEN_AT], states[n, MOVE], states[n, MADE], nodes[n, LET_BY]
-    turn, out = move // nodes[n, ROUND], move + states[n, STOOD_OUT]
+    turn = move // nodes[n, ROUND]
     first = max(np.int64(0), min(states[n, LEFT], states[n, LEFT_OUT], made - nodes[n, PLACES]))
-    later = _later(seen, at, move % nodes[n, ROUND], move + states[n, STOOD], np.int64(-1))
-    later = _later(seen, at + 1, states[n, TURN] - turn, out, later)
-    later = _later(seen, at + 2, states[n, TURN_OUT] - turn, out, later)
-    later = _later(seen, at + 3, made - states[n, LEFT], out, later)
-    later = _later(seen, at + 4, made - states[n, LEFT_OUT], out, later)
+    cycles[at : at + nodes[n, SEEN_COUNT]] = move + states[n, STOOD_OUT]
+    marks[at], cycles[at] = move % nodes[n, ROUND], move + states[n, STOOD]
+    marks[at + 1], marks[at + 2] = states[n, TURN] - turn, states[n, TURN_OUT] - turn
+    marks[at + 3], marks[at + 4] = made - states[n, LEFT], made - states[n, LEFT_OUT]
     at += 5
     for k in range(first, made):
         taken = memory[nodes[n, HELD_AT] + (k & nodes[n, HELD_MASK])]
         place = nodes[reader, FREED_AT] + 2 * ((k - 1) & nodes[reader, FREED_MASK])
-        later = _later(seen, at, taken - move, memory[place + 1] if k else np.int64(0), later)
+        marks[at], cycles[at] = taken - move, memory[place + 1] if k else np.int64(0)
         at += 1
-    return later
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)
-def periods(nodes, states, streams, memory, log, frames, seen, of_streams, of_nodes):
-    """By how many cycles all that the next frame depends on comes later than in the last call, each part of
-    the network by itself, after a number of frames have passed it.
+def note_state(nodes, states, streams, memory, log, frames, marks, cycles):
+    """All that the next frame depends on, after a number of frames have been moved. Where all marks are those
+    of an earlier frame, it moves like the one behind that, by what its cycles are later.
 
     Args:
         nodes, states, streams, memory, log: of `move_beats`.
         frames: that were moved, 1 or more.
-        seen: int64 (any, 2), zeros, overwritten with what the next call compares with.
-        of_streams: int64 (streams,), overwritten: the last transfer came by so many later; -1 where something
-            is still missing.
-        of_nodes: int64 (nodes,), overwritten: all that is in a node, negative where it is not one number, 0
-            of a node that remembers nothing.
+        marks: int64 (any,), zeros, overwritten: of each stream whether a beat is missing, and of each node
+            `SEEN_COUNT` numbers from `SEEN_AT` on.
+        cycles: int64 (any,), zeros, overwritten: those that belong to the marks.
     """
     for k in range(len(streams)):
-        passed = streams[k, TAKEN] == frames * streams[k, FRAME_BEATS]
-        of_streams[k] = streams[k, TAKE] - seen[k, 1] if passed else -1
-        seen[k, 1] = streams[k, TAKE]
+        marks[k] = streams[k, TAKEN] != frames * streams[k, FRAME_BEATS]
+        cycles[k] = streams[k, TAKE]
     for n in range(len(nodes)):
-        of_nodes[n] = 0
         if nodes[n, KIND] == PIPELINE:
-            of_nodes[n] = _pipeline_later(n, nodes, states, memory, seen)
+            _note_pipeline(n, nodes, states, memory, marks, cycles)
         elif nodes[n, KIND] == ROUNDS:
-            of_nodes[n] = _rounds_later(n, nodes, states, memory, seen)
+            _note_rounds(n, nodes, states, memory, marks, cycles)
         elif nodes[n, AHEAD]:
-            of_nodes[n] = -1
-            for k in range(nodes[n, AHEAD]):
-                freed, known = (frames - k) * nodes[n, LET_FREES] - 1, frames > k
-                cycle = log[nodes[nodes[n, LET_BY], FREED_LOG] + 2 * freed + 1] if known else np.int64(0)
-                of_nodes[n] = _later(seen, nodes[n, SEEN_AT] + k, np.int64(known), cycle, of_nodes[n])
+            at = nodes[n, SEEN_AT]
+            for k in range(min(frames, nodes[n, AHEAD])):
+                freed = (frames - k) * nodes[n, LET_FREES] - 1
+                marks[at + k] = 1
+                cycles[at + k] = log[nodes[nodes[n, LET_BY], FREED_LOG] + 2 * freed + 1]
 
 
 @njit(cache=True, nogil=True, **UNCOUNTED)

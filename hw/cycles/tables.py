@@ -1,6 +1,6 @@
 """The arrays that the kernel of the cycle model works on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -29,21 +29,25 @@ class Graph(Protocol):
 
 
 def with_repeats(
-    values: np.ndarray, each: int, repeats: list[tuple[int, int, int]], most: int = 0
+    values: np.ndarray, each: int, repeats: Sequence[tuple[int, ...]], most: int = 0
 ) -> np.ndarray:
     """Cycles, `each` of them in every moved frame, and those of frames that were not moved.
 
     Args:
         values: int64 (moved frames * each,).
         each: how many of a frame.
-        repeats: (moved frames before, frames that repeat the last of them, by so many cycles).
-        most: of repeated frames in a row only so many, the last ones; 0 all.
+        repeats: (moved frames before, frames that repeat the last of them, those that do so together, by so
+            many cycles later).
+        most: of repeated frames in a row only so many, the last ones, where each repeats the one before;
+            0 all.
     """
     parts, start = [], 0
-    for after, frames, period in repeats:
-        end = after * each
-        later = period * np.arange(max(1, frames - most + 1) if most else 1, frames + 1)
-        parts += [values[start:end], (values[end - each : end] + later[:, np.newaxis]).ravel()]
+    for after, frames, together, period in repeats:
+        end, block = after * each, together * each
+        rounds = -(-frames // together)
+        later = period * np.arange(max(1, rounds - most + 1) if most else 1, rounds + 1)
+        repeated = (values[end - block : end] + later[:, np.newaxis]).ravel()
+        parts += [values[start:end], repeated[: len(later) * block - (rounds * together - frames) * each]]
         start = end
     return np.concatenate([*parts, values[start:]]) if parts else values
 
@@ -116,11 +120,16 @@ class Tables:
         queue, waiting = np.zeros(count + 1, np.int64), np.zeros(count, np.bool_)
         tables = (self.nodes, self.states, all_works, self.streams, links, memory, self.log)
         self.arguments = (*tables, queue, waiting, np.zeros(2, np.int64))
-        # What `kernel.periods` compares: a number of each stream, of a node some and what its rings hold.
-        rings = [kernel.GIVEN_MASK, kernel.HELD_MASK, kernel.FREED_MASK, kernel.AHEAD]
-        entries = 5 + self.nodes[:, rings].sum(1)
+        # What `kernel.note_state` writes: a number of each stream, of a node some and what its rings hold.
+        kinds = self.nodes[:, kernel.KIND]
+        moving = (kinds == kernel.PIPELINE) | (kinds == kernel.ROUNDS)
+        rings = self.nodes[:, [kernel.GIVEN_MASK, kernel.HELD_MASK, kernel.FREED_MASK]].sum(1)
+        entries = np.where(moving, 5 + rings, self.nodes[:, kernel.AHEAD])
+        self.nodes[:, kernel.SEEN_COUNT] = entries
         self.nodes[:, kernel.SEEN_AT] = len(self.streams) + np.cumsum(entries) - entries
-        self.seen = np.zeros((len(self.streams) + int(entries.sum()), 2), np.int64)
+        self.entries = len(self.streams) + int(entries.sum())
+        self.remembering = np.flatnonzero(entries)  # the nodes on which what comes depends
+        self.before: dict[bytes, tuple[int, np.ndarray]] = {}  # by marks: the last frame behind which, cycles
         self.postponed = np.zeros(count, np.int64)  # cycles of frames that were not moved, per node
         self.drifts: list[tuple[int, int, np.ndarray, np.ndarray]] = []
 
@@ -225,27 +234,39 @@ class Tables:
         self.states[:, [kernel.EARLY_STEPS, kernel.EARLY_WRITES]] = UNLIMITED
         kernel.move_beats(*self.arguments)
 
-    def periods(self, frames: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """By how many cycles later than in the last call everything is, when so many frames were moved, int64
-        (streams,) and (nodes,); None where some part of the network is not as it was.
+    def periods(self, frames: int) -> tuple[int, np.ndarray, np.ndarray] | None:
+        """How many frames ago all was as it is now, when so many frames were moved, and by how many cycles
+        later it is, int64 (streams,) and (nodes,), 0 of a node that remembers nothing; None where some part
+        of the network was never as it is.
         """
-        found = np.zeros(len(self.streams), np.int64), np.zeros(len(self.nodes), np.int64)
+        marks, cycles = np.zeros((2, self.entries), np.int64)
         tables = (self.nodes, self.states, self.streams, self.arguments[5], self.log)
-        kernel.periods(*tables, frames, self.seen, *found)
-        return None if min(map(np.min, found)) < 0 else found
+        kernel.note_state(*tables, frames, marks, cycles)
+        before, then = self.before.get(marks.tobytes(), (0, cycles))
+        self.before[marks.tobytes()] = frames, cycles
+        if not before:
+            return None
+        later, starts = cycles - then, self.nodes[self.remembering, kernel.SEEN_AT]
+        of_nodes = np.zeros(len(self.nodes), np.int64)
+        of_nodes[self.remembering] = np.minimum.reduceat(later, starts)
+        of_streams = later[: len(self.streams)]
+        missing = marks[: len(self.streams)].any()
+        if missing or (np.maximum.reduceat(later, starts) != of_nodes[self.remembering]).any():
+            return None
+        return frames - before, of_streams, of_nodes
 
-    def repeats(self, of_streams: np.ndarray, of_nodes: np.ndarray) -> int:
-        """How many more frames come by these periods after the one before, `UNLIMITED` where all are one.
+    def repeats(self, frames: int, of_streams: np.ndarray, of_nodes: np.ndarray) -> int:
+        """How many more frames come by these periods after those so many before, `UNLIMITED` where all are
+        one.
 
         Parts of a network meet in buffers. Where one works faster than the other, neither notices the other
         before the time by which it comes early enough is used up, by their difference in every frame.
         """
         moving = np.isin(self.nodes[:, kernel.KIND], [kernel.PIPELINE, kernel.ROUNDS])
-        ahead, paces = self.nodes[:, kernel.AHEAD] > 0, {*self.nodes[:, kernel.PACE].tolist()} - {0}
-        everywhere = {*of_streams.tolist(), *of_nodes[moving | ahead].tolist(), *paces}
-        if len(everywhere) == 1:
+        paces = {*(frames * self.nodes[:, kernel.PACE]).tolist()} - {0}
+        if len({*of_streams.tolist(), *of_nodes[self.remembering].tolist(), *paces}) == 1:
             return UNLIMITED
-        if paces or ahead.any():
+        if frames > 1 or paces or (self.nodes[:, kernel.AHEAD] > 0).any():
             return 0
         many, links = UNLIMITED, self.arguments[4]
         for node, state, period in zip(self.nodes[moving], self.states[moving], of_nodes[moving].tolist()):
@@ -262,19 +283,13 @@ class Tables:
         return many
 
     def skip(self, after: int, frames: int, of_streams: np.ndarray, of_nodes: np.ndarray) -> None:
-        """Behind so many frames that were moved, so many pass by these periods."""
-        if len(set(of_streams.tolist())) > 1:
-            self.drifts.append((after, frames, of_streams, of_nodes))
+        """Behind so many frames that were moved, so many pass by these periods, and more will be moved."""
+        self.drifts.append((after, frames, of_streams, of_nodes))
         self.postponed += frames * of_nodes
-        kernel.postpone(
-            self.nodes,
-            self.states,
-            self.streams,
-            self.arguments[5],
-            frames * of_streams,
-            frames * of_nodes,
-        )
-        self.periods(after)  # later frames are compared with those that passed
+        arrays = (self.nodes, self.states, self.streams, self.arguments[5])
+        kernel.postpone(*arrays, frames * of_streams, frames * of_nodes)
+        self.before.clear()  # later frames are compared with those that passed
+        self.periods(after)
 
     def spent(self) -> np.ndarray:
         """Cycles in which the operators were busy, starved, blocked in moved frames, int64 (operators, 3)."""
@@ -315,7 +330,7 @@ class Tables:
         when beats are moved again.
         """
         beats = int(self.streams[stream, kernel.FRAME_BEATS])
-        repeats = [(after, frames, int(streams[stream])) for after, frames, streams, _ in self.drifts]
+        repeats = [(after, frames, 1, int(streams[stream])) for after, frames, streams, _ in self.drifts]
         return with_repeats(cycles, beats, repeats, self.model.memory)
 
     def waits(self) -> list[str]:
@@ -344,7 +359,7 @@ class Tables:
             return int(kernel.most_held(written, given + 1, np.arange(1, len(given) + 1)))
         start, each = node[kernel.FREED_LOG], int(node[kernel.FREED_LOGGED]) // self.kept
         room, cycles = self.log[start : start + 2 * self.states[n, kernel.FREED_MADE]].reshape(-1, 2).T
-        repeats = [(after, frames, int(nodes[n])) for after, frames, _, nodes in self.drifts]
+        repeats = [(after, frames, 1, int(nodes[n])) for after, frames, _, nodes in self.drifts]
         cycles = with_repeats(cycles, each, repeats, self.model.memory)
         # Every frame frees what the first one did.
         beats = self.streams[self.arguments[4][node[kernel.INS]], kernel.FRAME_BEATS]
